@@ -1,0 +1,1 @@
+"""LLM Lab Book: experiments on training language models, kept as a book."""

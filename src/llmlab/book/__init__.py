@@ -1,0 +1,1 @@
+"""Executes, renders and checks the book; what chapters call to show evidence."""

@@ -1,0 +1,1 @@
+"""The fine-tuning lab: skills with exact graders, LoRA, fine-tuning loop."""

@@ -1,0 +1,1 @@
+"""The pretraining lab: model, tokenizer, training loop."""

@@ -1,0 +1,1 @@
+"""The scientific method: experiments, runs, tables, ledger, statistics, verdicts. No torch."""

@@ -1,0 +1,8 @@
+"""The one exception that a user sees."""
+
+
+class LabError(Exception):
+    """Something the user can mend: one sentence that names the thing, the cause and the remedy.
+
+    The command line prints the sentence and exits with status 1; nothing is half-written.
+    """

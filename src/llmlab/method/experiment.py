@@ -1,0 +1,140 @@
+"""The contract of an experiment: what a file in `llmlab.experiments` declares.
+
+An experiment is a grid of conditions, repeated over seeds. Each cell and seed is one trial; `run`
+turns one trial into one outcome, which becomes one row of `runs.csv` and some of `curves.parquet`.
+"""
+
+import itertools
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+SCALES = ("smoke", "laptop", "gpu")
+"""Budgets from small to large; a chapter shows the largest that there is."""
+
+Status = Literal["completed", "diverged", "failed"]
+Value = str | int | float | bool
+
+
+@dataclass(frozen=True)
+class Axis:
+    """One thing that is varied; `unit` is "1" where there is none."""
+
+    name: str
+    description: str
+    unit: str = "1"
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One measured number.
+
+    Attributes:
+        direction: which way is better; "none" where neither is.
+        tolerance: largest absolute difference at which a rerun on another machine still agrees.
+    """
+
+    name: str
+    description: str
+    unit: str
+    direction: Literal["lower", "higher", "none"] = "none"
+    tolerance: float = 0.0
+
+
+@dataclass(frozen=True)
+class Budget:
+    """What one scale spends.
+
+    Attributes:
+        conditions: for each axis the values kept, in order; the trials are their full product.
+        seeds: number of paired seeds, 0 to seeds - 1.
+        settings: everything else a run needs to know (steps, batch size, items, ...).
+        threads: CPU threads of one run, so that its numbers do not depend on the machine's cores.
+    """
+
+    conditions: Mapping[str, Sequence[Value]]
+    seeds: int
+    settings: Mapping[str, Value] = field(default_factory=dict)
+    threads: int = 1
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One condition at one seed, with all that `run` may look at.
+
+    Attributes:
+        needs: folder of the files that each needed experiment left behind.
+        keep: folder where this run may leave files for other experiments.
+    """
+
+    experiment: str
+    scale: str
+    condition: Mapping[str, Value]
+    seed: int
+    settings: Mapping[str, Value]
+    needs: Mapping[str, Path]
+    keep: Path
+
+    @property
+    def run_id(self) -> str:
+        cells = [f"{name}={value}" for name, value in self.condition.items()]
+        return "/".join([*cells, f"seed={self.seed}"])
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one trial gave.
+
+    Attributes:
+        metrics: a number for every metric of the experiment (NaN where a diverged run has none).
+        curves: for each curve its (step, value) points, thinned to what a figure needs.
+        tokens: tokens trained on.
+        peak_memory_mib: peak accelerator memory; None lets the runner report the process's own.
+    """
+
+    metrics: Mapping[str, float]
+    curves: Mapping[str, Sequence[tuple[int, float]]] = field(default_factory=dict)
+    status: Status = "completed"
+    tokens: int = 0
+    peak_memory_mib: float | None = None
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """One experiment.
+
+    Attributes:
+        name: the module's name, the folder's name, the chapter's name.
+        question: id of the question in `chapters/hypotheses/questions.toml`.
+        summary: one sentence for tables of experiments.
+        selection_metric: chooses the best level of a tuned axis (never the metric compared).
+        needs: experiments whose kept files this one reads, at the same scale.
+    """
+
+    name: str
+    title: str
+    question: str
+    summary: str
+    axes: Sequence[Axis]
+    metrics: Sequence[Metric]
+    budgets: Mapping[str, Budget]
+    run: Callable[[Trial], Outcome]
+    curves: Sequence[Metric] = ()
+    selection_metric: str | None = None
+    needs: Sequence[str] = ()
+
+    def conditions(self, scale: str) -> Iterable[dict[str, Value]]:
+        """All conditions of one scale, in the order of the axes."""
+        names = [axis.name for axis in self.axes]
+        levels = [self.budgets[scale].conditions[name] for name in names]
+        return (dict(zip(names, values, strict=True)) for values in itertools.product(*levels))
+
+    def metric(self, name: str) -> Metric:
+        return next(metric for metric in self.metrics if metric.name == name)
+
+    def diverged(self, **outcome: object) -> Outcome:
+        """The outcome of a run that diverged: NaN for every metric."""
+        metrics = {metric.name: math.nan for metric in self.metrics}
+        return Outcome(metrics=metrics, status="diverged", **outcome)
