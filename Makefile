@@ -1,0 +1,58 @@
+# The LLM Lab Book. Needs Python 3.11 or newer, GNU make, git and a package index.
+
+.PHONY: book test results serve clean lock quarto
+SCALE ?= laptop
+
+book: .venv/installed .venv/quarto  ## smoke runs, chapters, HTML and PDF into site/dev/
+	@$(BIN)/snakemake
+	@$(BIN)/llmlab reproduce
+
+test: .venv/installed  ## style, walls between the rooms, tests
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	$(BIN)/snakefmt --check Snakefile
+	$(BIN)/lint-imports --no-logo
+	$(BIN)/pytest
+
+results: .venv/installed  ## every experiment at SCALE=smoke|laptop|gpu
+	$(BIN)/snakemake results --config scale=$(SCALE)
+
+serve: book  ## the book on a local web server
+	$(BIN)/llmlab book serve
+
+clean:  ## all that was built; recorded results stay
+	rm -rf build site .snakemake
+
+lock:  ## newest releases that pyproject.toml admits, pinned into envs/constraints.txt
+	$(PYTHON) -m venv --clear build/lock
+	build/lock/bin/python -m pip install --quiet --editable '.[$(EXTRAS)]'
+	build/lock/bin/python envs/lock.py > build/constraints.txt
+	mv build/constraints.txt envs/constraints.txt
+
+quarto: .venv/installed  ## try once more to install Quarto
+	@$(BIN)/python envs/quarto.py && touch .venv/quarto
+
+
+# How the environment is made
+
+BIN := .venv/bin
+EXTRAS := book,pipeline,dev
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+
+# a name on the path may be a shim of a version that is not there: ask each what it is
+FOUND = $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+PYTHON ?= $(or $(FOUND),$(error The book needs Python 3.11 or newer, and the path holds none: \
+	install one, or name it with "make PYTHON=/path/to/python"))
+
+# without the stamp the folder is missing or half made by an install that was stopped: start anew
+.venv/installed: envs/constraints.txt pyproject.toml
+	@test -e $@ || $(PYTHON) -m venv --clear .venv
+	@rm -f $@
+	@echo "Installing the pinned packages into .venv; the first time takes some minutes."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check \
+		--constraint envs/constraints.txt --editable '.[$(EXTRAS)]'
+	@touch $@
+
+.venv/quarto: | .venv/installed
+	@$(BIN)/python envs/quarto.py && touch $@
