@@ -5,6 +5,7 @@ no part of the lock: where that page is out of reach the preview renderer makes 
 """
 
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -29,9 +30,9 @@ def install() -> str:
 
 
 if __name__ == "__main__":
-    why = install()
+    why = "" if shutil.which("quarto") else install()
     print(
         f"Quarto could not be installed ({why}): the preview renderer is used."
         if why
-        else "Quarto is installed and renders the book."
+        else "Quarto is here and renders the book."
     )
