@@ -1,0 +1,54 @@
+"""Files that are either there completely or not at all."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from llmlab.method.errors import LabError
+
+
+def write_file(path: Path, content: str | bytes) -> None:
+    """Write `path` aside and rename it into place, so that no reader ever sees half of it.
+
+    Raises:
+        LabError: the folder cannot be written to, or the disk is full; nothing is left behind.
+    """
+    data = content.encode() if isinstance(content, str) else content
+    write_with(path, lambda aside: aside.write_bytes(data))
+
+
+def write_with(path: Path, write: Callable[[Path], object]) -> None:
+    """Let `write` fill a file beside `path`, then rename it to `path`; errors as `write_file`."""
+    aside = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write(aside)
+        _flush(aside)
+        os.replace(aside, path)
+    except OSError as error:
+        _discard(aside)
+        raise unwritable(path, error) from error
+    except BaseException:
+        _discard(aside)
+        raise
+
+
+def unwritable(path: Path, error: OSError) -> LabError:
+    """The sentence for a full disk or a folder that may not be written to."""
+    cause = error.strerror or str(error)
+    return LabError(
+        f"cannot write {path}: {cause}; free some space or make the folder writable, "
+        "then run the same command again."
+    )
+
+
+def _flush(path: Path) -> None:
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
+
+
+def _discard(aside: Path) -> None:
+    try:
+        aside.unlink(missing_ok=True)
+    except OSError:  # its folder was never there
+        return

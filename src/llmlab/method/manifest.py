@@ -1,0 +1,75 @@
+"""Where a table comes from: the manifest that lies beside it."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from llmlab.method.digest import Fingerprint
+from llmlab.method.errors import LabError
+from llmlab.method.files import write_file
+
+MANIFEST = "manifest.json"
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """Provenance of the tables in one folder.
+
+    Attributes:
+        git_commit: commit that the code was at, or "unknown".
+        git_dirty: whether tracked source differed from that commit.
+        command: the command that makes the tables again.
+        started, finished: of the first and the last run, ISO 8601 in UTC.
+        host: operating system and machine type.
+        device: processor or accelerator that computed, in words.
+        libraries: version of each library that can change a number.
+        rows: rows of `runs.csv`.
+        sha256: SHA-256 of each table, by file name.
+    """
+
+    experiment: str
+    scale: str
+    fingerprint: Fingerprint
+    git_commit: str
+    git_dirty: bool
+    command: str
+    started: str
+    finished: str
+    host: str
+    device: str
+    libraries: Mapping[str, str]
+    seeds: tuple[int, ...]
+    rows: int
+    sha256: Mapping[str, str]
+
+
+def write_manifest(folder: Path, manifest: Manifest) -> None:
+    """Write `manifest.json` into `folder`; errors as `write_file`."""
+    write_file(folder / MANIFEST, json.dumps(asdict(manifest), indent=2) + "\n")
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """The manifest in `folder`.
+
+    Raises:
+        LabError: there is none, or it is not what `write_manifest` writes.
+    """
+    path = folder / MANIFEST
+    try:
+        fields = json.loads(path.read_bytes())
+        fields["fingerprint"] = Fingerprint(**fields["fingerprint"])
+        fields["seeds"] = tuple(fields["seeds"])
+        return Manifest(**fields)
+    except FileNotFoundError:
+        raise LabError(f"{path} is missing; run the experiment again to make it.") from None
+    except (KeyError, TypeError, ValueError) as error:
+        raise LabError(
+            f"{path} is damaged ({error}); restore it or run the experiment again."
+        ) from error
+
+
+def file_sha256(path: Path) -> str:
+    """SHA-256 of a file, in hexadecimal."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
