@@ -7,7 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from llmlab.method.catalog import check_scale, load_experiment
+from llmlab.method.catalog import catalog, check_scale, load_experiment
 from llmlab.method.digest import fingerprint
 from llmlab.method.errors import LabError
 from llmlab.method.experiment import SCALES, Experiment
@@ -120,6 +120,16 @@ def state(project: Project, name: str, scale: str) -> State:
     if evidence is not None:
         return State("stale", ", ".join(evidence.changes), evidence.origin)
     return State("missing")
+
+
+def states(project: Project) -> dict[str, dict[str, State]]:
+    """How far each experiment is at each scale that it has a budget for."""
+    return {
+        name: {
+            scale: state(project, name, scale) for scale in SCALES if scale in experiment.budgets
+        }
+        for name, experiment in catalog().items()
+    }
 
 
 def finished_runs(project: Project, name: str, scale: str) -> tuple[int, int]:

@@ -1,0 +1,248 @@
+"""The command line: one verb per command, nothing but wiring.
+
+Imports inside the commands keep each of them from loading what only another one needs.
+"""
+
+import json
+import math
+import sys
+from dataclasses import asdict, is_dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from llmlab.method.errors import LabError
+from llmlab.method.project import Project
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+    help="A lab book on training language models: run experiments, judge hypotheses, make a book.",
+)
+new = typer.Typer(no_args_is_help=True, help="Start something new from a template.")
+app.add_typer(new, name="new")
+
+ExperimentName = Annotated[
+    str, typer.Argument(metavar="EXPERIMENT", help="Name of an experiment, see `llmlab status`.")
+]
+Scale = Annotated[
+    str,
+    typer.Option("--scale", "-s", metavar="SCALE", help="Budget to spend: smoke, laptop or gpu."),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for another program to read.")]
+
+
+@app.command()
+def run(
+    experiment: ExperimentName,
+    scale: Scale,
+    seeds: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SEEDS",
+            help="Run only these seeds, e.g. 0,1 or 0-4. Tables are made once all seeds are there.",
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Write to DIR/SCALE/EXPERIMENT, not to build/results."),
+    ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            metavar="N",
+            help="Processes side by side. Default: one per GPU, or as many as the cores carry.",
+        ),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print what would be done, and do nothing.")
+    ] = False,
+) -> None:
+    """Run an experiment and make its tables, runs.csv and curves.parquet.
+
+    Finished runs are kept, so the same command carries on after an interruption at any moment,
+    and does nothing once the tables are current.
+    """
+    from llmlab.method import runner
+    from llmlab.method.catalog import load_experiment
+    from llmlab.method.console import print_plan, progress
+
+    project = Project.find()
+    declared = load_experiment(experiment)
+    options = {
+        "seeds": runner.parse_seeds(seeds) if seeds else None,
+        "out": out.resolve() if out else None,
+        "workers": workers,
+    }
+    plan = runner.make_plan(declared, scale, project, **options)
+    if dry_run:
+        print_plan(plan)
+        return
+    try:
+        with progress(f"{experiment} {scale}") as report:
+            manifest = runner.run_experiment(declared, scale, project, **options, report=report)
+    except KeyboardInterrupt:
+        raise LabError("interrupted; the same command carries on with the runs left.") from None
+    if manifest is None:
+        print("These seeds are finished; run the others, too, to get the tables.")
+    else:
+        print(f"{manifest.rows} runs, tables in {_shown(plan.folder)}")
+
+
+@app.command()
+def status(as_json: Json = False) -> None:
+    """Show how far each experiment is at each scale, and what made its results stale.
+
+    *missing*: no results. *running*: a process computes them now. *partial*: some runs are
+    finished. *current*: results of the present code and budget. *stale*: something that they
+    depend on changed since.
+    """
+    from llmlab.method.console import print_status
+    from llmlab.method.evidence import states
+
+    found = states(Project.find())
+    if as_json:
+        _print_json(
+            {name: {at: asdict(state) for at, state in row.items()} for name, row in found.items()}
+        )
+    else:
+        print_status(found)
+
+
+@app.command()
+def verdicts(
+    scale: Annotated[
+        str | None,
+        typer.Option(
+            "--scale", "-s", metavar="SCALE", help="Judge this scale. Default: the largest."
+        ),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Judge every registered hypothesis by the evidence that there is.
+
+    SUPPORTED, REFUTED and UNDECIDED are computed, with effect, interval and n. Without evidence
+    beyond smoke runs a hypothesis is UNTESTED.
+    """
+    from llmlab.method.catalog import check_scale
+    from llmlab.method.console import print_verdicts
+    from llmlab.method.verdicts import judge_all
+
+    if scale:
+        check_scale(scale)
+    found = judge_all(Project.find(), scale)
+    if as_json:
+        _print_json(found)
+    else:
+        print_verdicts(found)
+
+
+@app.command()
+def record(
+    experiments: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="EXPERIMENT...", help="Names of experiments."),
+    ] = None,
+    scale: Annotated[
+        str | None,
+        typer.Option("--scale", "-s", metavar="SCALE", help="Scale of the results to record."),
+    ] = None,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Record all fresh and current results, at every scale.")
+    ] = False,
+) -> None:
+    """Copy fresh results into results/, to be committed as evidence.
+
+    Only complete results of the present code are recorded.
+    """
+    from llmlab.method import record as recording
+
+    project = Project.find()
+    if everything == bool(experiments or scale):
+        raise LabError("name experiments and a --scale, or give --all alone.")
+    if not everything and not (experiments and scale):
+        raise LabError("name both, the experiments and their --scale.")
+    chosen = recording.recordable(project) if everything else [(n, scale) for n in experiments]
+    for name, at in chosen:
+        print(f"recorded {_shown(recording.record(project, name, at))}")
+    if not chosen:
+        print("There are no fresh and current results to record.")
+
+
+@app.command()
+def reproduce(
+    scale: Annotated[
+        str, typer.Option("--scale", "-s", metavar="SCALE", help="Scale to compare.")
+    ] = "smoke",
+    as_json: Json = False,
+) -> None:
+    """Compare fresh results with the recorded ones, metric by metric, within the tolerances."""
+    from llmlab.method.catalog import check_scale
+    from llmlab.method.console import print_reproduction
+    from llmlab.method.reproduction import reproduction
+
+    check_scale(scale)
+    found = reproduction(Project.find(), scale)
+    if as_json:
+        _print_json([asdict(agreement) | {"agrees": agreement.agrees} for agreement in found])
+    else:
+        print_reproduction(found, scale)
+
+
+@new.command("experiment")
+def new_experiment(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Name, as in learning_rate.")],
+) -> None:
+    """Write a script, a chapter, ledger entries and a test for a new experiment.
+
+    All of them run as they are; edit them in the order that is printed.
+    """
+    from llmlab.method.scaffold import scaffold
+
+    for path in scaffold(Project.find(), name):
+        print(_shown(path))
+    print(f"Next: edit the files from top to bottom, then `llmlab run {name} --scale smoke`.")
+
+
+@app.command(
+    add_help_option=False,
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+)
+def book(context: typer.Context) -> None:
+    """Execute chapters, render the book, serve it, check it: see `llmlab book --help`."""
+    from llmlab.book.commands import app as commands
+
+    commands(context.args, prog_name="llmlab book")
+
+
+def main() -> None:
+    """Run the command line; what the user can mend ends as one line on standard error."""
+    try:
+        app()
+    except LabError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(1)
+
+
+def _print_json(value: object) -> None:
+    """Print JSON; dates as ISO text, what is not a finite number as null."""
+    print(json.dumps(_plain(value), indent=2, default=str))
+
+
+def _plain(value: object) -> object:
+    if is_dataclass(value):
+        return _plain(asdict(value))
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _shown(path: Path) -> Path:
+    """The path from the working directory, if it lies below it."""
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path

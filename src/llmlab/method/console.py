@@ -1,0 +1,191 @@
+"""What the command line shows: progress of long work, and results as tables."""
+
+import math
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from llmlab.method.evidence import State
+from llmlab.method.experiment import SCALES
+
+if TYPE_CHECKING:
+    from llmlab.method.reproduction import Agreement
+    from llmlab.method.runner import Plan
+    from llmlab.method.verdicts import Verdict
+
+STYLES = {
+    "current": "green",
+    "stale": "yellow",
+    "partial": "cyan",
+    "running": "cyan",
+    "missing": "dim",
+    "SUPPORTED": "green",
+    "REFUTED": "red",
+    "UNDECIDED": "yellow",
+    "UNTESTED": "dim",
+}
+
+
+@contextmanager
+def progress(title: str) -> Iterator[Callable[[int, int, str], None]]:
+    """A function to call with the steps done, the steps in all, and what happened last.
+
+    On a terminal it moves a bar, in a log it prints plain lines; both on standard error.
+    """
+    if not sys.stderr.isatty():
+        yield _Lines(title)
+        return
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(elapsed_when_finished=True),
+        TextColumn("{task.fields[event]}", markup=False),
+    )
+    with Progress(*columns, console=Console(stderr=True), speed_estimate_period=3600) as bar:
+        task = bar.add_task(title, event="")
+        yield lambda done, total, event: bar.update(task, completed=done, total=total, event=event)
+
+
+class _Lines:
+    """One plain line per step; the time left counts only the steps done since the beginning."""
+
+    def __init__(self, title: str) -> None:
+        self.title = title
+        self.began = time.monotonic()
+        self.done_before: int | None = None
+
+    def __call__(self, done: int, total: int, event: str) -> None:
+        if self.done_before is None:
+            self.done_before = done
+        elapsed = time.monotonic() - self.began
+        times = f"{_clock(elapsed)} elapsed"
+        if done > self.done_before:
+            left = elapsed * (total - done) / (done - self.done_before)
+            times += f", about {_clock(left)} left"
+        print(f"{self.title} {done}/{total}, {times}: {event}", file=sys.stderr, flush=True)
+
+
+def print_plan(plan: "Plan") -> None:
+    """What a run would do: conditions and seeds, settings, workers, and what is finished."""
+    experiment = plan.experiment
+    budget = experiment.budgets[plan.scale]
+    table = _table(f"{experiment.title} ({experiment.name}, {plan.scale})")
+    for axis in experiment.axes:
+        table.add_column(axis.name)
+    for title in ("seeds", "finished"):
+        table.add_column(title, justify="right")
+    for condition in experiment.conditions(plan.scale):
+        cells = [t for t in plan.chosen if t.condition == condition]
+        finished = sum(map(plan.finished, cells))
+        seeds = ", ".join(str(t.seed) for t in cells)
+        table.add_row(*map(str, condition.values()), seeds, f"{finished} of {len(cells)}")
+    _print(table)
+    left = sum(not plan.finished(trial) for trial in plan.chosen)
+    settings = ", ".join(f"{name}={value}" for name, value in budget.settings.items())
+    _say(f"settings: {settings or 'none'}")
+    _say(f"workers: {plan.workers} side by side, {budget.threads} threads each")
+    _say(f"GPUs: {', '.join(plan.gpus) or 'none'}")
+    _say(f"tables: {plan.folder}")
+    for name in plan.unmet:
+        _say(f"needs first: llmlab run {name} --scale {plan.scale}")
+    _say("The tables are current: nothing to do." if plan.is_done else f"{left} runs to do.")
+
+
+def print_status(states: Mapping[str, Mapping[str, State]]) -> None:
+    """Experiments by scales, each with its state and the reason for it."""
+    table = _table("Results")
+    for title in ("experiment", *SCALES):
+        table.add_column(title)
+    for name, row in states.items():
+        table.add_row(name, *(_state(row.get(scale)) for scale in SCALES))
+    _print(table)
+
+
+def print_verdicts(verdicts: Sequence["Verdict"]) -> None:
+    """Each hypothesis with its verdict, effect, interval and n."""
+    table = _table("Verdicts")
+    for title in ("hypothesis", "verdict", "effect", "interval", "n", "scale"):
+        table.add_column(title)
+    for verdict in verdicts:
+        hypothesis = verdict.hypothesis
+        table.add_row(
+            f"{hypothesis.id}\n{hypothesis.title}",
+            f"[{STYLES[verdict.word]}]{verdict.label}[/]",
+            _number(verdict.effect, verdict.unit),
+            _interval(verdict.low, verdict.high),
+            str(verdict.n),
+            verdict.scale or "–",
+        )
+    _print(table)
+
+
+def print_reproduction(agreements: Sequence["Agreement"], scale: str) -> None:
+    """How fresh tables compare with the recorded ones."""
+    if not agreements:
+        _say(f"Nothing to compare at the scale '{scale}': no results are both fresh and recorded.")
+        return
+    table = _table(f"Fresh and recorded results at the scale '{scale}'")
+    for title in ("experiment", "runs compared", "worst difference", "tolerance", "agreement"):
+        table.add_column(title)
+    for agreement in agreements:
+        worst = agreement.worst
+        table.add_row(
+            agreement.experiment,
+            f"{agreement.compared} of {agreement.rows}",
+            f"{worst.absolute:.3g} ({worst.metric})" if worst else "–",
+            f"{worst.tolerance:.3g}" if worst else "–",
+            _agreement(agreement),
+        )
+    _print(table)
+
+
+def _table(title: str) -> Table:
+    return Table(title=title, title_justify="left", title_style="bold")
+
+
+def _print(table: Table) -> None:
+    """To the width of the terminal; in a log as wide as it needs to be."""
+    console = Console()
+    console.print(table, width=None if console.is_terminal else 160)
+
+
+def _say(sentence: str) -> None:
+    Console(soft_wrap=True, highlight=False, markup=False).print(sentence)
+
+
+def _state(state: State | None) -> str:
+    if state is None:
+        return "–"
+    details = ", ".join(filter(None, [state.origin, state.reason]))
+    return f"[{STYLES[state.word]}]{state.word}[/]" + (f"\n{details}" if details else "")
+
+
+def _agreement(agreement: "Agreement") -> str:
+    because = f" (since then changed: {', '.join(agreement.changes)})" if agreement.changes else ""
+    if agreement.agrees:
+        return "[green]agrees[/]" + because
+    drifted, missing = len(agreement.drifted), len(agreement.missing)
+    return f"[red]{drifted} values differ, {missing} runs in one table only[/]{because}"
+
+
+def _number(value: float | None, unit: str | None) -> str:
+    if value is None or math.isnan(value):
+        return "–"
+    return f"{value:.3g}" + (f" {unit}" if unit not in (None, "1") else "")
+
+
+def _interval(low: float | None, high: float | None) -> str:
+    return "–" if low is None or high is None else f"\\[{low:.3g}, {high:.3g}]"
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}"

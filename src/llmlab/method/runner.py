@@ -1,0 +1,350 @@
+"""Runs the trials of an experiment side by side and makes its tables.
+
+Every finished run is a file (see `parts`), so a kill at any moment loses at most the runs in
+flight. The tables are made when all runs of the budget are there, not before.
+"""
+
+import multiprocessing
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor, ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from filelock import Timeout
+
+from llmlab.method.catalog import load_experiment, scale_budget
+from llmlab.method.digest import Fingerprint, fingerprint
+from llmlab.method.errors import LabError
+from llmlab.method.experiment import Experiment, Trial
+from llmlab.method.files import unwritable
+from llmlab.method.lease import lease, visible_gpus
+from llmlab.method.manifest import (
+    MANIFEST,
+    Manifest,
+    file_sha256,
+    read_manifest,
+    write_manifest,
+)
+from llmlab.method.parts import KEPT, Parts, run_lock, trials
+from llmlab.method.project import Project
+from llmlab.method.provenance import available_cores, git_state, host, libraries
+from llmlab.method.worker import start, work, worker_environment
+
+Report = Callable[[int, int, str], None]
+"""Called with the runs finished, the runs in all, and what happened last in words."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All that `llmlab run` is about to do.
+
+    Attributes:
+        folder: where the tables go.
+        trials: the trials of all seeds; the tables need them all.
+        seeds: the seeds to run now.
+        unmet: needed experiments without current results at this scale.
+        workers: most processes side by side.
+        gpus: GPUs to choose from; each worker then gets one for itself.
+    """
+
+    experiment: Experiment
+    scale: str
+    folder: Path
+    fingerprint: Fingerprint
+    trials: tuple[Trial, ...]
+    seeds: tuple[int, ...]
+    unmet: tuple[str, ...]
+    workers: int
+    gpus: tuple[str, ...]
+
+    @property
+    def parts(self) -> Parts:
+        return Parts.of(self.folder, self.fingerprint)
+
+    @property
+    def chosen(self) -> tuple[Trial, ...]:
+        """The trials of the seeds to run now."""
+        return tuple(trial for trial in self.trials if trial.seed in self.seeds)
+
+    @property
+    def is_done(self) -> bool:
+        """Whether the tables are there, intact and current."""
+        return _is_current(self.folder, self.fingerprint)
+
+    def finished(self, trial: Trial) -> bool:
+        return self.parts.read(trial.run_id) is not None
+
+
+def make_plan(
+    experiment: Experiment,
+    scale: str,
+    project: Project,
+    *,
+    seeds: Sequence[int] | None = None,
+    out: Path | None = None,
+    workers: int | None = None,
+) -> Plan:
+    """What `run_experiment` would do with the same arguments; writes nothing.
+
+    Raises:
+        LabError: the experiment has no such scale, or no such seed at it.
+    """
+    budget = scale_budget(experiment, scale)
+    folder = out / scale / experiment.name if out else project.fresh(scale, experiment.name)
+    current = fingerprint(experiment, scale)
+    needed = {name: _needed(name, scale, project, out) for name in experiment.needs}
+    needs = {name: found / KEPT for name, found in needed.items() if found}
+    gpus = visible_gpus()
+    return Plan(
+        experiment=experiment,
+        scale=scale,
+        folder=folder,
+        fingerprint=current,
+        trials=tuple(trials(experiment, scale, needs, Parts.of(folder, current).kept)),
+        seeds=_checked_seeds(experiment, scale, seeds),
+        unmet=tuple(name for name, found in needed.items() if found is None),
+        workers=workers or len(gpus) or max(1, available_cores() // budget.threads),
+        gpus=gpus,
+    )
+
+
+def run_experiment(
+    experiment: Experiment,
+    scale: str,
+    project: Project,
+    *,
+    seeds: Sequence[int] | None = None,
+    out: Path | None = None,
+    workers: int | None = None,
+    report: Report = lambda done, total, event: None,
+) -> Manifest | None:
+    """Run the trials that are not finished yet, then make the tables.
+
+    Args:
+        seeds: only these seeds; the tables are made once all seeds of the budget are there.
+        out: folder that takes the place of `build/results`.
+        workers: processes side by side; by default one per GPU, or as many as the cores carry.
+
+    Returns:
+        The manifest of the tables, or None while runs of other seeds are missing.
+
+    Raises:
+        LabError: a run raised (the others are finished first), a needed experiment has no current
+            results, another process runs the same, or a file cannot be written. The same call
+            carries on where this one stopped.
+    """
+    plan = make_plan(experiment, scale, project, seeds=seeds, out=out, workers=workers)
+    if plan.is_done:
+        return read_manifest(plan.folder)
+    for name in plan.unmet:
+        raise LabError(
+            f"{experiment.name} needs the results of {name} at the scale '{scale}', which are "
+            f"missing or stale; run `llmlab run {name} --scale {scale}` first."
+        )
+    with _alone(plan):
+        _compute(plan, report)
+        return _assemble(plan, project) if all(map(plan.finished, plan.trials)) else None
+
+
+def parse_seeds(text: str) -> tuple[int, ...]:
+    """Seeds from "0,1" or "0-4" or both, sorted.
+
+    Raises:
+        LabError: the text is neither.
+    """
+    seeds: set[int] = set()
+    try:
+        for piece in text.split(","):
+            first, _, last = piece.partition("-")
+            seeds |= set(range(int(first), int(last or first) + 1))
+        if not seeds:
+            raise ValueError
+    except ValueError:
+        raise LabError(f"seeds are numbers such as 0,1 or 0-4, not '{text}'.") from None
+    return tuple(sorted(seeds))
+
+
+def _checked_seeds(
+    experiment: Experiment, scale: str, seeds: Sequence[int] | None
+) -> tuple[int, ...]:
+    """The seeds asked for, or all of the budget."""
+    known = range(scale_budget(experiment, scale).seeds)
+    for seed in seeds or ():
+        if seed not in known:
+            raise LabError(
+                f"{experiment.name} has no seed {seed} at the scale '{scale}'; "
+                f"its seeds are 0 to {len(known) - 1}."
+            )
+    return tuple(known if seeds is None else seeds)
+
+
+def _needed(name: str, scale: str, project: Project, out: Path | None) -> Path | None:
+    """The folder of the current results of a needed experiment."""
+    current = fingerprint(load_experiment(name), scale)
+    folders = [*([out / scale / name] if out else []), project.fresh(scale, name)]
+    return next((folder for folder in folders if _is_current(folder, current)), None)
+
+
+def _is_current(folder: Path, current: Fingerprint) -> bool:
+    """Whether the folder holds the tables that this fingerprint stands for, intact."""
+    if not (folder / MANIFEST).is_file():
+        return False
+    manifest = read_manifest(folder)
+    tables = manifest.sha256.items()
+    intact = all(
+        (folder / name).is_file() and file_sha256(folder / name) == sha256
+        for name, sha256 in tables
+    )
+    return intact and manifest.fingerprint == current
+
+
+@contextmanager
+def _alone(plan: Plan) -> Iterator[None]:
+    """Keep other processes from running the same experiment into the same folder."""
+    try:
+        plan.parts.kept.mkdir(parents=True, exist_ok=True)
+        lock = run_lock(plan.folder)
+        lock.acquire()
+    except Timeout:
+        raise LabError(
+            f"{plan.experiment.name} is being run at the scale '{plan.scale}' by another process; "
+            "wait for it to end, or give this run another folder with --out."
+        ) from None
+    except OSError as error:
+        raise unwritable(plan.folder, error) from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _compute(plan: Plan, report: Report) -> None:
+    """Run what is not finished; raises LabError once all is tried if a run raised."""
+    pending = [trial for trial in plan.chosen if not plan.finished(trial)]
+    total = len(plan.chosen)
+    done = total - len(pending)
+    report(done, total, "starting")
+    if not pending:
+        return
+    errors: dict[str, str] = {}
+    waiting = partial(report, done, total, "waiting for a GPU")
+    for run_id, error in _results(plan, pending, waiting):
+        if error is None:
+            done += 1
+        else:
+            errors[run_id] = error
+        report(done, total, run_id)
+    if errors:
+        raise _raised(plan, errors)
+
+
+def _results(
+    plan: Plan, pending: Sequence[Trial], waiting: Callable[[], None]
+) -> Iterator[tuple[str, str | None]]:
+    """The runs as they finish, each with what it raised, if it did."""
+    with _worker_pool(plan, len(pending), waiting) as pool:
+        futures = {pool.submit(work, trial, plan.parts): trial.run_id for trial in pending}
+        for future in as_completed(futures):
+            try:
+                yield futures[future], future.result()
+            except BrokenProcessPool as error:
+                raise LabError(
+                    f"a worker process of {plan.experiment.name} was killed, perhaps because "
+                    "memory ran out; run the same command again, with fewer --workers if so."
+                ) from error
+
+
+@contextmanager
+def _worker_pool(plan: Plan, pending: int, waiting: Callable[[], None]) -> Iterator[Executor]:
+    """Worker processes, each with a GPU of its own where there are any; none outlives the block."""
+    spawn = multiprocessing.get_context("spawn")
+    threads = scale_budget(plan.experiment, plan.scale).threads
+    most = min(plan.workers, pending)
+    with worker_environment(threads), lease(plan.gpus, most, waiting=waiting) as gpus:
+        queue = spawn.SimpleQueue()
+        for gpu in gpus:
+            queue.put(gpu)
+        pool = ProcessPoolExecutor(
+            len(gpus) or most, spawn, initializer=start, initargs=(queue if gpus else None,)
+        )
+        try:
+            yield pool
+        except BaseException:
+            for process in multiprocessing.active_children():
+                process.kill()
+            raise
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _raised(plan: Plan, errors: Mapping[str, str]) -> LabError:
+    first = next(trial.run_id for trial in plan.trials if trial.run_id in errors)
+    traceback = plan.parts.error_path(first)
+    return LabError(
+        f"{len(errors)} of {len(plan.chosen)} runs of {plan.experiment.name} raised, "
+        f"first {first}: {errors[first].splitlines()[0]} (traceback in {traceback}); "
+        "mend the cause and run the same command again."
+    )
+
+
+def _assemble(plan: Plan, project: Project) -> Manifest:
+    """Make the tables of all finished runs; the manifest comes last, so that it vouches for all."""
+    from llmlab.method import tables  # pandas takes longer than all else
+
+    found = [plan.parts.read(trial.run_id) for trial in plan.trials]
+    (plan.folder / MANIFEST).unlink(missing_ok=True)
+    tables.write_runs(
+        plan.folder, tables.runs_frame(plan.experiment, [part["row"] for part in found])
+    )
+    tables.write_curves(plan.folder, tables.curves_frame(_curve_rows(found)))
+    _publish_kept(plan)
+    commit, dirty = git_state(project.root)
+    manifest = Manifest(
+        experiment=plan.experiment.name,
+        scale=plan.scale,
+        fingerprint=plan.fingerprint,
+        git_commit=commit,
+        git_dirty=dirty,
+        command=f"llmlab run {plan.experiment.name} --scale {plan.scale}",
+        started=min(part["started"] for part in found),
+        finished=max(part["finished"] for part in found),
+        host=host(),
+        device=" + ".join(sorted({part["device"] for part in found})),
+        libraries=libraries(),
+        seeds=tuple(sorted({trial.seed for trial in plan.trials})),
+        rows=len(found),
+        sha256={name: file_sha256(plan.folder / name) for name in (tables.RUNS, tables.CURVES)},
+    )
+    write_manifest(plan.folder, manifest)
+    _remove_old_parts(plan)
+    return manifest
+
+
+def _curve_rows(parts: Sequence[Mapping]) -> Iterator[tuple[str, str, int, float]]:
+    for part in parts:
+        for name, points in part["curves"].items():
+            for step, value in points:
+                yield part["row"]["run_id"], name, step, value
+
+
+def _publish_kept(plan: Plan) -> None:
+    """Copy the files that the runs left for other experiments to where those look for them."""
+    kept, aside = plan.folder / KEPT, plan.folder / f".{KEPT}"
+    try:
+        shutil.rmtree(aside, ignore_errors=True)
+        shutil.copytree(plan.parts.kept, aside)
+        shutil.rmtree(kept, ignore_errors=True)
+        aside.rename(kept)
+    except OSError as error:
+        raise unwritable(kept, error) from error
+
+
+def _remove_old_parts(plan: Plan) -> None:
+    """Remove the runs of earlier code."""
+    for folder in plan.parts.folder.parent.iterdir():
+        if folder != plan.parts.folder:
+            shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,148 @@
+"""What a worker process does: run one trial, keep its part. Imports nothing that loads NumPy.
+
+The number of threads and the GPU are settled in the environment, which libraries read once.
+"""
+
+import multiprocessing
+import os
+import resource
+import signal
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from queue import Queue
+
+from llmlab.method.catalog import load_experiment, suggestion
+from llmlab.method.errors import LabError
+from llmlab.method.experiment import Experiment, Outcome, Trial
+from llmlab.method.files import write_file
+from llmlab.method.parts import Parts
+from llmlab.method.provenance import device
+
+THREAD_VARIABLES = (
+    "OMP_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "VECLIB_MAXIMUM_THREADS",
+)
+
+
+@contextmanager
+def worker_environment(threads: int) -> Iterator[None]:
+    """The environment that processes started in this block inherit: repeatable, `threads` wide."""
+    fixed = {"PYTHONHASHSEED": "0", "CUBLAS_WORKSPACE_CONFIG": ":4096:8"}
+    before = dict(os.environ)
+    os.environ.update(fixed | dict.fromkeys(THREAD_VARIABLES, str(threads)))
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+
+
+def start(gpus: Queue | None) -> None:
+    """Prepare a worker process: takes a GPU of its own and dies with its parent."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what Ctrl-C means
+    threading.Thread(target=_die_with_parent, daemon=True).start()
+    if gpus is not None:
+        os.environ["CUDA_VISIBLE_DEVICES"] = gpus.get()
+
+
+def work(trial: Trial, parts: Parts) -> str | None:
+    """Run one trial and keep its row and curves.
+
+    Returns:
+        None, or what went wrong if the run raised; its traceback is then in `parts`.
+
+    Raises:
+        LabError: the part cannot be written, or the outcome is not what the experiment declares.
+    """
+    experiment = load_experiment(trial.experiment)
+    started = _now()
+    _reset_peak_memory()
+    clock = time.perf_counter()
+    try:
+        outcome = experiment.run(trial)
+    except Exception as error:
+        write_file(parts.error_path(trial.run_id), traceback.format_exc())
+        return traceback.format_exception_only(error)[-1].strip()
+    seconds = time.perf_counter() - clock
+    _check(experiment, trial, outcome)
+    part = {
+        "row": _row(trial, outcome, seconds),
+        "curves": {name: _points(points) for name, points in outcome.curves.items()},
+        "started": started,
+        "finished": _now(),
+        "device": device(),
+    }
+    parts.write(trial.run_id, part)
+    return None
+
+
+def _die_with_parent() -> None:
+    """Wait until the parent has gone, also if it was killed, and leave no orphan behind."""
+    multiprocessing.parent_process().join()
+    os._exit(1)
+
+
+def _row(trial: Trial, outcome: Outcome, seconds: float) -> dict[str, object]:
+    memory = _peak_memory() if outcome.peak_memory_mib is None else outcome.peak_memory_mib
+    return {
+        "run_id": trial.run_id,
+        **trial.condition,
+        "seed": trial.seed,
+        **{name: float(value) for name, value in outcome.metrics.items()},
+        "status": outcome.status,
+        "seconds": round(seconds, 3),
+        "tokens": int(outcome.tokens),
+        "peak_memory_mib": round(float(memory), 1),
+    }
+
+
+def _points(points: Iterator[tuple[int, float]]) -> list[tuple[int, float]]:
+    return [(int(step), float(value)) for step, value in points]
+
+
+def _check(experiment: Experiment, trial: Trial, outcome: Outcome) -> None:
+    """Hold the outcome against the declaration of the experiment."""
+    metrics = [metric.name for metric in experiment.metrics]
+    curves = [curve.name for curve in experiment.curves]
+    missing = [name for name in metrics if name not in outcome.metrics]
+    unknown = _unknown(outcome.metrics, metrics) + _unknown(outcome.curves, curves)
+    if missing or unknown:
+        raise LabError(
+            f"run {trial.run_id} of {experiment.name} must return the metrics and curves that the "
+            f"experiment declares (missing: {', '.join(missing) or 'none'}; "
+            f"unknown: {', '.join(unknown) or 'none'})."
+        )
+
+
+def _unknown(given: Mapping[str, object], declared: list[str]) -> list[str]:
+    return [f"{name}{suggestion(name, declared)}" for name in given if name not in declared]
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def _reset_peak_memory() -> None:
+    """Let Linux forget the peak memory of earlier runs of this process."""
+    try:
+        Path("/proc/self/clear_refs").write_text("5")
+    except OSError:  # another system, or a container that forbids it
+        return
+
+
+def _peak_memory() -> float:
+    """Peak resident memory of this process in MiB."""
+    try:
+        status = Path("/proc/self/status").read_text().splitlines()
+        return next(int(line.split()[1]) / 1024 for line in status if line.startswith("VmHWM"))
+    except (OSError, StopIteration):
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        return peak / (1024**2 if sys.platform == "darwin" else 1024)
