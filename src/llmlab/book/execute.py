@@ -1,0 +1,192 @@
+"""Executes a chapter once, into a notebook that holds its outputs and nothing that changes by itself."""
+
+import os
+import re
+import sys
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+
+import jupytext
+import nbformat
+from jupyter_client.kernelspec import KernelSpec
+from jupyter_client.manager import AsyncKernelManager
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+from nbformat import NotebookNode
+
+from llmlab.method.errors import LabError
+from llmlab.method.files import write_file
+
+CELL_SECONDS = 600
+"""Longest time that one cell may take."""
+
+KERNEL_OPTIONS = (
+    "--log-level=40",  # errors only
+    # a PNG of twice the resolution: sharp on screens and in print, the same on every run
+    "--InlineBackend.figure_formats=retina",
+    "--InlineBackend.print_figure_kwargs={'bbox_inches': 'tight', 'facecolor': 'white'}",
+)
+SPOKEN_TWICE = ("text/plain", "text/html")
+"""Twins that IPython adds to a richer output; a stored object address would differ on each run."""
+
+RICH = ("text/markdown", "image/png", "image/svg+xml")
+_ADDRESS = re.compile(r"<.* at 0x[0-9a-f]+>")
+_FIGURE = re.compile(r"^#\| label: *fig-", re.MULTILINE)
+_OPTION = re.compile(r"^# ?\| ?", re.MULTILINE)
+
+
+class _ThisPython(AsyncKernelManager):
+    """A kernel of the running interpreter, whatever kernels are registered on the machine."""
+
+    @property
+    def kernel_spec(self) -> KernelSpec:
+        command = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+        return KernelSpec(
+            argv=[*command, *KERNEL_OPTIONS], display_name="Python", language="python"
+        )
+
+
+def execute_chapter(source: Path, out: Path, root: Path) -> tuple[str, ...]:
+    """Executes the percent script `source` in the folder `root` and writes the notebook `out`.
+
+    Running it again gives the same bytes, as long as the chapter itself is deterministic.
+
+    Returns:
+        What the chapter wrote to standard error, cell by cell; it is kept out of the book.
+
+    Raises:
+        LabError: a cell raised, took longer than `CELL_SECONDS`, or its kernel died.
+    """
+    notebook = _read(source, root)
+    _run(notebook, source.relative_to(root), root)
+    complaints = tuple(_complaints(notebook))
+    notebook.cells = [part for cell in notebook.cells for part in _one_figure(cell)]
+    _strip(notebook)
+    _write(notebook, out)
+    return complaints
+
+
+def first_line(cell: NotebookNode) -> str:
+    """The first line of a cell that is neither an option nor empty."""
+    lines = (line.strip() for line in cell.source.splitlines())
+    return next((line for line in lines if line and not line.startswith("#|")), "")
+
+
+def _read(source: Path, root: Path) -> NotebookNode:
+    name = source.relative_to(root)
+    try:
+        notebook = jupytext.reads(source.read_text(encoding="utf-8"), fmt="py:percent")
+    except FileNotFoundError:
+        raise LabError(
+            f"{name} is missing; a chapter is a percent script below chapters/."
+        ) from None
+    except (SyntaxError, ValueError) as error:
+        raise LabError(f"{name} is not a percent script: {error}.") from None
+    for cell in notebook.cells:
+        if cell.cell_type == "code":  # formatters write `# |` where Quarto's manual has `#|`
+            cell.source = _OPTION.sub("#| ", cell.source)
+    return notebook
+
+
+def _run(notebook: NotebookNode, name: Path, root: Path) -> None:
+    client = NotebookClient(
+        notebook,
+        kernel_manager_class=_ThisPython,
+        timeout=CELL_SECONDS,
+        resources={"metadata": {"path": str(root)}},
+    )
+    environment = {
+        **os.environ,
+        "PYTHONHASHSEED": "0",
+        "MPLBACKEND": "module://matplotlib_inline.backend_inline",
+    }
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            client.execute(env=environment)
+    except CellExecutionError as error:
+        raise LabError(f"{_where(notebook, name)} raised {error.ename}: {error.evalue}") from None
+    except CellTimeoutError:
+        raise LabError(
+            f"{_where(notebook, name)} took longer than {CELL_SECONDS} s; "
+            "a chapter only reads tables, so move the work into an experiment."
+        ) from None
+    except DeadKernelError:
+        raise LabError(
+            f"{_where(notebook, name)} ended its Python process; run the chapter as a script to see why."
+        ) from None
+
+
+def _where(notebook: NotebookNode, name: Path) -> str:
+    """Chapter, number and first line of the cell that ran last."""
+    number, cell = max(
+        ((n, cell) for n, cell in enumerate(notebook.cells, 1) if "execution" in cell.metadata),
+        key=lambda found: found[0],
+    )
+    return f"{name}, cell {number} (`{first_line(cell)}`)"
+
+
+def _complaints(notebook: NotebookNode) -> Iterator[str]:
+    for number, cell in enumerate(notebook.cells, 1):
+        for output in cell.get("outputs", []):
+            if output.output_type == "stream" and output.name == "stderr":
+                yield f"cell {number} (`{first_line(cell)}`): {output.text.strip()}"
+
+
+def _one_figure(cell: NotebookNode) -> list[NotebookNode]:
+    """Moves what follows the image of a figure into a cell of its own.
+
+    Quarto would make sub-figures of two outputs under one figure's label.
+    """
+    outputs = cell.get("outputs", [])
+    image = next((n for n, output in enumerate(outputs, 1) if _is_image(output)), len(outputs))
+    if not _FIGURE.search(cell.source) or image == len(outputs):
+        return [cell]
+    rest = nbformat.v4.new_code_cell("#| echo: false", outputs=outputs[image:])
+    cell.outputs = outputs[:image]
+    return [cell, rest]
+
+
+def _is_image(output: NotebookNode) -> bool:
+    return any(kind.startswith("image/") for kind in output.get("data", {}))
+
+
+def _strip(notebook: NotebookNode) -> None:
+    """Leaves out timings, counters, random ids, standard error and twins of richer outputs."""
+    notebook.metadata = NotebookNode(
+        kernelspec={"display_name": "Python 3", "language": "python", "name": "python3"},
+        language_info={"name": "python"},
+    )
+    for number, cell in enumerate(notebook.cells, 1):
+        cell.id = f"cell-{number}"
+        cell.metadata = NotebookNode()
+        if cell.cell_type != "code":
+            continue
+        cell.execution_count = None
+        cell.outputs = [output for output in cell.outputs if not _is_noise(output)]
+        for output in cell.outputs:
+            _strip_output(output)
+
+
+def _is_noise(output: NotebookNode) -> bool:
+    """Standard error, and objects shown by their address, which differs on each run."""
+    if output.output_type == "stream":
+        return output.name == "stderr"
+    data = output.get("data", {})
+    return set(data) == {"text/plain"} and _ADDRESS.search(data["text/plain"]) is not None
+
+
+def _strip_output(output: NotebookNode) -> None:
+    if "execution_count" in output:
+        output.execution_count = None
+    data = output.get("data", {})
+    if any(kind in data for kind in RICH):
+        for twin in SPOKEN_TWICE:
+            data.pop(twin, None)
+    elif "text/plain" in data:
+        data.pop("text/html", None)
+
+
+def _write(notebook: NotebookNode, out: Path) -> None:
+    write_file(out, nbformat.writes(notebook) + "\n")

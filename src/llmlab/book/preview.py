@@ -1,0 +1,182 @@
+"""The preview renderer: HTML pages and a PDF by pandoc and typst, where Quarto is not installed.
+
+The Lua script `assets/pandoc/book.lua` does in one run of pandoc what needs the whole book: numbers,
+cross-references, citations. Here its result is put into pages.
+"""
+
+import json
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+import pypandoc
+import typst
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from llmlab.book.cells import Sheet, read_sheet
+from llmlab.book.contents import FRONT_PAGE, Chapter, Contents
+from llmlab.method.errors import LabError
+
+ASSETS = Path(__file__).parent / "assets"
+BIBLIOGRAPHY = "references.bib"
+
+
+@dataclass(frozen=True)
+class Edition:
+    """Which state of the book a rendering shows; `commit` ends in "+" where files differ from it."""
+
+    version: str
+    commit: str
+
+
+def render_preview(contents: Contents, chapters: Path, edition: Edition, out: Path) -> None:
+    """Renders the executed chapters into the empty folder `out`.
+
+    Args:
+        chapters: folder with the bibliography and the images that the text shows.
+
+    Raises:
+        LabError: a chapter is not executed, a reference or citation leads nowhere, or the PDF
+            cannot be made.
+    """
+    sheets = [read_sheet(ch.notebook, ch.name, contents.options) for ch in contents.chapters]
+    book = _convert(contents.chapters, sheets, chapters / BIBLIOGRAPHY)
+    _write_images(sheets, book["images"], chapters, out)
+    _write_pages(contents, edition, book["pages"], out)
+    _write_search(book["pages"], contents.chapters, out)
+    _write_pdf(contents, edition, book["typst"], out)
+    shutil.copytree(ASSETS / "site", out / "assets")
+
+
+def _convert(
+    chapters: Iterable[Chapter], sheets: Iterable[Sheet], bibliography: Path
+) -> dict[str, Any]:
+    """Pages and typst text of the whole book, by one run of pandoc."""
+    job = {
+        "bibliography": str(bibliography) if bibliography.is_file() else None,
+        "chapters": [_job(ch, sheet) for ch, sheet in zip(chapters, sheets, strict=True)],
+    }
+    with tempfile.TemporaryDirectory() as folder:
+        asked, answered = Path(folder, "job.json"), Path(folder, "book.json")
+        asked.write_text(json.dumps(job), encoding="utf-8")
+        script = ASSETS / "pandoc" / "book.lua"
+        command = [pypandoc.get_pandoc_path(), "lua", str(script), str(asked), str(answered)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            raise LabError(f"pandoc could not convert the chapters: {done.stderr.strip()}")
+        book = json.loads(answered.read_text(encoding="utf-8"))
+    if book["problems"]:
+        raise LabError("; ".join(book["problems"]))
+    return book
+
+
+def _job(chapter: Chapter, sheet: Sheet) -> dict[str, Any]:
+    return {
+        "name": chapter.name,
+        "page": chapter.page,
+        "part": chapter.part,
+        "appendix": chapter.appendix,
+        "offset": _offset(chapter),
+        "markdown": sheet.markdown,
+        "cells": [asdict(cell) for cell in sheet.cells],
+    }
+
+
+def _offset(chapter: Chapter) -> str:
+    """The way from a page to the top folder of the site."""
+    return "../" * chapter.name.count("/")
+
+
+def _write_images(sheets: Iterable[Sheet], shown: Iterable[str], chapters: Path, out: Path) -> None:
+    """Images made by cells from memory, those shown by text from the chapters' folder."""
+    made = {src: content for sheet in sheets for src, content in sheet.images.items()}
+    for src in shown:
+        target = out / src
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(made[src] if src in made else (chapters / src).read_bytes())
+
+
+def _write_pages(
+    contents: Contents, edition: Edition, pages: list[dict[str, Any]], out: Path
+) -> None:
+    template = Environment(
+        loader=FileSystemLoader(ASSETS),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    ).get_template("page.html")
+    full = [
+        {**page, "page": chapter.page, "part": chapter.part, "appendix": chapter.appendix}
+        for page, chapter in zip(pages, contents.chapters, strict=True)
+    ]
+    groups = [
+        {"part": part, "pages": list(members)}
+        for part, members in groupby(full, lambda p: p["part"])
+    ]
+    for n, (page, chapter) in enumerate(zip(full, contents.chapters, strict=True)):
+        html = template.render(
+            book=contents,
+            edition=edition,
+            page=page,
+            groups=groups,
+            offset=_offset(chapter),
+            front=chapter.name == FRONT_PAGE,
+            previous=full[n - 1] if n > 0 else None,
+            next=full[n + 1] if n + 1 < len(full) else None,
+        )
+        target = out / chapter.page
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(html, encoding="utf-8")
+
+
+def _write_search(
+    pages: Iterable[Mapping[str, Any]], chapters: Iterable[Chapter], out: Path
+) -> None:
+    """The index as a script, because a page opened from a file may not fetch JSON."""
+    index = [
+        {"url": chapter.page, "page": page["title_text"], **section}
+        for page, chapter in zip(pages, chapters, strict=True)
+        for section in page["search"]
+    ]
+    text = json.dumps(index, ensure_ascii=False, separators=(",", ":"))
+    (out / "search-index.js").write_text(f"window.bookIndex = {text};\n", encoding="utf-8")
+
+
+def _write_pdf(contents: Contents, edition: Edition, body: str, out: Path) -> None:
+    """Compiled in `out`, where the images are."""
+    facts = {
+        "title": contents.title,
+        "subtitle": contents.subtitle,
+        "author": contents.author,
+        "description": contents.description,
+        "version": edition.version,
+        "commit": edition.commit,
+    }
+    source = out / "book.typ"
+    template = (ASSETS / "book.typ").read_text(encoding="utf-8")
+    source.write_text(f"{template}\n{_cover(facts)}\n{body}", encoding="utf-8")
+    try:
+        # a fixed time, so that the same book gives the same bytes
+        typst.compile(
+            str(source),
+            output=str(out / contents.pdf),
+            root=str(out),
+            ignore_system_fonts=True,
+            timestamp=0,
+        )
+    except typst.TypstError as error:
+        raise LabError(f"typst could not make the PDF: {error.diagnostic}") from None
+    source.unlink()
+
+
+def _cover(facts: Mapping[str, str]) -> str:
+    """The call that sets up the whole document; JSON strings are strings of typst too."""
+    arguments = ", ".join(
+        f"{name}: {json.dumps(value, ensure_ascii=False)}" for name, value in facts.items()
+    )
+    return f"#show: book.with({arguments})"

@@ -1,0 +1,36 @@
+# %% [markdown]
+# # The best step {#sec-result}
+#
+# [Go back to @sec-idea and @fig-parabola.]{} See [-@tbl-steps] too.
+
+# %%
+# | include: false
+from IPython.display import Markdown
+
+# %%
+# | label: tbl-steps
+# | tbl-cap: Loss at each step size.
+Markdown("""
+| Step size | Loss |
+|----------:|-----:|
+| 0.1 | 0.93 |
+| 1.0 | 1.20 |
+""")
+
+# %%
+Markdown("""
+The loss is [0.93]{.value title="0.93, 95 % interval 0.91 to 0.95, n = 5"}.
+
+::: {.verdict .supported label="H-1" title="A step of 0.1 beats 1.0"}
+The difference is 0.27, see @tbl-steps.
+:::
+
+::: {.details summary="The numbers"}
+| a | b |
+|--:|--:|
+| 1 | 2 |
+:::
+""")
+
+# %%
+print("plain text")
