@@ -165,7 +165,7 @@ MISTAKES = {
     "unknown metric": ('"score"', '"scores"', "no metric 'scores'.*did you mean 'score'"),
     "unknown axis": ("{ dose = 2.0 }", "{ doze = 2.0 }", "treatment: there is no axis 'doze'"),
     "unknown level": ("{ dose = 2.0 }", "{ dose = 3.0 }", "dose = 3.0 is no level.*1.0, 2.0, 4.0"),
-    "open axis": ("{ dose = 2.0 }", "{}", "treatment: dose has 2 levels at smoke"),
+    "open axis": ("{ dose = 2.0 }", '{ form = "pill" }', "dose has 2 levels at smoke"),
     "same sides": ("{ dose = 2.0 }", "{ dose = 1.0 }", "treatment and control are the same"),
     "fixed and tuned": (CONTROL, f'{CONTROL}\ntuned = ["dose"]', "fixed and also left free"),
     "other alpha": (CONTROL, f"{CONTROL}\nalpha = 0.01", "H-DOSE-2: its alpha 0.05 differs"),

@@ -81,9 +81,9 @@ class Hypothesis(_Entry):
     control: dict[str, Value] = field(default_factory=dict)
     pairing: Literal["seed"] = "seed"
     tuned: Names = ()
-    margin: Annotated[Number, Field(ge=0)] = 0.0
+    margin: Annotated[Number, Field(ge=0)] | None = None
     along: Text | None = None
-    direction: Literal["increasing", "decreasing"] = "increasing"
+    direction: Literal["increasing", "decreasing"] | None = None
     best: Text | None = None
     interval: tuple[Number, Number] | None = None
     alpha: Annotated[Number, Field(gt=0, lt=0.5)] = 0.05
@@ -204,8 +204,6 @@ def read_entries(project: Project, kind: str, entry_type: type[T]) -> tuple[T, .
     entries = []
     for position, raw in enumerate(_raw_entries(project, kind), start=1):
         name = raw.get("id", position)
-        if entry_type is Hypothesis:
-            _refuse(project, kind, ((name, mistake) for mistake in _claim_mistakes(raw)))
         try:
             entries.append(adapter.validate_python(raw))
         except ValidationError as error:
@@ -279,17 +277,15 @@ def _lower(text: str) -> str:
     return text[:1].lower() + text[1:]
 
 
-def _claim_mistakes(raw: Mapping[str, object]) -> Iterator[str]:
+def _claim_mistakes(hypothesis: Hypothesis) -> Iterator[str]:
     """Keys that the claim of a hypothesis lacks or has no use for."""
-    claim = raw.get("claim")
-    if claim not in CLAIM_KEYS:
-        return  # said by the check of the entry's own fields
-    needed = CLAIM_KEYS[claim]
-    for key in sorted(needed - raw.keys()):
-        yield f"a claim '{claim}' needs '{key}'; add it"
-    of_other_claims = set().union(*CLAIM_KEYS.values()) - needed - {"treatment"}
-    for key in sorted(of_other_claims & raw.keys()):
-        yield f"a claim '{claim}' has no use for '{key}'; remove it or change the claim"
+    claim = hypothesis.claim
+    for key in sorted(set().union(*CLAIM_KEYS.values())):
+        given = getattr(hypothesis, key) not in (None, {})
+        if key in CLAIM_KEYS[claim] and not given:
+            yield f"a claim '{claim}' needs '{key}'; add it"
+        if given and key not in CLAIM_KEYS[claim] | {"treatment"}:
+            yield f"a claim '{claim}' has no use for '{key}'; remove it or change the claim"
 
 
 def _question_mistakes(ledger: Ledger) -> Iterator[Mistake]:
@@ -331,6 +327,7 @@ def _hypothesis_mistakes(
 
 def design_mistakes(hypothesis: Hypothesis, experiment: Experiment) -> Iterator[str]:
     """Why the experiment cannot test the hypothesis, if so."""
+    yield from _claim_mistakes(hypothesis)
     metrics = {metric.name: metric for metric in experiment.metrics}
     axes = [axis.name for axis in experiment.axes]
     if hypothesis.metric not in metrics:
@@ -393,7 +390,7 @@ def _optimum_mistakes(hypothesis: Hypothesis, experiment: Experiment) -> Iterato
     low, high = hypothesis.interval
     levels = _levels(experiment)[hypothesis.best]
     if experiment.metric(hypothesis.metric).direction == "none":
-        yield f"metric '{hypothesis.metric}' has no better direction; choose one for which a level is best"
+        yield f"metric '{hypothesis.metric}' has no better direction; choose one that has"
     if not all(is_number(level) for level in levels):
         yield f"the levels of {hypothesis.best} are no numbers; an interval needs numbers"
     if low >= high:
