@@ -1,0 +1,141 @@
+import itertools
+from collections.abc import Iterator
+
+import pytest
+import torch
+
+from llmlab.gpt.model import GPT, IGNORE, GPTConfig
+from llmlab.gpt.training import (
+    Batch,
+    TrainConfig,
+    best_precision,
+    evaluate,
+    learning_rate_at,
+    make_optimizer,
+    train,
+    training_steps,
+)
+
+CONFIG = GPTConfig(vocab_size=7, context=6, d_model=16, n_layers=1, n_heads=2)
+
+
+def new_model() -> GPT:
+    torch.manual_seed(0)
+    return GPT(CONFIG)
+
+
+def counting_batches() -> Iterator[Batch]:
+    """0, 1, 2, … modulo 7, from a random start: learned by looking at one token."""
+    generator = torch.Generator().manual_seed(0)
+    while True:
+        starts_B1 = torch.randint(7, (16, 1), generator=generator)
+        text_BT = (starts_B1 + torch.arange(7)) % 7
+        yield text_BT[:, :-1], text_BT[:, 1:]
+
+
+def test_training_learns_to_count() -> None:
+    model = new_model()
+    train(model, counting_batches(), TrainConfig(learning_rate=1e-2, steps=80))
+    tokens_BT, targets_BT = next(counting_batches())
+    assert evaluate(model, tokens_BT, targets_BT).accuracy == 1.0
+
+
+def test_two_runs_with_one_seed_give_the_same_history() -> None:
+    config = TrainConfig(learning_rate=1e-2, steps=5, log_every=1)
+    histories = [train(new_model(), counting_batches(), config) for _ in range(2)]
+    assert histories[0] == histories[1]
+
+
+def test_history_counts_tokens_and_keeps_the_last_step() -> None:
+    config = TrainConfig(learning_rate=1e-3, steps=8, log_every=5)
+    history = train(new_model(), counting_batches(), config)
+    assert history.tokens == 8 * 16 * 6
+    assert [point.step for point in history.points] == [0, 5, 7]
+
+
+def test_divergence_is_a_result_and_leaves_finite_weights() -> None:
+    model = new_model()
+
+    def batches() -> Iterator[Batch]:
+        yield from itertools.islice(counting_batches(), 3)
+        with torch.no_grad():
+            model.norm.bias.fill_(float("inf"))
+        yield from counting_batches()
+
+    history = train(model, batches(), TrainConfig(learning_rate=1e-3, steps=10))
+    assert history.diverged_at == 3
+    assert torch.isfinite(model.head.weight).all()
+
+
+def test_training_is_a_stream_that_a_caller_can_stop() -> None:
+    steps = training_steps(
+        new_model(), counting_batches(), TrainConfig(learning_rate=1e-3, steps=100)
+    )
+    assert [point.step for point in itertools.islice(steps, 2)] == [0, 1]
+
+
+def test_frozen_weights_stay_as_they_are() -> None:
+    model = new_model()
+    model.blocks.requires_grad_(False)
+    before = {name: tensor.clone() for name, tensor in model.blocks.state_dict().items()}
+    train(model, counting_batches(), TrainConfig(learning_rate=1e-2, steps=3))
+    assert all(torch.equal(before[n], t) for n, t in model.blocks.state_dict().items())
+
+
+def test_the_rate_rises_to_its_peak_then_falls_to_its_final_share() -> None:
+    config = TrainConfig(learning_rate=1.0, steps=100, warmup_share=0.1, final_share=0.2)
+    rates = [learning_rate_at(step, config) for step in range(101)]
+    assert rates[:10] == pytest.approx([0.1 * step for step in range(1, 11)])
+    assert max(rates) == rates[10] == 1.0
+    assert rates[10:] == sorted(rates[10:], reverse=True)
+    assert rates[100] == pytest.approx(0.2)
+
+
+def test_only_matrices_of_layers_decay() -> None:
+    model = new_model()
+    decayed, undecayed = make_optimizer(
+        model, TrainConfig(learning_rate=1.0, steps=1, weight_decay=0.1)
+    ).param_groups
+    assert decayed["weight_decay"] == 0.1
+    assert undecayed["weight_decay"] == 0.0
+    assert {id(p) for p in decayed["params"]} == {
+        id(module.weight)
+        for module in model.blocks.modules()
+        if isinstance(module, torch.nn.Linear)
+    }
+
+
+def test_bfloat16_trains_too() -> None:
+    config = TrainConfig(learning_rate=1e-2, steps=20, precision="bfloat16", log_every=1)
+    points = train(new_model(), counting_batches(), config).points
+    assert points[-1].loss < points[0].loss
+
+
+def test_the_best_precision_of_this_cpu_is_one_that_training_knows() -> None:
+    assert best_precision(torch.device("cpu")) in ("float32", "bfloat16")
+
+
+def test_evaluation_does_not_depend_on_the_batch_size() -> None:
+    model = new_model()
+    tokens_NT, targets_NT = next(counting_batches())
+    targets_NT = targets_NT.clone()
+    targets_NT[:9, :3] = IGNORE
+    whole, parts = (evaluate(model, tokens_NT, targets_NT, size) for size in (16, 5))
+    assert parts.loss == pytest.approx(whole.loss, rel=1e-6)
+    assert parts.correct == whole.correct
+
+
+def test_teacher_forced_exact_match_equals_greedy_decoding() -> None:
+    model = new_model()
+    train(model, counting_batches(), TrainConfig(learning_rate=3e-3, steps=12))
+    tokens_NT, targets_NT = next(counting_batches())
+    targets_NT = targets_NT.clone()
+    targets_NT[:, :3] = IGNORE
+    greedy = []
+    for tokens_T, targets_T in zip(tokens_NT, targets_NT, strict=True):
+        text = tokens_T[:4].tolist()
+        while len(text) < 7:
+            text.append(model(torch.tensor([text]))[0, -1].argmax().item())
+        greedy.append(text[4:] == targets_T[3:].tolist())
+    assert evaluate(model, tokens_NT, targets_NT).correct == tuple(greedy)
+    assert 0 < sum(greedy) < 16
