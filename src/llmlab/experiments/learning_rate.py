@@ -1,0 +1,86 @@
+"""Which learning rate fine-tunes best, and what does a wrong one do?
+
+The intervention is the peak learning rate alone: same base model, same adapter, same items in the
+same order for every rate of one seed.
+"""
+
+from llmlab.finetune.measures import CURVES, METRICS, outcome
+from llmlab.method.experiment import Axis, Budget, Experiment, Outcome, Trial
+
+
+def run(trial: Trial) -> Outcome:
+    from llmlab.finetune.lora import LoraSpec
+    from llmlab.finetune.skills import subtraction
+    from llmlab.finetune.tuning import Task, fine_tune
+    from llmlab.gpt.training import TrainConfig
+
+    settings, new_skill = trial.settings, subtraction()
+    tuned = fine_tune(
+        trial.needs["base_model"],
+        Task(
+            train=new_skill.train[: settings["train_items"]],
+            validation=new_skill.test[:300],
+            test=new_skill.test[300:],
+        ),
+        LoraSpec(rank=8, alpha=16),
+        TrainConfig(
+            learning_rate=trial.condition["learning_rate"],
+            steps=settings["steps"],
+            precision=settings["precision"],
+        ),
+        batch_size=settings["batch_size"],
+        seed=trial.seed,
+        suite_items=settings["suite_items"],
+    )
+    return outcome(tuned)
+
+
+RATES = (1e-5, 5e-5, 2e-4, 5e-4, 1e-3, 5e-3, 1e-2, 2e-2, 5e-2)
+
+EXPERIMENT = Experiment(
+    name="learning_rate",
+    title="The learning rate",
+    question="Q-LR",
+    summary="Fine-tunes the base model on subtraction at nine learning rates.",
+    axes=(Axis("learning_rate", "Peak of the schedule."),),
+    metrics=METRICS,
+    curves=CURVES,
+    selection_metric="validation_loss",
+    needs=("base_model",),
+    budgets={
+        "smoke": Budget(
+            conditions={"learning_rate": (1e-5, 1e-3, 5e-3)},
+            seeds=2,
+            settings={
+                "train_items": 500,
+                "steps": 30,
+                "batch_size": 16,
+                "suite_items": 50,
+                "precision": "float32",
+            },
+        ),
+        "laptop": Budget(
+            conditions={"learning_rate": RATES},
+            seeds=10,
+            settings={
+                "train_items": 3000,
+                "steps": 400,
+                "batch_size": 32,
+                "suite_items": 250,
+                "precision": "float32",
+            },
+        ),
+        "gpu": Budget(
+            conditions={"learning_rate": RATES},
+            seeds=10,
+            settings={
+                "train_items": 3000,
+                "steps": 400,
+                "batch_size": 64,
+                "suite_items": 1000,
+                "precision": "bfloat16",
+            },
+        ),
+    },
+    run=run,
+)

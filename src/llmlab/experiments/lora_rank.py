@@ -1,0 +1,99 @@
+"""From which LoRA rank on does more rank no longer help?
+
+The task is pure memory: random facts that nothing but stored bits can answer. Every rank is tried
+under both scaling rules at every learning rate, so that each is compared at its own best one.
+"""
+
+from llmlab.finetune.measures import CURVES, METRICS, outcome
+from llmlab.method.experiment import Axis, Budget, Experiment, Outcome, Trial
+
+
+def run(trial: Trial) -> Outcome:
+    from llmlab.finetune.lora import LoraSpec
+    from llmlab.finetune.skills import new_facts
+    from llmlab.finetune.tuning import Task, fine_tune
+    from llmlab.gpt.training import TrainConfig
+
+    settings, condition = trial.settings, trial.condition
+    facts = new_facts(settings["facts"])
+    half = len(facts) // 2
+    tuned = fine_tune(
+        trial.needs["base_model"],
+        # all facts are to be memorised: one half chooses the learning rate, the other reports
+        Task(train=facts, validation=facts[:half], test=facts[half:]),
+        LoraSpec(rank=condition["rank"], alpha=16, scaling=condition["scaling"]),
+        TrainConfig(
+            learning_rate=condition["learning_rate"],
+            steps=settings["steps"],
+            precision=settings["precision"],
+        ),
+        batch_size=settings["batch_size"],
+        seed=trial.seed,
+        suite_items=settings["suite_items"],
+    )
+    return outcome(tuned)
+
+
+EXPERIMENT = Experiment(
+    name="lora_rank",
+    title="The rank of LoRA",
+    question="Q-RANK",
+    summary="Memorises random facts at seven ranks, under two scaling rules, at four rates each.",
+    axes=(
+        Axis("rank", "Inner width r of the adapter.", "dimensions"),
+        Axis("scaling", "Rule for the adapter's scale s: α/r, or α/√r (rsLoRA)."),
+        Axis("learning_rate", "Peak of the schedule."),
+    ),
+    metrics=METRICS,
+    curves=CURVES,
+    selection_metric="validation_loss",
+    needs=("base_model",),
+    budgets={
+        "smoke": Budget(
+            conditions={
+                "rank": (1, 8, 64),
+                "scaling": ("alpha/r", "rslora"),
+                "learning_rate": (1e-3, 5e-3),
+            },
+            seeds=2,
+            settings={
+                "facts": 32,
+                "steps": 20,
+                "batch_size": 16,
+                "suite_items": 50,
+                "precision": "float32",
+            },
+        ),
+        "laptop": Budget(
+            conditions={
+                "rank": (1, 2, 4, 8, 16, 32, 64),
+                "scaling": ("alpha/r", "rslora"),
+                "learning_rate": (5e-4, 1.5e-3, 5e-3, 1.5e-2),
+            },
+            seeds=5,
+            settings={
+                "facts": 256,
+                "steps": 300,
+                "batch_size": 32,
+                "suite_items": 250,
+                "precision": "float32",
+            },
+        ),
+        "gpu": Budget(
+            conditions={
+                "rank": (1, 2, 4, 8, 16, 32, 64),
+                "scaling": ("alpha/r", "rslora"),
+                "learning_rate": (5e-4, 1.5e-3, 5e-3, 1.5e-2),
+            },
+            seeds=5,
+            settings={
+                "facts": 512,
+                "steps": 300,
+                "batch_size": 128,
+                "suite_items": 1000,
+                "precision": "bfloat16",
+            },
+        ),
+    },
+    run=run,
+)
