@@ -4,6 +4,7 @@ import difflib
 import importlib
 import pkgutil
 from collections.abc import Iterable
+from importlib.util import find_spec
 
 from llmlab.method.errors import LabError
 from llmlab.method.experiment import SCALES, Budget, Experiment
@@ -25,7 +26,7 @@ def load_experiment(name: str) -> Experiment:
     Raises:
         LabError: there is no such module, it cannot be imported, or its declaration is wrong.
     """
-    if name not in experiment_names():
+    if not _exists(name):
         raise LabError(
             f"unknown experiment '{name}'{suggestion(name, experiment_names())}; "
             "`llmlab status` lists all experiments."
@@ -77,6 +78,11 @@ def suggestion(name: str, known: Iterable[str]) -> str:
     return f" (did you mean '{nearest[0]}'?)" if nearest else ""
 
 
+def _exists(name: str) -> bool:
+    """Whether there is a module of this name, without listing them all."""
+    return name.isidentifier() and find_spec(f"llmlab.experiments.{name}") is not None
+
+
 def _mistakes(experiment: Experiment, name: str) -> Iterable[str]:
     """What is wrong with a declaration, one phrase each."""
     axes = [axis.name for axis in experiment.axes]
@@ -93,7 +99,7 @@ def _mistakes(experiment: Experiment, name: str) -> Iterable[str]:
         nearest = suggestion(experiment.selection_metric, metrics)
         yield f"selection_metric '{experiment.selection_metric}' is not one of its metrics{nearest}"
     for needed in experiment.needs:
-        if needed == name or needed not in experiment_names():
+        if needed == name or not _exists(needed):
             nearest = suggestion(needed, experiment_names())
             yield f"it needs '{needed}', which is no other experiment{nearest}"
     for scale, budget in experiment.budgets.items():

@@ -7,20 +7,19 @@ found in the source, without running it; a module imported by a computed name is
 import ast
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+import os
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
 
 import llmlab
 from llmlab.method.catalog import load_experiment, scale_budget
+from llmlab.method.errors import LabError
 from llmlab.method.experiment import Experiment
 
 SOURCE = Path(llmlab.__file__).resolve().parent.parent
 """The folder that holds the package `llmlab`."""
-
-UNSEEN_BY_RUN = {"title", "question", "summary", "selection_metric", "budgets"}
-"""Arguments of `Experiment(...)` that no run can see; the budget of a scale is hashed by value."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +28,7 @@ class Fingerprint:
 
     Attributes:
         code: digest of the source of each module in the closure, by module name.
-        budget: digest of the conditions and the number of seeds.
+        budget: digest of the conditions, the number of seeds and the names of what is measured.
         settings: digest of the settings and the number of threads.
         needs: digest of the fingerprint of each needed experiment at the same scale, by name.
     """
@@ -64,28 +63,46 @@ def fingerprint(experiment: Experiment, scale: str) -> Fingerprint:
     budgets of other scales, nor definitions that only these use.
 
     Raises:
-        LabError: the experiment, or one that it needs, has no budget for the scale.
+        LabError: the experiment, or one that it needs, has no budget for the scale; or experiments
+            need each other in a circle.
     """
+    return _fingerprint(experiment, scale, ())
+
+
+def _fingerprint(experiment: Experiment, scale: str, above: tuple[str, ...]) -> Fingerprint:
+    """The fingerprint of an experiment that the experiments `above` need, each the one after it."""
+    chain = (*above, experiment.name)
+    if experiment.name in above:
+        raise LabError(
+            f"experiments need each other in a circle ({' needs '.join(chain)}); cut it in one "
+            "of their files."
+        )
     budget = scale_budget(experiment, scale)
     own = f"llmlab.experiments.{experiment.name}"
-    code = {
-        name: _experiment_digest(path) if name == own else source_digest(path)
-        for name, path in closure(own).items()
-    }
-    needs = {name: fingerprint(load_experiment(name), scale).digest for name in experiment.needs}
     conditions = [[name, list(levels)] for name, levels in budget.conditions.items()]
-    settings = [dict(sorted(budget.settings.items())), budget.threads]
-    return Fingerprint(code, _hash([conditions, budget.seeds]), _hash(settings), needs)
+    measured = [metric.name for metric in (*experiment.metrics, *experiment.curves)]
+    return Fingerprint(
+        code={
+            name: _experiment_digest(path) if name == own else source_digest(path)
+            for name, path in closure(own).items()
+        },
+        budget=_hash([conditions, budget.seeds, measured]),
+        settings=_hash([dict(budget.settings), budget.threads]),
+        needs={
+            name: _fingerprint(load_experiment(name), scale, chain).digest
+            for name in experiment.needs
+        },
+    )
 
 
 def closure(module: str) -> dict[str, Path]:
     """`module` and every llmlab module that it imports, also indirectly; sorted by name."""
-    return _follow(dict(_with_packages(module)))
+    return _follow(_prefixes(module))
 
 
 def closure_of_file(path: Path) -> dict[str, Path]:
     """Every llmlab module that a script outside the package imports, also indirectly."""
-    return _follow(dict(_imports("", path)))
+    return _follow(_imported("", path, _version(path)))
 
 
 def source_digest(path: Path) -> str:
@@ -93,38 +110,24 @@ def source_digest(path: Path) -> str:
     return _digest_of(path, _version(path))
 
 
-def _follow(found: dict[str, Path]) -> dict[str, Path]:
-    waiting = list(found.items())
+def _follow(names: Iterable[str]) -> dict[str, Path]:
+    """The modules among the names, and what they import, and so on."""
+    found: dict[str, Path] = {}
+    waiting = list(names)
     while waiting:
-        for name, path in _imports(*waiting.pop()):
-            if name not in found:
-                found[name] = path
-                waiting.append((name, path))
+        name = waiting.pop()
+        path = None if name in found else _find(name)
+        if path is not None:
+            found[name] = path
+            waiting += _imported(name, path, _version(path))
     return dict(sorted(found.items()))
 
 
-def _imports(module: str, path: Path) -> Iterator[tuple[str, Path]]:
-    """The llmlab modules that one file names, with the packages that they lie in."""
-    for name in _imported_names(module, path, _version(path)):
-        yield from _with_packages(name)
-
-
-def _with_packages(name: str) -> Iterator[tuple[str, Path]]:
-    """The llmlab module `name`, after the packages that it lies in, which run first."""
-    parts = name.split(".")
-    for length in range(1, len(parts) + 1):
-        found = _find(".".join(parts[:length]))
-        if found is not None:
-            yield ".".join(parts[:length]), found
-
-
 def _find(module: str) -> Path | None:
-    """The file of an llmlab module; None for other modules and for names inside a module."""
-    if module.split(".")[0] != "llmlab":
-        return None
-    stem = SOURCE.joinpath(*module.split("."))
-    candidates = (stem / "__init__.py", stem.with_suffix(".py"))
-    return next((path for path in candidates if path.is_file()), None)
+    """The file of an llmlab module; None for a name inside a module."""
+    stem = f"{SOURCE}/{module.replace('.', '/')}"
+    candidates = (f"{stem}.py", f"{stem}/__init__.py")
+    return next((Path(path) for path in candidates if os.path.isfile(path)), None)
 
 
 def _version(path: Path) -> tuple[int, int]:
@@ -134,16 +137,25 @@ def _version(path: Path) -> tuple[int, int]:
 
 
 @cache
-def _imported_names(module: str, path: Path, _version: tuple[int, int]) -> tuple[str, ...]:
+def _imported(module: str, path: Path, _version: tuple[int, int]) -> frozenset[str]:
+    """The names that a file imports from llmlab, modules or not, with the packages above them."""
     package = module if path.name == "__init__.py" else module.rpartition(".")[0]
-    names: list[str] = []
+    names: set[str] = set()
     for node in ast.walk(ast.parse(path.read_bytes(), path)):
         if isinstance(node, ast.Import):
-            names += [alias.name for alias in node.names]
+            names.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             base = _absolute(node, package)
-            names += [f"{base}.{alias.name}" for alias in node.names]
-    return tuple(dict.fromkeys(names))
+            names.update(f"{base}.{alias.name}" for alias in node.names)
+    return frozenset(prefix for name in names for prefix in _prefixes(name))
+
+
+def _prefixes(name: str) -> list[str]:
+    """A dotted name of llmlab after the packages that it lies in, which run first."""
+    parts = name.split(".")
+    if parts[0] != "llmlab":
+        return []
+    return [".".join(parts[: length + 1]) for length in range(len(parts))]
 
 
 def _absolute(node: ast.ImportFrom, package: str) -> str:
@@ -170,13 +182,16 @@ def _experiment_digest_of(path: Path, _version: tuple[int, int]) -> str:
 
 
 class _OnlyWhatRunSees(ast.NodeTransformer):
-    """Reduces `Experiment(...)` to what a run can see, and axes and metrics to their names."""
+    """Reduces `Experiment(...)` to its `run`, and axes and metrics to their names.
+
+    What else matters of them is hashed by value.
+    """
 
     def visit_Call(self, node: ast.Call) -> ast.Call:
         self.generic_visit(node)
         called = getattr(node.func, "id", None)
         if called == "Experiment":
-            node.keywords = [word for word in node.keywords if word.arg not in UNSEEN_BY_RUN]
+            node.keywords = [word for word in node.keywords if word.arg == "run"]
         elif called in ("Axis", "Metric"):
             node.args = node.args[:1]
             node.keywords = [word for word in node.keywords if word.arg == "name"]

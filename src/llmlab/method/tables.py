@@ -129,14 +129,9 @@ def read_runs(folder: Path, experiment: Experiment) -> pd.DataFrame:
     path = _verified(folder, RUNS)
     schema = runs_schema(experiment)
     types = _types(schema)
-    numbers = [name for name, kind in types.items() if kind == "float64"]
-    frame = pd.read_csv(
-        path,
-        dtype=types,
-        keep_default_na=False,
-        na_values={name: ["nan"] for name in numbers},
-        float_precision="round_trip",
-    )
+    exact = {name: float for name, kind in types.items() if kind == "float64"}
+    others = {name: kind for name, kind in types.items() if name not in exact}
+    frame = pd.read_csv(path, converters=exact, dtype=others, keep_default_na=False)
     return _validated(frame, schema, str(path))
 
 

@@ -1,0 +1,126 @@
+"""A small lab of its own for each test: a copy of the package with a toy for an experiment."""
+
+import importlib
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from textwrap import dedent
+
+import pytest
+
+import llmlab.experiments
+from llmlab.method import digest
+from llmlab.method.experiment import Experiment
+from llmlab.method.project import Project
+
+SOURCE = Path(llmlab.__file__).parent
+
+TOY = '''
+"""A toy that draws its numbers from the condition and the seed."""
+
+import random
+import time
+
+from llmlab.method.experiment import Axis, Budget, Experiment, Metric, Outcome, Trial
+
+
+def run(trial: Trial) -> Outcome:
+    time.sleep(trial.settings["pause"])
+    draw = random.Random(f"{trial.condition} {trial.seed}").random
+    (trial.keep / f"{trial.seed}.txt").write_text(f"weights of seed {trial.seed}")
+    return Outcome({"loss": draw()}, {"loss": [(0, 1.0), (1, draw())]}, tokens=3)
+
+
+EXPERIMENT = Experiment(
+    name="toy",
+    title="A toy",
+    question="Q-TOY",
+    summary="Draws numbers.",
+    axes=(Axis("rate", "Learning rate."),),
+    metrics=(Metric("loss", "Loss of the last batch.", "nats", "lower", tolerance=0.1),),
+    curves=(Metric("loss", "Loss of one batch.", "nats", "lower"),),
+    budgets={
+        "smoke": Budget({"rate": [1e-05, 0.1]}, seeds=2, settings={"pause": 0.0}),
+        "laptop": Budget({"rate": [1e-05, 0.1, 1]}, seeds=3, settings={"pause": 0.05}),
+    },
+    run=run,
+)
+'''
+
+
+@dataclass(frozen=True)
+class Lab:
+    """A checkout of the book in a temporary folder, without the real experiments."""
+
+    root: Path
+
+    @property
+    def project(self) -> Project:
+        return Project(self.root)
+
+    def path(self, experiment: str) -> Path:
+        return self.root / "src" / "llmlab" / "experiments" / f"{experiment}.py"
+
+    def add(self, source: str = TOY, name: str = "toy") -> Experiment:
+        """Write the module of an experiment and import it."""
+        self.path(name).write_text(dedent(source).replace('name="toy"', f'name="{name}"'))
+        return self.load(name)
+
+    def edit(self, experiment: str, old: str, new: str) -> Experiment:
+        """Change the source of an experiment and import it anew."""
+        source = self.path(experiment).read_text()
+        assert old in source
+        self.path(experiment).write_text(source.replace(old, new))
+        return self.load(experiment)
+
+    def load(self, experiment: str) -> Experiment:
+        importlib.invalidate_caches()
+        sys.modules.pop(f"llmlab.experiments.{experiment}", None)
+        return importlib.import_module(f"llmlab.experiments.{experiment}").EXPERIMENT
+
+    def start(self, *arguments: str, **options: object) -> subprocess.Popen:
+        """Start `llmlab` with these arguments in the lab."""
+        return subprocess.Popen(
+            [sys.executable, "-m", "llmlab", *arguments],
+            cwd=self.root,
+            env=os.environ | {"PYTHONPATH": str(self.root / "src"), "COLUMNS": "200"},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            **options,
+        )
+
+    def llmlab(self, *arguments: str, **options: object) -> subprocess.CompletedProcess:
+        """Run `llmlab` with these arguments in the lab to its end."""
+        process = self.start(*arguments, **options)
+        out, err = process.communicate(timeout=60)
+        return subprocess.CompletedProcess(arguments, process.returncode, out, err)
+
+
+@pytest.fixture
+def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Lab]:
+    """An empty lab; experiments added to it can be imported here and in worker processes."""
+    root = tmp_path / "lab"
+    unwanted = shutil.ignore_patterns("__pycache__", "assets")
+    shutil.copytree(SOURCE, root / "src" / "llmlab", ignore=unwanted)
+    experiments = root / "src" / "llmlab" / "experiments"
+    for path in experiments.glob("[!_]*.py"):
+        path.unlink()
+    (root / "chapters" / "hypotheses").mkdir(parents=True)
+    monkeypatch.syspath_prepend(root / "src")
+    monkeypatch.setattr(digest, "SOURCE", root / "src")
+    monkeypatch.setattr(llmlab.experiments, "__path__", [str(experiments)])
+    known = {name: sys.modules[name] for name in list(sys.modules) if _is_experiment(name)}
+    for name in known:
+        monkeypatch.delitem(sys.modules, name)
+    yield Lab(root)
+    for name in [name for name in sys.modules if _is_experiment(name)]:
+        del sys.modules[name]
+
+
+def _is_experiment(module: str) -> bool:
+    return module.startswith("llmlab.experiments.")
