@@ -5,7 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from textwrap import dedent
@@ -82,16 +82,18 @@ class Lab:
         sys.modules.pop(f"llmlab.experiments.{experiment}", None)
         return importlib.import_module(f"llmlab.experiments.{experiment}").EXPERIMENT
 
-    def start(self, *arguments: str, **options: object) -> subprocess.Popen:
+    def start(
+        self, *arguments: str, preexec_fn: Callable[[], None] | None = None, **environment: str
+    ) -> subprocess.Popen:
         """Start `llmlab` with these arguments in the lab."""
         return subprocess.Popen(
             [sys.executable, "-m", "llmlab", *arguments],
             cwd=self.root,
-            env=os.environ | {"PYTHONPATH": str(self.root / "src"), "COLUMNS": "200"},
+            env=os.environ | {"PYTHONPATH": str(self.root / "src")} | environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            **options,
+            preexec_fn=preexec_fn,
         )
 
     def llmlab(self, *arguments: str, **options: object) -> subprocess.CompletedProcess:

@@ -1,0 +1,270 @@
+import json
+import resource
+import signal
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from llmlab.method.errors import LabError
+from llmlab.method.experiment import Experiment
+from llmlab.method.manifest import MANIFEST
+from llmlab.method.parts import run_lock
+from llmlab.method.runner import make_plan, parse_seeds, run_experiment
+from llmlab.method.tables import TIMING, read_curves, read_runs
+
+
+def rows(folder: Path, experiment: Experiment) -> list[dict]:
+    """The rows of a table without what differs between any two runs."""
+    return read_runs(folder, experiment).drop(columns=list(TIMING)).to_dict("records")
+
+
+def part_files(folder: Path) -> dict[str, int]:
+    """When each finished run was written, by its file."""
+    return {path.name: path.stat().st_mtime_ns for path in folder.glob("parts/*/*.json")}
+
+
+def test_every_condition_and_seed_becomes_a_row_in_order(lab) -> None:
+    toy = lab.add()
+    manifest = run_experiment(toy, "smoke", lab.project)
+    folder = lab.project.fresh("smoke", "toy")
+    assert [row["run_id"] for row in rows(folder, toy)] == [
+        *("rate=1e-05/seed=0", "rate=1e-05/seed=1", "rate=0.1/seed=0", "rate=0.1/seed=1")
+    ]
+    assert len(read_curves(folder)) == 8
+    assert (manifest.rows, manifest.seeds) == (4, (0, 1))
+    assert manifest.command == "llmlab run toy --scale smoke"
+    assert manifest.started <= manifest.finished
+    assert (folder / "kept" / "1.txt").read_text() == "weights of seed 1"
+
+
+def test_the_number_of_workers_changes_no_value(lab, tmp_path: Path) -> None:
+    toy = lab.add()
+    for workers in (1, 3):
+        run_experiment(toy, "smoke", lab.project, out=tmp_path / str(workers), workers=workers)
+    one, three = (rows(tmp_path / n / "smoke" / "toy", toy) for n in "13")
+    assert one == three
+
+
+def test_a_kill_loses_no_row_and_doubles_none(lab, tmp_path: Path) -> None:
+    lab.add()
+    toy = lab.edit("toy", '"pause": 0.05', '"pause": 0.2')
+    folder = lab.project.fresh("laptop", "toy")
+    process = lab.start("run", "toy", "--scale", "laptop")
+    while len(part_files(folder)) < 2:
+        time.sleep(0.02)
+        assert process.poll() is None
+    workers = psutil.Process(process.pid).children(recursive=True)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    _, alive = psutil.wait_procs(workers, timeout=5)
+    survivors = part_files(folder)
+
+    assert alive == []
+    assert 2 <= len(survivors) < 9
+    assert not (folder / MANIFEST).exists()
+    assert lab.llmlab("run", "toy", "--scale", "laptop").returncode == 0
+    assert survivors.items() <= part_files(folder).items()
+
+    run_experiment(toy, "laptop", lab.project, out=tmp_path)
+    assert rows(folder, toy) == rows(tmp_path / "laptop" / "toy", toy)
+
+
+def test_current_tables_are_left_alone(lab) -> None:
+    toy = lab.add()
+    first = run_experiment(toy, "smoke", lab.project)
+    times = {path: path.stat().st_mtime_ns for path in lab.root.glob("build/**/*.*")}
+    assert run_experiment(toy, "smoke", lab.project) == first
+    assert times == {path: path.stat().st_mtime_ns for path in lab.root.glob("build/**/*.*")}
+
+
+def test_a_damaged_table_is_made_again_from_its_runs(lab) -> None:
+    toy = lab.add()
+    run_experiment(toy, "smoke", lab.project)
+    folder = lab.project.fresh("smoke", "toy")
+    before, parts = rows(folder, toy), part_files(folder)
+    (folder / "runs.csv").write_text("run_id")
+    run_experiment(toy, "smoke", lab.project)
+    assert rows(folder, toy) == before
+    assert part_files(folder) == parts
+
+
+def test_some_seeds_make_no_tables_until_the_others_are_there(lab) -> None:
+    toy = lab.add()
+    folder = lab.project.fresh("smoke", "toy")
+    assert run_experiment(toy, "smoke", lab.project, seeds=[1]) is None
+    assert len(part_files(folder)) == 2
+    assert not (folder / "runs.csv").exists()
+    assert run_experiment(toy, "smoke", lab.project, seeds=[0]).rows == 4
+
+
+def test_more_seeds_run_only_what_is_new(lab) -> None:
+    run_experiment(lab.add(), "smoke", lab.project)
+    folder = lab.project.fresh("smoke", "toy")
+    before = part_files(folder)
+    assert run_experiment(lab.edit("toy", "seeds=2", "seeds=3"), "smoke", lab.project).rows == 6
+    assert before.items() <= part_files(folder).items()
+
+
+def test_runs_of_earlier_code_go_once_new_tables_are_there(lab) -> None:
+    run_experiment(lab.add(), "smoke", lab.project)
+    folder = lab.project.fresh("smoke", "toy")
+    run_experiment(lab.edit("toy", "tokens=3", "tokens=4"), "smoke", lab.project)
+    assert len(list(folder.glob("parts/*"))) == 1
+    assert set(read_runs(folder, lab.load("toy"))["tokens"]) == {4}
+
+
+def test_a_run_that_raises_is_named_after_the_others_are_finished(lab) -> None:
+    lab.add()
+    wrong = 'if trial.seed == 1:\n        raise ValueError("no such luck")\n    time.sleep'
+    toy = lab.edit("toy", "time.sleep", wrong)
+    folder = lab.project.fresh("smoke", "toy")
+    with pytest.raises(LabError) as caught:
+        run_experiment(toy, "smoke", lab.project)
+    assert str(caught.value).startswith(
+        "2 of 4 runs of toy raised, first rate=1e-05/seed=1: ValueError: no such luck (traceback in"
+    )
+    traceback = next(folder.glob("parts/*/rate=1e-05-seed=1*.error.txt"))
+    assert str(traceback) in str(caught.value)
+    assert 'raise ValueError("no such luck")' in traceback.read_text()
+    assert len(part_files(folder)) == 2
+    assert not (folder / "runs.csv").exists()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "complaint"),
+    [
+        ('{"loss": draw()}, {', "{}, {", "missing: loss; unknown: none"),
+        ('{"loss": draw()}, {', '{"loss": 0, "los": 1}, {', r"unknown: los \(did you mean 'loss'"),
+        ('{"loss": [(0', '{"curve": [(0', "missing: none; unknown: curve"),
+    ],
+)
+def test_an_outcome_must_be_what_is_declared(lab, old: str, new: str, complaint: str) -> None:
+    lab.add()
+    with pytest.raises(LabError, match=rf"run rate=.* of toy must return .*{complaint}"):
+        run_experiment(lab.edit("toy", old, new), "smoke", lab.project)
+
+
+def test_a_worker_that_is_killed_is_told(lab) -> None:
+    lab.add()
+    toy = lab.edit("toy", "time.sleep(", "__import__('os')._exit(9) or time.sleep(")
+    with pytest.raises(LabError, match="a worker process of toy was killed, perhaps because mem"):
+        run_experiment(toy, "smoke", lab.project)
+
+
+def test_a_diverged_run_is_a_row(lab) -> None:
+    lab.add()
+    toy = lab.edit("toy", "    draw =", "    return EXPERIMENT.diverged(tokens=1)\n    draw =")
+    assert run_experiment(toy, "smoke", lab.project).rows == 4
+    assert set(read_runs(lab.project.fresh("smoke", "toy"), toy)["status"]) == {"diverged"}
+
+
+def test_a_worker_has_the_threads_of_the_budget_and_fixed_hashes(lab) -> None:
+    lab.add()
+    lab.edit("toy", "import random", "import os\nimport random")
+    seen = 'int(os.environ["OMP_NUM_THREADS"]) + 10 * (os.environ["PYTHONHASHSEED"] == "0")'
+    lab.edit("toy", '"loss": draw()', f'"loss": {seen}')
+    toy = lab.edit("toy", '{"pause": 0.0}', '{"pause": 0.0}, threads=2')
+    run_experiment(toy, "smoke", lab.project)
+    assert set(read_runs(lab.project.fresh("smoke", "toy"), toy)["loss"]) == {12.0}
+
+
+def test_each_worker_has_a_gpu_of_its_own(lab, tmp_path: Path) -> None:
+    lab.add()
+    lab.edit("toy", "import random", "import os\nimport random")
+    lab.edit("toy", '"loss": draw()', '"loss": float(os.environ["CUDA_VISIBLE_DEVICES"][4:])')
+    toy = lab.edit("toy", '"pause": 0.0', '"pause": 0.1')
+    driver = tmp_path / "bin" / "nvidia-smi"
+    driver.parent.mkdir()
+    driver.write_text("#!/bin/sh\necho '0, GPU-7'\necho '1, GPU-8'\n")
+    driver.chmod(0o755)
+    environment = {"PATH": f"{driver.parent}:/bin:/usr/bin", "TMPDIR": str(tmp_path)}
+    done = lab.llmlab("run", "toy", "--scale", "smoke", **environment)
+    assert done.returncode == 0, done.stderr
+    assert set(read_runs(lab.project.fresh("smoke", "toy"), toy)["loss"]) == {7.0, 8.0}
+
+
+def test_what_is_needed_must_be_there_and_current(lab) -> None:
+    base = lab.add(name="base")
+    lab.add()
+    lab.edit("toy", '"loss": draw()', '"loss": len((trial.needs["base"] / "0.txt").read_text())')
+    toy = lab.edit("toy", "run=run", 'run=run, needs=["base"]')
+    with pytest.raises(LabError, match="toy needs the results of base.*`llmlab run base --scale s"):
+        run_experiment(toy, "smoke", lab.project)
+    run_experiment(base, "smoke", lab.project)
+    assert run_experiment(toy, "smoke", lab.project).rows == 4
+    lab.edit("base", "tokens=3", "tokens=4")
+    assert make_plan(lab.load("toy"), "smoke", lab.project).unmet == ("base",)
+
+
+def test_what_is_needed_is_looked_for_beside_the_output_first(lab, tmp_path: Path) -> None:
+    base = lab.add(name="base")
+    lab.add()
+    toy = lab.edit("toy", "run=run", 'run=run, needs=["base"]')
+    run_experiment(base, "smoke", lab.project, out=tmp_path)
+    needs = make_plan(toy, "smoke", lab.project, out=tmp_path).trials[0].needs
+    assert needs == {"base": tmp_path / "smoke" / "base" / "kept"}
+
+
+def test_two_processes_do_not_run_the_same(lab) -> None:
+    toy = lab.add()
+    folder = lab.project.fresh("smoke", "toy")
+    folder.mkdir(parents=True)
+    with (
+        run_lock(folder),
+        pytest.raises(LabError, match="toy is being run at the scale 'smoke' by another process"),
+    ):
+        run_experiment(toy, "smoke", lab.project)
+
+
+def test_a_folder_that_cannot_be_written_is_named(lab) -> None:
+    (lab.root / "build").write_text("in the way")
+    with pytest.raises(LabError, match=r"cannot write .*toy: .*; free some space or make the fol"):
+        run_experiment(lab.add(), "smoke", lab.project)
+
+
+def test_a_full_disk_is_one_sentence_and_the_same_command_carries_on(lab) -> None:
+    lab.add()
+    lab.edit("toy", "[(0, 1.0), (1, draw())]", "[(step, draw()) for step in range(100)]")
+
+    def allow_small_files_only() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1000, resource.RLIM_INFINITY))
+
+    full = lab.llmlab("run", "toy", "--scale", "smoke", preexec_fn=allow_small_files_only)
+    assert full.returncode == 1
+    last = full.stderr.splitlines()[-1]
+    assert last.startswith("error: cannot write ")
+    assert last.endswith("then run the same command again.")
+    folder = lab.project.fresh("smoke", "toy")
+    assert part_files(folder) == {}
+    assert lab.llmlab("run", "toy", "--scale", "smoke").returncode == 0
+    assert json.loads((folder / MANIFEST).read_text())["rows"] == 4
+
+
+def test_the_report_tells_what_was_finished_before_and_each_run(lab) -> None:
+    toy = lab.add()
+    run_experiment(toy, "smoke", lab.project, seeds=[0])
+    told = []
+    run_experiment(toy, "smoke", lab.project, report=lambda *event: told.append(event))
+    assert told[0] == (2, 4, "starting")
+    assert {event for _, _, event in told[1:]} == {"rate=1e-05/seed=1", "rate=0.1/seed=1"}
+    assert told[-1][:2] == (4, 4)
+
+
+def test_a_seed_beyond_the_budget_is_refused(lab) -> None:
+    with pytest.raises(LabError, match="toy has no seed 2 at the scale 'smoke'; its seeds are 0 t"):
+        make_plan(lab.add(), "smoke", lab.project, seeds=[2])
+
+
+@pytest.mark.parametrize(
+    ("text", "seeds"), [("0", (0,)), ("3,1", (1, 3)), ("0-2", (0, 1, 2)), ("0-1,4,1", (0, 1, 4))]
+)
+def test_seeds_are_numbers_and_ranges(text: str, seeds: tuple[int, ...]) -> None:
+    assert parse_seeds(text) == seeds
+
+
+@pytest.mark.parametrize("text", ["", "one", "2-1", "-1", "0,", "1-2-3"])
+def test_what_is_no_seed_is_refused(text: str) -> None:
+    with pytest.raises(LabError, match="seeds are numbers such as 0,1 or 0-4"):
+        parse_seeds(text)
