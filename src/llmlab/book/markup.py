@@ -1,0 +1,61 @@
+"""The Markdown that both renderers understand: values, badges, boxes, tables, folded details."""
+
+from collections.abc import Iterable, Sequence
+
+from IPython.display import Markdown
+
+
+def value_span(text: str, provenance: str) -> str:
+    """A number that tells where it comes from: on hover on screen, as a footnote in print."""
+    return f'[{text}]{{.value title="{attribute(provenance)}"}}'
+
+
+def badge(word: str, kind: str) -> str:
+    """A word with a sign and a colour; `kind` is a class of the style sheet."""
+    return f"[{word}]{{.badge .{kind}}}"
+
+
+def box(classes: Sequence[str], parts: Iterable[str], **attributes: str) -> str:
+    """A fenced div around paragraphs; empty ones are left out."""
+    named = "".join(f' {name}="{attribute(text)}"' for name, text in attributes.items())
+    body = "\n\n".join(part for part in parts if part)
+    return f"::: {{{' '.join(f'.{name}' for name in classes)}{named}}}\n\n{body}\n\n:::"
+
+
+def details(summary: str, *parts: str) -> str:
+    """Something one click away on screen, printed small."""
+    return box(["details"], parts, summary=summary)
+
+
+def pipe_table(
+    header: Sequence[str], rows: Iterable[Sequence[str]], numeric: Iterable[int] = ()
+) -> str:
+    """A Markdown table; the columns whose places are in `numeric` are set flush right."""
+    right = set(numeric)
+    rule = ["--:" if place in right else ":--" for place in range(len(header))]
+    lines = [header, rule, *([cell(text) for text in row] for row in rows)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def code_block(command: str) -> str:
+    """A command to copy."""
+    return f"```bash\n{command}\n```"
+
+
+def bullets(lines: Iterable[str]) -> str:
+    return "\n".join(f"- {line}" for line in lines)
+
+
+def join(*parts: str) -> Markdown:
+    """Paragraphs as one output; empty ones are left out."""
+    return Markdown("\n\n".join(part for part in parts if part))
+
+
+def cell(text: str) -> str:
+    """Text that cannot break out of its table cell."""
+    return text.replace("|", "\\|").replace("\n", " ")
+
+
+def attribute(text: str) -> str:
+    """Text that cannot break out of a quoted attribute."""
+    return text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", " ")

@@ -1,0 +1,106 @@
+"""Numbers as a reader likes them: few digits, a unit, and an interval in the same unit."""
+
+import math
+
+from llmlab.method.experiment import Value
+
+SHARES = {"share", "fraction"}
+"""Units of numbers from 0 to 1 that are shown as per cent."""
+
+MINUS = "−"
+
+
+def number(x: float, unit: str = "1") -> str:
+    """`x` with its unit: three digits that count, or per cent with one decimal for a share."""
+    if unit in SHARES:
+        return f"{bare(x, unit)} %"
+    return bare(x) + suffix(unit)
+
+
+def interval(low: float, high: float, unit: str = "1") -> str:
+    """Both ends of an interval, the unit said once."""
+    end = " %" if unit in SHARES else suffix(unit)
+    return f"{bare(low, unit)} to {bare(high, unit)}{end}"
+
+
+def plus_minus(mean: float, half: float, unit: str = "1") -> str:
+    """A mean and half of its interval without the unit, as exact as two digits of the half say."""
+    if unit in SHARES:
+        mean, half, decimals = 100 * mean, 100 * half, 1
+    elif half > 0:
+        decimals = max(0, 1 - math.floor(math.log10(half)))
+    else:
+        return f"{bare(mean)} ± 0"
+    return f"{_signed(f'{mean:,.{decimals}f}')} ± {half:,.{decimals}f}"
+
+
+def change(x: float, unit: str = "1") -> str:
+    """A difference with its sign; differences of shares are percentage points."""
+    return _with_sign(x, unit) + _change_suffix(unit)
+
+
+def changes(low: float, high: float, unit: str = "1") -> str:
+    """Both ends of the interval of a difference, the unit said once."""
+    return f"{_with_sign(low, unit)} to {_with_sign(high, unit)}{_change_suffix(unit)}"
+
+
+def bare(x: float, unit: str = "1") -> str:
+    """The digits alone, a share as per cent."""
+    if math.isnan(x):
+        return "none"
+    if unit in SHARES:
+        return _signed(f"{100 * x:.1f}")
+    if x == 0 or 1e-3 <= abs(x) < 1e5:
+        return _signed(_plain(x))
+    return scientific(x)
+
+
+def level(value: Value) -> str:
+    """A level of an axis: `2e-4`, `8`, `rslora`."""
+    if isinstance(value, float) and value != 0 and not 1e-2 <= abs(value) < 1e5:
+        return scientific(value)
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def scientific(x: float) -> str:
+    """As in code: `2e-4`, with up to three digits."""
+    mantissa, exponent = f"{x:.2e}".split("e")
+    mantissa = mantissa.rstrip("0").rstrip(".") if "." in mantissa else mantissa
+    return _signed(f"{mantissa}e{int(exponent)}")
+
+
+def p_value(p: float) -> str:
+    """`p = 0.012`, or `p < 0.001`."""
+    return "p < 0.001" if p < 1e-3 else f"p = {p:.2g}"
+
+
+def bracket(unit: str) -> str:
+    """The unit as it follows the name of an axis or a column: ` (s)`; empty if there is none."""
+    return f" ({unit_name(unit)})" if unit_name(unit) else ""
+
+
+def unit_name(unit: str) -> str:
+    """The unit that numbers are shown in; empty for plain numbers."""
+    return "%" if unit in SHARES else suffix(unit).strip()
+
+
+def suffix(unit: str) -> str:
+    return "" if unit in ("", "1") else f" {unit}"
+
+
+def _with_sign(x: float, unit: str) -> str:
+    return ("+" if x > 0 else "") + bare(x, unit)
+
+
+def _change_suffix(unit: str) -> str:
+    return " points" if unit in SHARES else suffix(unit)
+
+
+def _plain(x: float) -> str:
+    """Three digits that count, thousands kept whole and separated."""
+    decimals = max(0, 2 - math.floor(math.log10(abs(x)))) if x else 0
+    return f"{x:,.{decimals}f}"
+
+
+def _signed(text: str) -> str:
+    return text.replace("-", MINUS, 1) if text.startswith("-") else text

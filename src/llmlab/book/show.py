@@ -1,0 +1,287 @@
+"""What chapters call: numbers, tables, figures and verdicts, each with the runs that it stands on.
+
+A chapter names its experiment (or hypothesis) as a literal first argument, so that the build knows
+what the chapter depends on. The evidence is that of the largest scale that there is.
+"""
+
+from collections.abc import Mapping, Sequence
+from functools import cache
+from pathlib import Path
+
+import pandas as pd
+from IPython.display import Markdown, display
+from matplotlib import pyplot as plt
+from matplotlib.figure import Figure
+
+from llmlab.book import boxes, figures, markup, numbers, pages, readings
+from llmlab.book.readings import Reading
+from llmlab.method import evidence as evidence_rules
+from llmlab.method import statistics
+from llmlab.method.errors import LabError
+from llmlab.method.evidence import Evidence
+from llmlab.method.experiment import Value
+from llmlab.method.ledger import load_ledger
+from llmlab.method.project import Project
+from llmlab.method.verdicts import Verdict, judge_all
+
+Condition = Mapping[str, Value]
+
+
+def evidence(experiment: str) -> Evidence:
+    """The evidence for an experiment at the largest scale that there is.
+
+    Raises:
+        LabError: there is none; names the command that makes some.
+    """
+    return _evidence(Project.find().root, experiment)
+
+
+def value(experiment: str, metric: str, *, tuned: Sequence[str] = (), **condition: Value) -> str:
+    """The mean of a metric under one condition, for an f-string in `Markdown(...)`.
+
+    Args:
+        tuned: axes at the level that the experiment's selection metric chooses.
+        condition: the level of every other axis that has several.
+
+    Raises:
+        LabError: metric, axis or level do not exist, or an axis is left open.
+    """
+    found = evidence(experiment)
+    reading = readings.read(found, metric, condition, tuned)
+    return markup.value_span(reading.text, _origin(found, reading))
+
+
+def difference(
+    experiment: str,
+    metric: str,
+    *,
+    treatment: Condition,
+    control: Condition,
+    tuned: Sequence[str] = (),
+) -> str:
+    """The mean paired difference of a metric, treatment minus control; otherwise as `value`."""
+    found = evidence(experiment)
+    sides = [readings.read(found, metric, side, tuned) for side in (treatment, control)]
+    estimate = statistics.mean_interval(readings.paired(*sides), readings.LEVEL)
+    unit = sides[0].metric.unit
+    ends = numbers.changes(estimate.low, estimate.high, unit)
+    conditions = " minus ".join(readings.condition_text(side.condition) for side in sides)
+    text = numbers.change(estimate.value, unit)
+    return markup.value_span(
+        text,
+        f"{text}, 95 % interval {ends}, n = {estimate.n} paired seeds; {readings.label(metric)}, "
+        f"{conditions}; {readings.provenance(found)}",
+    )
+
+
+def best(experiment: str, axis: str, **condition: Value) -> str:
+    """The level of an axis that the experiment's selection metric chooses; otherwise as `value`."""
+    found = evidence(experiment)
+    selection = str(found.experiment.selection_metric)
+    reading = readings.read(found, selection, condition, (axis,))
+    return markup.value_span(
+        numbers.level(reading.condition[axis]),
+        f"best {readings.label(axis)} by {readings.label(selection)}, which is {reading.text}, "
+        f"{reading.interval_text}; {readings.provenance(found)}",
+    )
+
+
+def means(
+    experiment: str,
+    metric: str,
+    *,
+    by: str | Sequence[str],
+    tuned: Sequence[str] = (),
+    **condition: Value,
+) -> pd.DataFrame:
+    """One row per level of the axes `by`: the levels, mean, low, high, n, diverged.
+
+    For figures drawn by hand; shares are from 0 to 1.
+    """
+    axes = _names(by)
+    found = list(readings.read_cells(evidence(experiment), metric, axes, condition, tuned))
+    return readings.frame(found, [*axes, *tuned])
+
+
+def table(
+    experiment: str,
+    metrics: str | Sequence[str],
+    *,
+    by: str | Sequence[str],
+    tuned: Sequence[str] = (),
+    **condition: Value,
+) -> Markdown:
+    """Means with intervals for each level of the axes `by`, the best ones and their ties marked."""
+    found, axes = evidence(experiment), [*_names(by), *tuned]
+    columns = [
+        readings.compare_with_best(
+            list(readings.read_cells(found, metric, _names(by), condition, tuned))
+        )
+        for metric in _names(metrics)
+    ]
+    return markup.join(pages.means_table(found, columns, axes), pages.source_line(found, columns))
+
+
+def figure(
+    experiment: str,
+    metrics: str | Sequence[str],
+    *,
+    x: str | None = None,
+    by: str | None = None,
+    tuned: Sequence[str] = (),
+    **condition: Value,
+) -> None:
+    """Means with intervals over the levels of the axis `x`, and below them their numbers, folded.
+
+    One panel for each metric and one line for each level of `by`. Without `x` the metrics of one
+    condition stand side by side.
+    """
+    found, names = evidence(experiment), _names(metrics)
+    axes = [axis for axis in (by, x) if axis]
+    panels = [list(readings.read_cells(found, name, axes, condition, tuned)) for name in names]
+    footer = pages.footer(found)
+    if x is None:
+        drawn = figures.draw_metrics([reading for panel in panels for reading in panel], footer)
+    else:
+        axis = readings.find_axis(found.experiment, x)
+        drawn = figures.draw_levels(panels, axis, by, footer)
+    _display(drawn, pages.figure_numbers(found, panels, [*axes, *tuned]))
+
+
+def curves(
+    experiment: str,
+    curve: str,
+    *,
+    by: str | None = None,
+    tuned: Sequence[str] = (),
+    log_y: bool = False,
+    **condition: Value,
+) -> None:
+    """A curve for each level of `by`, mean and interval over seeds; below them the last values."""
+    found = evidence(experiment)
+    metric = readings.find_curve(found.experiment, curve)
+    averaged = readings.mean_curves(found, curve, by, condition, tuned)
+    drawn = figures.draw_curves(averaged, metric, by, log_y, pages.footer(found))
+    _display(drawn, pages.curve_numbers(found, metric, averaged, by))
+
+
+def verdict(hypothesis: str) -> Markdown:
+    """The box of one hypothesis: word, effect, evidence, registration, alarms."""
+    return Markdown(boxes.verdict_box(_verdict(hypothesis)))
+
+
+def badge(hypothesis: str) -> str:
+    """The word of a verdict, for an f-string or a table."""
+    return boxes.verdict_badge(_verdict(hypothesis))
+
+
+def effect(hypothesis: str) -> str:
+    """The effect that a verdict rests on, for an f-string.
+
+    Raises:
+        LabError: the hypothesis is untested, so there is no effect.
+    """
+    found = _verdict(hypothesis)
+    if found.effect is None:
+        raise LabError(f"{hypothesis} has no effect to show: {found.reason}")
+    return boxes.effect_span(found)
+
+
+def word(hypothesis: str) -> str:
+    """SUPPORTED, REFUTED, UNDECIDED or UNTESTED, for prose that depends on it."""
+    return _verdict(hypothesis).word
+
+
+def note(experiment: str) -> Markdown:
+    """What a reader must know about the evidence: only smoke runs, or older than the code."""
+    return Markdown(pages.caution(evidence(experiment)))
+
+
+def method(experiment: str) -> Markdown:
+    """The conditions and the budget of an experiment as a small table."""
+    return pages.method(evidence(experiment))
+
+
+def command(experiment: str) -> Markdown:
+    """The exact command that makes the table which the chapter shows."""
+    return Markdown(markup.code_block(evidence(experiment).manifest.command))
+
+
+def summary() -> Markdown:
+    """The labs: verdicts, scale and hardware of each, for the front page."""
+    return pages.summary(Project.find(), _verdicts(Project.find().root))
+
+
+def questions() -> Markdown:
+    """Every question with its computed status and its hypotheses."""
+    return pages.questions(Project.find(), _verdicts(Project.find().root))
+
+
+def ledger() -> Markdown:
+    """Every hypothesis in one table."""
+    return pages.ledger(Project.find(), _verdicts(Project.find().root))
+
+
+def progress() -> Markdown:
+    """Every track with its phases and features and their computed states."""
+    return pages.progress(Project.find(), _verdicts(Project.find().root))
+
+
+def dictionary() -> Markdown:
+    """Every column of every table, with unit and description."""
+    return pages.dictionary()
+
+
+def provenance() -> Markdown:
+    """Where every table comes from."""
+    return pages.provenance_table(Project.find())
+
+
+def reproduction() -> Markdown:
+    """How the smoke runs made here compare with the recorded ones."""
+    return pages.reproduction(Project.find())
+
+
+def tolerances() -> Markdown:
+    """How far each metric of each experiment may differ between machines."""
+    return pages.tolerances()
+
+
+@cache
+def _evidence(root: Path, experiment: str) -> Evidence:
+    return evidence_rules.best_evidence(Project(root), experiment)
+
+
+@cache
+def _verdicts(root: Path) -> tuple[Verdict, ...]:
+    return tuple(judge_all(Project(root)))
+
+
+def _verdict(hypothesis_id: str) -> Verdict:
+    project = Project.find()
+    load_ledger(project).hypothesis(hypothesis_id)  # an unknown id: LabError with the nearest one
+    return next(v for v in _verdicts(project.root) if v.hypothesis.id == hypothesis_id)
+
+
+def _names(names: str | Sequence[str]) -> list[str]:
+    return [names] if isinstance(names, str) else list(names)
+
+
+def _origin(found: Evidence, reading: Reading) -> str:
+    """What stands behind a value, in words."""
+    where = readings.condition_text(reading.condition)
+    return "; ".join(
+        [
+            f"{reading.text}, {reading.interval_text}",
+            ", ".join(filter(None, [readings.label(reading.metric.name), where])),
+            f"runs.csv, {reading.lines_text}",
+            readings.provenance(found),
+        ]
+    )
+
+
+def _display(drawn: Figure, below: str) -> None:
+    """Show a figure, then Markdown; closed so that the notebook does not show it twice."""
+    display(drawn)
+    plt.close(drawn)
+    display(Markdown(below))

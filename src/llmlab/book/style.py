@@ -1,0 +1,116 @@
+"""One look for every figure: colour-blind safe, readable on a phone, the same bytes on every run.
+
+Figures have a white ground on purpose: they look the same on a light page, a dark page and paper.
+"""
+
+import base64
+import io
+from collections.abc import Sequence
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+from cycler import cycler
+from matplotlib import pyplot as plt
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+# Okabe and Ito's palette (jfly.uni-koeln.de/color), without the yellow that a white ground swallows
+BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY = (
+    "#0072B2",
+    "#D55E00",
+    "#009E73",
+    "#CC79A7",
+    "#E69F00",
+    "#56B4E9",
+)
+INK, MUTED, FAINT = "#1f2430", "#5d6673", "#d9dde3"
+CYCLE = (BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY)
+MARKERS = ("o", "s", "^", "D", "v", "P")
+VERDICT_COLOURS = {
+    "SUPPORTED": "#1a7f4b",
+    "REFUTED": "#b3372f",
+    "UNDECIDED": "#8a6100",
+    "UNTESTED": MUTED,
+}
+
+WIDTH = 5.6
+"""Inches: narrow enough that the text is still readable when a phone shrinks the figure."""
+
+_STYLE: dict[str, Any] = {
+    "figure.dpi": 100,
+    "figure.facecolor": "white",
+    "figure.constrained_layout.use": True,
+    "savefig.facecolor": "white",
+    "svg.hashsalt": "llmlab",
+    "svg.fonttype": "path",
+    "font.family": "DejaVu Sans",  # comes with matplotlib, so it is the same everywhere
+    "font.size": 10.5,
+    "axes.titlesize": 11,
+    "axes.titlelocation": "left",
+    "axes.labelsize": 10.5,
+    "axes.edgecolor": MUTED,
+    "axes.labelcolor": INK,
+    "axes.titlecolor": INK,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "axes.prop_cycle": cycler(color=CYCLE),
+    "grid.color": FAINT,
+    "grid.linewidth": 0.7,
+    "xtick.color": MUTED,
+    "ytick.color": MUTED,
+    "xtick.labelcolor": INK,
+    "ytick.labelcolor": INK,
+    "text.color": INK,
+    "lines.linewidth": 1.8,
+    "lines.markersize": 5,
+    "legend.frameon": False,
+    "legend.fontsize": 9.5,
+}
+
+
+def subplots(
+    rows: int = 1, columns: int = 1, *, height: float = 3.4, width: float = WIDTH, **options: Any
+) -> tuple[Figure, Any]:
+    """`plt.subplots` in the style of the book; height and width of the whole figure in inches."""
+    mpl.rcParams.update(_STYLE)
+    return plt.subplots(rows, columns, figsize=(width, height), **options)
+
+
+def sequence(n: int) -> list[Any]:
+    """n colours for ordered levels, from dark to light, readable on white in print and in grey."""
+    return [mpl.colormaps["viridis"](share) for share in np.linspace(0, 0.85, n)]
+
+
+def error_line(
+    axes: Axes,
+    x: Sequence[float],
+    mean: Sequence[float],
+    low: Sequence[float],
+    high: Sequence[float],
+    *,
+    label: str | None = None,
+    index: int = 0,
+) -> None:
+    """A line through means with their intervals; `index` picks colour and marker together."""
+    mean, low, high = (np.asarray(values, dtype=float) for values in (mean, low, high))
+    axes.errorbar(
+        x,
+        mean,
+        yerr=[mean - low, high - mean],
+        color=CYCLE[index % len(CYCLE)],
+        marker=MARKERS[index % len(MARKERS)],
+        capsize=3,
+        elinewidth=1.2,
+        label=label,
+    )
+
+
+def svg_uri(figure: Figure) -> str:
+    """The figure as a `data:` URI for Markdown, without date or random ids; closes the figure."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
+    plt.close(figure)
+    return "data:image/svg+xml;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")

@@ -1,0 +1,57 @@
+"""Numbers keep their value when they are shortened, and say their unit once."""
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from llmlab.book import numbers
+
+SIZES = st.floats(1e-8, 1e8)
+
+
+def read_back(text: str) -> float:
+    return float(text.replace(numbers.MINUS, "-").replace(",", ""))
+
+
+@given(SIZES, st.sampled_from([1, -1]))
+def test_three_digits_count(size, sign):
+    assert math.isclose(read_back(numbers.bare(sign * size)), sign * size, rel_tol=6e-3)
+
+
+@given(st.floats(-1, 1))
+def test_a_share_is_shown_as_per_cent_to_one_decimal(share):
+    assert abs(read_back(numbers.bare(share, "share")) - 100 * share) <= 0.0501
+
+
+@given(SIZES)
+def test_a_level_keeps_three_digits(level):
+    assert math.isclose(float(numbers.level(level).replace(",", "")), level, rel_tol=6e-3)
+
+
+@pytest.mark.parametrize(
+    ("shown", "expected"),
+    [
+        (numbers.number(0.931, "share"), "93.1 %"),
+        (numbers.number(1234.5, "s"), "1,234 s"),
+        (numbers.number(-0.25), "−0.250"),
+        (numbers.number(math.nan), "none"),
+        (numbers.interval(0.9, 0.95, "share"), "90.0 to 95.0 %"),
+        (numbers.change(0.05, "share"), "+5.0 points"),
+        (numbers.changes(-0.05, 0.1, "share"), "−5.0 to +10.0 points"),
+        (numbers.plus_minus(0.8071, 0.0172, "nats"), "0.807 ± 0.017"),
+        (numbers.plus_minus(0.8071, 0.0172, "share"), "80.7 ± 1.7"),
+        (numbers.plus_minus(0.5, 0.0), "0.500 ± 0"),
+        (numbers.level(2e-4), "2e-4"),
+        (numbers.level(1.5e-3), "1.5e-3"),
+        (numbers.level(64), "64"),
+        (numbers.level("rslora"), "rslora"),
+        (numbers.p_value(1e-5), "p < 0.001"),
+        (numbers.p_value(0.0312), "p = 0.031"),
+        (numbers.bracket("share"), " (%)"),
+        (numbers.bracket("1"), ""),
+    ],
+)
+def test_numbers_as_a_reader_likes_them(shown, expected):
+    assert shown == expected

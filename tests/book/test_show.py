@@ -1,0 +1,181 @@
+"""What chapters call gives Markdown that names its evidence."""
+
+import re
+import shutil
+
+import pytest
+from matplotlib.figure import Figure
+
+from llmlab.book import show
+from llmlab.method.errors import LabError
+
+DOSE = {"dose": 0.1, "rule": "a"}
+
+
+@pytest.fixture
+def displayed(monkeypatch) -> list:
+    """What a cell displays."""
+    outputs: list = []
+    monkeypatch.setattr(show, "display", outputs.append)
+    return outputs
+
+
+def title(span: str) -> str:
+    return re.search(r'title="([^"]*)"', span)[1]
+
+
+def test_a_value_carries_interval_seeds_lines_scale_and_commit(recorded_book):
+    span = show.value("dose", "score", **DOSE)
+    assert re.match(r"\[\d\d\.\d %\]\{\.value ", span)
+    for part in ("95 % interval", "n = 5 seeds", "dose = 0.1, rule = a", "runs.csv, lines 12 to 16",
+                 "laptop scale, recorded", "commit 0123456"):  # fmt: skip
+        assert part in title(span)
+
+
+def test_a_difference_is_paired_and_in_points(recorded_book):
+    span = show.difference("dose", "score", treatment=DOSE, control={**DOSE, "dose": 0.01})
+    assert re.match(r"\[\+\d+\.\d points\]", span)
+    assert "n = 5 paired seeds" in title(span)
+
+
+def test_the_best_level_names_what_chose_it(recorded_book):
+    span = show.best("dose", "dose", rule="a")
+    assert span.startswith("[1]")
+    assert "best dose by loss" in title(span)
+
+
+def test_a_table_marks_best_and_ties_and_says_how(recorded_book):
+    text = show.table("dose", ["score", "loss"], by="dose", rule="a").data
+    assert "| dose | score (%) | loss (nats) | n | diverged |" in text
+    assert len(re.findall(r"\*\*\d", text)) == 2
+    assert "paired t test over seeds" in text
+    assert "commit 0123456" in text
+
+
+def test_a_figure_is_followed_by_its_numbers(recorded_book, displayed):
+    show.figure("dose", ["score", "loss"], x="dose", by="rule")
+    figure, numbers = displayed
+    assert isinstance(figure, Figure)
+    assert len(figure.axes) == 2
+    assert numbers.data.startswith("::: {.details")
+    assert numbers.data.count("| score |") == 8
+
+
+def test_metrics_stand_side_by_side_without_an_axis(recorded_book, displayed):
+    show.figure("dose", ["score", "loss"], **DOSE)
+    labels = [text.get_text() for text in displayed[0].axes[0].get_yticklabels()]
+    assert labels == ["score", "loss"]
+
+
+def test_curves_are_followed_by_their_last_points(recorded_book, displayed):
+    show.curves("dose", "loss", by="dose", rule="a")
+    figure, numbers = displayed
+    assert len(figure.axes[0].lines) == 4
+    assert "curves.parquet" in numbers.data
+
+
+def test_means_are_shares_for_drawing_by_hand(recorded_book):
+    frame = show.means("dose", "score", by="dose", rule="a")
+    assert list(frame.columns) == ["dose", "mean", "low", "high", "n", "diverged"]
+    assert frame["mean"].between(0, 1).all()
+
+
+@pytest.mark.parametrize(
+    ("hypothesis", "word"),
+    [
+        ("H-UP", "supported"),
+        ("H-DOWN", "refuted"),
+        ("H-SAME", "undecided"),
+        ("H-BEST", "supported"),
+    ],
+)
+def test_a_verdict_shows_all_that_backs_it(recorded_book, hypothesis, word):
+    box = show.verdict(hypothesis).data
+    assert box.startswith(f'::: {{.verdict .{word} label="{hypothesis}"')
+    for part in ("data:image/svg+xml", "n = 5", "α = 0.05", "laptop scale", "2 x Abacus",
+                 "**Registered**", "**Smoke rerun**", "What would change our mind"):  # fmt: skip
+        assert part in box
+    assert show.word(hypothesis) == word.upper()
+    assert f".{word}}}" in show.badge(hypothesis)
+
+
+def test_an_alarm_stands_in_the_box(recorded_book):
+    assert "runs diverged" in show.verdict("H-BEST").data
+
+
+def test_smoke_runs_are_shown_but_are_no_evidence(smoke_book):
+    assert ".verdict .untested" in show.verdict("H-UP").data
+    assert "numbers are no evidence" in show.note("dose").data
+    assert "n = 1 seed;" in show.value("dose", "score", **DOSE)
+
+
+def test_a_rerun_is_compared_with_what_is_recorded(smoke_book):
+    fresh = smoke_book.fresh("smoke", "dose")
+    shutil.copytree(smoke_book.recorded("smoke", "dose"), fresh)
+    assert "[Agrees]{.badge .current} | 8 of 8 | none: equal" in show.reproduction().data
+    assert "agree with the recorded ones" in show.verdict("H-UP").data
+
+
+def test_evidence_older_than_the_code_says_so(recorded_book):
+    manifest = recorded_book.recorded("laptop", "dose") / "manifest.json"
+    manifest.write_text(manifest.read_text().replace('"budget": "', '"budget": "0'))
+    assert "Changed since: budget" in show.note("dose").data
+    assert "changed since: budget" in title(show.value("dose", "score", **DOSE))
+    assert "**stale**" in show.verdict("H-UP").data
+
+
+def test_evidence_of_today_needs_no_caution(recorded_book):
+    assert show.note("dose").data == ""
+
+
+def test_a_missing_table_names_the_command_that_makes_it(book):
+    with pytest.raises(LabError, match="llmlab run dose --scale"):
+        show.value("dose", "score", **DOSE)
+
+
+def test_an_unknown_hypothesis_is_one_sentence(recorded_book):
+    with pytest.raises(LabError, match=r"no hypothesis 'H-UPP'.*did you mean 'H-UP'"):
+        show.verdict("H-UPP")
+
+
+def test_an_untested_hypothesis_has_no_effect(book):
+    with pytest.raises(LabError, match="H-UP has no effect"):
+        show.effect("H-UP")
+    assert show.word("H-UP") == "UNTESTED"
+
+
+def test_the_effect_carries_its_interval(recorded_book):
+    assert "90 % interval +" in title(show.effect("H-UP"))
+
+
+def test_method_and_command_are_those_of_the_table(recorded_book):
+    method = show.method("dose").data
+    assert "| dose (mg) | 0.01, 0.1, 1, 10 |" in method
+    assert "38 completed, 2 diverged" in method
+    assert show.command("dose").data == "```bash\nllmlab run dose --scale laptop\n```"
+
+
+@pytest.mark.parametrize(
+    ("page", "parts"),
+    [
+        (show.summary, ["| **Medicine** | 2 | 1 | 2 | 0 | laptop, 2 x Abacus |"]),
+        (show.questions, ["**Q-DOSE**", ".badge .exploring", "H-UP [Supported]"]),
+        (show.ledger, ["**H-UP**", "+29.4 points", "above +10.0 points", "2026-01-31"]),
+        (show.progress, ["0 of 1 features done", "Recorded at laptop", "Gates that stand open"]),
+        (show.dictionary, ["`dose/runs.csv`", "| `score` | number | share |", "curves.parquet"]),
+        (show.provenance, ["| `dose` | laptop | recorded |", "llmlab run dose", "SHA-256"]),
+        (show.reproduction, ["No experiment has both"]),
+        (show.tolerances, ["| `dose` | score | ± 5.0 points |"]),
+    ],
+)
+def test_the_pages_of_the_ledger_and_the_appendices(recorded_book, page, parts):
+    text = page().data
+    for part in parts:
+        assert part in text
+
+
+def test_a_hypothesis_links_to_the_chapter_of_its_results(recorded_book):
+    chapter = recorded_book.chapters / "results" / "dose.py"
+    chapter.parent.mkdir()
+    chapter.write_text("# %% [markdown]\n# # The dose {#sec-the-dose}\n")
+    assert "@sec-the-dose" in show.ledger().data
