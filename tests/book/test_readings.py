@@ -57,7 +57,7 @@ def test_too_few_seeds_are_not_compared(smoke_book):
 
 
 def test_a_curve_is_averaged_over_the_seeds_that_reached_the_step(evidence):
-    curves = readings.mean_curves(evidence, "loss", "dose", {"rule": "a"})
+    curves = readings.mean_curves(evidence, ["loss"], "dose", {"rule": "a"})
     diverged = curves[curves["dose"] == 10.0].set_index("step")
     assert diverged["n"].to_dict() == {0: 5, 5: 4, 10: 4}
 

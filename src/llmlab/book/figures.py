@@ -30,7 +30,7 @@ def draw_levels(
         positions = _positions(readings, axis.name)
         for index, (name, line) in enumerate(_lines(readings, by).items()):
             _draw_line(axes, line, axis.name, positions, name, index)
-        _label_values(axes, readings[0].metric)
+        axes.set_ylabel(_named(readings[0].metric))
         _label_levels(axes, positions)
     if by is not None:
         rows[0, 0].legend(title=label(by))
@@ -40,28 +40,28 @@ def draw_levels(
 
 
 def draw_curves(
-    curves: pd.DataFrame, metric: Metric, by: str | None, log_y: bool, footer: str
+    curves: pd.DataFrame, metric: Metric, line: str, log_y: bool, footer: str
 ) -> Figure:
-    """The mean over seeds of a curve for each level of `by`, with its 95 % interval as a band.
+    """Means over seeds with their 95 % intervals as bands, a line for each value of a column.
 
     Args:
-        curves: columns `by`, step, mean, low, high.
+        curves: columns `line`, step, mean, low, high; shares from 0 to 1.
+        metric: the curve, or the first of several.
     """
     figure, axes = style.subplots()
-    groups = curves.groupby(by, sort=False) if by else [(None, curves)]
-    colours = style.sequence(len(groups)) if by else [style.BLUE]
-    for (level, curve), colour in zip(groups, colours, strict=True):
-        name = None if level is None else numbers.level(level)
-        axes.plot(curve["step"], curve["mean"], color=colour, label=name)
-        axes.fill_between(
-            curve["step"], curve["low"], curve["high"], color=colour, alpha=0.2, linewidth=0
-        )
+    groups = curves.groupby(line, sort=False)
+    scale = _scale(metric)
+    for (level, curve), colour in zip(groups, style.sequence(len(groups)), strict=True):
+        mean, low, high = (scale * curve[end] for end in ("mean", "low", "high"))
+        axes.plot(curve["step"], mean, color=colour, label=_level_name(level))
+        axes.fill_between(curve["step"], low, high, color=colour, alpha=0.2, linewidth=0)
     axes.set_xlabel("step")
-    _label_values(axes, metric)
+    several = curves["curve"].nunique() > 1
+    axes.set_ylabel(numbers.unit_name(metric.unit) if several else _named(metric))
     if log_y:
         axes.set_yscale("log")
-    if by:
-        axes.legend(title=label(by), ncols=2)
+    if len(groups) > 1:
+        axes.legend(title=None if several else label(line), ncols=2)
     _sign(figure, footer)
     return figure
 
@@ -133,8 +133,12 @@ def _label_levels(axes: Axes, positions: Mapping[Value, float]) -> None:
     axes.set_xticks([], minor=True)
 
 
-def _label_values(axes: Axes, metric: Metric) -> None:
-    axes.set_ylabel(label(metric.name) + numbers.bracket(metric.unit))
+def _named(metric: Metric) -> str:
+    return label(metric.name) + numbers.bracket(metric.unit)
+
+
+def _level_name(level: Value) -> str:
+    return label(numbers.level(level))
 
 
 def _arms(readings: Sequence[Reading]) -> np.ndarray:

@@ -92,13 +92,12 @@ def figure_numbers(
     return markup.details("The numbers of this figure", table, _source(evidence, "runs.csv"))
 
 
-def curve_numbers(evidence: Evidence, metric: Metric, curves: pd.DataFrame, by: str | None) -> str:
+def curve_numbers(evidence: Evidence, metric: Metric, curves: pd.DataFrame, line: str) -> str:
     """The last point of each curve, folded."""
-    axes = [by] if by else []
-    last = curves.loc[curves.groupby(axes, sort=False)["step"].idxmax()] if by else curves.tail(1)
+    last = curves.loc[curves.groupby(line, sort=False)["step"].idxmax()]
     rows = [
         [
-            *(numbers.level(row[axis]) for axis in axes),
+            label(numbers.level(row[line])),
             str(row["step"]),
             numbers.number(row["mean"], metric.unit),
             _interval(row["low"], row["high"], metric),
@@ -106,8 +105,8 @@ def curve_numbers(evidence: Evidence, metric: Metric, curves: pd.DataFrame, by: 
         ]
         for row in last.to_dict("records")
     ]
-    header = [*map(label, axes), "last step", "mean", "95 % interval", "n"]
-    table = markup.pipe_table(header, rows, numeric=range(len(axes), len(header)))
+    header = [label(line), "last step", "mean", "95 % interval", "n"]
+    table = markup.pipe_table(header, rows, numeric=range(1, len(header)))
     return markup.details("The numbers of this figure", table, _source(evidence, "curves.parquet"))
 
 
@@ -409,7 +408,7 @@ def _track(track: TrackProgress) -> Iterator[str]:
 
 
 def _phase_rows(phase: PhaseProgress) -> Iterator[list[str]]:
-    kinds = {"waiting": "todo", "under way": "exploring", "finished": "done"}
+    kinds = {"waiting": "todo", "open": "todo", "under way": "exploring", "finished": "done"}
     after = f" (after {', '.join(phase.waits_for)})" if phase.waits_for else ""
     state = markup.badge(phase.state.capitalize(), kinds[phase.state])
     yield [f"**{phase.phase.title}**. {phase.phase.goal}{after}", state]

@@ -115,27 +115,24 @@ def read_cells(
 
 def mean_curves(
     evidence: Evidence,
-    curve: str,
+    curves: Sequence[str],
     by: str | None,
     condition: Mapping[str, Value],
     tuned: Sequence[str] = (),
 ) -> pd.DataFrame:
-    """A curve averaged over seeds: columns `by`, step, mean, low, high, n.
+    """Curves averaged over seeds: columns curve, `by`, step, mean, low, high, n.
 
     Steps that a diverged run never reached are averaged over the other seeds.
 
     Raises:
         LabError: as `read`.
     """
-    points = evidence.curves[evidence.curves["metric"] == curve]
-    averaged = []
-    for rows in _cells(evidence, [by] if by else [], condition, tuned):
-        values = points[points["run_id"].isin(rows["run_id"])].groupby("step")["value"]
-        steps = values.agg(["mean", "sem", "count"]).reset_index()
-        half = stats.t.ppf((1 + LEVEL) / 2, np.maximum(steps["count"] - 1, 1)) * steps["sem"]
-        cell = {by: rows[by].iloc[0]} if by else {}
-        averaged.append(steps.assign(**cell, low=steps["mean"] - half, high=steps["mean"] + half))
-    return pd.concat(averaged, ignore_index=True).rename(columns={"count": "n"})
+    averaged = [
+        _mean_curve(evidence, rows, curve).assign(curve=curve, **_level(rows, by))
+        for curve in curves
+        for rows in _cells(evidence, [by] if by else [], condition, tuned)
+    ]
+    return pd.concat(averaged, ignore_index=True)
 
 
 def compare_with_best(readings: Sequence[Reading]) -> list[Reading]:
@@ -240,6 +237,19 @@ def _cells(
         cell = tuned_rows(group, experiment, tuned) if tuned else group
         _check_one_condition(evidence, cell)
         yield cell
+
+
+def _mean_curve(evidence: Evidence, runs: pd.DataFrame, curve: str) -> pd.DataFrame:
+    points = evidence.curves
+    own = (points["metric"] == curve) & points["run_id"].isin(runs["run_id"])
+    steps = points[own].groupby("step")["value"].agg(["mean", "sem", "count"]).reset_index()
+    half = stats.t.ppf((1 + LEVEL) / 2, np.maximum(steps["count"] - 1, 1)) * steps["sem"]
+    steps = steps.assign(low=steps["mean"] - half, high=steps["mean"] + half)
+    return steps.drop(columns="sem").rename(columns={"count": "n"})
+
+
+def _level(rows: pd.DataFrame, by: str | None) -> dict[str, Value]:
+    return {by: rows[by].iloc[0]} if by else {}
 
 
 def _matching(

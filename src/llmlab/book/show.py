@@ -150,19 +150,23 @@ def figure(
 
 def curves(
     experiment: str,
-    curve: str,
+    names: str | Sequence[str],
     *,
     by: str | None = None,
     tuned: Sequence[str] = (),
     log_y: bool = False,
     **condition: Value,
 ) -> None:
-    """A curve for each level of `by`, mean and interval over seeds; below them the last values."""
-    found = evidence(experiment)
-    metric = readings.find_curve(found.experiment, curve)
-    averaged = readings.mean_curves(found, curve, by, condition, tuned)
-    drawn = figures.draw_curves(averaged, metric, by, log_y, pages.footer(found))
-    _display(drawn, pages.curve_numbers(found, metric, averaged, by))
+    """Curves, mean and interval over seeds; below them the last values, folded.
+
+    One line for each level of `by`, or for each of several curves of one unit under one condition.
+    """
+    found, names = evidence(experiment), _names(names)
+    metrics = [readings.find_curve(found.experiment, name) for name in names]
+    averaged = readings.mean_curves(found, names, by, condition, tuned)
+    line = by or "curve"
+    drawn = figures.draw_curves(averaged, metrics[0], line, log_y, pages.footer(found))
+    _display(drawn, pages.curve_numbers(found, metrics[0], averaged, line))
 
 
 def verdict(hypothesis: str) -> Markdown:
@@ -190,6 +194,24 @@ def effect(hypothesis: str) -> str:
 def word(hypothesis: str) -> str:
     """SUPPORTED, REFUTED, UNDECIDED or UNTESTED, for prose that depends on it."""
     return _verdict(hypothesis).word
+
+
+def says(
+    hypothesis: str,
+    *,
+    supported: str,
+    refuted: str,
+    undecided: str,
+    untested: str = "No run at laptop or gpu scale has tested this yet.",
+) -> str:
+    """The sentence that fits the verdict, for prose that a rerun cannot make false."""
+    sentences = {
+        "SUPPORTED": supported,
+        "REFUTED": refuted,
+        "UNDECIDED": undecided,
+        "UNTESTED": untested,
+    }
+    return sentences[word(hypothesis)]
 
 
 def note(experiment: str) -> Markdown:
