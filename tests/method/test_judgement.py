@@ -137,6 +137,12 @@ def test_a_judgement_tells_effect_interval_unit_and_sides():
     assert judgement.low <= judgement.bootstrap[0] < judgement.bootstrap[1] <= judgement.high
 
 
+def test_a_reference_stands_for_a_control():
+    judgement = judge(replace(BASE, control={}, reference=1.5), EXPERIMENT, table(steep))
+    assert judgement.effect == pytest.approx(judgement.sides[0].mean - 1.5)
+    assert (len(judgement.sides), judgement.test) == (1, "one-sided t test")
+
+
 def test_each_side_is_tuned_by_the_selection_metric_alone():
     def loss(dose, form):
         return {1.0: {"pill": 0, "drops": 1}}.get(dose, {"pill": 1, "drops": 0})[form]

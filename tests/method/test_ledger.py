@@ -3,6 +3,7 @@
 import tomllib
 from contextlib import suppress
 from datetime import date
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -139,6 +140,11 @@ def test_a_correct_ledger_is_read_whole(book):
     assert ledger.question("Q-DOSE").track == "medicine"
 
 
+def test_the_ledger_of_the_book_is_correct():
+    ledger = load_ledger(Project.find(Path(__file__).parent))
+    assert len(ledger.tracks) == 6
+
+
 def test_an_unknown_id_suggests_the_nearest(book):
     with pytest.raises(LabError, match=r"no hypothesis 'H-DOSE-3'.*did you mean 'H-DOSE"):
         book().hypothesis("H-DOSE-3")
@@ -160,6 +166,13 @@ MISTAKES = {
     "list for a level": ("{ dose = 2.0 }", "{ dose = [2.0] }", "'treatment.dose' cannot be"),
     "key the claim needs": ("margin = 0.1\n", "", "'greater' needs 'margin'"),
     "key of another claim": (CONTROL, f'{CONTROL}\nalong = "dose"', "no use for 'along'"),
+    "nothing to compare with": (f"{CONTROL}\n", "", "needs either 'control' or 'reference'"),
+    "two to compare with": (CONTROL, f"{CONTROL}\nreference = 1", "either 'control' or 'ref"),
+    "control of an optimum": (
+        'best = "dose"',
+        'best = "dose"\ncontrol = { dose = 1.0 }',
+        "nothing to compare with",
+    ),
     "unknown question": ('"Q-DOSE"', '"Q-DOES"', "no question 'Q-DOES'.*did you mean 'Q-DOSE'"),
     "unknown experiment": ('"dose"', '"doze"', "H-DOSE-1: unknown experiment 'doze'.*'dose'"),
     "unknown metric": ('"score"', '"scores"', "no metric 'scores'.*did you mean 'score'"),

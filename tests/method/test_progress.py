@@ -89,6 +89,14 @@ def test_a_module_is_ready_with_its_tests(lab):
     (lab.root / "tests/gpt/test_giant.py").write_text("")
     (ready,) = first_phase(lab.project, feature).features
     assert (ready.stage, ready.done) == ("code ready", True)
+    other = Feature(title="Another", files=("other.txt",))
+    assert first_phase(lab.project, feature, other).state == "under way"
+
+
+def test_a_question_alone_is_planned_until_it_is_answered(lab):
+    feature = Feature(title="An answer", questions=("Q-A",))
+    for word, stage in (("UNDECIDED", "planned"), ("REFUTED", "answered")):
+        assert first_phase(lab.project, feature, words=[word]).features[0].stage == stage
 
 
 def test_an_experiment_climbs_from_planned_to_answered(lab):
@@ -129,9 +137,9 @@ def test_a_phase_waits_until_those_before_it_are_finished(lab):
     feature = Feature(title="A page", chapters=("page.py",))
     (track,) = progress(lab.project, ledger(feature), [])
     first, second = track.phases
-    assert (first.state, second.state, second.waits_for) == ("under way", "waiting", ("first",))
+    assert (first.state, second.state, second.waits_for) == ("open", "waiting", ("first",))
     (lab.project.chapters / "page.py").write_text("")
     (track,) = progress(lab.project, ledger(feature), [])
     first, second = track.phases
-    assert (first.state, second.state, second.waits_for) == ("finished", "under way", ())
+    assert (first.state, second.state, second.waits_for) == ("finished", "open", ())
     assert (track.done, len(track.features)) == (1, 2)

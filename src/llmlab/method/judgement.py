@@ -2,7 +2,8 @@
 
 How each claim is tested, all over seeds, paired: the runs of one seed belong together.
 
-- greater, less: one-sided t tests of the paired differences against the margin.
+- greater, less: one-sided t tests of the paired differences against the margin; with a reference
+  instead of a control, of the differences from it.
 - equivalent: two one-sided t tests (TOST) of the paired differences against both margins.
 - monotone: Spearman's rank correlation of the metric with the order of the levels, one for each
   seed, tested like a difference. It asks for order alone, so it does not matter whether the steps
@@ -262,11 +263,11 @@ def _judge_mean(
         per_seed, unit = statistics.rank_trend(values), "1"
         test = "one-sided t test of rank correlations"
     else:
-        per_seed = values[:, 0] - values[:, 1]
+        reference = hypothesis.reference
+        per_seed = values[:, 0] - (values[:, 1] if reference is None else reference)
         unit = sweep.experiment.metric(hypothesis.metric).unit
-        test = "one-sided paired t test"
-    if hypothesis.claim == "equivalent":
-        test = "two one-sided paired t tests"
+        kind = "paired t test" if reference is None else "t test"
+        test = f"one-sided {kind}" if hypothesis.claim != "equivalent" else f"two one-sided {kind}s"
     if statistics.is_constant(per_seed):
         test = "one-sided exact sign test"
         alarms = (*alarms, "all seeds gave the same effect, so its spread is unknown")

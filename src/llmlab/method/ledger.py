@@ -28,13 +28,16 @@ Number = Annotated[float, Strict(), Field(allow_inf_nan=False)]
 Names = tuple[Text, ...]
 
 CLAIM_KEYS = {
-    "greater": {"treatment", "control", "margin"},
-    "less": {"treatment", "control", "margin"},
-    "equivalent": {"treatment", "control", "margin"},
+    "greater": {"margin"},
+    "less": {"margin"},
+    "equivalent": {"margin"},
     "monotone": {"along", "direction", "margin"},
     "interval": {"best", "interval"},
 }
-"""The keys that each claim needs beside those that every hypothesis has."""
+"""The keys that each claim needs beside those that every hypothesis may have."""
+
+COMPARISONS = ("greater", "less", "equivalent")
+"""The claims that compare a treatment with a control or a reference."""
 
 
 class _Entry:
@@ -58,6 +61,7 @@ class Hypothesis(_Entry):
     Attributes:
         reason: why we expect it, with its source.
         treatment, control: conditions fixed on each side; a trend or an optimum has no control.
+        reference: a number to compare with instead of a control, in the unit of the metric.
         tuned: axes whose level is chosen for each side by the experiment's selection metric.
         margin: in the unit of the metric; for "monotone" a rank correlation.
         along, direction: the axis and the sense of a trend ("monotone").
@@ -79,6 +83,7 @@ class Hypothesis(_Entry):
     registered: Annotated[date, Strict()]
     treatment: dict[str, Value] = field(default_factory=dict)
     control: dict[str, Value] = field(default_factory=dict)
+    reference: Number | None = None
     pairing: Literal["seed"] = "seed"
     tuned: Names = ()
     margin: Annotated[Number, Field(ge=0)] | None = None
@@ -104,7 +109,7 @@ class Hypothesis(_Entry):
     @property
     def sides(self) -> dict[str, Mapping[str, Value]]:
         """The fixed conditions of each side that is compared, by its name in the ledger."""
-        if self.swept:
+        if self.swept or self.reference is not None:
             return {"treatment": self.treatment}
         return {"treatment": self.treatment, "control": self.control}
 
@@ -281,11 +286,16 @@ def _claim_mistakes(hypothesis: Hypothesis) -> Iterator[str]:
     """Keys that the claim of a hypothesis lacks or has no use for."""
     claim = hypothesis.claim
     for key in sorted(set().union(*CLAIM_KEYS.values())):
-        given = getattr(hypothesis, key) not in (None, {})
+        given = getattr(hypothesis, key) is not None
         if key in CLAIM_KEYS[claim] and not given:
             yield f"a claim '{claim}' needs '{key}'; add it"
-        if given and key not in CLAIM_KEYS[claim] | {"treatment"}:
+        if given and key not in CLAIM_KEYS[claim]:
             yield f"a claim '{claim}' has no use for '{key}'; remove it or change the claim"
+    compared_with = bool(hypothesis.control) + (hypothesis.reference is not None)
+    if claim in COMPARISONS and compared_with != 1:
+        yield f"a claim '{claim}' needs either 'control' or 'reference'; give one of them"
+    if claim not in COMPARISONS and compared_with:
+        yield f"a claim '{claim}' has nothing to compare with; remove 'control' and 'reference'"
 
 
 def _question_mistakes(ledger: Ledger) -> Iterator[Mistake]:

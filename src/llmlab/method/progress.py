@@ -20,7 +20,7 @@ Stage = Literal[
     "recorded at gpu",
     "answered",
 ]
-PhaseState = Literal["waiting", "under way", "finished"]
+PhaseState = Literal["waiting", "open", "under way", "finished"]
 
 RECORDED: Mapping[str, Stage] = {
     "smoke": "run at smoke",
@@ -52,6 +52,9 @@ class FeatureProgress:
 class PhaseProgress:
     """How far a phase is.
 
+    It is waiting until its entry is met, open until the first of its features is begun, under way
+    until its exit is met, and then finished.
+
     Attributes:
         waits_for: the phases before it that are not finished.
     """
@@ -72,7 +75,10 @@ class PhaseProgress:
     def state(self) -> PhaseState:
         if self.exit_met:
             return "finished"
-        return "under way" if self.entry_met else "waiting"
+        if not self.entry_met:
+            return "waiting"
+        begun = any(feature.stage != "planned" for feature in self.features)
+        return "under way" if begun else "open"
 
 
 @dataclass(frozen=True)
@@ -150,11 +156,12 @@ class _Gates:
     statuses: Mapping[str, Status]
 
     def progress(self, feature: Feature) -> FeatureProgress:
-        scales = {name: self.largest_scale(name) for name in feature.experiments}
+        written = [name for name in feature.experiments if name in experiment_names()]
+        scales = {name: self.largest_scale(name) for name in written}
         code = list(self.missing_code(feature))
         evidence = [*missing_runs(feature, scales), *self.missing_answers(feature)]
         chapters = list(self.missing_chapters(feature))
-        if code or (chapters and not has_code(feature)):
+        if code or (not has_code(feature) and (evidence or chapters)):
             stage = "planned"
         elif feature.questions and not evidence:
             stage = "answered"
@@ -189,8 +196,6 @@ class _Gates:
 
     def largest_scale(self, name: str) -> str | None:
         """The largest scale at which the experiment is recorded; a smoke run counts as it is."""
-        if name not in experiment_names():
-            return None
         recorded = [scale for scale in SCALES if recorded_evidence(self.project, name, scale)]
         if recorded:
             return recorded[-1]
@@ -198,14 +203,14 @@ class _Gates:
 
 
 def has_code(feature: Feature) -> bool:
-    """Whether more than a chapter has to be written for the feature."""
+    """Whether the feature needs more than answers and chapters."""
     return bool(feature.modules or feature.experiments or feature.files)
 
 
 def missing_runs(feature: Feature, scales: Mapping[str, str | None]) -> Iterator[str]:
     """The experiments without runs at the scale that the feature asks for, or above."""
     for name, scale in scales.items():
-        if scale is None or SCALES.index(scale) < SCALES.index(feature.scale):
+        if scale not in SCALES[SCALES.index(feature.scale) :]:
             yield f"experiment {name} is not recorded at {feature.scale}"
 
 

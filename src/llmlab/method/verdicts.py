@@ -195,10 +195,11 @@ def _verdict(
     history: History | None,
     smoke: tuple[bool | None, str],
 ) -> Verdict:
-    scale = evidence.scale if evidence else None
     word, reason = _decide(hypothesis, judgement, adjusted)
+    scale = evidence.scale if evidence else None
     if scale == "smoke":
         word, reason = "UNTESTED", f"Only smoke-scale runs exist, which are no evidence. {reason}"
+        scale = None  # and so there is no result yet that could have come first
     return Verdict(
         hypothesis=hypothesis,
         word=word,
@@ -232,6 +233,8 @@ def _finding(hypothesis: Hypothesis, judgement: Judgement) -> str:
         "monotone": f"The rank correlation of {hypothesis.metric} with {hypothesis.along}",
         "interval": f"The best {hypothesis.best} by {hypothesis.metric}",
     }.get(hypothesis.claim, f"The difference in {hypothesis.metric}")
+    if hypothesis.reference is not None:
+        what += f" from {short(hypothesis.reference)}"
     interval = f"{short(judgement.low)} to {short(judgement.high)}"
     return (
         f"{what}, {short(judgement.effect)} "
