@@ -189,6 +189,7 @@ MISTAKES = {
     ),
     "unknown predecessor": (CONTROL, f'{CONTROL}\nsupersedes = "H-X"', "no hypothesis 'H-X'"),
     "empty interval": ("[1.5, 3]", "[3, 1.5]", r"interval \[3.0, 1.5\] is empty"),
+    "trivial interval": ("[1.5, 3]", "[1, 4]", "holds every level"),
     "best of text": (
         'best = "dose"',
         'best = "form"\ntreatment = { dose = 2.0 }',

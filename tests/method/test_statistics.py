@@ -98,8 +98,24 @@ def test_every_resample_has_a_best_column(sample):
     assert best.any(axis=1).all()
 
 
-def test_a_resampled_p_value_is_never_zero():
-    assert statistics.resampled_p(np.zeros(99, dtype=bool)) == 0.01
+def test_the_best_is_among_columns_of_which_one_beats_all_others():
+    noise = np.random.default_rng(0).normal(scale=0.1, size=(5, 4))
+    values = noise + np.array([0, 3, 3, 1])
+    assert statistics.p_best_among(values, [False, True, True, False]) < 0.001
+    assert statistics.p_best_among(values, [True, False, False, True]) == 1
+    assert statistics.p_best_among(values, [False, True, False, False]) > 0.05
+
+
+def test_the_test_of_the_best_keeps_its_level_when_columns_tie():
+    draws = np.random.default_rng(0).normal(size=(400, 5, 3))
+    among = [True, True, False]
+    found = [statistics.p_best_among(values, among) <= 0.05 for values in draws]
+    assert np.mean(found) < 0.08
+
+
+@pytest.mark.parametrize("among", [[True, True], [False, False]])
+def test_the_best_of_nothing_is_not_found(among):
+    assert statistics.p_best_among([[0, 1], [0, 2], [0, 3]], among) == 1
 
 
 @given(st.integers(1, 200).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))

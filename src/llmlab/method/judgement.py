@@ -8,9 +8,10 @@ How each claim is tested, all over seeds, paired: the runs of one seed belong to
 - monotone: Spearman's rank correlation of the metric with the order of the levels, one for each
   seed, tested like a difference. It asks for order alone, so it does not matter whether the steps
   of the axis are even.
-- interval: the level with the best mean over seeds, in bootstrap samples of the seeds. It speaks
-  for the claim where every best level lies inside the interval, against it where every best level
-  lies outside; samples in which levels tie on both sides of an end speak for neither.
+- interval: the best level is the one with the best mean. Some level inside the interval must beat
+  every level outside in one-sided paired t tests, corrected for the choice of that level; against
+  the claim, some level outside must beat every level inside. Its effect is the best level of the
+  mean, with a bootstrap interval over seeds.
 
 Each claim has two p values, one for "it is so" and one for "the opposite is so". If neither is
 small the data do not decide.
@@ -329,9 +330,9 @@ def _judge_optimum(
         unit=next(a.unit for a in sweep.experiment.axes if a.name == axis),
         per_seed=tuple(levels[values.argmax(axis=1)].tolist()),
         bootstrap=None,
-        test=f"bootstrap of the best {axis} over seeds",
-        p_supported=statistics.resampled_p((resampled & ~inside).any(axis=1)),
-        p_refuted=statistics.resampled_p((resampled & inside).any(axis=1)),
+        test="one-sided paired t tests of levels inside against levels outside",
+        p_supported=statistics.p_best_among(values, inside),
+        p_refuted=statistics.p_best_among(values, ~inside),
         sides=sides,
         alarms=(*alarms, *sweep.alarms_of_edge(axis, effect)),
     )

@@ -403,8 +403,11 @@ def _optimum_mistakes(hypothesis: Hypothesis, experiment: Experiment) -> Iterato
         yield f"metric '{hypothesis.metric}' has no better direction; choose one that has"
     if not all(is_number(level) for level in levels):
         yield f"the levels of {hypothesis.best} are no numbers; an interval needs numbers"
+        return
     if low >= high:
         yield f"interval [{low}, {high}] is empty; give the lower end first"
+    elif all(low <= level <= high for level in levels):
+        yield f"interval [{low}, {high}] holds every level; there is nothing to be found out"
 
 
 def _track_mistakes(ledger: Ledger) -> Iterator[Mistake]:

@@ -145,16 +145,29 @@ def resampled_best_columns(values: ArrayLike, seed: int = 0) -> np.ndarray:
     return np.isclose(means, means.max(axis=1, keepdims=True), rtol=1e-12, atol=1e-12)
 
 
-def resampled_p(against: ArrayLike) -> float:
-    """P value from the resamples that speak against a claim; never 0, for they are finitely many.
+def p_best_among(values: ArrayLike, among: ArrayLike) -> float:
+    """P value of "the column with the highest mean is one of these".
 
-    Davison and Hinkley 1997, Bootstrap Methods and their Application, section 4.2.
+    One of them must beat every other column in a paired one-sided test (intersection-union test,
+    Berger 1982, Technometrics 24, 295-300), corrected for the choice of that one (Bonferroni).
+    Shares of bootstrap samples would be simpler, but with five seeds and levels that tie they err
+    two to seven times as often as they claim.
 
     Args:
-        against: [resamples] of bool.
+        values: [n, k] one row for each seed.
+        among: [k] of bool.
+
+    Returns:
+        1 where there is nothing to compare: if `among` holds no column or all.
     """
-    against = np.asarray(against, dtype=bool)
-    return float((1 + against.sum()) / (1 + against.size))
+    values, among = np.asarray(values, dtype=float), np.asarray(among, dtype=bool)
+    if among.all() or not among.any():
+        return 1.0
+    others = values[:, ~among].T
+    beats_all = [
+        max(p_above(column - other, 0) for other in others) for column in values[:, among].T
+    ]
+    return min(1.0, len(beats_all) * min(beats_all))
 
 
 def wilson_interval(passed: int, n: int, level: float = 0.95) -> Estimate:
