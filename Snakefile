@@ -1,0 +1,95 @@
+# What reruns, and when. `snakemake` builds the book; `snakemake results --config scale=laptop`
+# computes evidence. Digests of the code stand in `params`: a comment reruns nothing, a constant
+# reruns what depends on it.
+
+import os
+import sys
+from pathlib import Path
+
+ROOT = Path(workflow.basedir)
+sys.path.insert(0, str(ROOT / "src"))
+
+from llmlab.book.graph import Graph
+from llmlab.method.errors import LabError
+from llmlab.method.project import Project
+
+
+envvars:
+    "PATH",
+
+
+# `python` is the one that runs this; --sdm conda puts that of its environment before it
+os.environ["PATH"] = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+shell.prefix("set -euo pipefail; export PYTHONPATH=src; ")
+
+try:
+    graph = Graph(Project(ROOT))
+    RESULTS = graph.manifests(config.get("scale", "smoke"))
+except LabError as mistake:
+    sys.exit(f"error: {mistake}")
+
+
+rule all:
+    input:
+        "site/dev/index.html",
+
+
+rule results:
+    input:
+        RESULTS,
+
+
+rule experiment:
+    input:
+        lambda wildcards: graph.needs(wildcards.experiment, wildcards.scale),
+    output:
+        update("build/results/{scale}/{experiment}/manifest.json"),
+        update("build/results/{scale}/{experiment}/runs.csv"),
+        update("build/results/{scale}/{experiment}/curves.parquet"),
+    log:
+        "build/logs/{scale}/{experiment}.log",
+    conda:
+        "envs/experiment.yaml"
+    threads: workflow.cores
+    params:
+        digest=lambda wildcards: graph.digests[wildcards.experiment, wildcards.scale],
+    message:
+        "{wildcards.experiment} at {wildcards.scale} scale"
+    shell:
+        "python -m llmlab run {wildcards.experiment} --scale {wildcards.scale} 2>&1 | tee {log}"
+
+
+rule chapter:
+    input:
+        lambda wildcards: graph.chapter_inputs(wildcards.chapter),
+        source="chapters/{chapter}.py",
+    output:
+        update("build/chapters/{chapter}.ipynb"),
+    log:
+        "build/logs/chapters/{chapter}.log",
+    conda:
+        "envs/book.yaml"
+    params:
+        digest=lambda wildcards: graph.chapter_digest(wildcards.chapter),
+    message:
+        "chapter {wildcards.chapter}"
+    shell:
+        "python -m llmlab book execute {input.source} 2>&1 | tee {log}"
+
+
+rule book:
+    input:
+        graph.book_inputs(),
+    output:
+        update("site/dev/index.html"),
+        update(f"site/dev/{graph.contents.pdf}"),
+    log:
+        "build/logs/book.log",
+    conda:
+        "envs/book.yaml"
+    params:
+        digest=graph.book_digest(),
+    message:
+        "HTML and PDF"
+    shell:
+        "python -m llmlab book render 2>&1 | tee {log}"

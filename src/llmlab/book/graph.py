@@ -1,0 +1,187 @@
+"""What each part of the book is made from: the inputs and digests that the Snakefile asks for.
+
+Files whose time decides are inputs. Everything else that a part depends on goes into its digest:
+code, apart from comments and layout, and evidence that the build may show but must never start.
+Paths are relative to the root of the project.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterable
+from functools import cached_property
+from pathlib import Path
+
+from llmlab.book.contents import CONFIG, read_contents
+from llmlab.book.sources import Inputs, inputs_of
+from llmlab.method.catalog import catalog, load_experiment
+from llmlab.method.digest import closure, closure_of_file, fingerprint, source_digest
+from llmlab.method.experiment import SCALES
+from llmlab.method.ledger import FILES, load_ledger
+from llmlab.method.manifest import MANIFEST
+from llmlab.method.project import Project
+from llmlab.method.registration import History, read_history
+
+BUILT = "smoke"
+"""The scale that every build computes; larger ones are shown, never started."""
+
+ASSETS = Path(__file__).parent / "assets"
+
+
+class Graph:
+    """The parts of one project's book, read at once, so that a mistake stops the build first.
+
+    Attributes:
+        digests: by experiment and scale; changes when its tables must be computed again.
+        shown: by chapter, the experiments whose evidence or verdicts it shows.
+
+    Raises:
+        LabError: an experiment, the ledger, a chapter or the contents has a mistake.
+    """
+
+    def __init__(self, project: Project) -> None:
+        self.project = project
+        self.experiments = catalog()
+        self.digests = {
+            (name, scale): fingerprint(experiment, scale).digest
+            for name, experiment in self.experiments.items()
+            for scale in SCALES
+            if scale in experiment.budgets
+        }
+        self.ledger = load_ledger(project)
+        self.contents = read_contents(project)
+        self.chapters = {chapter.name: chapter for chapter in self.contents.chapters}
+        self.inputs = {name: inputs_of(chapter.source) for name, chapter in self.chapters.items()}
+        self.shown = {name: self._shown(inputs) for name, inputs in self.inputs.items()}
+
+    def manifests(self, scale: str, names: Iterable[str] | None = None) -> list[str]:
+        """What these experiments (default: all that have a budget for it) leave at `scale`."""
+        return [
+            self._relative(self.project.fresh(scale, name) / MANIFEST)
+            for name in (self.experiments if names is None else names)
+            if (name, scale) in self.digests
+        ]
+
+    def needs(self, experiment: str, scale: str) -> list[str]:
+        """What an experiment waits for."""
+        return self.manifests(scale, load_experiment(experiment).needs)
+
+    def chapter_inputs(self, chapter: str) -> list[str]:
+        """The tables and the ledger that a chapter reads."""
+        shown, inputs = self.shown[chapter], self.inputs[chapter]
+        recorded = [path for name in shown for path in self._recorded[name]]
+        ledger = [self.project.ledger / name for name in FILES.values()] if _judges(inputs) else []
+        return self.manifests(BUILT, shown) + [self._relative(path) for path in recorded + ledger]
+
+    def chapter_digest(self, chapter: str) -> str:
+        """Changes with the code that a chapter runs and with what it says beside its inputs."""
+        code = closure_of_file(self.chapters[chapter].source)
+        inputs = self.inputs[chapter]
+        return _hash(
+            {
+                "code": {module: source_digest(path) for module, path in code.items()},
+                "experiments": {name: self._described[name] for name in self.shown[chapter]},
+                "history": self._registrations(chapter) if _judges(inputs) else None,
+                "gates": self._gates if inputs.everything else None,
+            }
+        )
+
+    def book_inputs(self) -> list[str]:
+        """The notebooks, the contents, and all files that a renderer reads or copies."""
+        beside = [
+            path
+            for path in _files(self.project.chapters)
+            if path.suffix not in (".py", ".pyc") and self.project.ledger not in path.parents
+        ]
+        notebooks = [chapter.notebook for chapter in self.chapters.values()]
+        files = [self.project.root / CONFIG, *beside, *_files(ASSETS), *notebooks]
+        return [self._relative(path) for path in files]
+
+    def book_digest(self) -> str:
+        """Changes with the code that renders, and with the renderer."""
+        code = closure("llmlab.book.render")
+        digests = {module: source_digest(path) for module, path in code.items()}
+        return _hash([digests, shutil.which("quarto")])
+
+    def _shown(self, inputs: Inputs) -> list[str]:
+        """A verdict is corrected within its family, so it shows the experiments of them all."""
+        if inputs.everything:
+            return list(self.experiments)
+        families = {self.ledger.hypothesis(name).family for name in inputs.hypotheses}
+        judged = {one.experiment for one in self.ledger.hypotheses if one.family in families}
+        named = {load_experiment(name).name for name in inputs.experiments}
+        return sorted(named | judged)
+
+    @cached_property
+    def _recorded(self) -> dict[str, list[Path]]:
+        """The committed tables of each experiment."""
+        return {
+            name: [path for scale in SCALES for path in _files(self.project.recorded(scale, name))]
+            for name in self.experiments
+        }
+
+    @cached_property
+    def _described(self) -> dict[str, list[object]]:
+        """What a page says of each experiment: its prose, its age, results of larger scales."""
+        return {name: self._description(name) for name in self.experiments}
+
+    def _description(self, name: str) -> list[object]:
+        module = f"llmlab.experiments.{name}"
+        larger = [self.project.fresh(scale, name) / MANIFEST for scale in SCALES if scale != BUILT]
+        return [
+            source_digest(closure(module)[module]),
+            [self.digests.get((name, scale)) for scale in SCALES],
+            [path.name for path in self._recorded[name]],
+            [path.read_text() for path in larger if path.is_file()],
+        ]
+
+    def _registrations(self, chapter: str) -> list[str]:
+        """The commits that decide whether the hypotheses on a page came before their results."""
+        if self._history is None:
+            return []
+        inputs = self.inputs[chapter]
+        names = (
+            [hypothesis.id for hypothesis in self.ledger.hypotheses]
+            if inputs.everything
+            else sorted(inputs.hypotheses)
+        )
+        results = [(scale, name) for scale in SCALES for name in self.shown[chapter]]
+        return [
+            *(str(self._history.registered.get(name)) for name in names),
+            *(str(self._history.results.get(result)) for result in results),
+        ]
+
+    @cached_property
+    def _history(self) -> History | None:
+        return read_history(self.project)
+
+    @cached_property
+    def _gates(self) -> list[str]:
+        """The files that are there, of those that the features of a track may wait for."""
+        folders = [self.project.root / "src", self.project.root / "tests", self.project.chapters]
+        code = [path for folder in folders for path in _files(folder) if path.suffix == ".py"]
+        promised = {
+            self.project.root / path
+            for track in self.ledger.tracks
+            for phase in track.phases
+            for feature in phase.features
+            for path in feature.files
+        }
+        return [self._relative(path) for path in [*code, *sorted(promised)] if path.exists()]
+
+    def _relative(self, path: Path) -> str:
+        return os.path.relpath(path, self.project.root)
+
+
+def _judges(inputs: Inputs) -> bool:
+    """Whether a chapter reads the ledger."""
+    return bool(inputs.hypotheses) or inputs.everything
+
+
+def _files(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.rglob("*") if path.is_file())
+
+
+def _hash(value: object) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()

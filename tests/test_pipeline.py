@@ -1,0 +1,435 @@
+"""What reruns after each kind of change, and that a killed build goes on, in a small book."""
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import tomllib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import yaml
+
+ROOT = Path(__file__).parent.parent
+
+TRAINER = '''"""Trains a toy."""
+
+import random
+import time
+
+NOISE = 0.1
+
+
+def train(rate: float, seed: int, pause: float) -> float:
+    """The loss after training."""
+    time.sleep(pause)
+    return abs(rate - 0.5) + NOISE * random.Random(seed).random()
+'''
+
+EXPERIMENT = '''"""Varies the rate of {name}."""
+
+from llmlab.method.experiment import Axis, Budget, Experiment, Metric, Outcome, Trial
+from llmlab.toys import train
+
+
+def run(trial: Trial) -> Outcome:
+    loss = train(trial.condition["rate"], trial.seed, trial.settings["pause"])
+    return Outcome({{"loss": loss}}, {{"loss": [(0, 1.0), (1, loss)]}})
+
+
+EXPERIMENT = Experiment(
+    name="{name}",
+    title="The rate of {name}",
+    question="Q-{upper}",
+    summary="Varies the rate.",
+    axes=[Axis("rate", "Learning rate.")],
+    metrics=[Metric("loss", "Loss.", "nats", "lower", tolerance=0.1)],
+    curves=[Metric("loss", "Loss.", "nats", "lower")],
+    budgets={{
+        "smoke": Budget({{"rate": [0.1, 0.4]}}, seeds=2, settings={{"pause": 0.0}}),
+        "laptop": Budget({{"rate": [0.1, 0.4]}}, seeds=5, settings={{"pause": 0.3}}),
+    }},
+    run=run,
+    needs={needs},
+)
+'''
+
+QUESTIONS = """
+[[question]]
+id = "Q-ALPHA"
+text = "Which rate suits alpha?"
+track = "toys"
+
+[[question]]
+id = "Q-BETA"
+text = "Which rate suits beta?"
+track = "toys"
+"""
+
+HYPOTHESES = """
+[[hypothesis]]
+id = "H-ALPHA"
+question = "Q-ALPHA"
+experiment = "alpha"
+title = "A higher rate is better"
+statement = "The loss at 0.4 is lower than at 0.1."
+reason = "The best rate is 0.5."
+metric = "loss"
+treatment = { rate = 0.4 }
+control = { rate = 0.1 }
+claim = "less"
+margin = 0.1
+family = "alpha"
+registered = 2026-01-01
+"""
+
+TRACKS = """
+[[track]]
+id = "toys"
+title = "Toys"
+goal = "Play."
+
+[[track.phase]]
+id = "toys-1"
+title = "First"
+goal = "Begin."
+
+[[track.phase.feature]]
+title = "Two toys"
+experiments = ["alpha", "beta"]
+"""
+
+CONFIG = {
+    "project": {"type": "book"},
+    "book": {
+        "title": "Toys",
+        "author": "Nobody",
+        "chapters": [
+            "index.ipynb",
+            "results/alpha.ipynb",
+            "results/beta.ipynb",
+            "hypotheses/ledger.ipynb",
+        ],
+    },
+    "bibliography": "references.bib",
+}
+
+CHAPTERS = {
+    "index": "# %% [markdown]\n# # Toys {#sec-toys}\n#\n# Two of them.\n",
+    "results/alpha": """# %% [markdown]
+# # Alpha {#sec-alpha}
+
+# %%
+from IPython.display import Markdown
+from llmlab.book.show import value, verdict
+
+# %%
+Markdown(f"The loss is {value('alpha', 'loss', rate=0.1)}.")
+
+# %%
+verdict("H-ALPHA")
+""",
+    "results/beta": """# %% [markdown]
+# # Beta {#sec-beta}
+
+# %%
+from IPython.display import Markdown
+from llmlab.book.show import value
+
+# %%
+Markdown(f"The loss is {value('beta', 'loss', rate=0.1)}.")
+""",
+    "hypotheses/ledger": """# %% [markdown]
+# # Ledger {#sec-ledger}
+
+# %%
+from llmlab.book.show import ledger
+
+# %%
+ledger()
+""",
+}
+
+Edit = Callable[[str], str]
+
+
+@dataclass(frozen=True)
+class Book:
+    """A small book of its own: two experiments, four chapters."""
+
+    root: Path
+
+    def snakemake(self, *arguments: str) -> subprocess.Popen:
+        return subprocess.Popen(
+            [sys.executable, "-m", "snakemake", *arguments],
+            cwd=self.root,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+
+    def build(self, *arguments: str) -> str:
+        """What a build printed that succeeded."""
+        process = self.snakemake(*arguments)
+        printed, _ = process.communicate(timeout=120)
+        assert process.returncode == 0, printed
+        return printed
+
+    def scheduled(self, *arguments: str) -> set[str]:
+        """The jobs that a build would run, by their messages."""
+        printed = self.build("--dry-run", *arguments)
+        return set(re.findall(r"^Job \d+: (.+)$", printed, re.MULTILINE))
+
+    def write(self, path: str, text: str) -> None:
+        target = self.root / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(text)
+
+    def after(self, path: str, edit: Edit) -> set[str]:
+        """What a build would make after `edit` of one file, which is undone again."""
+        target = self.root / path
+        before, times = target.read_text(), target.stat()
+        changed = edit(before)
+        assert changed != before
+        target.write_text(changed)
+        try:
+            return self.scheduled()
+        finally:
+            target.write_text(before)
+            os.utime(target, ns=(times.st_atime_ns, times.st_mtime_ns))
+
+
+@pytest.fixture(scope="module")
+def book(tmp_path_factory: pytest.TempPathFactory) -> Book:
+    """The small book, built once."""
+    small = Book(tmp_path_factory.mktemp("book"))
+    unwanted = shutil.ignore_patterns("__pycache__", "experiments")
+    shutil.copytree(ROOT / "src" / "llmlab", small.root / "src" / "llmlab", ignore=unwanted)
+    shutil.copytree(ROOT / "profiles", small.root / "profiles")
+    shutil.copytree(ROOT / "envs", small.root / "envs")
+    shutil.copy(ROOT / "Snakefile", small.root)
+    small.write("src/llmlab/toys.py", TRAINER)
+    small.write("src/llmlab/experiments/__init__.py", "")
+    for name, needs in (("alpha", []), ("beta", ["alpha"])):
+        source = EXPERIMENT.format(name=name, upper=name.upper(), needs=needs)
+        small.write(f"src/llmlab/experiments/{name}.py", source)
+    for name, source in CHAPTERS.items():
+        small.write(f"chapters/{name}.py", source)
+    small.write("chapters/hypotheses/questions.toml", QUESTIONS)
+    small.write("chapters/hypotheses/hypotheses.toml", HYPOTHESES)
+    small.write("chapters/hypotheses/tracks.toml", TRACKS)
+    small.write("chapters/references.bib", "@misc{a, title = {A}, author = {B}, year = {2000}}\n")
+    small.write("_quarto.yml", yaml.safe_dump(CONFIG, sort_keys=False))
+    small.build()
+    return small
+
+
+ALPHA, BETA = "alpha at smoke scale", "beta at smoke scale"
+PAGES = {name: f"chapter {name}" for name in CHAPTERS}
+BOOK = "HTML and PDF"
+SHOWS_ALPHA = {PAGES["results/alpha"], PAGES["hypotheses/ledger"], BOOK}
+SHOWS_BETA = {PAGES["results/beta"], PAGES["hypotheses/ledger"], BOOK}
+
+
+def replaced(old: str, new: str) -> Edit:
+    return lambda text: text.replace(old, new)
+
+
+def appended(line: str) -> Edit:
+    return lambda text: text + line
+
+
+def test_a_second_build_runs_nothing(book: Book) -> None:
+    assert book.scheduled() == set()
+
+
+@pytest.mark.parametrize(
+    ("path", "edit", "expected"),
+    [
+        pytest.param("src/llmlab/toys.py", appended("# a comment\n"), set(), id="comment"),
+        pytest.param(
+            "src/llmlab/toys.py", replaced("The loss after", "Loss after"), set(), id="docstring"
+        ),
+        pytest.param(
+            "src/llmlab/toys.py",
+            replaced("NOISE = 0.1", "NOISE = 0.2"),
+            {ALPHA, BETA} | SHOWS_ALPHA | SHOWS_BETA,
+            id="constant in the trainer",
+        ),
+        pytest.param(
+            "src/llmlab/experiments/beta.py",
+            replaced('"smoke": Budget({"rate": [0.1,', '"smoke": Budget({"rate": [0.2,'),
+            {BETA} | SHOWS_BETA,
+            id="learning rate",
+        ),
+        pytest.param(
+            "src/llmlab/experiments/alpha.py",
+            replaced('"smoke": Budget({"rate": [0.1,', '"smoke": Budget({"rate": [0.2,'),
+            {ALPHA, BETA} | SHOWS_ALPHA | SHOWS_BETA,
+            id="learning rate of a needed experiment",
+        ),
+        pytest.param(
+            "src/llmlab/experiments/beta.py",
+            replaced("seeds=5", "seeds=6"),
+            SHOWS_BETA,
+            id="laptop budget",
+        ),
+        pytest.param(
+            "src/llmlab/experiments/beta.py",
+            replaced("The rate of beta", "Rates of beta"),
+            SHOWS_BETA,
+            id="title of an experiment",
+        ),
+        pytest.param(
+            "chapters/index.py", replaced("Two", "Both"), {PAGES["index"], BOOK}, id="prose"
+        ),
+        pytest.param(
+            "chapters/results/beta.py",
+            replaced("rate=0.1", "rate=0.4"),
+            {PAGES["results/beta"], BOOK},
+            id="code of a chapter",
+        ),
+        pytest.param(
+            "chapters/hypotheses/hypotheses.toml",
+            replaced("margin = 0.1", "margin = 0.2"),
+            SHOWS_ALPHA,
+            id="hypothesis",
+        ),
+        pytest.param(
+            "src/llmlab/method/verdicts.py",
+            appended("SPARE = 1\n"),
+            {*PAGES.values(), BOOK} - {PAGES["index"]},
+            id="rule of verdicts",
+        ),
+        pytest.param("chapters/references.bib", replaced("2000", "2001"), {BOOK}, id="reference"),
+        pytest.param("_quarto.yml", replaced("Nobody", "Somebody"), {BOOK}, id="contents"),
+        pytest.param(
+            "src/llmlab/book/assets/site/book.css", appended("/* end */"), {BOOK}, id="style sheet"
+        ),
+    ],
+)
+def test_what_reruns(book: Book, path: str, edit: Edit, expected: set[str]) -> None:
+    assert book.after(path, edit) == expected
+
+
+def test_recorded_results_are_shown_and_never_recomputed(book: Book) -> None:
+    shutil.copytree(book.root / "build/results/smoke/beta", book.root / "results/laptop/beta")
+    try:
+        assert book.scheduled() == SHOWS_BETA
+    finally:
+        shutil.rmtree(book.root / "results")
+
+
+def test_larger_fresh_results_are_shown_and_never_recomputed(book: Book) -> None:
+    manifest = Path("build/results/laptop/beta/manifest.json")
+    book.write(str(manifest), (book.root / "build/results/smoke/beta/manifest.json").read_text())
+    try:
+        assert book.scheduled() == SHOWS_BETA
+    finally:
+        shutil.rmtree(book.root / "build/results/laptop")
+
+
+def test_results_computes_one_scale_and_no_chapter(book: Book) -> None:
+    jobs = book.scheduled("results", "--config", "scale=laptop")
+    assert jobs == {"alpha at laptop scale", "beta at laptop scale"}
+
+
+def test_a_killed_build_goes_on_where_it_stopped(book: Book) -> None:
+    folder = book.root / "build/results/laptop/alpha"
+    target = str(folder.relative_to(book.root) / "runs.csv")
+    process = book.snakemake(target)
+    _wait_for(lambda: any(folder.glob("parts/*/*")))
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+    parts = {path: path.stat().st_mtime_ns for path in folder.glob("parts/*/*")}
+    try:
+        assert not (folder / "runs.csv").exists()
+        book.build(target)
+        runs = pd.read_csv(folder / "runs.csv")
+        assert len(runs) == runs["run_id"].nunique() == 10
+        assert parts == {path: path.stat().st_mtime_ns for path in parts}
+    finally:
+        shutil.rmtree(folder)
+
+
+def test_a_failed_rendering_leaves_the_site_as_it_was(book: Book) -> None:
+    page = book.root / "site/dev/index.html"
+    before = page.read_text()
+    index = book.root / "chapters/index.py"
+    index.write_text(CHAPTERS["index"] + "#\n# See @sec-nowhere.\n")
+    try:
+        process = book.snakemake()
+        printed, _ = process.communicate(timeout=120)
+        assert process.returncode == 1
+        assert "sec-nowhere" in printed
+        assert page.read_text() == before
+    finally:
+        index.write_text(CHAPTERS["index"])
+        book.build()
+
+
+@pytest.mark.parametrize(
+    ("path", "edit", "sentence"),
+    [
+        ("chapters/hypotheses/hypotheses.toml", replaced("loss", "los"), "did you mean 'loss'"),
+        ("chapters/results/beta.py", replaced("'beta'", "'betta'"), "did you mean 'beta'"),
+        ("_quarto.yml", replaced("results/beta", "results/betta"), "did you mean results/beta"),
+    ],
+)
+def test_a_mistake_is_one_sentence(book: Book, path: str, edit: Edit, sentence: str) -> None:
+    target = book.root / path
+    before, times = target.read_text(), target.stat()
+    target.write_text(edit(before))
+    try:
+        process = book.snakemake("--dry-run")
+        printed, _ = process.communicate(timeout=60)
+    finally:
+        target.write_text(before)
+        os.utime(target, ns=(times.st_atime_ns, times.st_mtime_ns))
+    assert process.returncode == 1
+    errors = [line for line in printed.splitlines() if line.startswith("error: ")]
+    assert len(errors) == 1
+    assert sentence in errors[0]
+    assert "Traceback" not in printed
+
+
+def test_the_pipeline_passes_its_own_lint(book: Book) -> None:
+    assert "good condition" in book.build("--lint")
+
+
+@pytest.mark.parametrize(
+    ("environment", "extras"), [("experiment", []), ("book", ["book"])], ids=["experiment", "book"]
+)
+def test_conda_environments_hold_what_the_package_asks_for(
+    environment: str, extras: list[str]
+) -> None:
+    declared = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    wanted = list(declared["dependencies"])
+    for extra in extras:
+        wanted += declared["optional-dependencies"][extra]
+    conda = yaml.safe_load((ROOT / "envs" / f"{environment}.yaml").read_text())
+    assert conda["channels"] == ["conda-forge"]
+    held = {line.split()[0]: line for line in conda["dependencies"]}
+    for line in wanted:
+        name, bounds = re.fullmatch(r"([\w-]+)(?:\[\w+\])?(\S+)", line).groups()
+        if name not in ONLY_FOR_THE_PREVIEW:
+            conda_name = CONDA_NAMES.get(name, name)
+            assert held.get(conda_name) == f"{conda_name} {bounds}"
+
+
+CONDA_NAMES = {"arch": "arch-py", "matplotlib": "matplotlib-base", "torch": "pytorch"}
+ONLY_FOR_THE_PREVIEW = {"pagefind", "pagefind-bin-extended", "pypandoc-binary", "typst"}
+
+
+def _wait_for(happened: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 30
+    while not happened():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
