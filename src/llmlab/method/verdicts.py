@@ -151,10 +151,10 @@ def judge_family(
         families.setdefault(hypothesis.family, []).append(hypothesis.id)
     adjusted: dict[str, Adjusted] = {}
     for members in families.values():
-        supported = statistics.holm([_p(judgements[member], "p_supported") for member in members])
-        refuted = statistics.holm([_p(judgements[member], "p_refuted") for member in members])
-        for member, p_supported, p_refuted in zip(members, supported, refuted, strict=True):
-            adjusted[member] = Adjusted(float(p_supported), float(p_refuted), len(members))
+        p_values = np.array([_p_values(judgements[member]) for member in members])
+        supported, refuted = (statistics.holm(direction) for direction in p_values.T)
+        for member, *both in zip(members, supported.tolist(), refuted.tolist(), strict=True):
+            adjusted[member] = Adjusted(*both, size=len(members))
     return adjusted
 
 
@@ -183,8 +183,11 @@ def _judge(hypothesis: Hypothesis, evidence: Evidence | None) -> Judgement | NoJ
     return judge(hypothesis, evidence.experiment, evidence.runs)
 
 
-def _p(judgement: Judgement | NoJudgement, direction: str) -> float:
-    return getattr(judgement, direction, 1.0)
+def _p_values(judgement: Judgement | NoJudgement) -> tuple[float, float]:
+    """P values of the claim and of its opposite, before the correction."""
+    if isinstance(judgement, NoJudgement):
+        return 1.0, 1.0
+    return judgement.p_supported, judgement.p_refuted
 
 
 def _verdict(
