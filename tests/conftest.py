@@ -52,6 +52,23 @@ EXPERIMENT = Experiment(
 '''
 
 
+TRACK = """
+[[track]]
+id = "tuning"
+title = "Tuning"
+goal = "To tune."
+
+[[track.phase]]
+id = "first"
+title = "First"
+goal = "To begin."
+
+[[track.phase.feature]]
+title = "A file"
+files = ["README.md"]
+"""
+
+
 @dataclass(frozen=True)
 class Lab:
     """A checkout of the book in a temporary folder, without the real experiments."""
@@ -122,6 +139,18 @@ def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Lab]:
     yield Lab(root)
     for name in [name for name in sys.modules if _is_experiment(name)]:
         del sys.modules[name]
+
+
+@pytest.fixture
+def ledger_lab(lab: Lab) -> Lab:
+    """A lab with an empty ledger and a book of one chapter."""
+    (lab.project.ledger / "tracks.toml").write_text(TRACK)
+    (lab.project.ledger / "questions.toml").write_text("# Questions.\n")
+    (lab.project.ledger / "hypotheses.toml").write_text("")
+    (lab.root / "_quarto.yml").write_text(
+        "book:\n  chapters:\n    - index.ipynb\n      - results/first.ipynb\n    - last.ipynb\n"
+    )
+    return lab
 
 
 def _is_experiment(module: str) -> bool:

@@ -145,7 +145,7 @@ def verdicts(
 def record(
     experiments: Annotated[
         list[str] | None,
-        typer.Argument(metavar="EXPERIMENT...", help="Names of experiments."),
+        typer.Argument(metavar="EXPERIMENT", help="Names of experiments."),
     ] = None,
     scale: Annotated[
         str | None,
@@ -222,7 +222,7 @@ def book(context: typer.Context) -> None:
 def main() -> None:
     """Run the command line; what the user can mend ends as one line on standard error."""
     try:
-        app()
+        app(prog_name="llmlab")
     except LabError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(1)

@@ -89,13 +89,13 @@ def print_plan(plan: "Plan") -> None:
     _print(table)
     left = sum(not plan.finished(trial) for trial in plan.chosen)
     settings = ", ".join(f"{name}={value}" for name, value in budget.settings.items())
-    _say(f"settings: {settings or 'none'}")
-    _say(f"workers: {plan.workers} side by side, {budget.threads} threads each")
-    _say(f"GPUs: {', '.join(plan.gpus) or 'none'}")
-    _say(f"tables: {plan.folder}")
+    print(f"settings: {settings or 'none'}")
+    print(f"workers: {plan.workers} side by side, threads of each: {budget.threads}")
+    print(f"GPUs: {', '.join(plan.gpus) or 'none'}")
+    print(f"tables: {plan.folder}")
     for name in plan.unmet:
-        _say(f"needs first: llmlab run {name} --scale {plan.scale}")
-    _say("The tables are current: nothing to do." if plan.is_done else f"{left} runs to do.")
+        print(f"needs first: llmlab run {name} --scale {plan.scale}")
+    print("The tables are current: nothing to do." if plan.is_done else f"{left} runs to do.")
 
 
 def print_status(states: Mapping[str, Mapping[str, State]]) -> None:
@@ -111,6 +111,7 @@ def print_status(states: Mapping[str, Mapping[str, State]]) -> None:
 def print_verdicts(verdicts: Sequence["Verdict"]) -> None:
     """Each hypothesis with its verdict, effect, interval and n."""
     table = _table("Verdicts")
+    table.show_lines = True
     for title in ("hypothesis", "verdict", "effect", "interval", "n", "scale"):
         table.add_column(title)
     for verdict in verdicts:
@@ -129,7 +130,7 @@ def print_verdicts(verdicts: Sequence["Verdict"]) -> None:
 def print_reproduction(agreements: Sequence["Agreement"], scale: str) -> None:
     """How fresh tables compare with the recorded ones."""
     if not agreements:
-        _say(f"Nothing to compare at the scale '{scale}': no results are both fresh and recorded.")
+        print(f"Nothing to compare at the scale '{scale}': no results are both fresh and recorded.")
         return
     table = _table(f"Fresh and recorded results at the scale '{scale}'")
     for title in ("experiment", "runs compared", "worst difference", "tolerance", "agreement"):
@@ -151,13 +152,8 @@ def _table(title: str) -> Table:
 
 
 def _print(table: Table) -> None:
-    """To the width of the terminal; in a log as wide as it needs to be."""
-    console = Console()
-    console.print(table, width=None if console.is_terminal else 160)
-
-
-def _say(sentence: str) -> None:
-    Console(soft_wrap=True, highlight=False, markup=False).print(sentence)
+    """As wide as the terminal; in a log as wide as a table of this book needs."""
+    Console(width=None if sys.stdout.isatty() else 160).print(table)
 
 
 def _state(state: State | None) -> str:

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from llmlab.method.catalog import catalog
+from llmlab.method.catalog import catalog, load_experiment, scale_budget
 from llmlab.method.errors import LabError
 from llmlab.method.evidence import Evidence, fresh_evidence
 from llmlab.method.experiment import SCALES
@@ -18,9 +18,10 @@ def record(project: Project, name: str, scale: str) -> Path:
         The folder of the recorded tables.
 
     Raises:
-        LabError: the fresh tables are missing, incomplete, stale or damaged, or `results/` cannot
-            be written.
+        LabError: there is no such experiment or scale, its fresh tables are missing, incomplete,
+            stale or damaged, or `results/` cannot be written.
     """
+    scale_budget(load_experiment(name), scale)
     evidence = fresh_evidence(project, name, scale)
     command = f"`llmlab run {name} --scale {scale}`"
     if evidence is None:

@@ -1,0 +1,204 @@
+import json
+import subprocess
+import sys
+from dataclasses import dataclass
+
+import pytest
+
+from llmlab.cli import main
+from llmlab.method.runner import run_experiment
+
+HEAVY = ["torch", "pandas", "matplotlib", "jupytext", "nbformat", "snakemake", "transformers"]
+
+
+@dataclass(frozen=True)
+class Result:
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def llmlab(lab, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+    """Runs `llmlab` with these arguments in the lab, in this process."""
+
+    def call(*arguments: str) -> Result:
+        monkeypatch.setattr(sys, "argv", ["llmlab", *arguments])
+        monkeypatch.chdir(lab.root)
+        monkeypatch.setenv("COLUMNS", "160")
+        with pytest.raises(SystemExit) as ended:
+            main()
+        said = capsys.readouterr()
+        return Result(ended.value.code or 0, said.out, said.err)
+
+    return call
+
+
+def modules_after(lab, *arguments: str) -> set[str]:
+    """What `llmlab` with these arguments has imported in the end."""
+    code = (
+        "import sys\nfrom llmlab.cli import main\n"
+        f"sys.argv = ['llmlab', *{arguments!r}]\n"
+        "try:\n    main()\nexcept SystemExit:\n    pass\n"
+        "print(*sys.modules, file=sys.stderr)"
+    )
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(
+        command,
+        cwd=lab.root,
+        env={"PYTHONPATH": str(lab.root / "src"), "PATH": "/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return set(done.stderr.split())
+
+
+def test_run_makes_the_tables_and_tells_its_progress_in_plain_lines(lab, llmlab) -> None:
+    lab.add()
+    done = llmlab("run", "toy", "--scale", "smoke")
+    assert done.code == 0
+    assert done.out == "4 runs, tables in build/results/smoke/toy\n"
+    lines = done.err.splitlines()
+    assert lines[0] == "toy smoke 0/4, 0:00:00 elapsed: starting"
+    assert lines[-1].startswith("toy smoke 4/4, 0:00:0")
+    assert "about 0:00:00 left" in lines[-1]
+
+
+def test_some_seeds_into_another_folder(lab, llmlab, tmp_path) -> None:
+    lab.add()
+    out = tmp_path / "elsewhere"
+    first = llmlab("run", "toy", "-s", "smoke", "--seeds", "0", "--out", str(out))
+    assert "run the others, too" in first.out
+    second = llmlab("run", "toy", "-s", "smoke", "--seeds", "1", "--out", str(out))
+    assert second.out == f"4 runs, tables in {out}/smoke/toy\n"
+    assert not (lab.root / "build").exists()
+
+
+def test_a_dry_run_prints_the_whole_plan_and_writes_nothing(lab, llmlab) -> None:
+    run_experiment(lab.add(), "laptop", lab.project, seeds=[1])
+    before = sorted(lab.root.rglob("*"))
+    shown = llmlab("run", "toy", "-s", "laptop", "--dry-run", "--workers", "3").out
+    for part in ("A toy (toy, laptop)", "1e-05", "0, 1, 2", "1 of 3", "pause=0.05"):
+        assert part in shown
+    assert "3 side by side, threads of each: 1" in shown
+    assert "6 runs to do." in shown
+    assert sorted(lab.root.rglob("*")) == before
+
+
+def test_a_dry_run_names_what_is_needed_first_and_what_is_done(lab, llmlab) -> None:
+    base = lab.add(name="base")
+    lab.add()
+    lab.edit("toy", "run=run", 'run=run, needs=["base"]')
+    run_experiment(base, "smoke", lab.project, seeds=[0])
+    shown = llmlab("run", "toy", "-s", "smoke", "--dry-run").out
+    assert "needs first: llmlab run base --scale smoke" in shown
+    run_experiment(base, "smoke", lab.project)
+    shown = llmlab("run", "base", "-s", "smoke", "--dry-run").out
+    assert "The tables are current: nothing to do." in shown
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["run", "tyo", "-s", "smoke"], "unknown experiment 'tyo' (did you mean 'toy'?)"),
+        (["run", "toy", "-s", "smok"], "unknown scale 'smok' (did you mean 'smoke'?)"),
+        (["run", "toy", "-s", "gpu"], "toy has no budget for the scale 'gpu'; it has smoke, lapt"),
+        (["run", "toy", "-s", "smoke", "--seeds", "x"], "seeds are numbers such as 0,1 or 0-4"),
+        (["record", "toy", "-s", "smoke"], "toy has no complete results at the scale 'smoke'"),
+        (["record", "toy", "-s", "smok"], "unknown scale 'smok'"),
+        (["record", "toy"], "name both, the experiments and their --scale"),
+        (["record"], "name experiments and a --scale, or give --all alone"),
+        (["record", "toy", "--all"], "name experiments and a --scale, or give --all alone"),
+        (["reproduce", "-s", "smok"], "unknown scale 'smok' (did you mean 'smoke'?)"),
+        (["verdicts", "-s", "smok"], "unknown scale 'smok' (did you mean 'smoke'?)"),
+        (["verdicts"], "chapters/hypotheses/questions.toml is missing"),
+        (["new", "experiment", "A"], "'A' cannot name an experiment"),
+        (["book", "execute", "nowhere"], "_quarto.yml is missing"),
+    ],
+)
+def test_what_the_user_can_mend_is_one_line_and_writes_nothing(
+    lab, llmlab, arguments: list[str], sentence: str
+) -> None:
+    lab.add()
+    before = sorted(lab.root.rglob("*"))
+    done = llmlab(*arguments)
+    assert done.code == 1
+    assert done.out == ""
+    assert done.err.startswith(f"error: {sentence}")
+    assert done.err.count("\n") == 1
+    assert sorted(lab.root.rglob("*")) == before
+
+
+def test_outside_a_lab_book_every_command_says_so(lab, llmlab, tmp_path) -> None:
+    (lab.root / "chapters" / "hypotheses").rmdir()
+    done = llmlab("status")
+    assert done.code == 1
+    assert "is not inside a lab book" in done.err
+
+
+def test_status_shows_each_experiment_at_each_scale(lab, llmlab) -> None:
+    toy = lab.add()
+    run_experiment(toy, "smoke", lab.project)
+    lab.edit("toy", "tokens=3", "tokens=4")
+    shown = llmlab("status").out
+    assert "stale" in shown
+    assert "fresh, llmlab.experiments.toy" in shown
+    found = json.loads(llmlab("status", "--json").out)
+    assert found["toy"]["laptop"]["word"] == "missing"
+    assert found["toy"]["smoke"] == {
+        "word": "stale",
+        "reason": "llmlab.experiments.toy",
+        "origin": "fresh",
+    }
+
+
+def test_recorded_results_are_compared_with_a_rerun(lab, llmlab) -> None:
+    lab.add()
+    assert "Nothing to compare at the scale 'smoke'" in llmlab("reproduce").out
+    llmlab("run", "toy", "--scale", "smoke")
+    assert llmlab("record", "--all").out == "recorded results/smoke/toy\n"
+    shown = llmlab("reproduce").out
+    assert "4 of 4" in shown
+    assert "agrees" in shown
+    (found,) = json.loads(llmlab("reproduce", "--json").out)
+    assert (found["experiment"], found["agrees"], found["drifted"]) == ("toy", True, [])
+
+
+def test_verdicts_of_an_empty_ledger_are_an_empty_list(lab, llmlab) -> None:
+    for kind in ("questions", "hypotheses", "tracks"):
+        (lab.project.ledger / f"{kind}.toml").write_text("")
+    assert json.loads(llmlab("verdicts", "--json").out) == []
+
+
+def test_a_new_experiment_goes_all_the_way_to_a_verdict(ledger_lab, llmlab) -> None:
+    made = llmlab("new", "experiment", "batch_size").out.splitlines()
+    assert made[0] == "chapters/hypotheses/questions.toml"
+    assert made[-1].endswith("then `llmlab run batch_size --scale smoke`.")
+    assert "UNTESTED" in llmlab("verdicts").out
+    llmlab("run", "batch_size", "--scale", "laptop")
+    assert "SUPPORTED" in llmlab("verdicts").out
+    (found,) = json.loads(llmlab("verdicts", "--json").out)
+    assert (found["hypothesis"]["id"], found["n"]) == ("H-BATCH-SIZE-1", 5)
+
+
+@pytest.mark.parametrize("command", [["status"], ["run", "toy", "-s", "smoke", "--dry-run"]])
+def test_quick_commands_load_nothing_heavy(lab, command: list[str]) -> None:
+    lab.add()
+    assert modules_after(lab, *command).isdisjoint(HEAVY)
+
+
+def test_a_run_needs_no_notebook_plot_or_pipeline(lab) -> None:
+    lab.add()
+    loaded = modules_after(lab, "run", "toy", "-s", "smoke")
+    assert loaded.isdisjoint(set(HEAVY) - {"pandas"})
+
+
+@pytest.mark.parametrize(
+    "command",
+    [[], ["run"], ["status"], ["verdicts"], ["record"], ["reproduce"], ["new", "experiment"]],
+)
+def test_every_command_explains_itself(llmlab, command: list[str]) -> None:
+    shown = llmlab(*command, "--help")
+    assert shown.code == 0
+    assert "Usage: llmlab" in shown.out
