@@ -1,5 +1,6 @@
 """A small lab book with one experiment, whose runs are made up by a formula."""
 
+import shutil
 import sys
 from pathlib import Path
 from textwrap import dedent
@@ -7,6 +8,9 @@ from textwrap import dedent
 import pytest
 
 import llmlab.experiments
+from llmlab.book.contents import read_contents
+from llmlab.book.execute import execute_chapter
+from llmlab.book.render import render_book
 from llmlab.method.catalog import load_experiment
 from llmlab.method.digest import fingerprint
 from llmlab.method.experiment import Trial
@@ -193,3 +197,28 @@ def smoke_book(book) -> Project:
     """The same book with smoke results only."""
     record(book, "smoke")
     return book
+
+
+@pytest.fixture
+def sample(tmp_path) -> Project:
+    """A book of four small chapters, not yet executed."""
+    root = tmp_path / "sample"
+    shutil.copytree(Path(__file__).parent / "sample", root)
+    return Project(root)
+
+
+@pytest.fixture(scope="session")
+def executed_sample(tmp_path_factory) -> Project:
+    """The same book with its chapters executed; not to be changed."""
+    root = tmp_path_factory.mktemp("executed") / "sample"
+    shutil.copytree(Path(__file__).parent / "sample", root)
+    project = Project(root)
+    for chapter in read_contents(project).chapters:
+        execute_chapter(chapter.source, chapter.notebook, root)
+    return project
+
+
+@pytest.fixture(scope="session")
+def rendered_sample(executed_sample) -> Path:
+    """Its site by the preview renderer; not to be changed."""
+    return render_book(executed_sample, renderer="preview").front_page.parent

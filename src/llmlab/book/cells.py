@@ -1,4 +1,4 @@
-"""An executed notebook, taken apart: its Markdown, its code cells with their options and outputs."""
+"""An executed notebook, taken apart: its Markdown, and its code cells with what they show."""
 
 import base64
 import hashlib
@@ -15,7 +15,8 @@ from nbformat import NotebookNode
 from llmlab.method.errors import LabError
 
 OPTIONS = {
-    "label", "fig-cap", "fig-alt", "tbl-cap", "echo", "include", "output", "code-fold", "code-summary",
+    "label", "fig-cap", "fig-alt", "tbl-cap", "echo", "include", "output", "code-fold",
+    "code-summary",
 }  # fmt: skip
 IMAGES = {"image/png": "png", "image/svg+xml": "svg"}
 _DATA_URI = re.compile(r"data:(image/(?:png|svg\+xml));base64,([A-Za-z0-9+/=]+)")

@@ -1,4 +1,4 @@
-"""What the book holds, in which order: read from `_quarto.yml`, the one source for both renderers."""
+"""What the book holds, in which order: `_quarto.yml` says it to both renderers."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -89,10 +89,19 @@ def read_contents(project: Project) -> Contents:
     )
 
 
-def chapter_of(project: Project, source: Path) -> Chapter:
-    """The chapter whose script is `source`, listed or not."""
-    name = source.resolve().relative_to(project.chapters).with_suffix("").as_posix()
-    return _chapter(project, f"{name}.ipynb", part="", appendix=False)
+def chapter_of(project: Project, name: str) -> Chapter:
+    """The chapter called `name`: "concepts/lora", or the path of its script.
+
+    Raises:
+        LabError: there is no such chapter; names the nearest.
+    """
+    chapters = {chapter.name: chapter for chapter in read_contents(project).chapters}
+    wanted = name.removeprefix("chapters/").removesuffix(".py").removesuffix(".ipynb")
+    if wanted not in chapters:
+        near = get_close_matches(wanted, chapters, n=1)
+        hint = f"did you mean {near[0]}?" if near else f"the chapters stand in {CONFIG}."
+        raise LabError(f"there is no chapter {wanted}; {hint}")
+    return chapters[wanted]
 
 
 def _read_config(path: Path) -> dict[str, Any]:

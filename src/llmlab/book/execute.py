@@ -1,4 +1,4 @@
-"""Executes a chapter once, into a notebook that holds its outputs and nothing that changes by itself."""
+"""Executes a chapter once, into a notebook that is the same whenever the chapter is."""
 
 import os
 import re
@@ -59,7 +59,8 @@ def execute_chapter(source: Path, out: Path, root: Path) -> tuple[str, ...]:
         LabError: a cell raised, took longer than `CELL_SECONDS`, or its kernel died.
     """
     notebook = _read(source, root)
-    _run(notebook, source.relative_to(root), root)
+    if any(cell.cell_type == "code" for cell in notebook.cells):
+        _run(notebook, source.relative_to(root), root)
     complaints = tuple(_complaints(notebook))
     notebook.cells = [part for cell in notebook.cells for part in _one_figure(cell)]
     _strip(notebook)
@@ -114,7 +115,7 @@ def _run(notebook: NotebookNode, name: Path, root: Path) -> None:
         ) from None
     except DeadKernelError:
         raise LabError(
-            f"{_where(notebook, name)} ended its Python process; run the chapter as a script to see why."
+            f"{_where(notebook, name)} ended its Python process; run `python {name}` to see why."
         ) from None
 
 
@@ -164,17 +165,18 @@ def _strip(notebook: NotebookNode) -> None:
         if cell.cell_type != "code":
             continue
         cell.execution_count = None
-        cell.outputs = [output for output in cell.outputs if not _is_noise(output)]
+        of_figure = _FIGURE.search(cell.source) is not None
+        cell.outputs = [out for out in cell.outputs if not _is_noise(out, of_figure)]
         for output in cell.outputs:
             _strip_output(output)
 
 
-def _is_noise(output: NotebookNode) -> bool:
-    """Standard error, and objects shown by their address, which differs on each run."""
+def _is_noise(output: NotebookNode, of_figure: bool) -> bool:
+    """Standard error, addresses of objects, and what a plotting call happens to return."""
     if output.output_type == "stream":
         return output.name == "stderr"
     data = output.get("data", {})
-    return set(data) == {"text/plain"} and _ADDRESS.search(data["text/plain"]) is not None
+    return set(data) == {"text/plain"} and (of_figure or bool(_ADDRESS.search(data["text/plain"])))
 
 
 def _strip_output(output: NotebookNode) -> None:

@@ -1,7 +1,7 @@
 """The preview renderer: HTML pages and a PDF by pandoc and typst, where Quarto is not installed.
 
-The Lua script `assets/pandoc/book.lua` does in one run of pandoc what needs the whole book: numbers,
-cross-references, citations. Here its result is put into pages.
+The Lua script `assets/pandoc/book.lua` does what needs the whole book, in one run of pandoc:
+numbers, cross-references, citations. Here its result is put into pages.
 """
 
 import json
@@ -28,7 +28,7 @@ BIBLIOGRAPHY = "references.bib"
 
 @dataclass(frozen=True)
 class Edition:
-    """Which state of the book a rendering shows; `commit` ends in "+" where files differ from it."""
+    """Which state of the book is shown; `commit` ends in "+" where files differ from it."""
 
     version: str
     commit: str
@@ -96,9 +96,19 @@ def _write_images(sheets: Iterable[Sheet], shown: Iterable[str], chapters: Path,
     """Images made by cells from memory, those shown by text from the chapters' folder."""
     made = {src: content for sheet in sheets for src, content in sheet.images.items()}
     for src in shown:
+        content = made.get(src) or _read_image(chapters / src, src)
         target = out / src
         target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(made[src] if src in made else (chapters / src).read_bytes())
+        target.write_bytes(content)
+
+
+def _read_image(path: Path, name: str) -> bytes:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise LabError(
+            f"a chapter shows {name}, which is not there; put it into chapters/."
+        ) from None
 
 
 def _write_pages(

@@ -13,6 +13,7 @@ from llmlab.method.errors import LabError
 from llmlab.method.project import Project
 
 OUTPUT = "_book"
+SCRIPTS = ("evidence.js", "versions.js")
 
 
 def find_quarto() -> Path | None:
@@ -58,10 +59,18 @@ def gather(project: Project, contents: Contents, edition: Edition, stage: Path) 
             _copy(path, stage / path.relative_to(project.chapters))
     shutil.copytree(ASSETS / "site", stage / "assets", dirs_exist_ok=True)
     shutil.copytree(ASSETS / "pandoc", stage / "assets", dirs_exist_ok=True)
+    _write_scripts(stage)
     config = yaml.safe_load((project.root / CONFIG).read_text(encoding="utf-8"))
     config["project"]["output-dir"] = OUTPUT
     config["book"]["page-footer"] = f"Version {edition.version}, commit {edition.commit}"
     (stage / CONFIG).write_text(yaml.safe_dump(config, sort_keys=False), encoding="utf-8")
+
+
+def _write_scripts(stage: Path) -> None:
+    """The scripts of a page in one file for its end: written out, they need no path from there."""
+    scripts = [(ASSETS / "site" / name).read_text(encoding="utf-8") for name in SCRIPTS]
+    text = "".join(f"<script>\n{script}</script>\n" for script in scripts)
+    (stage / "assets" / "scripts.html").write_text(text, encoding="utf-8")
 
 
 def _copy(source: Path, target: Path) -> None:

@@ -9,12 +9,12 @@ from llmlab.method.errors import LabError
 
 OF_EXPERIMENT = {
     "value", "table", "figure", "curves", "evidence", "runs", "command", "method", "conditions",
-    "difference", "note", "best",
+    "difference", "note", "best", "means",
 }  # fmt: skip
-OF_HYPOTHESIS = {"verdict", "hypothesis", "badge", "effect", "word"}
+OF_HYPOTHESIS = {"verdict", "hypothesis", "badge", "effect", "word", "says"}
 OF_EVERYTHING = {
     "ledger", "questions", "progress", "provenance", "reproduction", "dictionary", "summary",
-    "tracks",
+    "tracks", "tolerances",
 }  # fmt: skip
 SHOW = "llmlab.book.show"
 

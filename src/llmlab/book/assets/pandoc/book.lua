@@ -6,6 +6,7 @@
 
 local READER = 'markdown+autolink_bare_uris'
 local NAMES = { fig = 'Figure', tbl = 'Table', eq = 'Equation', sec = 'Section' }
+local PRINT_DPI = 112 -- pixels of the page to an inch of paper
 local CALLOUTS = { note = 'Note', tip = 'Tip', warning = 'Warning', important = 'Important', caution = 'Caution' }
 local ASSETS = pandoc.path.directory(arg[0])
 
@@ -104,6 +105,32 @@ local function without_attribute(caption)
   return caption, label
 end
 
+local SHORT = 22 -- characters that a cell may have and still stay on one line
+
+--- Calls `visit` with each body cell of a table and the number of its column.
+local function each_cell(tbl, visit)
+  for _, body in ipairs(tbl.bodies) do
+    for _, row in ipairs(body.body) do
+      for column, cell in ipairs(row.cells) do visit(cell, column) end
+    end
+  end
+end
+
+--- Leaves the widths of columns to the page, where pandoc makes those of wide tables equal, and
+-- marks the cells of short columns, so that a number and its unit stay on one line.
+local function fitted(tbl)
+  tbl.colspecs = tbl.colspecs:map(function(column) return { column[1], nil } end)
+  local longest = {}
+  each_cell(tbl, function(cell, column)
+    local length = utf8.len(pandoc.utils.stringify(cell.contents)) or 0
+    longest[column] = math.max(longest[column] or 0, length)
+  end)
+  each_cell(tbl, function(cell, column)
+    if longest[column] <= SHORT then cell.classes:insert('short') end
+  end)
+  return tbl
+end
+
 local function table_float(tbl)
   local caption = pandoc.utils.blocks_to_inlines(tbl.caption.long)
   if #caption == 0 then return nil end
@@ -177,7 +204,7 @@ local function read_chapter(chapter)
       if raw.format == 'cell' then return cell_blocks(chapter, chapter.cells[tonumber(raw.text) + 1]) end
     end,
   }
-  blocks = blocks:walk { Inlines = equations }
+  blocks = blocks:walk { Inlines = equations, Table = fitted }
   blocks = blocks:walk {
     traverse = 'topdown',
     Figure = figure_float,
@@ -278,6 +305,15 @@ end
 
 -- ---------------------------------------------------------------- references
 
+local function labels_of(blocks)
+  local labels = pandoc.List {}
+  local function note(element)
+    if element.identifier ~= '' then labels:insert(element.identifier) end
+  end
+  blocks:walk { Header = note, Div = note, Span = note }
+  return labels
+end
+
 local function reference(chapter, citation)
   local target = targets[citation.id]
   if not target then
@@ -294,6 +330,8 @@ local function reference(chapter, citation)
 end
 
 local function resolve(chapter, by_name)
+  local own = {}
+  for _, label in ipairs(labels_of(chapter.blocks)) do own[label] = true end
   chapter.blocks = chapter.blocks:walk {
     Cite = function(cite)
       local ours = cite.citations:filter(function(citation) return kind_of_label(citation.id) ~= nil end)
@@ -307,7 +345,13 @@ local function resolve(chapter, by_name)
     end,
     Link = function(link)
       local name = link.attributes.chapter
-      if not name then return nil end
+      if not name then
+        local label = link.target:match('^#(.+)$')
+        if label and not targets[label] and not own[label] then
+          complain(chapter, 'links to #' .. label .. ', which is not there')
+        end
+        return nil
+      end
       link.attributes.chapter = nil
       local target = by_name[name]
       if not target then
@@ -448,15 +492,6 @@ local function html_link(chapter, pages)
   end
 end
 
-local function labels_of(blocks)
-  local labels = pandoc.List {}
-  local function note(element)
-    if element.identifier ~= '' then labels:insert(element.identifier) end
-  end
-  blocks:walk { Header = note, Div = note, Span = note }
-  return labels
-end
-
 --- label -> page, for labels that stand on one page only
 local function pages_of(chapters)
   local pages = {}
@@ -497,12 +532,15 @@ local function search_of(chapter)
   end)
 end
 
+--- A chart opens by itself when it is clicked, which helps on a phone.
 local function html_image(chapter)
   return function(image)
-    image.attributes.loading = 'lazy'
-    if image.src:match('^figures/') then image.classes:insert('chart') end
+    local chart = image.src:match('^figures/')
     image.src = chapter.offset .. image.src
-    return image
+    image.attributes.loading = 'lazy'
+    if not chart then return image end
+    image.classes:insert('chart')
+    return pandoc.Link({ image }, image.src, '', { class = 'enlarge' })
   end
 end
 
@@ -559,6 +597,15 @@ local function call(name, arguments, content, label)
   return blocks
 end
 
+local function bold_head(tbl)
+  for _, row in ipairs(tbl.head.rows) do
+    for _, cell in ipairs(row.cells) do
+      cell.contents = cell.contents:walk { Plain = function(plain) return pandoc.Plain { pandoc.Strong(plain.content) } end }
+    end
+  end
+  return tbl
+end
+
 local function typst_blocks(chapter)
   local blocks = chapter.blocks:walk(evidence('typst'))
   return blocks:walk {
@@ -598,10 +645,11 @@ local function typst_blocks(chapter)
       if label then link.target = '#' .. typst_label(chapter, label) end
       return link
     end,
+    Table = bold_head,
     Image = function(image)
       image.src = '/' .. image.src
       image.attributes.height = nil
-      if image.attributes.width then image.attributes.width = image.attributes.width / 96 .. 'in' end
+      if image.attributes.width then image.attributes.width = image.attributes.width / PRINT_DPI .. 'in' end
       return image
     end,
   }

@@ -2,17 +2,18 @@
 -- On screen they become HTML classes; in print, footnotes and boxes of typst.
 
 local SIGNS = {
-  supported = '✓', refuted = '✗', undecided = '~', untested = '–',
+  supported = '✓', refuted = '✗', undecided = '?', untested = '–',
   current = '✓', recorded = '✓', done = '✓', answered = '✓',
-  stale = '!', partial = '~', running = '~', exploring = '~',
+  stale = '!', partial = '…', running = '…', exploring = '…',
   missing = '–', open = '–', todo = '–', superseded = '→',
 }
 
-local COLOURS = { -- of print: border, ground
-  supported = { '#1a7f4b', '#eef7f1' },
-  refuted = { '#b3372f', '#fbf0ef' },
-  undecided = { '#8a6100', '#fbf5e6' },
-  untested = { '#5d6673', '#f3f4f6' },
+local GREEN, RED = { '#1a7f4b', '#eef7f1' }, { '#b3372f', '#fbf0ef' } -- in print: ink, ground
+local AMBER, GREY = { '#8a6100', '#fbf5e6' }, { '#5d6673', '#f3f4f6' }
+local COLOURS = {
+  supported = GREEN, current = GREEN, recorded = GREEN, done = GREEN, answered = GREEN,
+  refuted = RED, stale = RED,
+  undecided = AMBER, partial = AMBER, running = AMBER, exploring = AMBER,
 }
 
 local in_print = FORMAT:match('typst') or FORMAT:match('latex')
@@ -57,8 +58,10 @@ end
 local function badge(span)
   local kind = kind_of(span)
   if in_print then
-    local content = pandoc.Inlines { pandoc.Str(SIGNS[kind]), pandoc.Str(' ') }
+    local ink = (COLOURS[kind] or GREY)[1]
+    local content = pandoc.Inlines { typst_inline('#text(fill: rgb("' .. ink .. '"))['), pandoc.Str(SIGNS[kind] .. '\u{a0}') }
     content:extend(span.content)
+    content:insert(typst_inline(']'))
     return content
   end
   span.content:insert(1, pandoc.Span({ pandoc.Str(SIGNS[kind]) }, { class = 'sign', ['aria-hidden'] = 'true' }))
@@ -73,7 +76,7 @@ local function verdict(div)
   div.attributes.label, div.attributes.title = nil, nil
   local title_inlines = pandoc.utils.blocks_to_inlines(pandoc.read(title, 'markdown').blocks)
   if in_print then
-    local border, ground = table.unpack(COLOURS[kind])
+    local border, ground = table.unpack(COLOURS[kind] or GREY)
     local head = pandoc.Inlines { typst_inline('#text(fill: rgb("' .. border .. '"), weight: "bold")['),
       pandoc.Str(sign .. ' ' .. word), typst_inline('] #h(1fr) #text(size: 0.85em)['), pandoc.Str(label), typst_inline(']') }
     local content = pandoc.Blocks { pandoc.Para(head), pandoc.Para { pandoc.Strong(title_inlines) } }
@@ -113,6 +116,19 @@ local function details(div)
   return content
 end
 
+--- Cards stand side by side.
+local function cards(div)
+  if not in_print then return nil end
+  local content = pandoc.Blocks { typst('#grid(columns: (1fr,) * ' .. #div.content .. ', gutter: 0.8em, ') }
+  for _, card in ipairs(div.content) do
+    content:insert(typst('block(width: 100%, inset: 0.9em, radius: 3pt, fill: rgb("#f7f6f2"))['))
+    content:extend(card.content)
+    content:insert(typst('],'))
+  end
+  content:insert(typst(')'))
+  return content
+end
+
 return {
   {
     Span = function(span)
@@ -122,6 +138,7 @@ return {
     Div = function(div)
       if div.classes:includes('verdict') then return verdict(div) end
       if div.classes:includes('details') then return details(div) end
+      if div.classes:includes('cards') then return cards(div) end
     end,
   },
 }

@@ -21,7 +21,7 @@
 import matplotlib.pyplot as plt
 
 figure, axes = plt.subplots(figsize=(4, 2))
-axes.plot([-2, -1, 0, 1, 2], [4, 1, 0, 1, 4]);
+axes.plot([-2, -1, 0, 1, 2], [4, 1, 0, 1, 4])
 
 # %% [markdown]
 # ::: {.callout-note title="Remember"}

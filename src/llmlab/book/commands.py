@@ -1,0 +1,99 @@
+"""`llmlab book …`: nothing but wiring. What is heavy is imported by the command that needs it."""
+
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from llmlab.method.errors import LabError
+from llmlab.method.project import Project
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+    help="Execute chapters, render the book, check it, serve it.",
+)
+
+Version = Annotated[str, typer.Option(metavar="NAME", help="Folder of the edition below site/.")]
+
+
+@app.command()
+def execute(
+    chapter: Annotated[
+        str,
+        typer.Argument(metavar="CHAPTER", help="Such as concepts/lora, or its script."),
+    ],
+) -> None:
+    """Execute a chapter once, into build/chapters/."""
+    from llmlab.book.contents import chapter_of
+    from llmlab.book.execute import execute_chapter
+
+    project = Project.find()
+    found = chapter_of(project, chapter)
+    for complaint in execute_chapter(found.source, found.notebook, project.root):
+        typer.echo(f"chapters/{found.name}.py, {complaint}", err=True)
+
+
+@app.command()
+def render(
+    version: Version = "dev",
+    renderer: Annotated[
+        str, typer.Option(metavar="NAME", help="auto, quarto or preview.")
+    ] = "auto",
+) -> None:
+    """Render all executed chapters to HTML and PDF, into site/NAME/."""
+    from llmlab.book.render import render_book
+
+    project = Project.find()
+    done = render_book(project, version, renderer)
+    if renderer == "auto" and done.renderer == "preview":
+        typer.echo("Quarto is not installed; the preview renderer takes its place.")
+    folder = done.front_page.parent.relative_to(project.root)
+    typer.echo(f"{done.chapters} chapters rendered by {done.renderer} into {folder}/")
+    typer.echo(f"  read   {done.front_page.relative_to(project.root)}")
+    typer.echo(f"  print  {done.pdf.relative_to(project.root)}")
+
+
+@app.command()
+def check(
+    folder: Annotated[
+        Path | None, typer.Argument(metavar="[FOLDER]", help="A rendered book; default site/dev.")
+    ] = None,
+) -> None:
+    """Check a rendered book: chapters, links, references, outside requests, texts for images."""
+    from llmlab.book.check import check_site
+    from llmlab.book.contents import read_contents
+
+    project = Project.find()
+    site = folder or project.site / "dev"
+    problems = check_site(site, read_contents(project))
+    for problem in problems:
+        typer.echo(problem)
+    if problems:
+        raise LabError(f"{site} has {len(problems)} problems; mend the chapters and render again.")
+    typer.echo(f"{site} is complete, and every link and reference in it leads somewhere.")
+
+
+@app.command()
+def serve(
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port on this machine.")] = 8000,
+) -> None:
+    """Show the rendered books on http://127.0.0.1, until interrupted."""
+    site = Project.find().site
+    if not (site / "dev" / "index.html").is_file():
+        raise LabError(f"{site} holds no rendered book; run `llmlab book render` first.")
+    handler = partial(SimpleHTTPRequestHandler, directory=site)
+    try:
+        server = ThreadingHTTPServer(("127.0.0.1", port), handler)
+    except OSError as error:
+        raise LabError(f"port {port} cannot be used: {error.strerror}; choose another.") from None
+    with server:
+        typer.echo(f"http://127.0.0.1:{server.server_port}/dev/  (stop with Ctrl-C)")
+        try:
+            server.serve_forever()
+        except KeyboardInterrupt:
+            typer.echo("stopped")

@@ -1,0 +1,66 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from llmlab.book import show, sources
+from llmlab.book.sources import Inputs, inputs_of
+from llmlab.method.errors import LabError
+
+
+def inputs(tmp_path, *lines):
+    chapter = tmp_path / "chapter.py"
+    chapter.write_text("\n".join(["# %%", *lines]))
+    return inputs_of(chapter)
+
+
+def test_calls_name_experiments_and_hypotheses(tmp_path):
+    found = inputs(
+        tmp_path,
+        "from llmlab.book.show import value, verdict as judged",
+        "from llmlab.book import show as s",
+        "print(f\"{value('lora_rank', 'loss')}\")",
+        "judged('H-1')",
+        "s.table('learning_rate')",
+    )
+    assert found == Inputs(
+        experiments=frozenset({"lora_rank", "learning_rate"}),
+        hypotheses=frozenset({"H-1"}),
+        everything=False,
+    )
+
+
+def test_the_ledger_reads_everything(tmp_path):
+    assert inputs(tmp_path, "from llmlab.book.show import ledger", "ledger()").everything
+
+
+def test_functions_of_others_do_not_count(tmp_path):
+    found = inputs(tmp_path, "def value(x): return x", "value(y)", "axes.table('a')")
+    assert found == Inputs(frozenset(), frozenset(), everything=False)
+
+
+@pytest.mark.parametrize("argument", ["name", "f'{name}'", "'a' + 'b'", ""])
+def test_an_expression_is_an_error_with_its_line(tmp_path, argument):
+    with pytest.raises(LabError, match=r"chapter\.py, line 3"):
+        inputs(tmp_path, "from llmlab.book.show import value", f"value({argument})")
+
+
+def test_a_script_that_is_not_python_is_an_error(tmp_path):
+    with pytest.raises(LabError, match="is not Python"):
+        inputs(tmp_path, "value(")
+
+
+@given(name=st.text(st.characters(categories=["L", "N"]), min_size=1))
+def test_any_literal_is_found(tmp_path_factory, name):
+    lines = ("from llmlab.book.show import value", f"value({name!r})")
+    assert inputs(tmp_path_factory.mktemp("any"), *lines).experiments == {name}
+
+
+def test_every_function_that_a_chapter_may_call_is_known():
+    """A new function of `show` must be listed, or chapters that call it would not be rebuilt."""
+    offered = {
+        name
+        for name, thing in vars(show).items()
+        if getattr(thing, "__module__", None) == show.__name__ and not name.startswith("_")
+    }
+    known = sources.OF_EXPERIMENT | sources.OF_HYPOTHESIS | sources.OF_EVERYTHING
+    assert {name for name in offered if callable(getattr(show, name))} <= known
