@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from llmlab.method.errors import LabError
-from llmlab.method.files import write_file, write_with
+from llmlab.method.files import remove_file, write_file, write_with
 
 
 def test_folders_are_made_and_the_file_is_replaced(tmp_path: Path) -> None:
@@ -36,3 +36,12 @@ def test_a_place_that_cannot_be_written_to_is_named_with_the_remedy(tmp_path: Pa
     path = tmp_path / "file" / "below.txt"
     with pytest.raises(LabError, match=rf"cannot write {path}: .*make the folder writable"):
         write_file(path, "")
+
+
+def test_a_file_is_removed_once_or_not_at_all(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(LabError, match="cannot write"):
+        remove_file(tmp_path / "file" / "below.txt")
+    for _ in range(2):
+        remove_file(tmp_path / "file")
+    assert list(tmp_path.iterdir()) == []

@@ -9,6 +9,7 @@ import pytest
 
 from llmlab.method.errors import LabError
 from llmlab.method.experiment import Experiment
+from llmlab.method.lease import lease
 from llmlab.method.manifest import MANIFEST
 from llmlab.method.parts import run_lock
 from llmlab.method.runner import make_plan, parse_seeds, run_experiment
@@ -49,7 +50,7 @@ def test_the_number_of_workers_changes_no_value(lab, tmp_path: Path) -> None:
 
 def test_a_kill_loses_no_row_and_doubles_none(lab, tmp_path: Path) -> None:
     lab.add()
-    toy = lab.edit("toy", '"pause": 0.05', '"pause": 0.2')
+    toy = lab.edit("toy", '"pause": 0.05', '"pause": 0.1')
     folder = lab.project.fresh("laptop", "toy")
     process = lab.start("run", "toy", "--scale", "laptop")
     while len(part_files(folder)) < 2:
@@ -58,10 +59,10 @@ def test_a_kill_loses_no_row_and_doubles_none(lab, tmp_path: Path) -> None:
     workers = psutil.Process(process.pid).children(recursive=True)
     process.send_signal(signal.SIGKILL)
     process.communicate()
-    _, alive = psutil.wait_procs(workers, timeout=5)
+    _, alive = psutil.wait_procs(workers, timeout=2)
     survivors = part_files(folder)
 
-    assert alive == []
+    assert [worker for worker in alive if worker.status() != psutil.STATUS_ZOMBIE] == []
     assert 2 <= len(survivors) < 9
     assert not (folder / MANIFEST).exists()
     assert lab.llmlab("run", "toy", "--scale", "laptop").returncode == 0
@@ -146,6 +147,26 @@ def test_an_outcome_must_be_what_is_declared(lab, old: str, new: str, complaint:
         run_experiment(lab.edit("toy", old, new), "smoke", lab.project)
 
 
+def test_a_status_must_be_one_that_there_is(lab) -> None:
+    lab.add()
+    toy = lab.edit("toy", "tokens=3", 'tokens=3, status="fine"')
+    with pytest.raises(LabError, match="returned the status 'fine'; it must be one of completed,"):
+        run_experiment(toy, "smoke", lab.project)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "error"),
+    [
+        ("time.sleep(", "raise SystemExit('enough')\n    time.sleep(", "SystemExit: enough"),
+        ('{"loss": draw()}', '{"loss": "low"}', "ValueError: could not convert string to float"),
+    ],
+)
+def test_whatever_a_run_raises_is_told(lab, old: str, new: str, error: str) -> None:
+    lab.add()
+    with pytest.raises(LabError, match=f"4 of 4 runs of toy raised, first .*{error}"):
+        run_experiment(lab.edit("toy", old, new), "smoke", lab.project)
+
+
 def test_a_worker_that_is_killed_is_told(lab) -> None:
     lab.add()
     toy = lab.edit("toy", "time.sleep(", "__import__('os')._exit(9) or time.sleep(")
@@ -170,19 +191,47 @@ def test_a_worker_has_the_threads_of_the_budget_and_fixed_hashes(lab) -> None:
     assert set(read_runs(lab.project.fresh("smoke", "toy"), toy)["loss"]) == {12.0}
 
 
-def test_each_worker_has_a_gpu_of_its_own(lab, tmp_path: Path) -> None:
-    lab.add()
-    lab.edit("toy", "import random", "import os\nimport random")
-    lab.edit("toy", '"loss": draw()', '"loss": float(os.environ["CUDA_VISIBLE_DEVICES"][4:])')
-    toy = lab.edit("toy", '"pause": 0.0', '"pause": 0.1')
+USE_GPU = """    (trial.keep / f"worker-{os.getpid()}").touch()
+    while len(list(trial.keep.glob("worker-*"))) < WORKERS:
+        time.sleep(0.01)
+    return Outcome({"loss": float(os.environ["CUDA_VISIBLE_DEVICES"][4:])})
+"""
+
+
+@pytest.fixture
+def run_on_two_gpus(lab, tmp_path: Path):
+    """Runs an experiment on a machine whose driver lists two GPUs; gives the GPU of each run.
+
+    Runs wait for each other until there are as many workers as expected.
+    """
     driver = tmp_path / "bin" / "nvidia-smi"
     driver.parent.mkdir()
     driver.write_text("#!/bin/sh\necho '0, GPU-7'\necho '1, GPU-8'\n")
     driver.chmod(0o755)
     environment = {"PATH": f"{driver.parent}:/bin:/usr/bin", "TMPDIR": str(tmp_path)}
-    done = lab.llmlab("run", "toy", "--scale", "smoke", **environment)
-    assert done.returncode == 0, done.stderr
-    assert set(read_runs(lab.project.fresh("smoke", "toy"), toy)["loss"]) == {7.0, 8.0}
+
+    def run(expected: int, *arguments: str) -> list[float]:
+        lab.add()
+        lab.edit("toy", "import random", f"import os\nimport random\n\nWORKERS = {expected}")
+        toy = lab.edit("toy", "    time.sleep", USE_GPU + "    time.sleep")
+        done = lab.llmlab("run", "toy", "--scale", "smoke", *arguments, **environment)
+        assert done.returncode == 0, done.stderr
+        return sorted(read_runs(lab.project.fresh("smoke", "toy"), toy)["loss"])
+
+    return run
+
+
+def test_each_worker_has_a_gpu_of_its_own(run_on_two_gpus) -> None:
+    assert set(run_on_two_gpus(2)) == {7.0, 8.0}
+
+
+def test_more_workers_share_the_gpus_evenly(run_on_two_gpus) -> None:
+    assert run_on_two_gpus(4, "--workers", "4") == [7.0, 7.0, 8.0, 8.0]
+
+
+def test_a_gpu_that_another_job_holds_is_not_used(run_on_two_gpus, tmp_path: Path) -> None:
+    with lease(["GPU-7"], 1, tmp_path / "llmlab-gpus"):
+        assert set(run_on_two_gpus(1)) == {8.0}
 
 
 def test_what_is_needed_must_be_there_and_current(lab) -> None:
@@ -190,7 +239,7 @@ def test_what_is_needed_must_be_there_and_current(lab) -> None:
     lab.add()
     lab.edit("toy", '"loss": draw()', '"loss": len((trial.needs["base"] / "0.txt").read_text())')
     toy = lab.edit("toy", "run=run", 'run=run, needs=["base"]')
-    with pytest.raises(LabError, match="toy needs the results of base.*`llmlab run base --scale s"):
+    with pytest.raises(LabError, match=r"toy needs the results of base.*`llmlab run base --scal"):
         run_experiment(toy, "smoke", lab.project)
     run_experiment(base, "smoke", lab.project)
     assert run_experiment(toy, "smoke", lab.project).rows == 4

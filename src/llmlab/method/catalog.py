@@ -109,5 +109,11 @@ def _mistakes(experiment: Experiment, name: str) -> Iterable[str]:
             yield f"the conditions of its {scale} budget must be for exactly its axes, {axes}"
         if budget.seeds < 1 or budget.threads < 1:
             yield f"its {scale} budget must have at least one seed and one thread"
-        if not all(len(levels) for levels in budget.conditions.values()):
-            yield f"its {scale} budget has an axis without any level"
+        for axis, levels in budget.conditions.items():
+            if not levels:
+                yield f"its {scale} budget has no level of the axis '{axis}'"
+            if len(set(map(str, levels))) < len(levels):
+                yield f"its {scale} budget has a level of the axis '{axis}' twice"
+            for level in levels:
+                if type(level) not in (str, int, float, bool):
+                    yield f"{level!r} in its {scale} budget is no str, int, float or bool"

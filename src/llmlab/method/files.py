@@ -33,6 +33,14 @@ def write_with(path: Path, write: Callable[[Path], object]) -> None:
         raise
 
 
+def remove_file(path: Path) -> None:
+    """Remove `path` if it is there; errors as `write_file`."""
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        raise unwritable(path, error) from error
+
+
 def unwritable(path: Path, error: OSError) -> LabError:
     """The sentence for a full disk or a folder that may not be written to."""
     cause = error.strerror or str(error)

@@ -6,7 +6,7 @@ from llmlab.method.catalog import catalog, load_experiment, scale_budget
 from llmlab.method.errors import LabError
 from llmlab.method.evidence import Evidence, fresh_evidence
 from llmlab.method.experiment import SCALES
-from llmlab.method.files import unwritable, write_file
+from llmlab.method.files import remove_file, write_file
 from llmlab.method.manifest import MANIFEST
 from llmlab.method.project import Project
 
@@ -53,10 +53,7 @@ def _is_current(evidence: Evidence | None) -> bool:
 def _copy(evidence: Evidence, target: Path) -> Path:
     """Copy tables that were read and found good; the manifest last, so that it vouches for all."""
     _ = evidence.runs, evidence.curves
-    try:
-        (target / MANIFEST).unlink(missing_ok=True)
-    except OSError as error:
-        raise unwritable(target, error) from error
+    remove_file(target / MANIFEST)
     for name in (*evidence.manifest.sha256, MANIFEST):
         write_file(target / name, (evidence.folder / name).read_bytes())
     return target

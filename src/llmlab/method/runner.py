@@ -20,7 +20,7 @@ from llmlab.method.catalog import load_experiment, scale_budget
 from llmlab.method.digest import Fingerprint, fingerprint
 from llmlab.method.errors import LabError
 from llmlab.method.experiment import Experiment, Trial
-from llmlab.method.files import unwritable
+from llmlab.method.files import remove_file, unwritable
 from llmlab.method.lease import lease, visible_gpus
 from llmlab.method.manifest import (
     MANIFEST,
@@ -48,7 +48,7 @@ class Plan:
         seeds: the seeds to run now.
         unmet: needed experiments without current results at this scale.
         workers: most processes side by side.
-        gpus: GPUs to choose from; each worker then gets one for itself.
+        gpus: GPUs to choose from; no other job uses those that are chosen.
     """
 
     experiment: Experiment
@@ -64,6 +64,10 @@ class Plan:
     @property
     def parts(self) -> Parts:
         return Parts.of(self.folder, self.fingerprint)
+
+    @property
+    def workers_per_gpu(self) -> int:
+        return max(1, self.workers // max(1, len(self.gpus)))
 
     @property
     def chosen(self) -> tuple[Trial, ...]:
@@ -127,7 +131,8 @@ def run_experiment(
     Args:
         seeds: only these seeds; the tables are made once all seeds of the budget are there.
         out: folder that takes the place of `build/results`.
-        workers: processes side by side; by default one per GPU, or as many as the cores carry.
+        workers: processes side by side, which share the GPUs if there are more of them; by default
+            one per GPU, or as many as the cores carry.
 
     Returns:
         The manifest of the tables, or None while runs of other seeds are missing.
@@ -260,16 +265,20 @@ def _results(
 
 @contextmanager
 def _worker_pool(plan: Plan, pending: int, waiting: Callable[[], None]) -> Iterator[Executor]:
-    """Worker processes, each with a GPU of its own where there are any; none outlives the block."""
+    """Worker processes, each with a GPU where there are any; none outlives the block."""
     spawn = multiprocessing.get_context("spawn")
     threads = scale_budget(plan.experiment, plan.scale).threads
     most = min(plan.workers, pending)
     with worker_environment(threads), lease(plan.gpus, most, waiting=waiting) as gpus:
+        places = gpus * plan.workers_per_gpu
         queue = spawn.SimpleQueue()
-        for gpu in gpus:
+        for gpu in places:
             queue.put(gpu)
         pool = ProcessPoolExecutor(
-            len(gpus) or most, spawn, initializer=start, initargs=(queue if gpus else None,)
+            min(len(places) or most, pending),
+            spawn,
+            initializer=start,
+            initargs=(queue if gpus else None,),
         )
         try:
             yield pool
@@ -296,7 +305,7 @@ def _assemble(plan: Plan, project: Project) -> Manifest:
     from llmlab.method import tables  # pandas takes longer than all else
 
     found = [plan.parts.read(trial.run_id) for trial in plan.trials]
-    (plan.folder / MANIFEST).unlink(missing_ok=True)
+    remove_file(plan.folder / MANIFEST)
     tables.write_runs(
         plan.folder, tables.runs_frame(plan.experiment, [part["row"] for part in found])
     )

@@ -11,15 +11,16 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from multiprocessing.queues import SimpleQueue
 from pathlib import Path
-from queue import Queue
+from typing import get_args
 
 from llmlab.method.catalog import load_experiment, suggestion
 from llmlab.method.errors import LabError
-from llmlab.method.experiment import Experiment, Outcome, Trial
+from llmlab.method.experiment import Experiment, Outcome, Status, Trial
 from llmlab.method.files import write_file
 from llmlab.method.parts import Parts
 from llmlab.method.provenance import device
@@ -45,7 +46,7 @@ def worker_environment(threads: int) -> Iterator[None]:
         os.environ.update(before)
 
 
-def start(gpus: Queue | None) -> None:
+def start(gpus: SimpleQueue | None) -> None:
     """Prepare a worker process: takes a GPU of its own and dies with its parent."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what Ctrl-C means
     threading.Thread(target=_die_with_parent, daemon=True).start()
@@ -68,19 +69,17 @@ def work(trial: Trial, parts: Parts) -> str | None:
     clock = time.perf_counter()
     try:
         outcome = experiment.run(trial)
-    except Exception as error:
+        seconds = time.perf_counter() - clock
+        _check(experiment, trial, outcome)
+        row = _row(trial, outcome, seconds)
+        curves = {name: _points(points) for name, points in outcome.curves.items()}
+    except LabError:
+        raise
+    except (Exception, SystemExit) as error:
         write_file(parts.error_path(trial.run_id), traceback.format_exc())
         return traceback.format_exception_only(error)[-1].strip()
-    seconds = time.perf_counter() - clock
-    _check(experiment, trial, outcome)
-    part = {
-        "row": _row(trial, outcome, seconds),
-        "curves": {name: _points(points) for name, points in outcome.curves.items()},
-        "started": started,
-        "finished": _now(),
-        "device": device(),
-    }
-    parts.write(trial.run_id, part)
+    told = {"started": started, "finished": _now(), "device": device()}
+    parts.write(trial.run_id, {"row": row, "curves": curves, **told})
     return None
 
 
@@ -104,7 +103,7 @@ def _row(trial: Trial, outcome: Outcome, seconds: float) -> dict[str, object]:
     }
 
 
-def _points(points: Iterator[tuple[int, float]]) -> list[tuple[int, float]]:
+def _points(points: Sequence[tuple[int, float]]) -> list[tuple[int, float]]:
     return [(int(step), float(value)) for step, value in points]
 
 
@@ -119,6 +118,11 @@ def _check(experiment: Experiment, trial: Trial, outcome: Outcome) -> None:
             f"run {trial.run_id} of {experiment.name} must return the metrics and curves that the "
             f"experiment declares (missing: {', '.join(missing) or 'none'}; "
             f"unknown: {', '.join(unknown) or 'none'})."
+        )
+    if outcome.status not in get_args(Status):
+        raise LabError(
+            f"run {trial.run_id} of {experiment.name} returned the status '{outcome.status}'; it "
+            f"must be one of {', '.join(get_args(Status))}."
         )
 
 
