@@ -97,7 +97,7 @@ def _fingerprint(experiment: Experiment, scale: str, above: tuple[str, ...]) -> 
 
 def closure(module: str) -> dict[str, Path]:
     """`module` and every llmlab module that it imports, also indirectly; sorted by name."""
-    return _follow(_prefixes(module))
+    return _follow(_modules([module]))
 
 
 def closure_of_file(path: Path) -> dict[str, Path]:
@@ -110,17 +110,40 @@ def source_digest(path: Path) -> str:
     return _digest_of(path, _version(path))
 
 
-def _follow(names: Iterable[str]) -> dict[str, Path]:
-    """The modules among the names, and what they import, and so on."""
+Module = tuple[str, Path]
+"""A module of llmlab and its file."""
+
+
+def _follow(modules: Iterable[Module]) -> dict[str, Path]:
+    """The modules, and what they import, and so on."""
     found: dict[str, Path] = {}
-    waiting = list(names)
+    waiting = list(modules)
     while waiting:
-        name = waiting.pop()
-        path = None if name in found else _find(name)
-        if path is not None:
+        name, path = waiting.pop()
+        if name not in found:
             found[name] = path
             waiting += _imported(name, path, _version(path))
     return dict(sorted(found.items()))
+
+
+@cache
+def _imported(module: str, path: Path, _version: tuple[int, int]) -> tuple[Module, ...]:
+    """The modules of llmlab that a file imports itself, with the packages above them."""
+    package = module if path.name == "__init__.py" else module.rpartition(".")[0]
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_bytes(), path)):
+        if isinstance(node, ast.Import):
+            names.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = _absolute(node, package)
+            names.update(f"{base}.{alias.name}" for alias in node.names)
+    return _modules(names)
+
+
+def _modules(names: Iterable[str]) -> tuple[Module, ...]:
+    """The modules among dotted names, and the packages that these lie in, which run first."""
+    found = {prefix: _find(prefix) for name in names for prefix in _prefixes(name)}
+    return tuple((name, path) for name, path in found.items() if path is not None)
 
 
 def _find(module: str) -> Path | None:
@@ -130,32 +153,18 @@ def _find(module: str) -> Path | None:
     return next((Path(path) for path in candidates if os.path.isfile(path)), None)
 
 
-def _version(path: Path) -> tuple[int, int]:
-    """Changes when the file does; part of the key of what is remembered about it."""
-    stat = path.stat()
-    return stat.st_mtime_ns, stat.st_size
-
-
-@cache
-def _imported(module: str, path: Path, _version: tuple[int, int]) -> frozenset[str]:
-    """The names that a file imports from llmlab, modules or not, with the packages above them."""
-    package = module if path.name == "__init__.py" else module.rpartition(".")[0]
-    names: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_bytes(), path)):
-        if isinstance(node, ast.Import):
-            names.update(alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            base = _absolute(node, package)
-            names.update(f"{base}.{alias.name}" for alias in node.names)
-    return frozenset(prefix for name in names for prefix in _prefixes(name))
-
-
 def _prefixes(name: str) -> list[str]:
-    """A dotted name of llmlab after the packages that it lies in, which run first."""
+    """A dotted name of llmlab after the packages that it lies in."""
     parts = name.split(".")
     if parts[0] != "llmlab":
         return []
     return [".".join(parts[: length + 1]) for length in range(len(parts))]
+
+
+def _version(path: Path) -> tuple[int, int]:
+    """Changes when the file does; part of the key of what is remembered about it."""
+    stat = path.stat()
+    return stat.st_mtime_ns, stat.st_size
 
 
 def _absolute(node: ast.ImportFrom, package: str) -> str:
