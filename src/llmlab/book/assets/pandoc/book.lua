@@ -516,10 +516,11 @@ local function contents_of(blocks)
 end
 
 --- The plain text below each heading, for the search.
-local function search_of(chapter)
+local function search_of(chapter, blocks)
   local title = pandoc.utils.stringify(chapter.title)
+  blocks = blocks:walk { Math = function(math) if math.mathtype == 'DisplayMath' then return {} end end }
   local sections = pandoc.List { { id = '', title = title, blocks = pandoc.Blocks {} } }
-  for _, block in ipairs(chapter.blocks) do
+  for _, block in ipairs(blocks) do
     if block.t == 'Header' and block.level <= 3 then
       sections:insert { id = block.identifier, title = pandoc.utils.stringify(block), blocks = pandoc.Blocks {} }
     else
@@ -528,7 +529,8 @@ local function search_of(chapter)
   end
   return sections:map(function(section)
     local text = pandoc.write(pandoc.Pandoc(section.blocks), 'plain', { wrap_text = 'wrap-none' })
-    return { id = section.id, title = section.title, text = (text:gsub('%s+', ' ')) }
+    text = text:gsub('%-%-%-+', ' '):gsub('%s+', ' ') -- rules of tables
+    return { id = section.id, title = section.title, text = text }
   end)
 end
 
@@ -550,7 +552,8 @@ local function evidence(format)
 end
 
 local function html_page(chapter, pages)
-  local blocks = chapter.blocks:walk(evidence('html')):walk { Div = function(div)
+  local told = chapter.blocks:walk(evidence('html'))
+  local blocks = told:walk { Div = function(div)
     if div.classes:includes('float') then return html_float(div) end
     if div.classes:includes('callout') then return html_callout(div) end
   end }
@@ -566,7 +569,7 @@ local function html_page(chapter, pages)
     title_text = pandoc.utils.stringify(chapter.title),
     label = chapter.label,
     contents = contents_of(chapter.blocks),
-    search = search_of(chapter),
+    search = search_of(chapter, told),
     body = pandoc.write(pandoc.Pandoc(blocks), 'html5', { html_math_method = 'mathml', wrap_text = 'wrap-none' }),
   }
 end
