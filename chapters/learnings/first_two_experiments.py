@@ -1,0 +1,87 @@
+# %% [markdown]
+# # What the first two experiments taught {#sec-learnings-first-two}
+#
+# Two experiments, one base model, some hundreds of small runs. This page gathers what they say together. Each
+# sentence below is chosen by a verdict, and each number is read from a table: rerun the experiments, and the page
+# follows.
+
+# %%
+from IPython.display import Markdown
+
+from llmlab.book.show import badge, best, difference, note, says, value
+
+note("learning_rate")
+
+# %%
+note("lora_rank")
+
+# %% [markdown]
+# ## Choose the learning rate first
+
+# %%
+Markdown(
+    "Nothing else we varied did as much damage when it was wrong. From the lowest rate to the one that the validation "
+    "loss chose, "
+    f"{best('learning_rate', 'learning_rate')}, the share of right answers goes from "
+    f"{value('learning_rate', 'accuracy', learning_rate=1e-5)} to "
+    f"{value('learning_rate', 'accuracy', tuned=['learning_rate'])}. "
+    + says(
+        "H-LR-5",
+        supported="Close to the best rate precision does not pay",
+        refuted="Close to the best rate precision still pays",
+        undecided="How much precision pays close to the best rate is not settled",
+        untested="How much precision pays close to the best rate is not tested yet",
+    )
+    + f" (H-LR-5 {badge('H-LR-5')}; @sec-results-learning-rate)."
+)
+
+# %% [markdown]
+# ## Tune before you compare
+
+# %%
+Markdown(
+    "Between rank one and rank eight under α/r, each at its own best rate, recall changes by "
+    + difference(
+        "lora_rank",
+        "accuracy",
+        treatment={"rank": 8, "scaling": "alpha/r"},
+        control={"rank": 1, "scaling": "alpha/r"},
+        tuned=["learning_rate"],
+    )
+    + ". "
+    + says(
+        "H-RANK-4",
+        supported="The two rules of scaling, often reported as better and worse, cannot be told apart at the largest "
+        "rank once each has its own learning rate",
+        refuted="The two rules of scaling differ at the largest rank even when each has its own learning rate",
+        undecided="Whether the two rules of scaling differ at the largest rank, each at its own rate, is not settled",
+        untested="Whether the two rules of scaling differ once each has its own rate is not tested yet",
+    )
+    + f" (H-RANK-4 {badge('H-RANK-4')}; @sec-results-lora-rank). "
+    "A comparison at one shared rate would have answered another question."
+)
+
+# %% [markdown]
+# ## Learning has a price
+
+# %%
+Markdown(
+    says(
+        "H-LR-6",
+        supported="The higher the rate, the more of the old skills is lost",
+        refuted="The old skills are not simply lost the faster the higher the rate",
+        undecided="Whether higher rates lose more of the old skills throughout is not settled",
+        untested="Whether higher rates lose more of the old skills is not tested yet",
+    )
+    + f" (H-LR-6 {badge('H-LR-6')}). At the best rate for subtraction the loss is "
+    f"{value('learning_rate', 'forgetting', tuned=['learning_rate'])}, averaged over the four skills. "
+    "Whoever reports what a fine-tuned model learned should report this number beside it."
+)
+
+# %% [markdown]
+# ## What we do not know
+#
+# - All of this stands on one base model that is tiny. Which of it holds for larger ones is what the gpu scale is for.
+# - Both tasks are narrow. A task that shares more with what the model knows may forgive more.
+# - Seeds change the adapter and the order of the data, not the base model and not the items. The intervals speak of
+#   the former only.

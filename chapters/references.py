@@ -1,0 +1,5 @@
+# %% [markdown]
+# # References {.unnumbered}
+#
+# ::: {#refs}
+# :::

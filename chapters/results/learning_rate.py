@@ -1,0 +1,158 @@
+# %% [markdown]
+# # The learning rate, tested {#sec-results-learning-rate}
+#
+# ## The question
+#
+# We have a model that knows addition and three other skills (@sec-results-base-model), and want it to learn
+# subtraction with a LoRA adapter. Which learning rate teaches it most? What does one that is too low, or too high,
+# do? And what does each of them cost in skills that were there before? @sec-learning-rate has the idea.
+
+# %%
+from IPython.display import Markdown
+
+from llmlab.book.show import (
+    best,
+    command,
+    curves,
+    figure,
+    method,
+    note,
+    says,
+    table,
+    value,
+    verdict,
+)
+
+note("learning_rate")
+
+# %%
+# | label: fig-results-lr
+# | fig-cap: "What is learned (subtraction, held-out items) and what is forgotten (mean loss of accuracy on the four old skills) at each learning rate. Dots are single runs."
+# | fig-alt: "Upper panel: accuracy on the new skill over the learning rate. Lower panel: forgetting over the learning rate. Both with error bars, the learning rate on a logarithmic axis."
+figure("learning_rate", ["accuracy", "forgetting"], x="learning_rate")
+
+# %% [markdown]
+# ## Hypotheses and verdicts
+#
+# Six hypotheses were registered before these runs. The first four are about the shape that @fig-lr-sweep predicts:
+# a slope, a floor and a wall.
+
+# %%
+verdict("H-LR-1")
+
+# %%
+verdict("H-LR-2")
+
+# %%
+verdict("H-LR-3")
+
+# %%
+verdict("H-LR-4")
+
+# %%
+verdict("H-LR-5")
+
+# %%
+verdict("H-LR-6")
+
+# %% [markdown]
+# ## Method
+#
+# Every run starts from the same base model with a fresh adapter on all linear layers and trains on the same items.
+# Runs with one seed see them in the same order and start from the same adapter, so that the learning rate is all
+# that differs between them. The rate is the peak of the schedule in @fig-lr-schedule. Accuracy counts exact answers
+# to subtractions that were not trained on. Forgetting is the accuracy on the base model's four skills before minus
+# after, averaged over the skills.
+
+# %%
+# | label: tbl-lr-method
+# | tbl-cap: "Conditions and budget of the learning-rate experiment."
+method("learning_rate")
+
+# %% [markdown]
+# The table is made by
+
+# %%
+command("learning_rate")
+
+# %% [markdown]
+# ## Results
+
+# %%
+# | label: tbl-results-lr
+# | tbl-cap: "Every learning rate: what was learned, how well, and what was forgotten."
+table("learning_rate", ["accuracy", "validation_loss", "forgetting"], by="learning_rate")
+
+# %%
+Markdown(
+    "Chosen by the validation loss, without a look at the test items, the best learning rate is "
+    f"{best('learning_rate', 'learning_rate')}. There the model answers "
+    f"{value('learning_rate', 'accuracy', tuned=['learning_rate'])} of the subtractions and has lost "
+    f"{value('learning_rate', 'forgetting', tuned=['learning_rate'])} of its old skills."
+)
+
+# %% [markdown]
+# The loss curves show *how* a rate fails.
+
+# %%
+# | label: fig-results-lr-loss
+# | fig-cap: "Training loss at each learning rate, mean over seeds with its 95 % interval."
+# | fig-alt: "One curve for each learning rate: the lowest rates fall slowly, the middle ones fastest, the highest stay noisy."
+curves("learning_rate", "loss", by="learning_rate", log_y=True)
+
+# %% [markdown]
+# Forgetting is not the same for every skill. @fig-results-lr-skills shows what is left of each.
+
+# %%
+# | label: fig-results-lr-skills
+# | fig-cap: "Accuracy on each of the base model's skills after fine-tuning on subtraction."
+# | fig-alt: "Four panels, one for each old skill, with accuracy over the learning rate."
+figure(
+    "learning_rate",
+    ["math_after", "reasoning_after", "code_after", "knowledge_after"],
+    x="learning_rate",
+)
+
+# %% [markdown]
+# ## Learnings
+
+# %%
+slope = says(
+    "H-LR-1",
+    supported="A rate that is far too low does not fail loudly: its runs end in order and have hardly learned.",
+    refuted="Even the lowest rate learns: within this budget the slope on the left is flatter than we thought.",
+    undecided="Whether the lowest rate learns markedly less, these runs do not say.",
+)
+published = says(
+    "H-LR-2",
+    supported="A rate that is right for a model of billions of parameters is too low for this one: do not copy a "
+    "rate across sizes.",
+    refuted="The rate of the QLoRA paper does as well here as the higher one: it carries over better than we thought.",
+    undecided="Whether the rate of the QLoRA paper is too low here, these runs do not say.",
+)
+wall = says(
+    "H-LR-3",
+    supported="Behind the floor stands a wall: the highest rate loses much of what a good one learns, although "
+    "clipping kept its runs alive.",
+    refuted="The wall is further off than we thought: the highest rate does not lose what we said it would.",
+    undecided="Whether the highest rate is behind the wall, these runs do not say.",
+)
+flat = says(
+    "H-LR-5",
+    supported="Near the best rate a factor of two hardly matters: a coarse sweep is enough, as long as it is wide.",
+    refuted="Even a factor of two near the best rate matters here: a coarse sweep can miss what the task allows.",
+    undecided="Whether a factor of two near the best rate matters, these runs do not say.",
+)
+cost = says(
+    "H-LR-6",
+    supported="What a higher rate learns, it pays for: forgetting rises with the rate all along the sweep.",
+    refuted="Forgetting does not simply rise with the rate, so a rate can be chosen for both.",
+    undecided="Whether forgetting rises with the rate throughout, these runs do not say.",
+)
+Markdown("\n".join(f"- {learning}" for learning in (slope, published, wall, flat, cost)))
+
+# %% [markdown]
+# *What would change our mind:* each verdict above names the effect that would turn it. Beyond that, all runs share
+# one base model, one adapter and one task. A sweep on another task whose best rate lies elsewhere would make these
+# verdicts a fact about subtraction rather than about learning rates; that is the next experiment to add
+# (@sec-adding-an-experiment).
