@@ -67,24 +67,25 @@ def run(
     Finished runs are kept, so the same command carries on after an interruption at any moment,
     and does nothing once the tables are current.
     """
-    from llmlab.method import runner
     from llmlab.method.catalog import load_experiment
     from llmlab.method.console import print_plan, progress
+    from llmlab.method.plan import make_plan, parse_seeds
+    from llmlab.method.runner import run_experiment
 
     project = Project.find()
     declared = load_experiment(experiment)
     options = {
-        "seeds": runner.parse_seeds(seeds) if seeds else None,
+        "seeds": parse_seeds(seeds) if seeds else None,
         "out": out.resolve() if out else None,
         "workers": workers,
     }
-    plan = runner.make_plan(declared, scale, project, **options)
+    plan = make_plan(declared, scale, project, **options)
     if dry_run:
         print_plan(plan)
         return
     try:
         with progress(f"{experiment} {scale}") as report:
-            manifest = runner.run_experiment(declared, scale, project, **options, report=report)
+            manifest = run_experiment(declared, scale, project, **options, report=report)
     except KeyboardInterrupt:
         raise LabError("interrupted; the same command carries on with the runs left.") from None
     if manifest is None:

@@ -37,5 +37,5 @@ def test_a_damaged_manifest_is_named(tmp_path: Path, text: str) -> None:
 
 
 def test_a_missing_manifest_is_named(tmp_path: Path) -> None:
-    with pytest.raises(LabError, match=r"manifest\.json is missing; run the experiment again"):
+    with pytest.raises(LabError, match=r"manifest\.json cannot be read \(No such file"):
         read_manifest(tmp_path)

@@ -15,8 +15,8 @@ from llmlab.method.evidence import State
 from llmlab.method.experiment import SCALES
 
 if TYPE_CHECKING:
+    from llmlab.method.plan import Plan
     from llmlab.method.reproduction import Agreement
-    from llmlab.method.runner import Plan
     from llmlab.method.verdicts import Verdict
 
 STYLES = {

@@ -54,7 +54,7 @@ def read_manifest(folder: Path) -> Manifest:
     """The manifest in `folder`.
 
     Raises:
-        LabError: there is none, or it is not what `write_manifest` writes.
+        LabError: there is none that can be read, or it is not what `write_manifest` writes.
     """
     path = folder / MANIFEST
     try:
@@ -62,8 +62,10 @@ def read_manifest(folder: Path) -> Manifest:
         fields["fingerprint"] = Fingerprint(**fields["fingerprint"])
         fields["seeds"] = tuple(fields["seeds"])
         return Manifest(**fields)
-    except FileNotFoundError:
-        raise LabError(f"{path} is missing; run the experiment again to make it.") from None
+    except OSError as error:
+        raise LabError(
+            f"{path} cannot be read ({error.strerror}); run the experiment again."
+        ) from error
     except (KeyError, TypeError, ValueError) as error:
         raise LabError(
             f"{path} is damaged ({error}); restore it or run the experiment again."

@@ -47,7 +47,7 @@ def worker_environment(threads: int) -> Iterator[None]:
 
 
 def start(gpus: SimpleQueue | None) -> None:
-    """Prepare a worker process: takes a GPU of its own and dies with its parent."""
+    """Prepare a worker process, which takes one of the GPUs and dies with its parent."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what Ctrl-C means
     threading.Thread(target=_die_with_parent, daemon=True).start()
     if gpus is not None:
@@ -61,7 +61,8 @@ def work(trial: Trial, parts: Parts) -> str | None:
         None, or what went wrong if the run raised; its traceback is then in `parts`.
 
     Raises:
-        LabError: the part cannot be written, or the outcome is not what the experiment declares.
+        LabError: the run raised it, since what it names would stop the other runs as well; the
+            outcome is not what the experiment declares; or the part cannot be written.
     """
     experiment = load_experiment(trial.experiment)
     started = _now()
