@@ -10,12 +10,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from textwrap import dedent
 
+import hypothesis
 import pytest
 
 import llmlab.experiments
 from llmlab.method import digest
 from llmlab.method.experiment import Experiment
 from llmlab.method.project import Project
+
+# the same examples at every run, however busy the machine
+hypothesis.settings.register_profile("repeatable", deadline=None, derandomize=True)
+hypothesis.settings.load_profile("repeatable")
 
 SOURCE = Path(llmlab.__file__).parent
 
