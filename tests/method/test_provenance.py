@@ -34,10 +34,19 @@ def test_changed_source_is_dirty(checkout: Path) -> None:
     assert git_state(checkout)[1]
 
 
-def test_changed_results_and_new_files_are_not_dirty(checkout: Path) -> None:
-    (checkout / "results" / "file").write_text("changed")
+def test_source_that_no_commit_has_is_dirty(checkout: Path) -> None:
     (checkout / "src" / "new").write_text("not yet tracked")
+    assert git_state(checkout)[1]
+
+
+def test_changed_results_are_not_dirty(checkout: Path) -> None:
+    (checkout / "results" / "file").write_text("changed")
     assert not git_state(checkout)[1]
+
+
+def test_only_the_sources_asked_for_count(checkout: Path) -> None:
+    (checkout / "src" / "new").write_text("not yet tracked")
+    assert not git_state(checkout, [checkout / "src" / "file"])[1]
 
 
 def test_a_folder_without_repository_has_an_unknown_commit(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ class Manifest:
 
     Attributes:
         git_commit: commit that the code was at, or "unknown".
-        git_dirty: whether tracked source differed from that commit.
+        git_dirty: whether the code that the experiment imports differed from that commit.
         command: the command that makes the tables again.
         started, finished: of the first and the last run, ISO 8601 in UTC.
         host: operating system and machine type.

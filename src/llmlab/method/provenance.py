@@ -4,6 +4,7 @@ import os
 import platform
 import subprocess
 import sys
+from collections.abc import Iterable
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -11,13 +12,13 @@ SOURCES = ("src", "chapters/hypotheses")
 LIBRARIES = ("numpy", "pandas", "peft", "safetensors", "scipy", "torch", "transformers")
 
 
-def git_state(root: Path) -> tuple[str, bool]:
-    """The commit checked out at `root`, and whether tracked source differs from it.
+def git_state(root: Path, sources: Iterable[str | Path] = SOURCES) -> tuple[str, bool]:
+    """The commit checked out at `root`, and whether any of the `sources` differs from it.
 
     ("unknown", False) where there is no git or no commit.
     """
     commit = _git(root, "rev-parse", "HEAD")
-    changed = _git(root, "status", "--porcelain", "--untracked-files=no", "--", *SOURCES)
+    changed = _git(root, "status", "--porcelain", "--", *map(str, sources))
     return (commit, bool(changed)) if commit else ("unknown", False)
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from filelock import Timeout
 
 from llmlab.method.catalog import scale_budget
+from llmlab.method.digest import closure
 from llmlab.method.errors import LabError
 from llmlab.method.experiment import Experiment, Trial
 from llmlab.method.files import remove_file, unwritable
@@ -180,7 +181,8 @@ def _assemble(plan: Plan, project: Project) -> Manifest:
     )
     tables.write_curves(plan.folder, tables.curves_frame(_curve_rows(found)))
     _publish_kept(plan)
-    commit, dirty = git_state(project.root)
+    code = closure(f"llmlab.experiments.{plan.experiment.name}")
+    commit, dirty = git_state(project.root, code.values())
     manifest = Manifest(
         experiment=plan.experiment.name,
         scale=plan.scale,
