@@ -1,5 +1,5 @@
 # What reruns, and when. `snakemake` builds the book; `snakemake results --config scale=laptop`
-# computes evidence. Digests of the code stand in `params`: a comment reruns nothing, a constant
+# computes evidence. Among the inputs are digests of code: a comment reruns nothing, a constant
 # reruns what depends on it.
 
 import os
@@ -41,7 +41,7 @@ rule results:
 
 rule experiment:
     input:
-        lambda wildcards: graph.needs(wildcards.experiment, wildcards.scale),
+        lambda wildcards: graph.experiment_inputs(wildcards.experiment, wildcards.scale),
     output:
         update("build/results/{scale}/{experiment}/manifest.json"),
         update("build/results/{scale}/{experiment}/runs.csv"),
@@ -51,8 +51,6 @@ rule experiment:
     conda:
         "envs/experiment.yaml"
     threads: workflow.cores
-    params:
-        digest=lambda wildcards: graph.digests[wildcards.experiment, wildcards.scale],
     message:
         "{wildcards.experiment} at {wildcards.scale} scale"
     shell:
@@ -62,19 +60,16 @@ rule experiment:
 rule chapter:
     input:
         lambda wildcards: graph.chapter_inputs(wildcards.chapter),
-        source="chapters/{chapter}.py",
     output:
         update("build/chapters/{chapter}.ipynb"),
     log:
         "build/logs/chapters/{chapter}.log",
     conda:
         "envs/book.yaml"
-    params:
-        digest=lambda wildcards: graph.chapter_digest(wildcards.chapter),
     message:
         "chapter {wildcards.chapter}"
     shell:
-        "python -m llmlab book execute {input.source} 2>&1 | tee {log}"
+        "python -m llmlab book execute {wildcards.chapter} 2>&1 | tee {log}"
 
 
 rule book:
@@ -87,8 +82,6 @@ rule book:
         "build/logs/book.log",
     conda:
         "envs/book.yaml"
-    params:
-        digest=graph.book_digest(),
     message:
         "HTML and PDF"
     shell:

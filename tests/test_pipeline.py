@@ -341,6 +341,22 @@ def test_results_computes_one_scale_and_no_chapter(book: Book) -> None:
     assert jobs == {"alpha at laptop scale", "beta at laptop scale"}
 
 
+def test_tables_made_by_hand_are_found_stale(book: Book) -> None:
+    metadata, kept = book.root / ".snakemake", book.root / ".kept"
+    book.scheduled()  # settles the digests after the changes of other tests
+    metadata.rename(kept)
+    for made in ("build/results/smoke/alpha", "build/results/smoke/beta", "build/chapters", "site"):
+        for path in (book.root / made).rglob("*"):
+            path.touch()
+    try:
+        assert book.scheduled() == set()
+        edit = replaced('"smoke": Budget({"rate": [0.1,', '"smoke": Budget({"rate": [0.2,')
+        assert book.after("src/llmlab/experiments/beta.py", edit) == {BETA} | SHOWS_BETA
+    finally:
+        shutil.rmtree(metadata)
+        kept.rename(metadata)
+
+
 def test_a_killed_build_goes_on_where_it_stopped(book: Book) -> None:
     folder = book.root / "build/results/laptop/alpha"
     target = str(folder.relative_to(book.root) / "runs.csv")
@@ -398,6 +414,13 @@ def test_a_mistake_is_one_sentence(book: Book, path: str, edit: Edit, sentence: 
     assert len(errors) == 1
     assert sentence in errors[0]
     assert "Traceback" not in printed
+
+
+def test_an_unknown_scale_is_one_sentence(book: Book) -> None:
+    process = book.snakemake("results", "--config", "scale=laptp")
+    printed, _ = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert "error: unknown scale 'laptp' (did you mean 'laptop'?)" in printed
 
 
 def test_the_pipeline_passes_its_own_lint(book: Book) -> None:

@@ -1,7 +1,10 @@
-"""What each part of the book is made from: the inputs and digests that the Snakefile asks for.
+"""What each part of the book is made from: the inputs that the Snakefile asks for.
 
-Files whose time decides are inputs. Everything else that a part depends on goes into its digest:
-code, apart from comments and layout, and evidence that the build may show but must never start.
+Snakemake compares inputs by their time, which says too much of code (a comment changes it) and
+nothing of evidence that the build may show but must never start. So these go into a digest, and the
+digest into a file in `build/digests/` that is written only when it changes. Snakemake's own memory
+of parameters would not do: it forgets whatever was made by hand, by `llmlab run`.
+
 Paths are relative to the root of the project.
 """
 
@@ -15,7 +18,7 @@ from pathlib import Path
 
 from llmlab.book.contents import CONFIG, read_contents
 from llmlab.book.sources import Inputs, inputs_of
-from llmlab.method.catalog import catalog, load_experiment
+from llmlab.method.catalog import catalog, check_scale, load_experiment
 from llmlab.method.digest import closure, closure_of_file, fingerprint, source_digest
 from llmlab.method.experiment import SCALES
 from llmlab.method.ledger import FILES, load_ledger
@@ -56,26 +59,48 @@ class Graph:
         self.shown = {name: self._shown(inputs) for name, inputs in self.inputs.items()}
 
     def manifests(self, scale: str, names: Iterable[str] | None = None) -> list[str]:
-        """What these experiments (default: all that have a budget for it) leave at `scale`."""
+        """What these experiments (default: all that have a budget for it) leave at `scale`.
+
+        Raises:
+            LabError: there is no such scale.
+        """
+        check_scale(scale)
         return [
             self._relative(self.project.fresh(scale, name) / MANIFEST)
             for name in (self.experiments if names is None else names)
             if (name, scale) in self.digests
         ]
 
-    def needs(self, experiment: str, scale: str) -> list[str]:
-        """What an experiment waits for."""
-        return self.manifests(scale, load_experiment(experiment).needs)
+    def experiment_inputs(self, experiment: str, scale: str) -> list[str]:
+        """The experiments that one waits for, and the digest of its code and budget."""
+        needs = self.manifests(scale, load_experiment(experiment).needs)
+        return [*needs, self._stamp(f"{scale}/{experiment}", self.digests[experiment, scale])]
 
     def chapter_inputs(self, chapter: str) -> list[str]:
-        """The tables and the ledger that a chapter reads."""
+        """The script, tables and ledger of a chapter, and the digest of all else that it shows."""
         shown, inputs = self.shown[chapter], self.inputs[chapter]
-        recorded = [path for name in shown for path in self._recorded[name]]
-        ledger = [self.project.ledger / name for name in FILES.values()] if _judges(inputs) else []
-        return self.manifests(BUILT, shown) + [self._relative(path) for path in recorded + ledger]
+        files = [self.chapters[chapter].source]
+        files += [path for name in shown for path in self._recorded[name]]
+        files += [self.project.ledger / name for name in FILES.values()] if _judges(inputs) else []
+        return [
+            *(self._relative(path) for path in files),
+            *self.manifests(BUILT, shown),
+            self._stamp(f"chapters/{chapter}", self._chapter_digest(chapter)),
+        ]
 
-    def chapter_digest(self, chapter: str) -> str:
-        """Changes with the code that a chapter runs and with what it says beside its inputs."""
+    def book_inputs(self) -> list[str]:
+        """The notebooks, all files that a renderer reads, and the digest of what renders."""
+        beside = [
+            path
+            for path in _files(self.project.chapters)
+            if path.suffix not in (".py", ".pyc") and self.project.ledger not in path.parents
+        ]
+        notebooks = [chapter.notebook for chapter in self.chapters.values()]
+        files = [self.project.root / CONFIG, *beside, *_files(ASSETS), *notebooks]
+        return [*(self._relative(path) for path in files), self._stamp("book", _book_digest())]
+
+    def _chapter_digest(self, chapter: str) -> str:
+        """Changes with the code that a chapter runs and with what it says beside its tables."""
         code = closure_of_file(self.chapters[chapter].source)
         inputs = self.inputs[chapter]
         return _hash(
@@ -86,23 +111,6 @@ class Graph:
                 "gates": self._gates if inputs.everything else None,
             }
         )
-
-    def book_inputs(self) -> list[str]:
-        """The notebooks, the contents, and all files that a renderer reads or copies."""
-        beside = [
-            path
-            for path in _files(self.project.chapters)
-            if path.suffix not in (".py", ".pyc") and self.project.ledger not in path.parents
-        ]
-        notebooks = [chapter.notebook for chapter in self.chapters.values()]
-        files = [self.project.root / CONFIG, *beside, *_files(ASSETS), *notebooks]
-        return [self._relative(path) for path in files]
-
-    def book_digest(self) -> str:
-        """Changes with the code that renders, and with the renderer."""
-        code = closure("llmlab.book.render")
-        digests = {module: source_digest(path) for module, path in code.items()}
-        return _hash([digests, shutil.which("quarto")])
 
     def _shown(self, inputs: Inputs) -> list[str]:
         """A verdict is corrected within its family, so it shows the experiments of them all."""
@@ -170,8 +178,23 @@ class Graph:
         }
         return [self._relative(path) for path in [*code, *sorted(promised)] if path.exists()]
 
+    def _stamp(self, name: str, digest: str) -> str:
+        """A file that is as old as its digest."""
+        path = self.project.build / "digests" / name
+        if not path.is_file() or path.read_text() != digest:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(digest)
+        return self._relative(path)
+
     def _relative(self, path: Path) -> str:
         return os.path.relpath(path, self.project.root)
+
+
+def _book_digest() -> str:
+    """Changes with the code that renders, and with the renderer."""
+    code = closure("llmlab.book.render")
+    digests = {module: source_digest(path) for module, path in code.items()}
+    return _hash([digests, shutil.which("quarto")])
 
 
 def _judges(inputs: Inputs) -> bool:
