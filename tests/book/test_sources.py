@@ -26,7 +26,13 @@ def test_calls_name_experiments_and_hypotheses(tmp_path):
         experiments=frozenset({"lora_rank", "learning_rate"}),
         hypotheses=frozenset({"H-1"}),
         everything=False,
+        paths=frozenset(),
     )
+
+
+def test_paths_are_found_and_prose_is_not(tmp_path):
+    found = inputs(tmp_path, "open('chapters/hypotheses/a_1.toml')", "print('and/or so', 'name')")
+    assert found.paths == {"chapters/hypotheses/a_1.toml"}
 
 
 def test_the_ledger_reads_everything(tmp_path):
@@ -35,7 +41,7 @@ def test_the_ledger_reads_everything(tmp_path):
 
 def test_functions_of_others_do_not_count(tmp_path):
     found = inputs(tmp_path, "def value(x): return x", "value(y)", "axes.table('a')")
-    assert found == Inputs(frozenset(), frozenset(), everything=False)
+    assert found == Inputs(frozenset(), frozenset(), everything=False, paths=frozenset())
 
 
 @pytest.mark.parametrize("argument", ["name", "f'{name}'", "'a' + 'b'", ""])

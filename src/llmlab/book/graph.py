@@ -77,9 +77,10 @@ class Graph:
         return [*needs, self._stamp(f"{scale}/{experiment}", self.digests[experiment, scale])]
 
     def chapter_inputs(self, chapter: str) -> list[str]:
-        """The script, tables and ledger of a chapter, and the digest of all else that it shows."""
+        """The files that a chapter reads, and the digest of all else that it shows."""
         shown, inputs = self.shown[chapter], self.inputs[chapter]
-        files = [self.chapters[chapter].source]
+        named = [self.project.root / path for path in sorted(inputs.paths)]
+        files = [self.chapters[chapter].source, *(path for path in named if path.is_file())]
         files += [path for name in shown for path in self._recorded[name]]
         files += [self.project.ledger / name for name in FILES.values()] if _judges(inputs) else []
         return [

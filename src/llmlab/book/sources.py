@@ -1,6 +1,7 @@
 """Which experiments and hypotheses a chapter reads, found in its script without running it."""
 
 import ast
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ OF_EVERYTHING = {
     "tracks", "tolerances",
 }  # fmt: skip
 SHOW = "llmlab.book.show"
+_PATH = re.compile(r"[\w.-]+(/[\w.-]+)+")
 
 
 @dataclass(frozen=True)
@@ -25,11 +27,13 @@ class Inputs:
 
     Attributes:
         everything: it reads the whole ledger and the tables of all experiments.
+        paths: the paths that it names, of files or of anything else.
     """
 
     experiments: frozenset[str]
     hypotheses: frozenset[str]
     everything: bool
+    paths: frozenset[str]
 
 
 def inputs_of(chapter: Path) -> Inputs:
@@ -48,6 +52,7 @@ def inputs_of(chapter: Path) -> Inputs:
         experiments=_names(calls, OF_EXPERIMENT, "experiment", chapter),
         hypotheses=_names(calls, OF_HYPOTHESIS, "hypothesis", chapter),
         everything=any(name in OF_EVERYTHING for name, _ in calls),
+        paths=frozenset(_paths(tree)),
     )
 
 
@@ -86,6 +91,14 @@ def _names(
 ) -> frozenset[str]:
     """The literal first arguments of the calls of these functions."""
     return frozenset(_literal(call, what, chapter) for name, call in calls if name in functions)
+
+
+def _paths(tree: ast.Module) -> Iterator[str]:
+    """String literals of the form of a path with a folder."""
+    for node in ast.walk(tree):
+        match node:
+            case ast.Constant(value=str(text)) if _PATH.fullmatch(text):
+                yield text
 
 
 def _literal(call: ast.Call, what: str, chapter: Path) -> str:
