@@ -1,5 +1,5 @@
 # %% [markdown]
-# # LLM Lab Book {.unnumbered}
+# # What this is {.unnumbered}
 #
 # How high a learning rate? Which LoRA rank? What is forgotten on the way? This book answers such questions about
 # training language models by experiment. Each question becomes a hypothesis that is written down first, each
@@ -11,47 +11,52 @@
 # | label: fig-index-way
 # | fig-cap: "The way of every claim in this book. People write what is blue; the computer makes what is grey, again on every build."
 # | fig-alt: "Six boxes in two rows joined by arrows: question, hypothesis and experiment are written by people; table, verdict and page are computed; a dashed arrow leads from the page back to the next question."
+from matplotlib.patches import FancyBboxPatch
+
 from llmlab.book import style
 
-BOXES = {
-    "question": (0, 1, style.BLUE, "in plain words"),
-    "hypothesis": (1, 1, style.BLUE, "registered first"),
-    "experiment": (2, 1, style.BLUE, "one short script"),
-    "table": (2, 0, style.MUTED, "a row for each run"),
-    "verdict": (1, 0, style.MUTED, "effect and interval"),
-    "page": (0, 0, style.MUTED, "what was learned"),
+BY_PEOPLE = {
+    "question": "in plain words",
+    "hypothesis": "registered first",
+    "experiment": "one short script",
+}
+BY_COMPUTER = {
+    "page": "what was learned",
+    "verdict": "effect and interval",
+    "table": "a row for each run",
 }
 
-figure, axes = style.subplots(height=2.4)
-for name, (column, row, colour, note) in BOXES.items():
-    axes.text(
-        column,
-        row,
-        f"{name}\n",
-        ha="center",
-        va="center",
-        color="white",
-        weight="bold",
-        size=11,
-        bbox={"boxstyle": "round,pad=0.75", "facecolor": colour, "edgecolor": "none"},
-    )
-    axes.text(column, row - 0.14, note, ha="center", va="center", color="white", size=7.5)
-ways = [
-    (0.34, 1, 0.62, 1),
-    (1.36, 1, 1.62, 1),
-    (2, 0.66, 2, 0.34),
-    (1.62, 0, 1.36, 0),
-    (0.62, 0, 0.34, 0),
-]
-for x, y, to_x, to_y in ways:
-    axes.annotate("", (to_x, to_y), (x, y), arrowprops={"arrowstyle": "-|>", "color": style.INK})
+figure, axes = style.subplots(height=2.2)
+for y, boxes, colour in ((1, BY_PEOPLE, style.BLUE), (0, BY_COMPUTER, style.MUTED)):
+    for x, (name, note) in enumerate(boxes.items()):
+        axes.add_patch(
+            FancyBboxPatch(
+                (x + 0.12, y + 0.2),
+                0.76,
+                0.56,
+                boxstyle="round,pad=0,rounding_size=0.08",
+                color=colour,
+            )
+        )
+        axes.text(
+            x + 0.5, y + 0.57, name, ha="center", va="center", color="white", weight="bold", size=11
+        )
+        axes.text(x + 0.5, y + 0.34, note, ha="center", va="center", color="white", size=8)
+for start, end in (
+    ((0.9, 1.48), (1.1, 1.48)),
+    ((1.9, 1.48), (2.1, 1.48)),
+    ((2.5, 1.17), (2.5, 0.79)),
+    ((2.1, 0.48), (1.9, 0.48)),
+    ((1.1, 0.48), (0.9, 0.48)),
+):
+    axes.annotate("", end, start, arrowprops={"arrowstyle": "-|>", "color": style.INK})
 axes.annotate(
     "",
-    (0, 0.66),
-    (0, 0.34),
-    arrowprops={"arrowstyle": "-|>", "color": style.MUTED, "linestyle": "--"},
+    (0.5, 1.17),
+    (0.5, 0.79),
+    arrowprops={"arrowstyle": "-|>", "color": style.INK, "linestyle": "--"},
 )
-axes.set(xlim=(-0.45, 2.45), ylim=(-0.5, 1.5))
+axes.set(xlim=(0, 3), ylim=(0.1, 1.85))
 axes.axis("off")
 figure
 

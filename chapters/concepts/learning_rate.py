@@ -26,16 +26,16 @@ def walk(learning_rate: float, steps: int = 20) -> np.ndarray:
     return np.array(positions)
 
 
-along, across = np.meshgrid(np.linspace(-2.4, 1.2, 100), np.linspace(-1.2, 1.2, 100))
+along, across = np.meshgrid(np.linspace(-2.4, 0.7, 100), np.linspace(-1.2, 1.2, 100))
 height = 0.5 * (CURVATURE[0] * along**2 + CURVATURE[1] * across**2)
 figure, panels = style.subplots(3, 1, height=6.2, sharex=True)
-rates = {0.01: "too low", 0.15: "good", 0.207: "too high"}
+rates = {0.01: "too low", 0.15: "good", 0.22: "too high"}
 for axes, (rate, name), colour in zip(panels, rates.items(), style.CYCLE, strict=False):
     axes.contour(along, across, height, levels=8, colors=style.FAINT)
     axes.plot(*walk(rate).T, ".-", color=colour, linewidth=1.2)
     axes.plot(-2, 0.6, "s", color=style.INK)
     axes.plot(0, 0, "x", color=style.INK)
-    axes.set(title=f"{name}: learning rate {rate}", xlim=(-2.4, 1.2), ylim=(-1.2, 1.2))
+    axes.set(title=f"{name}: learning rate {rate}", xlim=(-2.4, 0.7), ylim=(-1.2, 1.2))
     axes.set(ylabel="across")
     axes.grid(visible=False)
 panels[-1].set_xlabel("along the valley")

@@ -47,26 +47,27 @@ figure
 # ## What it saves
 #
 # An adapter on one layer has $r \, (d_{in} + d_{out})$ parameters instead of $d_{in} \, d_{out}$. Our GPT
-# (the shape of GPT-2 [@radford2019gpt2], made small) has four linear layers in each block, and all of them get
-# a detour. We let `peft` [@mangrulkar2022peft] build the adapters, and count:
+# (the shape of GPT-2 [@radford2019gpt2], made small) has four linear layers in each block, and in this book all of
+# them get a detour, which the library `peft` [@mangrulkar2022peft] builds.
 
 # %%
 # | label: tbl-lora-parameters
 # | tbl-cap: "Trained parameters of an adapter on every linear layer of the book's laptop-scale GPT (width 128, four blocks)."
 # | echo: true
+import torch
 from IPython.display import Markdown
 
 from llmlab.book.markup import pipe_table
-from llmlab.finetune.base import new_base
-from llmlab.finetune.lora import LoraSpec, add_lora
+from llmlab.finetune.skills import TOKENIZER
+from llmlab.gpt.model import GPT, GPTConfig
 
+gpt = GPT(GPTConfig(TOKENIZER.vocab_size, context=32, d_model=128, n_layers=4, n_heads=4))
+layers = [layer for layer in gpt.blocks.modules() if isinstance(layer, torch.nn.Linear)]
 rows = []
 for rank in (1, 2, 4, 8, 16, 32, 64):
-    base = new_base(d_model=128, n_layers=4, n_heads=4, context=32, seed=0)
-    whole = base.n_parameters()
-    trained, _ = add_lora(base, LoraSpec(rank, alpha=16), seed=0).get_nb_trainable_parameters()
-    rows.append([str(rank), f"{trained:,}", f"{trained / whole:.1%}"])
-Markdown(pipe_table(["rank", "trained parameters", "share of the model"], rows, numeric=[0, 1, 2]))
+    trained = sum(rank * (layer.in_features + layer.out_features) for layer in layers)
+    rows.append([str(rank), f"{trained:,}", f"{100 * trained / gpt.n_parameters():.1f} %"])
+Markdown(pipe_table(["rank", "trained parameters", "of the model's"], rows, numeric=[0, 1, 2]))
 
 # %% [markdown]
 # In a small model a large rank saves little: the last rows of @tbl-lora-parameters train a good part of the
@@ -85,11 +86,8 @@ Markdown(pipe_table(["rank", "trained parameters", "share of the model"], rows, 
 # | code-summary: "Train, fine-tune, and keep the change of every matrix"
 import itertools
 
-import torch
-
 from llmlab.finetune.batches import encode, epochs
-from llmlab.finetune.skills import TOKENIZER, Item
-from llmlab.gpt.model import GPT, GPTConfig
+from llmlab.finetune.skills import Item
 from llmlab.gpt.training import TrainConfig, evaluate, train
 
 torch.set_num_threads(1)  # the same numbers on every run
@@ -125,7 +123,7 @@ for delta in change.values():
     axes.plot(range(1, 65), 100 * held(delta), color=style.BLUE, alpha=0.6, linewidth=1.3)
 noise = torch.randn(256, 64, generator=torch.Generator().manual_seed(0))
 axes.plot(range(1, 65), 100 * held(noise), color=style.MUTED, linewidth=2)
-axes.text(26, 88, "changes by fine-tuning", color=style.BLUE)
+axes.text(14, 91, "changes by fine-tuning", color=style.BLUE)
 axes.text(34, 52, "a random matrix", color=style.MUTED)
 axes.set(xlabel="directions kept", ylabel="share of the change (%)", ylim=(0, 103))
 figure
@@ -201,17 +199,19 @@ sizes = 0.5 ** torch.arange(32.0)
 wanted = u * sizes @ v.T
 
 
-def errors_while_training(rank: int, steps: int = 400) -> list[float]:
+def errors_while_training(rank: int, steps: int = 500) -> list[float]:
     """Distance between B A and the wanted change after each step."""
     a = (torch.randn(rank, 32, generator=generator) / 32**0.5).requires_grad_()
     b = torch.zeros(32, rank, requires_grad=True)
     optimizer = torch.optim.Adam([a, b], lr=0.02)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
     errors = []
     for _ in range(steps):
         error = (b @ a - wanted).norm()
         optimizer.zero_grad()
         error.square().backward()
         optimizer.step()
+        schedule.step()
         errors.append(error.item())
     return errors
 
@@ -260,7 +260,7 @@ for index, (rule, power) in enumerate({"α/r": 1.0, "α/√r (rsLoRA)": 0.5}.ite
     scaled = relative / torch.tensor(ranks) ** power
     found = [mean_interval(column, level=0.95) for column in scaled.T]
     mean, low, high = zip(*((one.value, one.low, one.high) for one in found), strict=True)
-    style.error_line(axes, ranks, mean, low, high, label=rule, index=index)
+    style.error_line(axes, ranks, mean, low, high, label=rule, marker=style.MARKERS[index])
 axes.set_xscale("log", base=2)
 axes.set_xticks(ranks, ranks)
 axes.set(xlabel="rank r", ylabel="size of the first step\n(rank 1 = 1)", ylim=(0, None))

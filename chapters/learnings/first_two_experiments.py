@@ -73,8 +73,9 @@ Markdown(
         undecided="Whether higher rates lose more of the old skills throughout is not settled",
         untested="Whether higher rates lose more of the old skills is not tested yet",
     )
-    + f" (H-LR-6 {badge('H-LR-6')}). At the best rate for subtraction the loss is "
-    f"{value('learning_rate', 'forgetting', tuned=['learning_rate'])}, averaged over the four skills. "
+    + f" (H-LR-6 {badge('H-LR-6')}). At the rate that is best for subtraction, "
+    f"{value('learning_rate', 'forgetting', tuned=['learning_rate'])} of the old items, averaged over the four skills, "
+    "can no longer be answered (net). "
     "Whoever reports what a fine-tuned model learned should report this number beside it."
 )
 

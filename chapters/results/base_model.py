@@ -10,7 +10,7 @@
 # %%
 from IPython.display import Markdown
 
-from llmlab.book.show import command, curves, evidence, figure, method, value
+from llmlab.book.show import command, curves, evidence, method, note, value
 
 found = evidence("base_model")
 Markdown(
@@ -35,15 +35,15 @@ from llmlab.book.markup import pipe_table
 from llmlab.finetune.skills import SKILLS
 
 TESTED_ON = {
-    "math": "sums that were not trained on",
-    "reasoning": "orders of letters that were not trained on",
-    "code": "arguments that were not trained on",
-    "knowledge": "a phrasing of the fact that was not trained on",
+    "math": "sums",
+    "reasoning": "orders of letters",
+    "code": "arguments",
+    "knowledge": "phrasings of known facts",
 }
 splits = {name: skill() for name, skill in SKILLS.items()}
 Markdown(
     pipe_table(
-        ["Skill", "Prompt", "Answer", "Train items", "Test items", "Tested on"],
+        ["Skill", "Prompt", "Answer", "Train items", "Test items", "New in the test"],
         [
             [
                 name,
@@ -60,6 +60,9 @@ Markdown(
 )
 
 # %%
+note("base_model")
+
+# %%
 # | label: tbl-base-method
 # | tbl-cap: "Conditions and budget of the base model."
 method("base_model")
@@ -72,12 +75,6 @@ command("base_model")
 
 # %% [markdown]
 # ## Results
-
-# %%
-# | label: fig-base-skills
-# | fig-cap: "Exact answers of the base model on the test items of each skill."
-# | fig-alt: "One point for each of math, reasoning, code and knowledge on an axis from zero to one hundred per cent."
-figure("base_model", ["math", "reasoning", "code", "knowledge"])
 
 # %% [markdown]
 # There is a single base model, so there is no interval over seeds: the experiments that follow all start from this

@@ -87,8 +87,9 @@ table("learning_rate", ["accuracy", "validation_loss", "forgetting"], by="learni
 Markdown(
     "Chosen by the validation loss, without a look at the test items, the best learning rate is "
     f"{best('learning_rate', 'learning_rate')}. There the model answers "
-    f"{value('learning_rate', 'accuracy', tuned=['learning_rate'])} of the subtractions and has lost "
-    f"{value('learning_rate', 'forgetting', tuned=['learning_rate'])} of its old skills."
+    f"{value('learning_rate', 'accuracy', tuned=['learning_rate'])} of the subtractions, "
+    f"and {value('learning_rate', 'forgetting', tuned=['learning_rate'])} of the old items, averaged over the four "
+    "skills, it can no longer answer (net)."
 )
 
 # %% [markdown]
@@ -106,11 +107,12 @@ curves("learning_rate", "loss", by="learning_rate", log_y=True)
 # %%
 # | label: fig-results-lr-skills
 # | fig-cap: "Accuracy on each of the base model's skills after fine-tuning on subtraction."
-# | fig-alt: "Four panels, one for each old skill, with accuracy over the learning rate."
+# | fig-alt: "Four lines, one for each old skill, of accuracy over the learning rate."
 figure(
     "learning_rate",
     ["math_after", "reasoning_after", "code_after", "knowledge_after"],
     x="learning_rate",
+    together=True,
 )
 
 # %% [markdown]

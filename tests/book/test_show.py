@@ -61,10 +61,10 @@ def test_a_figure_is_followed_by_its_numbers(recorded_book, displayed):
     assert numbers.data.count("| score |") == 8
 
 
-def test_metrics_stand_side_by_side_without_an_axis(recorded_book, displayed):
-    show.figure("dose", ["score", "loss"], **DOSE)
-    labels = [text.get_text() for text in displayed[0].axes[0].get_yticklabels()]
-    assert labels == ["score", "loss"]
+def test_metrics_of_one_unit_can_share_a_panel(recorded_book, displayed):
+    show.figure("dose", ["score", "loss"], x="dose", together=True, rule="a")
+    legend = displayed[0].axes[0].get_legend()
+    assert [text.get_text() for text in legend.get_texts()] == ["score", "loss"]
 
 
 def test_curves_are_followed_by_their_last_points(recorded_book, displayed):
@@ -150,7 +150,7 @@ def test_the_effect_carries_its_interval(recorded_book):
 
 def test_method_and_command_are_those_of_the_table(recorded_book):
     method = show.method("dose").data
-    assert "| dose (mg) | 0.01, 0.1, 1, 10 |" in method
+    assert "| dose (mg) | 1e-2, 0.1, 1, 10 |" in method
     assert "38 completed, 2 diverged" in method
     assert show.command("dose").data == "```bash\nllmlab run dose --scale laptop\n```"
 
@@ -158,7 +158,7 @@ def test_method_and_command_are_those_of_the_table(recorded_book):
 @pytest.mark.parametrize(
     ("page", "parts"),
     [
-        (show.summary, ["| **Medicine** | 2 | 1 | 2 | 0 | laptop, 2 x Abacus |"]),
+        (show.summary, ["| **Medicine** | 2 | 1 | 2 | 0 | laptop on 2 x Abacus |"]),
         (show.questions, ["**Q-DOSE**", ".badge .exploring", "H-UP [Supported]"]),
         (show.ledger, ["**H-UP**", "+29.4 points", "above +10.0 points", "2026-01-31"]),
         (show.progress, ["0 of 1 features done", "Recorded at laptop", "Gates that stand open"]),

@@ -176,7 +176,7 @@ def _facts(verdict: Verdict) -> str:
 
 
 def _sides(verdict: Verdict) -> str:
-    if verdict.hypothesis.swept:
+    if verdict.sides and verdict.hypothesis.swept:
         return f"{len(verdict.sides)} levels of {label(verdict.hypothesis.swept)}"
     return "; ".join(
         f"{side.name}: {condition_text(side.condition)} "
@@ -254,7 +254,8 @@ def _drawing(verdict: Verdict) -> str:
     axes.spines["left"].set_visible(False)
     axes.grid(axis="y", visible=False)
     axes.set_xlabel(_axis_label(verdict), fontsize=9.5)
-    return f"![{_alternative(verdict)}]({style.svg_uri(figure)})"
+    # the space that cannot break keeps pandoc from making a figure with the text as its caption
+    return f"![{_alternative(verdict)}]({style.svg_uri(figure)})\\ "
 
 
 def _alternative(verdict: Verdict) -> str:

@@ -1,11 +1,14 @@
 """The figures that are drawn from a table of runs alone."""
 
+import itertools
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter
 
 from llmlab.book import numbers, style
 from llmlab.book.readings import Reading, label
@@ -16,24 +19,32 @@ WIDE_AXIS = 16
 """An axis whose largest level is this many times its smallest is drawn on a logarithmic scale."""
 
 
-def draw_levels(
-    panels: Sequence[Sequence[Reading]], axis: Axis, by: str | None, footer: str
-) -> Figure:
-    """One panel per metric: its mean over the levels of an axis, one line per level of `by`.
+Line = Sequence[Reading]
+Panel = Mapping[str | None, Line]
+"""The lines of one panel by the names that the legend gives them; None for a single line."""
 
-    The seeds stand behind the means as faint dots; bars are 95 % intervals.
+
+def draw_levels(panels: Sequence[Panel], axis: Axis, legend: str | None, footer: str) -> Figure:
+    """Panels of metrics over the levels of an axis.
+
+    The seeds stand behind the means as faint dots; bars are 95 % intervals; a cross marks a mean
+    in which diverged runs count.
+
+    Args:
+        legend: its title; None for lines that need none.
     """
     figure, rows = style.subplots(
         len(panels), height=0.5 + 2.7 * len(panels), sharex=True, squeeze=False
     )
-    for axes, readings in zip(rows[:, 0], panels, strict=True):
+    for axes, panel in zip(rows[:, 0], panels, strict=True):
+        readings = [reading for line in panel.values() for reading in line]
         positions = _positions(readings, axis.name)
-        for index, (name, line) in enumerate(_lines(readings, by).items()):
-            _draw_line(axes, line, axis.name, positions, name, index)
-        axes.set_ylabel(_named(readings[0].metric))
+        for (name, line), look in zip(panel.items(), _looks(panel), strict=False):
+            _draw_line(axes, line, [positions[r.condition[axis.name]] for r in line], name, look)
+        _label_values(axes, readings)
         _label_levels(axes, positions)
-    if by is not None:
-        rows[0, 0].legend(title=label(by))
+    if len(panels[0]) > 1:
+        rows[0, 0].legend(title=legend)
     rows[-1, 0].set_xlabel(label(axis.name) + numbers.bracket(axis.unit))
     _sign(figure, footer)
     return figure
@@ -59,62 +70,30 @@ def draw_curves(
     several = curves["curve"].nunique() > 1
     axes.set_ylabel(numbers.unit_name(metric.unit) if several else _named(metric))
     if log_y:
-        axes.set_yscale("log")
+        _make_logarithmic(axes)
     if len(groups) > 1:
         axes.legend(title=None if several else label(line), ncols=2)
     _sign(figure, footer)
     return figure
 
 
-def draw_metrics(readings: Sequence[Reading], footer: str) -> Figure:
-    """Several metrics of one unit side by side, each a mean with its 95 % interval."""
-    figure, axes = style.subplots(height=0.9 + 0.45 * len(readings))
-    places = np.arange(len(readings))[::-1]
-    for place, reading in zip(places, readings, strict=True):
-        scale = _scale(reading.metric)
-        axes.errorbar(
-            scale * reading.mean,
-            place,
-            xerr=scale * _arms([reading]),
-            color=style.BLUE,
-            marker="o",
-            capsize=3,
-        )
-    axes.set_yticks(places, [label(reading.metric.name) for reading in readings])
-    axes.set_ylim(-0.6, len(readings) - 0.4)
-    axes.set_xlabel(numbers.unit_name(readings[0].metric.unit))
-    axes.grid(axis="y", visible=False)
-    _sign(figure, footer)
-    return figure
-
-
-def _lines(readings: Sequence[Reading], by: str | None) -> Mapping[str | None, list[Reading]]:
-    lines: dict[str | None, list[Reading]] = {}
-    for reading in readings:
-        name = None if by is None else numbers.level(reading.condition[by])
-        lines.setdefault(name, []).append(reading)
-    return lines
-
-
-def _draw_line(
-    axes: Axes,
-    line: Sequence[Reading],
-    axis: str,
-    positions: Mapping[Value, float],
-    name: str | None,
-    index: int,
-) -> None:
+def _draw_line(axes: Axes, line: Line, places: Sequence[float], name: str | None, look) -> None:
     scale = _scale(line[0].metric)
-    x = [positions[reading.condition[axis]] for reading in line]
-    for place, reading in zip(x, line, strict=True):
+    for place, reading in zip(places, line, strict=True):
         seeds = scale * np.array(list(reading.by_seed.values()))
-        axes.plot([place] * reading.n, seeds, ".", color=style.CYCLE[index], alpha=0.3, zorder=1)
+        axes.plot([place] * reading.n, seeds, ".", color=look["color"], alpha=0.3, zorder=1)
     means = scale * np.array([reading.mean for reading in line])
     low, high = scale * np.array([[reading.low, reading.high] for reading in line]).T
-    style.error_line(axes, x, means, low, high, label=name, index=index)
-    diverged = [(p, m) for p, m, reading in zip(x, means, line, strict=True) if reading.diverged]
-    if diverged:
-        axes.plot(*zip(*diverged, strict=True), "x", color="black", markersize=9, zorder=4)
+    style.error_line(axes, places, means, low, high, label=name, **look)
+    diverged = [reading.diverged > 0 for reading in line]
+    axes.plot(np.array(places)[diverged], means[diverged], "kx", markersize=9, zorder=4)
+
+
+def _looks(panel: Panel) -> list[dict[str, Any]]:
+    """Colour and marker of each line: ordered colours for many lines, distinct ones for few."""
+    colours = style.CYCLE if len(panel) <= len(style.CYCLE) else style.sequence(len(panel))
+    markers = itertools.cycle(style.MARKERS)
+    return [{"color": c, "marker": m} for c, m in zip(colours, markers, strict=False)]
 
 
 def _positions(readings: Sequence[Reading], axis: str) -> dict[Value, float]:
@@ -133,6 +112,16 @@ def _label_levels(axes: Axes, positions: Mapping[Value, float]) -> None:
     axes.set_xticks([], minor=True)
 
 
+def _label_values(axes: Axes, readings: Line) -> None:
+    """Name the metric, or the unit of several; a share gets a range of two points at least."""
+    metrics = {reading.metric.name: reading.metric for reading in readings}
+    metric = readings[0].metric
+    axes.set_ylabel(_named(metric) if len(metrics) == 1 else numbers.unit_name(metric.unit))
+    low, high = axes.get_ylim()
+    if metric.unit in numbers.SHARES and high - low < 2:
+        axes.set_ylim((low + high) / 2 - 1, (low + high) / 2 + 1)
+
+
 def _named(metric: Metric) -> str:
     return label(metric.name) + numbers.bracket(metric.unit)
 
@@ -141,10 +130,12 @@ def _level_name(level: Value) -> str:
     return label(numbers.level(level))
 
 
-def _arms(readings: Sequence[Reading]) -> np.ndarray:
-    """Lengths of the error bars, [2, n]; none where there is no interval."""
-    arms = [[r.mean - r.low for r in readings], [r.high - r.mean for r in readings]]
-    return np.nan_to_num(arms)
+def _make_logarithmic(axes: Axes) -> None:
+    """A logarithmic value axis with plain numbers, also between powers of ten if there is room."""
+    axes.set_yscale("log")
+    low, high = axes.get_ylim()
+    axes.yaxis.set_major_formatter("{x:g}")
+    axes.yaxis.set_minor_formatter("{x:g}" if high < 10 * low else NullFormatter())
 
 
 def _scale(metric: Metric) -> float:

@@ -57,7 +57,7 @@ def bare(x: float, unit: str = "1") -> str:
 
 def level(value: Value) -> str:
     """A level of an axis: `2e-4`, `8`, `rslora`."""
-    if isinstance(value, float) and value != 0 and not 1e-2 <= abs(value) < 1e5:
+    if isinstance(value, float) and value != 0 and not 0.1 <= abs(value) < 1e5:
         return scientific(value)
     return f"{value:g}" if isinstance(value, float) else str(value)
 

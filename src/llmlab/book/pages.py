@@ -25,7 +25,7 @@ from llmlab.method.progress import progress as tracks_progress
 from llmlab.method.project import Project
 from llmlab.method.reproduction import Agreement
 from llmlab.method.tables import CURVES_SCHEMA, runs_schema
-from llmlab.method.verdicts import Verdict
+from llmlab.method.verdicts import SIGNS, Verdict
 
 WORDS = ("SUPPORTED", "REFUTED", "UNDECIDED", "UNTESTED")
 STAGE_BADGES: Mapping[str, str] = {
@@ -61,14 +61,14 @@ def means_table(
 
 
 def source_line(evidence: Evidence, columns: Sequence[Sequence[Reading]]) -> str:
-    """What the marks of a table mean, and where its numbers stand."""
+    """What the marks of a table mean, and where its numbers stand, in small type."""
     text = "Mean ± half of the 95 % interval over n seeds."
     if any(reading.best for column in columns for reading in column):
         text += (
             " **Bold**: the best; ≈: not told apart from it (paired t test over seeds, "
             "Holm's correction, α = 0.05)."
         )
-    return f"{text} Source: {provenance(evidence)}."
+    return markup.box(["source"], [f"{text} Source: {provenance(evidence)}."])
 
 
 def figure_numbers(
@@ -153,12 +153,12 @@ def method(evidence: Evidence) -> Markdown:
         ["runs", f"{len(runs)}, of which {_statuses(runs)}"],
         ["computing time", f"{_duration(runs['seconds'].sum())} summed over the runs"],
         ["computed on", evidence.manifest.device],
+        ["shown here", provenance(evidence)],
     ]
     if experiment.selection_metric:
         chosen = label(experiment.selection_metric)
         rows.insert(len(experiment.axes), ["chosen by", f"best {chosen}, where an axis is tuned"])
-    intro = f"{experiment.summary} Shown is the {scale} scale ({provenance(evidence)})."
-    return markup.join(intro, markup.pipe_table(["Setting", "Value"], rows), caution(evidence))
+    return Markdown(markup.pipe_table(["Setting", "Value"], rows))
 
 
 # --- front page and ledger
@@ -175,7 +175,7 @@ def summary(project: Project, verdicts: Sequence[Verdict]) -> Markdown:
         ]
         for track in ledger.tracks
     ]
-    header = ["Lab", *(markup.badge(word.capitalize(), word.lower()) for word in WORDS), "Evidence"]
+    header = ["Lab", *(f"{SIGNS[word]} {word.capitalize()}" for word in WORDS), "Evidence"]
     return Markdown(markup.pipe_table(header, rows, numeric=range(1, 1 + len(WORDS))))
 
 
@@ -356,7 +356,7 @@ def _count(ledger: Ledger, track: Track, verdicts: Sequence[Verdict], word: str)
 
 def _standing(ledger: Ledger, track: Track, verdicts: Sequence[Verdict]) -> str:
     standing = {
-        f"{verdict.scale}, {verdict.hardware}": None
+        f"{verdict.scale} on {verdict.hardware}": None
         for verdict in _of_track(ledger, track, verdicts)
         if verdict.scale
     }

@@ -157,6 +157,15 @@ def compare_with_best(readings: Sequence[Reading]) -> list[Reading]:
     ]
 
 
+def by_level(readings: Sequence[Reading], axis: str | None) -> dict[str | None, list[Reading]]:
+    """The readings of each level of an axis, by its text; all under None without an axis."""
+    lines: dict[str | None, list[Reading]] = {}
+    for reading in readings:
+        name = None if axis is None else numbers.level(reading.condition[axis])
+        lines.setdefault(name, []).append(reading)
+    return lines
+
+
 def frame(readings: Sequence[Reading], axes: Sequence[str]) -> pd.DataFrame:
     """Readings as a table: the levels of the axes, then mean, low, high, n, diverged."""
     return pd.DataFrame(

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pandas as pd
 from IPython.display import Markdown, display
-from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
 from llmlab.book import boxes, figures, markup, numbers, pages, readings
@@ -126,26 +125,30 @@ def figure(
     experiment: str,
     metrics: str | Sequence[str],
     *,
-    x: str | None = None,
+    x: str,
     by: str | None = None,
     tuned: Sequence[str] = (),
+    together: bool = False,
     **condition: Value,
 ) -> None:
     """Means with intervals over the levels of the axis `x`, and below them their numbers, folded.
 
-    One panel for each metric and one line for each level of `by`. Without `x` the metrics of one
-    condition stand side by side.
+    One panel for each metric, with a line for each level of `by`; or all metrics, of one unit,
+    `together` in one panel, with a line for each.
     """
-    found, names = evidence(experiment), _names(metrics)
+    found = evidence(experiment)
     axes = [axis for axis in (by, x) if axis]
-    panels = [list(readings.read_cells(found, name, axes, condition, tuned)) for name in names]
-    footer = pages.footer(found)
-    if x is None:
-        drawn = figures.draw_metrics([reading for panel in panels for reading in panel], footer)
+    read = [
+        list(readings.read_cells(found, name, axes, condition, tuned)) for name in _names(metrics)
+    ]
+    if together:
+        panels = [{readings.label(line[0].metric.name): line for line in read}]
     else:
-        axis = readings.find_axis(found.experiment, x)
-        drawn = figures.draw_levels(panels, axis, by, footer)
-    _display(drawn, pages.figure_numbers(found, panels, [*axes, *tuned]))
+        panels = [readings.by_level(cells, by) for cells in read]
+    axis = readings.find_axis(found.experiment, x)
+    legend = readings.label(by) if by else None
+    drawn = figures.draw_levels(panels, axis, legend, pages.footer(found))
+    _display(drawn, pages.figure_numbers(found, read, [*axes, *tuned]))
 
 
 def curves(
@@ -303,7 +306,5 @@ def _origin(found: Evidence, reading: Reading) -> str:
 
 
 def _display(drawn: Figure, below: str) -> None:
-    """Show a figure, then Markdown; closed so that the notebook does not show it twice."""
     display(drawn)
-    plt.close(drawn)
     display(Markdown(below))

@@ -74,9 +74,14 @@ _STYLE: dict[str, Any] = {
 def subplots(
     rows: int = 1, columns: int = 1, *, height: float = 3.4, width: float = WIDTH, **options: Any
 ) -> tuple[Figure, Any]:
-    """`plt.subplots` in the style of the book; height and width of the whole figure in inches."""
+    """A figure in the style of the book and its axes; height and width in inches.
+
+    pyplot forgets the figure at once, so a cell shows it only where it stands last.
+    """
     mpl.rcParams.update(_STYLE)
-    return plt.subplots(rows, columns, figsize=(width, height), **options)
+    figure, axes = plt.subplots(rows, columns, figsize=(width, height), **options)
+    plt.close(figure)
+    return figure, axes
 
 
 def sequence(n: int) -> list[Any]:
@@ -90,27 +95,15 @@ def error_line(
     mean: Sequence[float],
     low: Sequence[float],
     high: Sequence[float],
-    *,
-    label: str | None = None,
-    index: int = 0,
+    **look: Any,
 ) -> None:
-    """A line through means with their intervals; `index` picks colour and marker together."""
+    """A line through means with their intervals; `look` as for `Axes.errorbar`."""
     mean, low, high = (np.asarray(values, dtype=float) for values in (mean, low, high))
-    axes.errorbar(
-        x,
-        mean,
-        yerr=[mean - low, high - mean],
-        color=CYCLE[index % len(CYCLE)],
-        marker=MARKERS[index % len(MARKERS)],
-        capsize=3,
-        elinewidth=1.2,
-        label=label,
-    )
+    axes.errorbar(x, mean, yerr=[mean - low, high - mean], capsize=3, elinewidth=1.2, **look)
 
 
 def svg_uri(figure: Figure) -> str:
-    """The figure as a `data:` URI for Markdown, without date or random ids; closes the figure."""
+    """The figure as a `data:` URI for Markdown, without date or random ids."""
     buffer = io.BytesIO()
     figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
-    plt.close(figure)
     return "data:image/svg+xml;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
