@@ -27,8 +27,8 @@ KERNEL_OPTIONS = (
     "--InlineBackend.figure_formats=retina",
     "--InlineBackend.print_figure_kwargs={'bbox_inches': 'tight', 'facecolor': 'white'}",
 )
-SPOKEN_TWICE = ("text/plain", "text/html")
-"""Twins that IPython adds to a richer output; a stored object address would differ on each run."""
+TWINS = ("text/plain", "text/html")
+"""What IPython adds to a richer output; Quarto would show it, or load scripts for it."""
 
 RICH = ("text/markdown", "image/png", "image/svg+xml")
 _ADDRESS = re.compile(r"<.* at 0x[0-9a-f]+>")
@@ -62,8 +62,7 @@ def execute_chapter(source: Path, out: Path, root: Path) -> tuple[str, ...]:
     if any(cell.cell_type == "code" for cell in notebook.cells):
         _run(notebook, source.relative_to(root), root)
     complaints = tuple(_complaints(notebook))
-    notebook.cells = [part for cell in notebook.cells for part in _one_figure(cell)]
-    _strip(notebook)
+    _tidy(notebook)
     _write(notebook, out)
     return complaints
 
@@ -135,6 +134,59 @@ def _complaints(notebook: NotebookNode) -> Iterator[str]:
                 yield f"cell {number} (`{first_line(cell)}`): {output.text.strip()}"
 
 
+def _tidy(notebook: NotebookNode) -> None:
+    """Leaves out timings, counters, random ids, standard error and twins of richer outputs."""
+    notebook.metadata = NotebookNode(
+        kernelspec={"display_name": "Python 3", "language": "python", "name": "python3"},
+        language_info={"name": "python"},
+    )
+    for cell in notebook.cells:
+        cell.metadata = NotebookNode()
+        if cell.cell_type == "code":
+            _tidy_code(cell)
+    notebook.cells = [part for cell in notebook.cells for part in _one_figure(cell)]
+    for number, cell in enumerate(notebook.cells, 1):
+        cell.id = f"cell-{number}"
+
+
+def _tidy_code(cell: NotebookNode) -> None:
+    cell.execution_count = None
+    of_figure = _FIGURE.search(cell.source) is not None
+    outputs = [output for output in cell.outputs if not _is_noise(output, of_figure)]
+    for output in outputs:
+        _tidy_output(output)
+    # a figure that is still open when its cell returns it is shown twice by IPython
+    shown = [output.get("data") for output in outputs]
+    cell.outputs = [
+        output
+        for n, output in enumerate(outputs)
+        if not _is_image(output) or output.data not in shown[:n]
+    ]
+
+
+def _is_noise(output: NotebookNode, of_figure: bool) -> bool:
+    """Standard error, addresses of objects, and what a plotting call happens to return."""
+    if output.output_type == "stream":
+        return output.name == "stderr"
+    data = output.get("data", {})
+    return set(data) == {"text/plain"} and (of_figure or bool(_ADDRESS.search(data["text/plain"])))
+
+
+def _tidy_output(output: NotebookNode) -> None:
+    if "execution_count" in output:
+        output.execution_count = None
+    data = output.get("data", {})
+    if any(kind in data for kind in RICH):
+        for twin in TWINS:
+            data.pop(twin, None)
+    elif "text/plain" in data:
+        data.pop("text/html", None)
+
+
+def _is_image(output: NotebookNode) -> bool:
+    return any(kind.startswith("image/") for kind in output.get("data", {}))
+
+
 def _one_figure(cell: NotebookNode) -> list[NotebookNode]:
     """Moves what follows the image of a figure into a cell of its own.
 
@@ -147,47 +199,6 @@ def _one_figure(cell: NotebookNode) -> list[NotebookNode]:
     rest = nbformat.v4.new_code_cell("#| echo: false", outputs=outputs[image:])
     cell.outputs = outputs[:image]
     return [cell, rest]
-
-
-def _is_image(output: NotebookNode) -> bool:
-    return any(kind.startswith("image/") for kind in output.get("data", {}))
-
-
-def _strip(notebook: NotebookNode) -> None:
-    """Leaves out timings, counters, random ids, standard error and twins of richer outputs."""
-    notebook.metadata = NotebookNode(
-        kernelspec={"display_name": "Python 3", "language": "python", "name": "python3"},
-        language_info={"name": "python"},
-    )
-    for number, cell in enumerate(notebook.cells, 1):
-        cell.id = f"cell-{number}"
-        cell.metadata = NotebookNode()
-        if cell.cell_type != "code":
-            continue
-        cell.execution_count = None
-        of_figure = _FIGURE.search(cell.source) is not None
-        cell.outputs = [out for out in cell.outputs if not _is_noise(out, of_figure)]
-        for output in cell.outputs:
-            _strip_output(output)
-
-
-def _is_noise(output: NotebookNode, of_figure: bool) -> bool:
-    """Standard error, addresses of objects, and what a plotting call happens to return."""
-    if output.output_type == "stream":
-        return output.name == "stderr"
-    data = output.get("data", {})
-    return set(data) == {"text/plain"} and (of_figure or bool(_ADDRESS.search(data["text/plain"])))
-
-
-def _strip_output(output: NotebookNode) -> None:
-    if "execution_count" in output:
-        output.execution_count = None
-    data = output.get("data", {})
-    if any(kind in data for kind in RICH):
-        for twin in SPOKEN_TWICE:
-            data.pop(twin, None)
-    elif "text/plain" in data:
-        data.pop("text/html", None)
 
 
 def _write(notebook: NotebookNode, out: Path) -> None:
