@@ -69,8 +69,8 @@ from llmlab.book.show import summary
 summary()
 
 # %% [markdown]
-# The first lab is under way; the others are planned, and @sec-progress says how far each of them is. Every
-# verdict counted here stands in the ledger (@sec-ledger), every question in the question log (@sec-questions).
+# How far each lab is, feature by feature, says @sec-progress. Every verdict counted here stands in the ledger
+# (@sec-ledger), every question in the question log (@sec-questions).
 #
 # ## Where to begin
 #

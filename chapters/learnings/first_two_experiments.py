@@ -20,8 +20,14 @@ note("lora_rank")
 
 # %%
 Markdown(
-    "Nothing else we varied did as much damage when it was wrong. From the lowest rate to the one that the validation "
-    "loss chose, "
+    says(
+        "H-LR-3",
+        supported="A wrong rate wastes everything else: runs at the lowest and at the highest rate cost as much as the "
+        "best ones and taught little.",
+        refuted="A rate that is too high is forgiven more than we thought.",
+        undecided="How much a rate that is too high costs is not settled.",
+    )
+    + " From the lowest rate to the one that the validation loss chose, "
     f"{best('learning_rate', 'learning_rate')}, the share of right answers goes from "
     f"{value('learning_rate', 'accuracy', learning_rate=1e-5)} to "
     f"{value('learning_rate', 'accuracy', tuned=['learning_rate'])}. "
@@ -32,7 +38,7 @@ Markdown(
         undecided="How much precision pays close to the best rate is not settled",
         untested="How much precision pays close to the best rate is not tested yet",
     )
-    + f" (H-LR-5 {badge('H-LR-5')}; @sec-results-learning-rate)."
+    + f" (@sec-results-learning-rate; H-LR-5 {badge('H-LR-5')})."
 )
 
 # %% [markdown]
@@ -57,7 +63,7 @@ Markdown(
         undecided="Whether the two rules of scaling differ at the largest rank, each at its own rate, is not settled",
         untested="Whether the two rules of scaling differ once each has its own rate is not tested yet",
     )
-    + f" (H-RANK-4 {badge('H-RANK-4')}; @sec-results-lora-rank). "
+    + f" (@sec-results-lora-rank; H-RANK-4 {badge('H-RANK-4')}). "
     "A comparison at one shared rate would have answered another question."
 )
 

@@ -154,6 +154,21 @@ cost = says(
 Markdown("\n".join(f"- {learning}" for learning in (slope, published, wall, flat, cost)))
 
 # %% [markdown]
+# One more thing stands in @fig-results-lr-skills that nobody had registered, so take it as an observation, not as a
+# result.
+
+# %%
+observed = 5e-5
+Markdown(
+    "Addition, the old skill that is nearest to the new one, is the first to go: at a rate where the model answers "
+    f"{value('learning_rate', 'accuracy', learning_rate=observed)} of the subtractions, addition is down to "
+    f"{value('learning_rate', 'math_after', learning_rate=observed)}, reasoning still at "
+    f"{value('learning_rate', 'reasoning_after', learning_rate=observed)} and the facts at "
+    f"{value('learning_rate', 'knowledge_after', learning_rate=observed)}. Forgetting comes before learning. Whether "
+    "nearness is the reason is a question for an experiment with several new skills."
+)
+
+# %% [markdown]
 # *What would change our mind:* each verdict above names the effect that would turn it. Beyond that, all runs share
 # one base model, one adapter and one task. A sweep on another task whose best rate lies elsewhere would make these
 # verdicts a fact about subtraction rather than about learning rates; that is the next experiment to add

@@ -107,8 +107,8 @@ def change_of_mind(verdict: Verdict) -> str:
     threshold = edge + half if verdict.effect > edge else edge - half
     direction = "below" if verdict.effect > edge else "above"
     return (
-        f"A rerun with the same spread over seeds whose effect lies {direction} "
-        f"{amount(verdict, threshold)}: its interval would reach what was claimed not to be."
+        f"A rerun whose effect lies {direction} {amount(verdict, threshold)} with the same spread "
+        f"over seeds: its interval would cross {amount(verdict, edge)}."
     )
 
 
@@ -160,17 +160,13 @@ def _why_not(verdict: Verdict) -> str:
 
 
 def _facts(verdict: Verdict) -> str:
-    hypothesis = verdict.hypothesis
     rows = {
         "Compared": _sides(verdict),
-        "Pairs": f"n = {verdict.n} seeds; the runs of one seed are a pair" if verdict.n else "",
         "Test": _test(verdict),
         "Could have seen": _detectable(verdict),
-        "Evidence": _evidence(verdict),
-        "Hardware": verdict.hardware or "",
-        "Registered": verdict.registration.text,
+        "Evidence": f"{_evidence(verdict)}; {verdict.hardware}" if verdict.scale else "",
+        "Registered": verdict.registration.text.removeprefix("Registered in "),
         "Smoke rerun": verdict.smoke,
-        "Question": hypothesis.question,
     }
     return markup.pipe_table(["", ""], [[f"**{key}**", text] for key, text in rows.items() if text])
 
@@ -190,7 +186,8 @@ def _test(verdict: Verdict) -> str:
         return ""
     side = "of the opposite, " if verdict.word == "REFUTED" else ""
     return (
-        f"{verdict.test}; {side}{numbers.p_value(verdict.p_value)}, "
+        f"{verdict.test}, over n = {verdict.n} seeds, whose runs are pairs; "
+        f"{side}{numbers.p_value(verdict.p_value)}, "
         f"adjusted {numbers.p_value(verdict.p_adjusted)}, α = {verdict.hypothesis.alpha:g}"
     )
 
@@ -254,8 +251,8 @@ def _drawing(verdict: Verdict) -> str:
     axes.spines["left"].set_visible(False)
     axes.grid(axis="y", visible=False)
     axes.set_xlabel(_axis_label(verdict), fontsize=9.5)
-    # the space that cannot break keeps pandoc from making a figure with the text as its caption
-    return f"![{_alternative(verdict)}]({style.svg_uri(figure)})\\ "
+    alternative = markup.attribute(_alternative(verdict))
+    return f'![]({style.svg_uri(figure)}){{alt="{alternative}"}}'
 
 
 def _alternative(verdict: Verdict) -> str:

@@ -24,11 +24,11 @@ def interval(low: float, high: float, unit: str = "1") -> str:
 
 
 def plus_minus(mean: float, half: float, unit: str = "1") -> str:
-    """A mean and half of its interval without the unit, as exact as two digits of the half say."""
+    """A mean and half of its interval, no unit: two digits of the half, up to four of the mean."""
     if unit in SHARES:
         mean, half, decimals = 100 * mean, 100 * half, 1
     elif half > 0:
-        decimals = max(0, 1 - math.floor(math.log10(half)))
+        decimals = max(0, min(1 - _size(half), 3 - _size(mean)))
     else:
         return f"{bare(mean)} ± 0"
     return f"{_signed(f'{mean:,.{decimals}f}')} ± {half:,.{decimals}f}"
@@ -98,8 +98,13 @@ def _change_suffix(unit: str) -> str:
 
 def _plain(x: float) -> str:
     """Three digits that count, thousands kept whole and separated."""
-    decimals = max(0, 2 - math.floor(math.log10(abs(x)))) if x else 0
+    decimals = max(0, 2 - _size(x)) if x else 0
     return f"{x:,.{decimals}f}"
+
+
+def _size(x: float) -> int:
+    """The power of ten that x begins with."""
+    return math.floor(math.log10(abs(x))) if x else 0
 
 
 def _signed(text: str) -> str:
