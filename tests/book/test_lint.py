@@ -1,5 +1,7 @@
 """Typed result numbers are found wherever prose can hold them, and nothing else is."""
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -91,6 +93,10 @@ def test_the_message_names_file_line_number_and_remedy(tmp_path):
     chapter.write_text("# %% [markdown]\n# # Title\n#\n# We got 93 % right.\n")
     with pytest.raises(LabError, match=r"chapters/results/x\.py:4: the number 93 % .*value\("):
         check_prose(Project(tmp_path))
+
+
+def test_the_chapters_of_this_book_type_no_result():
+    check_prose(Project.find(Path(__file__)))
 
 
 def test_chapters_outside_results_and_learnings_are_free(tmp_path):

@@ -58,7 +58,8 @@ def test_a_figure_is_followed_by_its_numbers(recorded_book, displayed):
     assert isinstance(figure, Figure)
     assert len(figure.axes) == 2
     assert numbers.data.startswith("::: {.details")
-    assert numbers.data.count("| score |") == 8
+    assert "| rule | dose | score (%) | loss (nats) | n | diverged |" in numbers.data
+    assert numbers.data.count("\n| a |") == numbers.data.count("\n| b |") == 4
 
 
 def test_metrics_of_one_unit_can_share_a_panel(recorded_book, displayed):

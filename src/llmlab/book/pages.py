@@ -42,9 +42,7 @@ NOTHING = "–"
 # --- parts of a results page
 
 
-def means_table(
-    evidence: Evidence, columns: Sequence[Sequence[Reading]], axes: Sequence[str]
-) -> str:
+def means_table(columns: Sequence[Sequence[Reading]], axes: Sequence[str]) -> str:
     """A row for each condition: its levels, each metric with interval and mark, n, diverged."""
     header = [*map(label, axes)]
     metrics = [column[0].metric for column in columns]
@@ -72,24 +70,11 @@ def source_line(evidence: Evidence, columns: Sequence[Sequence[Reading]]) -> str
 
 
 def figure_numbers(
-    evidence: Evidence, panels: Sequence[Sequence[Reading]], axes: Sequence[str]
+    evidence: Evidence, columns: Sequence[Sequence[Reading]], axes: Sequence[str]
 ) -> str:
-    """The numbers of a figure, folded: mean and both ends of the interval."""
-    header = ["metric", *map(label, axes), "mean", "95 % interval", "n", "diverged"]
-    rows = [
-        [
-            label(reading.metric.name),
-            *(numbers.level(reading.condition[axis]) for axis in axes),
-            numbers.number(reading.mean, reading.metric.unit),
-            _interval(reading.low, reading.high, reading.metric),
-            str(reading.n),
-            str(reading.diverged),
-        ]
-        for panel in panels
-        for reading in panel
-    ]
-    table = markup.pipe_table(header, rows, numeric=range(1 + len(axes), len(header)))
-    return markup.details("The numbers of this figure", table, _source(evidence, "runs.csv"))
+    """The numbers of a figure, folded: a column for each metric."""
+    table = means_table(columns, axes)
+    return markup.details("The numbers of this figure", table, source_line(evidence, columns))
 
 
 def curve_numbers(evidence: Evidence, metric: Metric, curves: pd.DataFrame, line: str) -> str:

@@ -118,7 +118,7 @@ def table(
         )
         for metric in _names(metrics)
     ]
-    return markup.join(pages.means_table(found, columns, axes), pages.source_line(found, columns))
+    return markup.join(pages.means_table(columns, axes), pages.source_line(found, columns))
 
 
 def figure(
