@@ -4,7 +4,7 @@ import base64
 import hashlib
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -21,6 +21,7 @@ OPTIONS = {
 IMAGES = {"image/png": "png", "image/svg+xml": "svg"}
 _DATA_URI = re.compile(r"data:(image/(?:png|svg\+xml));base64,([A-Za-z0-9+/=]+)")
 _OPTION = re.compile(r"#\| ?")
+_SVG_SIZE = re.compile(rb'<svg[^>]* width="(?P<width>[\d.]+)pt" height="(?P<height>[\d.]+)pt"')
 _UNSUPPORTED = {
     r"\{\{<": "shortcodes such as {{< include >}}",
     r"`\{python\}": "inline `{python}` expressions",
@@ -65,7 +66,17 @@ class Sheet:
 
     markdown: str
     cells: tuple[Cell, ...]
-    images: Mapping[str, bytes] = field(default_factory=dict)
+    images: Mapping[str, bytes]
+
+    @property
+    def sizes(self) -> dict[str, tuple[int, int]]:
+        """Width and height in pixels of the vector images, so that nothing jumps on loading."""
+        found = {src: _SVG_SIZE.search(content) for src, content in self.images.items()}
+        return {
+            src: (round(float(size["width"]) * 4 / 3), round(float(size["height"]) * 4 / 3))
+            for src, size in found.items()
+            if size
+        }
 
 
 def read_sheet(notebook: Path, name: str, defaults: Mapping[str, Any]) -> Sheet:

@@ -84,6 +84,7 @@ def _job(chapter: Chapter, sheet: Sheet) -> dict[str, Any]:
         "offset": _offset(chapter),
         "markdown": sheet.markdown,
         "cells": [asdict(cell) for cell in sheet.cells],
+        "sizes": sheet.sizes,
     }
 
 

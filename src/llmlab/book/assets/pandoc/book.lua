@@ -41,7 +41,16 @@ local function parse(chapter, text)
       end
       image.src = place(chapter, image.src)
       shown[image.src] = true
+      local size = chapter.sizes[image.src]
+      if size then image.attributes.width, image.attributes.height = tostring(size[1]), tostring(size[2]) end
+      image.attributes.alt, image.attributes['fig-alt'] = image.attributes['fig-alt'] or image.attributes.alt, nil
       return image
+    end,
+    Para = function(para)
+      -- "![](x)\\ " is the usual way to keep pandoc from making a figure of it
+      local image = para.content[1]
+      local rest = pandoc.utils.stringify(pandoc.List(para.content):filter(function(inline) return inline.t ~= 'Image' end))
+      if image.t == 'Image' and rest:gsub('\u{a0}', ''):match('^%s*$') then return pandoc.Para { image } end
     end,
     Link = function(link)
       local path, label = link.target:match('^([^:#]+)%.ipynb#?(.*)$')
@@ -105,7 +114,7 @@ local function without_attribute(caption)
   return caption, label
 end
 
-local SHORT = 22 -- characters that a cell may have and still stay on one line
+local SHORT, LONG = 22, 60 -- characters: a short cell stays on one line, a long one needs room
 
 --- Calls `visit` with each body cell of a table and the number of its column.
 local function each_cell(tbl, visit)
@@ -117,7 +126,7 @@ local function each_cell(tbl, visit)
 end
 
 --- Leaves the widths of columns to the page, where pandoc makes those of wide tables equal, and
--- marks the cells of short columns, so that a number and its unit stay on one line.
+-- marks the cells of short and long columns, so that a number and its unit stay on one line.
 local function fitted(tbl)
   tbl.colspecs = tbl.colspecs:map(function(column) return { column[1], nil } end)
   local longest = {}
@@ -127,6 +136,7 @@ local function fitted(tbl)
   end)
   each_cell(tbl, function(cell, column)
     if longest[column] <= SHORT then cell.classes:insert('short') end
+    if longest[column] > LONG then cell.classes:insert('long') end
   end)
   return tbl
 end
