@@ -8,7 +8,7 @@
 # %%
 from IPython.display import Markdown
 
-from llmlab.book.show import badge, best, difference, note, says, value
+from llmlab.book.show import badge, best, note, says, value
 
 note("learning_rate")
 
@@ -42,29 +42,31 @@ Markdown(
 )
 
 # %% [markdown]
-# ## Tune before you compare
+# ## Rank, rule and rate belong together
 
 # %%
+largest = {"rank": 64, "tuned": ["learning_rate"]}
 Markdown(
-    "Between rank one and rank eight under α/r, each at its own best rate, recall changes by "
-    + difference(
-        "lora_rank",
-        "accuracy",
-        treatment={"rank": 8, "scaling": "alpha/r"},
-        control={"rank": 1, "scaling": "alpha/r"},
-        tuned=["learning_rate"],
-    )
-    + ". "
+    "At the largest rank, each rule at its own best learning rate, an adapter scaled by α/r recalls "
+    f"{value('lora_rank', 'accuracy', scaling='alpha/r', **largest)} of the facts and one scaled by α/√r "
+    f"{value('lora_rank', 'accuracy', scaling='rslora', **largest)}. "
     + says(
         "H-RANK-4",
-        supported="The two rules of scaling, often reported as better and worse, cannot be told apart at the largest "
-        "rank once each has its own learning rate",
-        refuted="The two rules of scaling differ at the largest rank even when each has its own learning rate",
-        undecided="Whether the two rules of scaling differ at the largest rank, each at its own rate, is not settled",
-        untested="Whether the two rules of scaling differ once each has its own rate is not tested yet",
+        supported="The two rules, often reported as better and worse, cannot be told apart once each is tuned",
+        refuted="The rules differ although both are tuned: a learning rate cannot stand in for the scale",
+        undecided="Whether the rules differ once both are tuned is not settled",
+        untested="Whether the rules differ once both are tuned is not tested yet",
     )
     + f" (@sec-results-lora-rank; H-RANK-4 {badge('H-RANK-4')}). "
-    "A comparison at one shared rate would have answered another question."
+    + says(
+        "H-RANK-3",
+        supported="And rank keeps paying where the rule lets it",
+        refuted="And beyond rank eight more rank bought nothing, whatever the rule",
+        undecided="Whether more rank than eight pays under α/√r is not settled",
+        untested="Whether more rank than eight pays is not tested yet",
+    )
+    + f' (H-RANK-3 {badge("H-RANK-3")}). "Which rank?" has no answer without the rule, and neither has one without '
+    "the rate: a comparison at one shared rate would have compared rates."
 )
 
 # %% [markdown]

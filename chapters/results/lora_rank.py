@@ -18,6 +18,7 @@ from llmlab.book.show import (
     best,
     command,
     curves,
+    effect,
     figure,
     method,
     note,
@@ -133,35 +134,61 @@ figure("lora_rank", "forgetting", x="rank", by="scaling", tuned=["learning_rate"
 # ## Learnings
 
 # %%
-small = says(
-    "H-RANK-1",
-    supported="An adapter can be too small: rank one has not the room for these facts, at any learning rate we tried.",
-    refuted="Even rank one has room for these facts: the task was not large enough to separate it from rank eight.",
-    undecided="Whether rank one is markedly worse than rank eight, these runs do not say.",
+at_rank = {
+    (rule, rank): value("lora_rank", "accuracy", rank=rank, scaling=rule, tuned=["learning_rate"])
+    for rule in ("alpha/r", "rslora")
+    for rank in (1, 8, largest)
+}
+small = (
+    says(
+        "H-RANK-1",
+        supported="An adapter can be too small: under α/r rank one falls far behind rank eight, at any learning rate we "
+        "tried.",
+        refuted="Under α/r rank eight is not far ahead of rank one. That is no praise for rank one: look at what either "
+        "of them recalls.",
+        undecided="Whether rank one is markedly worse than rank eight under α/r, these runs do not say.",
+    )
+    + f" Rank one recalls {at_rank['alpha/r', 1]} of the facts and rank eight {at_rank['alpha/r', 8]}."
 )
-saturated = says(
-    "H-RANK-2",
-    supported="Under α/r, rank eight is as good as any higher one on this task.",
-    refuted="Under α/r, the step from rank eight to the largest still matters on this task.",
-    undecided="Whether anything is gained beyond rank eight under α/r, these runs do not say.",
+saturated = (
+    says(
+        "H-RANK-2",
+        supported="Under α/r the largest rank is as good as rank eight, and no better.",
+        refuted="Under α/r the step from rank eight to the largest matters.",
+        undecided="Whether rank eight and the largest rank are equal under α/r, these runs do not say.",
+    )
+    + f" The largest recalls {at_rank['alpha/r', largest]}."
 )
-stabilised = says(
-    "H-RANK-3",
-    supported="Under rsLoRA, rank keeps paying beyond eight.",
-    refuted="Under rsLoRA, too, nothing of note is gained beyond rank eight.",
-    undecided="Whether rank pays beyond eight under rsLoRA, these runs do not say.",
+stabilised = (
+    says(
+        "H-RANK-3",
+        supported="Under rsLoRA rank keeps paying beyond eight.",
+        refuted="Under rsLoRA, too, nothing of note is gained beyond rank eight.",
+        undecided="Whether rank pays beyond eight under rsLoRA, these runs do not say.",
+    )
+    + f" Rank eight recalls {at_rank['rslora', 8]}, the largest {at_rank['rslora', largest]}."
 )
-rules = says(
-    "H-RANK-4",
-    supported="Once each rule has its own learning rate, the rules are equal: what looks like a better rule may be a "
-    "better rate.",
-    refuted="The rules differ even when each has its own best learning rate, so the scale is more than a second name "
-    "for the rate.",
-    undecided="Whether the rules differ once both are tuned, these runs do not say.",
+rules = (
+    says(
+        "H-RANK-4",
+        supported="Once each rule has its own learning rate, the rules are equal: what looks like a better rule may be a "
+        "better rate.",
+        refuted="The rules differ even when each has its own best learning rate, so the scale is more than a second name "
+        "for the rate. We had expected the opposite.",
+        undecided="Whether the rules differ once both are tuned, these runs do not say.",
+    )
+    + f" At the largest rank rsLoRA is ahead by {effect('H-RANK-4')}."
 )
 Markdown("\n".join(f"- {learning}" for learning in (small, saturated, stabilised, rules)))
 
 # %% [markdown]
-# *What would change our mind:* each verdict names the effect that would turn it. Three things could make all of them
-# narrower than they sound: another base model, a task with structure instead of random facts, and a longer run, since
-# a high rank may need more steps to fill its room.
+# Why would a tuned learning rate not make up for the scale? One rate drives both matrices, and they start
+# differently: $B$ has to grow from zero, the further the smaller the scale is, while $A$ starts at its full size and
+# is thrown about by every step that is large enough for $B$. If that is the reason, giving $A$ and $B$ their own
+# rates, as LoRA+ does [@hayou2024loraplus], should close the gap. This is a guess; no run here has tested it.
+#
+# *What would change our mind:* each verdict names the effect that would turn it. Beyond that, the sweep has four
+# learning rates, each three times the last, and @sec-results-learning-rate shows that less than that can matter: a
+# finer sweep under which α/r catches up would take the last point back. Another base model, a task with structure
+# instead of random facts, or a longer run, in which a high rank could fill its room, might also make all of this
+# narrower than it sounds.

@@ -1,6 +1,6 @@
 """One look for every figure: colour-blind safe, readable on a phone, the same bytes on every run.
 
-Figures have a white ground on purpose: they look the same on a light page, a dark page and paper.
+Figures have a white ground, which the page blends with its own; drawings inside text have none.
 """
 
 import base64
@@ -105,5 +105,5 @@ def error_line(
 def svg_uri(figure: Figure) -> str:
     """The figure as a `data:` URI for Markdown, without date or random ids."""
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
+    figure.savefig(buffer, format="svg", facecolor="none", metadata={"Date": None, "Creator": None})
     return "data:image/svg+xml;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
