@@ -52,14 +52,14 @@ verdict("H-LR-1")
 #   that none of the three is needed alone.
 # - **The drawing.** The dot is the effect, the bar its interval, the small dots below are the seeds. The shaded
 #   field is what was claimed. A claim is supported when the whole bar lies inside the field, and refuted when it
-#   lies outside altogether (after the correction below, so a bar may just touch).
-# - **Pairs.** Runs with the same seed saw the same data in the same order. We compare them pair by pair, which
-#   removes what both have in common.
-# - **Test.** For "more" and "less" a one-sided paired *t* test against the margin. For "equal" two of them, one
-#   against either margin [@lakens2017equivalence]: failing to see a difference is not enough, the interval has to
-#   fit between the margins. For "the best level lies here" a bootstrap over seeds [@efron1993bootstrap]. Where one
-#   experiment tests several hypotheses, *p* values are corrected with Holm's method [@holm1979simple], so that the
-#   chance of even one false "supported" stays below α.
+#   lies outside altogether (the correction below can move the line a little). For a claim about the *best* level of
+#   something, the bar shows where it falls when seeds are drawn anew [@efron1993bootstrap].
+# - **Test.** Runs with the same seed saw the same data in the same order, so we compare them pair by pair, which
+#   removes what both have in common. For "more" and "less" a one-sided paired *t* test against the margin. For
+#   "equal" two of them, one against either margin [@lakens2017equivalence]: failing to see a difference is not
+#   enough, the interval has to fit between the margins. For "the best level lies here" each level inside against each
+#   level outside. Where one experiment tests several hypotheses, *p* values are corrected with Holm's method
+#   [@holm1979simple], so that the chance of even one false "supported" stays below α.
 # - **Could have seen.** The smallest effect that so many seeds would have found four times out of five. An
 #   undecided verdict with a large number here says more about the experiment than about the world.
 # - **Registered.** Git knows when the hypothesis was committed and when its result was. If the result came first,

@@ -95,10 +95,7 @@ def change_of_mind(verdict: Verdict) -> str:
     if verdict.effect is None:
         return "Any evidence at laptop or gpu scale: so far there is none."
     if hypothesis.claim == "interval":
-        return (
-            f"A rerun in which resampled seeds put the best {label(str(hypothesis.best))} on the "
-            "other side of an end of the claimed interval."
-        )
+        return _other_levels(verdict)
     if verdict.word in ("UNDECIDED", "UNTESTED"):
         return _seeds_to_decide(verdict)
     half = (verdict.high - verdict.low) / 2
@@ -110,6 +107,18 @@ def change_of_mind(verdict: Verdict) -> str:
         f"A rerun whose effect lies {direction} {amount(verdict, threshold)} with the same spread "
         f"over seeds: its interval would cross {amount(verdict, edge)}."
     )
+
+
+def _other_levels(verdict: Verdict) -> str:
+    """What the levels of a sweep would have to do to turn a verdict on the best of them."""
+    axis = label(str(verdict.hypothesis.best))
+    if verdict.word == "UNDECIDED":
+        return (
+            f"Runs in which one {axis} inside the claimed interval beats every one outside, seed "
+            "by seed, or one outside beats every one inside."
+        )
+    side = "outside" if verdict.word == "SUPPORTED" else "inside"
+    return f"A rerun in which some {axis} {side} the claimed interval is as good as the best."
 
 
 def _seeds_to_decide(verdict: Verdict) -> str:
@@ -146,10 +155,18 @@ def _finding(verdict: Verdict) -> str:
         "monotone": f"Rank correlation of {label(verdict.hypothesis.metric)} with "
         f"{label(str(verdict.hypothesis.along))}",
         "interval": f"Best {label(str(verdict.hypothesis.best))}",
-    }.get(verdict.hypothesis.claim, f"Difference in {label(verdict.hypothesis.metric)}")
+    }.get(verdict.hypothesis.claim, _difference(verdict.hypothesis))
     claim = claim_text(verdict.hypothesis, str(verdict.unit))
     found = f"**{what}: {effect_text(verdict)}** ({interval_text(verdict)}); claimed was {claim}."
     return f"{found} {_why_not(verdict)}".strip()
+
+
+def _difference(hypothesis: Hypothesis) -> str:
+    """What the effect of a comparison is: between two conditions, or from a fixed number."""
+    name = f"Difference in {label(hypothesis.metric)}"
+    if hypothesis.reference is None:
+        return name
+    return f"{name} from {numbers.bare(hypothesis.reference)}"
 
 
 def _why_not(verdict: Verdict) -> str:

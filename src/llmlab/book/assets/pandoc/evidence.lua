@@ -116,6 +116,15 @@ local function details(div)
   return content
 end
 
+--- What the marks of a table mean and where its numbers stand: small.
+local function source(div)
+  if not in_print then return nil end
+  local content = pandoc.Blocks { typst('#text(size: 0.8em)[') }
+  content:extend(div.content)
+  content:insert(typst(']'))
+  return content
+end
+
 --- Cards stand side by side.
 local function cards(div)
   if not in_print then return nil end
@@ -138,6 +147,7 @@ return {
     Div = function(div)
       if div.classes:includes('verdict') then return verdict(div) end
       if div.classes:includes('details') then return details(div) end
+      if div.classes:includes('source') then return source(div) end
       if div.classes:includes('cards') then return cards(div) end
     end,
   },
