@@ -29,6 +29,12 @@ def test_the_lines_are_those_of_the_file(evidence):
     assert all(line.startswith("dose=0.1/rule=a/") for line in chosen)
 
 
+def test_cells_are_ordered_by_the_axes_that_were_asked_for(evidence):
+    cells = readings.read_cells(evidence, "score", ["rule", "dose"], {})
+    conditions = [(cell.condition["rule"], cell.condition["dose"]) for cell in cells]
+    assert conditions == [(rule, dose) for rule in "ab" for dose in (0.01, 0.1, 1.0, 10.0)]
+
+
 def test_a_tuned_axis_is_chosen_by_the_selection_metric(evidence):
     reading = readings.read(evidence, "score", {"rule": "a"}, tuned=["dose"])
     losses = evidence.runs[evidence.runs["rule"] == "a"].groupby("dose")["loss"].mean()

@@ -102,7 +102,7 @@ def read_cells(
     condition: Mapping[str, Value],
     tuned: Sequence[str] = (),
 ) -> Iterator[Reading]:
-    """One metric for each combination of the levels of the axes `by`, in the table's order.
+    """One metric for each combination of the levels of the axes `by`, ordered by the first one.
 
     Raises:
         LabError: as `read`.
@@ -241,11 +241,16 @@ def _cells(
     for name in (*by, *tuned):
         find_axis(experiment, name)
     rows = _matching(evidence, settled(evidence.runs, experiment), condition)
-    groups = rows.groupby(list(by), sort=False) if by else [((), rows)]
+    groups = _in_order(rows, by).groupby(list(by), sort=False) if by else [((), rows)]
     for _, group in groups:
         cell = tuned_rows(group, experiment, tuned) if tuned else group
         _check_one_condition(evidence, cell)
         yield cell
+
+
+def _in_order(rows: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
+    """The rows ordered by the first axis, then the next; levels as they come in the table."""
+    return rows.sort_values(list(by), key=lambda levels: pd.factorize(levels)[0], kind="stable")
 
 
 def _mean_curve(evidence: Evidence, runs: pd.DataFrame, curve: str) -> pd.DataFrame:

@@ -105,5 +105,5 @@ def error_line(
 def svg_uri(figure: Figure) -> str:
     """The figure as a `data:` URI for Markdown, without date or random ids."""
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="svg", facecolor="none", metadata={"Date": None, "Creator": None})
+    figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
     return "data:image/svg+xml;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
