@@ -37,6 +37,10 @@ def test_check_passes_a_good_book_and_names_the_flaws_of_a_bad_one(inside):
         run("check", "site/dev")
 
 
+def test_lint_passes_a_book_without_typed_results(inside):
+    assert "No result is typed" in run("lint").output
+
+
 def test_execute_writes_the_notebook(inside):
     notebook = inside / "build" / "chapters" / "index.ipynb"
     notebook.unlink()

@@ -45,6 +45,14 @@ def test_a_failure_leaves_the_site_as_it_was(project):
     assert sorted(path.name for path in project.site.iterdir()) == ["dev", "versions.json"]
 
 
+def test_a_typed_result_is_not_rendered(project):
+    chapter = project.chapters / "results" / "steps.py"
+    chapter.write_text(chapter.read_text() + "\n# %% [markdown]\n# The loss is 0.93.\n")
+    with pytest.raises(LabError, match=r"0\.93 is typed"):
+        render_book(project, renderer="preview")
+    assert not project.site.exists()
+
+
 def test_an_unknown_renderer_is_an_error(project):
     with pytest.raises(LabError, match="choose auto, quarto or preview"):
         render_book(project, renderer="word")

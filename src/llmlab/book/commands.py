@@ -39,6 +39,15 @@ def execute(
 
 
 @app.command()
+def lint() -> None:
+    """Find result numbers that somebody typed instead of reading them from a table."""
+    from llmlab.book.lint import check_prose
+
+    check_prose(Project.find())
+    typer.echo("No result is typed by hand.")
+
+
+@app.command()
 def render(
     version: Version = "dev",
     renderer: Annotated[

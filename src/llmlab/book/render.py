@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from llmlab.book.contents import read_contents
+from llmlab.book.lint import check_prose
 from llmlab.book.preview import Edition, render_preview
 from llmlab.book.quarto import find_quarto, render_quarto
 from llmlab.method.errors import LabError
@@ -35,12 +36,13 @@ def render_book(project: Project, version: str = "dev", renderer: Renderer = "au
     The folder is replaced at the end, so that a reader never sees half a book.
 
     Raises:
-        LabError: Quarto was asked for and is not there, a chapter is not executed, or something in
-            a chapter leads nowhere; the site stays as it was.
+        LabError: Quarto was asked for and is not there, a chapter is not executed, has a typed
+            result, or has something that leads nowhere; the site stays as it was.
     """
     if renderer not in RENDERERS:
         raise LabError(f"there is no renderer {renderer!r}; choose auto, quarto or preview.")
     contents = read_contents(project)
+    check_prose(project)
     quarto = find_quarto() if renderer != "preview" else None
     if renderer == "quarto" and quarto is None:
         raise LabError("Quarto is not installed; install it, or render with --renderer preview.")

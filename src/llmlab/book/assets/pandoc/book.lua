@@ -115,6 +115,7 @@ local function without_attribute(caption)
 end
 
 local SHORT, LONG = 22, 60 -- characters: a short cell stays on one line, a long one needs room
+local DENSE = 7 -- columns that make a table set in smaller type
 
 --- Calls `visit` with each body cell of a table and the number of its column.
 local function each_cell(tbl, visit)
@@ -134,6 +135,7 @@ local function fitted(tbl)
     local length = utf8.len(pandoc.utils.stringify(cell.contents)) or 0
     longest[column] = math.max(longest[column] or 0, length)
   end)
+  if #tbl.colspecs >= DENSE then tbl.classes:insert('dense') end
   each_cell(tbl, function(cell, column)
     if longest[column] <= SHORT then cell.classes:insert('short') end
     if longest[column] > LONG then cell.classes:insert('long') end

@@ -35,8 +35,8 @@ local function typst_inline(text)
   return pandoc.RawInline('typst', text)
 end
 
-local function boxed(blocks, arguments)
-  local box = pandoc.Blocks { typst('#block(' .. arguments .. ')[') }
+local function boxed(blocks, arguments, setting)
+  local box = pandoc.Blocks { typst('#block(' .. arguments .. ')[' .. (setting or '')) }
   box:extend(blocks)
   box:insert(typst(']'))
   return box
@@ -104,7 +104,7 @@ local function details(div)
   if in_print then
     local content = pandoc.Blocks { pandoc.Para { pandoc.Emph(summary) } }
     content:extend(div.content)
-    return boxed(content, 'width: 100%, above: 1.2em, below: 1.2em')
+    return boxed(content, 'width: 100%, above: 1.2em, below: 1.2em', '#set text(size: 0.9em)')
   end
   local content = pandoc.Blocks {
     pandoc.RawBlock('html', '<details class="details"><summary>'),
@@ -123,6 +123,11 @@ local function source(div)
   content:extend(div.content)
   content:insert(typst(']'))
   return content
+end
+
+--- Where the numbers of a table stand.
+local function source(div)
+  if in_print then return boxed(div.content, 'width: 100%, above: 0.7em', '#set text(size: 0.85em, fill: rgb("#59606b"))') end
 end
 
 --- Cards stand side by side.
@@ -147,6 +152,7 @@ return {
     Div = function(div)
       if div.classes:includes('verdict') then return verdict(div) end
       if div.classes:includes('details') then return details(div) end
+      if div.classes:includes('source') then return source(div) end
       if div.classes:includes('source') then return source(div) end
       if div.classes:includes('cards') then return cards(div) end
     end,

@@ -8,17 +8,14 @@
 from IPython.display import Markdown
 
 # %%
-# | label: tbl-steps
-# | tbl-cap: Loss at each step size.
-Markdown("""
+# | include: false
+TABLE = """
 | Step size | Loss |
 |----------:|-----:|
 | 0.1 | 0.93 |
 | 1.0 | 1.20 |
-""")
-
-# %%
-Markdown("""
+"""
+RESULT = """
 The loss is [0.93]{.value title="0.93, 95 % interval 0.91 to 0.95, n = 5"}.
 
 ::: {.verdict .supported label="H-1" title="A step of 0.1 beats 1.0"}
@@ -30,7 +27,15 @@ The difference is 0.27, see @tbl-steps.
 |--:|--:|
 | 1 | 2 |
 :::
-""")
+"""
+
+# %%
+# | label: tbl-steps
+# | tbl-cap: Loss at each step size.
+Markdown(TABLE)
+
+# %%
+Markdown(RESULT)
 
 # %%
 print("plain text")
