@@ -4,6 +4,9 @@ from collections.abc import Iterable, Sequence
 
 from IPython.display import Markdown
 
+NOTHING = "–"
+"""Stands in a cell that has nothing to say."""
+
 
 def value_span(text: str, provenance: str) -> str:
     """A number that tells where it comes from: on hover on screen, as a footnote in print."""

@@ -12,7 +12,16 @@ import pandas as pd
 from IPython.display import Markdown, display
 from matplotlib.figure import Figure
 
-from llmlab.book import boxes, figures, markup, numbers, pages, readings
+from llmlab.book import (
+    appendices,
+    boxes,
+    figures,
+    markup,
+    numbers,
+    readings,
+    registers,
+    results,
+)
 from llmlab.book.readings import Reading
 from llmlab.method import evidence as evidence_rules
 from llmlab.method import statistics
@@ -118,7 +127,7 @@ def table(
         )
         for metric in _names(metrics)
     ]
-    return markup.join(pages.means_table(columns, axes), pages.source_line(found, columns))
+    return markup.join(results.means_table(columns, axes), results.source_line(found, columns))
 
 
 def figure(
@@ -147,8 +156,8 @@ def figure(
         panels = [readings.by_level(cells, by) for cells in read]
     axis = readings.find_axis(found.experiment, x)
     legend = readings.label(by) if by else None
-    drawn = figures.draw_levels(panels, axis, legend, pages.footer(found))
-    _display(drawn, pages.figure_numbers(found, read, [*axes, *tuned]))
+    drawn = figures.draw_levels(panels, axis, legend, results.footer(found))
+    _display(drawn, results.figure_numbers(found, read, [*axes, *tuned]))
 
 
 def curves(
@@ -168,8 +177,8 @@ def curves(
     metrics = [readings.find_curve(found.experiment, name) for name in names]
     averaged = readings.mean_curves(found, names, by, condition, tuned)
     line = by or "curve"
-    drawn = figures.draw_curves(averaged, metrics[0], line, log_y, pages.footer(found))
-    _display(drawn, pages.curve_numbers(found, metrics[0], averaged, line))
+    drawn = figures.draw_curves(averaged, metrics[0], line, log_y, results.footer(found))
+    _display(drawn, results.curve_numbers(found, metrics[0], averaged, line))
 
 
 def verdict(hypothesis: str) -> Markdown:
@@ -219,12 +228,12 @@ def says(
 
 def note(experiment: str) -> Markdown:
     """What a reader must know about the evidence: only smoke runs, or older than the code."""
-    return Markdown(pages.caution(evidence(experiment)))
+    return Markdown(results.caution(evidence(experiment)))
 
 
 def method(experiment: str) -> Markdown:
     """The conditions and the budget of an experiment as a small table."""
-    return pages.method(evidence(experiment))
+    return results.method(evidence(experiment))
 
 
 def command(experiment: str) -> Markdown:
@@ -234,42 +243,42 @@ def command(experiment: str) -> Markdown:
 
 def summary() -> Markdown:
     """The labs: verdicts, scale and hardware of each, for the front page."""
-    return pages.summary(Project.find(), _verdicts(Project.find().root))
+    return registers.summary(Project.find(), _verdicts(Project.find().root))
 
 
 def questions() -> Markdown:
     """Every question with its computed status and its hypotheses."""
-    return pages.questions(Project.find(), _verdicts(Project.find().root))
+    return registers.questions(Project.find(), _verdicts(Project.find().root))
 
 
 def ledger() -> Markdown:
     """Every hypothesis in one table."""
-    return pages.ledger(Project.find(), _verdicts(Project.find().root))
+    return registers.ledger(Project.find(), _verdicts(Project.find().root))
 
 
 def progress() -> Markdown:
     """Every track with its phases and features and their computed states."""
-    return pages.progress(Project.find(), _verdicts(Project.find().root))
+    return registers.progress(Project.find(), _verdicts(Project.find().root))
 
 
 def dictionary() -> Markdown:
     """Every column of every table, with unit and description."""
-    return pages.dictionary()
+    return appendices.dictionary()
 
 
 def provenance() -> Markdown:
     """Where every table comes from."""
-    return pages.provenance_table(Project.find())
+    return appendices.provenance(Project.find())
 
 
 def reproduction() -> Markdown:
     """How the smoke runs made here compare with the recorded ones."""
-    return pages.reproduction(Project.find())
+    return appendices.reproduction(Project.find())
 
 
 def tolerances() -> Markdown:
     """How far each metric of each experiment may differ between machines."""
-    return pages.tolerances()
+    return appendices.tolerances()
 
 
 @cache
