@@ -10,7 +10,7 @@
 #
 # It prints the files in the order in which to edit them.
 #
-# ## 1. The question and the hypothesis
+# ## The question and the hypothesis
 #
 # They come first, in `chapters/hypotheses/`, and are committed before any result: git remembers the order, and a
 # hypothesis that came after its result says so on its page.
@@ -56,7 +56,7 @@ Markdown(
 # enough that the interval can fit between the margins. Axes named in `tuned` get, on either side, the level that the
 # experiment's selection metric chooses, so that both sides have had the same budget of tuning.
 #
-# ## 2. The script
+# ## The script
 #
 # One file declares the conditions, the seeds, the metrics with their units, and a budget for each scale; its `run`
 # turns one condition and one seed into one row. It shows the intervention and nothing else. This is the whole of the
@@ -83,7 +83,7 @@ Markdown(
 # - Budgets differ between scales, code does not. A smoke run lasts seconds.
 # - Five paired seeds find large effects, ten find smaller ones; the verdict says which effect they could have seen.
 #
-# ## 3. Run it small
+# ## Run it small
 #
 # ```bash
 # make
@@ -92,7 +92,7 @@ Markdown(
 # runs it at smoke scale, adds its columns to @sec-data-dictionary, its tables to @sec-provenance and its chapter to
 # the book. Verdicts stay *untested*: smoke runs are no evidence.
 #
-# ## 4. Run it for real, and record it
+# ## Run it for real, and record it
 #
 # ```bash
 # make results SCALE=laptop
@@ -102,7 +102,7 @@ Markdown(
 # The runs go on where they stopped if they are interrupted. Recording copies the tables to `results/`, to be
 # committed like code. `llmlab verdicts` shows what they say.
 #
-# ## 5. Write the chapter
+# ## Write the chapter
 #
 # A chapter in `chapters/results/` reads from top to bottom: question, verdicts, method, results, learnings. It
 # names its experiment once in each call and types no result:
