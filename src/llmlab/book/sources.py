@@ -9,13 +9,13 @@ from pathlib import Path
 from llmlab.method.errors import LabError
 
 OF_EXPERIMENT = {
-    "value", "table", "figure", "curves", "evidence", "runs", "command", "method", "conditions",
-    "difference", "note", "best", "means",
+    "value", "difference", "best", "means", "table", "figure", "curves", "evidence", "method",
+    "command", "note",
 }  # fmt: skip
-OF_HYPOTHESIS = {"verdict", "hypothesis", "badge", "effect", "word", "says"}
+OF_HYPOTHESIS = {"verdict", "badge", "effect", "word", "says"}
 OF_EVERYTHING = {
-    "ledger", "questions", "progress", "provenance", "reproduction", "dictionary", "summary",
-    "tracks", "tolerances",
+    "summary", "questions", "ledger", "progress", "dictionary", "provenance", "reproduction",
+    "tolerances",
 }  # fmt: skip
 SHOW = "llmlab.book.show"
 _PATH = re.compile(r"[\w.-]+(/[\w.-]+)+")
