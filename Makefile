@@ -38,7 +38,6 @@ quarto: .venv/installed  ## try once more to install Quarto
 
 BIN := .venv/bin
 EXTRAS := book,pipeline,dev
-export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 # a name on the path may be a shim of a version that is not there: ask each what it is
 FOUND = $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
