@@ -11,15 +11,26 @@ from nbformat.v4 import (
 )
 
 from llmlab.book.cells import Output, read_sheet
+from llmlab.book.contents import Chapter
 from llmlab.method.errors import LabError
 
 SVG = b"<svg xmlns='http://www.w3.org/2000/svg'/>"
 
 
+def chapter_in(folder):
+    return Chapter(
+        name="chapter",
+        part="",
+        appendix=False,
+        source=folder / "chapter.py",
+        notebook=folder / "chapter.ipynb",
+    )
+
+
 def sheet(tmp_path, *cells, **defaults):
-    path = tmp_path / "chapter.ipynb"
-    nbformat.write(new_notebook(cells=list(cells)), path)
-    return read_sheet(path, "chapter", {"echo": False, **defaults})
+    chapter = chapter_in(tmp_path)
+    nbformat.write(new_notebook(cells=list(cells)), chapter.notebook)
+    return read_sheet(chapter, {"echo": False, **defaults})
 
 
 def shown(**data):
@@ -90,5 +101,5 @@ def test_what_not_every_renderer_shows_is_an_error(tmp_path, cell, message):
 
 
 def test_a_chapter_that_was_not_executed_is_an_error(tmp_path):
-    with pytest.raises(LabError, match="llmlab book execute concepts/lora"):
-        read_sheet(tmp_path / "lora.ipynb", "concepts/lora", {})
+    with pytest.raises(LabError, match="run `llmlab book execute chapter` first"):
+        read_sheet(chapter_in(tmp_path), {})

@@ -10,8 +10,8 @@ import pytest
 import typst
 from nbformat.v4 import new_markdown_cell, new_notebook
 
-from llmlab.book.contents import read_contents
-from llmlab.book.preview import Edition, render_preview
+from llmlab.book.contents import Edition, read_contents
+from llmlab.book.preview import render_preview
 from llmlab.method.errors import LabError
 
 

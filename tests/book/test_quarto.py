@@ -5,8 +5,7 @@ import pytest
 import yaml
 
 from llmlab.book.check import check_site
-from llmlab.book.contents import read_contents
-from llmlab.book.preview import Edition
+from llmlab.book.contents import Edition, read_contents
 from llmlab.book.quarto import find_quarto, gather, render_quarto
 from llmlab.method.errors import LabError
 from llmlab.method.project import Project

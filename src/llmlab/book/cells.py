@@ -5,13 +5,13 @@ import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal
 
 import nbformat
 import yaml
 from nbformat import NotebookNode
 
+from llmlab.book.contents import Chapter
 from llmlab.method.errors import LabError
 
 OPTIONS = {
@@ -79,26 +79,21 @@ class Sheet:
         }
 
 
-def read_sheet(notebook: Path, name: str, defaults: Mapping[str, Any]) -> Sheet:
-    """Takes the executed notebook of the chapter `name` apart.
+def read_sheet(chapter: Chapter, defaults: Mapping[str, Any]) -> Sheet:
+    """Takes the executed notebook of a chapter apart.
 
     Args:
         defaults: `echo` and `code-fold` of the whole book.
 
     Raises:
-        LabError: the notebook is missing, or uses what the preview cannot show.
+        LabError: the chapter is not executed, or uses what the preview cannot show.
     """
-    try:
-        stored = nbformat.read(notebook, as_version=4)
-    except FileNotFoundError:
-        raise LabError(
-            f"chapter {name} has not been executed; run `llmlab book execute {name}` first."
-        ) from None
+    stored = nbformat.read(chapter.executed(), as_version=4)
     texts: list[str] = []
     cells: list[Cell] = []
     images: dict[str, bytes] = {}
     for number, node in enumerate(stored.cells, 1):
-        where = f"chapters/{name}.py, cell {number}"
+        where = f"chapters/{chapter.name}.py, cell {number}"
         if node.cell_type == "markdown":
             _check_markdown(node.source, where)
             texts.append(node.source)

@@ -37,6 +37,27 @@ class Chapter:
         """Path of its page below the site's folder."""
         return f"{self.name}.html"
 
+    def executed(self) -> Path:
+        """Its notebook.
+
+        Raises:
+            LabError: the chapter has not been executed.
+        """
+        if not self.notebook.is_file():
+            raise LabError(
+                f"chapter {self.name} has not been executed; "
+                f"run `llmlab book execute {self.name}` first."
+            )
+        return self.notebook
+
+
+@dataclass(frozen=True)
+class Edition:
+    """Which state of the book is shown; `commit` ends in "+" where files differ from it."""
+
+    version: str
+    commit: str
+
 
 @dataclass(frozen=True)
 class Contents:

@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -19,19 +19,11 @@ import typst
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from llmlab.book.cells import Sheet, read_sheet
-from llmlab.book.contents import FRONT_PAGE, Chapter, Contents
+from llmlab.book.contents import FRONT_PAGE, Chapter, Contents, Edition
 from llmlab.method.errors import LabError
 
 ASSETS = Path(__file__).parent / "assets"
 BIBLIOGRAPHY = "references.bib"
-
-
-@dataclass(frozen=True)
-class Edition:
-    """Which state of the book is shown; `commit` ends in "+" where files differ from it."""
-
-    version: str
-    commit: str
 
 
 def render_preview(contents: Contents, chapters: Path, edition: Edition, out: Path) -> None:
@@ -44,7 +36,7 @@ def render_preview(contents: Contents, chapters: Path, edition: Edition, out: Pa
         LabError: a chapter is not executed, a reference or citation leads nowhere, or the PDF
             cannot be made.
     """
-    sheets = [read_sheet(ch.notebook, ch.name, contents.options) for ch in contents.chapters]
+    sheets = [read_sheet(ch, contents.options) for ch in contents.chapters]
     book = _convert(contents.chapters, sheets, chapters / BIBLIOGRAPHY)
     _write_images(sheets, book["images"], chapters, out)
     _write_pages(contents, edition, book["pages"], out)

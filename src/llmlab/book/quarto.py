@@ -7,8 +7,8 @@ from pathlib import Path
 
 import yaml
 
-from llmlab.book.contents import CONFIG, Contents
-from llmlab.book.preview import ASSETS, Edition
+from llmlab.book.contents import CONFIG, Contents, Edition
+from llmlab.book.preview import ASSETS
 from llmlab.method.errors import LabError
 from llmlab.method.project import Project
 
@@ -48,12 +48,7 @@ def gather(project: Project, contents: Contents, edition: Edition, stage: Path) 
     What Quarto keeps there from one rendering to the next is left alone.
     """
     for chapter in contents.chapters:
-        if not chapter.notebook.is_file():
-            raise LabError(
-                f"chapter {chapter.name} has not been executed; "
-                f"run `llmlab book execute {chapter.name}` first."
-            )
-        _copy(chapter.notebook, stage / f"{chapter.name}.ipynb")
+        _copy(chapter.executed(), stage / f"{chapter.name}.ipynb")
     for path in project.chapters.rglob("*"):
         if path.is_file() and path.suffix not in {".py", ".toml", ".pyc"}:
             _copy(path, stage / path.relative_to(project.chapters))

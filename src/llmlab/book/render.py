@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from llmlab.book.contents import read_contents
+from llmlab.book.contents import Edition, read_contents
 from llmlab.book.lint import check_prose
-from llmlab.book.preview import Edition, render_preview
+from llmlab.book.preview import render_preview
 from llmlab.book.quarto import find_quarto, render_quarto
 from llmlab.method.errors import LabError
 from llmlab.method.files import write_file

@@ -1,45 +1,43 @@
---- Values, verdicts, badges and details, for any renderer built on pandoc (Quarto and the preview).
--- On screen they become HTML classes; in print, footnotes and boxes of typst.
+--- Values, verdicts, badges, details, sources and cards, for any renderer built on pandoc: Quarto
+-- runs this as a filter, and the preview does. On screen they become HTML that evidence.css styles;
+-- in print, footnotes and boxes of typst.
 
-local SIGNS = {
-  supported = '✓', refuted = '✗', undecided = '?', untested = '–',
-  current = '✓', recorded = '✓', done = '✓', answered = '✓',
-  stale = '!', partial = '…', running = '…', exploring = '…',
-  missing = '–', open = '–', todo = '–', superseded = '→',
+local GREEN = { ink = '#1a7f4b', ground = '#eef7f1' } -- in print
+local RED = { ink = '#b3372f', ground = '#fbf0ef' }
+local AMBER = { ink = '#8a6100', ground = '#fbf5e6' }
+local GREY = { ink = '#5d6673', ground = '#f3f4f6' }
+local MUTED = '#59606b'
+
+local KINDS = {
+  supported = { '✓', GREEN }, refuted = { '✗', RED }, undecided = { '?', AMBER }, untested = { '–', GREY },
+  current = { '✓', GREEN }, recorded = { '✓', GREEN }, done = { '✓', GREEN }, answered = { '✓', GREEN },
+  partial = { '…', AMBER }, running = { '…', AMBER }, exploring = { '…', AMBER },
+  stale = { '!', RED }, superseded = { '→', GREY },
+  missing = { '–', GREY }, open = { '–', GREY }, todo = { '–', GREY },
 }
 
-local GREEN, RED = { '#1a7f4b', '#eef7f1' }, { '#b3372f', '#fbf0ef' } -- in print: ink, ground
-local AMBER, GREY = { '#8a6100', '#fbf5e6' }, { '#5d6673', '#f3f4f6' }
-local COLOURS = {
-  supported = GREEN, current = GREEN, recorded = GREEN, done = GREEN, answered = GREEN,
-  refuted = RED, stale = RED,
-  undecided = AMBER, partial = AMBER, running = AMBER, exploring = AMBER,
-}
+local in_print = FORMAT:match 'typst' ~= nil
 
-local in_print = FORMAT:match('typst') or FORMAT:match('latex')
-
+--- The name, sign and colours of what the classes of an element say.
 local function kind_of(element)
-  local class = element.classes:find_if(function(name) return SIGNS[name] ~= nil end)
-  return class or 'untested'
-end
-
-local function capitalised(word)
-  return word:sub(1, 1):upper() .. word:sub(2)
+  local name = element.classes:find_if(function(class) return KINDS[class] ~= nil end) or 'untested'
+  return name, table.unpack(KINDS[name])
 end
 
 local function typst(text)
-  return pandoc.RawBlock('typst', text)
-end
-
-local function typst_inline(text)
   return pandoc.RawInline('typst', text)
 end
 
-local function boxed(blocks, arguments, setting)
-  local box = pandoc.Blocks { typst('#block(' .. arguments .. ')[' .. (setting or '')) }
-  box:extend(blocks)
-  box:insert(typst(']'))
-  return box
+--- `#function[content]`, as blocks.
+local function enclosed(before, content, after)
+  local blocks = pandoc.Blocks { pandoc.RawBlock('typst', before) }
+  blocks:extend(content)
+  blocks:insert(pandoc.RawBlock('typst', after or ']'))
+  return blocks
+end
+
+local function sign_of(text)
+  return pandoc.Span({ pandoc.Str(text) }, { class = 'sign', ['aria-hidden'] = 'true' })
 end
 
 --- A number with its provenance: a hint on screen, a footnote in print.
@@ -47,114 +45,104 @@ local function value(span)
   local provenance = span.attributes.title
   if not provenance then return nil end
   if in_print then
-    local content = pandoc.Inlines(span.content)
-    content:insert(pandoc.Note { pandoc.Plain { pandoc.Str(provenance) } })
-    return content
+    span.content:insert(pandoc.Note { pandoc.Plain { pandoc.Str(provenance) } })
+    return span.content
   end
   span.attributes.tabindex = '0'
   return span
 end
 
 local function badge(span)
-  local kind = kind_of(span)
-  if in_print then
-    local ink = (COLOURS[kind] or GREY)[1]
-    local content = pandoc.Inlines { typst_inline('#text(fill: rgb("' .. ink .. '"))['), pandoc.Str(SIGNS[kind] .. '\u{a0}') }
-    content:extend(span.content)
-    content:insert(typst_inline(']'))
-    return content
+  local _, sign, tone = kind_of(span)
+  if not in_print then
+    span.content:insert(1, sign_of(sign))
+    return span
   end
-  span.content:insert(1, pandoc.Span({ pandoc.Str(SIGNS[kind]) }, { class = 'sign', ['aria-hidden'] = 'true' }))
-  return span
+  span.content:insert(1, pandoc.Str(sign .. '\u{a0}'))
+  span.content:insert(1, typst(('#text(fill: rgb("%s"))['):format(tone.ink)))
+  span.content:insert(typst ']')
+  return span.content
 end
 
---- The box of a verdict: sign, word and colour, so that none is needed alone.
-local function verdict(div)
-  local kind = kind_of(div)
-  local sign, word = SIGNS[kind], capitalised(kind)
-  local label, title = div.attributes.label or '', div.attributes.title or ''
-  div.attributes.label, div.attributes.title = nil, nil
-  local title_inlines = pandoc.utils.blocks_to_inlines(pandoc.read(title, 'markdown').blocks)
-  if in_print then
-    local border, ground = table.unpack(COLOURS[kind] or GREY)
-    local head = pandoc.Inlines { typst_inline('#text(fill: rgb("' .. border .. '"), weight: "bold")['),
-      pandoc.Str(sign .. ' ' .. word), typst_inline('] #h(1fr) #text(size: 0.85em)['), pandoc.Str(label), typst_inline(']') }
-    local content = pandoc.Blocks { pandoc.Para(head), pandoc.Para { pandoc.Strong(title_inlines) } }
-    content:extend(div.content)
-    return boxed(content, 'width: 100%, inset: (x: 1.1em, y: 1em), radius: 3pt, fill: rgb("' .. ground
-      .. '"), stroke: (left: 3pt + rgb("' .. border .. '")), above: 1.6em, below: 1.6em')
-  end
-  local head = pandoc.Div({
-    pandoc.Plain {
-      pandoc.Span({ pandoc.Str(sign) }, { class = 'sign', ['aria-hidden'] = 'true' }),
-      pandoc.Span({ pandoc.Str(word) }, { class = 'word' }),
-      pandoc.Span({ pandoc.Str(label) }, { class = 'label' }),
-    },
-  }, { class = 'verdict-head' })
+local function verdict_in_print(div, word, sign, tone, title, label)
+  local head = pandoc.Para {
+    typst(('#text(fill: rgb("%s"), weight: "bold")['):format(tone.ink)), pandoc.Str(sign .. ' ' .. word),
+    typst '] #h(1fr) #text(size: 0.85em)[', pandoc.Str(label), typst ']',
+  }
   div.content:insert(1, head)
-  if #title_inlines > 0 then
-    div.content:insert(2, pandoc.Div({ pandoc.Para(title_inlines) }, { class = 'verdict-title' }))
+  if #title > 0 then div.content:insert(2, pandoc.Para { pandoc.Strong(title) }) end
+  local box = '#block(width: 100%%, inset: (x: 1.1em, y: 1em), radius: 3pt, above: 1.6em, below: 1.6em, '
+    .. 'fill: rgb("%s"), stroke: (left: 3pt + rgb("%s")))['
+  return enclosed(box:format(tone.ground, tone.ink), div.content)
+end
+
+local function verdict_on_screen(div, word, sign, title, label)
+  local head = pandoc.Plain {
+    sign_of(sign),
+    pandoc.Span({ pandoc.Str(word) }, { class = 'word' }),
+    pandoc.Span({ pandoc.Str(label) }, { class = 'label' }),
+  }
+  div.content:insert(1, pandoc.Div({ head }, { class = 'verdict-head' }))
+  if #title > 0 then
+    div.content:insert(2, pandoc.Div({ pandoc.Para(title) }, { class = 'verdict-title' }))
   end
   return div
 end
 
---- Numbers one click away: closed on screen, open and small in print.
+--- The box of a verdict: sign, word and colour, so that none is needed alone.
+local function verdict(div)
+  local name, sign, tone = kind_of(div)
+  local word = name:sub(1, 1):upper() .. name:sub(2)
+  local label = div.attributes.label or ''
+  local title = pandoc.utils.blocks_to_inlines(pandoc.read(div.attributes.title or '', 'markdown').blocks)
+  div.attributes.label, div.attributes.title = nil, nil
+  if in_print then return verdict_in_print(div, word, sign, tone, title, label) end
+  return verdict_on_screen(div, word, sign, title, label)
+end
+
+--- One click away on screen, open and small in print.
 local function details(div)
   local summary = div.attributes.summary or 'Details'
   if in_print then
-    local content = pandoc.Blocks { pandoc.Para { pandoc.Emph(summary) } }
-    content:extend(div.content)
-    return boxed(content, 'width: 100%, above: 1.2em, below: 1.2em', '#set text(size: 0.9em)')
+    div.content:insert(1, pandoc.Para { pandoc.Emph(summary) })
+    return enclosed('#block(width: 100%, above: 1.2em, below: 1.2em)[#set text(size: 0.9em)', div.content)
   end
-  local content = pandoc.Blocks {
+  local blocks = pandoc.Blocks {
     pandoc.RawBlock('html', '<details class="details"><summary>'),
     pandoc.Plain { pandoc.Str(summary) },
     pandoc.RawBlock('html', '</summary>'),
   }
-  content:extend(div.content)
-  content:insert(pandoc.RawBlock('html', '</details>'))
-  return content
+  blocks:extend(div.content)
+  blocks:insert(pandoc.RawBlock('html', '</details>'))
+  return blocks
 end
 
---- What the marks of a table mean and where its numbers stand: small.
+--- What the marks of a table mean and where its numbers stand.
 local function source(div)
   if not in_print then return nil end
-  local content = pandoc.Blocks { typst('#text(size: 0.8em)[') }
-  content:extend(div.content)
-  content:insert(typst(']'))
-  return content
+  local box = '#block(width: 100%%, above: 0.7em)[#set text(size: 0.8em, fill: rgb("%s"))'
+  return enclosed(box:format(MUTED), div.content)
 end
 
---- Where the numbers of a table stand.
-local function source(div)
-  if in_print then return boxed(div.content, 'width: 100%, above: 0.7em', '#set text(size: 0.85em, fill: rgb("#59606b"))') end
-end
-
---- Cards stand side by side.
+--- Boxes side by side.
 local function cards(div)
   if not in_print then return nil end
-  local content = pandoc.Blocks { typst('#grid(columns: (1fr,) * ' .. #div.content .. ', gutter: 0.8em, ') }
+  local blocks = pandoc.Blocks {}
   for _, card in ipairs(div.content) do
-    content:insert(typst('block(width: 100%, inset: 0.9em, radius: 3pt, fill: rgb("#f7f6f2"))['))
-    content:extend(card.content)
-    content:insert(typst('],'))
+    local box = 'block(width: 100%, inset: 0.9em, radius: 3pt, fill: rgb("#f7f6f2"))['
+    blocks:extend(enclosed(box, card.content, '],'))
   end
-  content:insert(typst(')'))
-  return content
+  return enclosed(('#grid(columns: (1fr,) * %d, gutter: 0.8em, '):format(#div.content), blocks, ')')
 end
 
-return {
-  {
-    Span = function(span)
-      if span.classes:includes('value') then return value(span) end
-      if span.classes:includes('badge') then return badge(span) end
-    end,
-    Div = function(div)
-      if div.classes:includes('verdict') then return verdict(div) end
-      if div.classes:includes('details') then return details(div) end
-      if div.classes:includes('source') then return source(div) end
-      if div.classes:includes('source') then return source(div) end
-      if div.classes:includes('cards') then return cards(div) end
-    end,
-  },
-}
+local SPANS = { value = value, badge = badge }
+local DIVS = { verdict = verdict, details = details, source = source, cards = cards }
+
+local function by_class(functions)
+  return function(element)
+    local class = element.classes:find_if(function(name) return functions[name] ~= nil end)
+    if class then return functions[class](element) end
+  end
+end
+
+return { { Span = by_class(SPANS), Div = by_class(DIVS) } }
