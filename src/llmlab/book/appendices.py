@@ -158,7 +158,7 @@ def _agreement_badge(agreement: Agreement) -> str:
 
 def _worst(agreement: Agreement) -> str:
     worst = agreement.worst
-    if worst is None or worst.absolute == 0:
+    if worst is None:
         return "none: equal"
     return (
         f"{label(worst.metric)} {worst.absolute:.2g} (tolerated {worst.tolerance:g}) "

@@ -140,7 +140,7 @@ def print_reproduction(agreements: Sequence["Agreement"], scale: str) -> None:
         table.add_row(
             agreement.experiment,
             f"{agreement.compared} of {agreement.rows}",
-            f"{worst.absolute:.3g} ({worst.metric})" if worst else "–",
+            f"{worst.absolute:.3g} ({worst.metric})" if worst else "none",
             f"{worst.tolerance:.3g}" if worst else "–",
             _agreement(agreement),
         )

@@ -22,6 +22,10 @@ class Difference:
     tolerance: float
 
     @property
+    def exists(self) -> bool:
+        return self.absolute > 0
+
+    @property
     def is_drift(self) -> bool:
         return self.absolute > self.tolerance
 
@@ -41,7 +45,7 @@ class Agreement:
         rows: runs in either table.
         compared: runs in both.
         missing: runs in one table only.
-        worst: the difference that uses most of its tolerance; None if nothing was compared.
+        worst: the difference that uses most of its tolerance; None if there is none.
         drifted: all differences above their tolerance.
         changes: what changed in code or budget since the tables were recorded.
     """
@@ -77,7 +81,7 @@ def compare(fresh: Evidence, recorded: Evidence) -> Agreement:
         rows=len({*new, *old}),
         compared=len(both),
         missing=tuple(sorted({*new} ^ {*old})),
-        worst=max(differences, key=lambda d: d.relative, default=None),
+        worst=max((d for d in differences if d.exists), key=lambda d: d.relative, default=None),
         drifted=tuple(d for d in differences if d.is_drift),
         changes=recorded.changes,
     )
