@@ -71,7 +71,7 @@ def test_code_is_folded_where_it_says_so(concept, result):
 
 
 def test_a_callout_has_its_title(concept):
-    assert '<aside class="callout note"><p class="callout-title">Remember</p>' in concept
+    assert '<div role="note" class="callout note"><p class="callout-title">Remember</p>' in concept
 
 
 def test_a_footnote_stands_on_its_page(concept, result):

@@ -56,7 +56,7 @@ local function callout(div)
   if collapse then
     return enclosed(('<details %s><summary class="callout-title">%s</summary>'):format(attributes, title), body, '</details>')
   end
-  return enclosed(('<aside %s><p class="callout-title">%s</p>'):format(attributes, title), body, '</aside>')
+  return enclosed(('<div role="note" %s><p class="callout-title">%s</p>'):format(attributes, title), body, '</div>')
 end
 
 local function code(block)

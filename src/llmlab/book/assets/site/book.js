@@ -45,6 +45,17 @@ function copyButtons() {
   }
 }
 
+// What scrolls inside itself can be reached by the keyboard, and nothing else can.
+function scrollByKeyboard() {
+  const watch = new ResizeObserver((entries) => {
+    for (const { target } of entries) {
+      if (target.scrollWidth > target.clientWidth) target.tabIndex = 0;
+      else target.removeAttribute("tabindex");
+    }
+  });
+  for (const block of document.querySelectorAll("pre, .table-scroll")) watch.observe(block);
+}
+
 function followReader() {
   const links = new Map([...document.querySelectorAll(".on-page a")].map((link) => [link.hash.slice(1), link]));
   if (!links.size) return;
@@ -81,5 +92,6 @@ function highlight() {
 menu();
 theme();
 copyButtons();
+scrollByKeyboard();
 followReader();
 highlight();
