@@ -69,11 +69,12 @@ local function verdict_in_print(div, word, sign, tone, title, label)
     typst(('#text(fill: rgb("%s"), weight: "bold")['):format(tone.ink)), pandoc.Str(sign .. ' ' .. word),
     typst '] #h(1fr) #text(size: 0.85em)[', pandoc.Str(label), typst ']',
   }
-  div.content:insert(1, head)
-  if #title > 0 then div.content:insert(2, pandoc.Para { pandoc.Strong(title) }) end
+  local top = #title > 0 and { head, pandoc.Para { pandoc.Strong(title) } } or { head }
+  local blocks = enclosed('#block(sticky: true)[', top)
+  blocks:extend(div.content)
   local box = '#block(width: 100%%, inset: (x: 1.1em, y: 1em), radius: 3pt, above: 1.6em, below: 1.6em, '
     .. 'fill: rgb("%s"), stroke: (left: 3pt + rgb("%s")))['
-  return enclosed(box:format(tone.ground, tone.ink), div.content)
+  return enclosed(box:format(tone.ground, tone.ink), blocks)
 end
 
 local function verdict_on_screen(div, word, sign, title, label)
