@@ -107,6 +107,12 @@ def test_a_raising_cell_is_named_and_nothing_is_written(tmp_path):
     assert not (tmp_path / "build").exists()
 
 
+def test_what_the_reader_can_mend_is_told_in_its_own_words(tmp_path):
+    text = "# %%\nfrom llmlab.method.errors import LabError\n\nraise LabError('mend it')\n"
+    with pytest.raises(LabError, match=r"cell 1 \(`from llmlab.*`\): mend it$"):
+        execute(tmp_path, text)
+
+
 def test_a_cell_that_ends_its_process_is_named(tmp_path):
     with pytest.raises(LabError, match=r"chapter.py, cell 1 \(`import os`\) ended its Python"):
         execute(tmp_path, "# %%\nimport os\n\nos._exit(1)\n")

@@ -53,9 +53,20 @@ def test_a_typed_result_is_not_rendered(project):
     assert not project.site.exists()
 
 
+def test_a_site_that_cannot_be_written_is_an_error(project):
+    project.site.write_text("a file where the folder should be")
+    with pytest.raises(LabError, match="cannot write"):
+        render_book(project, renderer="preview")
+
+
 def test_an_unknown_renderer_is_an_error(project):
     with pytest.raises(LabError, match="choose auto, quarto or preview"):
         render_book(project, renderer="word")
+
+
+def test_a_version_is_one_folder(project):
+    with pytest.raises(LabError, match="name of one folder"):
+        render_book(project, "../1.0", "preview")
 
 
 @pytest.mark.skipif(find_quarto() is not None, reason="Quarto is installed")

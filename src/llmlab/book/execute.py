@@ -106,7 +106,9 @@ def _run(notebook: NotebookNode, name: Path, root: Path) -> None:
             warnings.simplefilter("ignore")
             client.execute(env=environment)
     except CellExecutionError as error:
-        raise LabError(f"{_where(notebook, name)} raised {error.ename}: {error.evalue}") from None
+        what = "" if error.ename == LabError.__name__ else f" raised {error.ename}"
+        said = " ".join(error.evalue.split())
+        raise LabError(f"{_where(notebook, name)}{what}: {said}") from None
     except CellTimeoutError:
         raise LabError(
             f"{_where(notebook, name)} took longer than {CELL_SECONDS} s; "
@@ -120,11 +122,10 @@ def _run(notebook: NotebookNode, name: Path, root: Path) -> None:
 
 def _where(notebook: NotebookNode, name: Path) -> str:
     """Chapter, number and first line of the cell that ran last."""
-    number, cell = max(
-        ((n, cell) for n, cell in enumerate(notebook.cells, 1) if "execution" in cell.metadata),
-        key=lambda found: found[0],
-    )
-    return f"{name}, cell {number} (`{first_line(cell)}`)"
+    ran = [n for n, cell in enumerate(notebook.cells, 1) if "execution" in cell.metadata]
+    if not ran:
+        return str(name)
+    return f"{name}, cell {ran[-1]} (`{first_line(notebook.cells[ran[-1] - 1])}`)"
 
 
 def _complaints(notebook: NotebookNode) -> Iterator[str]:

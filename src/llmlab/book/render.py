@@ -3,6 +3,8 @@
 import json
 import os
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -12,7 +14,7 @@ from llmlab.book.lint import check_prose
 from llmlab.book.preview import render_preview
 from llmlab.book.quarto import find_quarto, render_quarto
 from llmlab.method.errors import LabError
-from llmlab.method.files import write_file
+from llmlab.method.files import unwritable, write_file
 from llmlab.method.project import Project
 from llmlab.method.provenance import git_state
 
@@ -33,30 +35,23 @@ class Rendered:
 def render_book(project: Project, version: str = "dev", renderer: Renderer = "auto") -> Rendered:
     """Renders all executed chapters into `site/<version>/`, HTML and PDF.
 
-    The folder is replaced at the end, so that a reader never sees half a book.
-
     Raises:
-        LabError: Quarto was asked for and is not there, a chapter is not executed, has a typed
-            result, or has something that leads nowhere; the site stays as it was.
+        LabError: Quarto was asked for and is not there; a chapter is not executed, has a typed
+            result or something that leads nowhere; the site cannot be written. What was there
+            before stays as it was.
     """
-    if renderer not in RENDERERS:
-        raise LabError(f"there is no renderer {renderer!r}; choose auto, quarto or preview.")
+    quarto = _choose(renderer)
+    if Path(version).name != version:
+        raise LabError(f"a version is the name of one folder below site/, and {version!r} is not.")
     contents = read_contents(project)
     check_prose(project)
-    quarto = find_quarto() if renderer != "preview" else None
-    if renderer == "quarto" and quarto is None:
-        raise LabError("Quarto is not installed; install it, or render with --renderer preview.")
     edition = Edition(version, _commit(project.root))
     site = project.site / version
-    project.site.mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=project.site, prefix=f".{version}-") as folder:
-        out = Path(folder, version)
-        out.mkdir()
+    with _replacing(site) as out:
         if quarto:
             render_quarto(quarto, project, contents, edition, out)
         else:
             render_preview(contents, project.chapters, edition, out)
-        _swap(out, site)
     _list_versions(project.site)
     return Rendered(
         renderer="quarto" if quarto else "preview",
@@ -66,16 +61,38 @@ def render_book(project: Project, version: str = "dev", renderer: Renderer = "au
     )
 
 
+def _choose(renderer: str) -> Path | None:
+    """Quarto's program, or None for the preview renderer."""
+    if renderer not in RENDERERS:
+        raise LabError(f"there is no renderer {renderer!r}; choose auto, quarto or preview.")
+    quarto = find_quarto() if renderer != "preview" else None
+    if renderer == "quarto" and quarto is None:
+        raise LabError("Quarto is not installed; install it, or render with --renderer preview.")
+    return quarto
+
+
 def _commit(root: Path) -> str:
     commit, dirty = git_state(root)
     return commit[:7] + ("+" if dirty else "")
 
 
-def _swap(new: Path, old: Path) -> None:
-    """Puts `new` in the place of `old`; what was there goes away with the folder of `new`."""
-    if old.exists():
-        os.replace(old, new.with_name("replaced"))
-    os.replace(new, old)
+@contextmanager
+def _replacing(folder: Path) -> Iterator[Path]:
+    """An empty folder aside that takes the place of `folder` at the end, and only if all went well.
+
+    So a reader never sees half a book.
+    """
+    try:
+        folder.parent.mkdir(exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as aside:
+            new = Path(aside, "new")
+            new.mkdir()
+            yield new
+            if folder.exists():
+                os.replace(folder, new.with_name("old"))
+            os.replace(new, folder)
+    except OSError as error:
+        raise unwritable(folder, error) from error
 
 
 def _list_versions(site: Path) -> None:
