@@ -127,6 +127,7 @@ def test_the_pdf_has_the_same_numbers(executed_sample, tmp_path):
     assert 'number: "Figure 1.1"' in text
     assert "#link(<fig-parabola>)[Figure~1.1]" in text
     assert "#footnote[0.93, 95 % interval" in text
+    assert 'alt: "A curve that falls to zero and rises again."' in text
 
 
 def test_rendering_again_gives_the_same_bytes(executed_sample, rendered_sample, tmp_path):

@@ -83,12 +83,13 @@ local function link(chapter, element)
   return element
 end
 
+--- Written here, because pandoc leaves the alternative text out.
 local function image(element)
   local width = element.attributes.width
-  element.src = '/' .. element.src
-  element.attributes.height = nil
-  element.attributes.width = width and ('%.2fin'):format(width / PIXELS_PER_INCH)
-  return element
+  local size = width and (', width: %.2fin'):format(width / PIXELS_PER_INCH) or ''
+  local alternative = element.attributes.alt or pandoc.utils.stringify(element.caption)
+  return pandoc.RawInline('typst', ('#box(image(%s, alt: %s%s))'):format(
+    quoted('/' .. element.src), quoted(alternative), size))
 end
 
 local function bold_head(tbl)
