@@ -6,7 +6,7 @@ import pypandoc
 import pytest
 import typst
 
-from llmlab.book.preview import ASSETS
+from llmlab.book.contents import ASSETS
 
 TEXT = """
 The loss is [0.93]{.value title="0.93, n = 5"}. [Stale]{.badge .stale}

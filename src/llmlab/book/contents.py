@@ -14,6 +14,9 @@ from llmlab.method.project import Project
 CONFIG = "_quarto.yml"
 FRONT_PAGE = "index"
 
+ASSETS = Path(__file__).parent / "assets"
+"""Templates, filters, styles, scripts and fonts of the book."""
+
 
 @dataclass(frozen=True)
 class Chapter:

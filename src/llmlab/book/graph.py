@@ -16,7 +16,7 @@ from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
 
-from llmlab.book.contents import CONFIG, read_contents
+from llmlab.book.contents import ASSETS, CONFIG, read_contents
 from llmlab.book.sources import Inputs, inputs_of
 from llmlab.method.catalog import catalog, check_scale, load_experiment
 from llmlab.method.digest import closure, closure_of_file, fingerprint, source_digest
@@ -28,8 +28,6 @@ from llmlab.method.registration import History, read_history
 
 BUILT = "smoke"
 """The scale that every build computes; larger ones are shown, never started."""
-
-ASSETS = Path(__file__).parent / "assets"
 
 
 class Graph:

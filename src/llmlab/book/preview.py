@@ -19,10 +19,9 @@ import typst
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from llmlab.book.cells import Sheet, read_sheet
-from llmlab.book.contents import FRONT_PAGE, Chapter, Contents, Edition
+from llmlab.book.contents import ASSETS, FRONT_PAGE, Chapter, Contents, Edition
 from llmlab.method.errors import LabError
 
-ASSETS = Path(__file__).parent / "assets"
 BIBLIOGRAPHY = "references.bib"
 
 

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import yaml
 
-from llmlab.book.contents import CONFIG, Contents, Edition
-from llmlab.book.preview import ASSETS
+from llmlab.book.contents import ASSETS, CONFIG, Contents, Edition
 from llmlab.method.errors import LabError
 from llmlab.method.project import Project
 
