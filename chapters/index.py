@@ -3,13 +3,13 @@
 #
 # How high a learning rate? Which LoRA rank? What is forgotten on the way? This book answers such questions about
 # training language models by experiment. Each question becomes a hypothesis that is written down first, each
-# hypothesis a script, each script a table, and each table a verdict with an interval. Nothing on the way is typed by
-# hand, so whoever has the repository can rerun any of it, on a laptop at small scale or on a GPU at full scale, and
+# hypothesis a script, each script a table, and each table a verdict with an interval. No result on the way is typed
+# by hand, so whoever has the repository can rerun any of it, on a laptop at small scale or on a GPU at full scale, and
 # the book changes by itself.
 
 # %%
 # | label: fig-index-way
-# | fig-cap: "The way of every claim in this book. People write what is blue; the computer makes what is grey, again on every build."
+# | fig-cap: "The way of every claim in this book. People write what is blue; the computer makes what is grey."
 # | fig-alt: "Six boxes in two rows joined by arrows: question, hypothesis and experiment are written by people; table, verdict and page are computed; a dashed arrow leads from the page back to the next question."
 from matplotlib.patches import FancyBboxPatch
 

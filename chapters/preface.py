@@ -16,8 +16,8 @@ from IPython.display import Markdown
 from llmlab.book.show import command, value, verdict
 
 Markdown(
-    "> On the skill *math*, the base model of this book answers "
-    f"{value('base_model', 'math')} of the test items."
+    "> Fine-tuned at the best learning rate, the base model of this book answers "
+    f"{value('learning_rate', 'accuracy', tuned=['learning_rate'])} of the subtractions that it is tested on."
 )
 
 # %% [markdown]
@@ -50,16 +50,22 @@ verdict("H-LR-1")
 # - **The word.** *Supported*: the claim holds, with room for chance. *Refuted*: its opposite does. *Undecided*: the
 #   runs allow either. *Untested*: there are no runs at a scale that counts. A colour and a sign go with each word, so
 #   that none of the three is needed alone.
+# - **The effect.** A difference between two shares is given in *points*, that is percentage points: from 30 % to 50 %
+#   is +20 points. Its interval is a 90 % one, because a one-sided test at α = 0.05 leaves 5 % on either side; values
+#   and tables have 95 % intervals.
 # - **The drawing.** The dot is the effect, the bar its interval, the small dots below are the seeds. The shaded
 #   field is what was claimed. A claim is supported when the whole bar lies inside the field, and refuted when it
 #   lies outside altogether (the correction below can move the line a little). For a claim about the *best* level of
-#   something, the bar shows where it falls when seeds are drawn anew [@efron1993bootstrap].
+#   something, the bar only shows where it falls when seeds are drawn anew [@efron1993bootstrap]; the tests below
+#   decide.
 # - **Test.** Runs with the same seed saw the same data in the same order, so we compare them pair by pair, which
 #   removes what both have in common. For "more" and "less" a one-sided paired *t* test against the margin. For
 #   "equal" two of them, one against either margin [@lakens2017equivalence]: failing to see a difference is not
-#   enough, the interval has to fit between the margins. For "the best level lies here" each level inside against each
-#   level outside. Where one experiment tests several hypotheses, *p* values are corrected with Holm's method
-#   [@holm1979simple], so that the chance of even one false "supported" stays below α.
+#   enough, the interval has to fit between the margins. For "rises" and "falls" the rank correlation within each seed,
+#   one for a perfect rise, and a *t* test of these against the margin. For "the best level lies here" each level
+#   inside against each level outside. Where one experiment tests several hypotheses, *p* values are corrected with Holm's method
+#   [@holm1979simple], so that the chance of even one false "supported" stays below α, and so does that of one false
+#   "refuted".
 # - **Could have seen.** The smallest effect that so many seeds would have found four times out of five. An
 #   undecided verdict with a large number here says more about the experiment than about the world.
 # - **Registered.** Git knows when the hypothesis was committed and when its result was. If the result came first,
@@ -71,7 +77,7 @@ verdict("H-LR-1")
 # | Scale | Runs on | Purpose |
 # |:------|:--------|:--------|
 # | smoke | two cores, minutes for all experiments | proves on every build that each experiment really runs |
-# | laptop | two cores, up to some twenty minutes each | evidence without a GPU: enough seeds for a verdict |
+# | laptop | two cores, up to some forty minutes each | evidence without a GPU: enough seeds for a verdict |
 # | gpu | one large GPU | larger models, the same code |
 #
 # An experiment differs between scales by its budget alone. A chapter always shows the largest scale that there
@@ -89,7 +95,8 @@ verdict("H-LR-1")
 #
 # ## How to run it again
 #
-# Every results chapter names the command of its table. Copy it:
+# Every results chapter names the command of its table. `make` installs `llmlab` into the folder `.venv`; once
+# `source .venv/bin/activate` has put that on the path of a shell, copy it:
 
 # %%
 command("learning_rate")

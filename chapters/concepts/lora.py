@@ -96,15 +96,18 @@ words = ["".join(letters) for letters in itertools.product("abcd", repeat=4)]
 reverse = encode([Item(f"{word}=", word[::-1]) for word in words])
 rotate = encode([Item(f"{word}=", word[1:] + word[0]) for word in words])
 
-model = GPT(GPTConfig(TOKENIZER.vocab_size, context=12, d_model=64, n_layers=2, n_heads=4))
+tiny = GPTConfig(TOKENIZER.vocab_size, context=12, d_model=64, n_layers=2, n_heads=4)
+model = GPT(tiny)
 train(model, epochs(reverse, 64, seed=0), TrainConfig(learning_rate=3e-3, steps=200))
 
-matrices = {n: p for n, p in model.named_parameters() if p.ndim == 2 and n.startswith("blocks")}
-for name, parameter in model.named_parameters():
+parameters = dict(model.named_parameters())
+matrices = {name: parameter for name, parameter in parameters.items() if parameter.ndim == 2}
+matrices = {name: matrix for name, matrix in matrices.items() if name.startswith("blocks")}
+for name, parameter in parameters.items():
     parameter.requires_grad_(name in matrices)
-before = {name: parameter.detach().clone() for name, parameter in matrices.items()}
+before = {name: matrix.detach().clone() for name, matrix in matrices.items()}
 train(model, epochs(rotate, 64, seed=1), TrainConfig(learning_rate=1e-3, steps=100))
-change = {name: parameter.detach() - before[name] for name, parameter in matrices.items()}
+change = {name: matrix.detach() - before[name] for name, matrix in matrices.items()}
 
 # %%
 # | label: fig-lora-spectrum
@@ -190,7 +193,7 @@ figure
 # %%
 # | label: fig-lora-floor
 # | fig-cap: "Training $BA$ towards a wanted change whose singular values halve from one direction to the next. Dashed: the smallest error that the rank allows."
-# | fig-alt: "Four falling curves for ranks one, two, four and eight; each levels off at its dashed line, lower ranks higher up."
+# | fig-alt: "Four falling curves for ranks one to four; each levels off at its dashed line, lower ranks higher up."
 # | echo: true
 generator = torch.Generator().manual_seed(0)
 u, _ = torch.linalg.qr(torch.randn(32, 32, generator=generator))
@@ -217,7 +220,7 @@ def errors_while_training(rank: int, steps: int = 500) -> list[float]:
 
 
 figure, axes = style.subplots()
-for index, rank in enumerate((1, 2, 4, 8)):
+for index, rank in enumerate((1, 2, 3, 4)):
     axes.plot(errors_while_training(rank), color=style.CYCLE[index], label=f"rank {rank}")
     axes.axhline(sizes[rank:].norm(), color=style.CYCLE[index], linestyle="--", linewidth=1)
 axes.set(xlabel="step", ylabel="error", yscale="log")

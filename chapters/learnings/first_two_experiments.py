@@ -65,8 +65,8 @@ Markdown(
         undecided="Whether more rank than eight pays under α/√r is not settled",
         untested="Whether more rank than eight pays is not tested yet",
     )
-    + f' (H-RANK-3 {badge("H-RANK-3")}). "Which rank?" has no answer without the rule, and neither has one without '
-    "the rate: a comparison at one shared rate would have compared rates."
+    + f' (H-RANK-3 {badge("H-RANK-3")}). "Which rank?" has no answer before rule and rate are named, and a '
+    "comparison at one shared rate would have compared rates."
 )
 
 # %% [markdown]
