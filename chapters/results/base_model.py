@@ -99,9 +99,9 @@ Markdown(pipe_table(["skill", "accuracy", "95 % interval", "items"], rows, numer
 
 # %%
 # | label: fig-base-progress
-# | fig-cap: "The skills while the base model trains."
+# | fig-cap: "Accuracy on each skill while the base model trains."
 # | fig-alt: "Four rising curves of accuracy over training steps, one for each skill."
-curves("base_model", ["math", "reasoning", "code", "knowledge"])
+curves("base_model", ["math", "reasoning", "code", "knowledge"], together="accuracy")
 
 # %%
 # | label: fig-base-loss

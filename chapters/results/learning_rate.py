@@ -112,7 +112,7 @@ figure(
     "learning_rate",
     ["math_after", "reasoning_after", "code_after", "knowledge_after"],
     x="learning_rate",
-    together=True,
+    together="accuracy",
 )
 
 # %% [markdown]

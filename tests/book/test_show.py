@@ -6,7 +6,7 @@ import shutil
 import pytest
 from matplotlib.figure import Figure
 
-from llmlab.book import show
+from llmlab.book import numbers, show
 from llmlab.method.errors import LabError
 
 DOSE = {"dose": 0.1, "rule": "a"}
@@ -63,9 +63,10 @@ def test_a_figure_is_followed_by_its_numbers(recorded_book, displayed):
 
 
 def test_metrics_of_one_unit_can_share_a_panel(recorded_book, displayed):
-    show.figure("dose", ["score", "loss"], x="dose", together=True, rule="a")
+    show.figure("dose", ["score", "loss"], x="dose", together="outcome", rule="a")
     legend = displayed[0].axes[0].get_legend()
     assert [text.get_text() for text in legend.get_texts()] == ["score", "loss"]
+    assert displayed[0].axes[0].get_ylabel() == "outcome (%)"
 
 
 def test_curves_are_followed_by_their_last_points(recorded_book, displayed):
@@ -93,7 +94,8 @@ def test_means_are_shares_for_drawing_by_hand(recorded_book):
 def test_a_verdict_shows_all_that_backs_it(recorded_book, hypothesis, word):
     box = show.verdict(hypothesis).data
     assert box.startswith(f'::: {{.verdict .{word} label="{hypothesis}"')
-    for part in ("data:image/svg+xml", "n = 5", "α = 0.05", "laptop scale", "2 x Abacus",
+    for part in ("data:image/svg+xml", numbers.sample(5), "α = 0.05", "laptop scale",
+                 "2\N{NO-BREAK SPACE}cores of Abacus",
                  "**Registered**", "**Smoke rerun**", "What would change our mind"):  # fmt: skip
         assert part in box
     assert show.word(hypothesis) == word.upper()
@@ -159,14 +161,17 @@ def test_method_and_command_are_those_of_the_table(recorded_book):
 @pytest.mark.parametrize(
     ("page", "parts"),
     [
-        (show.summary, ["| **Medicine** | 2 | 1 | 2 | 0 | laptop on 2 x Abacus |"]),
+        (
+            show.summary,
+            ["| **Medicine** | 2 | 1 | 2 | 0 | laptop on 2\N{NO-BREAK SPACE}cores of Abacus |"],
+        ),
         (show.questions, ["**Q-DOSE**", ".badge .exploring", "H-UP [Supported]"]),
-        (show.ledger, ["**H-UP**", "+29.4 points", "above +10.0 points", "2026-01-31"]),
+        (show.ledger, ["**H-UP**", "+29.4 points", "above +10 points", "2026-01-31"]),
         (show.progress, ["0 of 1 features done", "Recorded at laptop", "Gates that stand open"]),
         (show.dictionary, ["`dose/runs.csv`", "| `score` | number | share |", "curves.parquet"]),
         (show.provenance, ["| `dose` | laptop | recorded |", "llmlab run dose", "SHA-256"]),
         (show.reproduction, ["No experiment has both"]),
-        (show.tolerances, ["| `dose` | score | ± 5.0 points |"]),
+        (show.tolerances, ["| `dose` | score | ± 5 points |"]),
     ],
 )
 def test_the_pages_of_the_ledger_and_the_appendices(recorded_book, page, parts):

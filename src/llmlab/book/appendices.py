@@ -7,7 +7,7 @@ import pandera.pandas as pa
 from IPython.display import Markdown
 
 from llmlab.book import markup, numbers
-from llmlab.book.readings import label
+from llmlab.book.readings import hardware, label
 from llmlab.method import evidence as evidence_rules
 from llmlab.method import reproduction as reproductions
 from llmlab.method.catalog import catalog
@@ -47,7 +47,7 @@ def provenance(project: Project) -> Markdown:
             str(len(evidence.manifest.seeds)),
             _commit(evidence),
             evidence.manifest.finished[:10],
-            evidence.manifest.device,
+            hardware(evidence.manifest.device),
         ]
         for evidence in found
     ]
@@ -180,4 +180,4 @@ def _drift_details(agreement: Agreement) -> str:
 
 
 def _tolerance(metric: Metric) -> str:
-    return numbers.change(metric.tolerance, metric.unit).lstrip("+")
+    return numbers.declared(metric.tolerance, metric.unit)

@@ -9,11 +9,12 @@ from llmlab.book.effects import (
     amount,
     claim_text,
     claimed_region,
+    declared,
     drawing,
     effect_text,
     interval_text,
 )
-from llmlab.book.readings import condition_text, label
+from llmlab.book.readings import condition_text, hardware, label
 from llmlab.method import statistics
 from llmlab.method.ledger import Hypothesis
 from llmlab.method.verdicts import Verdict
@@ -70,7 +71,7 @@ def change_of_mind(verdict: Verdict) -> str:
     direction = "below" if verdict.effect > edge else "above"
     return (
         f"A rerun whose effect lies {direction} {amount(verdict, threshold)} with the same spread "
-        f"over seeds: its interval would cross {amount(verdict, edge)}."
+        f"over seeds: its interval would cross {declared(hypothesis, edge, str(verdict.unit))}."
     )
 
 
@@ -146,7 +147,9 @@ def _facts(verdict: Verdict) -> str:
         "Compared": _sides(verdict),
         "Test": _test(verdict),
         "Could have seen": _detectable(verdict),
-        "Evidence": f"{_evidence(verdict)}; {verdict.hardware}" if verdict.scale else "",
+        "Evidence": f"{_evidence(verdict)}; {hardware(str(verdict.hardware))}"
+        if verdict.scale
+        else "",
         "Registered": verdict.registration.text.removeprefix("Registered in "),
         "Smoke rerun": verdict.smoke,
     }
@@ -166,9 +169,9 @@ def _sides(verdict: Verdict) -> str:
 def _test(verdict: Verdict) -> str:
     if verdict.test is None:
         return ""
-    side = "of the opposite, " if verdict.word == "REFUTED" else ""
+    side = "for the opposite, " if verdict.word == "REFUTED" else ""
     return (
-        f"{verdict.test}, over n = {verdict.n} seeds, whose runs are pairs; "
+        f"{verdict.test}; {numbers.sample(verdict.n)} seeds, paired; "
         f"{side}{numbers.p_value(verdict.p_value)}, "
         f"adjusted {numbers.p_value(verdict.p_adjusted)}, α = {verdict.hypothesis.alpha:g}"
     )

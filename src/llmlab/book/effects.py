@@ -18,7 +18,8 @@ def effect_text(verdict: Verdict) -> str:
 
 def interval_text(verdict: Verdict) -> str:
     """The interval of the effect, with n."""
-    return f"{100 * verdict.level:.0f} % interval {ends_text(verdict)}, n = {verdict.n} seeds"
+    level = f"{100 * verdict.level:.0f} %"
+    return f"{level} interval {ends_text(verdict)}, {numbers.sample(verdict.n)} seeds"
 
 
 def ends_text(verdict: Verdict) -> str:
@@ -27,6 +28,8 @@ def ends_text(verdict: Verdict) -> str:
     if verdict.hypothesis.claim == "interval":
         low, high = numbers.level(verdict.low), numbers.level(verdict.high)
         return f"{low} to {high}{numbers.suffix(unit)}"
+    if verdict.hypothesis.claim == "monotone":
+        return f"{numbers.correlation(verdict.low)} to {numbers.correlation(verdict.high)}"
     return numbers.changes(verdict.low, verdict.high, unit)
 
 
@@ -34,11 +37,11 @@ def claim_text(hypothesis: Hypothesis, unit: str) -> str:
     """What was claimed of the effect, as "above +2.0 points"."""
     low, high = claimed_region(hypothesis)
     if np.isinf(high):
-        return f"above {_of_claim(hypothesis, low, unit)}"
+        return f"above {declared(hypothesis, low, unit)}"
     if np.isinf(low):
-        return f"below {_of_claim(hypothesis, high, unit)}"
+        return f"below {declared(hypothesis, high, unit)}"
     if hypothesis.claim == "equivalent":
-        return f"within ±{_of_claim(hypothesis, high, unit).lstrip('+')}"
+        return f"within ±{numbers.declared(high, unit)}"
     return f"from {numbers.level(low)} to {numbers.level(high)}{numbers.suffix(unit)}"
 
 
@@ -50,6 +53,13 @@ def claimed_region(hypothesis: Hypothesis) -> tuple[float, float]:
     if hypothesis.claim == "equivalent":
         return -margin, margin
     return (margin, np.inf) if hypothesis.claims_more else (-np.inf, -margin)
+
+
+def declared(hypothesis: Hypothesis, edge: float, unit: str) -> str:
+    """An end of the claimed region with its sign, in the digits in which it was registered."""
+    if hypothesis.claim == "interval":
+        return numbers.level(edge) + numbers.suffix(unit)
+    return ("+" if edge > 0 else "") + numbers.declared(edge, unit)
 
 
 def amount(verdict: Verdict, x: float | None) -> str:
@@ -150,4 +160,6 @@ def _of_claim(hypothesis: Hypothesis, x: float, unit: str) -> str:
     """A number on the scale of the effect: a level, a rank correlation or a difference."""
     if hypothesis.claim == "interval":
         return numbers.level(x) + numbers.suffix(unit)
+    if hypothesis.claim == "monotone":
+        return numbers.correlation(x)
     return numbers.change(x, unit)

@@ -24,7 +24,9 @@ Panel = Mapping[str | None, Line]
 """The lines of one panel by the names that the legend gives them; None for a single line."""
 
 
-def draw_levels(panels: Sequence[Panel], axis: Axis, legend: str | None, footer: str) -> Figure:
+def draw_levels(
+    panels: Sequence[Panel], axis: Axis, legend: str | None, footer: str, together: str = ""
+) -> Figure:
     """Panels of metrics over the levels of an axis.
 
     The seeds stand behind the means as faint dots; bars are 95 % intervals; a cross marks a mean
@@ -32,6 +34,7 @@ def draw_levels(panels: Sequence[Panel], axis: Axis, legend: str | None, footer:
 
     Args:
         legend: its title; None for lines that need none.
+        together: what the metrics of one panel have in common.
     """
     figure, rows = style.subplots(
         len(panels), height=0.5 + 2.7 * len(panels), sharex=True, squeeze=False
@@ -41,7 +44,7 @@ def draw_levels(panels: Sequence[Panel], axis: Axis, legend: str | None, footer:
         positions = _positions(readings, axis.name)
         for (name, line), look in zip(panel.items(), _looks(panel), strict=False):
             _draw_line(axes, line, [positions[r.condition[axis.name]] for r in line], name, look)
-        _label_values(axes, readings)
+        _label_values(axes, readings, together)
         _label_levels(axes, positions)
     if len(panels[0]) > 1:
         rows[0, 0].legend(title=legend)
@@ -51,24 +54,31 @@ def draw_levels(panels: Sequence[Panel], axis: Axis, legend: str | None, footer:
 
 
 def draw_curves(
-    curves: pd.DataFrame, metric: Metric, line: str, log_y: bool, footer: str
+    curves: pd.DataFrame,
+    metric: Metric,
+    line: str,
+    log_y: bool,
+    footer: str,
+    together: str = "",
 ) -> Figure:
     """Means over seeds with their 95 % intervals as bands, a line for each value of a column.
 
     Args:
         curves: columns `line`, step, mean, low, high; shares from 0 to 1.
         metric: the curve, or the first of several.
+        together: what several curves have in common.
     """
     figure, axes = style.subplots()
     groups = curves.groupby(line, sort=False)
     scale = _scale(metric)
-    for (level, curve), colour in zip(groups, style.sequence(len(groups)), strict=True):
+    several = curves["curve"].nunique() > 1
+    colours = _distinct(len(groups)) if several else style.sequence(len(groups))
+    for (level, curve), colour in zip(groups, colours, strict=False):
         mean, low, high = (scale * curve[end] for end in ("mean", "low", "high"))
         axes.plot(curve["step"], mean, color=colour, label=_level_name(level))
         axes.fill_between(curve["step"], low, high, color=colour, alpha=0.2, linewidth=0)
     axes.set_xlabel("step")
-    several = curves["curve"].nunique() > 1
-    axes.set_ylabel(numbers.unit_name(metric.unit) if several else _named(metric))
+    axes.set_ylabel(_named_together(together, metric) if several else _named(metric))
     if log_y:
         _make_logarithmic(axes)
     if len(groups) > 1:
@@ -91,9 +101,13 @@ def _draw_line(axes: Axes, line: Line, places: Sequence[float], name: str | None
 
 def _looks(panel: Panel) -> list[dict[str, Any]]:
     """Colour and marker of each line: ordered colours for many lines, distinct ones for few."""
-    colours = style.CYCLE if len(panel) <= len(style.CYCLE) else style.sequence(len(panel))
     markers = itertools.cycle(style.MARKERS)
-    return [{"color": c, "marker": m} for c, m in zip(colours, markers, strict=False)]
+    return [{"color": c, "marker": m} for c, m in zip(_distinct(len(panel)), markers, strict=False)]
+
+
+def _distinct(lines: int) -> Sequence[str]:
+    """Colours that are told apart at a glance, as long as there are enough of them."""
+    return style.CYCLE if lines <= len(style.CYCLE) else style.sequence(lines)
 
 
 def _positions(readings: Sequence[Reading], axis: str) -> dict[Value, float]:
@@ -112,11 +126,11 @@ def _label_levels(axes: Axes, positions: Mapping[Value, float]) -> None:
     axes.set_xticks([], minor=True)
 
 
-def _label_values(axes: Axes, readings: Line) -> None:
-    """Name the metric, or the unit of several; a share gets a range of two points at least."""
+def _label_values(axes: Axes, readings: Line, together: str) -> None:
+    """Name the metric, or what several share; per cent get a range of two points at least."""
     metrics = {reading.metric.name: reading.metric for reading in readings}
     metric = readings[0].metric
-    axes.set_ylabel(_named(metric) if len(metrics) == 1 else numbers.unit_name(metric.unit))
+    axes.set_ylabel(_named(metric) if len(metrics) == 1 else _named_together(together, metric))
     low, high = axes.get_ylim()
     if metric.unit in numbers.SHARES and high - low < 2:
         axes.set_ylim((low + high) / 2 - 1, (low + high) / 2 + 1)
@@ -124,6 +138,11 @@ def _label_values(axes: Axes, readings: Line) -> None:
 
 def _named(metric: Metric) -> str:
     return label(metric.name) + numbers.bracket(metric.unit)
+
+
+def _named_together(together: str, metric: Metric) -> str:
+    """What several metrics of one unit have in common, with that unit, or the unit alone."""
+    return together + numbers.bracket(metric.unit) if together else numbers.unit_name(metric.unit)
 
 
 def _level_name(level: Value) -> str:

@@ -44,6 +44,17 @@ def changes(low: float, high: float, unit: str = "1") -> str:
     return f"{_with_sign(low, unit)} to {_with_sign(high, unit)}{_change_suffix(unit)}"
 
 
+def correlation(x: float) -> str:
+    """A rank correlation with its sign, three decimals."""
+    return ("+" if x > 0 else "") + _signed(f"{x:.3f}")
+
+
+def declared(x: float, unit: str = "1") -> str:
+    """A margin or a tolerance, which somebody wrote down, as a difference: no digit added to it."""
+    shown = f"{100 * x if unit in SHARES else x:.6g}"
+    return _signed(shown) + _change_suffix(unit)
+
+
 def bare(x: float, unit: str = "1") -> str:
     """The digits alone, a share as per cent."""
     if math.isnan(x):
@@ -72,6 +83,11 @@ def scientific(x: float) -> str:
 def p_value(p: float) -> str:
     """`p = 0.012`, or `p < 0.001`."""
     return "p < 0.001" if p < 1e-3 else f"p = {p:.2g}"
+
+
+def sample(n: int) -> str:
+    """`n = 10`, which does not break."""
+    return f"n = {n}".replace(" ", "\N{NO-BREAK SPACE}")
 
 
 def bracket(unit: str) -> str:

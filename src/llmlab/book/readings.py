@@ -4,6 +4,7 @@ Every reading treats runs as the verdicts do (`llmlab.method.judgement`): a run 
 as the worst completed value, and a tuned axis gets the level that the selection metric chooses.
 """
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -192,6 +193,14 @@ def provenance(evidence: Evidence) -> str:
         f"{evidence.experiment.name} at {evidence.scale} scale, {evidence.origin}, "
         f"commit {commit}, {manifest.finished[:10]}{changed}"
     )
+
+
+def hardware(device: str) -> str:
+    """The machine of a table: its GPU, or its cores, as "2 cores of AMD EPYC"."""
+    match = re.match(r"(\d+) x (.+)", device)
+    if match is None:
+        return device
+    return f"{match[1]}\N{NO-BREAK SPACE}core{'' if match[1] == '1' else 's'} of {match[2]}"
 
 
 def condition_text(condition: Mapping[str, Value]) -> str:

@@ -5,7 +5,8 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from IPython.display import Markdown
 
-from llmlab.book import boxes, effects, markup
+from llmlab.book import boxes, effects, markup, numbers
+from llmlab.book.readings import hardware
 from llmlab.method.catalog import catalog
 from llmlab.method.ledger import Ledger, Track, load_ledger
 from llmlab.method.progress import (
@@ -80,7 +81,7 @@ def questions(project: Project, verdicts: Sequence[Verdict]) -> Markdown:
             for question in asked
         ]
         parts += [
-            f"**{track.title}**",
+            f"## {track.title} {{.unnumbered}}",
             markup.pipe_table(["Question", "Status", "Hypotheses"], rows),
         ]
     return markup.join(*parts)
@@ -88,10 +89,9 @@ def questions(project: Project, verdicts: Sequence[Verdict]) -> Markdown:
 
 def progress(project: Project, verdicts: Sequence[Verdict]) -> Markdown:
     """Every track: its phases and features with their stages, and the gates that stand open."""
-    ledger = load_ledger(project)
-    return markup.join(
-        *(part for track in tracks_progress(project, ledger, verdicts) for part in _track(track))
-    )
+    tracks = tracks_progress(project, load_ledger(project), verdicts)
+    titles = {phase.phase.id: phase.phase.title for track in tracks for phase in track.phases}
+    return markup.join(*(part for track in tracks for part in _track(track, titles)))
 
 
 def chapter_of(project: Project, experiment: str) -> str:
@@ -112,7 +112,7 @@ def _count(ledger: Ledger, track: Track, verdicts: Sequence[Verdict], word: str)
 
 def _standing(ledger: Ledger, track: Track, verdicts: Sequence[Verdict]) -> str:
     standing = {
-        f"{verdict.scale} on {verdict.hardware}": None
+        f"{verdict.scale} on {hardware(str(verdict.hardware))}": None
         for verdict in _of_track(ledger, track, verdicts)
         if verdict.scale
     }
@@ -122,7 +122,8 @@ def _standing(ledger: Ledger, track: Track, verdicts: Sequence[Verdict]) -> str:
 def _effect(verdict: Verdict) -> str:
     if verdict.effect is None:
         return markup.NOTHING
-    return f"{effects.effect_text(verdict)} ({effects.ends_text(verdict)}), n = {verdict.n}"
+    effect = f"{effects.effect_text(verdict)} ({effects.ends_text(verdict)})"
+    return f"{effect}, {numbers.sample(verdict.n)}"
 
 
 def _unit(verdict: Verdict) -> str:
@@ -149,10 +150,10 @@ def _answers(project: Project, question: str, verdicts: Sequence[Verdict]) -> st
     return f"{', '.join(answers)} in {', '.join(chapters)}" if own else "none yet"
 
 
-def _track(track: TrackProgress) -> Iterator[str]:
-    yield f"**{track.track.title}**. {track.track.goal}"
-    yield f"{track.done} of {len(track.features)} features done."
-    rows = [row for phase in track.phases for row in _phase_rows(phase)]
+def _track(track: TrackProgress, titles: Mapping[str, str]) -> Iterator[str]:
+    yield f"## {track.track.title} {{.unnumbered}}"
+    yield f"{track.track.goal} {track.done} of {len(track.features)} features done."
+    rows = [row for phase in track.phases for row in _phase_rows(phase, titles)]
     yield markup.pipe_table(["Phase and feature", "State"], rows)
     open_gates = [
         f"{feature.feature.title}: {'; '.join(map(_quiet, feature.missing))}"
@@ -163,9 +164,10 @@ def _track(track: TrackProgress) -> Iterator[str]:
         yield markup.details("Gates that stand open", markup.bullets(open_gates))
 
 
-def _phase_rows(phase: PhaseProgress) -> Iterator[list[str]]:
+def _phase_rows(phase: PhaseProgress, titles: Mapping[str, str]) -> Iterator[list[str]]:
     kinds = {"waiting": "todo", "open": "todo", "under way": "exploring", "finished": "done"}
-    after = f" (after {', '.join(phase.waits_for)})" if phase.waits_for else ""
+    waits_for = ", ".join(f"*{titles[name]}*" for name in phase.waits_for)
+    after = f" Comes after {waits_for}." if waits_for else ""
     state = markup.badge(phase.state.capitalize(), kinds[phase.state])
     yield [f"**{phase.phase.title}**. {phase.phase.goal}{after}", state]
     yield from (_feature_row(feature) for feature in phase.features)

@@ -6,7 +6,7 @@ import pandas as pd
 from IPython.display import Markdown
 
 from llmlab.book import markup, numbers
-from llmlab.book.readings import Reading, label, provenance
+from llmlab.book.readings import Reading, hardware, label, provenance
 from llmlab.method.evidence import Evidence
 from llmlab.method.experiment import Metric
 
@@ -66,7 +66,9 @@ def curve_numbers(evidence: Evidence, metric: Metric, curves: pd.DataFrame, line
 
 def footer(evidence: Evidence) -> str:
     """The line below a figure."""
-    text = f"{evidence.experiment.name}, {evidence.scale} scale, bars and bands: 95 % intervals"
+    text = f"{evidence.experiment.name}, {evidence.scale} scale"
+    if len(evidence.manifest.seeds) > 1:
+        text += ", bars and bands: 95 % intervals"
     text += f", commit {evidence.manifest.git_commit[:7]}"
     if evidence.scale == "smoke":
         text += " · SMOKE RUNS: no evidence"
@@ -106,7 +108,7 @@ def method(evidence: Evidence) -> Markdown:
         ["measures", ", ".join(label(metric.name) for metric in experiment.metrics)],
         ["runs", f"{len(runs)}, of which {_statuses(runs)}"],
         ["computing time", f"{_duration(runs['seconds'].sum())} summed over the runs"],
-        ["computed on", evidence.manifest.device],
+        ["computed on", hardware(evidence.manifest.device)],
         ["shown here", provenance(evidence)],
     ]
     if experiment.selection_metric:

@@ -137,13 +137,13 @@ def figure(
     x: str,
     by: str | None = None,
     tuned: Sequence[str] = (),
-    together: bool = False,
+    together: str = "",
     **condition: Value,
 ) -> None:
     """Means with intervals over the levels of the axis `x`, and below them their numbers, folded.
 
     One panel for each metric, with a line for each level of `by`; or all metrics, of one unit,
-    `together` in one panel, with a line for each.
+    in one panel, with a line for each, if `together` says what they have in common ("accuracy").
     """
     found = evidence(experiment)
     axes = [axis for axis in (by, x) if axis]
@@ -156,7 +156,7 @@ def figure(
         panels = [readings.by_level(cells, by) for cells in read]
     axis = readings.find_axis(found.experiment, x)
     legend = readings.label(by) if by else None
-    drawn = figures.draw_levels(panels, axis, legend, results.footer(found))
+    drawn = figures.draw_levels(panels, axis, legend, results.footer(found), together)
     _display(drawn, results.figure_numbers(found, read, [*axes, *tuned]))
 
 
@@ -167,17 +167,19 @@ def curves(
     by: str | None = None,
     tuned: Sequence[str] = (),
     log_y: bool = False,
+    together: str = "",
     **condition: Value,
 ) -> None:
     """Curves, mean and interval over seeds; below them the last values, folded.
 
-    One line for each level of `by`, or for each of several curves of one unit under one condition.
+    One line for each level of `by`, or for each of several curves of one unit under one condition;
+    `together` says what these have in common.
     """
     found, names = evidence(experiment), _names(names)
     metrics = [readings.find_curve(found.experiment, name) for name in names]
     averaged = readings.mean_curves(found, names, by, condition, tuned)
     line = by or "curve"
-    drawn = figures.draw_curves(averaged, metrics[0], line, log_y, results.footer(found))
+    drawn = figures.draw_curves(averaged, metrics[0], line, log_y, results.footer(found), together)
     _display(drawn, results.curve_numbers(found, metrics[0], averaged, line))
 
 
