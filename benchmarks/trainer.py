@@ -16,10 +16,8 @@ from llmlab.gpt.training import Batch, TrainConfig, best_device, train
 
 ROUNDS, STEPS, BATCH = 5, 20, 32
 SHAPES = {
-    "base_model (0.8M)": GPTConfig(vocab_size=76, context=32, d_model=128, n_layers=4, n_heads=4),
-    "micro (1M), context 128": GPTConfig(
-        vocab_size=1024, context=128, d_model=128, n_layers=4, n_heads=4
-    ),
+    "base (0.8M)": GPTConfig(vocab_size=76, context=32, d_model=128, n_layers=4, n_heads=4),
+    "micro (1M)": GPTConfig(vocab_size=1024, context=128, d_model=128, n_layers=4, n_heads=4),
 }
 
 
@@ -50,6 +48,9 @@ def hugging_face(config: GPTConfig) -> Callable[[], None]:
             embd_pdrop=0.0,
             attn_pdrop=0.0,
             use_cache=False,
+            bos_token_id=None,
+            eos_token_id=None,
+            loss_type="ForCausalLM",
         )
     ).to(best_device())
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3)
@@ -84,7 +85,7 @@ def compare(config: GPTConfig) -> dict[str, float]:
     rounds = [{name: seconds(run) for name, run in runs.items()} for _ in range(ROUNDS)]
     tokens = STEPS * BATCH * config.context
     speeds = {
-        f"{name}_tokens_per_second": round(tokens / statistics.median(r[name] for r in rounds))
+        f"{name}_tokens_s": round(tokens / statistics.median(r[name] for r in rounds))
         for name in runs
     }
     ratio = statistics.median(r["hugging_face"] / r["ours"] for r in rounds)
