@@ -54,7 +54,10 @@ def test_a_figure_has_caption_alternative_text_and_size(concept):
     figure = re.search(r'<figure class="float fig" id="fig-parabola">.*?</figure>', concept, re.S)[
         0
     ]
-    assert '<span class="float-number">Figure 1.1</span> A parabola, <math' in figure
+    assert (
+        '<span class="float-number">Figure 1.1</span> A parabola, <span class="unbroken"><math'
+        in figure
+    )
     assert 'alt="A curve that falls to zero and rises again."' in figure
     assert re.search(r'width="\d+"', figure)
     assert 'loading="lazy"' in figure
@@ -138,6 +141,22 @@ def test_rendering_again_gives_the_same_bytes(executed_sample, rendered_sample, 
         f for f in files if (tmp_path / f).read_bytes() != (rendered_sample / f).read_bytes()
     ]
     assert different == []
+
+
+def test_what_is_read_as_one_stays_on_its_line(executed_sample, tmp_path):
+    contents = read_contents(executed_sample)
+    notebook = tmp_path / "index.ipynb"
+    text = "# A\n\nBetween 1e-3 and 90 % (n = 5) lies $x$, they say."
+    nbformat.write(new_notebook(cells=[new_markdown_cell(text)]), notebook)
+    index = replace(contents.chapters[0], notebook=notebook)
+    changed = replace(contents, chapters=(index, *contents.chapters[1:]))
+    site = tmp_path / "site"
+    render_preview(changed, executed_sample.chapters, Edition("dev", "none"), site)
+    page = (site / "index.html").read_text()
+    assert '<span class="unbroken">1e-3</span>' in page
+    assert "90\u00a0%" in page
+    assert "n\u00a0=\u00a05" in page
+    assert re.search(r'<span class="unbroken"><math.*?</math>,</span>', page, re.S)
 
 
 @pytest.mark.parametrize(

@@ -165,7 +165,7 @@ def test_method_and_command_are_those_of_the_table(recorded_book):
             show.summary,
             ["| **Medicine** | 2 | 1 | 2 | 0 | laptop on 2\N{NO-BREAK SPACE}cores of Abacus |"],
         ),
-        (show.questions, ["**Q-DOSE**", ".badge .exploring", "H-UP [Supported]"]),
+        (show.questions, ["**Q-DOSE**", ".badge .exploring", "H-UP\N{NO-BREAK SPACE}[Supported]"]),
         (show.ledger, ["**H-UP**", "+29.4 points", "above +10 points", "2026-01-31"]),
         (show.progress, ["0 of 1 features done", "Recorded at laptop", "Gates that stand open"]),
         (show.dictionary, ["`dose/runs.csv`", "| `score` | number | share |", "curves.parquet"]),

@@ -145,9 +145,12 @@ def _order(verdict: Verdict) -> str:
 
 def _answers(project: Project, question: str, verdicts: Sequence[Verdict]) -> str:
     own = [verdict for verdict in verdicts if verdict.hypothesis.question == question]
-    answers = [f"{verdict.hypothesis.id} {boxes.verdict_badge(verdict)}" for verdict in own]
+    answers = [
+        f"{verdict.hypothesis.id}\N{NO-BREAK SPACE}{boxes.verdict_badge(verdict)}"
+        for verdict in own
+    ]
     chapters = dict.fromkeys(chapter_of(project, v.hypothesis.experiment) for v in own)
-    return f"{', '.join(answers)} in {', '.join(chapters)}" if own else "none yet"
+    return f"{' '.join(answers)} in {', '.join(chapters)}" if own else "none yet"
 
 
 def _track(track: TrackProgress, titles: Mapping[str, str]) -> Iterator[str]:

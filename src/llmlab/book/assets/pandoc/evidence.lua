@@ -105,7 +105,8 @@ end
 local function details(div)
   local summary = div.attributes.summary or 'Details'
   if in_print then
-    div.content:insert(1, pandoc.Para { pandoc.Emph(summary) })
+    local title = enclosed('#block(sticky: true)[', { pandoc.Para { pandoc.Emph(summary) } })
+    for index, block in ipairs(title) do div.content:insert(index, block) end
     return enclosed('#block(width: 100%, above: 1.2em, below: 1.2em)[#set text(size: 0.9em)', div.content)
   end
   local blocks = pandoc.Blocks {

@@ -71,6 +71,14 @@ local function equation(span)
   return list
 end
 
+local function unbroken(span)
+  if not span.classes:includes 'unbroken' then return nil end
+  local list = pandoc.Inlines { pandoc.RawInline('typst', '#box[') }
+  list:extend(span.content)
+  list:insert(pandoc.RawInline('typst', ']'))
+  return list
+end
+
 local function code(block)
   block.attributes.fold, block.attributes.summary = nil, nil
   return block
@@ -108,7 +116,7 @@ local function body(chapter, evidence)
     Header = function(element) return header(chapter, element) end,
     Link = function(element) return link(chapter, element) end,
     Div = div,
-    Span = equation,
+    Span = function(span) return equation(span) or unbroken(span) end,
     CodeBlock = code,
     Image = image,
     Table = bold_head,

@@ -5,6 +5,7 @@
 --   Span.equation#label         { Math }
 
 local state = require 'state'
+local unbroken = require 'unbroken'
 
 local READER = 'markdown+autolink_bare_uris'
 local CALLOUTS = { note = 'Note', tip = 'Tip', warning = 'Warning', important = 'Important', caution = 'Caution' }
@@ -230,6 +231,7 @@ function reading.blocks(chapter)
       end,
     }
     :walk { Div = function(div) return callout(chapter, div) end }
+    :walk { Inlines = unbroken }
 end
 
 return reading

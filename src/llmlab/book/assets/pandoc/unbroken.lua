@@ -1,0 +1,37 @@
+--- Keeps on one line what a reader takes as one: a number and its sign, a rate such as 1e-3, the
+-- name of a hypothesis, a formula and the comma behind it.
+
+local NO_BREAK_SPACE = '\u{a0}'
+local CLOSING = '^[,.;:)%]?!]'
+
+local function is_text(inline, pattern)
+  return inline ~= nil and inline.t == 'Str' and inline.text:match(pattern) ~= nil
+end
+
+local function span(content)
+  return pandoc.Span(content, { class = 'unbroken' })
+end
+
+--- Whether the space between two inlines belongs to a number, as in "90 %", "n = 5" and "p < 0.1".
+local function joins(before, after)
+  return is_text(before, '^[=<≈]$') or is_text(after, '^[=<]$') or (is_text(before, '%d$') and is_text(after, '^%%'))
+end
+
+local function unbroken(list)
+  local found, index = pandoc.Inlines {}, 1
+  while index <= #list do
+    local inline, following = list[index], list[index + 1]
+    if inline.t == 'Space' and joins(list[index - 1], following) then
+      inline = pandoc.Str(NO_BREAK_SPACE)
+    elseif is_text(inline, '%w%-%d') and #inline.text < 24 then
+      inline = span { inline }
+    elseif inline.t == 'Math' and inline.mathtype == 'InlineMath' and is_text(following, CLOSING) then
+      inline, index = span { inline, following }, index + 1
+    end
+    found:insert(inline)
+    index = index + 1
+  end
+  return found
+end
+
+return unbroken
