@@ -34,6 +34,12 @@ def run(trial: Trial) -> Outcome:
     return outcome(tuned)
 
 
+SWEEP = {
+    "rank": (1, 2, 4, 8, 16, 32, 64),
+    "scaling": ("alpha/r", "rslora"),
+    "learning_rate": (5e-4, 1.5e-3, 5e-3, 1.5e-2),
+}
+
 EXPERIMENT = Experiment(
     name="lora_rank",
     title="The rank of LoRA",
@@ -65,11 +71,7 @@ EXPERIMENT = Experiment(
             },
         ),
         "laptop": Budget(
-            conditions={
-                "rank": (1, 2, 4, 8, 16, 32, 64),
-                "scaling": ("alpha/r", "rslora"),
-                "learning_rate": (5e-4, 1.5e-3, 5e-3, 1.5e-2),
-            },
+            conditions=SWEEP,
             seeds=5,
             settings={
                 "facts": 256,
@@ -80,11 +82,7 @@ EXPERIMENT = Experiment(
             },
         ),
         "gpu": Budget(
-            conditions={
-                "rank": (1, 2, 4, 8, 16, 32, 64),
-                "scaling": ("alpha/r", "rslora"),
-                "learning_rate": (5e-4, 1.5e-3, 5e-3, 1.5e-2),
-            },
+            conditions=SWEEP,
             seeds=5,
             settings={
                 "facts": 512,
