@@ -100,10 +100,12 @@ tiny = GPTConfig(TOKENIZER.vocab_size, context=12, d_model=64, n_layers=2, n_hea
 model = GPT(tiny)
 train(model, epochs(reverse, 64, seed=0), TrainConfig(learning_rate=3e-3, steps=200))
 
-parameters = dict(model.named_parameters())
-matrices = {name: parameter for name, parameter in parameters.items() if parameter.ndim == 2}
-matrices = {name: matrix for name, matrix in matrices.items() if name.startswith("blocks")}
-for name, parameter in parameters.items():
+matrices = {
+    name: parameter
+    for name, parameter in model.named_parameters()
+    if parameter.ndim == 2 and name.startswith("blocks")
+}
+for name, parameter in model.named_parameters():
     parameter.requires_grad_(name in matrices)
 before = {name: matrix.detach().clone() for name, matrix in matrices.items()}
 train(model, epochs(rotate, 64, seed=1), TrainConfig(learning_rate=1e-3, steps=100))
