@@ -447,7 +447,7 @@ def test_conda_environments_hold_what_the_package_asks_for(
             assert held.get(conda_name) == f"{conda_name} {bounds}"
 
 
-CONDA_NAMES = {"arch": "arch-py", "matplotlib": "matplotlib-base", "torch": "pytorch"}
+CONDA_NAMES = {"matplotlib": "matplotlib-base", "torch": "pytorch"}
 ONLY_FOR_THE_PREVIEW = {"pagefind", "pagefind-bin-extended", "pypandoc-binary", "typst"}
 
 

@@ -28,7 +28,7 @@ from llmlab.method import statistics
 from llmlab.method.errors import LabError
 from llmlab.method.evidence import Evidence
 from llmlab.method.experiment import Value
-from llmlab.method.ledger import load_ledger
+from llmlab.method.ledger import Ledger, load_ledger
 from llmlab.method.project import Project
 from llmlab.method.verdicts import Verdict, judge_all
 
@@ -293,10 +293,15 @@ def _verdicts(root: Path) -> tuple[Verdict, ...]:
     return tuple(judge_all(Project(root)))
 
 
+@cache
+def _ledger(root: Path) -> Ledger:
+    return load_ledger(Project(root))
+
+
 def _verdict(hypothesis_id: str) -> Verdict:
-    project = Project.find()
-    load_ledger(project).hypothesis(hypothesis_id)  # an unknown id: LabError with the nearest one
-    return next(v for v in _verdicts(project.root) if v.hypothesis.id == hypothesis_id)
+    root = Project.find().root
+    _ledger(root).hypothesis(hypothesis_id)  # an unknown id: LabError with the nearest one
+    return next(v for v in _verdicts(root) if v.hypothesis.id == hypothesis_id)
 
 
 def _names(names: str | Sequence[str]) -> list[str]:
