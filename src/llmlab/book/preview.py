@@ -23,6 +23,8 @@ from llmlab.book.contents import ASSETS, FRONT_PAGE, Chapter, Contents, Edition
 from llmlab.method.errors import LabError
 
 BIBLIOGRAPHY = "references.bib"
+PANDOC = Path(pypandoc.__file__).parent / "files" / "pandoc"
+"""The pandoc that the lock pins, not a newer one that the machine may have."""
 
 
 def render_preview(contents: Contents, chapters: Path, edition: Edition, out: Path) -> None:
@@ -56,7 +58,7 @@ def _convert(
         asked, answered = Path(folder, "job.json"), Path(folder, "book.json")
         asked.write_text(json.dumps(job), encoding="utf-8")
         script = ASSETS / "pandoc" / "book.lua"
-        command = [pypandoc.get_pandoc_path(), "lua", str(script), str(asked), str(answered)]
+        command = [str(PANDOC), "lua", str(script), str(asked), str(answered)]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode != 0:
             raise LabError(f"pandoc could not convert the chapters: {done.stderr.strip()}")
