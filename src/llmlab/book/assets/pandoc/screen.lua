@@ -124,9 +124,12 @@ local function contents(blocks)
   end)
 end
 
---- The plain text below each heading.
+--- The plain text below each heading, without what stands for formulas and images.
 local function search(chapter, blocks)
-  blocks = blocks:walk { Math = function(math) if math.mathtype == 'DisplayMath' then return {} end end }
+  blocks = blocks:walk {
+    Math = function(math) if math.mathtype == 'DisplayMath' then return {} end end,
+    Image = function() return {} end,
+  }
   local sections = pandoc.List { { id = '', title = pandoc.utils.stringify(chapter.title), blocks = pandoc.Blocks {} } }
   for _, block in ipairs(blocks) do
     if is_listed(block) then

@@ -10,7 +10,8 @@
   const MOST = 20;
   let chosen = 0;
 
-  const plain = (text) => text.normalize("NFKD").replace(/[\u0300-\u036f]/g, "").toLowerCase();
+  // As many characters as the text has, so that a hit is marked where it stands.
+  const plain = (text) => text.normalize("NFD").replace(/[\u0300-\u036f]/g, "").replace(/[\u00a0\u202f]/g, " ").toLowerCase();
 
   function load() {
     if (window.bookIndex) return Promise.resolve(window.bookIndex);
