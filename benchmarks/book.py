@@ -4,14 +4,11 @@ A copy of the checkout is measured: all chapters executed and rendered (aim: 90 
 edited chapter (10 s with the preview renderer), and a `make` that has nothing to do (10 s).
 """
 
-import os
 import shutil
-import subprocess
 import tempfile
-import time
 from pathlib import Path
 
-from report import save
+from report import save, timed
 
 ROOT = Path(__file__).parent.parent
 EDITED = Path("chapters/results/learning_rate.py")
@@ -25,24 +22,16 @@ def copy_of_the_checkout(folder: Path) -> Path:
     return root
 
 
-def make(root: Path) -> float:
-    """Seconds of `make`."""
-    environment = os.environ | {"PYTHONPATH": str(root / "src")}
-    start = time.perf_counter()
-    subprocess.run(["make"], cwd=root, env=environment, check=True, capture_output=True)
-    return round(time.perf_counter() - start, 1)
-
-
 def measure(root: Path) -> dict[str, dict[str, float]]:
     for rendered in (root / "build" / "chapters", root / "site"):
         shutil.rmtree(rendered)
-    whole = make(root)
+    whole = timed(["make"], root)
     chapter = root / EDITED
     chapter.write_text(chapter.read_text() + "\n# %% [markdown]\n# One sentence more.\n")
     return {
-        "whole book": {"seconds": whole, "aim": 90},
-        "one chapter": {"seconds": make(root), "aim": 10},
-        "nothing to do": {"seconds": make(root), "aim": 10},
+        "whole book": {**whole, "aim": 90},
+        "one chapter": {**timed(["make"], root), "aim": 10},
+        "nothing to do": {**timed(["make"], root), "aim": 10},
     }
 
 

@@ -4,17 +4,13 @@ A copy of the package gets a thousand synthetic experiments on one base model, e
 the aim is a dry run under 15 s.
 """
 
-import os
-import resource
 import shutil
-import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 import yaml
-from report import save
+from report import save, timed
 
 ROOT = Path(__file__).parent.parent
 COUNT = 1000
@@ -97,21 +93,8 @@ def write_project(root: Path) -> None:
 
 
 def dry_run(root: Path) -> dict[str, float]:
-    """Seconds of `snakemake --dry-run`, which schedules every job: on the clock and of a core."""
-    command = [sys.executable, "-m", "snakemake", "--dry-run", "--quiet", "all"]
-    environment = os.environ | {"PYTHONPATH": str(root / "src")}
-    start, used = time.perf_counter(), used_seconds()
-    subprocess.run(command, cwd=root, env=environment, check=True, capture_output=True)
-    return {
-        "seconds": round(time.perf_counter() - start, 1),
-        "core_seconds": round(used_seconds() - used, 1),
-    }
-
-
-def used_seconds() -> float:
-    """Core time of all processes that this one has waited for."""
-    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return usage.ru_utime + usage.ru_stime
+    """Time of `snakemake --dry-run`, which schedules every job."""
+    return timed([sys.executable, "-m", "snakemake", "--dry-run", "--quiet", "all"], root)
 
 
 if __name__ == "__main__":
