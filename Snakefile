@@ -24,14 +24,18 @@ shell.prefix("set -euo pipefail; export PYTHONPATH=src; ")
 
 try:
     graph = Graph(Project(ROOT))
+    SMOKE = graph.manifests("smoke")
     RESULTS = graph.manifests(config.get("scale", "smoke"))
 except LabError as mistake:
     sys.exit(f"error: {mistake}")
 
+BOOK = ["site/dev/index.html", f"site/dev/{graph.contents.pdf}"]
+
 
 rule all:
     input:
-        "site/dev/index.html",
+        SMOKE,
+        BOOK,
 
 
 rule results:
@@ -76,8 +80,7 @@ rule book:
     input:
         graph.book_inputs(),
     output:
-        update("site/dev/index.html"),
-        update(f"site/dev/{graph.contents.pdf}"),
+        update(BOOK),
     log:
         "build/logs/book.log",
     conda:

@@ -357,6 +357,15 @@ def test_tables_made_by_hand_are_found_stale(book: Book) -> None:
         kept.rename(metadata)
 
 
+def test_lost_results_are_computed_again(book: Book) -> None:
+    made, kept = book.root / "build/results/smoke/beta", book.root / "build/kept"
+    made.rename(kept)
+    try:
+        assert book.scheduled() == {BETA} | SHOWS_BETA
+    finally:
+        kept.rename(made)
+
+
 def test_a_killed_build_goes_on_where_it_stopped(book: Book) -> None:
     folder = book.root / "build/results/laptop/alpha"
     target = str(folder.relative_to(book.root) / "runs.csv")
