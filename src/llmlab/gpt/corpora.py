@@ -1,0 +1,275 @@
+"""Corpora: texts to train on, by name or by path, checked before they are used.
+
+A text is read in pieces, so a corpus may be larger than memory.
+"""
+
+import codecs
+import hashlib
+import os
+import sysconfig
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import accumulate, chain, takewhile
+from pathlib import Path
+
+import pooch
+
+from llmlab.method.catalog import suggestion
+from llmlab.method.errors import LabError
+
+DATA_DIR = "LLMLAB_DATA_DIR"
+"""Environment variable: a folder that is looked in before anything is downloaded."""
+CACHE_DIR = "LLMLAB_CACHE_DIR"
+"""Environment variable: the folder for downloads and tokens, instead of the user's cache."""
+
+PIECE = 1 << 18
+"""Bytes that are read at once."""
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """A corpus that has a name.
+
+    Attributes:
+        file: its name in the cache and in the folder of `DATA_DIR`.
+        url, sha256, bytes: of the download; None where the text is on every machine.
+    """
+
+    name: str
+    description: str
+    licence: str
+    file: str | None = None
+    url: str | None = None
+    sha256: str | None = None
+    bytes: int | None = None
+
+
+STDLIB = Corpus(
+    name="stdlib",
+    description="source text of the running Python's standard library, about 10 MB",
+    licence="Python Software Foundation License",
+)
+VERDICT = Corpus(
+    name="verdict",
+    description="The Verdict, a short story by Edith Wharton (1908)",
+    licence="public domain",
+    file="the-verdict.txt",
+    url="https://raw.githubusercontent.com/rasbt/LLMs-from-scratch/main/"
+    "ch02/01_main-chapter-code/the-verdict.txt",
+    sha256="b41e41a68f0398a3154ae69e2e4c0e2694e17fe0d66730536837f1b01935b31f",
+    bytes=20_479,
+)
+TINYSHAKESPEARE = Corpus(
+    name="tinyshakespeare",
+    description="40,000 lines from the plays of Shakespeare, as char-rnn has them",
+    licence="public domain",
+    file="tinyshakespeare.txt",
+    url="https://raw.githubusercontent.com/karpathy/char-rnn/master/data/tinyshakespeare/input.txt",
+    sha256="86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc565ed",
+    bytes=1_115_394,
+)
+CORPORA = {corpus.name: corpus for corpus in (STDLIB, VERDICT, TINYSHAKESPEARE)}
+
+
+@dataclass(frozen=True)
+class Document:
+    """The first `bytes` bytes of a text file, read once: they are UTF-8 and their SHA-256 known."""
+
+    name: str
+    path: Path
+    bytes: int
+    sha256: str
+
+    def pieces(self) -> Iterator[str]:
+        """The text in pieces that end where a line ends, or, in a very long line, anywhere."""
+        decode = codecs.getincrementaldecoder("utf-8")().decode
+        rest, left = "", self.bytes
+        for data in _blocks(self.path, self.bytes):
+            left -= len(data)
+            text = rest + decode(data)
+            end = (left and text.rfind("\n") + 1) or len(text)
+            yield text[:end]
+            rest = text[end:]
+
+
+@dataclass(frozen=True)
+class CorpusText:
+    """The text of a corpus: documents, in an order that their names decide."""
+
+    name: str
+    documents: tuple[Document, ...]
+
+    @cached_property
+    def bytes(self) -> int:
+        """Length of the text in UTF-8."""
+        return sum(document.bytes for document in self.documents)
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 over the names and contents of the documents, in hexadecimal digits."""
+        lines = (f"{document.sha256} {document.name}\n" for document in self.documents)
+        return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+    def texts(self) -> Iterator[str]:
+        """The text in pieces; a document of up to `PIECE` bytes is one piece."""
+        return chain.from_iterable(document.pieces() for document in self.documents)
+
+    def head(self, n_bytes: int) -> "CorpusText":
+        """The first documents that fit into `n_bytes`, whole; lines of a first one too long.
+
+        Raises:
+            LabError: not even a line fits.
+        """
+        totals = accumulate(document.bytes for document in self.documents)
+        n_documents = sum(1 for _ in takewhile(lambda total: total <= n_bytes, totals))
+        if n_documents:
+            return replace(self, documents=self.documents[:n_documents])
+        first = self.documents[0]
+        n_fitting = _bytes_of_lines(first.path, n_bytes)
+        if not n_fitting:
+            raise LabError(f"no line of {first.name} fits into {n_bytes} bytes: keep more of it.")
+        return replace(self, documents=(_document(first.name, first.path, n_fitting),))
+
+
+def open_corpus(name_or_path: str | Path) -> CorpusText:
+    """The corpus of that name, or the text in that file or folder, read once to check it.
+
+    Of a folder all files are taken, those below it too, but for hidden ones. The order of several
+    documents is drawn from their names, so that the first megabytes, or the last tenth, are a
+    fair sample of the whole.
+
+    "stdlib" leaves out tests, installed packages and generated tables (encodings, topics of the
+    help). Its text differs between versions of Python, so its digest does too; some systems
+    install parts of it apart (tkinter, idlelib).
+
+    Raises:
+        LabError: no such name or path; a download fails or its checksum differs; a file is
+            empty, no UTF-8, or cannot be read.
+    """
+    corpus = CORPORA.get(str(name_or_path))
+    if corpus is STDLIB:
+        return _collect(STDLIB.name, _stdlib_files())
+    if corpus:
+        return _collect(corpus.name, {corpus.file: _fetch(corpus)})
+    path = Path(name_or_path)
+    if path.is_dir():
+        return _collect(path.resolve().name, _visible_files(path))
+    if path.exists():
+        return _collect(path.name, {path.name: path})
+    names = ", ".join(CORPORA)
+    raise LabError(
+        f'there is no corpus "{name_or_path}"{suggestion(str(name_or_path), CORPORA)} and no such '
+        f"file or folder: name one of {names}, or the path of a text."
+    )
+
+
+def cache_folder() -> Path:
+    """Where downloads and tokens are kept: `CACHE_DIR`, else the user's cache."""
+    return Path(os.environ.get(CACHE_DIR) or pooch.os_cache("llmlab"))
+
+
+def _fetch(corpus: Corpus) -> Path:
+    """The file of `corpus`: from the folder of `DATA_DIR`, the cache, or its URL."""
+    local = Path(os.environ.get(DATA_DIR, "")) / corpus.file
+    if os.environ.get(DATA_DIR) and local.is_file():
+        if pooch.file_hash(str(local)) != corpus.sha256:
+            raise LabError(
+                f"{local} is not the text of {corpus.name} (its SHA-256 differs): replace it, or "
+                "move it away so that the text is downloaded."
+            )
+        return local
+    folder = cache_folder()
+    try:
+        return Path(
+            pooch.retrieve(corpus.url, f"sha256:{corpus.sha256}", fname=corpus.file, path=folder)
+        )
+    except OSError as error:  # those of the network too
+        raise LabError(
+            f"cannot download {corpus.name} into {folder} ({type(error).__name__}): place the "
+            f"text of {corpus.url} as {corpus.file} into a folder and name that in {DATA_DIR}."
+        ) from error
+    except ValueError as error:
+        raise LabError(
+            f"the download of {corpus.name} is not the expected text (its SHA-256 differs): try "
+            f"later, or place {corpus.file} into a folder and name that in {DATA_DIR}."
+        ) from error
+
+
+NO_SOURCE = {
+    *("test", "tests", "idle_test", "__phello__"),  # tests
+    *("site-packages", "dist-packages", "lib-dynload"),  # not of the library
+    *("encodings", "pydoc_data"),  # tables
+}
+MADE_BY_THE_INSTALLATION = ("_sysconfigdata", "config-", "sitecustomize", "usercustomize")
+
+
+def _stdlib_files() -> dict[str, Path]:
+    def is_source(name: str) -> bool:
+        return name not in NO_SOURCE and not name.startswith(MADE_BY_THE_INSTALLATION)
+
+    files = _files_below(Path(sysconfig.get_path("stdlib")), is_source)
+    return {name: path for name, path in files.items() if path.suffix == ".py"}
+
+
+def _visible_files(folder: Path) -> dict[str, Path]:
+    return _files_below(folder, lambda name: not name.startswith("."))
+
+
+def _files_below(folder: Path, is_wanted: Callable[[str], bool]) -> dict[str, Path]:
+    """Files by their names relative to `folder`; folders that are not wanted are not entered."""
+    files = {}
+    for parent, folders, names in os.walk(folder):
+        folders[:] = filter(is_wanted, folders)
+        for path in (Path(parent, name) for name in names if is_wanted(name)):
+            files[path.relative_to(folder).as_posix()] = path
+    return files
+
+
+def _collect(name: str, files: dict[str, Path]) -> CorpusText:
+    """The corpus of these files; empty ones are left out."""
+    ordered = sorted(files, key=lambda file: hashlib.sha256(file.encode()).digest())
+    documents = (_document(file, files[file]) for file in ordered)
+    corpus = CorpusText(name, tuple(document for document in documents if document.bytes))
+    if not corpus.documents:
+        raise LabError(f'the corpus "{name}" is empty: name a file or folder with some text.')
+    return corpus
+
+
+def _document(name: str, path: Path, n_bytes: int | None = None) -> Document:
+    """The document of the first `n_bytes` of `path`, or of all, read to check it."""
+    decode = codecs.getincrementaldecoder("utf-8")().decode
+    digest = hashlib.sha256()
+    length = 0
+    try:
+        for data in _blocks(path, n_bytes):
+            if "\0" in decode(data):
+                raise _not_text(path)
+            digest.update(data)
+            length += len(data)
+        decode(b"", final=True)
+    except UnicodeDecodeError:
+        raise _not_text(path) from None
+    except OSError as error:
+        raise LabError(f"cannot read {path}: {error.strerror}; make it readable.") from error
+    return Document(name, path, length, digest.hexdigest())
+
+
+def _not_text(path: Path) -> LabError:
+    return LabError(f"{path} is not text in UTF-8: convert it, or leave it out.")
+
+
+def _blocks(path: Path, n_bytes: int | None) -> Iterator[bytes]:
+    """The first `n_bytes` of `path`, or all, in blocks of `PIECE` bytes."""
+    left = path.stat().st_size if n_bytes is None else n_bytes
+    with path.open("rb") as file:
+        while left and (data := file.read(min(left, PIECE))):
+            yield data
+            left -= len(data)
+
+
+def _bytes_of_lines(path: Path, n_bytes: int) -> int:
+    """Bytes of the first lines of `path` that fit into `n_bytes`."""
+    with path.open("rb") as file:
+        totals = takewhile(lambda total: total <= n_bytes, accumulate(map(len, file)))
+        return max(totals, default=0)
