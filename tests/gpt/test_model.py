@@ -57,3 +57,18 @@ def test_a_sequence_longer_than_the_context_is_refused(model: GPT) -> None:
 def test_heads_must_divide_the_width() -> None:
     with pytest.raises(ValueError, match="d_model 10 is not divisible by n_heads 4"):
         GPTConfig(vocab_size=11, context=8, d_model=10, n_layers=1, n_heads=4)
+
+
+@pytest.mark.parametrize("cuts", [[1, 1, 1, 1, 1, 1, 1, 1], [5, 1, 1, 1], [2, 3, 3], [8]])
+def test_decoding_with_a_cache_gives_the_logits_of_the_whole(model: GPT, cuts: list[int]) -> None:
+    tokens_BT = torch.randint(11, (3, 8), generator=torch.Generator().manual_seed(1))
+    cache = model.new_cache(batch_size=3)
+    parts = [model(part_BT, cache) for part_BT in tokens_BT.split(cuts, dim=1)]
+    torch.testing.assert_close(torch.cat(parts, dim=1), model(tokens_BT), rtol=1e-5, atol=1e-6)
+
+
+def test_a_full_cache_takes_no_more(model: GPT) -> None:
+    cache = model.new_cache(batch_size=1)
+    model(torch.zeros(1, 8, dtype=torch.long), cache)
+    with pytest.raises(ValueError, match="9 tokens does not fit the context of 8"):
+        model(torch.zeros(1, 1, dtype=torch.long), cache)

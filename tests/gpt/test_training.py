@@ -1,3 +1,4 @@
+import copy
 import itertools
 from collections.abc import Iterator
 
@@ -8,12 +9,12 @@ from llmlab.gpt.model import GPT, IGNORE, GPTConfig
 from llmlab.gpt.training import (
     Batch,
     TrainConfig,
+    Trainer,
     best_precision,
     evaluate,
     learning_rate_at,
     make_optimizer,
     train,
-    training_steps,
 )
 
 CONFIG = GPTConfig(vocab_size=7, context=6, d_model=16, n_layers=1, n_heads=2)
@@ -68,10 +69,41 @@ def test_divergence_is_a_result_and_leaves_finite_weights() -> None:
 
 
 def test_training_is_a_stream_that_a_caller_can_stop() -> None:
-    steps = training_steps(
-        new_model(), counting_batches(), TrainConfig(learning_rate=1e-3, steps=100)
-    )
-    assert [point.step for point in itertools.islice(steps, 2)] == [0, 1]
+    trainer = Trainer(new_model(), TrainConfig(learning_rate=1e-3, steps=100))
+    points = trainer.points(counting_batches())
+    assert [point.step for point in itertools.islice(points, 2)] == [0, 1]
+    assert trainer.step == 2
+
+
+def test_training_goes_on_from_a_saved_state_as_if_it_had_not_stopped() -> None:
+    config = TrainConfig(learning_rate=1e-2, steps=6)
+    whole = list(Trainer(new_model(), config).points(counting_batches()))
+    batches = counting_batches()
+    first = Trainer(new_model(), config)
+    begun = list(itertools.islice(first.points(batches), 3))
+    weights, state = copy.deepcopy((first.model.state_dict(), first.state_dict()))
+    second = Trainer(new_model(), config)
+    second.model.load_state_dict(weights)
+    second.load_state_dict(state)
+    assert begun + list(second.points(batches)) == whole
+
+
+def test_a_batch_in_parts_gives_the_gradient_of_the_whole_batch() -> None:
+    def ragged() -> Iterator[Batch]:
+        """Some targets do not count, more of them in the first half of the batch."""
+        for inputs_BT, targets_BT in counting_batches():
+            targets_BT = targets_BT.clone()
+            targets_BT[:5, 1:] = IGNORE
+            yield inputs_BT, targets_BT
+
+    losses = [
+        [p.loss for p in Trainer(new_model(), config).points(ragged())]
+        for config in (
+            TrainConfig(learning_rate=1e-2, steps=5),
+            TrainConfig(learning_rate=1e-2, steps=5, accumulate=3),
+        )
+    ]
+    assert losses[1] == pytest.approx(losses[0], rel=1e-5)
 
 
 def test_frozen_weights_stay_as_they_are() -> None:

@@ -47,7 +47,7 @@ def test_edited_results_are_refused_and_what_was_recorded_stays(lab) -> None:
     before = (recorded / "runs.csv").read_text()
     fresh = lab.project.fresh("smoke", "toy") / "runs.csv"
     fresh.write_text(before.replace("completed", "diverged", 1))
-    with pytest.raises(LabError, match="is not the table that was written"):
+    with pytest.raises(LabError, match="is not the file that was written"):
         record(lab.project, "toy", "smoke")
     assert (recorded / "runs.csv").read_text() == before
 

@@ -7,7 +7,7 @@ from llmlab.finetune.batches import encode, mixture
 from llmlab.finetune.skills import SKILLS
 from llmlab.finetune.suites import suite_accuracies
 from llmlab.gpt.model import GPT
-from llmlab.gpt.training import History, Point, TrainConfig, best_device, training_steps
+from llmlab.gpt.training import History, Point, TrainConfig, Trainer, best_device
 
 WIDTH = 20
 """Tokens of the longest item of any skill."""
@@ -42,5 +42,5 @@ def learn_skills(
                     accuracies[name].append((point.step, accuracy))
             yield point
 
-    stream = graded(training_steps(model, mixture(parts, seed), config))
+    stream = graded(Trainer(model, config).points(mixture(parts, seed)))
     return Learned(History.of(stream, config), accuracies)

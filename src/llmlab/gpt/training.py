@@ -6,8 +6,10 @@ batches it is given.
 
 import math
 import operator
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import torch
@@ -31,6 +33,8 @@ class TrainConfig:
         final_share: share of the peak rate that the cosine ends at.
         weight_decay: decoupled decay of matrices (norms, biases and embeddings have none).
         clip: largest gradient norm.
+        accumulate: parts that a batch is computed in, one after another, to save memory; the
+            gradient is that of the whole batch.
         precision: "bfloat16" runs matrix products under autocast; weights stay float32.
         log_every: steps between two points of the curves.
     """
@@ -42,6 +46,7 @@ class TrainConfig:
     weight_decay: float = 0.0
     betas: tuple[float, float] = (0.9, 0.95)
     clip: float = 1.0
+    accumulate: int = 1
     precision: Precision = "float32"
     log_every: int = 10
 
@@ -50,7 +55,8 @@ class TrainConfig:
 class Point:
     """One step: loss in nats, gradient norm before clipping, learning rate used.
 
-    `tokens` counts the input tokens of this step's batch, padding included.
+    `tokens` counts the input tokens of this step's batch, padding included; `seconds` is the time
+    that the step took.
     """
 
     step: int
@@ -58,6 +64,7 @@ class Point:
     loss: float
     gradient_norm: float
     learning_rate: float
+    seconds: float = field(default=0.0, compare=False)
 
     @property
     def is_finite(self) -> bool:
@@ -132,43 +139,106 @@ def make_optimizer(model: nn.Module, config: TrainConfig) -> torch.optim.AdamW:
     return torch.optim.AdamW(groups, lr=config.learning_rate, betas=config.betas, fused=True)
 
 
-def training_steps(
-    model: nn.Module, batches: Iterator[Batch], config: TrainConfig
-) -> Iterator[Point]:
-    """Train `model` in place, one optimizer step per point that is asked for.
+class Trainer:
+    """A model in training: what it takes to go on from here is in `state_dict`.
 
-    A stream, so that a caller can grade, save or stop between two steps. It ends after
-    `config.steps` points, or with the first point that is not finite: that step is not applied.
+    Attributes:
+        model: what is trained, in place: every parameter that requires a gradient.
+        step: optimizer steps done.
     """
-    optimizer = make_optimizer(model, config)
-    trained = [parameter for group in optimizer.param_groups for parameter in group["params"]]
-    for step in range(config.steps):
-        model.train()
-        inputs_BT, targets_BT = next(batches)
-        rate = learning_rate_at(step, config)
-        for group in optimizer.param_groups:
-            group["lr"] = rate
-        loss = _loss(model, inputs_BT, targets_BT, config.precision)
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        norm = nn.utils.clip_grad_norm_(trained, config.clip)
-        point = Point(step, inputs_BT.numel(), loss.item(), norm.item(), rate)
-        if point.is_finite:
-            optimizer.step()
-        yield point
-        if not point.is_finite:
-            return
+
+    def __init__(
+        self,
+        model: nn.Module,
+        config: TrainConfig,
+        *,
+        forward: Callable[[Tensor], Tensor] | None = None,
+        without_sync: Callable[[], AbstractContextManager] = nullcontext,
+        mean: Callable[[Tensor], Tensor] = lambda loss: loss,
+    ) -> None:
+        """Prepare the optimizer.
+
+        Args:
+            forward: computes the logits in the model's place, such as its compiled or
+                data-parallel form.
+            without_sync: the context in which gradients stay on this process (all parts of a batch
+                but the last).
+            mean: mean of a loss over all processes.
+        """
+        self.model = model
+        self.config = config
+        self.optimizer = make_optimizer(model, config)
+        self.step = 0
+        self._trained = [p for group in self.optimizer.param_groups for p in group["params"]]
+        self._forward = forward or model
+        self._without_sync = without_sync
+        self._mean = mean
+
+    def points(self, batches: Iterator[Batch]) -> Iterator[Point]:
+        """Train, one optimizer step per point that is asked for.
+
+        A stream, so that a caller can grade, save or stop between two steps. It ends after
+        `config.steps` steps, or with the first point that is not finite: that step is not applied,
+        so the model is still the one that it was before.
+
+        Args:
+            batches: begins with the batch of step `self.step`.
+        """
+        while self.step < self.config.steps:
+            started = time.perf_counter()
+            inputs_BT, targets_BT = next(batches)
+            rate = learning_rate_at(self.step, self.config)
+            loss, norm = self._gradients(inputs_BT, targets_BT)
+            seen = Point(self.step, inputs_BT.numel(), loss, norm, rate)
+            if not seen.is_finite:
+                yield seen
+                return
+            for group in self.optimizer.param_groups:
+                group["lr"] = rate
+            self.optimizer.step()
+            self.step += 1
+            yield replace(seen, seconds=time.perf_counter() - started)
+
+    def state_dict(self) -> dict[str, object]:
+        """Step and optimizer; the weights are the model's to keep."""
+        return {"step": self.step, "optimizer": self.optimizer.state_dict()}
+
+    def load_state_dict(self, state: Mapping[str, object]) -> None:
+        self.step = state["step"]
+        self.optimizer.load_state_dict(state["optimizer"])
+
+    def _gradients(self, inputs_BT: Tensor, targets_BT: Tensor) -> tuple[float, float]:
+        """Leave clipped gradients of the whole batch; its loss and the norm before clipping."""
+        self.model.train()
+        self.optimizer.zero_grad(set_to_none=True)
+        parts = [whole.chunk(self.config.accumulate) for whole in (inputs_BT, targets_BT)]
+        last = len(parts[0]) - 1
+        n_counted = (targets_BT != IGNORE).sum()
+        total = torch.zeros((), device=inputs_BT.device)
+        for index, (inputs_bT, targets_bT) in enumerate(zip(*parts, strict=True)):
+            share = (targets_bT != IGNORE).sum() / n_counted
+            with nullcontext() if index == last else self._without_sync():
+                loss = share * self._loss(inputs_bT, targets_bT)
+                loss.backward()
+            total += loss.detach()
+        norm = nn.utils.clip_grad_norm_(self._trained, self.config.clip)
+        return self._mean(total).item(), _whole(norm).item()
+
+    def _loss(self, inputs_BT: Tensor, targets_BT: Tensor) -> Tensor:
+        bfloat16 = self.config.precision == "bfloat16"
+        with torch.autocast(inputs_BT.device.type, torch.bfloat16, enabled=bfloat16):
+            logits_BTV = self._forward(inputs_BT)
+        return next_token_loss(logits_BTV, targets_BT)
+
+
+def _whole(tensor: Tensor) -> Tensor:
+    """The tensor itself, gathered where it is sharded over processes."""
+    return tensor.full_tensor() if hasattr(tensor, "full_tensor") else tensor
 
 
 def train(model: nn.Module, batches: Iterator[Batch], config: TrainConfig) -> History:
     """Train to the end, or to divergence, and keep what a figure needs."""
-    return History.of(training_steps(model, batches, config), config)
-
-
-def _loss(model: nn.Module, inputs_BT: Tensor, targets_BT: Tensor, precision: Precision) -> Tensor:
-    with torch.autocast(inputs_BT.device.type, torch.bfloat16, enabled=precision == "bfloat16"):
-        logits_BTV = model(inputs_BT)
-    return next_token_loss(logits_BTV, targets_BT)
+    return History.of(Trainer(model, config).points(batches), config)
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from llmlab.method.experiment import SCALES, Experiment
 from llmlab.method.manifest import MANIFEST, Manifest, read_manifest
 from llmlab.method.parts import Parts, is_running, trials
 from llmlab.method.project import Project
+from llmlab.method.views import Views, read_views
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -55,6 +56,11 @@ class Evidence:
         from llmlab.method.tables import read_curves
 
         return read_curves(self.folder)
+
+    @cached_property
+    def views(self) -> Views:
+        """For each run its looks inside the model, by name; errors as `views.read_views`."""
+        return read_views(self.folder)
 
 
 @dataclass(frozen=True)

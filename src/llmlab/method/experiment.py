@@ -90,12 +90,15 @@ class Outcome:
     Attributes:
         metrics: a number for every metric of the experiment (NaN where a diverged run has none).
         curves: for each curve its (step, value) points, thinned to what a figure needs.
+        views: looks inside a model (attention, samples, ...) by name, as plain JSON with the key
+            "kind"; small, since they are recorded with the tables.
         tokens: tokens trained on.
         peak_memory_mib: peak accelerator memory; None lets the runner report the process's own.
     """
 
     metrics: Mapping[str, float]
     curves: Mapping[str, Sequence[tuple[int, float]]] = field(default_factory=dict)
+    views: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
     status: Status = "completed"
     tokens: int = 0
     peak_memory_mib: float | None = None

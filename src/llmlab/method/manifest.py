@@ -26,7 +26,7 @@ class Manifest:
         device: processor or accelerator that computed, in words.
         libraries: version of each library that can change a number.
         rows: rows of `runs.csv`.
-        sha256: SHA-256 of each table, by file name.
+        sha256: SHA-256 of each file beside the manifest, by name.
     """
 
     experiment: str
@@ -70,6 +70,24 @@ def read_manifest(folder: Path) -> Manifest:
         raise LabError(
             f"{path} is damaged ({error}); restore it or run the experiment again."
         ) from error
+
+
+def verified(folder: Path, name: str) -> Path:
+    """The path of a file in `folder` whose bytes are those that its manifest knows.
+
+    Raises:
+        LabError: it is missing, or not the one that was written.
+    """
+    path = folder / name
+    expected = read_manifest(folder).sha256.get(name)
+    if not path.is_file():
+        raise LabError(f"{path} is missing; restore it or run the experiment again.")
+    if file_sha256(path) != expected:
+        raise LabError(
+            f"{path} is not the file that was written (its SHA-256 differs from manifest.json): "
+            "it was cut short or edited; restore it or run the experiment again."
+        )
+    return path
 
 
 def file_sha256(path: Path) -> str:

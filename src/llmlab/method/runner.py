@@ -32,6 +32,7 @@ from llmlab.method.parts import KEPT, run_lock
 from llmlab.method.plan import Plan, make_plan
 from llmlab.method.project import Project
 from llmlab.method.provenance import git_state, host, libraries
+from llmlab.method.views import VIEWS, write_views
 from llmlab.method.worker import start, work, worker_environment
 
 Report = Callable[[int, int, str], None]
@@ -180,6 +181,7 @@ def _assemble(plan: Plan, project: Project) -> Manifest:
         plan.folder, tables.runs_frame(plan.experiment, [part["row"] for part in found])
     )
     tables.write_curves(plan.folder, tables.curves_frame(_curve_rows(found)))
+    write_views(plan.folder, {part["row"]["run_id"]: part["views"] for part in found})
     _publish_kept(plan)
     code = closure(f"llmlab.experiments.{plan.experiment.name}")
     commit, dirty = git_state(project.root, code.values())
@@ -197,7 +199,11 @@ def _assemble(plan: Plan, project: Project) -> Manifest:
         libraries=libraries(),
         seeds=tuple(sorted({trial.seed for trial in plan.trials})),
         rows=len(found),
-        sha256={name: file_sha256(plan.folder / name) for name in (tables.RUNS, tables.CURVES)},
+        sha256={
+            name: file_sha256(plan.folder / name)
+            for name in (tables.RUNS, tables.CURVES, VIEWS)
+            if (plan.folder / name).is_file()
+        },
     )
     write_manifest(plan.folder, manifest)
     _remove_old_parts(plan)

@@ -13,7 +13,7 @@ import pandera.pandas as pa
 from llmlab.method.errors import LabError
 from llmlab.method.experiment import Experiment
 from llmlab.method.files import write_file, write_with
-from llmlab.method.manifest import file_sha256, read_manifest
+from llmlab.method.manifest import verified
 
 RUNS = "runs.csv"
 CURVES = "curves.parquet"
@@ -126,7 +126,7 @@ def read_runs(folder: Path, experiment: Experiment) -> pd.DataFrame:
         LabError: the file is missing, is not the one that was written (SHA-256 in the manifest), or
             does not have the columns of the experiment.
     """
-    path = _verified(folder, RUNS)
+    path = verified(folder, RUNS)
     schema = runs_schema(experiment)
     types = _types(schema)
     exact = {name: float for name, kind in types.items() if kind == "float64"}
@@ -137,27 +137,13 @@ def read_runs(folder: Path, experiment: Experiment) -> pd.DataFrame:
 
 def read_curves(folder: Path) -> pd.DataFrame:
     """The table of curves in `folder`; errors as `read_runs`."""
-    path = _verified(folder, CURVES)
+    path = verified(folder, CURVES)
     return _validated(pd.read_parquet(path), CURVES_SCHEMA, str(path))
 
 
 def _types(schema: pa.DataFrameSchema) -> dict[str, object]:
     """The pandas type of each column."""
     return {name: column.dtype.type for name, column in schema.columns.items()}
-
-
-def _verified(folder: Path, name: str) -> Path:
-    """The path of a table whose bytes are those that the manifest knows."""
-    path = folder / name
-    expected = read_manifest(folder).sha256.get(name)
-    if not path.is_file():
-        raise LabError(f"{path} is missing; restore it or run the experiment again.")
-    if file_sha256(path) != expected:
-        raise LabError(
-            f"{path} is not the table that was written (its SHA-256 differs from manifest.json): "
-            "it was cut short or edited; restore it or run the experiment again."
-        )
-    return path
 
 
 def _validated(frame: pd.DataFrame, schema: pa.DataFrameSchema, source: str) -> pd.DataFrame:

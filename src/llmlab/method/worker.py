@@ -80,7 +80,7 @@ def work(trial: Trial, parts: Parts) -> str | None:
         write_file(parts.error_path(trial.run_id), traceback.format_exc())
         return traceback.format_exception_only(error)[-1].strip()
     told = {"started": started, "finished": _now(), "device": device()}
-    parts.write(trial.run_id, {"row": row, "curves": curves, **told})
+    parts.write(trial.run_id, {"row": row, "curves": curves, "views": outcome.views, **told})
     return None
 
 
