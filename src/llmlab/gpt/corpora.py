@@ -23,7 +23,7 @@ DATA_DIR = "LLMLAB_DATA_DIR"
 CACHE_DIR = "LLMLAB_CACHE_DIR"
 """Environment variable: the folder for downloads and tokens, instead of the user's cache."""
 
-PIECE = 1 << 18
+PIECE = 1 << 16
 """Bytes that are read at once."""
 
 
