@@ -41,7 +41,7 @@ def test_notebooks_carry_their_outputs(stage):
 
 def test_scripts_are_written_out(stage):
     scripts = (stage / "assets" / "scripts.html").read_text()
-    assert scripts.count("<script>") == 2
+    assert scripts.count("<script>") == 3
     assert "src=" not in scripts
 
 

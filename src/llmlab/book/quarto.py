@@ -12,7 +12,7 @@ from llmlab.method.errors import LabError
 from llmlab.method.project import Project
 
 OUTPUT = "_book"
-SCRIPTS = ("evidence.js", "versions.js")
+SCRIPTS = ("evidence.js", "versions.js", "explorer.js")
 
 
 def find_quarto() -> Path | None:

@@ -114,6 +114,23 @@ def read_cells(
         yield _reading(chosen, rows, axes)
 
 
+def find_run(evidence: Evidence, condition: Mapping[str, Value], seed: int) -> str:
+    """The id of the run under one condition with one seed.
+
+    Raises:
+        LabError: as `read`, or no run has the seed.
+    """
+    rows = _matching(evidence, evidence.runs, condition)
+    _check_one_condition(evidence, rows)
+    ids = rows.set_index("seed")["run_id"]
+    if seed not in ids.index:
+        raise LabError(
+            f"{evidence.experiment.name} at {evidence.scale} scale has no run with seed {seed}; "
+            f"its seeds are {', '.join(map(str, ids.index))}."
+        )
+    return str(ids.loc[seed])
+
+
 def mean_curves(
     evidence: Evidence,
     curves: Sequence[str],

@@ -64,10 +64,19 @@ def curve_numbers(evidence: Evidence, metric: Metric, curves: pd.DataFrame, line
     return markup.details("The numbers of this figure", table, _source(evidence, "curves.parquet"))
 
 
-def footer(evidence: Evidence) -> str:
-    """The line below a figure."""
+def view_source(evidence: Evidence, view: str, run_id: str) -> str:
+    """Where a view stands, in small type."""
+    warning = " **A smoke run: no evidence.**" if evidence.scale == "smoke" else ""
+    source = f"Source: `{view}` of `{run_id}` in `views.json` of {provenance(evidence)}."
+    return markup.box(["source"], [source + warning])
+
+
+def footer(evidence: Evidence, run_id: str | None = None) -> str:
+    """The line below a figure of all runs, or of one."""
     text = f"{evidence.experiment.name}, {evidence.scale} scale"
-    if len(evidence.manifest.seeds) > 1:
+    if run_id:
+        text += f", {run_id}"
+    elif len(evidence.manifest.seeds) > 1:
         text += ", bars and bands: 95 % intervals"
     text += f", commit {evidence.manifest.git_commit[:7]}"
     if evidence.scale == "smoke":

@@ -15,12 +15,15 @@ from matplotlib.figure import Figure
 from llmlab.book import (
     appendices,
     boxes,
+    explorers,
     figures,
     markup,
     numbers,
     readings,
     registers,
     results,
+    stills,
+    views,
 )
 from llmlab.book.readings import Reading
 from llmlab.method import evidence as evidence_rules
@@ -181,6 +184,24 @@ def curves(
     line = by or "curve"
     drawn = figures.draw_curves(averaged, metrics[0], line, log_y, results.footer(found), together)
     _display(drawn, results.curve_numbers(found, metrics[0], averaged, line))
+
+
+def explorer(experiment: str, view: str, *, run: Condition | None = None, seed: int = 0) -> None:
+    """A look inside one run: on screen something to explore, in print a picture of the same.
+
+    Args:
+        view: its name in the run's `views.json`.
+        run: the level of every axis that has several.
+
+    Raises:
+        LabError: there is no such run or view, or the view is broken or too large for a page.
+    """
+    found = evidence(experiment)
+    run_id, raw = views.find_view(found, view, run or {}, seed)
+    where = f"the view '{view}' of {experiment} ({run_id})"
+    drawn = stills.draw(views.read_view(raw, where), results.footer(found, run_id))
+    widget = explorers.raw_html(explorers.widget(view, raw, where))
+    _display(drawn, markup.join(widget, results.view_source(found, view, run_id)).data)
 
 
 def verdict(hypothesis: str) -> Markdown:
