@@ -146,13 +146,22 @@ def generate(
     ids = list(prompt_ids)
     if not ids:
         raise LabError("the prompt is empty: begin with one token at least, such as end of text.")
-    if max(ids) >= model.config.vocab_size:
-        raise LabError(
-            f"the prompt holds token {max(ids)}, and the model knows only "
-            f"{model.config.vocab_size}: use the tokenizer that it was trained with."
-        )
+    require_known(model, ids)
     tokens = _stream(Reader(model.eval(), cached), Sampler(config), ids, n_ids)
     return takewhile(lambda drawn: drawn != stop, islice(tokens, n_tokens))
+
+
+def require_known(model: GPT, ids: Sequence[int]) -> None:
+    """See that the model knows all these tokens.
+
+    Raises:
+        LabError: it does not.
+    """
+    if max(ids) >= model.config.vocab_size:
+        raise LabError(
+            f"the text holds token {max(ids)}, and the model knows only "
+            f"{model.config.vocab_size}: use the tokenizer that it was trained with."
+        )
 
 
 def stream_text(
