@@ -5,6 +5,7 @@ import torch
 from scipy import stats
 from torch import Tensor
 
+from llmlab.book.views import read_view
 from llmlab.gpt.inspection import (
     CheckpointBrowser,
     Statistics,
@@ -278,6 +279,21 @@ def test_views_of_a_large_model_fit_a_page(tokenizer: TextTokenizer) -> None:
     for view in views:
         size = len(json.dumps(view, separators=(",", ":"), allow_nan=False))
         assert 300_000 < size < 800_000
+
+
+def test_the_book_can_show_every_view(
+    model: GPT, tokenizer: TextTokenizer, tokens_BT: Tensor
+) -> None:
+    browser = CheckpointBrowser(model, tokenizer, n_tokens=3)
+    browser.look(2)
+    views = {
+        "attention": attention_view(model, tokenizer, [TEXT, "a"], scores=head_scores(model)),
+        "logit_lens": logit_lens_view(model, tokenizer, [TEXT, "a"]),
+        "activations": activations_view({0: activation_statistics(model, tokens_BT)}),
+        "checkpoints": browser.view({"loss": [(0, 1.5)], "validation_loss": []}),
+    }
+    for kind, view in views.items():
+        assert read_view(json.loads(json.dumps(view, allow_nan=False)), "a view").kind == kind
 
 
 @pytest.mark.parametrize("make", [attention_view, logit_lens_view])
