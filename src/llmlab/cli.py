@@ -194,6 +194,158 @@ def reproduce(
         print_reproduction(found, scale)
 
 
+@app.command()
+def train(
+    config: Annotated[
+        str, typer.Option(metavar="NAME", help="Size: micro, nano, small or medium.")
+    ] = "micro",
+    corpus: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME|PATH", help="stdlib, verdict, tinyshakespeare, or a file or folder."
+        ),
+    ] = "stdlib",
+    epochs: Annotated[float, typer.Option(min=0, help="Times to read the text.")] = 1.0,
+    steps: Annotated[
+        int | None, typer.Option(min=1, help="Optimizer steps, in place of --epochs.")
+    ] = None,
+    tokenizer: Annotated[
+        str,
+        typer.Option(
+            metavar="KIND|PATH",
+            help="bpe (trained on the text), characters, gpt2, or a tokenizer's file.",
+        ),
+    ] = "bpe",
+    batch_size: Annotated[
+        int | None, typer.Option(min=1, help="Sequences of a step. Default: the configuration's.")
+    ] = None,
+    context: Annotated[
+        int | None, typer.Option(min=1, help="Tokens of a sequence. Default: the configuration's.")
+    ] = None,
+    learning_rate: Annotated[
+        float | None, typer.Option(help="Peak rate. Default: the configuration's.")
+    ] = None,
+    dropout: Annotated[float, typer.Option(min=0, max=0.9)] = 0.0,
+    validation_share: Annotated[
+        float, typer.Option(help="Share of the text, at its end, that validates.")
+    ] = 0.1,
+    seed: int = 0,
+    precision: Annotated[
+        str, typer.Option(help="float32, bfloat16, or auto: bfloat16 where the hardware has it.")
+    ] = "auto",
+    compiled: Annotated[
+        bool, typer.Option("--compile", help="Translate the model with torch.compile first.")
+    ] = False,
+    accumulate: Annotated[
+        int, typer.Option(min=1, help="Parts that a batch is computed in, to save memory.")
+    ] = 1,
+    checkpoint_every: Annotated[
+        int | None,
+        typer.Option(min=1, help="Steps between checkpoints. Default: the last state alone."),
+    ] = None,
+    keep: Annotated[int, typer.Option(min=1, help="Newest checkpoints that stay.")] = 3,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on from the newest checkpoint of the run.")
+    ] = False,
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Folder of the run. Default: runs/CONFIG-CORPUS."),
+    ] = None,
+) -> None:
+    """Train a GPT from scratch on a text.
+
+    The run's folder gets its tokenizer, a log of every step, and the last state; under `torchrun`
+    all its processes train together. `llmlab generate` and `llmlab inspect` take the folder.
+    """
+    from llmlab.gpt.console import Meter, show
+    from llmlab.gpt.distributed import joined
+    from llmlab.gpt.options import Options, describe, open_session
+
+    options = Options(
+        config=config,
+        corpus=corpus,
+        tokenizer=tokenizer,
+        epochs=epochs,
+        steps=steps,
+        batch_size=batch_size,
+        context=context,
+        learning_rate=learning_rate,
+        dropout=dropout,
+        validation_share=validation_share,
+        seed=seed,
+        precision=precision,
+        compiled=compiled,
+        accumulate=accumulate,
+    )
+    with joined() as workers:
+        session = open_session(options, out, checkpoint_every, keep, workers.device)
+        events = session.events(workers, resume=resume)
+        if workers.is_first:
+            print(describe(session))
+            meter = Meter(session.recipe, workers.device, workers.world)
+            show(events, session.folder.name, session.recipe, meter)
+        else:
+            for _ in events:
+                pass
+
+
+@app.command()
+def generate(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run or checkpoint.")],
+    prompt: Annotated[str, typer.Option(help="Text to go on from.")] = "\n",
+    tokens: Annotated[int, typer.Option(min=1, help="Tokens to write.")] = 200,
+    temperature: Annotated[
+        float, typer.Option(help="0 takes the likeliest token; 1 draws as the model says.")
+    ] = 0.8,
+    top_k: Annotated[
+        int | None, typer.Option(help="Draw from the k likeliest tokens only.")
+    ] = None,
+    top_p: Annotated[
+        float, typer.Option(help="Draw from the likeliest tokens that hold this share.")
+    ] = 1.0,
+    seed: int = 0,
+    cache: Annotated[
+        bool, typer.Option(help="Keep keys and values; without, the same text comes slower.")
+    ] = True,
+) -> None:
+    """Let a trained model write, token by token."""
+    from llmlab.gpt.generation import SamplingConfig, stream_text
+    from llmlab.gpt.session import open_model
+
+    model, tokenizer = open_model(run)
+    config = SamplingConfig(temperature, top_k, top_p, seed)
+    sys.stdout.write(prompt)
+    for piece in stream_text(model, tokenizer, prompt, tokens, config, cached=cache):
+        sys.stdout.write(piece)
+        sys.stdout.flush()
+    sys.stdout.write("\n")
+
+
+@app.command()
+def inspect(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run or checkpoint.")],
+    text: Annotated[
+        list[str] | None, typer.Option(help="Text to look at; may be given more than once.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Page to write. Default: RUN/inspect.html.")
+    ] = None,
+) -> None:
+    """Look into a trained model: its attention, its guess in each layer, its activations.
+
+    Writes a page that works offline, in any browser; with the checkpoints of the run, if it kept
+    several.
+    """
+    from llmlab.book.explorers import standalone_page
+    from llmlab.gpt.session import look_into
+    from llmlab.method.files import write_file
+
+    views = look_into(run, text or [])
+    page = out or run / "inspect.html"
+    write_file(page, standalone_page(f"Inside {run.name}", views))
+    print(f"Open {_shown(page.resolve())} in a browser.")
+
+
 @new.command("experiment")
 def new_experiment(
     name: Annotated[str, typer.Argument(metavar="NAME", help="Name, as in learning_rate.")],

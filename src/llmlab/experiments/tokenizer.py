@@ -1,0 +1,100 @@
+"""Vocabularies of different size on one text: which predicts it with the fewest bits per byte?"""
+
+from llmlab.gpt.measures import CURVES, METRICS, Log
+from llmlab.method.experiment import Axis, Budget, Experiment, Metric, Outcome, Trial
+
+
+def run(trial: Trial) -> Outcome:
+    from llmlab.gpt.material import byte_pairs, encode, named_corpus
+    from llmlab.gpt.model import GPTConfig
+    from llmlab.gpt.pretraining import Pretraining, Recipe
+    from llmlab.gpt.training import TrainConfig
+
+    settings = trial.settings
+    corpus = named_corpus("stdlib", settings["corpus_bytes"])
+    read = corpus.head(round(0.9 * corpus.bytes))  # merges, too, are learned from training text
+    tokenizer = byte_pairs(trial.condition["vocab_size"])(read.texts())
+    material = encode(corpus, tokenizer)
+    tokens_per_byte = len(material.tokens.ids) / corpus.bytes
+    tokens_per_step = settings["bytes_per_step"] * tokens_per_byte
+    recipe = Recipe(
+        shape=GPTConfig(
+            vocab_size=tokenizer.vocab_size,
+            context=settings["context"],
+            d_model=settings["d_model"],
+            n_layers=4,
+            n_heads=4,
+        ),
+        train=TrainConfig(settings["learning_rate"], settings["steps"], weight_decay=0.1),
+        batch_size=round(tokens_per_step / settings["context"]),
+        seed=trial.seed,
+        validate_every=settings["steps"] // 10,
+        validation_tokens=round(settings["validation_bytes"] * tokens_per_byte),
+    )
+    pretraining = Pretraining(recipe, material.tokens)
+    log = Log(every=settings["steps"] // 50).through(pretraining)
+    return Outcome(
+        metrics={
+            **log.metrics(pretraining.model.n_parameters()),
+            "bytes_per_token": 1 / tokens_per_byte,
+        },
+        curves=log.curves,
+        status=log.status,
+        tokens=log.tokens,
+    )
+
+
+EXPERIMENT = Experiment(
+    name="tokenizer",
+    title="The size of the vocabulary",
+    question="Q-TOKENIZER",
+    summary="Trains one model on the same bytes, cut into tokens by small and large vocabularies.",
+    axes=(Axis("vocab_size", "Ids of the byte-level BPE; 257 are the bytes alone.", "tokens"),),
+    metrics=(
+        *METRICS,
+        Metric("bytes_per_token", "Mean length of a token in text.", "bytes/token", tolerance=0.2),
+    ),
+    curves=CURVES,
+    budgets={
+        "smoke": Budget(
+            conditions={"vocab_size": (257, 512)},
+            seeds=1,
+            settings={
+                "corpus_bytes": 200_000,
+                "validation_bytes": 10_000,
+                "bytes_per_step": 1024,
+                "context": 32,
+                "d_model": 32,
+                "learning_rate": 3e-3,
+                "steps": 50,
+            },
+        ),
+        "laptop": Budget(
+            conditions={"vocab_size": (257, 512, 1024, 4096)},
+            seeds=5,
+            settings={
+                "corpus_bytes": 2_000_000,
+                "validation_bytes": 60_000,
+                "bytes_per_step": 3072,
+                "context": 64,
+                "d_model": 128,
+                "learning_rate": 2e-3,
+                "steps": 250,
+            },
+        ),
+        "gpu": Budget(
+            conditions={"vocab_size": (257, 512, 1024, 2048, 4096, 8192)},
+            seeds=5,
+            settings={
+                "corpus_bytes": 20_000_000,
+                "validation_bytes": 200_000,
+                "bytes_per_step": 65_536,
+                "context": 256,
+                "d_model": 256,
+                "learning_rate": 1e-3,
+                "steps": 1000,
+            },
+        ),
+    },
+    run=run,
+)

@@ -1,0 +1,71 @@
+"""What `llmlab train` prints while it trains: a moving bar on a terminal, plain lines in a log."""
+
+import sys
+from collections.abc import Iterable
+
+import torch
+
+from llmlab.gpt.alarms import Alarm
+from llmlab.gpt.pretraining import Event, Recipe, Validation
+from llmlab.gpt.session import Diverged, Saved
+from llmlab.gpt.speed import mfu, peak_flops
+from llmlab.gpt.training import Point
+from llmlab.method.console import progress
+from llmlab.method.errors import LabError
+
+
+class Meter:
+    """Tokens per second and MFU of the last steps."""
+
+    def __init__(self, recipe: Recipe, device: torch.device, world: int) -> None:
+        self._recipe = recipe
+        self._world = world
+        self._peak = peak_flops(device, recipe.train.precision)
+        self._seconds = 0.0
+        self._tokens = 0
+
+    def see(self, point: Point) -> None:
+        """Count a step of this process; older ones fade."""
+        self._seconds = 0.95 * self._seconds + point.seconds
+        self._tokens = 0.95 * self._tokens + point.tokens * self._world
+
+    def __str__(self) -> str:
+        if not self._seconds:
+            return ""
+        speed = self._tokens / self._seconds
+        shown = f"{speed:,.0f} tokens/s"
+        if self._peak:
+            shown += f", MFU {mfu(self._recipe.shape, speed, self._peak * self._world):.0%}"
+        return shown
+
+
+def show(
+    events: Iterable[Event | Saved | Diverged], title: str, recipe: Recipe, meter: Meter
+) -> None:
+    """Show the events of a run as they come.
+
+    Raises:
+        LabError: training stopped since its loss left the finite numbers.
+    """
+    total = recipe.train.steps
+    often = 1 if sys.stderr.isatty() else max(1, total // 20)
+    with progress(title) as report:
+        for event in events:
+            match event:
+                case Point(step=step) if step % often == often - 1 or step == total - 1:
+                    meter.see(event)
+                    report(step + 1, total, f"loss {event.loss:.3f}, {meter}")
+                case Point():
+                    meter.see(event)
+                case Validation():
+                    print(
+                        f"step {event.step}: validation loss {event.loss:.3f} nats/token, "
+                        f"{event.bits_per_byte:.3f} bits/byte",
+                        flush=True,
+                    )
+                case Alarm():
+                    print(f"step {event.step}: {event.kind}: {event.message}", file=sys.stderr)
+                case Saved():
+                    print(f"step {event.step}: saved {event.folder}", flush=True)
+                case Diverged():
+                    raise LabError(event.sentence)

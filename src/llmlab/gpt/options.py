@@ -1,0 +1,140 @@
+"""From what a user asks for to a run that can begin."""
+
+import math
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+
+from llmlab.gpt.configs import n_parameters, preset
+from llmlab.gpt.corpora import CorpusText
+from llmlab.gpt.material import byte_pairs, each_character, encode, named_corpus
+from llmlab.gpt.pretraining import Recipe
+from llmlab.gpt.session import Session
+from llmlab.gpt.text import TextTokenizer, gpt2_tokenizer, load_tokenizer
+from llmlab.gpt.tokens import TokenBatches
+from llmlab.gpt.training import Precision, TrainConfig, best_precision
+from llmlab.method.catalog import suggestion
+from llmlab.method.errors import LabError
+
+TOKENIZERS = ("bpe", "characters", "gpt2")
+PRECISIONS = ("auto", "float32", "bfloat16")
+
+
+@dataclass(frozen=True)
+class Options:
+    """What `llmlab train` can be told; None leaves it to the configuration.
+
+    Attributes:
+        config: name of a preset.
+        corpus: name or path.
+        tokenizer: one of `TOKENIZERS`, or the path of a tokenizer's file.
+        epochs: times that the text is read, unless `steps` says how long to train.
+        precision: one of `PRECISIONS`.
+    """
+
+    config: str = "micro"
+    corpus: str = "stdlib"
+    tokenizer: str = "bpe"
+    epochs: float = 1.0
+    steps: int | None = None
+    batch_size: int | None = None
+    context: int | None = None
+    learning_rate: float | None = None
+    dropout: float = 0.0
+    validation_share: float = 0.1
+    seed: int = 0
+    precision: str = "auto"
+    compiled: bool = False
+    accumulate: int = 1
+
+
+def open_session(
+    options: Options,
+    folder: Path | None,
+    checkpoint_every: int | None,
+    keep: int,
+    device: torch.device,
+) -> Session:
+    """A run that can begin, its text cut into tokens.
+
+    Raises:
+        LabError: an option names nothing that there is, the text is too short for the context, or
+            it cannot be had.
+    """
+    chosen = preset(options.config)
+    precision = _precision(options.precision, device)
+    corpus = named_corpus(options.corpus)
+    tokenizer = _tokenizer(options.tokenizer, corpus, chosen.shape.vocab_size)
+    material = encode(corpus, tokenizer)
+    shape = replace(
+        chosen.shape,
+        vocab_size=tokenizer.vocab_size,
+        context=options.context or chosen.shape.context,
+        dropout=options.dropout,
+    )
+    batch_size = options.batch_size or chosen.batch_size
+    if options.accumulate > batch_size:
+        raise LabError(
+            f"a batch of {batch_size} sequences cannot be computed in {options.accumulate} parts: "
+            "take a larger --batch-size or a smaller --accumulate."
+        )
+    training, _ = material.tokens.split(options.validation_share)
+    batches = TokenBatches(training, shape.context, batch_size, options.seed)
+    steps = options.steps or max(1, batches.steps(options.epochs))
+    recipe = Recipe(
+        shape=shape,
+        train=TrainConfig(
+            learning_rate=options.learning_rate or chosen.learning_rate,
+            steps=steps,
+            weight_decay=0.1,
+            accumulate=options.accumulate,
+            precision=precision,
+        ),
+        batch_size=batch_size,
+        seed=options.seed,
+        validation_share=options.validation_share,
+        validate_every=max(50, math.ceil(steps / 20)),
+        compiled=options.compiled,
+    )
+    target = folder or Path("runs") / f"{options.config}-{corpus.name}"
+    return Session(target, recipe, material, checkpoint_every, keep)
+
+
+def describe(session: Session) -> str:
+    """Two lines on what is about to be trained, and on what."""
+    recipe, corpus = session.recipe, session.material.corpus
+    shape, tokens = recipe.shape, len(session.material.tokens.ids)
+    tied, untied = n_parameters(shape), n_parameters(shape, tied=False)
+    return (
+        f"{tied / 1e6:.2f}M parameters ({untied / 1e6:.2f}M untied): {shape.n_layers} layers, "
+        f"{shape.n_heads} heads, d_model {shape.d_model}, context {shape.context}, "
+        f"vocabulary {shape.vocab_size:,}\n"
+        f"{corpus.name}: {corpus.bytes:,} bytes, {tokens:,} tokens; {recipe.train.steps:,} steps "
+        f"of {recipe.batch_size} sequences in {recipe.train.precision}"
+    )
+
+
+def _tokenizer(kind: str, corpus: CorpusText, vocab_size: int) -> TextTokenizer:
+    match kind:
+        case "bpe":
+            return byte_pairs(vocab_size)(corpus.texts())
+        case "characters":
+            return each_character(corpus.texts())
+        case "gpt2":
+            return gpt2_tokenizer()
+    if not Path(kind).exists():
+        raise LabError(
+            f"there is no tokenizer '{kind}'{suggestion(kind, TOKENIZERS)}: choose one of "
+            f"{', '.join(TOKENIZERS)}, or the path of a tokenizer's file."
+        )
+    return gpt2_tokenizer(kind) if Path(kind).is_dir() else load_tokenizer(Path(kind))
+
+
+def _precision(name: str, device: torch.device) -> Precision:
+    if name not in PRECISIONS:
+        raise LabError(
+            f"there is no precision '{name}'{suggestion(name, PRECISIONS)}: "
+            f"choose one of {', '.join(PRECISIONS)}."
+        )
+    return best_precision(device) if name == "auto" else name

@@ -1,0 +1,60 @@
+"""How fast training is, and how fast it could be."""
+
+import time
+
+import torch
+
+from llmlab.gpt.model import GPTConfig
+from llmlab.gpt.training import Precision
+
+PEAK_BFLOAT16 = {
+    "H200": 989e12,
+    "H100 PCIe": 756e12,
+    "H100": 989e12,
+    "A100": 312e12,
+    "L40S": 362e12,
+    "L4": 121e12,
+    "A10": 125e12,
+    "RTX 4090": 165e12,
+}
+"""Dense bfloat16 flops/s of the makers' data sheets, by a part of the device's name."""
+
+
+def flops_per_token(shape: GPTConfig) -> float:
+    """Floating-point operations of one training step for each token of it.
+
+    Six for every weight of a matrix product, the output layer's among them (forward 2, backward
+    4), and 12 n_layers d_model context for attention's two products, of which the causal mask is
+    not subtracted (PaLM, Chowdhery et al. 2022, appendix B).
+    """
+    d = shape.d_model
+    weights = shape.n_layers * 12 * d**2 + shape.vocab_size * d
+    return 6 * weights + 12 * shape.n_layers * d * shape.context
+
+
+def peak_flops(device: torch.device, precision: Precision) -> float | None:
+    """Flops/s that the device could do at most; None for a GPU that the table does not know.
+
+    A GPU's are its data sheet's in bfloat16 (half of that in float32 with TF32); a CPU's are those
+    of a large matrix product, measured here.
+    """
+    if device.type != "cuda":
+        return _measured_flops(precision)
+    name = torch.cuda.get_device_name(device)
+    peak = next((flops for part, flops in PEAK_BFLOAT16.items() if part in name), None)
+    return peak and (peak if precision == "bfloat16" else peak / 2)
+
+
+def mfu(shape: GPTConfig, tokens_per_second: float, peak: float) -> float:
+    """Model flops utilisation: the share of the peak that goes into the model's own products."""
+    return flops_per_token(shape) * tokens_per_second / peak
+
+
+def _measured_flops(precision: Precision, width: int = 1024, seconds: float = 0.2) -> float:
+    a_WW = torch.randn(width, width, dtype=getattr(torch, precision))
+    a_WW @ a_WW  # the first one also starts the threads
+    started, n_products = time.perf_counter(), 0
+    while time.perf_counter() - started < seconds:
+        a_WW @ a_WW
+        n_products += 1
+    return n_products * 2 * width**3 / (time.perf_counter() - started)
