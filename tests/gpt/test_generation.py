@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from llmlab.gpt.generation import (
     Sampler,
     SamplingConfig,
+    decode,
     generate,
     least_logit,
     stream_text,
@@ -57,8 +58,8 @@ def test_the_cache_changes_no_token_within_the_context_or_beyond(
 
 def test_the_cache_is_refilled_once_per_half_context(model: GPT) -> None:
     seen = []
-    handle = model.token_embedding.register_forward_hook(
-        lambda module, inputs, output: seen.append(inputs[0].shape[1])
+    handle = model.norm.register_forward_hook(
+        lambda module, inputs, output: seen.append(output.shape[:-1].numel())
     )
     list(generate(model, [1], 40, GREEDY))
     handle.remove()
@@ -70,6 +71,14 @@ def test_the_window_fits_the_context_and_is_half_full_at_least(n_tokens: int, co
     seen = n_tokens - window_start(n_tokens, context)
     assert seen <= context
     assert seen == n_tokens or seen > context // 2
+
+
+def test_decoding_one_token_gives_the_logits_of_the_model(model: GPT) -> None:
+    tokens_BT = torch.randint(50, (1, 16), generator=torch.Generator().manual_seed(1))
+    cache = model.eval().new_cache(batch_size=1)
+    with torch.inference_mode():
+        decoded = [decode(model, token, cache) for token in tokens_BT[0].tolist()]
+        torch.testing.assert_close(torch.stack(decoded), model(tokens_BT)[0])
 
 
 def test_only_the_window_counts(model: GPT) -> None:
