@@ -84,6 +84,12 @@ def subplots(
     return figure, axes
 
 
+def empty(height: float, width: float = WIDTH) -> Figure:
+    """A figure in the style of the book without axes; height and width in inches."""
+    mpl.rcParams.update(_STYLE)
+    return Figure(figsize=(width, height))
+
+
 def sequence(n: int) -> list[Any]:
     """n colours for ordered levels, from dark to light, readable on white in print and in grey."""
     return [mpl.colormaps["viridis"](share) for share in np.linspace(0, 0.85, n)]

@@ -108,6 +108,12 @@ class LensText:
         if any(len(layer.top) != len(self.tokens) for layer in self.layers):
             raise ValueError("a layer does not have guesses for each token")
 
+    @property
+    def layer_names(self) -> list[str]:
+        last = len(self.layers) - 1
+        named = ["embedding", *(f"layer {n}" for n in range(1, last)), f"layer {last} (output)"]
+        return [layer.name or name for layer, name in zip(self.layers, named, strict=False)]
+
 
 @dataclass(frozen=True)
 class LogitLens:

@@ -71,11 +71,14 @@
   const marked = (token) => shown(token).replace(/^ +| +$/g, (spaces) => "·".repeat(spaces.length));
   const percent = (share) => (share > 0 && share < 0.01 ? "under 1 %" : `${Math.round(100 * share)} %`);
   const number = (value) => (value === null || value === undefined ? "–" : Number.isInteger(value) ? whole.format(value) : String(Number(value.toPrecision(3))));
-  const words = (name) => name.replaceAll("_", " ");
+  const SPELLED = { std: "standard deviation", max: "largest absolute value", mlp: "MLP:" };
+  const words = (name) => name.split("_").map((part) => SPELLED[part] ?? part).join(" ");
+  const numeral = (name) => name.match(/\d+$/)?.[0] ?? `${name.slice(0, 3)}.`;
   const listed = (parts) => (parts.length < 2 ? parts.join("") : `${parts.slice(0, -1).join(", ")} and ${parts.at(-1)}`);
+  const beginnings = (texts) => texts.map(({ tokens }, n) => `${n + 1}: ${tokens.join("").replace(/\s+/g, " ").trim().slice(0, 40)}`);
   const stepText = (step) => (step === null || step === undefined ? "one checkpoint" : whole.format(step));
 
-  // ---- colour: from the ground to ink as the square root of a share, so that small ones show
+  // ---- colour: from the ground to ink, for a byte as its square root, so that small shares show
   const HEAT = Array.from({ length: 256 }, () => ["", ""]);
   const INK = {};
   const repaints = new Set();
@@ -104,14 +107,16 @@
     [element.style.background, element.style.color] = HEAT[byte];
   }
 
-  function legend() {
-    const ticks = [0, 5, 25, 50, 100].map((value) => {
+  const evenly = (share) => Math.round(255 * share ** 2); // the byte whose colour lies at the share
+
+  function legend(values = [0, 5, 25, 50, 100], place = Math.sqrt) {
+    const ticks = values.map((value) => {
       const tick = make("span", {}, `${value} %`);
-      tick.style.left = `${Math.sqrt(value / 100) * 100}%`;
+      tick.style.left = `${place(value / 100) * 100}%`;
       return tick;
     });
     const bar = make("div", { class: "ex-bar" });
-    const paint = () => { bar.style.background = `linear-gradient(to right, ${[0, 4, 16, 36, 64, 100, 144, 196, 255].map((n) => HEAT[n][0]).join(",")})`; };
+    const paint = () => { bar.style.background = `linear-gradient(to right, ${[0, 1, 2, 3, 4, 5, 6, 7, 8].map((n) => HEAT[evenly(n / 8)][0]).join(",")})`; };
     return { element: make("div", { class: "ex-legend", "aria-hidden": "true" }, bar, make("div", { class: "ex-ticks" }, ...ticks)), paint };
   }
 
@@ -357,16 +362,263 @@
       panel.show(found[last]);
     }
     if (texts.length > 1) {
-      const beginnings = texts.map(([text], n) => `${n + 1}: ${text.tokens.join("").replace(/\s+/g, " ").trim().slice(0, 40)}`);
-      fields.append(choice("Text", beginnings, 0, chooseText).element);
+      fields.append(choice("Text", beginnings(texts.map(([text]) => text)), 0, chooseText).element);
       root.append(fields);
     }
     root.append(atCheckpoint, panel.element);
     chooseText(0);
   }
 
+  // ---- charts
+  function ticks(low, high, count) {
+    const rough = (high - low) / count || 1;
+    const power = 10 ** Math.floor(Math.log10(rough));
+    const step = [1, 2, 5, 10].find((factor) => factor * power >= rough) * power;
+    const found = [];
+    for (let n = Math.ceil(low / step - 1e-9); n * step <= high + step * 1e-9; n++) found.push(Number((n * step).toPrecision(10)));
+    return found;
+  }
+
+  function powers(low, high) {
+    const decades = [];
+    for (let power = Math.ceil(Math.log10(low)); power <= Math.log10(high); power++) decades.push(10 ** power);
+    return decades.length > 1 ? decades : ticks(low, high, 4).filter((value) => value > 0);
+  }
+
+  // Lines in an svg; `lines` have points, a class and perhaps dots, `mark` is where the reader stands.
+  function plot(svg, { name, lines, xTicks, xName, height = 200, log = false, mark = null }) {
+    const width = svg.parentElement.clientWidth;
+    if (!width) return null;
+    const points = lines.flatMap((line) => line.points);
+    const scale = log ? Math.log10 : (value) => value;
+    const [left, right, top, bottom] = [50, 12, 8, xName ? 38 : 22];
+    const [xLow, xHigh] = [Math.min(...points.map(([x]) => x)), Math.max(...points.map(([x]) => x))];
+    const [low, high] = [Math.min(...points.map(([, y]) => y)), Math.max(...points.map(([, y]) => y))];
+    const x = (value) => left + ((value - xLow) / (xHigh - xLow || 1)) * (width - left - right);
+    const y = (value) => top + ((scale(high) - scale(value)) / (scale(high) - scale(low) || 1)) * (height - top - bottom);
+    const text = (content, attributes) => draw("text", attributes, content);
+    svg.replaceChildren(draw("title", {}, name));
+    for (const [attribute, value] of Object.entries({ width, height, viewBox: `0 0 ${width} ${height}`, role: "img", class: "ex-plot" })) svg.setAttribute(attribute, value);
+    for (const value of log ? powers(low, high) : ticks(low, high, 4)) {
+      svg.append(draw("line", { class: "ex-grid", x1: left, x2: width - right, y1: y(value), y2: y(value) }));
+      svg.append(text(number(value), { x: left - 6, y: y(value) + 4, "text-anchor": "end" }));
+    }
+    const below = xTicks ?? ticks(xLow, xHigh, Math.max(2, width / 110)).map((value) => [value, number(value)]);
+    for (const [value, label] of below) svg.append(text(label, { x: x(value), y: height - bottom + 16, "text-anchor": "middle" }));
+    if (xName) svg.append(text(xName, { x: (left + width - right) / 2, y: height - 4, "text-anchor": "middle" }));
+    if (mark !== null) svg.append(draw("line", { class: "ex-here", x1: x(mark), x2: x(mark), y1: top, y2: height - bottom }));
+    for (const line of lines) {
+      svg.append(draw("polyline", { class: line.class, points: line.points.map(([px, py]) => `${x(px).toFixed(1)},${y(py).toFixed(1)}`).join(" ") }));
+      for (const [px, py] of line.dots ?? []) svg.append(draw("circle", { class: line.class, cx: x(px), cy: y(py), r: 4 }));
+    }
+    return (pixel) => xLow + ((pixel - left) / (width - left - right)) * (xHigh - xLow);
+  }
+
+  // ---- logit lens
+  function lens(root, view, say) {
+    const fields = make("div", { class: "ex-fields" });
+    const scroll = make("div", { class: "ex-scroll" });
+    const guesses = make("ol", { class: "ex-guesses", "aria-hidden": "true" });
+    const colours = legend([0, 25, 50, 75, 100], (share) => share);
+    let text, cells;
+    const nameOf = (n) => text.layers[n].name || (n === 0 ? "embedding" : `layer ${n}${n === text.layers.length - 1 ? " (output)" : ""}`);
+
+    function rowHead(n) {
+      const known = text.layers[n].loss.filter((loss) => loss !== null);
+      const mean = known.length ? `${(known.reduce((sum, loss) => sum + loss, 0) / known.length).toFixed(2)} nats` : "";
+      return make("th", { scope: "row" }, nameOf(n), make("small", {}, mean));
+    }
+
+    function fill(n) {
+      text = view.texts[n];
+      const body = text.layers.map((layer, depth) => make("tr", {}, rowHead(depth), ...layer.top.map(([[guess]], at) => {
+        const button = make("button", { type: "button" }, marked(guess));
+        button.classList.toggle("ex-right", guess === text.tokens[at + 1]);
+        return make("td", {}, button);
+      })));
+      const head = make("tr", {}, make("th", {}, "token", make("small", {}, "mean loss")), ...text.tokens.map((token) => make("th", { scope: "col" }, marked(token))));
+      scroll.replaceChildren(make("table", { "aria-label": "Likeliest next token by layer and token" }, make("thead", {}, head), make("tbody", {}, ...body)));
+      cells = roving(scroll, text.tokens.length, choose);
+      cells.buttons.forEach((button, place) => button.addEventListener("mouseenter", () => choose(place)));
+      repaint();
+      choose((text.layers.length - 1) * text.tokens.length);
+    }
+
+    function choose(place) {
+      const [depth, at] = [Math.floor(place / text.tokens.length), place % text.tokens.length];
+      const { top, loss } = text.layers[depth];
+      cells.mark(place);
+      cells.buttons.forEach((button, n) => button.classList.toggle("ex-chosen", n === place));
+      guesses.replaceChildren(...top[at].map(([guess, share]) => {
+        const bar = make("span", { class: "ex-share" });
+        bar.style.setProperty("--share", share);
+        return make("li", {}, make("code", {}, marked(guess)), bar, make("span", {}, percent(share)));
+      }));
+      const next = text.tokens[at + 1];
+      const goesOn = next === undefined ? "" : ` The text goes on with ${quoted(next)}`;
+      const cost = loss[at] === null || loss[at] === undefined ? "" : `, which costs ${number(loss[at])} nats`;
+      say(`After ${quoted(text.tokens[at])} (token ${at + 1}), read at ${nameOf(depth)}: ${listed(top[at].map(([guess, share]) => `${quoted(guess)} (${percent(share)})`))}.${goesOn}${goesOn && `${cost}.`}`);
+    }
+
+    function repaint() {
+      colours.paint();
+      cells?.buttons.forEach((button, place) => {
+        const [[, share]] = text.layers[Math.floor(place / text.tokens.length)].top[place % text.tokens.length];
+        heat(button, evenly(share));
+      });
+    }
+
+    if (view.texts.length > 1) {
+      fields.append(choice("Text", beginnings(view.texts), 0, fill).element);
+      root.append(fields);
+    }
+    root.append(
+      make("p", { class: "ex-hint" }, "Each cell is the likeliest next token if the model stopped there; a bar below it marks those that the text goes on with."),
+      scroll, guesses, say.element, colours.element);
+    fill(0);
+    repaints.add(repaint);
+  }
+
+  // ---- activations
+  function activations(root, view, say) {
+    const steps = view.checkpoints ?? [{ step: view.checkpoint, layers: view.layers }];
+    const statistics = Object.keys(steps[0].layers[0]).filter((name) => name !== "name");
+    const values = (step, name) => step.layers.map((layer) => layer[name]);
+    const plots = statistics.map(() => draw("svg"));
+    const panels = plots.map((svg, n) => make("div", { class: "ex-panel" }, make("strong", {}, words(statistics[n])), svg));
+    const scroll = make("div", { class: "ex-scroll" });
+    let now = steps.length - 1;
+
+    function paintPlot(svg, name) {
+      const all = steps.flatMap((step) => values(step, name));
+      const line = (step, className) => ({ class: className, points: values(step, name).map((value, n) => [n, value]) });
+      const bold = line(steps[now], "ex-first");
+      plot(svg, {
+        name: `${words(name)} by layer`,
+        lines: [...steps.filter((_, n) => n !== now).map((step) => line(step, "ex-other")), { ...bold, dots: bold.points }],
+        xTicks: steps[now].layers.map((layer, n) => [n, numeral(layer.name)]).filter((_, n) => steps[now].layers.length < 9 || n % 2 === 0),
+        xName: "layer",
+        log: Math.min(...all) > 0 && Math.max(...all) / Math.min(...all) > 50,
+        height: 170,
+      });
+    }
+
+    function row(layer) {
+      return make("tr", {}, make("th", { scope: "row" }, layer.name), ...statistics.map((name) => make("td", {}, number(layer[name]))));
+    }
+
+    function paint() {
+      plots.forEach((svg, n) => paintPlot(svg, statistics[n]));
+      const { layers, step } = steps[now];
+      const head = make("tr", {}, make("th", {}, "layer"), ...statistics.map((name) => make("th", { scope: "col" }, words(name))));
+      scroll.replaceChildren(make("table", { class: "ex-numbers", "aria-label": "Statistics by layer" }, make("thead", {}, head), make("tbody", {}, ...layers.map(row))));
+      const largest = statistics.map((name) => {
+        const most = layers.reduce((best, layer) => (layer[name] > best[name] ? layer : best));
+        return `${words(name)} in ${most.name} (${number(most[name])})`;
+      });
+      say(`${step === null || step === undefined ? "Largest" : `Step ${stepText(step)}, largest`}: ${listed(largest)}.`);
+    }
+
+    if (steps.length > 1) root.append(slider("Step", steps.map(({ step }) => stepText(step)), now, (n) => { now = n; paint(); }, say.quiet).element);
+    root.append(make("div", { class: "ex-panels" }, ...panels), say.element, scroll);
+    if (steps.length > 1) root.append(make("p", { class: "ex-hint" }, "Grey lines are the other steps."));
+    paint();
+    repaints.add(paint);
+  }
+
+  // ---- checkpoints
+  function checkpoints(root, view, say) {
+    const { steps, curve } = view;
+    const svg = draw("svg");
+    const chart = make("div", { class: "ex-panel" }, svg);
+    const sample = make("pre", { class: "ex-text", tabIndex: 0, "aria-label": "Sample" });
+    const sampleBox = make("div", {}, make("strong", {}, "What the model writes at this step"), sample);
+    const panelSay = speaker();
+    const panel = attentionPanel({}, [0, 0], panelSay);
+    const names = Object.keys(curve).filter((name) => curve[name].length);
+    const classes = { train: "ex-first", validation: "ex-second" };
+    let now = steps.length - 1;
+    let stepAt = null;
+
+    const losses = ({ train_loss: train, validation_loss: validation }) => [[train, "training loss"], [validation, "validation loss"]]
+      .filter(([loss]) => loss !== null && loss !== undefined).map(([loss, name]) => `${name} ${number(loss)} nats`);
+
+    function paint() {
+      const { step } = steps[now];
+      const at = (name) => curve[name].reduce((best, point) => (Math.abs(point[0] - step) < Math.abs(best[0] - step) ? point : best));
+      stepAt = names.length ? plot(svg, {
+        name: `Loss by step: ${names.join(" and ")}`,
+        lines: names.map((name) => ({ class: classes[name] ?? "ex-other", points: curve[name], dots: [at(name)] })),
+        xName: "step", mark: step, height: 210,
+      }) : null;
+      const found = losses(steps[now]);
+      say(`Step ${stepText(step)}${found.length ? `: ${listed(found)}` : ""}.`);
+    }
+
+    function show(n) {
+      now = n;
+      const { sample: written, attention: looked } = steps[n];
+      sampleBox.hidden = written === null || written === undefined;
+      sample.textContent = written ?? "";
+      panel.element.hidden = !looked;
+      paint();
+      if (looked) panel.show(looked);
+    }
+
+    const quiet = (on) => { say.quiet(on); panelSay.quiet(on); };
+    const slide = slider("Step", steps.map(({ step }) => stepText(step)), now, show, quiet);
+    svg.addEventListener("click", (event) => {
+      if (!stepAt) return;
+      const wanted = stepAt(event.clientX - svg.getBoundingClientRect().left);
+      const distance = ({ step }) => Math.abs(step - wanted);
+      slide.set(steps.indexOf(steps.reduce((best, step) => (distance(step) < distance(best) ? step : best))));
+    });
+    const key = make("p", { class: "ex-key" }, ...names.map((name) => make("span", { class: classes[name] ?? "ex-other" }, `${words(name === "train" ? "training" : name)} loss`)));
+    root.append(slide.element);
+    if (names.length) root.append(key, chart);
+    root.append(say.element, sampleBox, panel.element);
+    show(now);
+    repaints.add(paint);
+  }
+
+  // ---- samples
+  function samples(root, view, say) {
+    const all = view.samples;
+    const names = [...new Set(all.flatMap(Object.keys))].filter((name) => name !== "text" && name !== "prompt");
+    const levels = Object.fromEntries(names.map((name) => [name, [...new Set(all.map((sample) => sample[name]))]]));
+    const open = names.filter((name) => levels[name].length > 1);
+    const chosen = Object.fromEntries(open.map((name) => [name, levels[name].at(-1)]));
+    const box = make("pre", { class: "ex-text", tabIndex: 0, "aria-label": "Sample" });
+    const fields = make("div", { class: "ex-fields" });
+    const told = (value) => (typeof value === "number" ? whole.format(value) : String(value ?? "none"));
+
+    function paint() {
+      const found = all.filter((sample) => open.every((name) => sample[name] === chosen[name]));
+      box.replaceChildren();
+      for (const [n, sample] of found.entries()) {
+        if (n) box.append(make("hr"));
+        box.append(...(sample.prompt ? [make("b", {}, sample.prompt)] : []), sample.text);
+      }
+      const where = names.map((name) => `${words(name)} ${told(found[0]?.[name] ?? chosen[name])}`).join(", ");
+      const count = found.length === 1 ? "one sample" : `${found.length} samples`;
+      say(`${where ? `At ${where}: ` : ""}${found.length ? count : "no sample"}.`);
+    }
+
+    const sliders = [];
+    for (const name of open) {
+      const texts = levels[name].map(told);
+      const choose = (n) => { chosen[name] = levels[name][n]; paint(); };
+      const many = levels[name].length > 2 && levels[name].every((level) => typeof level === "number");
+      if (many) sliders.push(slider(words(name), texts, texts.length - 1, choose, say.quiet).element);
+      else fields.append(choice(words(name), texts, texts.length - 1, choose).element);
+    }
+    if (fields.children.length) root.append(fields);
+    root.append(...sliders, box, say.element);
+    paint();
+  }
+
   // ---- the page
-  const KINDS = { attention };
+  const KINDS = { attention, logit_lens: lens, activations, checkpoints, samples };
 
   // Says what is shown, in a line that screen readers read out unless something plays.
   function speaker() {
