@@ -16,6 +16,7 @@ from torch.nn import functional as F
 from llmlab.gpt.generation import SamplingConfig, require_known, stream_text
 from llmlab.gpt.model import GPT
 from llmlab.gpt.text import TextTokenizer
+from llmlab.gpt.tokens import TokenSpan
 from llmlab.method.errors import LabError
 
 DEAD = 0.01
@@ -196,6 +197,23 @@ def head_scores(model: GPT, ids: Sequence[int] | None = None) -> dict[str, Tenso
         "induction": induction_scores(*arguments),
         "previous_token": previous_token_scores(*arguments),
     }
+
+
+@torch.no_grad()
+def copy_gain(model: GPT, span: TokenSpan, n_sequences: int = 32) -> float:
+    """Nats per token that a text saves when it comes a second time in the same context.
+
+    The loss on stretches of `span` of half the context, minus the loss on their repetition; the
+    first token of the repetition, which nothing announces, is left out.
+    """
+    model.eval()
+    half = model.config.context // 2
+    ids_N = torch.from_numpy(span.ids[: n_sequences * half].astype("int64"))
+    text_BH = ids_N[: len(ids_N) // half * half].view(-1, half).to(model.head.weight.device)
+    twice_BT = text_BH.repeat(1, 2)
+    logits_BTV = model(twice_BT[:, :-1])
+    loss_BT = F.cross_entropy(logits_BTV.transpose(1, 2), twice_BT[:, 1:], reduction="none")
+    return (loss_BT[:, : half - 1].mean() - loss_BT[:, half:].mean()).item()
 
 
 def attention_view(
