@@ -33,7 +33,7 @@ def run(trial: Trial) -> Outcome:
         validate_every=settings["steps"] // 20,
     )
     pretraining = Pretraining(recipe, material.tokens)
-    log = Log(every=settings["steps"] // 100)
+    log = Log(every=settings["steps"] // 50)
     browser = CheckpointBrowser(pretraining.model, material.tokenizer)
     for event in log.watch(pretraining):
         if isinstance(event, Validation) and trial.seed == 0:
