@@ -139,7 +139,7 @@ EXPERIMENT = Experiment(
                 "d_model": 128,
                 "batch_size": 16,
                 "learning_rate": 3e-3,
-                "steps": 1500,
+                "steps": 1000,
             },
         ),
         "gpu": Budget(

@@ -99,7 +99,7 @@ EXPERIMENT = Experiment(
                 "d_model": 128,
                 "batch_size": 16,
                 "learning_rate": 4e-3,
-                "steps": 350,
+                "steps": 250,
             },
         ),
         "gpu": Budget(
