@@ -1,75 +1,117 @@
-"""Tokens per second of our trainer beside a plain Hugging Face GPT-2 of the same shape.
+"""Tokens per second and memory of our trainer beside a plain `transformers` GPT-2 loop.
 
-Both train on the same batches in the same process, by turns, and the report is their ratio.
+Both train one shape on the same batches in one process, by turns; the report is the median of
+their ratios. Peak memory is that of a process which does nothing else. The rows below a shape say
+what each choice of ours brings: the same trainer with that choice undone (or added).
 """
 
+import argparse
+import json
+import resource
 import statistics
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import torch
+from peer import peer
 from report import save
-from transformers import GPT2Config, GPT2LMHeadModel
+from torch.nn import functional as F
 
+from llmlab.gpt import model as gpt_model
+from llmlab.gpt import training
+from llmlab.gpt.configs import PRESETS
 from llmlab.gpt.model import GPT, GPTConfig
-from llmlab.gpt.training import Batch, TrainConfig, best_device, train
+from llmlab.gpt.speed import mfu, peak_flops
+from llmlab.gpt.training import Batch, TrainConfig, Trainer, best_device
 
-ROUNDS, STEPS, BATCH = 5, 20, 32
-SHAPES = {
-    "base (0.8M)": GPTConfig(vocab_size=76, context=32, d_model=128, n_layers=4, n_heads=4),
-    "micro (1M)": GPTConfig(vocab_size=1024, context=128, d_model=128, n_layers=4, n_heads=4),
-}
+Run = Callable[[], None]
+
+ROUNDS = 5
+CASES = {"cpu": {"micro": (16, 20), "nano": (8, 4)}, "cuda": {"medium": (32, 10)}}
+"""For each kind of device and shape the batch size and the steps of one turn."""
 
 
-def random_batches(config: GPTConfig) -> Iterator[Batch]:
+def random_batches(shape: GPTConfig, batch_size: int) -> Iterator[Batch]:
     device, generator = best_device(), torch.Generator().manual_seed(0)
     while True:
-        shape = (BATCH, config.context + 1)
-        text_BT = torch.randint(config.vocab_size, shape, generator=generator).to(device)
+        size = (batch_size, shape.context + 1)
+        text_BT = torch.randint(shape.vocab_size, size, generator=generator).to(device)
         yield text_BT[:, :-1], text_BT[:, 1:]
 
 
-def ours(config: GPTConfig) -> Callable[[], None]:
-    model = GPT(config).to(best_device())
-    batches = random_batches(config)
-    return lambda: train(model, batches, TrainConfig(learning_rate=1e-3, steps=STEPS))
+def ours(shape: GPTConfig, batch_size: int, steps: int, compiled: bool = False) -> Run:
+    model = GPT(shape).to(best_device())
+    precision = "bfloat16" if best_device().type == "cuda" else "float32"
+    config = TrainConfig(learning_rate=1e-3, steps=10**9, precision=precision)
+    forward = torch.compile(model) if compiled else None
+    points = Trainer(model, config, forward=forward).points(random_batches(shape, batch_size))
+    return lambda: [next(points) for _ in range(steps)]
 
 
-def hugging_face(config: GPTConfig) -> Callable[[], None]:
+def hugging_face(shape: GPTConfig, batch_size: int, steps: int) -> Run:
     """The loop of the documentation: forward with labels, backward, clip, AdamW."""
-    model = GPT2LMHeadModel(
-        GPT2Config(
-            vocab_size=config.vocab_size,
-            n_positions=config.context,
-            n_embd=config.d_model,
-            n_layer=config.n_layers,
-            n_head=config.n_heads,
-            resid_pdrop=0.0,
-            embd_pdrop=0.0,
-            attn_pdrop=0.0,
-            use_cache=False,
-            bos_token_id=None,
-            eos_token_id=None,
-            loss_type="ForCausalLM",
-        )
-    ).to(best_device())
+    model, batches = peer(shape), random_batches(shape, batch_size)
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3)
-    batches = random_batches(config)
+    bfloat16 = best_device().type == "cuda"
 
     def run() -> None:
         model.train()
-        for _ in range(STEPS):
+        for _ in range(steps):
             tokens_BT, _ = next(batches)
-            loss = model(input_ids=tokens_BT, labels=tokens_BT).loss
+            with torch.autocast(tokens_BT.device.type, torch.bfloat16, enabled=bfloat16):
+                loss = model(input_ids=tokens_BT, labels=tokens_BT).loss
             optimizer.zero_grad()
             loss.backward()
             torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
             optimizer.step()
+            loss.item()
 
     return run
 
 
-def seconds(run: Callable[[], None]) -> float:
+def with_gelu_in_steps(*case: object) -> Run:
+    """Ours with the GELU of `transformers`: one operation after another."""
+
+    def gelu(x, approximate):
+        return 0.5 * x * (1 + torch.tanh(0.7978845608 * (x + 0.044715 * torch.pow(x, 3))))
+
+    run = ours(*case)
+
+    def patched() -> None:
+        fused, gpt_model.F.gelu = F.gelu, gelu
+        try:
+            run()
+        finally:
+            gpt_model.F.gelu = fused
+
+    return patched
+
+
+def with_plain_adamw(*case: object) -> Run:
+    """Ours with AdamW as PyTorch makes it unless told to fuse its operations."""
+    fused = training.make_optimizer
+
+    def plain(model, config):
+        return torch.optim.AdamW(fused(model, config).param_groups, fused=False)
+
+    training.make_optimizer = plain
+    try:
+        return ours(*case)
+    finally:
+        training.make_optimizer = fused
+
+
+VARIANTS = {
+    "GELU in single operations": with_gelu_in_steps,
+    "AdamW not fused": with_plain_adamw,
+    "with torch.compile": lambda *case: ours(*case, compiled=True),
+}
+
+
+def seconds(run: Run) -> float:
     start = time.perf_counter()
     run()
     if torch.cuda.is_available():
@@ -77,20 +119,59 @@ def seconds(run: Callable[[], None]) -> float:
     return time.perf_counter() - start
 
 
-def compare(config: GPTConfig) -> dict[str, float]:
-    """Median tokens per second of both, and the median of the ratios round by round."""
-    runs = {"ours": ours(config), "hugging_face": hugging_face(config)}
+def compare(name: str, variants: bool) -> dict[str, dict[str, float]]:
+    """Median tokens per second, and the medians of the ratios turn by turn."""
+    shape, case = PRESETS[name].shape, CASES[best_device().type][name]
+    runs = {"ours": ours(shape, *case), "transformers": hugging_face(shape, *case)}
+    if variants:
+        runs |= {what: make(shape, *case) for what, make in VARIANTS.items()}
     for run in runs.values():
         run()
-    rounds = [{name: seconds(run) for name, run in runs.items()} for _ in range(ROUNDS)]
-    tokens = STEPS * BATCH * config.context
-    speeds = {
-        f"{name}_tokens_s": round(tokens / statistics.median(r[name] for r in rounds))
-        for name in runs
+    turns = [{what: seconds(run) for what, run in runs.items()} for _ in range(ROUNDS)]
+    tokens = case[0] * case[1] * shape.context
+    rows = {
+        what: {
+            "tokens_s": round(tokens / statistics.median(turn[what] for turn in turns)),
+            "of_peer": _ratio(turns, "transformers", what),
+            "of_ours": _ratio(turns, "ours", what),
+        }
+        for what in runs
     }
-    ratio = statistics.median(r["hugging_face"] / r["ours"] for r in rounds)
-    return {**speeds, "ratio": round(ratio, 2)}
+    for what in ("ours", "transformers"):
+        rows[what]["peak_mib"] = _memory_of_its_own(name, what)
+    if peak := peak_flops(best_device(), "bfloat16" if torch.cuda.is_available() else "float32"):
+        rows["ours"]["mfu"] = round(mfu(shape, rows["ours"]["tokens_s"], peak), 3)
+    return {f"{name}: {what}": row for what, row in rows.items()}
+
+
+def _ratio(turns: list[dict[str, float]], slower: str, what: str) -> float:
+    return round(statistics.median(turn[slower] / turn[what] for turn in turns), 2)
+
+
+def _memory_of_its_own(name: str, what: str) -> float:
+    command = [sys.executable, __file__, "--memory", name, what]
+    return json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
+
+
+def print_memory(name: str, what: str) -> None:
+    """Print the peak memory of this process in MiB after some steps of one of the two."""
+    shape, (batch_size, _) = PRESETS[name].shape, CASES[best_device().type][name]
+    make = {"ours": ours, "transformers": hugging_face}[what]
+    make(replace(shape), batch_size, 3)()
+    if torch.cuda.is_available():
+        peak = torch.cuda.max_memory_allocated() / 2**20
+    else:
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10
+    print(json.dumps(round(peak)))
 
 
 if __name__ == "__main__":
-    save("trainer", {name: compare(config) for name, config in SHAPES.items()})
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--memory", nargs=2, metavar=("SHAPE", "WHO"), help="used by itself")
+    parser.add_argument("--variants", action="store_true", help="say what each choice brings")
+    arguments = parser.parse_args()
+    if arguments.memory:
+        print_memory(*arguments.memory)
+    else:
+        found = [compare(name, arguments.variants) for name in CASES[best_device().type]]
+        save("trainer", {what: row for rows in found for what, row in rows.items()})
