@@ -346,6 +346,33 @@ def inspect(
     print(f"Open {_shown(page.resolve())} in a browser.")
 
 
+@app.command("export")
+def export_(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run or checkpoint.")],
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder to write.")],
+) -> None:
+    """Write a trained model as a folder that Hugging Face `transformers` loads."""
+    from llmlab.gpt.exchange import export_run
+
+    export_run(run, folder)
+    print(f"Load it with transformers.AutoModelForCausalLM.from_pretrained({str(folder)!r}).")
+
+
+@app.command("import")
+def import_(
+    source: Annotated[str, typer.Argument(metavar="ID|DIR", help="GPT-2 on the hub, or a folder.")],
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Folder of the run. Default: runs/NAME.")
+    ] = None,
+) -> None:
+    """Fetch a GPT-2 from Hugging Face, to generate with it and to look into it."""
+    from llmlab.gpt.exchange import import_run
+
+    folder = out or Path("runs") / Path(source).name
+    import_run(source, folder)
+    print(f"Now `llmlab generate {folder}` and `llmlab inspect {folder}` take it.")
+
+
 @new.command("experiment")
 def new_experiment(
     name: Annotated[str, typer.Argument(metavar="NAME", help="Name, as in learning_rate.")],

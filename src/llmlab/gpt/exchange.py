@@ -1,0 +1,41 @@
+"""Runs and Hugging Face folders: a trained model goes out, a GPT-2 comes in."""
+
+from dataclasses import asdict
+from pathlib import Path
+
+from llmlab.gpt.checkpoints import checkpoints, save_checkpoint
+from llmlab.gpt.hugging_face import export_gpt2, load_gpt2
+from llmlab.gpt.session import CHECKPOINTS, TOKENIZER, open_model
+from llmlab.gpt.text import gpt2_tokenizer
+from llmlab.method.errors import LabError
+
+
+def export_run(run: Path, folder: Path) -> None:
+    """Write the newest model of a run, and its tokenizer, as a folder that `transformers` loads.
+
+    Errors as `open_model` and `export_gpt2`.
+    """
+    model, tokenizer = open_model(run)
+    export_gpt2(model, folder, tokenizer)
+
+
+def import_run(source: str, folder: Path) -> None:
+    """Make a run's folder of a GPT-2: its weights as the checkpoint of step 0, and its tokenizer.
+
+    Args:
+        source: id on the Hugging Face hub, or a folder.
+
+    Raises:
+        LabError: the source cannot be had or is another kind of model, or `folder` holds a run.
+    """
+    if checkpoints(folder):
+        raise LabError(f"{folder} holds a run already: name another folder with --out.")
+    model, tokenizer = load_gpt2(source), gpt2_tokenizer(source)
+    tokenizer.save(folder / TOKENIZER)
+    save_checkpoint(
+        folder / CHECKPOINTS,
+        weights=model.state_dict(),
+        training={"step": 0},
+        shape=asdict(model.config),
+        run={"imported": source},
+    )

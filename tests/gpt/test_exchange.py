@@ -1,0 +1,46 @@
+from dataclasses import asdict
+from pathlib import Path
+
+import pytest
+import torch
+
+from llmlab.gpt.checkpoints import load_checkpoint, save_checkpoint
+from llmlab.gpt.exchange import export_run, import_run
+from llmlab.gpt.model import GPT, GPTConfig
+from llmlab.gpt.session import open_model
+from llmlab.gpt.text import train_bpe
+from llmlab.method.errors import LabError
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    """A run's folder with an untrained model."""
+    tokenizer = train_bpe(["the cat sat on the mat, the cat sat"], 270)
+    torch.manual_seed(0)
+    model = GPT(GPTConfig(tokenizer.vocab_size, context=16, d_model=16, n_layers=2, n_heads=2))
+    tokenizer.save(tmp_path / "run" / "tokenizer.json")
+    save_checkpoint(
+        tmp_path / "run" / "checkpoints",
+        weights=model.state_dict(),
+        training={"step": 3},
+        shape=asdict(model.config),
+        run={},
+    )
+    return tmp_path / "run"
+
+
+def test_a_run_goes_out_and_comes_back_the_same(run: Path, tmp_path: Path) -> None:
+    export_run(run, tmp_path / "exported")
+    import_run(str(tmp_path / "exported"), tmp_path / "back")
+    (before, tokenizer), (after, same) = open_model(run), open_model(tmp_path / "back")
+    assert same.encode("the cat") == tokenizer.encode("the cat")
+    tokens_BT = torch.tensor([tokenizer.encode("the cat sat")])
+    torch.testing.assert_close(after(tokens_BT), before(tokens_BT), rtol=0, atol=1e-4)
+    assert load_checkpoint(tmp_path / "back").step == 0
+
+
+def test_an_import_never_replaces_a_run(run: Path, tmp_path: Path) -> None:
+    export_run(run, tmp_path / "exported")
+    with pytest.raises(LabError, match="holds a run already"):
+        import_run(str(tmp_path / "exported"), run)
+    assert load_checkpoint(run).step == 3
