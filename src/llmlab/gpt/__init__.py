@@ -1,1 +1,15 @@
-"""The pretraining lab: model, tokenizer, training loop."""
+"""The pretraining lab: a GPT from scratch, trained, resumed, generated from, and looked into.
+
+To read it in an evening, follow the data:
+
+1. `corpora`, `text`, `tokens`, `material`: a corpus becomes tokens on disk, and batches of them.
+2. `model`, `configs`: the GPT itself, and its four sizes.
+3. `training`: one optimizer step after another, as a stream of points.
+4. `pretraining`, `alarms`, `measures`: a run as a stream of events; what experiments keep of it.
+5. `checkpoints`, `session`, `options`, `console`: a run in a folder, as `llmlab train` leads it.
+6. `distributed`, `speed`: several processes; how fast, and how fast it could be.
+7. `generation`, `inspection`: text from a model, and looks inside.
+8. `hugging_face`, `exchange`: GPT-2's weights in, ours out.
+
+`tokenizer` is the strict alphabet of the fine-tuning skills.
+"""
