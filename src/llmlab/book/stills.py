@@ -34,12 +34,13 @@ SHARES = PowerNorm(0.5, 0, 1)
 """Colour goes with the square root of a share, so that small ones show; as in `explorer.js`."""
 
 FONT = "DejaVu Sans Mono"
-LENS_COLUMNS, LENS_BANDS = 9, 3
+LENS_COLUMNS, LENS_ROWS = 9, 32
 MOST_LINES, MOST_SAMPLES = 5, 5
 LOGARITHMIC = 50
 """Numbers are drawn logarithmically if the largest is so many times the smallest."""
 
 TEXT_COLUMNS, TEXT_LINES = 100, 7
+FOOTER_COLUMNS = 105
 SIGNS = {"\n": "↵", "\t": "⇥", "\r": "␍"}
 
 
@@ -136,11 +137,12 @@ def _draw_heads(axes: Axes, text: AttentionText, chosen: tuple[int, int] | None)
 def draw_lens(view: LogitLens, footer: str) -> Figure:
     """The likeliest next token by layer and token, for as many tokens as a page has room for."""
     text = view.texts[0]
+    rows = len(text.layers) + 1.6
+    n_bands = max(1, min(3, int(LENS_ROWS / rows)))
     bands = [
         range(start, min(start + LENS_COLUMNS, len(text.tokens)))
-        for start in range(0, min(len(text.tokens), LENS_BANDS * LENS_COLUMNS), LENS_COLUMNS)
+        for start in range(0, min(len(text.tokens), n_bands * LENS_COLUMNS), LENS_COLUMNS)
     ]
-    rows = len(text.layers) + 1.6
     figure, panels = style.subplots(
         len(bands), height=0.21 * rows * len(bands) + 0.35, squeeze=False
     )
@@ -204,7 +206,7 @@ def _draw_statistic(axes: Axes, steps: Sequence[ActivationStep], name: str) -> N
     every = [layer[name] for step in steps for layer in step.layers]
     if min(every) > 0 and max(every) > LOGARITHMIC * min(every):
         axes.set_yscale("log")
-    axes.set_title(words(name), fontsize=8.5)
+    axes.set_title(words(name), fontsize=7.5)
     axes.tick_params(labelsize=7.5)
     marks = [_mark(layer) for layer in steps[0].names]
     every_other = 1 + (len(marks) > 8)
@@ -301,7 +303,7 @@ def _lines(text: str) -> list[str]:
     """The first lines of a text, none wider than the figure."""
     lines = [
         _known(part)
-        for line in text.splitlines()
+        for line in text.strip("\n").splitlines()
         for part in (textwrap.wrap(line, TEXT_COLUMNS, drop_whitespace=False) or [""])
     ]
     return [*lines[:TEXT_LINES], "…"] if len(lines) > TEXT_LINES else lines
@@ -367,7 +369,9 @@ def _glyphs() -> frozenset[int]:
 
 
 def _sign(figure: Figure, footer: str) -> None:
-    figure.supxlabel(footer, x=0.01, ha="left", fontsize=7, color=style.MUTED)
+    figure.supxlabel(
+        textwrap.fill(footer, FOOTER_COLUMNS), x=0.01, ha="left", fontsize=7, color=style.MUTED
+    )
 
 
 DRAWINGS: Mapping[type, Callable[[Any, str], Figure]] = {

@@ -67,7 +67,7 @@
   // ---- words
   const whole = new Intl.NumberFormat("en");
   const shown = (token) => token.replaceAll("\n", "↵").replaceAll("\t", "⇥").replaceAll("\r", "␍") || "∅";
-  const quoted = (token) => `“${shown(token)}”`;
+  const quoted = (token) => `“${shown(token).replaceAll(" ", token.trim() ? "\u00a0" : "·")}”`;
   const marked = (token) => shown(token).replace(/^ +| +$/g, (spaces) => "·".repeat(spaces.length));
   const percent = (share) => (share > 0 && share < 0.01 ? "under 1 %" : `${Math.round(100 * share)} %`);
   const number = (value) => (value === null || value === undefined ? "–" : Number.isInteger(value) ? whole.format(value) : String(Number(value.toPrecision(3))));
@@ -79,7 +79,7 @@
   const stepText = (step) => (step === null || step === undefined ? "one checkpoint" : whole.format(step));
 
   // ---- colour: from the ground to ink, for a byte as its square root, so that small shares show
-  const HEAT = Array.from({ length: 256 }, () => ["", ""]);
+  const HEAT = Array(256); // of each byte the colour as text, what is read on it, the colour as bytes
   const INK = {};
   const repaints = new Set();
 
@@ -99,7 +99,7 @@
       const colour = stops[low].map((channel, c) => Math.round(channel + (stops[low + 1][c] - channel) * (place - low)));
       const light = colour.map((channel) => (channel / 255 <= 0.04045 ? channel / 255 / 12.92 : ((channel / 255 + 0.055) / 1.055) ** 2.4));
       const luminance = 0.2126 * light[0] + 0.7152 * light[1] + 0.0722 * light[2];
-      HEAT[n] = [`rgb(${colour})`, luminance > 0.179 ? "#000" : "#fff"];
+      HEAT[n] = [`rgb(${colour})`, luminance > 0.179 ? "#000" : "#fff", [...colour, 255]];
     }
   }
 
@@ -158,7 +158,7 @@
     return context;
   }
 
-  const MAP_HEIGHT = 480; // pixels
+  const MAP_HEIGHT = 500; // pixels
   const MAP_TOP = 5; // room for a name that is higher than its row
 
   // The heads of a model to choose from, a text whose tokens show where one looks, and its map.
@@ -217,13 +217,13 @@
       thumbnails.buttons.forEach((button, n) => {
         const canvas = button.firstChild;
         [canvas.width, canvas.height] = [size, size];
-        const context = canvas.getContext("2d");
+        const pixels = new ImageData(size, size);
         for (let query = 0; query < size; query++) {
           for (let key = 0; key <= query; key++) {
-            context.fillStyle = HEAT[weight(Math.floor(n / count), n % count, query, key)][0];
-            context.fillRect(key, query, 1, 1);
+            pixels.data.set(HEAT[weight(Math.floor(n / count), n % count, query, key)][2], 4 * (query * size + key));
           }
         }
+        canvas.getContext("2d").putImageData(pixels, 0, 0);
       });
     }
 
@@ -274,7 +274,8 @@
       for (let n = 0; n < size; n++) { pen.lineTo((n + 1) * cell, n * cell); pen.lineTo((n + 1) * cell, (n + 1) * cell); }
       pen.lineTo(0, size * cell); pen.lineTo(0, 0); pen.closePath(); pen.stroke();
       pen.textBaseline = "middle";
-      const every = Math.ceil(11 / cell);
+      pen.textRendering = "optimizeSpeed"; // no ligatures: "<=" is two signs
+      const every = Math.ceil(10.5 / cell);
       const near = (n) => [state.query, state.key].some((mark) => mark !== null && n !== mark && Math.abs(n - mark) < every);
       for (let n = 0; n < size; n++) {
         const chosen = n === state.query || n === state.key;
@@ -393,7 +394,8 @@
     const scale = log ? Math.log10 : (value) => value;
     const [left, right, top, bottom] = [50, 12, 8, xName ? 38 : 22];
     const [xLow, xHigh] = [Math.min(...points.map(([x]) => x)), Math.max(...points.map(([x]) => x))];
-    const [low, high] = [Math.min(...points.map(([, y]) => y)), Math.max(...points.map(([, y]) => y))];
+    const around = log || points.some(([, y]) => y !== points[0][1]) ? 0 : 1; // a level line stands in the middle
+    const [low, high] = [Math.min(...points.map(([, y]) => y)) - around, Math.max(...points.map(([, y]) => y)) + around];
     const x = (value) => left + ((value - xLow) / (xHigh - xLow || 1)) * (width - left - right);
     const y = (value) => top + ((scale(high) - scale(value)) / (scale(high) - scale(low) || 1)) * (height - top - bottom);
     const text = (content, attributes) => draw("text", attributes, content);
@@ -512,7 +514,7 @@
       const { layers, step } = steps[now];
       const head = make("tr", {}, make("th", {}, "layer"), ...statistics.map((name) => make("th", { scope: "col" }, words(name))));
       scroll.replaceChildren(make("table", { class: "ex-numbers", "aria-label": "Statistics by layer" }, make("thead", {}, head), make("tbody", {}, ...layers.map(row))));
-      const largest = statistics.map((name) => {
+      const largest = statistics.slice(0, 4).map((name) => {
         const most = layers.reduce((best, layer) => (layer[name] > best[name] ? layer : best));
         return `${words(name)} in ${most.name} (${number(most[name])})`;
       });
