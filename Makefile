@@ -5,8 +5,7 @@ SCALE ?= laptop
 
 book: .venv/installed .venv/quarto  ## smoke runs, chapters, HTML and PDF into site/dev/
 	@$(BIN)/snakemake
-	@$(BIN)/llmlab reproduce
-	@cat build/logs/book.log
+	@cat build/reproduction/smoke.txt build/logs/book.log
 
 test: .venv/installed  ## style, walls between the rooms, tests
 	$(BIN)/ruff format --check

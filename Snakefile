@@ -29,12 +29,14 @@ try:
 except LabError as mistake:
     sys.exit(f"error: {mistake}")
 
+REPRODUCTION = "build/reproduction/smoke.txt"
 BOOK = ["site/dev/index.html", f"site/dev/{graph.contents.pdf}"]
 
 
 rule all:
     input:
         SMOKE,
+        REPRODUCTION,
         BOOK,
 
 
@@ -59,6 +61,21 @@ rule experiment:
         "{wildcards.experiment} at {wildcards.scale} scale"
     shell:
         "python -m llmlab run {wildcards.experiment} --scale {wildcards.scale} 2>&1 | tee {log}"
+
+
+rule reproduction:
+    input:
+        graph.reproduction_inputs(),
+    output:
+        update(REPRODUCTION),
+    log:
+        "build/logs/reproduction.log",
+    conda:
+        "envs/experiment.yaml"
+    message:
+        "fresh and recorded results"
+    shell:
+        "python -m llmlab reproduce 2>&1 >{output} | tee {log}"
 
 
 rule chapter:

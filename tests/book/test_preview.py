@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from nbformat.v4 import new_markdown_cell, new_notebook
 from llmlab.book.contents import Edition, read_contents
 from llmlab.book.preview import render_preview
 from llmlab.method.errors import LabError
+from llmlab.method.project import Project
 
 
 @pytest.fixture(scope="module")
@@ -141,6 +143,20 @@ def test_rendering_again_gives_the_same_bytes(executed_sample, rendered_sample, 
         f for f in files if (tmp_path / f).read_bytes() != (rendered_sample / f).read_bytes()
     ]
     assert different == []
+
+
+def test_what_was_read_before_is_read_again_if_it_is_damaged(
+    rendered_sample, executed_sample, tmp_path
+):
+    root = tmp_path / "book"
+    shutil.copytree(executed_sample.root, root, ignore=shutil.ignore_patterns("site"))
+    project = Project(root)
+    for kept in (project.build / "chapters").rglob("*.blocks"):
+        kept.write_bytes(kept.read_bytes()[:-10])
+    contents, edition = read_contents(project), Edition("dev", "unknown")
+    render_preview(contents, project.chapters, edition, tmp_path)
+    page = Path("concepts", "steps.html")
+    assert (tmp_path / page).read_bytes() == (rendered_sample / page).read_bytes()
 
 
 def test_what_is_read_as_one_stays_on_its_line(executed_sample, tmp_path):

@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from llmlab.book import show, sources
-from llmlab.book.sources import Inputs, inputs_of
+from llmlab.book.sources import Inputs, code_of, inputs_of
 from llmlab.method.errors import LabError
 
 
@@ -70,3 +70,23 @@ def test_every_function_that_a_chapter_may_call_is_known():
     }
     known = sources.OF_EXPERIMENT | sources.OF_HYPOTHESIS | sources.OF_EVERYTHING
     assert {name for name in offered if callable(getattr(show, name))} == known
+
+
+def test_the_code_of_a_chapter_is_the_same_whatever_its_prose_says(tmp_path):
+    chapter = tmp_path / "chapter.py"
+    chapter.write_text("# %% [markdown]\n# # One\n\n# %%\n# a comment\nx = 1\n")
+    code = code_of(chapter)
+    chapter.write_text(
+        "# %% [markdown]\n# # Two\n\n# %%\n# a comment\nx = 1\n\n# %% [markdown]\n# More.\n"
+    )
+    assert code_of(chapter) == code
+    chapter.write_text("# %% [markdown]\n# # Two\n\n# %%\n# a comment\nx = 2\n")
+    assert code_of(chapter) != code
+
+
+def test_code_that_moves_to_another_cell_is_other_code(tmp_path):
+    chapter = tmp_path / "chapter.py"
+    chapter.write_text("# %%\nx = 1\nx\n")
+    code = code_of(chapter)
+    chapter.write_text("# %%\nx = 1\n\n# %%\nx\n")
+    assert code_of(chapter) != code

@@ -7,16 +7,20 @@ import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
-import jupytext
-import nbformat
 from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.manager import AsyncKernelManager
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 from nbformat import NotebookNode
 
+from llmlab.book.notebooks import (
+    code_cells,
+    is_image,
+    is_of_figure,
+    read_script,
+    write_notebook,
+)
 from llmlab.method.errors import LabError
-from llmlab.method.files import write_file
 
 CELL_SECONDS = 600
 """Longest time that one cell may take."""
@@ -32,8 +36,6 @@ TWINS = ("text/plain", "text/html")
 
 RICH = ("text/markdown", "image/png", "image/svg+xml")
 _ADDRESS = re.compile(r"<.* at 0x[0-9a-f]+>")
-_FIGURE = re.compile(r"^#\| label: *fig-", re.MULTILINE)
-_OPTION = re.compile(r"^# ?\| ?", re.MULTILINE)
 
 
 class _ThisPython(AsyncKernelManager):
@@ -58,12 +60,14 @@ def execute_chapter(source: Path, out: Path, root: Path) -> tuple[str, ...]:
     Raises:
         LabError: a cell raised, took longer than `CELL_SECONDS`, or its kernel died.
     """
-    notebook = _read(source, root)
-    if any(cell.cell_type == "code" for cell in notebook.cells):
+    notebook = read_script(source, str(source.relative_to(root)))
+    cells = code_cells(notebook)
+    if cells:
         _run(notebook, source.relative_to(root), root)
     complaints = tuple(_complaints(notebook))
-    _tidy(notebook)
-    _write(notebook, out)
+    for cell in cells:
+        _tidy(cell)
+    write_notebook(notebook, out)
     return complaints
 
 
@@ -71,22 +75,6 @@ def first_line(cell: NotebookNode) -> str:
     """The first line of a cell that is neither an option nor empty."""
     lines = (line.strip() for line in cell.source.splitlines())
     return next((line for line in lines if line and not line.startswith("#|")), "")
-
-
-def _read(source: Path, root: Path) -> NotebookNode:
-    name = source.relative_to(root)
-    try:
-        notebook = jupytext.reads(source.read_text(encoding="utf-8"), fmt="py:percent")
-    except FileNotFoundError:
-        raise LabError(
-            f"{name} is missing; a chapter is a percent script below chapters/."
-        ) from None
-    except (SyntaxError, ValueError) as error:
-        raise LabError(f"{name} is not a percent script: {error}.") from None
-    for cell in notebook.cells:
-        if cell.cell_type == "code":  # formatters write `# |` where Quarto's manual has `#|`
-            cell.source = _OPTION.sub("#| ", cell.source)
-    return notebook
 
 
 def _run(notebook: NotebookNode, name: Path, root: Path) -> None:
@@ -135,25 +123,10 @@ def _complaints(notebook: NotebookNode) -> Iterator[str]:
                 yield f"cell {number} (`{first_line(cell)}`): {output.text.strip()}"
 
 
-def _tidy(notebook: NotebookNode) -> None:
-    """Leaves out timings, counters, random ids, standard error and twins of richer outputs."""
-    notebook.metadata = NotebookNode(
-        kernelspec={"display_name": "Python 3", "language": "python", "name": "python3"},
-        language_info={"name": "python"},
-    )
-    for cell in notebook.cells:
-        cell.metadata = NotebookNode()
-        if cell.cell_type == "code":
-            _tidy_code(cell)
-    notebook.cells = [part for cell in notebook.cells for part in _one_figure(cell)]
-    for number, cell in enumerate(notebook.cells, 1):
-        cell.id = f"cell-{number}"
-
-
-def _tidy_code(cell: NotebookNode) -> None:
+def _tidy(cell: NotebookNode) -> None:
+    """Leaves out counters, standard error and twins of richer outputs."""
     cell.execution_count = None
-    of_figure = _FIGURE.search(cell.source) is not None
-    outputs = [output for output in cell.outputs if not _is_noise(output, of_figure)]
+    outputs = [output for output in cell.outputs if not _is_noise(output, is_of_figure(cell))]
     for output in outputs:
         _tidy_output(output)
     # a figure that is still open when its cell returns it is shown twice by IPython
@@ -161,7 +134,7 @@ def _tidy_code(cell: NotebookNode) -> None:
     cell.outputs = [
         output
         for n, output in enumerate(outputs)
-        if not _is_image(output) or output.data not in shown[:n]
+        if not is_image(output) or output.data not in shown[:n]
     ]
 
 
@@ -182,25 +155,3 @@ def _tidy_output(output: NotebookNode) -> None:
             data.pop(twin, None)
     elif "text/plain" in data:
         data.pop("text/html", None)
-
-
-def _is_image(output: NotebookNode) -> bool:
-    return any(kind.startswith("image/") for kind in output.get("data", {}))
-
-
-def _one_figure(cell: NotebookNode) -> list[NotebookNode]:
-    """Moves what follows the image of a figure into a cell of its own.
-
-    Quarto would make sub-figures of two outputs under one figure's label.
-    """
-    outputs = cell.get("outputs", [])
-    image = next((n for n, output in enumerate(outputs, 1) if _is_image(output)), len(outputs))
-    if not _FIGURE.search(cell.source) or image == len(outputs):
-        return [cell]
-    rest = nbformat.v4.new_code_cell("#| echo: false", outputs=outputs[image:])
-    cell.outputs = outputs[:image]
-    return [cell, rest]
-
-
-def _write(notebook: NotebookNode, out: Path) -> None:
-    write_file(out, nbformat.writes(notebook) + "\n")

@@ -12,12 +12,12 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
 
 from llmlab.book.contents import ASSETS, CONFIG, read_contents
-from llmlab.book.sources import Inputs, inputs_of
+from llmlab.book.sources import Inputs, code_of, inputs_of
 from llmlab.method.catalog import catalog, check_scale, load_experiment
 from llmlab.method.digest import closure, closure_of_file, fingerprint, source_digest
 from llmlab.method.experiment import SCALES
@@ -75,10 +75,13 @@ class Graph:
         return [*needs, self._stamp(f"{scale}/{experiment}", self.digests[experiment, scale])]
 
     def chapter_inputs(self, chapter: str) -> list[str]:
-        """The files that a chapter reads, and the digest of all else that it shows."""
+        """The files that the code of a chapter reads, and the digest of all else that it shows.
+
+        Its text is put around its outputs when the book is rendered (`notebooks.refresh`).
+        """
         shown, inputs = self.shown[chapter], self.inputs[chapter]
         named = [self.project.root / path for path in sorted(inputs.paths)]
-        files = [self.chapters[chapter].source, *(path for path in named if path.is_file())]
+        files = [path for path in named if path.is_file()]
         files += [path for name in shown for path in self._recorded[name]]
         files += [self.project.ledger / name for name in FILES.values()] if _judges(inputs) else []
         return [
@@ -88,23 +91,37 @@ class Graph:
         ]
 
     def book_inputs(self) -> list[str]:
-        """The notebooks, all files that a renderer reads, and the digest of what renders."""
+        """Scripts, notebooks, all files that a renderer reads, and the digest of what renders."""
         beside = [
             path
             for path in _files(self.project.chapters)
             if path.suffix not in (".py", ".pyc") and self.project.ledger not in path.parents
         ]
-        notebooks = [chapter.notebook for chapter in self.chapters.values()]
-        files = [self.project.root / CONFIG, *beside, *_files(ASSETS), *notebooks]
+        chapters = [path for ch in self.chapters.values() for path in (ch.source, ch.notebook)]
+        files = [self.project.root / CONFIG, *beside, *_files(ASSETS), *chapters]
         return [*(self._relative(path) for path in files), self._stamp("book", _book_digest())]
+
+    def reproduction_inputs(self) -> list[str]:
+        """The fresh and the recorded tables that are compared, and the digest of what compares."""
+        recorded = [
+            path for name in self.experiments for path in _files(self.project.recorded(BUILT, name))
+        ]
+        digests = [self.digests.get((name, BUILT)) for name in self.experiments]
+        code = _digests(closure("llmlab.method.reproduction") | closure("llmlab.method.console"))
+        return [
+            *self.manifests(BUILT),
+            *(self._relative(path) for path in recorded),
+            self._stamp("reproduction", _hash([code, digests])),
+        ]
 
     def _chapter_digest(self, chapter: str) -> str:
         """Changes with the code that a chapter runs and with what it says beside its tables."""
-        code = closure_of_file(self.chapters[chapter].source)
+        source = self.chapters[chapter].source
         inputs = self.inputs[chapter]
         return _hash(
             {
-                "code": {module: source_digest(path) for module, path in code.items()},
+                "cells": code_of(source),
+                "code": _digests(closure_of_file(source)),
                 "experiments": {name: self._described[name] for name in self.shown[chapter]},
                 "history": self._registrations(chapter) if _judges(inputs) else None,
                 "gates": self._gates if inputs.everything else None,
@@ -191,9 +208,11 @@ class Graph:
 
 def _book_digest() -> str:
     """Changes with the code that renders, and with the renderer."""
-    code = closure("llmlab.book.render")
-    digests = {module: source_digest(path) for module, path in code.items()}
-    return _hash([digests, shutil.which("quarto")])
+    return _hash([_digests(closure("llmlab.book.render")), shutil.which("quarto")])
+
+
+def _digests(code: Mapping[str, Path]) -> dict[str, str]:
+    return {module: source_digest(path) for module, path in code.items()}
 
 
 def _judges(inputs: Inputs) -> bool:

@@ -4,12 +4,15 @@ The Lua script `assets/pandoc/book.lua` does what needs the whole book, in one r
 numbers, cross-references, citations. Here its result is put into pages.
 """
 
+import hashlib
 import json
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
+from functools import cache
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -26,6 +29,9 @@ BIBLIOGRAPHY = "references.bib"
 PANDOC = Path(pypandoc.__file__).parent / "files" / "pandoc"
 """The pandoc that the lock pins, not a newer one that the machine may have."""
 
+MORE_ROOM = ("+RTS", "-A64m", "-RTS")
+"""64 MiB for pandoc to fill before it collects garbage, which took a sixth of its time."""
+
 
 def render_preview(contents: Contents, chapters: Path, edition: Edition, out: Path) -> None:
     """Renders the executed chapters into the empty folder `out`.
@@ -38,38 +44,41 @@ def render_preview(contents: Contents, chapters: Path, edition: Edition, out: Pa
             cannot be made.
     """
     sheets = [read_sheet(ch, contents.options) for ch in contents.chapters]
-    book = _convert(contents.chapters, sheets, chapters / BIBLIOGRAPHY)
-    _write_images(sheets, book["images"], chapters, out)
-    _write_pages(contents, edition, book["pages"], out)
-    _write_search(book["pages"], contents.chapters, out)
-    _write_pdf(contents, edition, book["typst"], out)
-    shutil.copytree(ASSETS / "site", out / "assets")
-
-
-def _convert(
-    chapters: Iterable[Chapter], sheets: Iterable[Sheet], bibliography: Path
-) -> dict[str, Any]:
-    """Pages and typst text of the whole book, by one run of pandoc."""
-    job = {
-        "bibliography": str(bibliography) if bibliography.is_file() else None,
-        "chapters": [_job(ch, sheet) for ch, sheet in zip(chapters, sheets, strict=True)],
-    }
-    with tempfile.TemporaryDirectory() as folder:
-        asked, answered = Path(folder, "job.json"), Path(folder, "book.json")
-        asked.write_text(json.dumps(job), encoding="utf-8")
-        script = ASSETS / "pandoc" / "book.lua"
-        command = [str(PANDOC), "lua", str(script), str(asked), str(answered)]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        if done.returncode != 0:
-            raise LabError(f"pandoc could not convert the chapters: {done.stderr.strip()}")
-        book = json.loads(answered.read_text(encoding="utf-8"))
+    jobs = [_job(ch, sheet) for ch, sheet in zip(contents.chapters, sheets, strict=True)]
+    answers = _convert(jobs, chapters / BIBLIOGRAPHY)
+    book = next(answers)
     if book["problems"]:
         raise LabError("; ".join(book["problems"]))
-    return book
+    _write_images(sheets, book["images"], chapters, out)
+    with ThreadPoolExecutor() as pool:  # on another core, while pandoc writes the pages
+        pdf = pool.submit(_write_pdf, contents, edition, book["typst"], out)
+        [pages] = answers
+        _write_pages(contents, edition, pages, out)
+        _write_search(pages, contents.chapters, out)
+        shutil.copytree(ASSETS / "site", out / "assets")
+        pdf.result()
+
+
+def _convert(jobs: list[dict[str, Any]], bibliography: Path) -> Iterator[Any]:
+    """The answers of `book.lua` for the whole book, each as soon as it is there."""
+    job = {"bibliography": str(bibliography) if bibliography.is_file() else None, "chapters": jobs}
+    with tempfile.TemporaryDirectory() as folder:
+        asked, complaints = Path(folder, "job.json"), Path(folder, "complaints.txt")
+        asked.write_text(json.dumps(job), encoding="utf-8")
+        command = [str(PANDOC), *MORE_ROOM, "lua", str(ASSETS / "pandoc" / "book.lua"), str(asked)]
+        with (
+            complaints.open("wb") as stderr,
+            subprocess.Popen(command, stdout=subprocess.PIPE, stderr=stderr) as pandoc,
+        ):
+            yield from map(json.loads, pandoc.stdout)
+        if pandoc.returncode != 0:
+            said = complaints.read_text(encoding="utf-8").strip()
+            raise LabError(f"pandoc could not convert the chapters: {said}")
 
 
 def _job(chapter: Chapter, sheet: Sheet) -> dict[str, Any]:
-    return {
+    """A chapter for `book.lua`, which keeps what it has read beside the notebook."""
+    job = {
         "name": chapter.name,
         "page": chapter.page,
         "part": chapter.part,
@@ -79,6 +88,15 @@ def _job(chapter: Chapter, sheet: Sheet) -> dict[str, Any]:
         "cells": [asdict(cell) for cell in sheet.cells],
         "sizes": sheet.sizes,
     }
+    digest = hashlib.sha256(json.dumps([_reader(), job]).encode()).hexdigest()
+    return {**job, "digest": digest, "kept": str(chapter.notebook.with_suffix(".blocks"))}
+
+
+@cache
+def _reader() -> list[object]:
+    """Changes with what reads a chapter: pandoc, and the scripts that guide it."""
+    scripts = sorted((ASSETS / "pandoc").iterdir())
+    return [PANDOC.stat().st_mtime_ns, *(script.read_text(encoding="utf-8") for script in scripts)]
 
 
 def _offset(chapter: Chapter) -> str:

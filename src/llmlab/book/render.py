@@ -11,6 +11,7 @@ from typing import Literal
 
 from llmlab.book.contents import Edition, read_contents
 from llmlab.book.lint import check_prose
+from llmlab.book.notebooks import refresh
 from llmlab.book.preview import render_preview
 from llmlab.book.quarto import find_quarto, render_quarto
 from llmlab.method.errors import LabError
@@ -36,15 +37,17 @@ def render_book(project: Project, version: str = "dev", renderer: Renderer = "au
     """Renders all executed chapters into `site/<version>/`, HTML and PDF.
 
     Raises:
-        LabError: Quarto was asked for and is not there; a chapter is not executed, has a typed
-            result or something that leads nowhere; the site cannot be written. What was there
-            before stays as it was.
+        LabError: Quarto was asked for and is not there; the code of a chapter is not executed; a
+            chapter has a typed result or something that leads nowhere; the site cannot be written.
+            What was there before stays as it was.
     """
     quarto = _choose(renderer)
     if Path(version).name != version:
         raise LabError(f"a version is the name of one folder below site/, and {version!r} is not.")
     contents = read_contents(project)
     check_prose(project)
+    for chapter in contents.chapters:
+        refresh(chapter)
     edition = Edition(version, _commit(project.root))
     site = project.site / version
     with _replacing(site) as out:

@@ -33,7 +33,7 @@ from llmlab.method.evidence import Evidence
 from llmlab.method.experiment import Value
 from llmlab.method.ledger import Ledger, load_ledger
 from llmlab.method.project import Project
-from llmlab.method.verdicts import Verdict, judge_all
+from llmlab.method.verdicts import Verdict, judge_all, judge_hypotheses
 
 Condition = Mapping[str, Value]
 
@@ -315,14 +315,21 @@ def _verdicts(root: Path) -> tuple[Verdict, ...]:
 
 
 @cache
+def _family(root: Path, family: str) -> tuple[Verdict, ...]:
+    """The verdicts that are corrected together."""
+    members = [one for one in _ledger(root).hypotheses if one.family == family]
+    return tuple(judge_hypotheses(Project(root), members))
+
+
+@cache
 def _ledger(root: Path) -> Ledger:
     return load_ledger(Project(root))
 
 
 def _verdict(hypothesis_id: str) -> Verdict:
     root = Project.find().root
-    _ledger(root).hypothesis(hypothesis_id)  # an unknown id: LabError with the nearest one
-    return next(v for v in _verdicts(root) if v.hypothesis.id == hypothesis_id)
+    family = _ledger(root).hypothesis(hypothesis_id).family
+    return next(v for v in _family(root, family) if v.hypothesis.id == hypothesis_id)
 
 
 def _names(names: str | Sequence[str]) -> list[str]:

@@ -17,6 +17,8 @@ OF_EVERYTHING = {
     "summary", "questions", "ledger", "progress", "dictionary", "provenance", "reproduction",
     "tolerances",
 }  # fmt: skip
+_CELL = re.compile(r"^# ?%%", re.MULTILINE)
+_TEXT = re.compile(r"[^\n]*\[(markdown|md|raw)\]")
 SHOW = "llmlab.book.show"
 _PATH = re.compile(r"[\w.-]+(/[\w.-]+)+")
 
@@ -54,6 +56,12 @@ def inputs_of(chapter: Path) -> Inputs:
         everything=any(name in OF_EVERYTHING for name, _ in calls),
         paths=frozenset(_paths(tree)),
     )
+
+
+def code_of(chapter: Path) -> str:
+    """The percent script `chapter` without its cells of text, which an execution does not see."""
+    cells = _CELL.split(chapter.read_text(encoding="utf-8"))
+    return "# %%".join(cell.rstrip() for cell in cells if not _TEXT.match(cell))
 
 
 def _calls(tree: ast.Module) -> Iterator[tuple[str, ast.Call]]:

@@ -109,7 +109,14 @@ def judge_all(project: Project, scale: str | None = None) -> list[Verdict]:
     Raises:
         LabError: the ledger has a mistake, or a table is damaged.
     """
-    hypotheses = load_ledger(project).hypotheses
+    return judge_hypotheses(project, load_ledger(project).hypotheses, scale)
+
+
+def judge_hypotheses(
+    project: Project, hypotheses: Iterable[Hypothesis], scale: str | None = None
+) -> list[Verdict]:
+    """The verdicts on hypotheses, which must be whole families; otherwise as `judge_all`."""
+    hypotheses = list(hypotheses)
     names = dict.fromkeys(hypothesis.experiment for hypothesis in hypotheses)
     evidence = {name: _evidence(project, name, scale) for name in names}
     smoke = {name: smoke_agreement(project, name) for name in names}

@@ -64,6 +64,12 @@ local function badge(span)
   return span.content
 end
 
+--- A box that no page break divides, unless it is longer than a page.
+local WHOLE_BOX = '#block(width: 100%%, above: 1.6em, below: 1.6em, layout(area => { '
+  .. 'let verdict = block.with(width: area.width, inset: (x: 1.1em, y: 1em), radius: 3pt, '
+  .. 'fill: rgb("%s"), stroke: (left: 3pt + rgb("%s"))); let content = ['
+local WHOLE_BOX_END = ']; verdict(content, breakable: measure(verdict(content)).height > area.height) }))'
+
 local function verdict_in_print(div, word, sign, tone, title, label)
   local head = pandoc.Para {
     typst(('#text(fill: rgb("%s"), weight: "bold")['):format(tone.ink)), pandoc.Str(sign .. ' ' .. word),
@@ -72,9 +78,7 @@ local function verdict_in_print(div, word, sign, tone, title, label)
   local top = #title > 0 and { head, pandoc.Para { pandoc.Strong(title) } } or { head }
   local blocks = enclosed('#block(sticky: true)[', top)
   blocks:extend(div.content)
-  local box = '#block(width: 100%%, inset: (x: 1.1em, y: 1em), radius: 3pt, above: 1.6em, below: 1.6em, '
-    .. 'fill: rgb("%s"), stroke: (left: 3pt + rgb("%s")))['
-  return enclosed(box:format(tone.ground, tone.ink), blocks)
+  return enclosed(WHOLE_BOX:format(tone.ground, tone.ink), blocks, WHOLE_BOX_END)
 end
 
 local function verdict_on_screen(div, word, sign, title, label)

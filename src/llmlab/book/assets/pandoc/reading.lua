@@ -11,6 +11,7 @@ local READER = 'markdown+autolink_bare_uris'
 local CALLOUTS = { note = 'Note', tip = 'Tip', warning = 'Warning', important = 'Important', caution = 'Caution' }
 local SHORT, LONG = 22, 60 -- characters: a short cell stays on one line, a long one needs room
 local BLANKS = { Space = true, SoftBreak = true }
+local OUTSIDE = '^%a+:' -- where an image begins that is no file of the book
 local DENSE = 7 -- columns that make a table set in smaller type
 
 -- ---------------------------------------------------------------- Markdown
@@ -26,11 +27,7 @@ local function place(chapter, path)
 end
 
 local function read_image(chapter, image)
-  if image.src:match '^%a+:' then
-    state.complain(chapter, ('shows an image from outside, %s; put the file beside the chapter'):format(image.src))
-  end
-  image.src = place(chapter, image.src)
-  state.show_image(image.src)
+  if not image.src:match(OUTSIDE) then image.src = place(chapter, image.src) end
   local size = chapter.sizes[image.src]
   if size then image.attributes.width, image.attributes.height = tostring(size[1]), tostring(size[2]) end
   image.attributes.alt, image.attributes['fig-alt'] = image.attributes['fig-alt'] or image.attributes.alt, nil
@@ -79,7 +76,6 @@ local function output_blocks(chapter, output, alt)
   if output.kind == 'text' then
     return { pandoc.CodeBlock(output.text, { class = 'output' }) }
   end
-  state.show_image(output.src)
   local size = { width = output.width, height = output.height }
   return { pandoc.Para { pandoc.Image(inlines(chapter, alt), output.src, '', size) } }
 end
@@ -212,7 +208,7 @@ end
 local reading = {}
 
 --- The blocks of a chapter, its cells in their places.
-function reading.blocks(chapter)
+local function read(chapter)
   local blocks = parse(chapter, chapter.markdown):walk {
     RawBlock = function(raw)
       if raw.format == 'cell' then return cell_blocks(chapter, chapter.cells[tonumber(raw.text) + 1]) end
@@ -232,6 +228,39 @@ function reading.blocks(chapter)
     }
     :walk { Div = function(div) return callout(chapter, div) end }
     :walk { Inlines = unbroken }
+end
+
+--- The blocks of a chapter that an earlier run kept; nil for another text, or a damaged file.
+local function kept(chapter)
+  local file <close> = io.open(chapter.kept)
+  local digest, json = (file and file:read 'a' or ''):match '^(%x+)\n(.*)$'
+  if digest ~= chapter.digest then return nil end
+  local whole, document = pcall(pandoc.read, json, 'json')
+  return whole and document.blocks or nil
+end
+
+--- Keeps the blocks of a chapter for the next run; written aside, so that no file is half there.
+local function keep(chapter, blocks)
+  local aside = chapter.kept .. '.new'
+  local file = assert(io.open(aside, 'w'))
+  file:write(chapter.digest, '\n', pandoc.write(pandoc.Pandoc(blocks), 'json'))
+  file:close()
+  assert(os.rename(aside, chapter.kept))
+  return blocks
+end
+
+local function note_image(chapter, image)
+  if image.src:match(OUTSIDE) then
+    state.complain(chapter, ('shows an image from outside, %s; put the file beside the chapter'):format(image.src))
+  end
+  state.show_image(image.src)
+end
+
+--- The blocks of a chapter, read anew only if anything in it has changed.
+function reading.blocks(chapter)
+  local blocks = kept(chapter) or keep(chapter, read(chapter))
+  blocks:walk { Image = function(image) note_image(chapter, image) end }
+  return blocks
 end
 
 return reading
