@@ -63,9 +63,34 @@ def test_too_few_seeds_are_not_compared(smoke_book):
 
 
 def test_a_curve_is_averaged_over_the_seeds_that_reached_the_step(evidence):
-    curves = readings.mean_curves(evidence, ["loss"], "dose", {"rule": "a"})
+    curves = readings.mean_curves(evidence, ["loss"], ["dose"], {"rule": "a"})
     diverged = curves[curves["dose"] == 10.0].set_index("step")
     assert diverged["n"].to_dict() == {0: 5, 5: 4, 10: 4}
+
+
+@pytest.mark.parametrize(("x", "places"), [("step", [0, 5, 10]), ("tokens", [0, 5, 10])])
+def test_a_curve_stands_over_steps_or_over_the_tokens_that_they_took(evidence, x, places):
+    """A run of the experiment takes ten tokens in ten steps."""
+    condition = {"rule": "a", "dose": 0.1}
+    assert readings.mean_curves(evidence, ["loss"], [], condition, x=x)["x"].tolist() == places
+
+
+def test_a_curve_can_stand_over_another(evidence):
+    condition = {"rule": "a", "dose": 0.1}
+    curves = readings.mean_curves(evidence, ["loss"], [], condition, x="loss")
+    assert curves["x"].tolist() == curves["mean"].tolist()
+
+
+def test_a_difference_is_that_of_the_runs_of_one_seed(evidence):
+    differences = readings.read_differences(evidence, "score", "dose", 0.1, {"rule": "a"})
+    assert [found.level for found in differences] == [0.01, 1.0, 10.0]
+    treatment, control = (
+        readings.read(evidence, "score", {"dose": dose, "rule": "a"}).by_seed for dose in (1.0, 0.1)
+    )
+    by_seed = [treatment[seed] - control[seed] for seed in range(5)]
+    assert list(differences[1].by_seed) == by_seed
+    assert differences[1].mean == pytest.approx(np.mean(by_seed))
+    assert differences[1].low < differences[1].mean < differences[1].high
 
 
 @pytest.mark.parametrize(

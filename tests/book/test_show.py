@@ -76,6 +76,50 @@ def test_curves_are_followed_by_their_last_points(recorded_book, displayed):
     assert "curves.parquet" in numbers.data
 
 
+def test_curves_get_a_panel_for_each_level_and_stand_over_tokens(recorded_book, displayed):
+    show.curves("dose", "loss", by="dose", panels="rule", x="tokens")
+    figure, numbers = displayed
+    assert [axes.get_title("left") for axes in figure.axes] == ["a", "b"]
+    assert {axes.get_xlabel() for axes in figure.axes} == {"tokens trained on"}
+    assert "| rule | dose | last step | mean |" in numbers.data
+
+
+def test_an_unknown_horizontal_axis_is_one_sentence_with_a_remedy(recorded_book):
+    with pytest.raises(LabError, match=r"no curve 'los' .did you mean 'loss'"):
+        show.curves("dose", "loss", x="los", dose=0.1, rule="a")
+
+
+def test_differences_from_one_level_are_followed_by_their_numbers(recorded_book, displayed):
+    show.differences("dose", "score", axis="dose", control=0.1, rule="a")
+    figure, numbers = displayed
+    assert figure.axes[0].get_xlabel() == "score minus that of dose = 0.1 (points)"
+    assert "| dose | mean difference | 95 % interval | pairs |" in numbers.data
+    assert len(re.findall(r"\| [+−][\d.]+ points \| .* \| 5 \|", numbers.data)) == 3
+
+
+def test_one_seed_gives_a_difference_without_an_interval(smoke_book, displayed):
+    show.differences("dose", "score", axis="dose", control=0.1, rule="b")
+    assert re.search(r"\| 1e-2 \| −[\d.]+ points \| – \| 1 \|", displayed[1].data)
+
+
+def test_a_track_tells_what_it_took_and_what_became_of_its_hypotheses(recorded_book):
+    text = show.statistics_of("medicine").data
+    words = ["SUPPORTED", "REFUTED", "UNDECIDED", "UNTESTED"]
+    found = [show.word(name) for name in ("H-UP", "H-DOWN", "H-SAME", "H-TREND", "H-BEST")]
+    counts = [found.count(word) for word in words]
+    verdicts = " | ".join(map(str, counts))
+    assert f"| `dose` | laptop | 40 | 2 | 0.0 million | 40 s | {verdicts} |" in text
+    assert f"| **Together** |  | 40 | 2 | 0.0 million | 40 s | {verdicts} |" in text
+
+
+def test_one_track_is_shown_without_its_name(recorded_book):
+    text = show.progress("medicine").data
+    assert text.startswith("To know the dose. 0 of 1 features done.")
+    assert "## Medicine" not in text
+    with pytest.raises(LabError, match=r"no track 'medicin' .did you mean 'medicine'"):
+        show.progress("medicin")
+
+
 def test_means_are_shares_for_drawing_by_hand(recorded_book):
     frame = show.means("dose", "score", by="dose", rule="a")
     assert list(frame.columns) == ["dose", "mean", "low", "high", "n", "diverged"]

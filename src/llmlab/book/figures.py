@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter
 
 from llmlab.book import numbers, style
-from llmlab.book.readings import Reading, label
+from llmlab.book.readings import Difference, Reading, label
 from llmlab.method.experiment import Axis, Metric, Value
 from llmlab.method.ledger import is_number
 
@@ -60,31 +60,66 @@ def draw_curves(
     log_y: bool,
     footer: str,
     together: str = "",
+    x: str = "step",
+    panels: str | None = None,
 ) -> Figure:
     """Means over seeds with their 95 % intervals as bands, a line for each value of a column.
 
     Args:
-        curves: columns `line`, step, mean, low, high; shares from 0 to 1.
+        curves: columns `line`, `panels`, x, mean, low, high; shares from 0 to 1.
         metric: the curve, or the first of several.
         together: what several curves have in common.
+        x: the name of the horizontal axis, with its unit.
+        panels: a column with a panel side by side for each of its values; None for one panel.
     """
-    figure, axes = style.subplots()
-    groups = curves.groupby(line, sort=False)
-    scale = _scale(metric)
+    parts = [(None, curves)] if panels is None else list(curves.groupby(panels, sort=False))
+    figure, row = style.subplots(1, len(parts), sharey=True, squeeze=False)
     several = curves["curve"].nunique() > 1
+    for axes, (level, part) in zip(row[0], parts, strict=True):
+        _draw_bands(axes, part, line, _scale(metric), several)
+        if panels is not None:
+            axes.set_title(_level_name(level))
+        axes.set_xlabel(x)
+    row[0, 0].set_ylabel(_named_together(together, metric) if several else _named(metric))
+    if log_y:
+        _make_logarithmic(row[0, 0])
+    if curves[line].nunique() > 1:
+        row[0, -1].legend(title=None if several else label(line), ncols=2 if len(parts) == 1 else 1)
+    _sign(figure, footer)
+    return figure
+
+
+def draw_differences(
+    differences: Sequence[Difference], axis: str, control: str, footer: str
+) -> Figure:
+    """What each level of an axis changes: the mean, its 95 % interval, and faintly each seed."""
+    figure, axes = style.subplots(height=1.1 + 0.42 * len(differences))
+    metric = differences[0].metric
+    scale = _scale(metric)
+    axes.axvline(0, color=style.INK, linewidth=1)
+    for row, found in enumerate(differences):
+        axes.plot(
+            scale * np.array(found.by_seed), [row] * found.n, ".", color=style.BLUE, alpha=0.3
+        )
+        ends = scale * np.array([[found.mean - found.low], [found.high - found.mean]])
+        axes.errorbar(scale * found.mean, row, xerr=ends, fmt="o", color=style.BLUE, capsize=3)
+    axes.set_yticks(range(len(differences)), [_level_name(found.level) for found in differences])
+    axes.set_ylim(len(differences) - 0.5, -0.5)
+    axes.grid(visible=False, axis="y")
+    unit = "points" if metric.unit in numbers.SHARES else numbers.unit_name(metric.unit)
+    axes.set_xlabel(f"{label(metric.name)} minus that of {axis} = {control} ({unit})")
+    _sign(figure, footer)
+    return figure
+
+
+def _draw_bands(axes: Axes, curves: pd.DataFrame, line: str, scale: float, several: bool) -> None:
+    """A line and a band for each value of a column."""
+    groups = curves.groupby(line, sort=False)
     colours = _distinct(len(groups)) if several else style.sequence(len(groups))
     for (level, curve), colour in zip(groups, colours, strict=False):
         mean, low, high = (scale * curve[end] for end in ("mean", "low", "high"))
-        axes.plot(curve["step"], mean, color=colour, label=_level_name(level))
-        axes.fill_between(curve["step"], low, high, color=colour, alpha=0.2, linewidth=0)
-    axes.set_xlabel("step")
-    axes.set_ylabel(_named_together(together, metric) if several else _named(metric))
-    if log_y:
-        _make_logarithmic(axes)
-    if len(groups) > 1:
-        axes.legend(title=None if several else label(line), ncols=2)
-    _sign(figure, footer)
-    return figure
+        axes.plot(curve["x"], mean, color=colour, label=_level_name(level))
+        axes.fill_between(curve["x"], low, high, color=colour, alpha=0.2, linewidth=0)
 
 
 def _draw_line(axes: Axes, line: Line, places: Sequence[float], name: str | None, look) -> None:

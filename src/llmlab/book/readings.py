@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 from scipy import stats
 
 from llmlab.book import numbers
@@ -84,6 +85,28 @@ class Reading:
         return seeds
 
 
+@dataclass(frozen=True)
+class Difference:
+    """What one level of an axis changes in a metric, beside another level with the same seeds.
+
+    Attributes:
+        mean: of the paired differences, level minus control.
+        low, high: their 95 % t interval; NaN with fewer than two pairs.
+        by_seed: the difference of each pair.
+    """
+
+    metric: Metric
+    level: Value
+    mean: float
+    low: float
+    high: float
+    by_seed: tuple[float, ...]
+
+    @property
+    def n(self) -> int:
+        return len(self.by_seed)
+
+
 def read(
     evidence: Evidence, metric: str, condition: Mapping[str, Value], tuned: Sequence[str] = ()
 ) -> Reading:
@@ -114,6 +137,26 @@ def read_cells(
         yield _reading(chosen, rows, axes)
 
 
+def read_differences(
+    evidence: Evidence,
+    metric: str,
+    axis: str,
+    control: Value,
+    condition: Mapping[str, Value],
+) -> list[Difference]:
+    """What every other level of an axis changes, beside the level `control`.
+
+    Raises:
+        LabError: as `read`.
+    """
+    base = read(evidence, metric, {**condition, axis: control})
+    return [
+        _difference(reading, base, axis)
+        for reading in read_cells(evidence, metric, [axis], condition)
+        if reading.condition[axis] != base.condition[axis]
+    ]
+
+
 def find_run(evidence: Evidence, condition: Mapping[str, Value], seed: int) -> str:
     """The id of the run under one condition with one seed.
 
@@ -134,22 +177,28 @@ def find_run(evidence: Evidence, condition: Mapping[str, Value], seed: int) -> s
 def mean_curves(
     evidence: Evidence,
     curves: Sequence[str],
-    by: str | None,
+    by: Sequence[str],
     condition: Mapping[str, Value],
     tuned: Sequence[str] = (),
+    x: str = "step",
 ) -> pd.DataFrame:
-    """Curves averaged over seeds: columns curve, `by`, step, mean, low, high, n.
+    """Curves averaged over seeds: columns curve, those of `by`, step, x, mean, low, high, n.
 
     Steps that a diverged run never reached are averaged over the other seeds.
+
+    Args:
+        x: where a step stands: "step", "tokens" trained on until then, or the mean of another
+            curve, on a straight line between its points.
 
     Raises:
         LabError: as `read`.
     """
-    averaged = [
-        _mean_curve(evidence, rows, curve).assign(curve=curve, **_level(rows, by))
-        for curve in curves
-        for rows in _cells(evidence, [by] if by else [], condition, tuned)
-    ]
+    averaged = []
+    for curve in curves:
+        for rows in _cells(evidence, by, condition, tuned):
+            points = _mean_curve(evidence, rows, curve)
+            places = _places(evidence, rows, points["step"], x)
+            averaged.append(points.assign(curve=curve, x=places, **rows[list(by)].iloc[0]))
     return pd.concat(averaged, ignore_index=True)
 
 
@@ -240,6 +289,16 @@ def find_curve(experiment: Experiment, name: str) -> Metric:
     return _find(experiment, experiment.curves, name, "curve")
 
 
+def x_label(experiment: Experiment, x: str) -> str:
+    """The name and unit of the horizontal axis of curves; LabError if there is no such axis."""
+    if x == "step":
+        return "step"
+    if x == "tokens":
+        return "tokens trained on"
+    unit = find_curve(experiment, x).unit
+    return label(x) if x.startswith(unit) else label(x) + numbers.bracket(unit)  # seconds, not (s)
+
+
 def find_axis(experiment: Experiment, name: str) -> Axis:
     """The axis of this name; LabError with the nearest name if there is none."""
     return _find(experiment, experiment.axes, name, "axis")
@@ -288,8 +347,15 @@ def _mean_curve(evidence: Evidence, runs: pd.DataFrame, curve: str) -> pd.DataFr
     return steps.drop(columns="sem").rename(columns={"count": "n"})
 
 
-def _level(rows: pd.DataFrame, by: str | None) -> dict[str, Value]:
-    return {by: rows[by].iloc[0]} if by else {}
+def _places(evidence: Evidence, runs: pd.DataFrame, steps: pd.Series, x: str) -> ArrayLike:
+    """Where steps stand on the axis `x` of `mean_curves`."""
+    if x == "step":
+        return steps
+    if x == "tokens":  # every step takes as many
+        own = evidence.curves[evidence.curves["run_id"].isin(runs["run_id"])]
+        return steps * (runs["tokens"].sum() / own.groupby("run_id")["step"].max().sum())
+    known = _mean_curve(evidence, runs, x)
+    return np.interp(steps, known["step"], known["mean"])
 
 
 def _matching(
@@ -321,10 +387,7 @@ def _check_one_condition(evidence: Evidence, rows: pd.DataFrame) -> None:
 def _reading(metric: Metric, rows: pd.DataFrame, axes: Sequence[str]) -> Reading:
     valued = rows[rows[metric.name].notna()]
     values = valued[metric.name].to_numpy()
-    low = high = np.nan
-    if len(values) > 1:
-        estimate = statistics.mean_interval(values, LEVEL)
-        low, high = estimate.low, estimate.high
+    low, high = _interval(values)
     return Reading(
         metric=metric,
         condition=rows[axes].iloc[0].to_dict() if axes else {},
@@ -335,6 +398,21 @@ def _reading(metric: Metric, rows: pd.DataFrame, axes: Sequence[str]) -> Reading
         diverged=int((rows["status"] == "diverged").sum()),
         lines=tuple(index + 2 for index in rows.index.tolist()),
     )
+
+
+def _interval(values: np.ndarray) -> tuple[float, float]:
+    """The interval of a mean; NaN with fewer than two values."""
+    if len(values) < 2:
+        return np.nan, np.nan
+    estimate = statistics.mean_interval(values, LEVEL)
+    return estimate.low, estimate.high
+
+
+def _difference(reading: Reading, base: Reading, axis: str) -> Difference:
+    values = paired(reading, base)
+    low, high = _interval(values)
+    level = reading.condition[axis]
+    return Difference(reading.metric, level, float(values.mean()), low, high, tuple(values))
 
 
 def paired(first: Reading, second: Reading) -> np.ndarray:

@@ -1,13 +1,18 @@
 """The computed lists of the book: labs, hypotheses, questions, progress."""
 
+import operator
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from IPython.display import Markdown
 
 from llmlab.book import boxes, effects, markup, numbers
 from llmlab.book.readings import hardware
-from llmlab.method.catalog import catalog
+from llmlab.book.results import duration
+from llmlab.method.catalog import catalog, suggestion
+from llmlab.method.errors import LabError
+from llmlab.method.evidence import Evidence, best_evidence
 from llmlab.method.ledger import Ledger, Track, load_ledger
 from llmlab.method.progress import (
     FeatureProgress,
@@ -87,11 +92,90 @@ def questions(project: Project, verdicts: Sequence[Verdict]) -> Markdown:
     return markup.join(*parts)
 
 
-def progress(project: Project, verdicts: Sequence[Verdict]) -> Markdown:
-    """Every track: its phases and features with their stages, and the gates that stand open."""
+def progress(project: Project, verdicts: Sequence[Verdict], only: str | None = None) -> Markdown:
+    """Every track: its phases and features with their stages, and the gates that stand open.
+
+    Args:
+        only: the id of the one track that is shown, without a heading.
+
+    Raises:
+        LabError: there is no such track.
+    """
     tracks = tracks_progress(project, load_ledger(project), verdicts)
     titles = {phase.phase.id: phase.phase.title for track in tracks for phase in track.phases}
-    return markup.join(*(part for track in tracks for part in _track(track, titles)))
+    if only is not None:
+        _find_track(load_ledger(project), only)
+        (track,) = (track for track in tracks if track.track.id == only)
+        return markup.join(*_state(track, titles))
+    return markup.join(
+        *(part for track in tracks for part in (_heading(track), *_state(track, titles)))
+    )
+
+
+def statistics(project: Project, verdicts: Sequence[Verdict], track_id: str) -> Markdown:
+    """For each experiment of a track its runs, tokens and seconds, and its verdicts; and the sum.
+
+    The runs are those that the chapters show: of the largest scale that there is.
+
+    Raises:
+        LabError: there is no such track, or an experiment of it has no results.
+    """
+    ledger = load_ledger(project)
+    _find_track(ledger, track_id)
+    questions = {question.id for question in ledger.questions if question.track == track_id}
+    counted = [
+        _Count.of(best_evidence(project, name), verdicts)
+        for name, experiment in catalog().items()
+        if experiment.question in questions
+    ]
+    rows = [[chapter_of(project, count.name), count.scale, *count.cells()] for count in counted] + [
+        ["**Together**", "", *sum(counted[1:], counted[0]).cells()]
+    ]
+    words = [f"{SIGNS[word]} {word.capitalize()}" for word in WORDS]
+    header = ["Experiment", "Scale", "Runs", "Diverged", "Tokens", "Time", *words]
+    return Markdown(markup.pipe_table(header, rows, numeric=range(2, len(header))))
+
+
+@dataclass(frozen=True)
+class _Count:
+    """What experiments took, and how many of their hypotheses have each of the `WORDS`."""
+
+    name: str
+    scale: str
+    runs: int
+    diverged: int
+    tokens: int
+    seconds: float
+    verdicts: tuple[int, ...]
+
+    @classmethod
+    def of(cls, evidence: Evidence, verdicts: Sequence[Verdict]) -> "_Count":
+        runs, name = evidence.runs, evidence.experiment.name
+        own = [verdict.word for verdict in verdicts if verdict.hypothesis.experiment == name]
+        return cls(
+            name,
+            evidence.scale,
+            len(runs),
+            int((runs["status"] == "diverged").sum()),
+            int(runs["tokens"].sum()),
+            float(runs["seconds"].sum()),
+            tuple(own.count(word) for word in WORDS),
+        )
+
+    def __add__(self, other: "_Count") -> "_Count":
+        return replace(
+            self,
+            runs=self.runs + other.runs,
+            diverged=self.diverged + other.diverged,
+            tokens=self.tokens + other.tokens,
+            seconds=self.seconds + other.seconds,
+            verdicts=tuple(map(operator.add, self.verdicts, other.verdicts)),
+        )
+
+    def cells(self) -> list[str]:
+        tokens = f"{self.tokens / 1e6:,.1f} million"
+        took = [str(self.runs), str(self.diverged), tokens, duration(self.seconds)]
+        return took + [str(count) for count in self.verdicts]
 
 
 def chapter_of(project: Project, experiment: str) -> str:
@@ -153,8 +237,21 @@ def _answers(project: Project, question: str, verdicts: Sequence[Verdict]) -> st
     return f"{' '.join(answers)} in {', '.join(chapters)}" if own else "none yet"
 
 
-def _track(track: TrackProgress, titles: Mapping[str, str]) -> Iterator[str]:
-    yield f"## {track.track.title} {{.unnumbered}}"
+def _find_track(ledger: Ledger, track_id: str) -> None:
+    """Raises LabError, with the nearest id, if the ledger has no such track."""
+    known = [track.id for track in ledger.tracks]
+    if track_id not in known:
+        raise LabError(
+            f"there is no track '{track_id}'{suggestion(track_id, known)}; "
+            f"the ledger has {', '.join(known)}."
+        )
+
+
+def _heading(track: TrackProgress) -> str:
+    return f"## {track.track.title} {{.unnumbered}}"
+
+
+def _state(track: TrackProgress, titles: Mapping[str, str]) -> Iterator[str]:
     yield f"{track.track.goal} {track.done} of {len(track.features)} features done."
     rows = [row for phase in track.phases for row in _phase_rows(phase, titles)]
     yield markup.pipe_table(["Phase and feature", "State"], rows)

@@ -6,7 +6,7 @@ import pandas as pd
 from IPython.display import Markdown
 
 from llmlab.book import markup, numbers
-from llmlab.book.readings import Reading, hardware, label, provenance
+from llmlab.book.readings import Difference, Reading, hardware, label, provenance
 from llmlab.method.evidence import Evidence
 from llmlab.method.experiment import Metric
 
@@ -46,12 +46,14 @@ def figure_numbers(
     return markup.details("The numbers of this figure", table, source_line(evidence, columns))
 
 
-def curve_numbers(evidence: Evidence, metric: Metric, curves: pd.DataFrame, line: str) -> str:
-    """The last point of each curve, folded."""
-    last = curves.loc[curves.groupby(line, sort=False)["step"].idxmax()]
+def curve_numbers(
+    evidence: Evidence, metric: Metric, curves: pd.DataFrame, lines: Sequence[str]
+) -> str:
+    """The last point of each curve, folded; `lines` are the columns that tell them apart."""
+    last = curves.loc[curves.groupby(list(lines), sort=False)["step"].idxmax()]
     rows = [
         [
-            label(numbers.level(row[line])),
+            *(label(numbers.level(row[line])) for line in lines),
             str(row["step"]),
             numbers.number(row["mean"], metric.unit),
             _interval(row["low"], row["high"], metric),
@@ -59,9 +61,28 @@ def curve_numbers(evidence: Evidence, metric: Metric, curves: pd.DataFrame, line
         ]
         for row in last.to_dict("records")
     ]
-    header = [label(line), "last step", "mean", "95 % interval", "n"]
-    table = markup.pipe_table(header, rows, numeric=range(1, len(header)))
+    header = [*map(label, lines), "last step", "mean", "95 % interval", "n"]
+    table = markup.pipe_table(header, rows, numeric=range(len(lines), len(header)))
     return markup.details("The numbers of this figure", table, _source(evidence, "curves.parquet"))
+
+
+def difference_numbers(evidence: Evidence, differences: Sequence[Difference], axis: str) -> str:
+    """The numbers of a figure of differences, folded."""
+    unit = differences[0].metric.unit
+    rows = [
+        [
+            numbers.level(found.level),
+            numbers.change(found.mean, unit),
+            markup.NOTHING if found.n < 2 else numbers.changes(found.low, found.high, unit),
+            str(found.n),
+        ]
+        for found in differences
+    ]
+    header = [label(axis), "mean difference", "95 % interval", "pairs"]
+    table = markup.pipe_table(header, rows, numeric=range(1, len(header)))
+    note = "Paired by seed; the intervals are not corrected for their number."
+    source = markup.box(["source"], [f"{note} {_source(evidence, 'runs.csv')}"])
+    return markup.details("The numbers of this figure", table, source)
 
 
 def view_source(evidence: Evidence, view: str, run_id: str) -> str:
@@ -116,7 +137,7 @@ def method(evidence: Evidence) -> Markdown:
         ["needs", ", ".join(experiment.needs) or "nothing"],
         ["measures", ", ".join(label(metric.name) for metric in experiment.metrics)],
         ["runs", f"{len(runs)}, of which {_statuses(runs)}"],
-        ["computing time", f"{_duration(runs['seconds'].sum())} summed over the runs"],
+        ["computing time", f"{duration(runs['seconds'].sum())} summed over the runs"],
         ["computed on", hardware(evidence.manifest.device)],
         ["shown here", provenance(evidence)],
     ]
@@ -154,6 +175,7 @@ def _statuses(runs: pd.DataFrame) -> str:
     return ", ".join(f"{count} {status}" for status, count in runs["status"].value_counts().items())
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
+    """Seconds, or minutes if there are that many."""
     minutes = seconds / 60
     return f"{minutes:.0f} min" if minutes >= 1 else f"{seconds:.0f} s"

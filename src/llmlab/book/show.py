@@ -168,6 +168,8 @@ def curves(
     names: str | Sequence[str],
     *,
     by: str | None = None,
+    x: str = "step",
+    panels: str | None = None,
     tuned: Sequence[str] = (),
     log_y: bool = False,
     together: str = "",
@@ -177,13 +179,36 @@ def curves(
 
     One line for each level of `by`, or for each of several curves of one unit under one condition;
     `together` says what these have in common.
+
+    Args:
+        x: the horizontal axis: "step", "tokens" trained on, or another curve, such as "seconds".
+        panels: an axis of the experiment; each of its levels gets a panel of its own.
     """
     found, names = evidence(experiment), _names(names)
     metrics = [readings.find_curve(found.experiment, name) for name in names]
-    averaged = readings.mean_curves(found, names, by, condition, tuned)
+    horizontal = readings.x_label(found.experiment, x)
+    axes = [axis for axis in (panels, by) if axis]
+    averaged = readings.mean_curves(found, names, axes, condition, tuned, x)
     line = by or "curve"
-    drawn = figures.draw_curves(averaged, metrics[0], line, log_y, results.footer(found), together)
-    _display(drawn, results.curve_numbers(found, metrics[0], averaged, line))
+    drawn = figures.draw_curves(
+        averaged, metrics[0], line, log_y, results.footer(found), together, horizontal, panels
+    )
+    told_apart = [column for column in (panels, line) if column]
+    _display(drawn, results.curve_numbers(found, metrics[0], averaged, told_apart))
+
+
+def differences(
+    experiment: str, metric: str, *, axis: str, control: Value, **condition: Value
+) -> None:
+    """What each level of an axis changes beside the level `control`, paired by seed.
+
+    Means with intervals as a figure, and below it their numbers, folded.
+    """
+    found = evidence(experiment)
+    read = readings.read_differences(found, metric, axis, control, condition)
+    against = numbers.level(control)
+    drawn = figures.draw_differences(read, readings.label(axis), against, results.footer(found))
+    _display(drawn, results.difference_numbers(found, read, axis))
 
 
 def explorer(experiment: str, view: str, *, run: Condition | None = None, seed: int = 0) -> None:
@@ -279,9 +304,14 @@ def ledger() -> Markdown:
     return registers.ledger(Project.find(), _verdicts(Project.find().root))
 
 
-def progress() -> Markdown:
-    """Every track with its phases and features and their computed states."""
-    return registers.progress(Project.find(), _verdicts(Project.find().root))
+def progress(track: str | None = None) -> Markdown:
+    """Every track, or one by its id, with its phases and features and their computed states."""
+    return registers.progress(Project.find(), _verdicts(Project.find().root), track)
+
+
+def statistics_of(track: str) -> Markdown:
+    """What the experiments of a track took, and what became of its hypotheses."""
+    return registers.statistics(Project.find(), _verdicts(Project.find().root), track)
 
 
 def dictionary() -> Markdown:

@@ -10,12 +10,12 @@ from llmlab.method.errors import LabError
 
 OF_EXPERIMENT = {
     "value", "difference", "best", "means", "table", "figure", "curves", "evidence", "method",
-    "command", "note", "explorer",
+    "command", "note", "explorer", "differences",
 }  # fmt: skip
 OF_HYPOTHESIS = {"verdict", "badge", "effect", "word", "says"}
 OF_EVERYTHING = {
     "summary", "questions", "ledger", "progress", "dictionary", "provenance", "reproduction",
-    "tolerances",
+    "tolerances", "statistics_of",
 }  # fmt: skip
 _CELL = re.compile(r"^# ?%%", re.MULTILINE)
 _TEXT = re.compile(r"[^\n]*\[(markdown|md|raw)\]")
