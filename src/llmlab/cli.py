@@ -6,6 +6,7 @@ Imports inside the commands keep each of them from loading what only another one
 import json
 import math
 import sys
+from collections import deque
 from dataclasses import asdict, is_dataclass
 from pathlib import Path
 from typing import Annotated
@@ -225,11 +226,15 @@ def train(
     learning_rate: Annotated[
         float | None, typer.Option(help="Peak rate. Default: the configuration's.")
     ] = None,
-    dropout: Annotated[float, typer.Option(min=0, max=0.9)] = 0.0,
+    dropout: Annotated[
+        float, typer.Option(min=0, max=0.9, help="Share of activations dropped while training.")
+    ] = 0.0,
     validation_share: Annotated[
         float, typer.Option(help="Share of the text, at its end, that validates.")
     ] = 0.1,
-    seed: int = 0,
+    seed: Annotated[
+        int, typer.Option(min=0, help="Fixes the weights, the order of the text and dropout.")
+    ] = 0,
     precision: Annotated[
         str, typer.Option(help="float32, bfloat16, or auto: bfloat16 where the hardware has it.")
     ] = "auto",
@@ -280,13 +285,19 @@ def train(
     with joined() as workers:
         session = open_session(options, out, checkpoint_every, keep, workers.device)
         events = session.events(workers, resume=resume)
-        if workers.is_first:
-            print(describe(session))
-            meter = Meter(session.recipe, workers.device, workers.world)
+        if not workers.is_first:
+            deque(events, maxlen=0)
+            return
+        print(describe(session), flush=True)
+        meter = Meter(session.recipe, workers.device, workers.world)
+        try:
             show(events, session.folder.name, session.recipe, meter)
-        else:
-            for _ in events:
-                pass
+        except KeyboardInterrupt:
+            raise LabError(
+                "interrupted; the same command with --resume goes on from the newest checkpoint, "
+                "if --checkpoint-every had one saved."
+            ) from None
+        print(f"Next: `llmlab generate {session.folder}` or `llmlab inspect {session.folder}`.")
 
 
 @app.command()
@@ -303,7 +314,7 @@ def generate(
     top_p: Annotated[
         float, typer.Option(help="Draw from the likeliest tokens that hold this share.")
     ] = 1.0,
-    seed: int = 0,
+    seed: Annotated[int, typer.Option(min=0, help="The same seed draws the same text.")] = 0,
     cache: Annotated[
         bool, typer.Option(help="Keep keys and values; without, the same text comes slower.")
     ] = True,
@@ -342,7 +353,7 @@ def inspect(
 
     views = look_into(run, text or [])
     page = out or run / "inspect.html"
-    write_file(page, standalone_page(f"Inside {run.name}", views))
+    write_file(page, standalone_page(f"Inside {run.resolve().name}", views))
     print(f"Open {_shown(page.resolve())} in a browser.")
 
 

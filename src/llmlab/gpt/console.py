@@ -15,7 +15,7 @@ from llmlab.method.errors import LabError
 
 
 class Meter:
-    """Tokens per second and MFU of the last steps."""
+    """Tokens per second, of all processes together, and MFU of the last steps; no validation."""
 
     def __init__(self, recipe: Recipe, device: torch.device, world: int) -> None:
         self._recipe = recipe
@@ -25,9 +25,9 @@ class Meter:
         self._tokens = 0
 
     def see(self, point: Point) -> None:
-        """Count a step of this process; older ones fade."""
+        """Count a step; older ones fade."""
         self._seconds = 0.95 * self._seconds + point.seconds
-        self._tokens = 0.95 * self._tokens + point.tokens * self._world
+        self._tokens = 0.95 * self._tokens + point.tokens
 
     def __str__(self) -> str:
         if not self._seconds:

@@ -59,9 +59,10 @@ def open_session(
     """A run that can begin, its text cut into tokens.
 
     Raises:
-        LabError: an option names nothing that there is, the text is too short for the context, or
-            it cannot be had.
+        LabError: an option names nothing that there is or is out of its range, the text is too
+            short for the context, or it cannot be had.
     """
+    _check_ranges(options)
     chosen = preset(options.config)
     precision = _precision(options.precision, device)
     corpus = named_corpus(options.corpus)
@@ -79,7 +80,8 @@ def open_session(
             f"a batch of {batch_size} sequences cannot be computed in {options.accumulate} parts: "
             "take a larger --batch-size or a smaller --accumulate."
         )
-    training, _ = material.tokens.split(options.validation_share)
+    training, validation = material.tokens.split(options.validation_share)
+    TokenBatches(validation, shape.context, 1, options.seed)  # raises if it is too short
     batches = TokenBatches(training, shape.context, batch_size, options.seed)
     steps = options.steps or max(1, batches.steps(options.epochs))
     recipe = Recipe(
@@ -113,6 +115,16 @@ def describe(session: Session) -> str:
         f"{corpus.name}: {corpus.bytes:,} bytes, {tokens:,} tokens; {recipe.train.steps:,} steps "
         f"of {recipe.batch_size} sequences in {recipe.train.precision}"
     )
+
+
+def _check_ranges(options: Options) -> None:
+    if not 0 < options.epochs < math.inf:
+        raise LabError(
+            f"{options.epochs:g} epochs train nothing: take --epochs above 0, or --steps."
+        )
+    rate = options.learning_rate
+    if rate is not None and not 0 < rate < math.inf:
+        raise LabError(f"a learning rate of {rate:g} learns nothing: take one above 0, as 0.001.")
 
 
 def _tokenizer(kind: str, corpus: CorpusText, vocab_size: int) -> TextTokenizer:

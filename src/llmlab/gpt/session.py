@@ -8,8 +8,9 @@ runs/micro-stdlib/
 
 import json
 import math
+import shutil
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import torch
@@ -72,11 +73,12 @@ class Diverged:
 
     @property
     def sentence(self) -> str:
-        before = "no step before it" if self.last_good_step is None else self.last_good_step
+        before = "none" if self.last_good_step is None else self.last_good_step
         return (
-            f"training stopped at step {self.step}, where the loss is {self.loss} and the gradient "
-            f"norm {self.gradient_norm} at the learning rate {self.learning_rate:.3g} (last good "
-            f"step: {before}): take a lower --learning-rate, or go on from an earlier checkpoint."
+            f"training stopped at step {self.step}, where the loss is {self.loss:.3g} and the "
+            f"gradient norm {self.gradient_norm:.3g} at the learning rate {self.learning_rate:.3g} "
+            f"(last good step: {before}; the state after it is saved): start again with a lower "
+            "--learning-rate and another --out."
         )
 
 
@@ -114,41 +116,47 @@ class Session:
 
         Raises:
             LabError: the folder holds a run already and `resume` was not asked for; there is
-                nothing to resume, or it was another run; a file cannot be written.
+                nothing to resume, or it was another run; a part of the text is too short; a file
+                cannot be written.
         """
         checkpoint = self._checkpoint() if resume else None
+        if workers.is_first and not resume:
+            self._refuse_another_run()
+        pretraining = Pretraining(self.recipe, self.material.tokens, workers, checkpoint)
         if workers.is_first:
             self._open(checkpoint)
-        pretraining = Pretraining(self.recipe, self.material.tokens, workers, checkpoint)
-        for event in self._training(pretraining):
+        for event in self._training(pretraining, resumed_at=checkpoint and checkpoint.step):
             if workers.is_first:
                 self._log(event)
             yield event
 
-    def _training(self, pretraining: Pretraining) -> Iterator[Event | Saved | Diverged]:
-        last_good = None
+    def _training(
+        self, pretraining: Pretraining, resumed_at: int | None
+    ) -> Iterator[Event | Saved | Diverged]:
+        """The events of training, of all processes together, and what is saved between them."""
+        saved_at = resumed_at
         for event in pretraining.events():
+            step = pretraining.trainer.step
             if isinstance(event, Point):
-                if not event.is_finite:
-                    yield self._save(pretraining)
-                    yield Diverged(
-                        event.step, last_good, event.learning_rate, event.loss, event.gradient_norm
-                    )
-                    return
-                last_good = event.step
-            yield event
-            if self._is_due(event, pretraining):
-                yield self._save(pretraining)
+                event = replace(event, tokens=event.tokens * pretraining.workers.world)
+            diverged = isinstance(event, Point) and not event.is_finite
+            if not diverged:
+                yield event
+            if step != saved_at and (diverged or self._is_due(event, step)):
+                yield self._save(pretraining, keep=None if diverged else self.keep)
+                saved_at = step
+            if diverged:
+                yield _stopped_at(event)
 
-    def _is_due(self, event: Event, pretraining: Pretraining) -> bool:
-        """Whether to save after this event: a step whose number asks for it, or the run's end."""
-        step = pretraining.trainer.step
+    def _is_due(self, event: Event, step: int) -> bool:
+        """Whether to save after this event, `step` steps done: as asked for, or at the end."""
         if step == self.recipe.train.steps:
             return isinstance(event, Validation)
         every = self.checkpoint_every
         return isinstance(event, Point) and every is not None and step % every == 0
 
-    def _save(self, pretraining: Pretraining) -> Saved:
+    def _save(self, pretraining: Pretraining, keep: int | None) -> Saved:
+        """Write a checkpoint; of all, the newest `keep` stay, or every one."""
         weights, training = pretraining.state()
         folder = self.folder / CHECKPOINTS
         target = folder / f"step-{training['step']:08d}"
@@ -160,7 +168,8 @@ class Session:
                 shape=asdict(self.recipe.shape),
                 run=self.run,
             )
-            keep_newest(folder, self.keep)
+            if keep is not None:
+                keep_newest(folder, keep)
         return Saved(training["step"], str(target))
 
     def _checkpoint(self) -> Checkpoint:
@@ -177,17 +186,27 @@ class Session:
             )
         return found
 
-    def _open(self, checkpoint: Checkpoint | None) -> None:
-        """Prepare the folder; of a log, keep what came before the checkpoint."""
-        log = self.folder / LOG
-        if checkpoint:
-            write_file(log, "".join(_lines_until(log, checkpoint.step)))
-            return
-        if log.exists() or checkpoints(self.folder):
+    def _refuse_another_run(self) -> None:
+        if checkpoints(self.folder):
             raise LabError(
                 f"{self.folder} holds a run already: go on with it by --resume, name another "
                 "folder with --out, or remove it."
             )
+        if (self.folder / LOG).exists():
+            raise LabError(
+                f"{self.folder} holds a run that stopped before its first checkpoint: remove it, "
+                "or name another folder with --out."
+            )
+
+    def _open(self, checkpoint: Checkpoint | None) -> None:
+        """Prepare the folder; of a log, keep what came before the checkpoint."""
+        for unfinished in (self.folder / CHECKPOINTS).glob(".step-*"):  # of a kill while saving
+            shutil.rmtree(unfinished, ignore_errors=True)
+        log = self.folder / LOG
+        if checkpoint:
+            before = [event for event in _events(log) if _is_before(event, checkpoint.step)]
+            write_file(log, "".join(json.dumps(event) + "\n" for event in before))
+            return
         self.material.tokenizer.save(self.folder / TOKENIZER)
         write_file(log, json.dumps({"event": "run", **self.run}) + "\n")
 
@@ -219,14 +238,15 @@ def look_into(path: Path, texts: Sequence[str]) -> dict[str, View]:
     Raises:
         LabError: there is no model, or a text has no token.
     """
-    model, tokenizer = open_model(path)
+    newest = load_checkpoint(path)
+    model, tokenizer = newest.model(), load_tokenizer(_run_folder(path) / TOKENIZER)
     texts = texts or [TEXT]
     scores = head_scores(model, range(tokenizer.vocab_size))
     ids = torch.tensor([tokenizer.encode(texts[0])[: model.config.context]])
     views = {
-        "attention": attention_view(model, tokenizer, texts, scores=scores),
+        "attention": attention_view(model, tokenizer, texts, newest.step, scores),
         "logit lens": logit_lens_view(model, tokenizer, texts),
-        "activations": activations_view({0: activation_statistics(model, ids)}),
+        "activations": activations_view({newest.step: activation_statistics(model, ids)}),
     }
     found = checkpoints(path)
     if len(found) < 2:
@@ -236,12 +256,12 @@ def look_into(path: Path, texts: Sequence[str]) -> dict[str, View]:
         checkpoint = load_checkpoint(folder)
         model.load_state_dict(checkpoint.weights())
         browser.look(checkpoint.step)
-    return views | {"checkpoints": browser.view(_curves(path / LOG))}
+    return views | {"checkpoints": browser.view(_curves(_run_folder(path) / LOG))}
 
 
 def _curves(log: Path) -> dict[str, list[tuple[int, float]]]:
     """Training and validation loss from a log; the first as the mean of every fiftieth part."""
-    events = [json.loads(line) for line in log.read_text().splitlines()]
+    events = list(_events(log))
     points = [(e["step"], e["loss"]) for e in events if e["event"] == "point"]
     width = max(1, len(points) // 50)
     parts = [points[start : start + width] for start in range(0, len(points), width)]
@@ -252,21 +272,31 @@ def _curves(log: Path) -> dict[str, list[tuple[int, float]]]:
 
 
 def _run_folder(path: Path) -> Path:
-    """The folder of the run that a checkpoint, or the run itself, lies in."""
-    return path.parent.parent if path.parent.name == CHECKPOINTS else path
+    """The folder of the run that this is, or that this checkpoint or its folder lies in."""
+    path = path.resolve()
+    inside = (folder for folder in (path, path.parent) if folder.name == CHECKPOINTS)
+    return next((folder.parent for folder in inside), path)
 
 
-def _lines_until(log: Path, step: int) -> Iterator[str]:
-    """The lines of a log from before a checkpoint of `step`, whole ones only."""
+def _events(log: Path) -> Iterator[dict[str, object]]:
+    """The events of a log, if there is one; a line that a kill cut short is none."""
     if not log.is_file():
         return
-    for line in log.read_text().splitlines(keepends=True):
+    for line in log.read_text().splitlines():
         try:
-            event = json.loads(line)
-        except ValueError:  # cut short by a kill
+            yield json.loads(line)
+        except ValueError:
             continue
-        if event.get("step", -1) < step:
-            yield line
+
+
+def _is_before(event: dict[str, object], step: int) -> bool:
+    """Whether a run that goes on from the checkpoint of `step` does not see this event again."""
+    return event.get("step", -1) < step + (event["event"] == "saved")
+
+
+def _stopped_at(point: Point) -> Diverged:
+    last_good = point.step - 1 if point.step else None
+    return Diverged(point.step, last_good, point.learning_rate, point.loss, point.gradient_norm)
 
 
 def _finite(fields: dict[str, object]) -> dict[str, object]:

@@ -1,6 +1,7 @@
 """How fast training is, and how fast it could be."""
 
 import time
+from collections.abc import Callable
 
 import torch
 
@@ -36,7 +37,7 @@ def peak_flops(device: torch.device, precision: Precision) -> float | None:
     """Flops/s that the device could do at most; None for a GPU that the table does not know.
 
     A GPU's are its data sheet's in bfloat16 (half of that in float32 with TF32); a CPU's are those
-    of a large matrix product, measured here.
+    of the fastest of some large matrix products, measured here.
     """
     if device.type != "cuda":
         return _measured_flops(precision)
@@ -50,11 +51,13 @@ def mfu(shape: GPTConfig, tokens_per_second: float, peak: float) -> float:
     return flops_per_token(shape) * tokens_per_second / peak
 
 
-def _measured_flops(precision: Precision, width: int = 1024, seconds: float = 0.2) -> float:
+def _measured_flops(precision: Precision, width: int = 1024, n_products: int = 12) -> float:
+    """The fastest of some products, so that other work on the machine counts little."""
     a_WW = torch.randn(width, width, dtype=getattr(torch, precision))
-    a_WW @ a_WW  # the first one also starts the threads
-    started, n_products = time.perf_counter(), 0
-    while time.perf_counter() - started < seconds:
-        a_WW @ a_WW
-        n_products += 1
-    return n_products * 2 * width**3 / (time.perf_counter() - started)
+    return 2 * width**3 / min(_seconds_of(lambda: a_WW @ a_WW) for _ in range(n_products))
+
+
+def _seconds_of(work: Callable[[], object]) -> float:
+    started = time.perf_counter()
+    work()
+    return time.perf_counter() - started
