@@ -79,7 +79,7 @@ EXPERIMENT = Experiment(
                 "context": 64,
                 "d_model": 128,
                 "learning_rate": 2e-3,
-                "steps": 200,
+                "steps": 150,
             },
         ),
         "gpu": Budget(
