@@ -1,0 +1,67 @@
+"""Runs of a tiny GPT on a tiny text, in a folder of their own."""
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from llmlab.gpt.corpora import CACHE_DIR
+from llmlab.gpt.material import byte_pairs, named_corpus, prepare
+from llmlab.gpt.model import GPTConfig
+from llmlab.gpt.pretraining import Recipe
+from llmlab.gpt.session import Session
+from llmlab.gpt.training import TrainConfig
+
+TEXT = "".join(f"def f{n % 7}(x):\n    return x + {n * n % 11}\n\n" for n in range(120))
+
+
+@pytest.fixture
+def text_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A short program to train on; tokens are kept beside it."""
+    monkeypatch.setenv(CACHE_DIR, str(tmp_path / "cache"))
+    path = tmp_path / "program.txt"
+    path.write_text(TEXT)
+    return path
+
+
+@pytest.fixture
+def session(text_file: Path, tmp_path: Path) -> Session:
+    """Twelve steps with dropout, validated every four."""
+    material = prepare(named_corpus(str(text_file)), byte_pairs(300))
+    recipe = Recipe(
+        shape=GPTConfig(material.tokenizer.vocab_size, 8, 16, 2, 2, dropout=0.1),
+        train=TrainConfig(1e-2, steps=12, weight_decay=0.1),
+        batch_size=4,
+        seed=0,
+        validate_every=4,
+        validation_tokens=64,
+    )
+    return Session(tmp_path / "run", recipe, material)
+
+
+@pytest.fixture
+def curves() -> Callable[[Path], dict[str, list[tuple[int, float]]]]:
+    """Reads the (step, loss) of all points and validations from the log of a run."""
+
+    def read(folder: Path) -> dict[str, list[tuple[int, float]]]:
+        events = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
+        return {
+            kind: [(event["step"], event["loss"]) for event in events if event["event"] == kind]
+            for kind in ("point", "validation")
+        }
+
+    return read
+
+
+@pytest.fixture
+def changed(session: Session) -> Callable[..., Session]:
+    """The session in another folder, with other fields of its `TrainConfig`."""
+
+    def change(folder: str, **fields: object) -> Session:
+        train = replace(session.recipe.train, **fields)
+        recipe = replace(session.recipe, train=train)
+        return replace(session, folder=session.folder.with_name(folder), recipe=recipe)
+
+    return change

@@ -1,0 +1,49 @@
+import pytest
+import torch
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.utils.flop_counter import FlopCounterMode
+
+from llmlab.gpt.configs import preset
+from llmlab.gpt.model import GPT, GPTConfig, next_token_loss
+from llmlab.gpt.speed import flops_per_token, mfu, peak_flops
+
+SHAPE = GPTConfig(vocab_size=50, context=16, d_model=32, n_layers=2, n_heads=2)
+
+
+def test_the_formula_agrees_with_a_count_of_every_product() -> None:
+    model = GPT(SHAPE)
+    tokens_BT = torch.zeros(3, SHAPE.context, dtype=torch.long)
+    with sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counted:
+        next_token_loss(model(tokens_BT), tokens_BT).backward()
+    assert counted.get_total_flops() == flops_per_token(SHAPE) * tokens_BT.numel()
+
+
+def test_medium_takes_the_known_0_85_gigaflops_a_token() -> None:
+    assert flops_per_token(preset("medium").shape) == pytest.approx(0.85e9, rel=0.02)
+
+
+def test_a_cpu_is_measured() -> None:
+    peak = peak_flops(torch.device("cpu"), "float32")
+    assert 1e8 < peak < 1e15
+
+
+@pytest.mark.parametrize(
+    ("name", "precision", "expected"),
+    [
+        ("NVIDIA H200", "bfloat16", 989e12),
+        ("NVIDIA H100 PCIe", "bfloat16", 756e12),
+        ("NVIDIA A100-SXM4-80GB", "float32", 156e12),
+        ("NVIDIA L40S", "bfloat16", 362e12),
+        ("NVIDIA L4", "bfloat16", 121e12),
+        ("Some other", "bfloat16", None),
+    ],
+)
+def test_the_peak_of_a_gpu_is_looked_up_by_its_name(
+    name: str, precision: str, expected: float | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: name)
+    assert peak_flops(torch.device("cuda"), precision) == expected
+
+
+def test_mfu_is_the_share_of_the_peak() -> None:
+    assert mfu(SHAPE, 1000, peak=2000 * flops_per_token(SHAPE)) == pytest.approx(0.5)

@@ -1,0 +1,55 @@
+"""What `test_distributed.py` starts with torchrun: runs that two processes share."""
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import torch.distributed as dist
+
+from llmlab.gpt.distributed import Workers, joined
+from llmlab.gpt.material import byte_pairs, named_corpus, prepare
+from llmlab.gpt.model import GPTConfig
+from llmlab.gpt.pretraining import Recipe
+from llmlab.gpt.session import Saved, Session
+from llmlab.gpt.training import TrainConfig
+
+
+def new_session(text: Path, folder: Path, accumulate: int) -> Session:
+    material = prepare(named_corpus(str(text)), byte_pairs(300))
+    recipe = Recipe(
+        shape=GPTConfig(material.tokenizer.vocab_size, 8, 16, 1, 2),
+        train=TrainConfig(1e-2, steps=4, weight_decay=0.5, accumulate=accumulate),
+        batch_size=4,
+        seed=0,
+        validate_every=2,
+        validation_tokens=64,
+    )
+    return Session(folder, recipe, material, checkpoint_every=2)
+
+
+def run(session: Session, workers: Workers) -> None:
+    for _ in session.events(workers, resume=False):
+        pass
+
+
+def run_until_saved_and_resume(session: Session, workers: Workers) -> None:
+    for event in session.events(workers, resume=False):
+        if isinstance(event, Saved):
+            break
+    dist.barrier()
+    for _ in session.events(workers, resume=True):
+        pass
+
+
+def share(text: Path, out: Path, workers: Workers) -> None:
+    """A run for each way of spreading, in one part and in two; a sharded one is resumed."""
+    sharded = replace(workers, sharded_from=0)
+    for name, spread in {"whole": workers, "sharded": sharded}.items():
+        for accumulate in (1, 2):
+            run(new_session(text, out / f"{name}-{accumulate}", accumulate), spread)
+    run_until_saved_and_resume(new_session(text, out / "resumed", 1), sharded)
+
+
+if __name__ == "__main__":
+    with joined() as found:
+        share(Path(sys.argv[1]), Path(sys.argv[2]), found)
