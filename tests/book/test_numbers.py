@@ -42,6 +42,7 @@ def test_a_level_keeps_three_digits(level):
         (numbers.changes(-0.05, 0.1, "share"), "−5.0 to +10.0 points"),
         (numbers.declared(0.05, "share"), "5 points"),
         (numbers.declared(-0.125, "nats"), "−0.125 nats"),
+        (numbers.declared(-0.0, "nats"), "0 nats"),
         (numbers.correlation(0.99666), "+0.997"),
         (numbers.plus_minus(0.8071, 0.0172, "nats"), "0.807 ± 0.017"),
         (numbers.plus_minus(0.8071, 0.0172, "share"), "80.7 ± 1.7"),

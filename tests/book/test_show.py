@@ -52,6 +52,12 @@ def test_a_table_marks_best_and_ties_and_says_how(recorded_book):
     assert "commit 0123456" in text
 
 
+def test_a_table_of_different_texts_marks_no_best_one(recorded_book):
+    text = show.table("dose", "score", by="dose", rule="a", compare=False).data
+    assert "**" not in text
+    assert "≈" not in text
+
+
 def test_a_figure_is_followed_by_its_numbers(recorded_book, displayed):
     show.figure("dose", ["score", "loss"], x="dose", by="rule")
     figure, numbers = displayed
@@ -74,6 +80,13 @@ def test_curves_are_followed_by_their_last_points(recorded_book, displayed):
     figure, numbers = displayed
     assert len(figure.axes[0].lines) == 4
     assert "curves.parquet" in numbers.data
+
+
+def test_a_band_below_zero_does_not_stretch_a_logarithmic_axis(recorded_book, displayed):
+    show.curves("dose", "loss", by="dose", log_y=True, rule="a")
+    axes = displayed[0].axes[0]
+    lowest = min(line.get_ydata().min() for line in axes.lines)
+    assert axes.get_ylim()[0] >= lowest / 2
 
 
 def test_curves_get_a_panel_for_each_level_and_stand_over_tokens(recorded_book, displayed):

@@ -76,13 +76,13 @@ def draw_curves(
     figure, row = style.subplots(1, len(parts), sharey=True, squeeze=False)
     several = curves["curve"].nunique() > 1
     for axes, (level, part) in zip(row[0], parts, strict=True):
-        _draw_bands(axes, part, line, _scale(metric), several)
+        _draw_bands(axes, part, line, _scale(metric))
         if panels is not None:
             axes.set_title(_level_name(level))
         axes.set_xlabel(x)
     row[0, 0].set_ylabel(_named_together(together, metric) if several else _named(metric))
     if log_y:
-        _make_logarithmic(row[0, 0])
+        _make_logarithmic(row[0, 0], _scale(metric) * curves["mean"].min())
     if curves[line].nunique() > 1:
         row[0, -1].legend(title=None if several else label(line), ncols=2 if len(parts) == 1 else 1)
     _sign(figure, footer)
@@ -112,10 +112,11 @@ def draw_differences(
     return figure
 
 
-def _draw_bands(axes: Axes, curves: pd.DataFrame, line: str, scale: float, several: bool) -> None:
+def _draw_bands(axes: Axes, curves: pd.DataFrame, line: str, scale: float) -> None:
     """A line and a band for each value of a column."""
     groups = curves.groupby(line, sort=False)
-    colours = _distinct(len(groups)) if several else style.sequence(len(groups))
+    ordered = all(is_number(level) for level, _ in groups)
+    colours = style.sequence(len(groups)) if ordered else _distinct(len(groups))
     for (level, curve), colour in zip(groups, colours, strict=False):
         mean, low, high = (scale * curve[end] for end in ("mean", "low", "high"))
         axes.plot(curve["x"], mean, color=colour, label=_level_name(level))
@@ -184,10 +185,16 @@ def _level_name(level: Value) -> str:
     return label(numbers.level(level))
 
 
-def _make_logarithmic(axes: Axes) -> None:
-    """A logarithmic value axis with plain numbers, also between powers of ten if there is room."""
-    axes.set_yscale("log")
+def _make_logarithmic(axes: Axes, lowest: float) -> None:
+    """A logarithmic value axis with plain numbers, also between powers of ten if there is room.
+
+    Args:
+        lowest: the smallest mean; a band that reaches below zero is cut off below it.
+    """
+    axes.set_yscale("log", nonpositive="clip")
     low, high = axes.get_ylim()
+    if low < lowest / 2:
+        axes.set_ylim(low := lowest / 2, high)
     axes.yaxis.set_major_formatter("{x:g}")
     axes.yaxis.set_minor_formatter("{x:g}" if high < 10 * low else NullFormatter())
 

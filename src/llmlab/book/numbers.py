@@ -51,7 +51,7 @@ def correlation(x: float) -> str:
 
 def declared(x: float, unit: str = "1") -> str:
     """A margin or a tolerance, which somebody wrote down, as a difference: no digit added to it."""
-    shown = f"{100 * x if unit in SHARES else x:.6g}"
+    shown = f"{(100 * x if unit in SHARES else x) + 0.0:.6g}"  # no minus before zero
     return _signed(shown) + _change_suffix(unit)
 
 

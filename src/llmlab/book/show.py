@@ -120,16 +120,21 @@ def table(
     *,
     by: str | Sequence[str],
     tuned: Sequence[str] = (),
+    compare: bool = True,
     **condition: Value,
 ) -> Markdown:
-    """Means with intervals for each level of the axes `by`, the best ones and their ties marked."""
+    """Means with intervals for each level of the axes `by`.
+
+    Args:
+        compare: mark the best ones and their ties; not where rows are of different texts or tasks.
+    """
     found, axes = evidence(experiment), [*_names(by), *tuned]
     columns = [
-        readings.compare_with_best(
-            list(readings.read_cells(found, metric, _names(by), condition, tuned))
-        )
+        list(readings.read_cells(found, metric, _names(by), condition, tuned))
         for metric in _names(metrics)
     ]
+    if compare:
+        columns = [readings.compare_with_best(column) for column in columns]
     return markup.join(results.means_table(columns, axes), results.source_line(found, columns))
 
 
