@@ -1,7 +1,9 @@
 """Runs of a tiny GPT on a tiny text, in a folder of their own."""
 
 import json
-from collections.abc import Callable
+import resource
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -65,3 +67,19 @@ def changed(session: Session) -> Callable[..., Session]:
         return replace(session, folder=session.folder.with_name(folder), recipe=recipe)
 
     return change
+
+
+@pytest.fixture
+def largest_file() -> Callable[[int], AbstractContextManager]:
+    """Within its context no file may grow longer, as on a disk that is full."""
+
+    @contextmanager
+    def limit(n_bytes: int) -> Iterator[None]:
+        before = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (n_bytes, before[1]))
+        try:
+            yield
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+    return limit

@@ -9,11 +9,13 @@ runs/micro-stdlib/
 import json
 import math
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import torch
+from safetensors import SafetensorError
+from torch import Tensor
 
 from llmlab.gpt.checkpoints import (
     Checkpoint,
@@ -122,7 +124,11 @@ class Session:
         checkpoint = self._checkpoint() if resume else None
         if workers.is_first and not resume:
             self._refuse_another_run()
-        pretraining = Pretraining(self.recipe, self.material.tokens, workers, checkpoint)
+        # translated in place, each process its own part of the model
+        recipe = replace(self.recipe, compiled=False)
+        pretraining = Pretraining(recipe, self.material.tokens, workers, checkpoint)
+        if self.recipe.compiled:
+            pretraining.model.compile()
         if workers.is_first:
             self._open(checkpoint)
         for event in self._training(pretraining, resumed_at=checkpoint and checkpoint.step):
@@ -161,16 +167,30 @@ class Session:
         folder = self.folder / CHECKPOINTS
         target = folder / f"step-{training['step']:08d}"
         if pretraining.workers.is_first:
+            self._write(target, weights, training)
+            if keep is not None:
+                keep_newest(folder, keep)
+        return Saved(training["step"], str(target))
+
+    def _write(
+        self, target: Path, weights: Mapping[str, Tensor], training: Mapping[str, object]
+    ) -> None:
+        try:
             save_checkpoint(
-                folder,
+                target.parent,
                 weights=weights,
                 training=training,
                 shape=asdict(self.recipe.shape),
                 run=self.run,
             )
-            if keep is not None:
-                keep_newest(folder, keep)
-        return Saved(training["step"], str(target))
+        except SafetensorError as error:  # of a full disk
+            self._remove_unfinished()
+            raise unwritable(target, OSError(str(error))) from error
+
+    def _remove_unfinished(self) -> None:
+        """Remove what a kill or a full disk left of a checkpoint."""
+        for unfinished in (self.folder / CHECKPOINTS).glob(".step-*"):
+            shutil.rmtree(unfinished, ignore_errors=True)
 
     def _checkpoint(self) -> Checkpoint:
         found = load_checkpoint(self.folder)
@@ -200,8 +220,7 @@ class Session:
 
     def _open(self, checkpoint: Checkpoint | None) -> None:
         """Prepare the folder; of a log, keep what came before the checkpoint."""
-        for unfinished in (self.folder / CHECKPOINTS).glob(".step-*"):  # of a kill while saving
-            shutil.rmtree(unfinished, ignore_errors=True)
+        self._remove_unfinished()
         log = self.folder / LOG
         if checkpoint:
             before = [event for event in _events(log) if _is_before(event, checkpoint.step)]

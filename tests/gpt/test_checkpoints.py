@@ -1,0 +1,123 @@
+import json
+import shutil
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+
+import pytest
+import torch
+
+from llmlab.gpt.checkpoints import (
+    checkpoints,
+    keep_newest,
+    load_checkpoint,
+    random_state,
+    save_checkpoint,
+    set_random_state,
+)
+from llmlab.gpt.model import GPT, GPTConfig
+from llmlab.gpt.training import TrainConfig, Trainer
+from llmlab.method.errors import LabError
+
+SHAPE = GPTConfig(vocab_size=40, context=8, d_model=16, n_layers=1, n_heads=2)
+
+
+def save(folder: Path, step: int) -> Path:
+    torch.manual_seed(step)
+    model = GPT(SHAPE)
+    trainer = Trainer(model, TrainConfig(1e-3, 10))
+    tokens_BT = torch.zeros(2, 8, dtype=torch.long)
+    next(trainer.points(iter([(tokens_BT, tokens_BT)])))
+    return save_checkpoint(
+        folder,
+        weights=model.state_dict(),
+        training={**trainer.state_dict(), "step": step, "random": random_state()},
+        shape=asdict(SHAPE),
+        run={"seed": step},
+    )
+
+
+def test_a_checkpoint_gives_back_what_it_was_given(tmp_path: Path) -> None:
+    found = load_checkpoint(save(tmp_path, 3))
+    assert (found.step, found.shape, found.run) == (3, SHAPE, {"seed": 3})
+    torch.manual_seed(3)
+    untrained = GPT(SHAPE).state_dict()
+    assert found.weights().keys() == untrained.keys()
+    assert found.training()["step"] == 3
+    assert len(found.training()["optimizer"]["state"]) == len(list(GPT(SHAPE).parameters()))
+    model = found.model()
+    assert not model.training
+    assert model.head.weight is model.token_embedding.weight
+
+
+def test_random_numbers_go_on_where_they_were() -> None:
+    state = random_state()
+    drawn = torch.rand(3)
+    set_random_state(state)
+    assert torch.equal(torch.rand(3), drawn)
+
+
+def test_of_a_run_the_newest_is_loaded(tmp_path: Path) -> None:
+    for step in (9, 100, 20):
+        save(tmp_path / "checkpoints", step)
+    assert load_checkpoint(tmp_path).step == 100
+    names = [path.name for path in checkpoints(tmp_path)]
+    assert names == ["step-00000009", "step-00000020", "step-00000100"]
+
+
+def test_only_the_newest_are_kept(tmp_path: Path) -> None:
+    for step in (1, 2, 3):
+        save(tmp_path, step)
+    keep_newest(tmp_path, 2)
+    assert [load_checkpoint(path).step for path in checkpoints(tmp_path)] == [2, 3]
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "training.pt"])
+@pytest.mark.parametrize("damage", ["cut", "changed", "gone"])
+def test_a_damaged_file_is_refused(name: str, damage: str, tmp_path: Path) -> None:
+    path = save(tmp_path, 1) / name
+    data = path.read_bytes()
+    if damage == "gone":
+        path.unlink()
+    else:
+        path.write_bytes(data[:-10] if damage == "cut" else bytes([data[0] ^ 1]) + data[1:])
+    with pytest.raises(LabError, match=rf"{name} is not the file that was saved .*cut short"):
+        load_checkpoint(tmp_path)
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"layout": 1}', '{"layout": 1, "sha256": {}}'])
+def test_a_foreign_description_is_refused(text: str, tmp_path: Path) -> None:
+    folder = save(tmp_path, 1)
+    (folder / "checkpoint.json").write_text(text)
+    with pytest.raises(LabError, match="is not the description of a checkpoint"):
+        load_checkpoint(folder)
+
+
+def test_another_layout_is_refused(tmp_path: Path) -> None:
+    about = save(tmp_path, 1) / "checkpoint.json"
+    about.write_text(json.dumps(json.loads(about.read_text()) | {"layout": 7}))
+    with pytest.raises(LabError, match="has the layout 7 of another version"):
+        load_checkpoint(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "make", [lambda folder: None, lambda folder: (folder / "config.json").touch()]
+)
+def test_a_folder_without_checkpoint_is_refused(make: Callable, tmp_path: Path) -> None:
+    make(tmp_path)
+    with pytest.raises(LabError, match="holds no checkpoint: name a checkpoint, or the folder"):
+        load_checkpoint(tmp_path)
+
+
+def test_a_full_disk_leaves_the_checkpoint_before(tmp_path: Path, largest_file) -> None:
+    n_fitting = (save(tmp_path, 1) / "model.safetensors").stat().st_size
+    with largest_file(n_fitting), pytest.raises(LabError, match=r"cannot write .*step-00000002"):
+        save(tmp_path, 2)
+    assert [path.name for path in tmp_path.iterdir()] == ["step-00000001"]
+    assert load_checkpoint(tmp_path).step == 1
+
+
+def test_a_kill_while_saving_leaves_the_checkpoint_before(tmp_path: Path) -> None:
+    before = save(tmp_path, 1)
+    shutil.copytree(before, tmp_path / ".step-00000002.77")  # not renamed yet
+    assert load_checkpoint(tmp_path).folder == before

@@ -1,0 +1,199 @@
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import partialmethod
+from itertools import islice
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from llmlab.gpt.checkpoints import checkpoints, load_checkpoint
+from llmlab.gpt.distributed import Workers
+from llmlab.gpt.model import GPT
+from llmlab.gpt.pretraining import Validation
+from llmlab.gpt.session import Diverged, Saved, Session, look_into, open_model
+from llmlab.method.errors import LabError
+
+
+def events(session: Session, *, resume: bool = False) -> Iterator[object]:
+    return session.events(Workers.alone(), resume=resume)
+
+
+def names(session: Session) -> list[str]:
+    return [path.name for path in checkpoints(session.folder)]
+
+
+def kinds(folder: Path) -> list[str]:
+    lines = (folder / "log.jsonl").read_text().splitlines()
+    return [json.loads(line)["event"] for line in lines]
+
+
+def test_a_run_leaves_its_tokenizer_a_log_and_its_last_state(session: Session, curves) -> None:
+    seen = list(events(session))
+    assert seen[-1] == Saved(12, str(session.folder / "checkpoints" / "step-00000012"))
+    assert names(session) == ["step-00000012"]
+    assert [step for step, _ in curves(session.folder)["point"]] == list(range(12))
+    assert [step for step, _ in curves(session.folder)["validation"]] == [0, 4, 8, 12]
+    model, tokenizer = open_model(session.folder)
+    assert model.config.vocab_size == tokenizer.vocab_size
+
+
+@pytest.mark.parametrize("n_events", [8, 11, 14])  # before, at and after a validation's step
+def test_a_run_that_was_stopped_goes_on_bit_by_bit(
+    n_events: int, session: Session, changed: Callable[..., Session], curves
+) -> None:
+    list(events(session))
+    stopped = replace(changed("stopped"), checkpoint_every=2)
+    list(islice(events(stopped), n_events))
+    with (stopped.folder / "log.jsonl").open("a") as log:
+        log.write('{"event": "point", "st')  # the line that a kill cut short
+    list(events(stopped, resume=True))
+    assert curves(stopped.folder) == curves(session.folder)
+
+
+def test_a_finished_run_has_nothing_left_to_do(session: Session) -> None:
+    list(events(session))
+    before = (session.folder / "log.jsonl").read_bytes()
+    seen = list(events(session, resume=True))
+    assert [type(event) for event in seen] == [Validation]
+    assert sorted((session.folder / "log.jsonl").read_bytes()) == sorted(before)
+
+
+def test_the_translated_model_learns_the_same(session: Session, curves, monkeypatch) -> None:
+    traced = partialmethod(nn.Module.compile, backend="eager")  # without the minute of a compiler
+    monkeypatch.setattr(GPT, "compile", traced)
+    shape = replace(session.recipe.shape, dropout=0.0, n_layers=1)
+    train = replace(session.recipe.train, steps=2)
+    for name, compiled in {"plain": False, "compiled": True}.items():
+        recipe = replace(session.recipe, shape=shape, train=train, compiled=compiled)
+        list(events(replace(session, folder=session.folder / name, recipe=recipe)))
+    plain, compiled = (curves(session.folder / name) for name in ("plain", "compiled"))
+    for name, curve in plain.items():
+        losses = [loss for _, loss in compiled[name]]
+        assert losses == pytest.approx([loss for _, loss in curve], rel=1e-4)
+
+
+def test_what_a_kill_left_half_saved_is_removed(session: Session) -> None:
+    saving = replace(session, checkpoint_every=2)
+    list(islice(events(saving), 6))
+    (session.folder / "checkpoints" / ".step-00000004.123").mkdir()
+    list(events(saving, resume=True))
+    assert list((session.folder / "checkpoints").glob(".*")) == []
+
+
+@pytest.mark.parametrize("largest", ["model.safetensors", "training.pt"])
+def test_a_full_disk_leaves_the_checkpoint_before(
+    largest: str, session: Session, largest_file
+) -> None:
+    running = events(replace(session, checkpoint_every=2))
+    saved = next(event for event in running if isinstance(event, Saved))
+    n_fitting = (Path(saved.folder) / largest).stat().st_size - 100
+    with (
+        largest_file(n_fitting),
+        pytest.raises(LabError, match=r"^cannot write .*step-00000004: .*; free some space"),
+    ):
+        list(running)
+    assert [path.name for path in Path(saved.folder).parent.iterdir()] == ["step-00000002"]
+    assert load_checkpoint(session.folder).step == 2
+
+
+def test_the_newest_checkpoints_stay(session: Session) -> None:
+    list(events(replace(session, checkpoint_every=2, keep=2)))
+    assert names(session) == ["step-00000010", "step-00000012"]
+
+
+def test_divergence_ends_a_run_and_keeps_every_state(changed: Callable[..., Session]) -> None:
+    session = replace(changed("run", learning_rate=1e20), checkpoint_every=1, keep=1)
+    *_, saved, last = events(session)
+    assert isinstance(saved, Saved | Validation) or last.step > 1
+    assert isinstance(last, Diverged)
+    assert last.last_good_step == last.step - 1
+    for part in (
+        f"stopped at step {last.step}",
+        f"last good step: {last.last_good_step}",
+        "gradient norm",
+        "learning rate 1e+20",
+    ):
+        assert part in last.sentence
+    assert all(t.isfinite().all() for t in load_checkpoint(session.folder).weights().values())
+    assert kinds(session.folder)[-1] == "diverged"
+
+
+def test_a_poisoned_weight_stops_the_run_at_its_last_good_step(
+    session: Session, monkeypatch
+) -> None:
+    """The step with the poisoned batch is not taken, and what is on the disk loads."""
+    step, forward = 5, GPT.forward
+
+    def poisoned(model: GPT, tokens_BT: torch.Tensor, cache: object = None) -> torch.Tensor:
+        poisoned.calls += model.training
+        return forward(model, tokens_BT, cache) * (float("nan") if poisoned.calls > step else 1)
+
+    poisoned.calls = 0
+    monkeypatch.setattr(GPT, "forward", poisoned)
+    last = list(events(replace(session, checkpoint_every=2, keep=1)))[-1]
+    assert (last.step, last.last_good_step) == (5, 4)
+    assert names(session) == ["step-00000004", "step-00000005"]
+    assert load_checkpoint(session.folder).step == 5
+
+
+def test_a_folder_with_a_run_is_not_written_over(session: Session) -> None:
+    list(islice(events(session), 3))
+    log = (session.folder / "log.jsonl").read_bytes()
+    with pytest.raises(LabError, match=r"stopped before its first checkpoint: remove it, or name"):
+        next(events(session))
+    list(islice(events(replace(session, folder=session.folder / "b", checkpoint_every=1)), 5))
+    with pytest.raises(LabError, match=r"holds a run already: go on with it by --resume"):
+        next(events(replace(session, folder=session.folder / "b")))
+    assert (session.folder / "log.jsonl").read_bytes() == log
+
+
+def test_there_must_be_something_to_resume(session: Session) -> None:
+    with pytest.raises(LabError, match="holds no checkpoint"):
+        next(events(session, resume=True))
+    assert not session.folder.exists()
+
+
+def test_another_run_is_not_resumed_and_what_differs_is_named(
+    session: Session, changed: Callable[..., Session]
+) -> None:
+    list(events(session))
+    other = changed("run", learning_rate=0.5, betas=(0.9, 0.99))
+    with pytest.raises(LabError) as refused:
+        next(events(other, resume=True))
+    assert "train.learning_rate 0.01 -> 0.5; train.betas [0.9, 0.95] -> [0.9, 0.99])" in str(
+        refused.value
+    )
+    longer = replace(session.recipe, shape=replace(session.recipe.shape, context=16))
+    with pytest.raises(LabError, match=r"\(shape.context 8 -> 16\)"):
+        next(events(replace(session, recipe=longer), resume=True))
+
+
+def test_a_text_too_short_to_validate_on_leaves_no_folder(session: Session) -> None:
+    recipe = replace(session.recipe, validation_share=0.001)
+    with pytest.raises(LabError, match=r"validation part of program.txt has \d tokens"):
+        next(events(replace(session, recipe=recipe)))
+    assert not session.folder.exists()
+
+
+@pytest.mark.parametrize("inside", ["", "checkpoints", "checkpoints/step-00000008"])
+def test_a_run_is_opened_by_any_of_its_folders(inside: str, session: Session, monkeypatch) -> None:
+    list(events(replace(session, checkpoint_every=4)))
+    model, _ = open_model(session.folder / inside)
+    monkeypatch.chdir(session.folder / inside)
+    same, _ = open_model(Path())
+    assert torch.equal(model.head.weight, same.head.weight)
+    views = look_into(Path(), ["x + 1"])
+    assert set(views) >= {"attention", "logit lens", "activations"}
+    assert ("checkpoints" in views) == (not inside.endswith("8"))
+
+
+def test_the_browser_shows_every_checkpoint_and_the_curves(session: Session) -> None:
+    list(events(replace(session, checkpoint_every=4)))
+    with (session.folder / "log.jsonl").open("a") as log:
+        log.write('{"event": "po')
+    browser = look_into(session.folder, [])["checkpoints"]
+    assert [look["step"] for look in browser["steps"]] == [4, 8, 12]
+    assert [step for step, _ in browser["curve"]["validation"]] == [0, 4, 8, 12]
