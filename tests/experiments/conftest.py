@@ -1,8 +1,11 @@
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from llmlab.finetune.base import new_base, save_base
+from llmlab.gpt.corpora import CACHE_DIR
+from llmlab.method.experiment import Experiment, Trial
 
 
 @pytest.fixture
@@ -10,3 +13,27 @@ def untrained_base(tmp_path: Path) -> Path:
     """The files that `base_model` leaves behind, of a tiny model that knows nothing."""
     save_base(new_base(d_model=16, n_layers=1, n_heads=2, context=32, seed=0), tmp_path)
     return tmp_path
+
+
+@pytest.fixture
+def brief_trial(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Trial]:
+    """Makes a trial of an experiment's smoke budget, on less text in smaller batches.
+
+    Changes go to the condition where it has such an axis, else to the settings.
+    """
+    monkeypatch.setenv(CACHE_DIR, str(tmp_path))
+    brief = {"steps": 50, "corpus_bytes": 30_000, "batch_size": 4, "validation_bytes": 2000}
+
+    def make(experiment: Experiment, **changes: object) -> Trial:
+        budget = experiment.budgets["smoke"]
+        condition = {axis: values[0] for axis, values in budget.conditions.items()}
+        settings = dict(budget.settings)
+        for given in (brief, changes):
+            for name, value in given.items():
+                if name in condition:
+                    condition[name] = value
+                elif name in settings:
+                    settings[name] = value
+        return Trial(experiment.name, "smoke", condition, 0, settings, {}, tmp_path)
+
+    return make

@@ -1,5 +1,7 @@
 import json
+import math
 
+import numpy as np
 import pytest
 import torch
 from scipy import stats
@@ -13,6 +15,7 @@ from llmlab.gpt.inspection import (
     activations_view,
     attention_view,
     attention_weights,
+    copy_gain,
     head_scores,
     induction_scores,
     logit_lens,
@@ -24,6 +27,7 @@ from llmlab.gpt.inspection import (
 )
 from llmlab.gpt.model import GPT, GPTConfig, next_token_loss
 from llmlab.gpt.text import TextTokenizer, characters
+from llmlab.gpt.tokens import TokenSpan
 from llmlab.method.errors import LabError
 
 TEXT = "the cat sat, é"
@@ -305,3 +309,24 @@ def test_a_text_that_is_empty_or_of_another_vocabulary_is_refused(
     small = GPT(GPTConfig(4, 32, 24, 3, 4))
     with pytest.raises(LabError, match="knows only 4"):
         make(small, tokenizer, [TEXT])
+
+
+class Copier(GPT):
+    """Knows nothing of a text at first, and all of it from the second token of its repetition."""
+
+    def forward(self, tokens_BT: Tensor, cache: object = None) -> Tensor:
+        half = (tokens_BT.shape[1] + 1) // 2
+        logits_BTV = torch.zeros(*tokens_BT.shape, self.config.vocab_size)
+        repeated_Bt = tokens_BT[:, 1:half]
+        logits_BTV[:, half:].scatter_(2, repeated_Bt[..., None], 1e4)
+        return logits_BTV
+
+
+@pytest.mark.parametrize("context", [8, 9])
+def test_copy_gain_is_what_the_repetition_saves(context: int) -> None:
+    ids = np.random.default_rng(0).integers(50, size=100).astype("<u2")
+    span = TokenSpan("text", ids, np.ones(50))
+    shape = GPTConfig(50, context, d_model=8, n_layers=1, n_heads=1)
+    assert copy_gain(Copier(shape), span) == pytest.approx(math.log(50))
+    torch.manual_seed(0)
+    assert copy_gain(GPT(shape), span) == pytest.approx(0, abs=0.05)
