@@ -1,0 +1,250 @@
+# %% [markdown]
+# # From text to tokens {#sec-tokens}
+#
+# A language model never sees text. It sees a list of whole numbers, each below the size of its *vocabulary*, and
+# predicts the next one. A **tokenizer** turns text into such numbers and back. @fig-tokens-cut shows one line of
+# code as three of them cut it: the same bytes, in many small pieces or in few large ones.
+
+# %%
+# | label: fig-tokens-cut
+# | fig-cap: "One line, cut by three vocabularies that were learned from the source text of Python's standard library. A box is one token; a dot is a space. The accented letter takes two bytes, and no merge has joined them."
+# | fig-alt: "Three rows of boxes under each other. In the first every byte has its own box. In the second and third, spaces, the word raise and parts of ValueError have become single boxes, so there are fewer and wider ones."
+# | echo: false
+from matplotlib.patches import Rectangle
+
+from llmlab.book import style
+from llmlab.gpt.material import named_corpus
+from llmlab.gpt.text import train_bpe
+
+text = "".join(named_corpus("stdlib", 360_000).texts())
+read, unseen = text[:300_000], text[300_000:]
+tokenizers = {size: train_bpe([read], size) for size in (257, 512, 1024, 2048, 4096)}
+
+
+def draw_cut(axes, y, tokenizer, line, name):
+    """The tokens of `line` as a row of boxes, each as wide as its bytes are many."""
+    ids = tokenizer.encode(line)
+    axes.text(0, y + 1.25, f"{name}: {len(ids)} tokens", va="bottom")
+    x = 0
+    for number, index in enumerate(ids):
+        width = len(tokenizer.token_bytes(index))
+        colour = (style.SKY, style.FAINT)[number % 2]
+        axes.add_patch(
+            Rectangle((x, y), width, 1, facecolor=colour, edgecolor="white", linewidth=2)
+        )
+        shown = tokenizer.token_text(index).replace(" ", "·")
+        small = shown.startswith("<0x")
+        shown = shown.removeprefix("<0x").removesuffix(">") if small else shown
+        size = 7 if small else 10.5
+        axes.text(
+            x + width / 2, y + 0.45, shown, ha="center", va="center", family="monospace", size=size
+        )
+        x += width
+
+
+figure, axes = style.subplots(height=2.9)
+line = '    raise ValueError("café")'
+names = {257: "bytes", 512: "vocabulary of 512", 4096: "vocabulary of 4,096"}
+for row, (size, name) in enumerate(names.items()):
+    draw_cut(axes, -2.8 * row, tokenizers[size], line, name)
+axes.set(xlim=(-0.1, len(line.encode()) + 0.1), ylim=(-5.7, 2.2))
+axes.axis("off")
+figure
+
+# %% [markdown]
+# ## Bytes come first
+#
+# Unicode has far more characters than a small model could have ids for, and new words are invented every day. But
+# every text is a sequence of bytes, and there are only 256 of them. A tokenizer that starts from bytes can
+# spell anything, and decoding gives back exactly the text that went in.
+
+# %%
+# | echo: true
+# | code-fold: false
+print(list("café".encode()))
+
+anything = "naïve 東京 😀\r\n\t\x00"
+assert tokenizers[512].decode(tokenizers[512].encode(anything)) == anything
+
+# %% [markdown]
+# The price is length. A model reads a fixed number of tokens at a time, and its work grows with every one of
+# them, so one byte per token wastes both.
+#
+# ## Byte-pair encoding by hand
+#
+# Byte-pair encoding was a method to compress files [@gage1994compression], brought to language by
+# @sennrich2016bpe and to bytes by GPT-2 [@radford2019gpt2]. The rule fits in one sentence: *find the pair of
+# neighbours that occurs most often, make it a token, repeat*. First the text is cut into words, so that no token
+# reaches across the end of one; a word keeps the space before it.
+
+# %%
+# | echo: true
+# | code-fold: false
+from collections import Counter
+from itertools import pairwise
+
+from tokenizers.pre_tokenizers import ByteLevel
+
+Word = tuple[bytes, ...]  # its tokens
+
+
+def split_into_words(text: str) -> Counter[Word]:
+    """How often each word occurs, at first as single bytes."""
+    spans = (span for _, span in ByteLevel(add_prefix_space=False).pre_tokenize_str(text))
+    words = (text[start:end].encode() for start, end in spans)
+    return Counter(tuple(word[i : i + 1] for i in range(len(word))) for word in words)
+
+
+def most_frequent_pair(words: Counter[Word]) -> tuple[tuple[bytes, bytes], int]:
+    pairs = Counter()
+    for word, n_times in words.items():
+        for pair in pairwise(word):
+            pairs[pair] += n_times
+    return pairs.most_common(1)[0]
+
+
+def merge(word: Word, pair: tuple[bytes, bytes]) -> Word:
+    """The word with every occurrence of the pair made one token."""
+    merged = []
+    for token in word:
+        if merged and (merged[-1], token) == pair:
+            merged[-1] += token
+        else:
+            merged.append(token)
+    return tuple(merged)
+
+
+# %%
+# | label: tbl-tokens-merges
+# | tbl-cap: "The first merges learned from the source text of Python's standard library. A dot is a space."
+# | echo: true
+# | code-fold: false
+from IPython.display import Markdown
+
+from llmlab.book.markup import pipe_table
+
+
+def shown(token: bytes) -> str:
+    """A token for display, its spaces and line ends made visible."""
+    spelled = token.decode(errors="backslashreplace")
+    visible = spelled.replace(" ", "·").replace("\n", "\\n")
+    return f"`{visible}`"
+
+
+sample = read[:100_000]
+words = split_into_words(sample)
+new_tokens, rows = [], []
+for number in range(1, 21):
+    pair, n_times = most_frequent_pair(words)
+    merged_words = Counter()
+    for word, n_words in words.items():
+        merged_words[merge(word, pair)] += n_words
+    words = merged_words
+    new_tokens.append(b"".join(pair))
+    rows.append([str(number), *map(shown, pair), shown(new_tokens[-1]), f"{n_times:,}"])
+Markdown(pipe_table(["merge", "left", "right", "new token", "occurs"], rows[:12], numeric=[0, 4]))
+
+# %% [markdown]
+# Merges build on merges: spaces become indentations, letters become the syllables and keywords of the language. A
+# new text is encoded by applying the same merges in the same order. The library does this with `tokenizers`, in
+# compiled code; the algorithm is the one above.
+
+# %%
+# | echo: true
+# | code-fold: false
+library = train_bpe([sample], vocab_size=257 + 20)  # 256 bytes, the end of a text, 20 merges
+theirs = [library.token_bytes(index) for index in range(257, library.vocab_size)]
+print(f"{len(set(new_tokens) & set(theirs))} of the {len(theirs)} merges are the same")
+
+# %% [markdown]
+# One id stands for no bytes at all: the end of a text, `<|endoftext|>`. It is put between two documents, so that the
+# model learns where one stops. Text never produces it: whoever writes these letters gets the tokens of the letters.
+#
+# ## How large a vocabulary?
+#
+# More merges mean fewer tokens, with less and less gain for each doubling, since every further merge is rarer than
+# the ones before (@fig-tokens-vocabulary). And each id costs the model one row of its embedding table: as many
+# parameters as the model is wide. A vocabulary that suits a large model would be most of a small one.
+
+# %%
+# | label: fig-tokens-vocabulary
+# | fig-cap: "What a larger vocabulary buys and costs. Above: the mean length of a token, in text that the merges were learned from and in text that they were not. Below: the part of a model of four blocks, 128 wide, that is the embedding of its tokens."
+# | fig-alt: "Two panels over the size of the vocabulary on a logarithmic axis. Above, bytes per token rise ever more slowly, and a little less in unseen text. Below, the share of the embedding rises ever faster."
+# | echo: true
+from dataclasses import replace
+
+from llmlab.gpt.configs import n_parameters, preset
+
+
+def bytes_per_token(tokenizer, text: str) -> float:
+    return len(text.encode()) / len(tokenizer.encode(text))
+
+
+shape = preset("micro").shape
+sizes = list(tokenizers)
+shares = [size * shape.d_model / n_parameters(replace(shape, vocab_size=size)) for size in sizes]
+
+figure, (above, below) = style.subplots(2, 1, height=4.6, sharex=True)
+for marker, name, part in ("o", "text it learned from", read), ("s", "unseen text", unseen):
+    lengths = [bytes_per_token(tokenizer, part) for tokenizer in tokenizers.values()]
+    above.plot(sizes, lengths, marker=marker, label=name)
+above.set(ylabel="bytes per token", ylim=(0, None), xscale="log")
+above.legend()
+below.plot(sizes, [100 * share for share in shares], color=style.GREEN, marker="s")
+below.set(
+    xlabel="ids in the vocabulary", ylabel="embedding's share\nof parameters (%)", ylim=(0, None)
+)
+below.set_xticks(sizes, [f"{size:,}" for size in sizes])
+below.set_xticks([], minor=True)
+figure
+
+# %% [markdown]
+# ## Why bits per byte
+#
+# A model is graded by its **loss**: the mean of $-\ln p$ over all tokens, with $p$ the probability that it gave to
+# the token that really came. Its unit is nats per *token*, and here lies a trap: with other tokens, the same text has
+# another number of them. To guess one byte among 256 is easier than to guess one word among thousands, and says less.
+# So the loss is spread over what does not change, the bytes of the text [@gao2020pile, section 3.1]:
+#
+# $$ \text{bits per byte} \;=\; \frac{\text{nats per token}}{\ln 2} \cdot \frac{\text{tokens}}{\text{bytes}} $$ {#eq-bits-per-byte}
+#
+# It is the size to which the model could compress the text: eight would be no compression at all. Here is the trap at
+# work, with the simplest model that there is: it knows how often each token occurs and nothing else.
+
+# %%
+# | label: fig-tokens-bits
+# | fig-cap: "One kind of model, five tokenizers, the same unseen text. By loss per token the bytes look best; by bits per byte they are worst."
+# | fig-alt: "Two panels over the size of the vocabulary. On the left nats per token rise with it. On the right bits per byte fall."
+# | echo: true
+import numpy as np
+
+
+def loss_of_frequencies(tokenizer) -> float:
+    """Nats per token of unseen text, for a model that predicts each token by its frequency."""
+    counts = np.bincount(tokenizer.encode(read), minlength=tokenizer.vocab_size) + 1
+    return float(-np.log(counts / counts.sum())[tokenizer.encode(unseen)].mean())
+
+
+losses = [loss_of_frequencies(tokenizer) for tokenizer in tokenizers.values()]
+bits = [
+    loss / np.log(2) / bytes_per_token(tokenizer, unseen)
+    for loss, tokenizer in zip(losses, tokenizers.values(), strict=True)
+]
+figure, panels = style.subplots(1, 2, height=2.9)
+for axes, values, name, colour in zip(
+    panels, (losses, bits), ("nats per token", "bits per byte"), style.CYCLE, strict=False
+):
+    axes.plot(sizes, values, "o-", color=colour)
+    axes.set(xscale="log", xlabel="ids in the vocabulary", ylabel=name, ylim=(0, None))
+    axes.set_xticks([257, 1024, 4096], ["257", "1,024", "4,096"])
+    axes.set_xticks([], minor=True)
+figure
+
+# %% [markdown]
+# The model did not change from left to right; its alphabet did, and each larger one has more knowledge of the text
+# built in. Wherever models with different tokenizers meet in this book, they are compared by bits per byte.
+#
+# ## Where this is tested
+#
+# - Does a real model predict text better with a larger vocabulary, and up to which size? @sec-results-tokenizer
+# - Code and plays, cut by different vocabularies, compared by bits per byte: @sec-results-pretraining
