@@ -46,8 +46,9 @@ def ours(shape: GPTConfig, batch_size: int, steps: int, compiled: bool = False) 
     model = GPT(shape).to(best_device())
     precision = "bfloat16" if best_device().type == "cuda" else "float32"
     config = TrainConfig(learning_rate=1e-3, steps=10**9, precision=precision)
-    forward = torch.compile(model) if compiled else None
-    points = Trainer(model, config, forward=forward).points(random_batches(shape, batch_size))
+    if compiled:
+        model.compile()
+    points = Trainer(model, config).points(random_batches(shape, batch_size))
     return lambda: [next(points) for _ in range(steps)]
 
 
