@@ -15,7 +15,7 @@ from llmlab.book.readings import Difference, Reading, label
 from llmlab.method.experiment import Axis, Metric, Value
 from llmlab.method.ledger import is_number
 
-WIDE_AXIS = 16
+WIDE_AXIS = 10
 """An axis whose largest level is this many times its smallest is drawn on a logarithmic scale."""
 
 

@@ -122,15 +122,17 @@ def statistics(project: Project, verdicts: Sequence[Verdict], track_id: str) -> 
     """
     ledger = load_ledger(project)
     _find_track(ledger, track_id)
-    questions = {question.id for question in ledger.questions if question.track == track_id}
     counted = [
         _Count.of(best_evidence(project, name), verdicts)
+        for question in ledger.questions
         for name, experiment in catalog().items()
-        if experiment.question in questions
+        if question.track == track_id and experiment.question == question.id
     ]
-    rows = [[chapter_of(project, count.name), count.scale, *count.cells()] for count in counted] + [
-        ["**Together**", "", *sum(counted[1:], counted[0]).cells()]
+    rows = [
+        [f"{count.title} ({chapter_of(project, count.name)})", count.scale, *count.cells()]
+        for count in counted
     ]
+    rows.append(["**Together**", "", *sum(counted[1:], counted[0]).cells()])
     words = [f"{SIGNS[word]} {word.capitalize()}" for word in WORDS]
     header = ["Experiment", "Scale", "Runs", "Diverged", "Tokens", "Time", *words]
     return Markdown(markup.pipe_table(header, rows, numeric=range(2, len(header))))
@@ -141,6 +143,7 @@ class _Count:
     """What experiments took, and how many of their hypotheses have each of the `WORDS`."""
 
     name: str
+    title: str
     scale: str
     runs: int
     diverged: int
@@ -154,6 +157,7 @@ class _Count:
         own = [verdict.word for verdict in verdicts if verdict.hypothesis.experiment == name]
         return cls(
             name,
+            evidence.experiment.title,
             evidence.scale,
             len(runs),
             int((runs["status"] == "diverged").sum()),
@@ -173,7 +177,8 @@ class _Count:
         )
 
     def cells(self) -> list[str]:
-        tokens = f"{self.tokens / 1e6:,.1f} million"
+        many = self.tokens >= 1e5
+        tokens = f"{self.tokens / 1e6:,.1f} million" if many else f"{self.tokens:,}"
         took = [str(self.runs), str(self.diverged), tokens, duration(self.seconds)]
         return took + [str(count) for count in self.verdicts]
 
