@@ -124,7 +124,10 @@ CALLS = [
     ('badge("H-X-1"), effect("H-X-1")', "its word and its effect, inside a sentence"),
     ('says("H-X-1", supported="...", ...)', "the sentence that fits the verdict"),
     ('method("x"), command("x"), note("x")', "conditions and budget; the command; cautions"),
-    ('explorer("x", "attention", run={...})', "a look inside a model: a widget, a picture in print"),
+    (
+        'explorer("x", "attention", run={...})',
+        "a look inside a model: a widget, a picture in print",
+    ),
     ('means("x", "accuracy", by="rank")', "a data frame, for a figure drawn by hand"),
 ]
 Markdown(pipe_table(["call", "gives"], [[f"`{call}`", gives] for call, gives in CALLS]))
