@@ -233,8 +233,9 @@ torch.manual_seed(0)
 layer = GPT(heads).blocks[0].attention
 with torch.no_grad():
     slices = [part.chunk(4, dim=-1) for part in layer.qkv(x_TD).chunk(3, dim=-1)]
-    mixed = [attend(q_TK, k_TK, v_TK)[2] for q_TK, k_TK, v_TK in zip(*slices, strict=True)]
-    torch.testing.assert_close(layer.out(torch.cat(mixed, dim=-1)), layer(x_TD[None])[0])
+    mixed = [attend(q, k, v)[2] for q, k, v in zip(*slices, strict=True)]
+    by_hand_TD = layer.out(torch.cat(mixed, dim=-1))
+    torch.testing.assert_close(by_hand_TD, layer(x_TD[None])[0])
 
 # %% [markdown]
 # What each head looks at is not decided by us but learned. Here the answer after `=` is one token for a *pair*: the first

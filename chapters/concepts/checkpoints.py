@@ -147,7 +147,7 @@ state = checkpoint.training()
 model = GPT(checkpoint.shape)
 model.load_state_dict(checkpoint.weights())
 again = Trainer(model, config)
-again.load_state_dict(state)  # optimizer and step, and with it schedule and place in the text
+again.load_state_dict(state)  # the optimizer, and the step, which decides the rest
 set_random_state(state["random"])
 losses = go_on(again, batches_from=again.step)
 
