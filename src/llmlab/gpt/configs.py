@@ -59,7 +59,7 @@ PRESETS = {
             batch_size=32,
             learning_rate=1e-3,
         ),
-        # 50.3M, 60.7M untied
+        # 50.2M, 60.7M untied
         Preset(
             name="small",
             shape=GPTConfig(vocab_size=16_384, context=512, d_model=640, n_layers=8, n_heads=10),
