@@ -78,6 +78,9 @@ summary()
 # - **Half an hour:** the idea of the learning rate (@sec-learning-rate) and of LoRA (@sec-lora), each with code that
 #   runs while you read, and what the experiments made of them (@sec-results-learning-rate,
 #   @sec-results-lora-rank).
+# - **An evening:** a GPT from scratch, from tokens (@sec-tokens) to attention (@sec-attention) and the training loop
+#   (@sec-training-loop); then what it learned and wrote (@sec-results-pretraining), and a look at its heads
+#   (@sec-results-induction).
 # - **An afternoon:** add an experiment of your own (@sec-adding-an-experiment).
 #
 # ## Rerun it all
