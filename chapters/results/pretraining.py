@@ -85,8 +85,8 @@ table(
 # %% [markdown]
 # Tokens are what a model learns from; seconds are what one pays. On one machine with one shape of model they are
 # proportional, so @fig-results-pretraining-seconds has the shape of @fig-results-pretraining-tokens. It says what a
-# certain loss costs on the machine named in @tbl-pretraining-method, and no more: seconds are the only numbers in this
-# book that another machine will not reproduce.
+# certain loss costs on the machine named in @tbl-pretraining-method, and no more: unlike a loss, seconds cannot be
+# reproduced on another machine.
 
 # %%
 # | label: fig-results-pretraining-seconds
@@ -103,13 +103,16 @@ curves("pretraining", "validation_loss", by="model", panels="corpus", x="seconds
 # %%
 # | label: tbl-pretraining-published
 # | tbl-cap: "nanoGPT's run for a CPU (from its README and `config/train_shakespeare_char.py`; one run) and ours."
+from llmlab.gpt.configs import preset
+
 found = evidence("pretraining")
 first = found.runs.iloc[0]
 settings = found.experiment.budgets[found.scale].settings
 ours = {"corpus": first["corpus"], "model": first["model"]}
+shape = preset(ours["model"]).shape
 rows = [
     ["text", "tiny Shakespeare, by character", f"`{ours['corpus']}`"],
-    ["shape", "4 layers, 4 heads, d_model 128", f"`{ours['model']}`"],
+    ["shape", "4 layers, 4 heads, d_model 128", f"`{ours['model']}`: {shape.n_layers} layers, {shape.n_heads} heads, d_model {shape.d_model}"],
     ["context, batch, steps", "64, 12, 2000", f"{settings['context']}, {settings['batch_size']}, {settings['steps']}"],
     ["peak learning rate", "1e-3", f"{settings['learning_rate']:.0e}".replace("e-0", "e-")],
     ["vocabulary", "65 characters", "these, and the 256 bytes that spell any other character"],

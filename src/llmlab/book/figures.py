@@ -8,16 +8,18 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import NullFormatter
+from matplotlib.ticker import EngFormatter, NullFormatter
 
 from llmlab.book import numbers, style
-from llmlab.book.readings import Difference, Reading, label
+from llmlab.book.readings import Difference, Reading, heading, label
 from llmlab.method.experiment import Axis, Metric, Value
 from llmlab.method.ledger import is_number
 
 WIDE_AXIS = 10
 """An axis whose largest level is this many times its smallest is drawn on a logarithmic scale."""
 
+MANY = 1e5
+"""From here on the horizontal axis of curves says 100k instead of 100000."""
 
 Line = Sequence[Reading]
 Panel = Mapping[str | None, Line]
@@ -80,7 +82,9 @@ def draw_curves(
         if panels is not None:
             axes.set_title(_level_name(level))
         axes.set_xlabel(x)
-    row[0, 0].set_ylabel(_named_together(together, metric) if several else _named(metric))
+        if curves["x"].max() >= MANY:
+            axes.xaxis.set_major_formatter(EngFormatter(sep=""))
+    row[0, 0].set_ylabel(_named_together(together, metric) if several else heading(metric))
     if log_y:
         _make_logarithmic(row[0, 0], _scale(metric) * curves["mean"].min())
     if curves[line].nunique() > 1:
@@ -166,14 +170,10 @@ def _label_values(axes: Axes, readings: Line, together: str) -> None:
     """Name the metric, or what several share; per cent get a range of two points at least."""
     metrics = {reading.metric.name: reading.metric for reading in readings}
     metric = readings[0].metric
-    axes.set_ylabel(_named(metric) if len(metrics) == 1 else _named_together(together, metric))
+    axes.set_ylabel(heading(metric) if len(metrics) == 1 else _named_together(together, metric))
     low, high = axes.get_ylim()
     if metric.unit in numbers.SHARES and high - low < 2:
         axes.set_ylim((low + high) / 2 - 1, (low + high) / 2 + 1)
-
-
-def _named(metric: Metric) -> str:
-    return label(metric.name) + numbers.bracket(metric.unit)
 
 
 def _named_together(together: str, metric: Metric) -> str:

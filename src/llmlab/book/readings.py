@@ -279,6 +279,12 @@ def label(name: str) -> str:
     return name.replace("_", " ")
 
 
+def heading(metric: Metric) -> str:
+    """The name of a metric with its unit, unless the name says it: `seconds`, not `seconds (s)`."""
+    name, unit = label(metric.name), numbers.unit_name(metric.unit)
+    return name if name.startswith(unit) else f"{name} ({unit})"
+
+
 def find_metric(experiment: Experiment, name: str) -> Metric:
     """The metric of this name; LabError with the nearest name if there is none."""
     return _find(experiment, experiment.metrics, name, "metric")
@@ -295,8 +301,7 @@ def x_label(experiment: Experiment, x: str) -> str:
         return "step"
     if x == "tokens":
         return "tokens trained on"
-    unit = find_curve(experiment, x).unit
-    return label(x) if x.startswith(unit) else label(x) + numbers.bracket(unit)  # seconds, not (s)
+    return heading(find_curve(experiment, x))
 
 
 def find_axis(experiment: Experiment, name: str) -> Axis:

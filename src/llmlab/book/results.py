@@ -6,7 +6,7 @@ import pandas as pd
 from IPython.display import Markdown
 
 from llmlab.book import markup, numbers
-from llmlab.book.readings import Difference, Reading, hardware, label, provenance
+from llmlab.book.readings import Difference, Reading, hardware, heading, label, provenance
 from llmlab.method.evidence import Evidence
 from llmlab.method.experiment import Metric
 
@@ -15,7 +15,7 @@ def means_table(columns: Sequence[Sequence[Reading]], axes: Sequence[str]) -> st
     """A row for each condition: its levels, each metric with interval and mark, n, diverged."""
     header = [*map(label, axes)]
     metrics = [column[0].metric for column in columns]
-    header += [label(metric.name) + numbers.bracket(metric.unit) for metric in metrics]
+    header += [heading(metric) for metric in metrics]
     diverged = any(reading.diverged for reading in columns[0])
     header += ["n", "diverged"] if diverged else ["n"]
     rows = []
