@@ -74,7 +74,7 @@ EXPERIMENT = Experiment(
         # nanoGPT's setting for a CPU: context 64, 12 sequences a step, 2000 steps
         "laptop": Budget(
             conditions={"corpus": ("tinyshakespeare", "stdlib"), "model": ("micro",)},
-            seeds=3,
+            seeds=5,
             settings={
                 "corpus_bytes": 4_000_000,
                 "context": 64,
