@@ -173,6 +173,9 @@ Markdown(
 #   from the spread of a pilot, not from taste.
 # - **Vary one thing.** Code and plays were compared with a tokenizer for each, as each text is usually read. The verdict
 #   is right and says little: text and tokenizer changed together.
+# - **A search needs a case where there is something to find.** Induction heads were looked for in models that may be too
+#   young to have any. That the scores find a circuit made by hand is tested; one *trained* model that is known to have
+#   such heads, looked at in the same way, would tell "not there" from "not seen".
 # - **The edge of a sweep answers nothing.** If the best level is the last one, the sweep was too narrow.
 # - **One rate for all is a choice, too.** Parts of an optimizer were compared at one peak rate, as ranks are elsewhere
 #   compared at one learning rate (@sec-learnings-first-two). It is cheaper, and it is worth less.

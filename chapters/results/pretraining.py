@@ -184,7 +184,7 @@ share = (mean.iloc[0] - mean.iloc[1]) / (mean.iloc[0] - mean.iloc[-1])
 vocabulary = says(
     "H-TOK-1",
     supported=f"On code, merges alone are worth {effect('H-TOK-1') if word('H-TOK-1') != 'UNTESTED' else ''} "
-    "(@sec-results-tokenizer), nearly all of the difference found here.",
+    "(@sec-results-tokenizer), to be held against the whole difference found here.",
     refuted="@sec-results-tokenizer found merges to be worth less than we thought, but not nothing.",
     undecided="What merges alone are worth is open (@sec-results-tokenizer).",
     untested="What merges alone are worth has yet to be tested (@sec-results-tokenizer).",
