@@ -24,6 +24,7 @@ from llmlab.method.progress import progress as tracks_progress
 from llmlab.method.project import Project
 from llmlab.method.verdicts import SIGNS, Verdict
 
+NO_BREAK = "\N{NO-BREAK SPACE}"
 WORDS = ("SUPPORTED", "REFUTED", "UNDECIDED", "UNTESTED")
 STAGE_BADGES: Mapping[str, str] = {
     "planned": "todo",
@@ -129,13 +130,13 @@ def statistics(project: Project, verdicts: Sequence[Verdict], track_id: str) -> 
         if question.track == track_id and experiment.question == question.id
     ]
     rows = [
-        [f"{count.title} ({chapter_of(project, count.name)})", count.scale, *count.cells()]
+        [f"{count.title} ({chapter_of(project, count.name)}), {count.scale}", *count.cells()]
         for count in counted
     ]
-    rows.append(["**Together**", "", *sum(counted[1:], counted[0]).cells()])
+    rows.append(["**Together**", *sum(counted[1:], counted[0]).cells()])
     words = [f"{SIGNS[word]} {word.capitalize()}" for word in WORDS]
-    header = ["Experiment", "Scale", "Runs", "Diverged", "Tokens", "Time", *words]
-    return Markdown(markup.pipe_table(header, rows, numeric=range(2, len(header))))
+    header = ["Experiment, scale", "Runs", "Tokens", "Time", *words]
+    return Markdown(markup.pipe_table(header, rows, numeric=range(1, len(header))))
 
 
 @dataclass(frozen=True)
@@ -177,9 +178,9 @@ class _Count:
         )
 
     def cells(self) -> list[str]:
-        many = self.tokens >= 1e5
-        tokens = f"{self.tokens / 1e6:,.1f} million" if many else f"{self.tokens:,}"
-        took = [str(self.runs), str(self.diverged), tokens, duration(self.seconds)]
+        runs = f"{self.runs}, {self.diverged} diverged" if self.diverged else str(self.runs)
+        tokens = f"{self.tokens / 1e6:,.1f} M" if self.tokens >= 1e5 else f"{self.tokens:,}"
+        took = [runs, *(text.replace(" ", NO_BREAK) for text in (tokens, duration(self.seconds)))]
         return took + [str(count) for count in self.verdicts]
 
 
