@@ -1,7 +1,7 @@
 """The preview renderer: HTML pages and a PDF by pandoc and typst, where Quarto is not installed.
 
-The Lua script `assets/pandoc/book.lua` does what needs the whole book, in one run of pandoc:
-numbers, cross-references, citations. Here its result is put into pages.
+The Lua script `assets/pandoc/book.lua` does what needs the whole book: numbers, cross-references,
+citations. It runs once for each form, side by side. Here its results are put into pages and a PDF.
 """
 
 import hashlib
@@ -9,13 +9,13 @@ import json
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
-from functools import cache
+from functools import cache, partial
 from itertools import groupby
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pypandoc
 import typst
@@ -28,6 +28,8 @@ from llmlab.method.errors import LabError
 BIBLIOGRAPHY = "references.bib"
 PANDOC = Path(pypandoc.__file__).parent / "files" / "pandoc"
 """The pandoc that the lock pins, not a newer one that the machine may have."""
+
+Form = Literal["html", "typst"]
 
 MORE_ROOM = ("+RTS", "-A64m", "-RTS")
 """64 MiB for pandoc to fill before it collects garbage, which took a sixth of its time."""
@@ -45,35 +47,45 @@ def render_preview(contents: Contents, chapters: Path, edition: Edition, out: Pa
     """
     sheets = [read_sheet(ch, contents.options) for ch in contents.chapters]
     jobs = [_job(ch, sheet) for ch, sheet in zip(contents.chapters, sheets, strict=True)]
-    answers = _convert(jobs, chapters / BIBLIOGRAPHY)
-    book = next(answers)
-    if book["problems"]:
-        raise LabError("; ".join(book["problems"]))
-    _write_images(sheets, book["images"], chapters, out)
-    with ThreadPoolExecutor() as pool:  # on another core, while pandoc writes the pages
-        pdf = pool.submit(_write_pdf, contents, edition, book["typst"], out)
-        [pages] = answers
+    convert = partial(_convert, jobs, chapters / BIBLIOGRAPHY)
+
+    def set_pdf() -> None:
+        typeset = convert("typst")
+        _write_images(sheets, typeset["images"], chapters, out)
+        _write_pdf(contents, edition, typeset["written"], out)
+
+    with ThreadPoolExecutor() as pool:  # on another core, while this one writes the pages
+        pdf = pool.submit(set_pdf)
+        pages = convert("html")["written"]
         _write_pages(contents, edition, pages, out)
         _write_search(pages, contents.chapters, out)
         shutil.copytree(ASSETS / "site", out / "assets")
         pdf.result()
 
 
-def _convert(jobs: list[dict[str, Any]], bibliography: Path) -> Iterator[Any]:
-    """The answers of `book.lua` for the whole book, each as soon as it is there."""
-    job = {"bibliography": str(bibliography) if bibliography.is_file() else None, "chapters": jobs}
+def _convert(jobs: list[dict[str, Any]], bibliography: Path, form: Form) -> dict[str, Any]:
+    """The answer of `book.lua` for the whole book in one form.
+
+    Raises:
+        LabError: a chapter has mistakes, or pandoc fails.
+    """
+    job = {
+        "form": form,
+        "bibliography": str(bibliography) if bibliography.is_file() else None,
+        "chapters": [{**job, "aside": f"{job['kept']}.{form}"} for job in jobs],
+    }
     with tempfile.TemporaryDirectory() as folder:
-        asked, complaints = Path(folder, "job.json"), Path(folder, "complaints.txt")
+        asked = Path(folder, "job.json")
         asked.write_text(json.dumps(job), encoding="utf-8")
         command = [str(PANDOC), *MORE_ROOM, "lua", str(ASSETS / "pandoc" / "book.lua"), str(asked)]
-        with (
-            complaints.open("wb") as stderr,
-            subprocess.Popen(command, stdout=subprocess.PIPE, stderr=stderr) as pandoc,
-        ):
-            yield from map(json.loads, pandoc.stdout)
-        if pandoc.returncode != 0:
-            said = complaints.read_text(encoding="utf-8").strip()
-            raise LabError(f"pandoc could not convert the chapters: {said}")
+        pandoc = subprocess.run(command, capture_output=True)
+    if pandoc.returncode != 0:
+        said = pandoc.stderr.decode().strip()
+        raise LabError(f"pandoc could not convert the chapters: {said}")
+    answer = json.loads(pandoc.stdout)
+    if answer["problems"]:
+        raise LabError("; ".join(answer["problems"]))
+    return answer
 
 
 def _job(chapter: Chapter, sheet: Sheet) -> dict[str, Any]:

@@ -1,9 +1,9 @@
---- Turns the chapters of a book into HTML pages and one typst document, in a single run of pandoc.
+--- Turns the chapters of a book into HTML pages, or into one typst document.
 --
 -- Run as `pandoc lua book.lua JOB`. JOB is JSON and holds the chapters: the Markdown of each, with
--- its code cells and their outputs apart. Printed are two lines of JSON: first the typst text, the
--- images shown and the problems found, then the pages. So the PDF is set while the pages are written.
--- What Quarto would leave in the page as `?@fig-x` is a problem here.
+-- its code cells and their outputs apart, and the form that is wanted. Printed is JSON: the problems
+-- found, the images shown, and the pages or the typst text. What Quarto would leave in the page as
+-- `?@fig-x` is a problem here.
 
 local ASSETS = pandoc.path.directory(arg[0])
 package.path = pandoc.path.join { ASSETS, '?.lua' } .. ';' .. package.path
@@ -21,12 +21,12 @@ local function evidence(format)
   return dofile(pandoc.path.join { ASSETS, 'evidence.lua' })[1]
 end
 
-local function answer(content)
-  io.stdout:write(pandoc.json.encode(content), '\n')
-  io.stdout:flush()
-end
+local write = {
+  html = function(chapters) return screen.pages(chapters, evidence 'html') end,
+  typst = function(chapters) return paper.document(chapters, evidence 'typst') end,
+}
 
-local function main(job)
+local function answer(job)
   local chapters = pandoc.List(job.chapters)
   for _, chapter in ipairs(chapters) do
     chapter.blocks = reading.blocks(chapter)
@@ -34,14 +34,9 @@ local function main(job)
   end
   references.resolve(chapters)
   references.cite(chapters, job.bibliography)
-  if #state.problems > 0 then return answer { problems = state.problems } end
-  answer {
-    problems = state.problems,
-    images = state.images_shown(),
-    typst = paper.document(chapters, evidence 'typst'),
-  }
-  answer(screen.pages(chapters, evidence 'html'))
+  if #state.problems > 0 then return { problems = state.problems } end
+  return { problems = state.problems, images = state.images_shown(), written = write[job.form](chapters) }
 end
 
 local asked <close> = io.open(arg[1])
-main(pandoc.json.decode(asked:read 'a', false))
+io.stdout:write(pandoc.json.encode(answer(pandoc.json.decode(asked:read 'a', false))))

@@ -239,9 +239,10 @@ local function kept(chapter)
   return whole and document.blocks or nil
 end
 
---- Keeps the blocks of a chapter for the next run; written aside, so that no file is half there.
+--- Keeps the blocks of a chapter for the next run; written to a file of this run's own, then renamed,
+-- so that no file is half there.
 local function keep(chapter, blocks)
-  local aside = chapter.kept .. '.new'
+  local aside = chapter.aside
   local file = assert(io.open(aside, 'w'))
   file:write(chapter.digest, '\n', pandoc.write(pandoc.Pandoc(blocks), 'json'))
   file:close()
