@@ -7,13 +7,13 @@ what each choice of ours brings: the same trainer with that choice undone (or ad
 
 import argparse
 import json
-import resource
 import statistics
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import torch
 from peer import peer
@@ -162,7 +162,9 @@ def print_memory(name: str, what: str) -> None:
     if torch.cuda.is_available():
         peak = torch.cuda.max_memory_allocated() / 2**20
     else:
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10
+        # not getrusage's, which begins at the peak of the process that started this one
+        status = Path("/proc/self/status").read_text().splitlines()
+        peak = next(int(line.split()[1]) for line in status if line.startswith("VmHWM")) / 2**10
     print(json.dumps(round(peak)))
 
 

@@ -1,4 +1,5 @@
 import itertools
+from collections import Counter
 
 import pytest
 from hypothesis import given
@@ -6,6 +7,7 @@ from hypothesis import strategies as st
 
 from llmlab.finetune.skills import (
     FACT_TEMPLATES,
+    PHRASINGS_TRAINED,
     SKILLS,
     STRING_FUNCTIONS,
     TOKENIZER,
@@ -108,10 +110,37 @@ def test_code_is_split_by_argument() -> None:
     assert not arguments(split.train) & arguments(split.test)
 
 
-def test_every_fact_is_tested_in_one_phrasing_and_trained_in_the_others() -> None:
+def test_a_fact_is_trained_in_as_many_phrasings_as_its_level_says_and_tested_in_the_others() -> (
+    None
+):
     split = knowledge()
-    assert len(split.test) == 64
-    assert len(split.train) == 64 * (len(FACT_TEMPLATES) - 1)
+    trained, tested = (Counter(item.level for item in items) for items in (split.train, split.test))
+    for level, n_trained in enumerate(PHRASINGS_TRAINED, start=1):
+        assert trained[level] == 64 * n_trained
+        assert tested[level] == 64 * (len(FACT_TEMPLATES) - n_trained)
+
+
+@pytest.mark.parametrize("name", SPLITS)
+def test_a_skill_is_tested_on_a_thousand_items_of_several_levels(name: str) -> None:
+    test = SPLITS[name]().test
+    assert len(test) >= 1000
+    levels = Counter(item.level for item in test)
+    assert len(levels) >= 2
+    assert min(levels.values()) >= 100
+
+
+@pytest.mark.parametrize("name", SPLITS)
+def test_the_first_test_items_hold_every_level(name: str) -> None:
+    test = SPLITS[name]().test
+    assert {item.level for item in test[:50]} == {item.level for item in test}
+
+
+@pytest.mark.parametrize(
+    ("prompt", "level"), [("12+34=", 1), ("8+5=", 2), ("97+20=", 2), ("75+25=", 3), ("60+30=", 1)]
+)
+def test_the_level_of_a_sum_counts_its_carries(prompt: str, level: int) -> None:
+    items = {item.prompt: item.level for item in (*math().train, *math().test)}
+    assert items[prompt] == level
 
 
 def test_new_facts_have_distinct_prompts_and_ignore_the_count() -> None:

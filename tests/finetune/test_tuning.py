@@ -5,6 +5,7 @@ import torch
 
 from llmlab.finetune.base import load_base, new_base, save_base
 from llmlab.finetune.lora import LoraSpec
+from llmlab.finetune.methods import Full, Method
 from llmlab.finetune.skills import Item
 from llmlab.finetune.suites import suite_accuracies
 from llmlab.finetune.tuning import Task, fine_tune
@@ -19,11 +20,14 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def tune(folder: Path, steps: int):
+LORA = LoraSpec(rank=8, alpha=16)
+
+
+def tune(folder: Path, steps: int, method: Method = LORA):
     return fine_tune(
         folder,
         Task(train=ITEMS, validation=ITEMS, test=ITEMS),
-        LoraSpec(rank=8, alpha=16),
+        method,
         TrainConfig(learning_rate=2e-2, steps=steps),
         batch_size=3,
         seed=0,
@@ -31,8 +35,9 @@ def tune(folder: Path, steps: int):
     )
 
 
-def test_an_adapter_learns_a_small_task(folder: Path) -> None:
-    assert tune(folder, steps=60).test.accuracy == 1.0
+@pytest.mark.parametrize("method", [LORA, Full()])
+def test_every_method_learns_a_small_task(folder: Path, method: Method) -> None:
+    assert tune(folder, steps=60, method=method).test.accuracy == 1.0
 
 
 def test_the_same_seed_gives_the_same_result(folder: Path) -> None:

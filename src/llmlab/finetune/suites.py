@@ -7,15 +7,20 @@ from torch import nn
 
 from llmlab.finetune.batches import Sequences, encode
 from llmlab.finetune.skills import SKILLS
-from llmlab.gpt.training import evaluate
+from llmlab.gpt.training import Evaluation, evaluate
+
+
+def suite_grades(model: nn.Module, n_items: int, device: torch.device) -> dict[str, Evaluation]:
+    """Loss and exact answers on the first `n_items` test items of each skill."""
+    return {
+        name: evaluate(model, suite.tokens_NT, suite.targets_NT)
+        for name, suite in _suites(n_items, device).items()
+    }
 
 
 def suite_accuracies(model: nn.Module, n_items: int, device: torch.device) -> dict[str, float]:
     """Exact-match accuracy on the first `n_items` test items of each skill."""
-    return {
-        name: evaluate(model, suite.tokens_NT, suite.targets_NT).accuracy
-        for name, suite in _suites(n_items, device).items()
-    }
+    return {name: grade.accuracy for name, grade in suite_grades(model, n_items, device).items()}
 
 
 @cache

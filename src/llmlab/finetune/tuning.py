@@ -1,4 +1,4 @@
-"""Fine-tune the base model with LoRA on one task, and see what it learned and forgot."""
+"""Fine-tune the base model on one task, and see what it learned and forgot."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from torch import nn
 
 from llmlab.finetune.base import load_base
 from llmlab.finetune.batches import encode, epochs
-from llmlab.finetune.lora import LoraSpec, add_lora
+from llmlab.finetune.methods import Method
 from llmlab.finetune.skills import Item
 from llmlab.finetune.suites import suite_accuracies
 from llmlab.gpt.training import (
@@ -53,35 +53,45 @@ class Tuned:
 def fine_tune(
     base: Path,
     task: Task,
-    adapter: LoraSpec,
+    method: Method,
     config: TrainConfig,
     *,
     batch_size: int,
     seed: int,
     suite_items: int,
 ) -> Tuned:
-    """One LoRA run from the base model in folder `base`; `seed` fixes adapter and data order."""
+    """One run of `tuned_model`, graded."""
+    model, history = tuned_model(base, task, method, config, batch_size=batch_size, seed=seed)
     device = best_device()
-    model = add_lora(load_base(base, device), adapter, seed).to(device)
-    batches = epochs(encode(task.train).to(device), batch_size, seed)
-    history = train(model, batches, config)
     suites = suite_accuracies(model, suite_items, device)
-    before = _accuracies_of_base(base, suite_items)
+    before = accuracies_of_base(base, suite_items)
     return Tuned(
         history=history,
-        validation=_grade(model, task.validation, device),
-        test=_grade(model, task.test, device),
+        validation=grade(model, task.validation, device),
+        test=grade(model, task.test, device),
         suites=suites,
         forgetting=sum(before[name] - suites[name] for name in suites) / len(suites),
     )
 
 
+def tuned_model(
+    base: Path, task: Task, method: Method, config: TrainConfig, *, batch_size: int, seed: int
+) -> tuple[nn.Module, History]:
+    """A model tuned from the base in folder `base`; `seed` fixes adapter and data order."""
+    device = best_device()
+    model = method.adapt(load_base(base, device), seed).to(device)
+    batches = epochs(encode(task.train).to(device), batch_size, seed)
+    return model, train(model, batches, config)
+
+
 @cache
-def _accuracies_of_base(base: Path, n_items: int) -> dict[str, float]:
+def accuracies_of_base(base: Path, n_items: int) -> dict[str, float]:
+    """Accuracy of the base model itself on the first `n_items` test items of each skill."""
     device = best_device()
     return suite_accuracies(load_base(base, device), n_items, device)
 
 
-def _grade(model: nn.Module, items: Sequence[Item], device: torch.device) -> Evaluation:
+def grade(model: nn.Module, items: Sequence[Item], device: torch.device) -> Evaluation:
+    """Loss and exact answers on `items`."""
     sequences = encode(items).to(device)
     return evaluate(model, sequences.tokens_NT, sequences.targets_NT)
