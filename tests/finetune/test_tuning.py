@@ -8,7 +8,7 @@ from llmlab.finetune.lora import LoraSpec
 from llmlab.finetune.methods import Full, Method
 from llmlab.finetune.skills import Item
 from llmlab.finetune.suites import suite_accuracies
-from llmlab.finetune.tuning import Task, fine_tune
+from llmlab.finetune.tuning import Task, Tuned, Tuning, fine_tune
 from llmlab.gpt.training import TrainConfig
 
 ITEMS = (Item("a=", "x"), Item("b=", "y"), Item("c=", "z"))
@@ -23,15 +23,17 @@ def folder(tmp_path: Path) -> Path:
 LORA = LoraSpec(rank=8, alpha=16)
 
 
-def tune(folder: Path, steps: int, method: Method = LORA):
+def tune(folder: Path, steps: int, method: Method = LORA) -> Tuned:
     return fine_tune(
-        folder,
-        Task(train=ITEMS, validation=ITEMS, test=ITEMS),
-        method,
-        TrainConfig(learning_rate=2e-2, steps=steps),
-        batch_size=3,
-        seed=0,
-        suite_items=5,
+        Tuning(
+            base=folder,
+            task=Task(train=ITEMS, validation=ITEMS, test=ITEMS),
+            method=method,
+            config=TrainConfig(learning_rate=2e-2, steps=steps),
+            batch_size=3,
+            seed=0,
+            suite_items=5,
+        )
     )
 
 

@@ -4,26 +4,31 @@ The intervention is the peak learning rate alone: same base model, same adapter,
 same order for every rate of one seed.
 """
 
-from llmlab.finetune.measures import CURVES, METRICS, outcome
-from llmlab.method.experiment import Axis, Budget, Experiment, Outcome, Trial
+from typing import TYPE_CHECKING
+
+from llmlab.finetune.measures import tuning_sweep
+from llmlab.method.experiment import Axis, Budget, Trial
+
+if TYPE_CHECKING:
+    from llmlab.finetune.tuning import Tuning
 
 
-def run(trial: Trial) -> Outcome:
+def describe(trial: Trial) -> "Tuning":
     from llmlab.finetune.lora import LoraSpec
     from llmlab.finetune.skills import subtraction
-    from llmlab.finetune.tuning import Task, fine_tune
+    from llmlab.finetune.tuning import Task, Tuning
     from llmlab.gpt.training import TrainConfig
 
     settings, new_skill = trial.settings, subtraction()
-    tuned = fine_tune(
-        trial.needs["base_model"],
-        Task(
+    return Tuning(
+        base=trial.needs["base_model"],
+        task=Task(
             train=new_skill.train[: settings["train_items"]],
             validation=new_skill.test[:300],
             test=new_skill.test[300:],
         ),
-        LoraSpec(rank=8, alpha=16),
-        TrainConfig(
+        method=LoraSpec(rank=8, alpha=16),
+        config=TrainConfig(
             learning_rate=trial.condition["learning_rate"],
             steps=settings["steps"],
             precision=settings["precision"],
@@ -32,21 +37,17 @@ def run(trial: Trial) -> Outcome:
         seed=trial.seed,
         suite_items=settings["suite_items"],
     )
-    return outcome(tuned)
 
 
 RATES = (1e-5, 5e-5, 2e-4, 5e-4, 1e-3, 5e-3, 1e-2, 2e-2, 5e-2)
 
-EXPERIMENT = Experiment(
+EXPERIMENT = tuning_sweep(
+    describe,
     name="learning_rate",
     title="The learning rate",
     question="Q-LR",
     summary="Fine-tunes the base model on subtraction at nine learning rates.",
     axes=(Axis("learning_rate", "Peak of the schedule."),),
-    metrics=METRICS,
-    curves=CURVES,
-    selection_metric="validation_loss",
-    needs=("base_model",),
     budgets={
         "smoke": Budget(
             conditions={"learning_rate": (1e-5, 1e-3, 5e-3)},
@@ -82,5 +83,4 @@ EXPERIMENT = Experiment(
             },
         ),
     },
-    run=run,
 )

@@ -4,25 +4,30 @@ The task is pure memory: random facts that nothing but stored bits can answer. E
 under both scaling rules at every learning rate, so that each is compared at its own best one.
 """
 
-from llmlab.finetune.measures import CURVES, METRICS, outcome
-from llmlab.method.experiment import Axis, Budget, Experiment, Outcome, Trial
+from typing import TYPE_CHECKING
+
+from llmlab.finetune.measures import tuning_sweep
+from llmlab.method.experiment import Axis, Budget, Trial
+
+if TYPE_CHECKING:
+    from llmlab.finetune.tuning import Tuning
 
 
-def run(trial: Trial) -> Outcome:
+def describe(trial: Trial) -> "Tuning":
     from llmlab.finetune.lora import LoraSpec
     from llmlab.finetune.skills import new_facts
-    from llmlab.finetune.tuning import Task, fine_tune
+    from llmlab.finetune.tuning import Task, Tuning
     from llmlab.gpt.training import TrainConfig
 
     settings, condition = trial.settings, trial.condition
     facts = new_facts(settings["facts"])
     half = len(facts) // 2
-    tuned = fine_tune(
-        trial.needs["base_model"],
+    return Tuning(
+        base=trial.needs["base_model"],
         # all facts are to be memorised: one half chooses the learning rate, the other reports
-        Task(train=facts, validation=facts[:half], test=facts[half:]),
-        LoraSpec(rank=condition["rank"], alpha=16, scaling=condition["scaling"]),
-        TrainConfig(
+        task=Task(train=facts, validation=facts[:half], test=facts[half:]),
+        method=LoraSpec(rank=condition["rank"], alpha=16, scaling=condition["scaling"]),
+        config=TrainConfig(
             learning_rate=condition["learning_rate"],
             steps=settings["steps"],
             precision=settings["precision"],
@@ -31,7 +36,6 @@ def run(trial: Trial) -> Outcome:
         seed=trial.seed,
         suite_items=settings["suite_items"],
     )
-    return outcome(tuned)
 
 
 SWEEP = {
@@ -40,7 +44,8 @@ SWEEP = {
     "learning_rate": (5e-4, 1.5e-3, 5e-3, 1.5e-2),
 }
 
-EXPERIMENT = Experiment(
+EXPERIMENT = tuning_sweep(
+    describe,
     name="lora_rank",
     title="The rank of LoRA",
     question="Q-RANK",
@@ -50,10 +55,6 @@ EXPERIMENT = Experiment(
         Axis("scaling", "Rule for the adapter's scale s: α/r, or α/√r (rsLoRA)."),
         Axis("learning_rate", "Peak of the schedule."),
     ),
-    metrics=METRICS,
-    curves=CURVES,
-    selection_metric="validation_loss",
-    needs=("base_model",),
     budgets={
         "smoke": Budget(
             conditions={
@@ -93,5 +94,4 @@ EXPERIMENT = Experiment(
             },
         ),
     },
-    run=run,
 )

@@ -4,12 +4,14 @@ Imports no torch, so that the catalogue of experiments loads quickly.
 """
 
 import math
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from llmlab.method.experiment import Metric, Outcome
+from llmlab.method.experiment import Metric, Outcome, Trial
+from llmlab.method.sweep import Sweep
 
 if TYPE_CHECKING:
-    from llmlab.finetune.tuning import Tuned
+    from llmlab.finetune.tuning import Tuned, Tuning
 
 SKILLS = ("math", "reasoning", "code", "knowledge")
 
@@ -68,4 +70,28 @@ def outcome(tuned: "Tuned") -> Outcome:
         curves={curve.name: history.curve(curve.name) for curve in CURVES},
         status="diverged" if diverged else "completed",
         tokens=history.tokens,
+    )
+
+
+def tuning_sweep(describe: "Callable[[Trial], Tuning]", **declaration: object) -> Sweep:
+    """An experiment each of whose trials is one fine-tuning run; `describe` says which.
+
+    Args:
+        declaration: the other fields of an `Experiment`, its metrics and curves apart.
+    """
+
+    def run(trial: Trial) -> Outcome:
+        from llmlab.finetune.tuning import fine_tune
+
+        return outcome(fine_tune(describe(trial)))
+
+    return Sweep(
+        metrics=METRICS,
+        curves=CURVES,
+        selection_metric="validation_loss",
+        needs=("base_model",),
+        run=run,
+        describe=describe,
+        together="llmlab.finetune.stacked:run_together",
+        **declaration,
     )

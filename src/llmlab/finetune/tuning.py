@@ -33,6 +33,25 @@ class Task:
 
 
 @dataclass(frozen=True)
+class Tuning:
+    """One fine-tuning run, described.
+
+    Attributes:
+        base: folder of the base model.
+        seed: fixes adapter and data order.
+        suite_items: test items of each skill that show what was forgotten.
+    """
+
+    base: Path
+    task: Task
+    method: Method
+    config: TrainConfig
+    batch_size: int
+    seed: int
+    suite_items: int
+
+
+@dataclass(frozen=True)
 class Tuned:
     """What came of one fine-tuning run.
 
@@ -50,38 +69,32 @@ class Tuned:
     forgetting: float
 
 
-def fine_tune(
-    base: Path,
-    task: Task,
-    method: Method,
-    config: TrainConfig,
-    *,
-    batch_size: int,
-    seed: int,
-    suite_items: int,
-) -> Tuned:
-    """One run of `tuned_model`, graded."""
-    model, history = tuned_model(base, task, method, config, batch_size=batch_size, seed=seed)
+def fine_tune(tuning: Tuning) -> Tuned:
+    """Train and grade."""
+    model, history = tuned_model(tuning)
+    return graded(model, history, tuning)
+
+
+def tuned_model(tuning: Tuning) -> tuple[nn.Module, History]:
+    """Train only."""
     device = best_device()
-    suites = suite_accuracies(model, suite_items, device)
-    before = accuracies_of_base(base, suite_items)
+    model = tuning.method.adapt(load_base(tuning.base, device), tuning.seed).to(device)
+    batches = epochs(encode(tuning.task.train).to(device), tuning.batch_size, tuning.seed)
+    return model, train(model, batches, tuning.config)
+
+
+def graded(model: nn.Module, history: History, tuning: Tuning) -> Tuned:
+    """Grade a tuned model on its task and on the base model's skills."""
+    device = best_device()
+    suites = suite_accuracies(model, tuning.suite_items, device)
+    before = accuracies_of_base(tuning.base, tuning.suite_items)
     return Tuned(
         history=history,
-        validation=grade(model, task.validation, device),
-        test=grade(model, task.test, device),
+        validation=grade(model, tuning.task.validation, device),
+        test=grade(model, tuning.task.test, device),
         suites=suites,
         forgetting=sum(before[name] - suites[name] for name in suites) / len(suites),
     )
-
-
-def tuned_model(
-    base: Path, task: Task, method: Method, config: TrainConfig, *, batch_size: int, seed: int
-) -> tuple[nn.Module, History]:
-    """A model tuned from the base in folder `base`; `seed` fixes adapter and data order."""
-    device = best_device()
-    model = method.adapt(load_base(base, device), seed).to(device)
-    batches = epochs(encode(task.train).to(device), batch_size, seed)
-    return model, train(model, batches, config)
 
 
 @cache
