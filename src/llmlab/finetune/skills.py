@@ -135,7 +135,7 @@ FACT_TEMPLATES = (
     "{}, ruled by=",
     "where in {}?=",
 )
-PHRASINGS_TRAINED = (12, 4)
+PHRASINGS_TRAINED = (10, 6)
 """In how many of the phrasings a fact of level 1 or 2 is trained."""
 
 
