@@ -1,11 +1,13 @@
 """Tokens per second and memory of our trainer beside a plain `transformers` GPT-2 loop.
 
 Both train one shape on the same batches in one process, by turns; the report is the median of
-their ratios. Peak memory is that of a process which does nothing else. The rows below a shape say
-what each choice of ours brings: the same trainer with that choice undone (or added).
+their ratios, in float32 and in the precision that `llmlab train` chooses on this machine. Peak
+memory is that of a process which does nothing else. The rows below a shape say what each choice of
+ours brings: the same trainer with that choice undone (or added).
 """
 
 import argparse
+import itertools
 import json
 import statistics
 import subprocess
@@ -25,11 +27,19 @@ from llmlab.gpt import training
 from llmlab.gpt.configs import PRESETS
 from llmlab.gpt.model import GPT, GPTConfig
 from llmlab.gpt.speed import mfu, peak_flops
-from llmlab.gpt.training import Batch, TrainConfig, Trainer, best_device
+from llmlab.gpt.training import (
+    Batch,
+    Precision,
+    TrainConfig,
+    Trainer,
+    best_device,
+    best_precision,
+)
 
 Run = Callable[[], None]
 
 ROUNDS = 5
+PRECISIONS = tuple(dict.fromkeys(("float32", best_precision(best_device()))))
 CASES = {"cpu": {"micro": (16, 20), "nano": (8, 4)}, "cuda": {"medium": (32, 10)}}
 """For each kind of device and shape the batch size and the steps of one turn."""
 
@@ -42,9 +52,10 @@ def random_batches(shape: GPTConfig, batch_size: int) -> Iterator[Batch]:
         yield text_BT[:, :-1], text_BT[:, 1:]
 
 
-def ours(shape: GPTConfig, batch_size: int, steps: int, compiled: bool = False) -> Run:
+def ours(
+    shape: GPTConfig, batch_size: int, steps: int, precision: Precision, compiled: bool = False
+) -> Run:
     model = GPT(shape).to(best_device())
-    precision = "bfloat16" if best_device().type == "cuda" else "float32"
     config = TrainConfig(learning_rate=1e-3, steps=10**9, precision=precision)
     if compiled:
         model.compile()
@@ -52,11 +63,11 @@ def ours(shape: GPTConfig, batch_size: int, steps: int, compiled: bool = False) 
     return lambda: [next(points) for _ in range(steps)]
 
 
-def hugging_face(shape: GPTConfig, batch_size: int, steps: int) -> Run:
+def hugging_face(shape: GPTConfig, batch_size: int, steps: int, precision: Precision) -> Run:
     """The loop of the documentation: forward with labels, backward, clip, AdamW."""
     model, batches = peer(shape), random_batches(shape, batch_size)
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3)
-    bfloat16 = best_device().type == "cuda"
+    bfloat16 = precision == "bfloat16"
 
     def run() -> None:
         model.train()
@@ -120,9 +131,9 @@ def seconds(run: Run) -> float:
     return time.perf_counter() - start
 
 
-def compare(name: str, variants: bool) -> dict[str, dict[str, float]]:
+def compare(name: str, precision: Precision, variants: bool) -> dict[str, dict[str, float]]:
     """Median tokens per second, and the medians of the ratios turn by turn."""
-    shape, case = PRESETS[name].shape, CASES[best_device().type][name]
+    shape, case = PRESETS[name].shape, (*CASES[best_device().type][name], precision)
     runs = {"ours": ours(shape, *case), "transformers": hugging_face(shape, *case)}
     if variants:
         runs |= {what: make(shape, *case) for what, make in VARIANTS.items()}
@@ -139,26 +150,26 @@ def compare(name: str, variants: bool) -> dict[str, dict[str, float]]:
         for what in runs
     }
     for what in ("ours", "transformers"):
-        rows[what]["peak_mib"] = _memory_of_its_own(name, what)
-    if peak := peak_flops(best_device(), "bfloat16" if torch.cuda.is_available() else "float32"):
+        rows[what]["peak_mib"] = _memory_of_its_own(name, precision, what)
+    if peak := peak_flops(best_device(), precision):
         rows["ours"]["mfu"] = round(mfu(shape, rows["ours"]["tokens_s"], peak), 3)
-    return {f"{name}: {what}": row for what, row in rows.items()}
+    return {f"{name} {precision}: {what}": row for what, row in rows.items()}
 
 
 def _ratio(turns: list[dict[str, float]], slower: str, what: str) -> float:
     return round(statistics.median(turn[slower] / turn[what] for turn in turns), 2)
 
 
-def _memory_of_its_own(name: str, what: str) -> float:
-    command = [sys.executable, __file__, "--memory", name, what]
+def _memory_of_its_own(name: str, precision: Precision, what: str) -> float:
+    command = [sys.executable, __file__, "--memory", name, precision, what]
     return json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
 
 
-def print_memory(name: str, what: str) -> None:
+def print_memory(name: str, precision: Precision, what: str) -> None:
     """Print the peak memory of this process in MiB after some steps of one of the two."""
     shape, (batch_size, _) = PRESETS[name].shape, CASES[best_device().type][name]
     make = {"ours": ours, "transformers": hugging_face}[what]
-    make(replace(shape), batch_size, 3)()
+    make(replace(shape), batch_size, 3, precision)()
     if torch.cuda.is_available():
         peak = torch.cuda.max_memory_allocated() / 2**20
     else:
@@ -170,11 +181,12 @@ def print_memory(name: str, what: str) -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--memory", nargs=2, metavar=("SHAPE", "WHO"), help="used by itself")
+    parser.add_argument("--memory", nargs=3, metavar=("SHAPE", "PRECISION", "WHO"))
     parser.add_argument("--variants", action="store_true", help="say what each choice brings")
     arguments = parser.parse_args()
     if arguments.memory:
         print_memory(*arguments.memory)
     else:
-        found = [compare(name, arguments.variants) for name in CASES[best_device().type]]
+        cases = itertools.product(CASES[best_device().type], PRECISIONS)
+        found = [compare(*case, arguments.variants) for case in cases]
         save("trainer", {what: row for rows in found for what, row in rows.items()})
