@@ -170,8 +170,9 @@ def _test(verdict: Verdict) -> str:
     if verdict.test is None:
         return ""
     side = "for the opposite, " if verdict.word == "REFUTED" else ""
+    pairing = ", paired" if verdict.hypothesis.reference is None else ""
     return (
-        f"{verdict.test}; {numbers.sample(verdict.n)} seeds, paired; "
+        f"{verdict.test}; {numbers.sample(verdict.n)} seeds{pairing}; "
         f"{side}{numbers.p_value(verdict.p_value)}, "
         f"adjusted {numbers.p_value(verdict.p_adjusted)}, α = {verdict.hypothesis.alpha:g}"
     )
