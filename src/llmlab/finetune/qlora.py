@@ -1,0 +1,244 @@
+"""QLoRA: an adapter on a base model of 4-bit weights (Dettmers et al. 2023, arXiv 2305.14314).
+
+The frozen weights are kept in NF4 by bitsandbytes and made whole again, layer by layer, whenever
+they are multiplied; gradients pass through them to the adapter, which stays in full precision.
+
+Shapes in names: O width out, I width in.
+"""
+
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from types import ModuleType
+
+import torch
+from torch import Tensor, nn
+
+from llmlab.finetune.lora import OUTPUT_LAYERS, LoraSpec, target_layers
+from llmlab.method.errors import LabError
+
+BLOCK_SIZES = (32, 64, 128, 256, 512, 1024, 2048, 4096)
+N_LEVELS = 16
+
+
+@dataclass(frozen=True)
+class FourBit:
+    """How weights are put into four bits each (NF4).
+
+    Attributes:
+        double_quantisation: the blocks' constants are quantised too, to 8 bits each.
+        block_size: weights that share one constant.
+    """
+
+    double_quantisation: bool = True
+    block_size: int = 64
+
+    def __post_init__(self) -> None:
+        if self.block_size not in BLOCK_SIZES:
+            raise LabError(
+                f"a block of {self.block_size} weights cannot be quantised: "
+                f"choose a block size from {', '.join(map(str, BLOCK_SIZES))}."
+            )
+
+
+@dataclass(frozen=True)
+class QloraSpec:
+    """Which adapter, on which 4-bit base.
+
+    Attributes:
+        lora: the adapter; with the same seed it starts as it would on the unquantised base.
+    """
+
+    lora: LoraSpec
+    four_bit: FourBit = FourBit()
+
+    def adapt(self, model: nn.Module, seed: int) -> nn.Module:
+        """`model` with frozen 4-bit weights and a fresh adapter.
+
+        Raises:
+            LabError: as `quantise` and `llmlab.finetune.lora.add_lora`.
+        """
+        return self.lora.adapt(quantise(model, self.four_bit), seed)
+
+
+def quantise(model: nn.Module, four_bit: FourBit) -> nn.Module:
+    """`model` itself, frozen, with every linear layer but the output layer in four bits.
+
+    Products are computed in bfloat16 on CUDA and in float32 elsewhere. Layers that have four bits
+    already stay as they are.
+
+    Raises:
+        LabError: the model has no linear layer to quantise.
+    """
+    layers = dict(target_layers(model))
+    if not layers:
+        raise LabError(
+            f"QLoRA needs linear layers, but this model has none beside its output layer, only "
+            f"{_kinds(model)}: fine-tune it with full."
+        )
+    model.requires_grad_(False)
+    for name, layer in layers.items():
+        if not is_quantised(layer):
+            parent, _, leaf = name.rpartition(".")
+            setattr(model.get_submodule(parent), leaf, _in_four_bits(layer, four_bit))
+    return model
+
+
+def is_quantised(layer: nn.Module) -> bool:
+    """Whether this is a linear layer of 4-bit weights."""
+    return isinstance(layer, _bitsandbytes().nn.Linear4bit)
+
+
+def quantised_layers(model: nn.Module) -> Iterator[tuple[str, nn.Linear]]:
+    """Paths, those of the model without an adapter, and 4-bit layers."""
+    for name, layer in model.named_modules():
+        if is_quantised(layer):
+            yield name.removesuffix(".base"), layer
+
+
+def dequantise(layer: nn.Linear) -> Tensor:
+    """The weight that a 4-bit layer computes with, shape [O, I]."""
+    weight = layer.weight
+    return _bitsandbytes().functional.dequantize_4bit(weight.data, weight.quant_state)
+
+
+def level_indices(layer: nn.Linear) -> Tensor:
+    """Which of the 16 levels each weight of a 4-bit layer has, shape [O, I]."""
+    pairs = layer.weight.data.flatten()
+    return torch.stack([pairs >> 4, pairs & 15], dim=1).view(layer.weight.quant_state.shape)
+
+
+def constants(layer: nn.Linear) -> tuple[Tensor, ...]:
+    """What a 4-bit layer keeps beside its weights to scale them (lookup tables apart)."""
+    state = layer.weight.quant_state
+    return (state.absmax, state.state2.absmax, state.offset) if state.nested else (state.absmax,)
+
+
+@dataclass(frozen=True)
+class LayerReport:
+    """What the quantiser did to one layer.
+
+    Attributes:
+        layer: path in the model.
+        n_weights: quantised weights.
+        relative_error: norm of the change of the weights over the norm of the weights.
+        constants_bytes: bytes of the blocks' constants.
+        level_counts: how many weights have each of the 16 levels, lowest level first.
+    """
+
+    layer: str
+    n_weights: int
+    relative_error: float
+    constants_bytes: int
+    level_counts: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class QuantisationReport:
+    """What the quantiser did to a model.
+
+    Attributes:
+        levels: the 16 levels, in units of a block's largest weight.
+        relative_error: of all quantised weights together.
+    """
+
+    layers: tuple[LayerReport, ...]
+    levels: tuple[float, ...]
+    relative_error: float
+
+    @property
+    def bits_per_weight(self) -> float:
+        """Four, and the share of the constants."""
+        n_weights = sum(layer.n_weights for layer in self.layers)
+        return 4 + 8 * sum(layer.constants_bytes for layer in self.layers) / n_weights
+
+    @property
+    def level_shares(self) -> tuple[float, ...]:
+        """Share of all weights that have each level."""
+        counts = [
+            sum(column) for column in zip(*(x.level_counts for x in self.layers), strict=True)
+        ]
+        return tuple(count / sum(counts) for count in counts)
+
+
+@torch.no_grad()
+def quantisation_report(before: nn.Module, after: nn.Module) -> QuantisationReport:
+    """Compare the weights of a model with those of its 4-bit form, with an adapter or without.
+
+    Args:
+        before: an unquantised copy, since `quantise` works in place.
+
+    Raises:
+        LabError: `after` has no 4-bit layer.
+    """
+    quantised = dict(quantised_layers(after))
+    if not quantised:
+        raise LabError("the model has no layer of four bits to report on: quantise it first.")
+    found, squared_error, squared_norm = [], 0.0, 0.0
+    for name, layer in quantised.items():
+        weight = before.get_submodule(name).weight.float()
+        error = (dequantise(layer).float() - weight).square().sum().item()
+        norm = weight.square().sum().item()
+        squared_error, squared_norm = squared_error + error, squared_norm + norm
+        found.append(
+            LayerReport(
+                layer=name,
+                n_weights=weight.numel(),
+                relative_error=(error / norm) ** 0.5,
+                constants_bytes=sum(tensor.nbytes for tensor in constants(layer)),
+                level_counts=tuple(_counts(layer).tolist()),
+            )
+        )
+    levels = next(iter(quantised.values())).weight.quant_state.code
+    return QuantisationReport(
+        tuple(found), tuple(levels.tolist()), (squared_error / squared_norm) ** 0.5
+    )
+
+
+def _counts(layer: nn.Linear) -> Tensor:
+    return torch.bincount(level_indices(layer).flatten(), minlength=N_LEVELS)
+
+
+def _in_four_bits(layer: nn.Linear, four_bit: FourBit) -> nn.Linear:
+    library, device = _bitsandbytes().nn, layer.weight.device
+    quantised = library.Linear4bit(
+        layer.in_features,
+        layer.out_features,
+        bias=layer.bias is not None,
+        compute_dtype=torch.bfloat16 if device.type == "cuda" else torch.float32,
+        device="meta",
+    )
+    quantised.bias = layer.bias
+    quantised.weight = library.Params4bit(
+        layer.weight.data,
+        blocksize=four_bit.block_size,
+        compress_statistics=four_bit.double_quantisation,
+        quant_type="nf4",
+        module=quantised,
+    ).to(device)
+    # Processors with bf16 would repack the weights for good at the first evaluation, and a layer
+    # so repacked computes in bf16 and passes no gradient: training could not go on after it.
+    quantised.support_avx512bf16_for_cpu = False
+    return quantised
+
+
+def _kinds(model: nn.Module) -> str:
+    """Names and kinds of the layers that hold weights."""
+    kinds = {
+        name.rpartition(".")[2]: type(module).__name__
+        for name, module in model.named_modules()
+        if next(module.parameters(recurse=False), None) is not None
+    }
+    return ", ".join(
+        f"{name} ({kind})" for name, kind in kinds.items() if name not in OUTPUT_LAYERS
+    )
+
+
+@cache
+def _bitsandbytes() -> ModuleType:
+    """The library, without its hint on stderr that one more package would speed up inference."""
+    logging.getLogger("bitsandbytes.backends.cpu.ops").setLevel(logging.ERROR)
+    import bitsandbytes
+
+    return bitsandbytes
