@@ -19,6 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from llmlab.finetune.lora import LoraLinear
+from llmlab.finetune.qlora import dequantise
 from llmlab.gpt.training import Batch, Point, Trainer
 
 LayerOf = Callable[[str], str]
@@ -48,8 +49,8 @@ def module_of(path: str) -> str:
 class Instruments:
     """Reads a trainer's gradients and weights, every so many steps.
 
-    A step that is read costs a copy of the trained parameters and a pass over them: nothing beside
-    the step of an adapter, some percent of a full step. Steps between cost nothing.
+    A step that is read costs a copy of the trained parameters and a few passes over them: 2 ms of
+    22 for an adapter on four small layers of two cores. The steps between cost nothing.
     """
 
     def __init__(self, trainer: Trainer, *, every: int = 1, layer_of: LayerOf = block_of) -> None:
@@ -139,12 +140,8 @@ class Instruments:
 
 def dense_weight(layer: nn.Linear) -> Tensor:
     """The weight that the layer multiplies with, shape [O, I]; of 4-bit weights dequantised."""
-    state = getattr(layer.weight, "quant_state", None)
-    if state is None:
-        return layer.weight.detach()
-    from bitsandbytes.functional import dequantize_4bit
-
-    return dequantize_4bit(layer.weight.detach(), state)
+    in_four_bits = getattr(layer.weight, "quant_state", None) is not None
+    return dequantise(layer) if in_four_bits else layer.weight.detach()
 
 
 def _squares(tensors: Iterable[Tensor]) -> list[float]:
