@@ -52,7 +52,7 @@ EXPERIMENT = tuning_sweep(
     name="full_finetuning",
     title="LoRA beside full fine-tuning",
     question="Q-FULL",
-    summary="Learns subtraction with all weights and with adapters of three ranks, at six rates each.",
+    summary="Learns subtraction with all weights and with three ranks of LoRA, at six rates each.",
     axes=(
         Axis("trained", "All weights of the model, or an adapter of this rank on every layer."),
         Axis("learning_rate", "Peak of the schedule."),
