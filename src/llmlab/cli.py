@@ -302,7 +302,12 @@ def train(
 
 @app.command()
 def generate(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run or checkpoint.")],
+    run: Annotated[
+        str,
+        typer.Argument(
+            metavar="RUN", help="Folder of a run, checkpoint or adapter, micro, hf:ID or hf:PATH."
+        ),
+    ],
     prompt: Annotated[str, typer.Option(help="Text to go on from.")] = "\n",
     tokens: Annotated[int, typer.Option(min=1, help="Tokens to write.")] = 200,
     temperature: Annotated[
@@ -320,16 +325,41 @@ def generate(
     ] = True,
 ) -> None:
     """Let a trained model write, token by token."""
-    from llmlab.gpt.generation import SamplingConfig, stream_text
-    from llmlab.gpt.session import open_model
+    from llmlab.finetune.writing import write_on
+    from llmlab.gpt.generation import SamplingConfig
 
-    model, tokenizer = open_model(run)
     config = SamplingConfig(temperature, top_k, top_p, seed)
+    pieces = write_on(run, prompt, tokens, config, cached=cache)
     sys.stdout.write(prompt)
-    for piece in stream_text(model, tokenizer, prompt, tokens, config, cached=cache):
+    for piece in pieces:
         sys.stdout.write(piece)
         sys.stdout.flush()
     sys.stdout.write("\n")
+
+
+@app.command()
+def merge(
+    adapter: Annotated[Path, typer.Argument(metavar="ADAPTER", help="Folder of an adapter.")],
+    out: Annotated[Path, typer.Option(metavar="FOLDER", help="New folder of the merged model.")],
+    base: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Base, if it is not where the adapter says it is."),
+    ] = None,
+) -> None:
+    """Fold an adapter into the weights of its base, and write them in the base's own form.
+
+    `llmlab generate` and `llmlab finetune --base` take the folder, or hf:FOLDER where the base was
+    one of Hugging Face.
+    """
+    from llmlab.finetune.adapters import merge as write_merged
+
+    origin = write_merged(adapter, out, base)
+    if origin.four_bit:
+        print("The base was held in 4 bits: merged are the weights that these stand for.")
+    prefix = "hf:" if (base or origin.base).startswith("hf:") else ""
+    print(
+        f"Now `llmlab generate {prefix}{out}` and `llmlab finetune --base {prefix}{out}` take it."
+    )
 
 
 @app.command()

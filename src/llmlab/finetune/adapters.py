@@ -181,24 +181,35 @@ def save_tuned(model: nn.Module, base: Base, folder: Path) -> None:
         base.write(model, new)
 
 
-def merge(adapter: Path, out: Path, project: Project, base_name: str | None = None) -> Origin:
-    """Write the base of an adapter with the adapter folded in, on the CPU.
+def open_merged(
+    folder: Path, base_name: str | None = None, project: Project | None = None
+) -> tuple[Base, nn.Module]:
+    """The base of the adapter in `folder`, and its model with the adapter folded in, on the CPU.
 
-    Returns:
-        What the adapter was made for.
+    Args:
+        base_name: of the base; the one that the adapter names by default.
+        project: as for `open_base`.
 
     Raises:
-        LabError: as `load_adapter`, `open_base`, `merge_adapter` and `save_tuned`.
+        LabError: as `load_adapter`, `open_base` and `merge_adapter`.
+    """
+    origin = adapter_origin(folder)
+    name = base_name or origin.base
+    if not name:
+        raise LabError(f"the adapter in {folder} does not name its base: name it with --base.")
+    base = open_base(name, project, four_bit=origin.four_bit, device=torch.device("cpu"))
+    return base, merge_adapter(load_adapter(folder, base))
+
+
+def merge(adapter: Path, out: Path, base_name: str | None = None) -> Origin:
+    """Write the base of an adapter with the adapter folded in; what the adapter was made for.
+
+    Errors as `open_merged` and `save_tuned`.
     """
     _require_free(out)
-    origin = adapter_origin(adapter)
-    if not (base_name or origin.base):
-        raise LabError(f"the adapter in {adapter} does not name its base: name it with --base.")
-    base = open_base(
-        base_name or origin.base, project, four_bit=origin.four_bit, device=torch.device("cpu")
-    )
-    save_tuned(merge_adapter(load_adapter(adapter, base)), base, out)
-    return origin
+    base, model = open_merged(adapter, base_name)
+    save_tuned(model, base, out)
+    return adapter_origin(adapter)
 
 
 def _read(folder: Path) -> tuple[dict[str, object], dict[str, Tensor]]:

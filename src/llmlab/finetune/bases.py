@@ -6,7 +6,7 @@ checkpoint of `llmlab train`, or `hf:` and an id on the Hugging Face hub or a fo
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -20,8 +20,6 @@ from llmlab.finetune.lora import target_layers
 from llmlab.finetune.qlora import FourBit, quantise, quantised_layers
 from llmlab.finetune.skills import END, TOKENIZER
 from llmlab.gpt import checkpoints
-from llmlab.gpt.generation import Sampler, SamplingConfig, generate, window_start
-from llmlab.gpt.model import GPT
 from llmlab.gpt.session import CHECKPOINTS, open_model
 from llmlab.gpt.session import TOKENIZER as TOKENIZER_FILE
 from llmlab.gpt.text import TextTokenizer
@@ -88,9 +86,16 @@ class Base:
 
 
 def open_base(
-    name: str, project: Project, *, four_bit: FourBit | None = None, device: torch.device
+    name: str,
+    project: Project | None = None,
+    *,
+    four_bit: FourBit | None = None,
+    device: torch.device,
 ) -> Base:
     """The base model of that name on `device`, of full or of 4-bit weights.
+
+    Args:
+        project: where `micro` is looked for; the one of the working directory by default.
 
     Raises:
         LabError: there is no such base, a file of it is missing or damaged, or its tokenizer is
@@ -98,7 +103,7 @@ def open_base(
     """
     if name.startswith(HUB):
         return _hub_base(name, four_bit, device)
-    folder = _micro_folder(project) if name == MICRO else Path(name)
+    folder = _micro_folder(project or Project.find()) if name == MICRO else Path(name)
     if not folder.is_dir():
         raise LabError(_unknown(name))
     if (folder / ADAPTER).is_file():
@@ -214,43 +219,6 @@ class HubModel(nn.Module):
     def forward(self, tokens_BT: Tensor) -> Tensor:
         """Logits [B, T, V]; padding may only follow what counts, so it needs no mask."""
         return self.inner(input_ids=tokens_BT, use_cache=False).logits
-
-
-def continue_text(
-    base: Base, model: nn.Module, prompt: str, n_tokens: int, config: SamplingConfig
-) -> Iterator[str]:
-    """Stream the text by which `model`, of the form of `base`, continues `prompt`.
-
-    It ends after `n_tokens` or where an answer ends; an empty prompt follows the end of another.
-    """
-    codec = base.tokenizer
-    ids = [*codec.start, *codec.encode(prompt)] or [codec.end]
-    tokens: Iterable[int]
-    if isinstance(model, GPT):
-        tokens = generate(model, ids, n_tokens, config, stop=codec.end)
-    else:
-        tokens = _generate(model.eval(), ids, n_tokens, config, base)
-    written, shown = [], ""
-    for token in tokens:
-        written.append(token)
-        text = codec.decode(written)
-        if not text.endswith("\ufffd"):  # a character of which a part is still to come
-            yield text[len(shown) :]
-            shown = text
-
-
-@torch.inference_mode()
-def _generate(
-    model: nn.Module, ids: list[int], n_tokens: int, config: SamplingConfig, base: Base
-) -> Iterator[int]:
-    sampler, device = Sampler(config), next(model.parameters()).device
-    for _ in range(n_tokens):
-        seen = ids[window_start(len(ids), base.context) :]
-        token = sampler.draw(model(torch.tensor([seen], device=device))[0, -1].float())
-        if token == base.tokenizer.end:
-            return
-        ids = [*ids, token]
-        yield token
 
 
 def _micro_folder(project: Project) -> Path:

@@ -1,0 +1,89 @@
+"""Text from whatever can be fine-tuned, and from what came of it."""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from llmlab.finetune.adapters import open_merged
+from llmlab.finetune.base import CONFIG
+from llmlab.finetune.bases import ADAPTER, HUB, MICRO, Base, open_base
+from llmlab.gpt.generation import Sampler, SamplingConfig, generate, stream_text, window_start
+from llmlab.gpt.model import GPT
+from llmlab.gpt.session import open_model
+
+
+def write_on(
+    name: str, prompt: str, n_tokens: int, config: SamplingConfig, *, cached: bool = True
+) -> Iterator[str]:
+    """Stream the text by which the model of that name continues `prompt`.
+
+    Args:
+        name: a run or checkpoint of `llmlab train`, an adapter, or the name of a base.
+        cached: as for `llmlab.gpt.generation.generate`.
+
+    Raises:
+        LabError: as `open_base`, `open_merged` and `generate`.
+    """
+    folder = Path(name)
+    if (folder / ADAPTER).is_file():
+        return continue_text(*open_merged(folder), prompt, n_tokens, config, cached=cached)
+    if name == MICRO or name.startswith(HUB) or (folder / CONFIG).is_file():
+        base = open_base(name, device=torch.device("cpu"))
+        return continue_text(base, base.model, prompt, n_tokens, config, cached=cached)
+    return stream_text(*open_model(folder), prompt, n_tokens, config, cached=cached)
+
+
+def continue_text(
+    base: Base,
+    model: nn.Module,
+    prompt: str,
+    n_tokens: int,
+    config: SamplingConfig,
+    *,
+    cached: bool = True,
+) -> Iterator[str]:
+    """Stream the text by which `model`, of the form of `base`, continues `prompt`.
+
+    It ends after `n_tokens` or where an answer ends; an empty prompt follows the end of another.
+
+    Args:
+        cached: of a GPT without an adapter, as for `llmlab.gpt.generation.generate`.
+
+    Raises:
+        LabError: the prompt cannot be spelled, or as `generate`.
+    """
+    codec = base.tokenizer
+    ids = [*codec.start, *codec.encode(prompt)] or [codec.end]
+    if isinstance(model, GPT):
+        tokens = generate(model, ids, n_tokens, config, cached=cached, stop=codec.end)
+    else:
+        tokens = _generate(base, model.eval(), ids, n_tokens, config)
+    return _pieces(base, tokens)
+
+
+def _pieces(base: Base, tokens: Iterable[int]) -> Iterator[str]:
+    """The text of the tokens, as soon as a character is complete."""
+    ids: list[int] = []
+    shown = 0
+    for token in tokens:
+        ids.append(token)
+        text = base.tokenizer.decode(ids)
+        if not text.endswith("\ufffd"):
+            yield text[shown:]
+            shown = len(text)
+
+
+@torch.no_grad()
+def _generate(
+    base: Base, model: nn.Module, ids: list[int], n_tokens: int, config: SamplingConfig
+) -> Iterator[int]:
+    sampler, device = Sampler(config), next(model.parameters()).device
+    for _ in range(n_tokens):
+        seen = ids[window_start(len(ids), base.context) :]
+        token = sampler.draw(model(torch.tensor([seen], device=device))[0, -1].float())
+        if token == base.tokenizer.end:
+            return
+        ids = [*ids, token]
+        yield token
