@@ -71,18 +71,28 @@ def quantise(model: nn.Module, four_bit: FourBit) -> nn.Module:
     Raises:
         LabError: the model has no linear layer to quantise.
     """
-    layers = dict(target_layers(model))
-    if not layers:
-        raise LabError(
-            f"QLoRA needs linear layers, but this model has none beside its output layer, only "
-            f"{_kinds(model)}: fine-tune it with full."
-        )
+    layers = layers_to_quantise(model)
     model.requires_grad_(False)
     for name, layer in layers.items():
         if not is_quantised(layer):
             parent, _, leaf = name.rpartition(".")
             setattr(model.get_submodule(parent), leaf, _in_four_bits(layer, four_bit))
     return model
+
+
+def layers_to_quantise(model: nn.Module) -> dict[str, nn.Linear]:
+    """Every linear layer but the output layer, by its path.
+
+    Raises:
+        LabError: there is none.
+    """
+    layers = dict(target_layers(model))
+    if not layers:
+        raise LabError(
+            f"QLoRA needs linear layers, but this model has none beside its output layer, only "
+            f"{_kinds(model)}: fine-tune it with full."
+        )
+    return layers
 
 
 def is_quantised(layer: nn.Module) -> bool:
@@ -113,6 +123,12 @@ def constants(layer: nn.Linear) -> tuple[Tensor, ...]:
     """What a 4-bit layer keeps beside its weights to scale them (lookup tables apart)."""
     state = layer.weight.quant_state
     return (state.absmax, state.state2.absmax, state.offset) if state.nested else (state.absmax,)
+
+
+def lookup_tables(layer: nn.Linear) -> tuple[Tensor, ...]:
+    """The levels of a 4-bit layer's weights and, where they are quantised, of its constants."""
+    state = layer.weight.quant_state
+    return (state.code, state.state2.code) if state.nested else (state.code,)
 
 
 @dataclass(frozen=True)
