@@ -1,0 +1,111 @@
+"""Tiny bases of every form, made once and copied for each test."""
+
+import shutil
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from llmlab.finetune.base import new_base, save_base
+from llmlab.gpt.checkpoints import save_checkpoint
+from llmlab.gpt.model import GPT, GPTConfig
+from llmlab.gpt.text import train_bpe
+
+SPECIAL = ["<pad>", "<|im_start|>", "<|im_end|>"]
+CHATML = (
+    "{% for message in messages %}<|im_start|>{{ message.role }}\n{{ message.content }}<|im_end|>\n"
+    "{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+)
+
+
+def scattered(model: nn.Module) -> nn.Module:
+    """Random values for every weight, biases and norms too."""
+    torch.manual_seed(0)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.add_(0.05 * torch.randn_like(parameter))
+    return model
+
+
+@pytest.fixture(scope="session")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """The folder of a base by its form: skilled, run, qwen2 or llama; not to be changed."""
+    folders = {}
+    makers = {"skilled": _skilled, "run": _run, "qwen2": _hub, "llama": _hub}
+
+    def folder(form: str) -> Path:
+        if form not in folders:
+            folders[form] = tmp_path_factory.mktemp("bases") / form
+            makers[form](folders[form])
+        return folders[form]
+
+    return folder
+
+
+@pytest.fixture
+def base_folder(made: Callable[[str], Path], tmp_path: Path) -> Callable[[str], Path]:
+    """As `made`, in a copy of its own for the test."""
+    return lambda form: shutil.copytree(made(form), tmp_path / form)
+
+
+def _skilled(folder: Path) -> None:
+    save_base(scattered(new_base(d_model=32, n_layers=2, n_heads=2, context=32, seed=0)), folder)
+
+
+def _run(folder: Path) -> None:
+    tokenizer = train_bpe(["the cat sat on the mat, the cat sat", "1+1=2 user: assistant:"], 280)
+    model = scattered(GPT(GPTConfig(tokenizer.vocab_size, 32, 32, 2, 2)))
+    tokenizer.save(folder / "tokenizer.json")
+    save_checkpoint(
+        folder / "checkpoints",
+        weights=model.state_dict(),
+        training={"step": 3},
+        shape=asdict(model.config),
+        run={"seed": 0},
+    )
+
+
+def _hub(folder: Path) -> None:
+    from transformers import LlamaConfig, LlamaForCausalLM, Qwen2Config, Qwen2ForCausalLM
+
+    shape = {
+        "vocab_size": 300,
+        "hidden_size": 32,
+        "intermediate_size": 64,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 2,
+        "num_key_value_heads": 1,
+        "max_position_embeddings": 64,
+    }
+    if folder.name == "qwen2":
+        model = Qwen2ForCausalLM(Qwen2Config(**shape, tie_word_embeddings=True))
+    else:
+        model = LlamaForCausalLM(LlamaConfig(**shape))
+    scattered(model).save_pretrained(folder)
+    _save_hub_tokenizer(folder, CHATML if folder.name == "qwen2" else None)
+
+
+def _save_hub_tokenizer(folder: Path, chat_template: str | None) -> None:
+    """A tiny byte-level BPE as `transformers` keeps one."""
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+    from transformers import PreTrainedTokenizerFast
+
+    core = Tokenizer(models.BPE())
+    core.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    core.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=280,
+        special_tokens=SPECIAL,
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    core.train_from_iterator(["the cat sat on the mat, the cat sat on the hat"] * 3, trainer)
+    PreTrainedTokenizerFast(
+        tokenizer_object=core,
+        eos_token="<|im_end|>",
+        pad_token="<pad>",
+        chat_template=chat_template,
+    ).save_pretrained(folder)
