@@ -301,6 +301,121 @@ def train(
 
 
 @app.command()
+def finetune(
+    base: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME|DIR|hf:ID",
+            help="micro, a folder of `llmlab train`, or hf: and a Hugging Face id or folder.",
+        ),
+    ] = "micro",
+    data: Annotated[
+        str,
+        typer.Option(
+            metavar="skills:NAME|FILE",
+            help="A skill (subtraction, math, reasoning, code, knowledge, facts:N) or a file of "
+            "JSON lines with prompt and response, or messages.",
+        ),
+    ] = "skills:subtraction",
+    method: Annotated[str, typer.Option(help="full, lora or qlora.")] = "lora",
+    rank: Annotated[
+        int | None, typer.Option(min=1, help="Rank of the adapter. Default: 8.")
+    ] = None,
+    alpha: Annotated[
+        float | None, typer.Option(help="Numerator of its scaling. Default: twice the rank.")
+    ] = None,
+    scaling: Annotated[
+        str | None, typer.Option(help="alpha/r (the default) or rslora: alpha over the root of r.")
+    ] = None,
+    target_modules: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAMES", help="Layers that get an adapter, as qkv,out. Default: all linear."
+        ),
+    ] = None,
+    double_quantisation: Annotated[
+        bool | None,
+        typer.Option(
+            "--double-quantisation/--single-quantisation",
+            help="Whether qlora quantises its constants, too. Default: it does.",
+            show_default=False,
+        ),
+    ] = None,
+    learning_rate: Annotated[
+        float | None, typer.Option(help="Peak rate. Default: what suits method and base.")
+    ] = None,
+    epochs: Annotated[
+        float | None, typer.Option(help="Times to read the examples. Default: 3.")
+    ] = None,
+    steps: Annotated[
+        int | None, typer.Option(min=1, help="Optimizer steps, in place of --epochs.")
+    ] = None,
+    batch_size: Annotated[int, typer.Option(min=1, help="Examples of a step.")] = 32,
+    seed: Annotated[
+        int, typer.Option(min=0, help="Fixes the adapter's start and the order of the examples.")
+    ] = 0,
+    precision: Annotated[
+        str, typer.Option(help="float32, bfloat16, or auto: bfloat16 on CUDA.")
+    ] = "auto",
+    pack: Annotated[
+        bool, typer.Option("--pack", help="Put several short examples into one row.")
+    ] = False,
+    skip_bad: Annotated[
+        bool, typer.Option("--skip-bad", help="Leave out bad lines of the file, and count them.")
+    ] = False,
+    replay: Annotated[
+        float, typer.Option(help="Share of each batch that micro has learned before.")
+    ] = 0.0,
+    test_items: Annotated[
+        int, typer.Option(min=0, help="Test on so many examples at most.")
+    ] = 1000,
+    every: Annotated[
+        int, typer.Option(min=1, help="Steps between two looks at gradients and updates by layer.")
+    ] = 1,
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Folder of the run. Default: runs/BASE-DATA-METHOD."),
+    ] = None,
+) -> None:
+    """Teach a trained model something new: full fine-tuning, LoRA or QLoRA.
+
+    Shows the memory that it takes, what each step does, and what was learned and forgotten. The
+    run's folder gets the adapter (in PEFT's form) or the model, a log of every step, and a report.
+    """
+    from llmlab.finetune.console import describe, show
+    from llmlab.finetune.options import Options, open_session
+    from llmlab.gpt.training import best_device
+
+    options = Options(
+        base=base,
+        data=data,
+        method=method,
+        rank=rank,
+        alpha=alpha,
+        scaling=scaling,
+        target_modules=target_modules,
+        double_quantisation=double_quantisation,
+        learning_rate=learning_rate,
+        epochs=epochs,
+        steps=steps,
+        batch_size=batch_size,
+        seed=seed,
+        precision=precision,
+        pack=pack,
+        skip_bad=skip_bad,
+        replay=replay,
+        test_items=test_items,
+        every=every,
+    )
+    session = open_session(options, out, best_device())
+    print(describe(session), flush=True)
+    try:
+        show(session.events(), session)
+    except KeyboardInterrupt:
+        raise LabError("interrupted; what was saved until then is in the run's folder.") from None
+
+
+@app.command()
 def generate(
     run: Annotated[
         str,
