@@ -412,7 +412,9 @@ def finetune(
     try:
         show(session.events(), session)
     except KeyboardInterrupt:
-        raise LabError("interrupted; what was saved until then is in the run's folder.") from None
+        raise LabError(
+            f"interrupted; what was saved until then, if anything, is in {session.folder}."
+        ) from None
 
 
 @app.command()
@@ -440,11 +442,12 @@ def generate(
     ] = True,
 ) -> None:
     """Let a trained model write, token by token."""
+    from llmlab.finetune.session import learned_in
     from llmlab.finetune.writing import write_on
     from llmlab.gpt.generation import SamplingConfig
 
     config = SamplingConfig(temperature, top_k, top_p, seed)
-    pieces = write_on(run, prompt, tokens, config, cached=cache)
+    pieces = write_on(str(learned_in(Path(run))), prompt, tokens, config, cached=cache)
     sys.stdout.write(prompt)
     for piece in pieces:
         sys.stdout.write(piece)

@@ -18,10 +18,12 @@ from llmlab.finetune.qlora import QloraSpec, QuantisationReport
 from llmlab.finetune.session import (
     LOG,
     REPORT,
+    Diverged,
     Event,
     Finished,
     Interrupted,
     Prepared,
+    Recipe,
     Session,
     Step,
     Validation,
@@ -29,7 +31,6 @@ from llmlab.finetune.session import (
     n_parameters,
 )
 from llmlab.gpt.alarms import Alarm
-from llmlab.gpt.session import Diverged
 from llmlab.gpt.training import Point
 from llmlab.method.console import progress
 from llmlab.method.errors import LabError
@@ -46,6 +47,8 @@ MEMORY = {
 }
 BARS = "▁▂▃▄▅▆▇█"
 WIDTH = 80
+MUCH_FORGOTTEN = 0.05
+"""Mean loss of accuracy from which replay is worth a hint."""
 
 
 def describe(session: Session) -> str:
@@ -110,7 +113,7 @@ def show(events: Iterable[Event], session: Session) -> None:
                 case Alarm():
                     print(f"step {event.step}: {event.kind}: {event.message}", file=sys.stderr)
                 case Diverged():
-                    raise LabError(event.sentence)
+                    raise LabError(_diverged(event, session))
                 case Interrupted():
                     raise LabError(_interrupted(event, session))
                 case Finished():
@@ -214,9 +217,14 @@ def _print_accuracy(finished: Finished, session: Session) -> None:
     if table.rows:
         _print(table)
     if finished.forgetting is not None:
-        print(
-            f"Forgotten of what it knew: {100 * finished.forgetting:.1f} points, mean of the four."
-        )
+        print(_forgetting(finished.forgetting, session.recipe))
+
+
+def _forgetting(share: float, recipe: Recipe) -> str:
+    lost = f"Forgotten of what it knew: {100 * share:.1f} points, mean of the four"
+    if share < MUCH_FORGOTTEN or recipe.n_replayed:
+        return f"{lost}."
+    return f"{lost}; --replay 0.2 rehearses it."
 
 
 def _shares(before: float, after: float, n_items: int) -> tuple[str, ...]:
@@ -238,6 +246,16 @@ def _next_steps(session: Session, finished: Finished) -> str:
     if not isinstance(session.recipe.method, Full):
         lines.append(f"  llmlab merge {session.saved_to} --out {folder / 'merged'}")
     return "\n".join(lines)
+
+
+def _diverged(event: Diverged, session: Session) -> str:
+    kept = f"last good step: {event.step - 1}, kept in {session.saved_to}"
+    return (
+        f"training stopped at step {event.step}, where the loss is {event.loss:.3g} and the "
+        f"gradient norm {event.gradient_norm:.3g} at the learning rate {event.learning_rate:.3g} "
+        f"({kept if event.step else 'no good step before it'}): start again with a lower "
+        "--learning-rate."
+    )
 
 
 def _interrupted(event: Interrupted, session: Session) -> str:

@@ -31,7 +31,6 @@ from llmlab.gpt.options import PRECISIONS
 from llmlab.gpt.training import Precision, TrainConfig, best_precision
 from llmlab.method.catalog import suggestion
 from llmlab.method.errors import LabError
-from llmlab.method.project import Project
 
 METHODS = ("full", "lora", "qlora")
 SCALINGS = ("alpha/r", "rslora")
@@ -227,12 +226,10 @@ def _free_folder(options: Options) -> Path:
 
 
 def _base(options: Options, method: Method, device: torch.device) -> Base:
-    """A model of ours whole, so that it can be graded before it is quantised; a large one never."""
-    project = Project.find() if options.base == MICRO else Project(Path.cwd())
-    quantised = isinstance(method, QloraSpec) and options.base.startswith(HUB)
-    return open_base(
-        options.base, project, four_bit=method.four_bit if quantised else None, device=device
-    )
+    """Ours whole, so that it can be graded before it is quantised; a large one never is whole."""
+    at_once = isinstance(method, QloraSpec) and options.base.startswith(HUB)
+    four_bit = method.four_bit if at_once else None
+    return open_base(options.base, four_bit=four_bit, device=device)
 
 
 def _material(options: Options, data: Data, base: Base) -> Material:

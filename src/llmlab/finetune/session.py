@@ -33,7 +33,7 @@ from llmlab.finetune.qlora import QloraSpec, QuantisationReport, quantisation_re
 from llmlab.finetune.suites import suite_accuracies
 from llmlab.gpt.alarms import Alarm, SpikeAlarm
 from llmlab.gpt.model import GPT
-from llmlab.gpt.session import Diverged, Saved
+from llmlab.gpt.session import Saved
 from llmlab.gpt.training import Batch, Evaluation, Point, TrainConfig, Trainer, evaluate
 from llmlab.method.errors import LabError
 from llmlab.method.files import unwritable, write_file
@@ -142,6 +142,20 @@ class Validation:
 
 
 @dataclass(frozen=True)
+class Diverged:
+    """The loss left the finite numbers; the step was not taken.
+
+    Attributes:
+        step: that was not taken.
+    """
+
+    step: int
+    learning_rate: float
+    loss: float
+    gradient_norm: float
+
+
+@dataclass(frozen=True)
 class Interrupted:
     """The user stopped the run after `step` steps."""
 
@@ -153,6 +167,7 @@ class Finished:
     """All steps are done.
 
     Attributes:
+        seconds: that training took, with its looks at the test items.
         forgetting: mean over the skills of accuracy before minus after; None for another base.
     """
 
@@ -245,19 +260,20 @@ class Session:
     def _run(self, model: nn.Module, prepared: Prepared) -> Iterator[Event]:
         """The events of a prepared run; what was learned is kept however training ends."""
         yield prepared
-        started = time.perf_counter()
-        end: Diverged | Interrupted | Finished | None = None
+        began = time.perf_counter()
+        end: Diverged | Interrupted | None = None
         for event in self._training(model):
             if isinstance(event, Diverged | Interrupted):
                 end = event
             else:
                 yield event
+        seconds = time.perf_counter() - began
         n_steps = end.step if end else self.recipe.train.steps
         if n_steps:
             yield self._save(model, n_steps)
-        end = end or Finished(prepared.before, self._grades(model), time.perf_counter() - started)
-        self._write_report(prepared, end)
-        yield end
+        last = end or Finished(prepared.before, self._grades(model), seconds)
+        self._write_report(prepared, last)
+        yield last
 
     def _training(self, model: nn.Module) -> Iterator[Event]:
         """Steps, and looks at the test items between; the last event says what ended it early."""
@@ -267,7 +283,7 @@ class Session:
         with noted_interrupt() as interrupted:
             for point, report in instruments.points(self._batches()):
                 if not point.is_finite:
-                    yield _diverged(point)
+                    yield Diverged(point.step, point.learning_rate, point.loss, point.gradient_norm)
                     return
                 yield Step(point, report)
                 if alarm := spikes.see(point.step, point.loss):
@@ -410,6 +426,11 @@ def n_parameters(base: Base) -> int:
     )
 
 
+def learned_in(run: Path) -> Path:
+    """Where the fine-tuning run in this folder keeps what it learned; of another folder itself."""
+    return next((run / name for name in (ADAPTER, MODEL) if (run / name).is_dir()), run)
+
+
 def layer_of(path: str) -> str:
     """The block of a parameter, named as in the model that `transformers` loads."""
     return block_of(path.removeprefix(INNER))
@@ -451,11 +472,6 @@ def noted_interrupt() -> Iterator[Callable[[], bool]]:
         yield noted.is_set
     finally:
         signal.signal(signal.SIGINT, before)
-
-
-def _diverged(point: Point) -> Diverged:
-    last_good = point.step - 1 if point.step else None
-    return Diverged(point.step, last_good, point.learning_rate, point.loss, point.gradient_norm)
 
 
 def _kind(event: Event) -> str:
