@@ -373,9 +373,12 @@ def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
 def _parsed(line: bytes) -> Pair | Chat:
     """What a line says; ValueError with the reason where it is bad."""
     try:
-        value = json.loads(line.decode("utf-8-sig"), parse_constant=_no_number)
+        value = json.loads(line.decode("utf-8-sig").strip(), parse_constant=_no_number)
+        json.dumps(value, ensure_ascii=False).encode()
     except UnicodeDecodeError:
         raise ValueError("it is not UTF-8") from None
+    except UnicodeEncodeError:
+        raise ValueError("it holds half a character, a lone surrogate") from None
     except json.JSONDecodeError as error:
         raise ValueError(f"it is not JSON: {error.msg} at column {error.colno}") from None
     except RecursionError:
