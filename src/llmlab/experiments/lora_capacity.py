@@ -1,0 +1,77 @@
+"""How much does an adapter of each rank hold?
+
+The interventions are the rank and the load: how many random facts are to be memorised. A batch is
+the same share of the facts at every load, so that every fact is seen as often and the optimizer
+takes as many steps: what differs is how much has to fit at once.
+"""
+
+from typing import TYPE_CHECKING
+
+from llmlab.finetune.measures import tuning_sweep
+from llmlab.method.experiment import Axis, Budget, Trial
+
+if TYPE_CHECKING:
+    from llmlab.finetune.tuning import Tuning
+
+BATCHES_PER_EPOCH = 8
+
+
+def describe(trial: Trial) -> "Tuning":
+    from llmlab.finetune.lora import LoraSpec
+    from llmlab.finetune.tasks import facts_task
+    from llmlab.finetune.tuning import Tuning
+    from llmlab.gpt.training import TrainConfig
+
+    settings, condition = trial.settings, trial.condition
+    return Tuning(
+        base=trial.needs["base_model"],
+        task=facts_task(condition["facts"]),
+        method=LoraSpec(rank=condition["rank"], alpha=16, scaling="rslora"),
+        config=TrainConfig(
+            learning_rate=condition["learning_rate"],
+            steps=settings["steps"],
+            precision=settings["precision"],
+        ),
+        batch_size=condition["facts"] // BATCHES_PER_EPOCH,
+        seed=trial.seed,
+        suite_items=settings["suite_items"],
+    )
+
+
+EXPERIMENT = tuning_sweep(
+    describe,
+    name="lora_capacity",
+    title="What an adapter holds",
+    question="Q-RANK",
+    summary="Memorises few and many random facts at ranks from 2 to 64, at two rates each.",
+    axes=(
+        Axis("facts", "Random facts to be memorised."),
+        Axis("rank", "Inner width r of the adapter, scaled by α/√r.", "dimensions"),
+        Axis("learning_rate", "Peak of the schedule."),
+    ),
+    budgets={
+        "smoke": Budget(
+            conditions={"facts": (16, 64), "rank": (2, 32), "learning_rate": (1.5e-3,)},
+            seeds=2,
+            settings={"steps": 20, "suite_items": 50, "precision": "float32"},
+        ),
+        "laptop": Budget(
+            conditions={
+                "facts": (64, 256),
+                "rank": (2, 8, 32, 64),
+                "learning_rate": (1.5e-3, 3e-3),
+            },
+            seeds=5,
+            settings={"steps": 400, "suite_items": 250, "precision": "float32"},
+        ),
+        "gpu": Budget(
+            conditions={
+                "facts": (64, 256, 1024),
+                "rank": (1, 2, 8, 32, 64),
+                "learning_rate": (5e-4, 1.5e-3, 3e-3, 6e-3),
+            },
+            seeds=10,
+            settings={"steps": 400, "suite_items": 1000, "precision": "bfloat16"},
+        ),
+    },
+)
