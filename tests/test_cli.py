@@ -60,7 +60,7 @@ def test_run_makes_the_tables_and_tells_its_progress_in_plain_lines(lab, llmlab)
     assert done.code == 0
     assert done.out == "4 runs, tables in build/results/smoke/toy\n"
     lines = done.err.splitlines()
-    assert lines[0] == "toy smoke 0/4, 0:00:00 elapsed: starting"
+    assert lines[0] == "toy smoke 0/4, 0:00:00 elapsed: starting, each run in a process of its own"
     assert lines[-1].startswith("toy smoke 4/4, 0:00:0")
     assert "about 0:00:00 left" in lines[-1]
 

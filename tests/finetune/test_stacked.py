@@ -138,8 +138,8 @@ def test_a_diverged_adapter_stays_as_it_was(tunings: list[Tuning]) -> None:
     model, _ = tuned_model(diverging)
     for name, (a_KRI, b_KRO) in stack.adapters().items():
         layer = model.get_submodule(name)
-        torch.testing.assert_close(a_KRI[1], layer.a_RI, rtol=1e-4, atol=1e-6)
-        torch.testing.assert_close(b_KRO[1], layer.b_RO, rtol=1e-4, atol=1e-6)
+        torch.testing.assert_close(a_KRI[1], layer.a_RI, rtol=1e-2, atol=1e-6)
+        torch.testing.assert_close(b_KRO[1], layer.b_RO, rtol=1e-2, atol=1e-6)
 
 
 def test_a_run_without_its_neighbours_is_the_same(tunings: list[Tuning]) -> None:

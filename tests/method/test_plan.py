@@ -1,11 +1,15 @@
+from dataclasses import fields as fields_of
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from llmlab.method.errors import LabError
+from llmlab.method.experiment import Experiment
 from llmlab.method.plan import make_plan, parse_seeds
 from llmlab.method.provenance import available_cores
 from llmlab.method.runner import run_experiment
+from llmlab.method.sweep import Sweep
 
 
 def test_all_trials_are_planned_and_those_of_some_seeds_chosen(lab) -> None:
@@ -31,6 +35,20 @@ def test_what_is_needed_is_looked_for_beside_the_output_first(lab, tmp_path: Pat
     run_experiment(base, "smoke", lab.project, out=tmp_path)
     needs = make_plan(toy, "smoke", lab.project, out=tmp_path).trials[0].needs
     assert needs == {"base": tmp_path / "smoke" / "base" / "kept"}
+
+
+def test_only_a_sweep_on_a_gpu_is_run_together(lab) -> None:
+    plain = make_plan(lab.add(), "smoke", lab.project)
+    fields = {field.name: getattr(plain.experiment, field.name) for field in fields_of(Experiment)}
+    sweep = Sweep(**fields, describe=dict, together="lab:run_together")
+    assert not replace(plain, gpus=("GPU-7",)).together
+    assert not replace(plain, experiment=sweep, gpus=()).together
+    assert replace(plain, experiment=sweep, gpus=("GPU-7",)).together
+
+
+def test_the_plan_says_how_the_runs_go(lab) -> None:
+    plan = make_plan(lab.add(), "smoke", lab.project)
+    assert replace(plan, gpus=()).way == "each run in a process of its own"
 
 
 def test_a_seed_beyond_the_budget_is_refused(lab) -> None:

@@ -207,22 +207,27 @@ USE_GPU = """    (trial.keep / f"worker-{os.getpid()}").touch()
 
 
 @pytest.fixture
-def run_on_two_gpus(lab, tmp_path: Path):
-    """Runs an experiment on a machine whose driver lists two GPUs; gives the GPU of each run.
-
-    Runs wait for each other until there are as many workers as expected.
-    """
+def two_gpus(tmp_path: Path) -> dict[str, str]:
+    """The environment of a machine whose driver lists two GPUs."""
     driver = tmp_path / "bin" / "nvidia-smi"
     driver.parent.mkdir()
     driver.write_text("#!/bin/sh\necho '0, GPU-7'\necho '1, GPU-8'\n")
     driver.chmod(0o755)
-    environment = {"PATH": f"{driver.parent}:/bin:/usr/bin", "TMPDIR": str(tmp_path)}
+    return {"PATH": f"{driver.parent}:/bin:/usr/bin", "TMPDIR": str(tmp_path)}
+
+
+@pytest.fixture
+def run_on_two_gpus(lab, two_gpus):
+    """Runs an experiment on a machine with two GPUs; gives the GPU of each run.
+
+    Runs wait for each other until there are as many workers as expected.
+    """
 
     def run(expected: int, *arguments: str) -> list[float]:
         lab.add()
         lab.edit("toy", "import random", f"import os\nimport random\n\nWORKERS = {expected}")
         toy = lab.edit("toy", "    time.sleep", USE_GPU + "    time.sleep")
-        done = lab.llmlab("run", "toy", "--scale", "smoke", *arguments, **environment)
+        done = lab.llmlab("run", "toy", "--scale", "smoke", *arguments, **two_gpus)
         assert done.returncode == 0, done.stderr
         return sorted(read_runs(lab.project.fresh("smoke", "toy"), toy)["loss"])
 
@@ -240,6 +245,65 @@ def test_more_workers_share_the_gpus_evenly(run_on_two_gpus) -> None:
 def test_a_gpu_that_another_job_holds_is_not_used(run_on_two_gpus, tmp_path: Path) -> None:
     with lease(["GPU-7"], 1, tmp_path / "llmlab-gpus"):
         assert set(run_on_two_gpus(1)) == {8.0}
+
+
+AT_ONCE = """
+
+def run_together(sweep, trials):
+    for seed in (0, 1):
+        group = [trial for trial in trials if trial.seed == seed]
+        yield group, lambda group=group: [run_beside(len(group), trial) for trial in group]
+
+
+def run_beside(count: int, trial: Trial) -> Outcome:
+    gpu = os.environ["CUDA_VISIBLE_DEVICES"]
+    (trial.keep / f"{trial.condition['rate']}-{trial.seed}.txt").write_text(f"{gpu} {count}")
+    return run(trial)
+
+
+EXPERIMENT = Sweep(
+    describe=dict,
+    together="llmlab.experiments.toy:run_together","""
+
+
+@pytest.fixture
+def toy_sweep(lab) -> Experiment:
+    """The toy, which can also run the trials of one seed at once."""
+    lab.add()
+    lab.edit("toy", "import random", "import os\nimport random")
+    lab.edit("toy", "Trial\n\n", "Trial\nfrom llmlab.method.sweep import Sweep\n\n")
+    return lab.edit("toy", "\n\nEXPERIMENT = Experiment(", AT_ONCE)
+
+
+def test_a_gpu_runs_its_share_of_a_sweep_at_once(lab, toy_sweep, two_gpus) -> None:
+    done = lab.llmlab("run", "toy", "--scale", "smoke", **two_gpus)
+    assert done.returncode == 0, done.stderr
+    assert "starting, all runs of a GPU at once" in done.stderr
+    folder = lab.project.fresh("smoke", "toy")
+    seen = {path.stem: path.read_text() for path in folder.glob("kept/*-*.txt")}
+    # one GPU gets the trials of one seed, since these come by turns
+    assert sorted(seen) == ["0.1-0", "0.1-1", "1e-05-0", "1e-05-1"]
+    assert {seen[f"{rate}-0"] for rate in ("0.1", "1e-05")} | {
+        seen[f"{rate}-1"] for rate in ("0.1", "1e-05")
+    } == {"GPU-7 2", "GPU-8 2"}
+
+
+def test_at_once_or_apart_a_sweep_gives_the_same_rows(lab, toy_sweep, two_gpus) -> None:
+    folder = lab.project.fresh("smoke", "toy")
+    assert lab.llmlab("run", "toy", "--scale", "smoke", **two_gpus).returncode == 0
+    at_once = rows(folder, toy_sweep)
+    run_experiment(toy_sweep, "smoke", lab.project, out=lab.root / "out")
+    assert at_once == rows(lab.root / "out" / "smoke" / "toy", toy_sweep)
+
+
+def test_a_group_that_raises_is_named_after_the_others_are_finished(
+    lab, toy_sweep, two_gpus
+) -> None:
+    lab.edit("toy", "    gpu =", '    if trial.seed:\n        raise ValueError("no")\n    gpu =')
+    done = lab.llmlab("run", "toy", "--scale", "smoke", "--workers", "1", **two_gpus)
+    assert done.returncode == 1
+    assert "2 of 4 runs of toy raised, first rate=1e-05/seed=1: ValueError: no" in done.stderr
+    assert len(part_files(lab.project.fresh("smoke", "toy"))) == 2
 
 
 def test_what_is_needed_must_be_there_and_current(lab) -> None:
@@ -295,6 +359,6 @@ def test_the_report_tells_what_was_finished_before_and_each_run(lab) -> None:
     run_experiment(toy, "smoke", lab.project, seeds=[0])
     told = []
     run_experiment(toy, "smoke", lab.project, report=lambda *event: told.append(event))
-    assert told[0] == (2, 4, "starting")
+    assert told[0] == (2, 4, "starting, each run in a process of its own")
     assert {event for _, _, event in told[1:]} == {"rate=1e-05/seed=1", "rate=0.1/seed=1"}
     assert told[-1][:2] == (4, 4)

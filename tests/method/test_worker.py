@@ -1,11 +1,13 @@
 import os
+import time
 from pathlib import Path
 
 import pytest
 
 from llmlab.method import worker
+from llmlab.method.experiment import Trial
 from llmlab.method.parts import Parts, trials
-from llmlab.method.worker import work, worker_environment
+from llmlab.method.worker import work, work_together, worker_environment
 
 
 def part_of_one_run(lab, folder: Path, old: str, new: str) -> dict:
@@ -34,6 +36,46 @@ def test_a_part_holds_the_row_the_curves_and_where_they_come_from(lab, tmp_path:
 def test_memory_that_a_run_measured_itself_is_kept(lab, tmp_path: Path) -> None:
     part = part_of_one_run(lab, tmp_path, "tokens=3", "tokens=3, peak_memory_mib=1234")
     assert part["row"]["peak_memory_mib"] == 1234.0
+
+
+SWEEP = """
+
+def run_together(sweep, trials):
+    yield trials[:3], lambda: [run(trial) for trial in trials[:3]]
+    raise ValueError("no more")
+
+
+EXPERIMENT = Sweep(
+    describe=dict,
+    together="llmlab.experiments.toy:run_together","""
+
+
+def sweep_trials(lab, folder: Path) -> list[Trial]:
+    """The four trials of a toy that runs three at once and then raises."""
+    lab.add()
+    lab.edit("toy", "Trial\n\n", "Trial\nfrom llmlab.method.sweep import Sweep\n\n")
+    lab.edit("toy", '"pause": 0.0}', '"pause": 0.02}')
+    toy = lab.edit("toy", "\n\nEXPERIMENT = Experiment(", SWEEP)
+    return list(trials(toy, "smoke", {}, folder))
+
+
+def test_runs_at_once_share_their_seconds(lab, tmp_path: Path) -> None:
+    parts = Parts(tmp_path)
+    chosen = sweep_trials(lab, tmp_path)
+    clock = time.perf_counter()
+    work_together(chosen, parts)
+    elapsed = time.perf_counter() - clock
+    seconds = {parts.read(trial.run_id)["row"]["seconds"] for trial in chosen[:3]}
+    (share,) = seconds
+    assert 3 * 0.02 <= 3 * share <= elapsed
+
+
+def test_what_ends_a_sweep_is_told_of_the_runs_left(lab, tmp_path: Path) -> None:
+    parts = Parts(tmp_path)
+    chosen = sweep_trials(lab, tmp_path)
+    assert work_together(chosen, parts) == {chosen[3].run_id: "ValueError: no more"}
+    assert [parts.read(trial.run_id) is None for trial in chosen] == [False] * 3 + [True]
+    assert 'raise ValueError("no more")' in parts.error_path(chosen[3].run_id).read_text()
 
 
 @pytest.mark.skipif(

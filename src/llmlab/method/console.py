@@ -91,6 +91,7 @@ def print_plan(plan: "Plan") -> None:
     settings = ", ".join(f"{name}={value}" for name, value in budget.settings.items())
     print(f"settings: {settings or 'none'}")
     print(f"workers: {plan.workers} side by side, threads of each: {budget.threads}")
+    print(f"way: {plan.way}")
     print(f"GPUs: {', '.join(plan.gpus) or 'none'}")
     print(f"tables: {plan.folder}")
     for name in plan.unmet:

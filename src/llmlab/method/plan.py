@@ -13,6 +13,7 @@ from llmlab.method.manifest import file_sha256, read_manifest
 from llmlab.method.parts import KEPT, Parts, trials
 from llmlab.method.project import Project
 from llmlab.method.provenance import available_cores
+from llmlab.method.sweep import Sweep
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,20 @@ class Plan:
     @property
     def workers_per_gpu(self) -> int:
         return max(1, self.workers // max(1, len(self.gpus)))
+
+    @property
+    def together(self) -> bool:
+        """Whether a process runs its whole share of the trials at once.
+
+        It pays on a GPU, which one small run leaves idle; the cores of a CPU do more with a run
+        each. Only a `Sweep` knows how.
+        """
+        return bool(self.gpus) and isinstance(self.experiment, Sweep)
+
+    @property
+    def way(self) -> str:
+        """How the trials are run, in words."""
+        return "all runs of a GPU at once" if self.together else "each run in a process of its own"
 
     @property
     def chosen(self) -> tuple[Trial, ...]:

@@ -1,13 +1,20 @@
-"""Runs the trials of an experiment side by side and makes its tables.
+"""Runs the trials of an experiment side by side, or at once, and makes its tables.
 
 Every finished run is a file (see `parts`), so a kill at any moment loses at most the runs in
-flight. The tables are made when all runs of the budget are there, not before.
+flight; runs that are trained at once are in flight together. The tables are made when all runs of
+the budget are there, not before.
 """
 
 import multiprocessing
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Executor, ProcessPoolExecutor, as_completed
+from concurrent.futures import (
+    FIRST_COMPLETED,
+    Executor,
+    ProcessPoolExecutor,
+    as_completed,
+    wait,
+)
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from functools import partial
@@ -33,10 +40,13 @@ from llmlab.method.plan import Plan, make_plan
 from llmlab.method.project import Project
 from llmlab.method.provenance import git_state, host, libraries
 from llmlab.method.views import VIEWS, write_views
-from llmlab.method.worker import start, work, worker_environment
+from llmlab.method.worker import start, work, work_together, worker_environment
 
 Report = Callable[[int, int, str], None]
 """Called with the runs finished, the runs in all, and what happened last in words."""
+
+POLL_SECONDS = 1.0
+"""Between two looks for runs that a process has finished while it goes on with others."""
 
 
 def run_experiment(
@@ -103,7 +113,7 @@ def _compute(plan: Plan, report: Report) -> None:
     pending = [trial for trial in plan.chosen if not plan.finished(trial)]
     total = len(plan.chosen)
     done = total - len(pending)
-    report(done, total, "starting")
+    report(done, total, f"starting, {plan.way}")
     if not pending:
         return
     errors: dict[str, str] = {}
@@ -118,20 +128,41 @@ def _compute(plan: Plan, report: Report) -> None:
         raise _raised(plan, errors)
 
 
-def _results(
-    plan: Plan, pending: Sequence[Trial], waiting: Callable[[], None]
-) -> Iterator[tuple[str, str | None]]:
-    """The runs as they finish, each with what it raised, if it did."""
+Results = Iterator[tuple[str, str | None]]
+"""The runs as they finish, each with what it raised, if it did."""
+
+
+def _results(plan: Plan, pending: Sequence[Trial], waiting: Callable[[], None]) -> Results:
+    results = _results_together if plan.together else _results_apart
     with _worker_pool(plan, len(pending), waiting) as pool:
-        futures = {pool.submit(work, trial, plan.parts): trial.run_id for trial in pending}
-        for future in as_completed(futures):
-            try:
-                yield futures[future], future.result()
-            except BrokenProcessPool as error:
-                raise LabError(
-                    f"a worker process of {plan.experiment.name} was killed, perhaps because "
-                    "memory ran out; run the same command again, with fewer --workers if so."
-                ) from error
+        try:
+            yield from results(plan, pending, pool)
+        except BrokenProcessPool as error:
+            raise LabError(
+                f"a worker process of {plan.experiment.name} was killed, perhaps because "
+                "memory ran out; run the same command again, with fewer --workers if so."
+            ) from error
+
+
+def _results_apart(plan: Plan, pending: Sequence[Trial], pool: Executor) -> Results:
+    futures = {pool.submit(work, trial, plan.parts): trial.run_id for trial in pending}
+    for future in as_completed(futures):
+        yield futures[future], future.result()
+
+
+def _results_together(plan: Plan, pending: Sequence[Trial], pool: Executor) -> Results:
+    """One share of the trials for each worker, which keeps a part as soon as a run is finished."""
+    n_shares = min(plan.workers, len(pending))
+    shares = (pending[first::n_shares] for first in range(n_shares))
+    running = {pool.submit(work_together, share, plan.parts) for share in shares}
+    left = list(pending)
+    while running:
+        ended, running = wait(running, POLL_SECONDS, return_when=FIRST_COMPLETED)
+        finished = [trial for trial in left if plan.finished(trial)]
+        left = [trial for trial in left if trial not in finished]
+        yield from ((trial.run_id, None) for trial in finished)
+        for future in ended:
+            yield from future.result().items()
 
 
 @contextmanager

@@ -1,8 +1,9 @@
-"""What a worker process does: run one trial, keep its part. Imports nothing that loads NumPy.
+"""What a worker process does: run trials, keep their parts. Imports nothing that loads NumPy.
 
 The number of threads and the GPU are settled in the environment, which libraries read once.
 """
 
+import importlib
 import multiprocessing
 import os
 import resource
@@ -11,7 +12,7 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from multiprocessing.queues import SimpleQueue
@@ -24,6 +25,7 @@ from llmlab.method.experiment import Experiment, Outcome, Status, Trial
 from llmlab.method.files import write_file
 from llmlab.method.parts import Parts
 from llmlab.method.provenance import device
+from llmlab.method.sweep import Sweep
 
 THREAD_VARIABLES = (
     "OMP_NUM_THREADS",
@@ -65,23 +67,84 @@ def work(trial: Trial, parts: Parts) -> str | None:
             outcome is not what the experiment declares; or the part cannot be written.
     """
     experiment = load_experiment(trial.experiment)
+    errors = _keep(experiment, [trial], lambda: [experiment.run(trial)], parts)
+    return errors.get(trial.run_id)
+
+
+def work_together(trials: Sequence[Trial], parts: Parts) -> dict[str, str]:
+    """Run trials of a `Sweep` in the groups that it makes of them, and keep each group's parts.
+
+    A group is in flight as a whole: a kill loses all of it, and nothing of the groups before it.
+    Its runs share its seconds evenly, and each has its memory.
+
+    Returns:
+        What went wrong, by run id; errors as `work`.
+    """
+    sweep = load_experiment(trials[0].experiment)
+    left, errors = list(trials), {}
+    try:
+        for group, run in _named(sweep.together)(sweep, trials):
+            errors |= _keep(sweep, group, run, parts)
+            left = [trial for trial in left if trial not in group]
+    except LabError:
+        raise
+    except Exception as error:  # while it made its groups
+        errors |= _noted(error, left, parts)
+    return errors
+
+
+Group = tuple[Sequence[Trial], Callable[[], Sequence[Outcome]]]
+"""Trials that end together, and the call that runs them all: what `Sweep.together` makes."""
+
+
+def _named(path: str) -> Callable[[Sweep, Sequence[Trial]], Iterator[Group]]:
+    """The function that "module:function" names."""
+    module, _, function = path.partition(":")
+    return getattr(importlib.import_module(module), function)
+
+
+def _keep(
+    experiment: Experiment,
+    trials: Sequence[Trial],
+    run: Callable[[], Sequence[Outcome]],
+    parts: Parts,
+) -> dict[str, str]:
+    """Run trials that end together and keep what each gave; what went wrong, by run id."""
     started = _now()
     _reset_peak_memory()
     clock = time.perf_counter()
     try:
-        outcome = experiment.run(trial)
-        seconds = time.perf_counter() - clock
-        _check(experiment, trial, outcome)
-        row = _row(trial, outcome, seconds)
-        curves = {name: _points(points) for name, points in outcome.curves.items()}
+        outcomes = run()
+        seconds = (time.perf_counter() - clock) / len(trials)
+        found = [
+            _part(experiment, trial, outcome, seconds)
+            for trial, outcome in zip(trials, outcomes, strict=True)
+        ]
     except LabError:
         raise
     except (Exception, SystemExit) as error:
-        write_file(parts.error_path(trial.run_id), traceback.format_exc())
-        return traceback.format_exception_only(error)[-1].strip()
+        return _noted(error, trials, parts)
     told = {"started": started, "finished": _now(), "device": device()}
-    parts.write(trial.run_id, {"row": row, "curves": curves, "views": outcome.views, **told})
-    return None
+    for trial, part in zip(trials, found, strict=True):
+        parts.write(trial.run_id, part | told)
+    return {}
+
+
+def _noted(error: BaseException, trials: Sequence[Trial], parts: Parts) -> dict[str, str]:
+    """Keep the traceback that ended these trials; what went wrong, by run id."""
+    for trial in trials:
+        write_file(parts.error_path(trial.run_id), "".join(traceback.format_exception(error)))
+    told = traceback.format_exception_only(error)[-1].strip()
+    return {trial.run_id: told for trial in trials}
+
+
+def _part(
+    experiment: Experiment, trial: Trial, outcome: Outcome, seconds: float
+) -> dict[str, object]:
+    """Row, curves and views of one run, if they are what the experiment declares."""
+    _check(experiment, trial, outcome)
+    curves = {name: _points(points) for name, points in outcome.curves.items()}
+    return {"row": _row(trial, outcome, seconds), "curves": curves, "views": outcome.views}
 
 
 def _die_with_parent() -> None:
