@@ -457,7 +457,9 @@ def generate(
 
 @app.command()
 def merge(
-    adapter: Annotated[Path, typer.Argument(metavar="ADAPTER", help="Folder of an adapter.")],
+    adapter: Annotated[
+        Path, typer.Argument(metavar="ADAPTER", help="Folder of an adapter, or of its run.")
+    ],
     out: Annotated[Path, typer.Option(metavar="FOLDER", help="New folder of the merged model.")],
     base: Annotated[
         str | None,
@@ -466,18 +468,15 @@ def merge(
 ) -> None:
     """Fold an adapter into the weights of its base, and write them in the base's own form.
 
-    `llmlab generate` and `llmlab finetune --base` take the folder, or hf:FOLDER where the base was
-    one of Hugging Face.
+    `llmlab generate` and `llmlab finetune --base` take the folder.
     """
     from llmlab.finetune.adapters import merge as write_merged
+    from llmlab.finetune.session import learned_in
 
-    origin = write_merged(adapter, out, base)
+    origin = write_merged(learned_in(adapter), out, base)
     if origin.four_bit:
         print("The base was held in 4 bits: merged are the weights that these stand for.")
-    prefix = "hf:" if (base or origin.base).startswith("hf:") else ""
-    print(
-        f"Now `llmlab generate {prefix}{out}` and `llmlab finetune --base {prefix}{out}` take it."
-    )
+    print(f"Now `llmlab generate {out}` and `llmlab finetune --base {out}` take it.")
 
 
 @app.command()

@@ -275,7 +275,7 @@ def _pairs(
 ) -> dict[str, tuple[Tensor, Tensor]]:
     """For each layer A of shape [R, I] and B of shape [O, R]."""
     found: dict[str, dict[str, Tensor]] = {}
-    for name, tensor in tensors.items():
+    for name, tensor in sorted(tensors.items()):
         path, _, kind = name.removeprefix(PREFIX).rpartition(".lora_")
         if not (name.startswith(PREFIX) and path and kind in ("A.weight", "B.weight")):
             raise LabError(

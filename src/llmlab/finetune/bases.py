@@ -1,7 +1,8 @@
 """What fine-tuning starts from: any base model, its tokenizer, and how it is written again.
 
 A base is named by `micro` (the book's own, of four skills), the folder of such a model, a run or
-checkpoint of `llmlab train`, or `hf:` and an id on the Hugging Face hub or a folder of that form.
+checkpoint of `llmlab train`, or `hf:` and an id on the Hugging Face hub, or a folder of that form
+with `hf:` or without.
 """
 
 import hashlib
@@ -112,7 +113,7 @@ def open_base(
             f"`llmlab merge {folder} --out FOLDER`."
         )
     if (folder / "config.json").is_file():
-        raise LabError(f"{folder} is of the form of transformers: name it {HUB}{folder}.")
+        return _hub_base(name, four_bit, device)
     is_skilled = (folder / CONFIG).is_file()
     base = (_skilled_base if is_skilled else _run_base)(name, folder, device)
     if four_bit:

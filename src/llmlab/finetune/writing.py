@@ -7,8 +7,8 @@ import torch
 from torch import nn
 
 from llmlab.finetune.adapters import open_merged
-from llmlab.finetune.base import CONFIG
-from llmlab.finetune.bases import ADAPTER, HUB, MICRO, Base, open_base
+from llmlab.finetune.bases import ADAPTER, Base, open_base
+from llmlab.gpt.checkpoints import ABOUT, checkpoints
 from llmlab.gpt.generation import Sampler, SamplingConfig, generate, stream_text, window_start
 from llmlab.gpt.model import GPT
 from llmlab.gpt.session import open_model
@@ -29,10 +29,10 @@ def write_on(
     folder = Path(name)
     if (folder / ADAPTER).is_file():
         return continue_text(*open_merged(folder), prompt, n_tokens, config, cached=cached)
-    if name == MICRO or name.startswith(HUB) or (folder / CONFIG).is_file():
-        base = open_base(name, device=torch.device("cpu"))
-        return continue_text(base, base.model, prompt, n_tokens, config, cached=cached)
-    return stream_text(*open_model(folder), prompt, n_tokens, config, cached=cached)
+    if (folder / ABOUT).is_file() or checkpoints(folder):
+        return stream_text(*open_model(folder), prompt, n_tokens, config, cached=cached)
+    base = open_base(name, device=torch.device("cpu"))
+    return continue_text(base, base.model, prompt, n_tokens, config, cached=cached)
 
 
 def continue_text(
