@@ -26,6 +26,7 @@ from llmlab.finetune.base import load_base
 from llmlab.finetune.batches import Sequences, encode, epochs
 from llmlab.finetune.lora import LoraLinear, LoraSpec, add_lora, target_layers
 from llmlab.finetune.measures import outcome
+from llmlab.finetune.memory import predict_memory
 from llmlab.finetune.skills import SKILLS, Item
 from llmlab.finetune.tuning import Tuned, Tuning, accuracies_of_base
 from llmlab.gpt.model import IGNORE
@@ -121,25 +122,15 @@ def memory(device: torch.device) -> int:
 
 
 def memory_of_one(tuning: Tuning) -> int:
-    """Bytes that an adapter adds to a stack, about.
+    """Bytes that one adapter adds to a stack, about.
 
-    What the forward pass keeps for the backward pass is counted in one step, and half of it is
-    added for what passes through; an adapter has its weights, gradients, two moments, and three
-    more numbers for each while it is updated.
+    Half is added to its activations for what passes through; an adapter has its weights, their
+    gradients and two moments, and three more numbers for each while it is updated.
     """
-    stack = new_stack([tuning])
-    kept: dict[int, int] = {}
-
-    def count(tensor: Tensor) -> Tensor:
-        storage = tensor.untyped_storage()
-        kept[storage.data_ptr()] = storage.nbytes()
-        return tensor
-
-    with torch.autograd.graph.saved_tensors_hooks(count, lambda tensor: tensor):
-        _losses(stack, *next(_batches([tuning], stack.device)), tuning.config.precision)
-    for parameter in stack.parameters():
-        kept.pop(parameter.untyped_storage().data_ptr(), None)
-    return int(1.5 * sum(kept.values())) + 7 * stack.weights_KP.nbytes
+    model = load_base(tuning.base, best_device())
+    shape = (tuning.batch_size, encode(tuning.task.train).tokens_NT.shape[1])
+    parts = predict_memory(model, tuning.method, shape, tuning.config.precision)
+    return int(1.5 * parts.activations) + 7 * parts.adapter
 
 
 # The stack
