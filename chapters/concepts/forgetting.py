@@ -1,0 +1,362 @@
+# %% [markdown]
+# # Forgetting, and what replay does about it {#sec-forgetting}
+#
+# A model that learns something new walks away from where it was. The loss of the new task pulls it, and nothing
+# holds it back: the old tasks have no say any more. @fig-forgetting-valleys shows the walk in a model of two
+# weights. Old and new task each have a valley, and at a share of the steps an old item may speak, too. That is
+# **replay**.
+
+# %%
+# | label: fig-forgetting-valleys
+# | fig-cap: "Two valleys in a model of two weights. Training starts at the floor of the old task's valley (square) and follows the new task's gradient, mixed with a share of the old one's. The old valley is steep to the sides and flat along; a little replay makes the walk go along it."
+# | fig-alt: "Contours of a narrow upright valley of the old task on the left and of a wide valley of the new task on the upper right. Without replay the path ends in the new valley, far up the steep side of the old one; with a twentieth and a fifth of replay it ends higher up inside the old valley."
+# | echo: true
+import numpy as np
+
+from llmlab.book import style
+
+OLD, NEW = np.array([0.0, 0.0]), np.array([2.0, 1.5])  # floors of the valleys
+STEEP_OLD, STEEP_NEW = np.array([10.0, 0.1]), np.array([0.3, 1.0])
+
+
+def height(place: np.ndarray, floor: np.ndarray, steep: np.ndarray) -> np.ndarray:
+    """Loss at places [..., 2]."""
+    return 0.5 * (steep * (place - floor) ** 2).sum(-1)
+
+
+def walk(share: float, steps: int = 400, learning_rate: float = 0.05) -> np.ndarray:
+    """Places [steps + 1, 2] of gradient descent with this share of replay."""
+    places = [OLD]
+    for _ in range(steps):
+        here = places[-1]
+        pull = (1 - share) * STEEP_NEW * (here - NEW) + share * STEEP_OLD * (here - OLD)
+        places.append(here - learning_rate * pull)
+    return np.array(places)
+
+
+grid = np.stack(np.meshgrid(np.linspace(-1, 2.6, 120), np.linspace(-0.6, 2.2, 120)), axis=-1)
+figure, axes = style.subplots(height=3.6)
+for floor, steep, colour in ((OLD, STEEP_OLD, style.MUTED), (NEW, STEEP_NEW, style.SKY)):
+    lines = axes.contour(*grid.T, height(grid, floor, steep).T, levels=[0.02, 0.1, 0.3, 0.7, 1.5])
+    lines.set(edgecolor=colour, linewidth=0.8)
+for share, colour, marker in zip((0, 0.05, 0.2), style.CYCLE, style.MARKERS, strict=False):
+    path = walk(share)
+    axes.plot(*path.T, color=colour)
+    axes.plot(*path[-1], marker, color=colour, markersize=8, label=f"{share:.0%} replay")
+axes.plot(*OLD, "s", color=style.INK)
+axes.text(-0.9, 1.9, "old task", color=style.MUTED)
+axes.text(2.0, 0.55, "new task", color=style.BLUE, ha="center")
+axes.set(xlabel="one weight", ylabel="another weight", aspect="equal")
+axes.grid(visible=False)
+axes.legend(loc="lower right")
+figure
+
+# %% [markdown]
+# The path without replay ends where the new loss is lowest, and does not care what that costs. A twentieth of replay
+# is enough to bend it: where the old valley is steep the old task pulls hard although it seldom speaks, and where
+# it is flat it lets the model go. So replay is cheap as long as the two tasks care about different directions. In a
+# model with a million weights there should be many of them.
+#
+# Networks were caught forgetting like this by @mccloskey1989catastrophic, and replaying old items is nearly as old
+# a remedy [@robins1995rehearsal].
+#
+# ## A real model forgets
+#
+# We teach a tiny GPT to reverse four letters (`reverse:abcd=` → `dcba`), until it can do it with words that it never
+# saw. Then it is to learn to rotate them (`rotate:abcd=` → `bcda`). The prompts tell the tasks apart, so one model
+# could do both.
+
+# %%
+# | echo: true
+# | code-fold: show
+# | code-summary: "One model, then three copies that learn the new task with other shares of replay"
+import copy
+import itertools
+import random
+
+import torch
+from IPython.display import Markdown
+
+from llmlab.finetune.batches import encode, epochs
+from llmlab.finetune.skills import TOKENIZER, Item
+from llmlab.gpt.model import GPT, GPTConfig
+from llmlab.gpt.training import Evaluation, TrainConfig, Trainer, evaluate, train
+
+torch.set_num_threads(1)  # the same numbers on every run
+torch.manual_seed(0)
+TASKS = {
+    "reverse": lambda word: word[::-1],
+    "rotate": lambda word: word[1:] + word[0],
+    "double": lambda word: word[:2] * 2,
+}
+words = ["".join(letters) for letters in itertools.product("abcde", repeat=4)]
+random.Random(0).shuffle(words)
+learned, tested = words[:400], words[400:]
+
+
+def items(task: str, chosen: list[str]) -> list[Item]:
+    return [Item(f"{task}:{word}=", TASKS[task](word)) for word in chosen]
+
+
+def grade(model: GPT, task: str) -> Evaluation:
+    """On words that no task was trained on."""
+    sequences = encode(items(task, tested))
+    return evaluate(model, sequences.tokens_NT, sequences.targets_NT)
+
+
+def learn(model: GPT, training: list[Item], steps: int, look_every: int) -> list[tuple]:
+    """Train in place; (step, accuracy of reversing, accuracy of rotating) at every look."""
+    trainer = Trainer(model, TrainConfig(learning_rate=1e-3, steps=steps))
+    looks = [(0, grade(model, "reverse").accuracy, grade(model, "rotate").accuracy)]
+    for point in trainer.points(epochs(encode(training), 64, seed=1)):
+        if (point.step + 1) % look_every == 0:
+            accuracies = (grade(model, task).accuracy for task in ("reverse", "rotate"))
+            looks.append((point.step + 1, *accuracies))
+    return looks
+
+
+base = GPT(GPTConfig(TOKENIZER.vocab_size, context=20, d_model=64, n_layers=2, n_heads=4))
+train(
+    base,
+    epochs(encode(items("reverse", learned)), 64, seed=0),
+    TrainConfig(learning_rate=3e-3, steps=250),
+)
+
+models, followed = {}, {}
+for share in (0, 0.05, 0.2):
+    n_old = round(len(learned) * share / (1 - share))
+    training = items("rotate", learned) + items("reverse", learned[:n_old])
+    models[share] = copy.deepcopy(base)
+    followed[share] = learn(models[share], training, steps=80, look_every=8)
+
+# %%
+# | label: fig-forgetting-live
+# | fig-cap: "Learning to rotate words (right) and what becomes of reversing them (left), on words that were never trained on, with three shares of old items among the training items. Live demonstration, one run each."
+# | fig-alt: "Left panel: without replay accuracy on the old task falls from all to none within a few steps and stays there; with replay it dips and comes back. Right panel: accuracy on the new task rises to nearly all words under every share."
+figure, panels = style.subplots(1, 2, height=2.8, sharey=True)
+for share, colour, dashes in zip(followed, style.CYCLE, ("-", "--", "-."), strict=False):
+    steps, old, new = np.array(followed[share]).T
+    panels[0].plot(steps, 100 * old, dashes, color=colour)
+    panels[1].plot(steps, 100 * new, dashes, color=colour, label=f"{share:.0%} replay")
+panels[0].set(title="old task", xlabel="step", ylabel="right answers (%)", ylim=(-3, 103))
+panels[1].set(title="new task", xlabel="step")
+panels[1].legend()
+figure
+
+# %%
+worst = min(followed[0], key=lambda look: look[1])
+lowest = {share: min(old for _, old, _ in looks) for share, looks in followed.items()}
+Markdown(
+    f"Without replay the model has {100 * worst[1]:.0f} % of the old answers left after {worst[0]} steps, when it gets "
+    f"{100 * worst[2]:.0f} % of the new ones right. Forgetting comes first, learning later. With a fifth of replay the "
+    f"old task falls to {100 * lowest[0.2]:.0f} % on the way and ends at {100 * followed[0.2][-1][1]:.0f} %: what was "
+    "lost is relearned, mostly from words that the replayed items do not hold."
+)
+
+# %% [markdown]
+# ## Why the first steps do not show it
+#
+# Let the weights move by a small step $\Delta$. The old loss changes by
+#
+# $$ L_\text{old}(w + \Delta) - L_\text{old}(w) \;\approx\; g_\text{old} \cdot \Delta \;+\; \tfrac12 \,
+# \Delta^\top H_\text{old} \Delta , $$ {#eq-forgetting-taylor}
+#
+# with the old task's gradient $g_\text{old}$ and its curvature $H_\text{old}$. A model that has learned the old task
+# well stands at the floor, where $g_\text{old}$ is next to nothing. Then no step hurts at first order, and the damage
+# grows with the **square** of the distance, times the curvature in that direction. @fig-forgetting-distance walks
+# from the tiny model in two directions: against the new task's gradient, and in a random one.
+
+# %%
+# | label: fig-forgetting-distance
+# | fig-cap: "How much the old task's loss rises when the weights of the tiny model move a given distance against the gradient of the new task, or in a random direction. Both axes are logarithmic, so a square is a line of slope two (dashed)."
+# | fig-alt: "Two rising lines on logarithmic axes. The one along the new task's gradient runs far above the random one; both rise about as steeply as the dashed line until the first levels off at the top."
+# | echo: true
+parameters = list(base.parameters())
+old_task, new_task = encode(items("reverse", tested)), encode(items("rotate", tested))
+
+
+def loss(sequences) -> torch.Tensor:
+    from llmlab.gpt.model import next_token_loss
+
+    return next_token_loss(base(sequences.tokens_NT), sequences.targets_NT)
+
+
+def unit(direction: list[torch.Tensor]) -> list[torch.Tensor]:
+    length = torch.sqrt(sum(part.square().sum() for part in direction))
+    return [part / length for part in direction]
+
+
+def rise(direction: list[torch.Tensor], distance: float) -> float:
+    """What a step of this length adds to the old loss; the weights come back afterwards."""
+    with torch.no_grad():
+        before = loss(old_task)
+        for parameter, part in zip(parameters, direction, strict=True):
+            parameter.add_(distance * part)
+        after = loss(old_task)
+        for parameter, part in zip(parameters, direction, strict=True):
+            parameter.sub_(distance * part)
+    return (after - before).item()
+
+
+downhill = unit([-part for part in torch.autograd.grad(loss(new_task), parameters)])
+generator = torch.Generator().manual_seed(0)
+anywhere = unit([torch.randn(part.shape, generator=generator) for part in parameters])
+distances = np.geomspace(0.05, 5, 13)
+figure, axes = style.subplots(height=3)
+rises = {
+    "against the new task's gradient": [rise(downhill, distance) for distance in distances],
+    "in a random direction": [rise(anywhere, distance) for distance in distances],
+}
+for (name, values), marker in zip(rises.items(), style.MARKERS, strict=False):
+    axes.plot(distances, values, marker=marker, label=name)
+quadratic = rises["against the new task's gradient"][3] * (distances / distances[3]) ** 2
+axes.plot(distances, quadratic, "--", color=style.MUTED, linewidth=1)
+axes.set(xscale="log", yscale="log", xlabel="distance moved", ylabel="rise of the old loss")
+axes.set_ylim(1e-6, 30)
+axes.legend(loc="upper left")
+figure
+
+# %%
+far = distances.searchsorted(0.4)
+ratio = rises["against the new task's gradient"][far] / rises["in a random direction"][far]
+Markdown(
+    f"At a distance of {distances[far]:.1f} the new task's direction does {ratio:,.0f} times the damage of a random one. "
+    "The two tasks share their weights: what one needs changed is where the other is curved."
+)
+
+# %% [markdown]
+# Three things follow. A method that moves the weights *less far* forgets less: a low learning rate does, and so may
+# a small adapter. A method that moves them in *few directions*, as LoRA does (@sec-lora), helps only if these are the
+# right ones. And replay works because it brings $g_\text{old}$ back as soon as the model has left the floor.
+#
+# ## The accuracy matrix
+#
+# With several tasks in a row, one writes down after each of them how well the model does on all. Entry $R_{ij}$ is
+# the accuracy on task $j$ after learning task $i$ [@lopezpaz2017gem].
+
+# %%
+# | label: tbl-forgetting-matrix
+# | tbl-cap: "Accuracy matrix of the tiny model that learns three tasks one after another without replay. Rows in the order of training; live demonstration, one run."
+# | echo: true
+from llmlab.book.markup import pipe_table
+
+stages = {"reverse": base, "rotate": models[0]}
+stages["double"] = copy.deepcopy(models[0])
+learn(stages["double"], items("double", learned), steps=80, look_every=80)
+untrained = GPT(base.config)
+matrix = np.array([[grade(model, task).accuracy for task in TASKS] for model in stages.values()])
+Markdown(
+    pipe_table(
+        ["after learning", *TASKS],
+        [
+            [task, *(f"{100 * share:.0f} %" for share in row)]
+            for task, row in zip(stages, matrix, strict=True)
+        ],
+        numeric=[1, 2, 3],
+    )
+)
+
+# %% [markdown]
+# Three numbers sum it up, for $T$ tasks:
+#
+# - **Average accuracy** is the mean of the last row.
+# - **Backward transfer**, $\text{BWT} = \frac{1}{T-1} \sum_{j<T} (R_{Tj} - R_{jj})$, is how old tasks changed since they were
+#   learned. Negative means forgetting.
+# - **Plasticity** is how well each new task is learned when its turn comes: the diagonal, beside what the model could do
+#   before.
+#
+# Always ask for the last two *together*. A model that learns nothing forgets nothing.
+
+# %%
+backward = np.mean([matrix[-1, task] - matrix[task, task] for task in range(2)])
+gained = np.mean([matrix[task, task] - matrix[task - 1, task] for task in (1, 2)])
+Markdown(
+    f"Here the average accuracy is {100 * matrix[-1].mean():.0f} %, backward transfer is "
+    f"{100 * backward:+.0f} points and the new tasks gained {100 * gained:.0f} points each: a model of great plasticity "
+    "and no memory.".replace("-", "−")
+)
+
+# %% [markdown]
+# ## How sure are we?
+#
+# Old and new model answer the *same* items, so their answers are compared item by item. Only items that changed say
+# anything: those that were right and are wrong now, and the other way round. McNemar's test [@mcnemar1947note] asks
+# whether one kind is more frequent than a coin would make it, and an interval for the change follows from the same
+# counts [@agresti2005matched]. The lab's report does this for every suite and every level of difficulty, and
+# corrects its p values for their number.
+
+# %%
+# | label: tbl-forgetting-report
+# | tbl-cap: "What the tiny model lost and gained with a twentieth of replay: 95 % intervals, exact McNemar test, corrected by Holm's rule. The level is one more than the number of letters that come twice or more often."
+# | echo: true
+from dataclasses import replace
+
+from llmlab.finetune.forgetting import report
+
+
+def levelled(task: str) -> list[Item]:
+    """The tested items, with how many letters of the word repeat as their level."""
+    return [
+        replace(item, level=5 - len(set(word)))
+        for item, word in zip(items(task, tested), tested, strict=True)
+    ]
+
+
+found = report(
+    before={task: grade(base, task) for task in ("reverse", "rotate")},
+    after={task: grade(models[0.05], task) for task in ("reverse", "rotate")},
+    items={task: levelled(task) for task in ("reverse", "rotate")},
+    new="rotate",
+)
+Markdown(
+    pipe_table(
+        ["task", "level", "items", "before", "after", "change in points", "p"],
+        [
+            [
+                row.suite,
+                str(row.level or "all"),
+                str(row.change.n),
+                f"{row.before.value:.0%}",
+                f"{row.after.value:.0%}",
+                f"{100 * row.change.value:+.1f} ({100 * row.change.low:+.1f} to {100 * row.change.high:+.1f})".replace(
+                    "-", "−"
+                ),
+                f"{row.p_value:.2g}",
+            ]
+            for row in found.rows
+        ],
+        numeric=[2, 3, 4, 5, 6],
+    )
+)
+
+# %% [markdown]
+# These intervals say how sure we are of *this* pair of models. They do not say what another seed would have given.
+# Where the book compares methods it therefore repeats the whole run with several seeds, pairs them, and takes the
+# interval over seeds.
+#
+# ## A fair comparison
+#
+# "LoRA learns less and forgets less", found @biderman2024lora in large models. But who learns less has less reason to
+# forget. @kalajdzievski2024forgetting even found forgetting to be a straight line in the fine-tuning loss. So a fair
+# comparison of two methods asks what each has forgotten *when it has learned equally much*: we grade the models on
+# the way and read off the forgetting at the moment when the accuracy on the new task reaches a fixed mark.
+#
+# Other remedies than replay add a force that holds the weights back where the old task is curved
+# [@kirkpatrick2017ewc], which is @eq-forgetting-taylor turned into a penalty.
+#
+# ## What the book tests
+
+# %%
+from llmlab.book.show import badge
+
+Markdown(
+    "\n".join(
+        (
+            f"- Does LoRA forget less once both have learned equally well? {badge('H-FORGET-1')} And always? "
+            f"{badge('H-FORGET-3')} @sec-results-forgetting",
+            f"- Is forgetting a straight line in the loss? {badge('H-FORGET-4')} @sec-results-forgetting",
+            f"- How much does a twentieth of replay help, and what does it cost? {badge('H-REPLAY-1')} "
+            f"{badge('H-REPLAY-3')} @sec-results-forgetting",
+        )
+    )
+)

@@ -1,0 +1,333 @@
+# %% [markdown]
+# # What fine-tuning forgets {#sec-results-forgetting}
+#
+# ## The question
+#
+# A model that learns something new loses some of what it knew (@sec-forgetting). LoRA is said to learn less and forget
+# less [@biderman2024lora]. But whoever learns less has less reason to forget. So: does LoRA forget less than full
+# fine-tuning *once both have learned the new task equally well*? And how much replay of old items keeps a model from
+# forgetting?
+
+# %%
+from IPython.display import Markdown
+
+from llmlab.book import style
+from llmlab.book.show import (
+    best,
+    command,
+    curves,
+    difference,
+    evidence,
+    figure,
+    means,
+    method,
+    note,
+    says,
+    table,
+    value,
+    verdict,
+)
+
+note("forgetting")
+
+# %%
+# | label: fig-results-forgetting
+# | fig-cap: "What is left of the old skills when so much of the new task is learned: training moves to the right. One panel for each share of replay; every method at the learning rate that its validation loss chose. Means over seeds with 95 % intervals."
+# | fig-alt: "Panels of the accuracy on old skills over the accuracy on the new task, one line for each method. The lines fall steeply at the left edge, before anything of the new task is learned."
+curves(
+    "forgetting",
+    "old_accuracy",
+    by="method",
+    x="new_accuracy",
+    panels="replay",
+    tuned=["learning_rate"],
+)
+
+# %% [markdown]
+# ## Hypotheses and verdicts
+#
+# First the comparison at equal accuracy, then the claims that are made about forgetting in general.
+
+# %%
+verdict("H-FORGET-1")
+
+# %%
+verdict("H-FORGET-2")
+
+# %%
+verdict("H-FORGET-3")
+
+# %%
+verdict("H-FORGET-4")
+
+# %%
+verdict("H-FORGET-5")
+
+# %% [markdown]
+# Then what replay does, and what it costs.
+
+# %%
+verdict("H-REPLAY-1")
+
+# %%
+verdict("H-REPLAY-2")
+
+# %%
+verdict("H-REPLAY-3")
+
+# %% [markdown]
+# ## Method
+#
+# The base model (@sec-results-base-model) knows four skills: two-digit addition, transitive order, string functions and
+# made-up facts. It is fine-tuned on subtraction, which looks like addition and like nothing else it knows. Every method
+# is tried at every learning rate with every share of replay. Replayed items come from what the base model was trained
+# on, the same number from each skill, never from the items that it is graded on. The number of optimizer steps is the
+# same, so replay takes its share of them from the new task.
+#
+# On its way every run is graded on the new task's validation items and on a part of the old skills' items. From this
+# we read what was forgotten when the accuracy on the new task reached its mark for the first time, on a straight line
+# between two looks. A run that never gets there has no such value; verdicts say how many seeds were left out for that.
+# At the end the old skills are graded on all their items.
+
+# %%
+# | label: tbl-forgetting-method
+# | tbl-cap: "Conditions and budget of the forgetting experiment."
+method("forgetting")
+
+# %% [markdown]
+# The table is made by
+
+# %%
+command("forgetting")
+
+# %% [markdown]
+# ## The accuracy matrix
+#
+# @fig-results-forgetting-matrix shows what was known before fine-tuning and after it, @tbl-results-forgetting the same
+# with intervals.
+
+# %%
+# | label: fig-results-forgetting-matrix
+# | fig-cap: "Accuracy on the four old skills and on the new task, before fine-tuning and after it, in per cent. Every condition at the learning rate that its validation loss chose; means over seeds."
+# | fig-alt: "A grid of shaded cells with numbers. The top row, the base model, is dark for all old skills and light for the new task; further down the old skills are lighter, least where much is replayed, and the new task is darker."
+import numpy as np
+
+SKILLS = ("math", "reasoning", "code", "knowledge")
+runs = evidence("forgetting").runs
+completed = runs[runs["status"] == "completed"]
+before = [
+    (completed[f"{skill}_after"] + completed[f"{skill}_forgetting"]).mean() for skill in SKILLS
+]
+new_before = float("nan")  # the experiment grades the base model on old skills alone
+columns = [f"{skill}_after" for skill in SKILLS] + ["accuracy"]
+cells = [
+    means("forgetting", column, by=["method", "replay"], tuned=["learning_rate"])
+    for column in columns
+]
+labels = [f"{row.method}, {row.replay:.0%} replay" for row in cells[0].itertuples()]
+matrix = np.array([[*before, new_before], *np.array([cell["mean"] for cell in cells]).T])
+drawn, axes = style.subplots(height=0.6 + 0.32 * len(matrix))
+axes.imshow(matrix, cmap="Blues", vmin=0, vmax=1, aspect="auto")
+for (row, column), share in np.ndenumerate(matrix):
+    text = "" if np.isnan(share) else f"{100 * share:.0f}"
+    colour = "white" if share > 0.6 else style.INK
+    axes.text(column, row, text, ha="center", va="center", color=colour)
+axes.set_xticks(range(5), ["addition", *SKILLS[1:], "subtraction"])
+axes.set_yticks(range(len(matrix)), ["before", *labels])
+axes.axvline(3.5, color="white", linewidth=3)
+axes.axhline(0.5, color="white", linewidth=3)
+axes.tick_params(top=True, labeltop=True, bottom=False, labelbottom=False, length=0)
+axes.grid(visible=False)
+for spine in axes.spines.values():
+    spine.set_visible(False)
+drawn
+
+# %%
+# | label: tbl-results-forgetting
+# | tbl-cap: "Every method with every share of replay, at the learning rate that its validation loss chose: accuracy on each skill after fine-tuning, on the new task, and the mean of what was lost."
+table(
+    "forgetting",
+    [*columns, "forgetting"],
+    by=["method", "replay"],
+    tuned=["learning_rate"],
+)
+
+# %% [markdown]
+# ## At equal accuracy
+#
+# @fig-results-forgetting-target is the comparison that the first hypotheses ask for, @fig-results-forgetting-end what
+# one gets without care for what was learned: forgetting at the end of runs at each learning rate.
+
+# %%
+# | label: fig-results-forgetting-target
+# | fig-cap: "Forgetting when the accuracy on the new task first reaches the mark, for each share of replay, each method at its own best learning rate. Runs that never get there are left out."
+# | fig-alt: "One line for each method of forgetting at the mark over the share of replay, with error bars."
+figure(
+    "forgetting",
+    "forgetting_at_target",
+    x="replay",
+    by="method",
+    tuned=["learning_rate"],
+)
+
+# %%
+# | label: fig-results-forgetting-end
+# | fig-cap: "Above: forgetting at the end of training over the learning rate. Below: what was learned by then. Both with the smallest share of replay that the experiment has."
+# | fig-alt: "Two panels with one line for each method over the learning rate on a logarithmic axis: forgetting rises with the rate, and so does accuracy on the new task."
+shares = sorted(runs["replay"].unique())
+figure(
+    "forgetting",
+    ["forgetting", "accuracy"],
+    x="learning_rate",
+    by="method",
+    replay=float(shares[1]),
+)
+
+# %% [markdown]
+# Every run is a point in @fig-results-forgetting-tradeoff. Towards the lower right lies what one wants: much learned,
+# little lost.
+
+# %%
+# | label: fig-results-forgetting-tradeoff
+# | fig-cap: "Learned and lost at the end of every run, over all learning rates and seeds. Colours and signs are methods; the darker, the more replay."
+# | fig-alt: "A cloud of points, forgetting over accuracy on the new task. Points with more replay lie lower."
+drawn, axes = style.subplots(height=3.6)
+methods = list(completed["method"].unique())
+for name, colour, marker in zip(methods, style.CYCLE, style.MARKERS, strict=False):
+    axes.plot([], [], marker, color=colour, label=name)
+    for share, strength in zip(shares, np.linspace(0.25, 1, len(shares)), strict=True):
+        chosen = completed[(completed["method"] == name) & (completed["replay"] == share)]
+        axes.plot(
+            100 * chosen["accuracy"],
+            100 * chosen["forgetting"],
+            marker,
+            color=colour,
+            alpha=strength,
+            markeredgewidth=0,
+        )
+axes.set(xlabel="accuracy on the new task (%)", ylabel="forgetting (points)")
+axes.legend()
+drawn
+
+# %% [markdown]
+# ## Is forgetting a line in the loss?
+#
+# @kalajdzievski2024forgetting found forgetting to be linear in the fine-tuning loss. @fig-results-forgetting-line
+# follows our runs: training goes from the right, where the new loss is high, to the left.
+
+# %%
+# | label: fig-results-forgetting-line
+# | fig-cap: "Loss on the old skills over loss on the new task along training without replay, each method at its own best learning rate. Means over seeds with 95 % intervals."
+# | fig-alt: "One line for each method. From the base model at the far right, with a high new loss and a low old one, lines climb to a high old loss while the new loss falls."
+curves(
+    "forgetting",
+    "old_loss",
+    by="method",
+    x="new_loss",
+    tuned=["learning_rate"],
+    replay=0.0,
+)
+
+# %% [markdown]
+# ## What replay buys and costs
+
+# %%
+# | label: fig-results-forgetting-replay
+# | fig-cap: "Forgetting and accuracy on the new task at the end of training over the share of replay, each method at its own best learning rate."
+# | fig-alt: "Two panels with one line for each method over the share of replay: forgetting falls, and accuracy on the new task falls with it."
+figure(
+    "forgetting",
+    ["forgetting", "accuracy"],
+    x="replay",
+    by="method",
+    tuned=["learning_rate"],
+)
+
+# %% [markdown]
+# ## Learnings
+
+# %%
+most = float(shares[-1])
+at_most = {
+    name: difference(
+        "forgetting",
+        "forgetting",
+        treatment={"method": name, "replay": most},
+        control={"method": name, "replay": 0.0},
+        tuned=["learning_rate"],
+    )
+    for name in methods
+}
+equal = says(
+    "H-FORGET-1",
+    supported="**At equal accuracy LoRA forgets less.** The claim survives the fair comparison.",
+    refuted="**At equal accuracy LoRA does not forget less** by as much as we called relevant. What is said of it comes "
+    "from comparing models that have learned different amounts.",
+    undecided="**Whether LoRA forgets less at equal accuracy** these runs do not decide.",
+)
+rank = says(
+    "H-FORGET-2",
+    supported="**A smaller adapter forgets less**, at equal accuracy.",
+    refuted="**A smaller adapter does not forget less.** Under α/r a small rank comes with a large scale, so counting "
+    "parameters says little about how far the model is moved.",
+    undecided="**Whether a smaller adapter forgets less** these runs do not decide.",
+)
+always = says(
+    "H-FORGET-3",
+    supported="**LoRA does not always forget less.** At its usual rate it loses more than full fine-tuning at a low one. "
+    "The rate is part of the method: a claim about LoRA that names no rate is half a claim.",
+    refuted="**Even at its usual rate LoRA did not lose more** than full fine-tuning at the lowest rate we tried.",
+    undecided="**Whether LoRA at its usual rate loses more than full fine-tuning at a low one** these runs do not decide.",
+)
+line = says(
+    "H-FORGET-4",
+    supported="**Forgetting is close to a line in the loss** along a run, here too.",
+    refuted="**Forgetting is no line in the loss here.** In a small model the old skills break in the first steps, while "
+    "the new loss has nearly all of its way still to go.",
+    undecided="**Whether forgetting is a line in the loss** these runs do not decide.",
+)
+near = says(
+    "H-FORGET-5",
+    supported="**The neighbour suffers most.** Addition, the skill most like the new one, loses more than the far skills.",
+    refuted="**The neighbour does not suffer more than the far skills** by as much as we said.",
+    undecided="**Whether the neighbour suffers most** these runs do not decide.",
+)
+little = says(
+    "H-REPLAY-1",
+    supported="**One old item in twenty already helps.** It is the cheapest insurance there is.",
+    refuted="**One old item in twenty is too little** to help by as much as we called relevant.",
+    undecided="**Whether one old item in twenty helps** these runs do not decide.",
+)
+much = (
+    says(
+        "H-REPLAY-2",
+        supported="**One in five helps much more.**",
+        refuted="**One in five adds little** to what one in twenty does.",
+        undecided="**Whether one in five helps much more than one in twenty** these runs do not decide.",
+    )
+    + f" At the largest share forgetting changes by {at_most['full']} beside none, in full fine-tuning."
+)
+cost = says(
+    "H-REPLAY-3",
+    supported="**Replay is not free.** In a run of fixed length the new task pays for what the old ones keep.",
+    refuted="**Replay costs the new task next to nothing**, although it takes its share of the steps.",
+    undecided="**Whether replay costs the new task something** these runs do not decide.",
+)
+Markdown("\n".join(f"- {text}" for text in (equal, rank, always, line, near, little, much, cost)))
+
+# %%
+chosen = [
+    f"{best('forgetting', 'learning_rate', method=name, replay=0.0)} for {name}" for name in methods
+]
+after = value("forgetting", "math_after", method="full", replay=most, tuned=["learning_rate"])
+Markdown(
+    f"The learning rates that the validation loss chose without replay were {', '.join(chosen)}. With the largest share of "
+    f"replay full fine-tuning ended with {after} of the sums right."
+)
+
+# %% [markdown]
+# *What would change our mind:* the model is tiny and has little room to spare, its new task is learned to a mark that
+# is far from mastery, and the base model stands at a sharp optimum for its skills after many epochs. A larger model
+# has more directions that no old skill needs (@eq-forgetting-taylor), and should forget less of what is far. A run that
+# goes on until the new task is mastered could change the order of the methods, and so could a learning rate between
+# those we tried.
