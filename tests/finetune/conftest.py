@@ -70,7 +70,9 @@ def _run(folder: Path) -> None:
 
 def _hub(folder: Path) -> None:
     from transformers import LlamaConfig, LlamaForCausalLM, Qwen2Config, Qwen2ForCausalLM
+    from transformers.utils import logging
 
+    logging.disable_progress_bar()
     shape = {
         "vocab_size": 300,
         "hidden_size": 32,

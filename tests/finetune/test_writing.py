@@ -64,15 +64,15 @@ def save(folder: Path, base_folder: Path, four_bit: FourBit | None = None) -> st
 def test_an_adapter_is_merged_and_what_comes_of_it_writes_the_same(
     llmlab, base_folder: Folder, form: str
 ) -> None:
-    said = save(Path("run/adapter"), base_folder(form))
-    merged = llmlab("merge", "run", "--out", "merged")
+    said = save(Path("tuned/adapter"), base_folder(form))
+    merged = llmlab("merge", "tuned", "--out", "merged")
     assert (merged.code, merged.err) == (0, "")
     assert (
         merged.out == "Now `llmlab generate merged` and `llmlab finetune --base merged` take it.\n"
     )
     greedy = ("--prompt", "the cat", "--tokens", "8", "--temperature", "0")
     plain = llmlab("generate", form, *greedy).out
-    for model in ("run", "run/adapter", "merged"):
+    for model in ("tuned", "tuned/adapter", "merged"):
         assert llmlab("generate", model, *greedy) == Result(0, said, "")
     assert plain != said
 

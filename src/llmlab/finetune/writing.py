@@ -64,15 +64,16 @@ def continue_text(
 
 
 def _pieces(base: Base, tokens: Iterable[int]) -> Iterator[str]:
-    """The text of the tokens, as soon as a character is complete."""
+    """The text of the tokens, as soon as a character is complete, or at the end."""
     ids: list[int] = []
-    shown = 0
+    text, shown = "", 0
     for token in tokens:
         ids.append(token)
         text = base.tokenizer.decode(ids)
         if not text.endswith("\ufffd"):
             yield text[shown:]
             shown = len(text)
+    yield text[shown:]
 
 
 @torch.no_grad()
