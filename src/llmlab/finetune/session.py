@@ -44,6 +44,7 @@ ADAPTER = "adapter"
 MODEL = "model"
 INNER = "inner."
 """What precedes the names of layers in a model of `transformers`."""
+KINDS = {Full: "full", LoraSpec: "lora", QloraSpec: "qlora"}
 N_VALIDATIONS = 10
 PAGED_BYTES = 2
 """Of 8-bit AdamW's two moments of a trained parameter."""
@@ -211,7 +212,7 @@ class Session:
             "base": self.base.name,
             "base_identity": self.base.identity,
             "data": self.material.name,
-            "method": type(self.recipe.method).__name__,
+            "method": KINDS[type(self.recipe.method)],
             **dict(_flat(recipe.pop("method"), "method")),
             **dict(_flat(recipe.pop("train"), "train")),
             **recipe,
