@@ -546,6 +546,18 @@ def new_experiment(
     print(f"Next: edit the files from top to bottom, then `llmlab run {name} --scale smoke`.")
 
 
+@new.command("concept")
+def new_concept(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Name, as in loss_landscapes.")],
+) -> None:
+    """Write the chapter of a new concept: a picture, a formula, live code, and what tests it."""
+    from llmlab.method.scaffold import scaffold_concept
+
+    for path in scaffold_concept(Project.find(), name):
+        print(_shown(path))
+    print(f"Next: edit the chapter, then `llmlab book execute concepts/{name}`.")
+
+
 @app.command(
     add_help_option=False,
     context_settings={"allow_extra_args": True, "ignore_unknown_options": True},

@@ -1,8 +1,11 @@
-"""A new experiment from templates: script, chapter, ledger entries and test, all of which run."""
+"""What is new, from templates: an experiment with its chapter, ledger entries and test; a concept.
+
+Everything written runs as it is.
+"""
 
 import keyword
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date
 from importlib.resources import files
 from pathlib import Path
@@ -26,7 +29,7 @@ def scaffold(project: Project, name: str) -> list[Path]:
         LabError: the name is not one that a module and a page can have, something of that name
             exists, the ledger has a mistake, or a file cannot be written; nothing is changed then.
     """
-    _check_name(name)
+    _check_name(name, "an experiment", example="learning_rate")
     words = _words(project, name)
     ledger, results = project.ledger, f"results/{name}"
     new = {
@@ -34,9 +37,7 @@ def scaffold(project: Project, name: str) -> list[Path]:
         project.chapters / f"{results}.py": "chapter.py",
         project.root / "tests" / "experiments" / f"test_{name}.py": "test.py",
     }
-    for path in new:
-        if path.exists():
-            raise LabError(f"{path} exists; choose another name or remove it first.")
+    _check_absent(new)
     contents = {
         ledger / "questions.toml": _appended(ledger / "questions.toml", "question.toml", words),
         ledger / "hypotheses.toml": _appended(ledger / "hypotheses.toml", "hypothesis.toml", words),
@@ -47,28 +48,69 @@ def scaffold(project: Project, name: str) -> list[Path]:
     return list(contents)
 
 
-def _check_name(name: str) -> None:
+def scaffold_concept(project: Project, name: str) -> list[Path]:
+    """Write the chapter of a new concept: picture, formula, live code, and what tests it.
+
+    Returns:
+        The files written or extended, in the order in which to edit them.
+
+    Raises:
+        LabError: as `scaffold`, or no hypothesis is registered that could test a concept.
+    """
+    _check_name(name, "a concept", example="loss_landscapes")
+    hypotheses = load_ledger(project).hypotheses
+    if not hypotheses:
+        raise LabError(
+            f"{project.ledger / 'hypotheses.toml'} has no hypothesis for a concept to end with; "
+            "register one first, as `llmlab new experiment NAME` does."
+        )
+    words = {**_names(name), "hypothesis": hypotheses[0].id}
+    chapter = project.chapters / "concepts" / f"{name}.py"
+    _check_absent([chapter])
+    contents = {
+        chapter: _filled("concept.py", words),
+        project.root / CONTENTS: _listed(project.root / CONTENTS, f"concepts/{name}.ipynb"),
+    }
+    _write_all(contents)
+    return list(contents)
+
+
+def _check_name(name: str, kind: str, example: str) -> None:
     if not re.fullmatch(r"[a-z][a-z0-9]*(_[a-z0-9]+)*", name) or keyword.iskeyword(name):
         raise LabError(
-            f"'{name}' cannot name an experiment; use small letters, digits and single "
-            "underscores, as in learning_rate."
+            f"'{name}' cannot name {kind}; use small letters, digits and single underscores, as "
+            f"in {example}."
         )
 
 
+def _check_absent(paths: Iterable[Path]) -> None:
+    for path in paths:
+        if path.exists():
+            raise LabError(f"{path} exists; choose another name or remove it first.")
+
+
+def _names(name: str) -> dict[str, str]:
+    """The forms in which a name stands in a template."""
+    return {
+        "name": name,
+        "title": name.replace("_", " ").capitalize(),
+        "slug": name.replace("_", "-"),
+    }
+
+
 def _words(project: Project, name: str) -> dict[str, str]:
-    """What stands for the placeholders of the templates."""
+    """What stands for the placeholders of an experiment's templates."""
     tracks = load_ledger(project).tracks
     if not tracks:
         raise LabError(
             f"{project.ledger / 'tracks.toml'} has no track for the question to belong to; add one."
         )
-    slug = name.replace("_", "-")
+    names = _names(name)
+    identifier = names["slug"].upper()
     return {
-        "name": name,
-        "title": name.replace("_", " ").capitalize(),
-        "slug": slug,
-        "question": f"Q-{slug.upper()}",
-        "hypothesis": f"H-{slug.upper()}-1",
+        **names,
+        "question": f"Q-{identifier}",
+        "hypothesis": f"H-{identifier}-1",
         "track": tracks[0].id,
         "today": date.today().isoformat(),
     }
