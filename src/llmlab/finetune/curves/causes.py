@@ -1,0 +1,115 @@
+"""What went wrong, from the curves alone: a list of rules, the first that fits names the cause.
+
+The rules look at the training loss and at the validation loss of one run and know nothing else,
+above all not how the run was made. Their thresholds were fixed on pilot runs (seeds from 100 on, of
+the strong dose of each cause) before the runs that test them.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from llmlab.finetune.curves.curve import Curve
+from llmlab.finetune.curves.shapes import (
+    divergence,
+    early_rise,
+    halfway,
+    level_at_end,
+    overfitting,
+    plateau,
+)
+
+HEALTHY = "healthy"
+
+
+@dataclass(frozen=True)
+class Signs:
+    """What the rules look at, as numbers without a unit.
+
+    Attributes:
+        diverged: whether the loss left the finite numbers or ended above its start.
+        rise: highest validation loss in the first tenth of the run over the first one, less 1.
+        rebound: validation loss at the end over its minimum, less 1; 0 where training did not go on
+            falling.
+        excess: training loss over validation loss in the last tenth of the run, less 1.
+        halfway: share of the run that was over when the validation loss had fallen half its way.
+        plateau: share of the run that was over when the plateau began; 1 if there was none.
+        level: validation loss at the end over the first one.
+    """
+
+    diverged: bool
+    rise: float
+    rebound: float
+    excess: float
+    halfway: float
+    plateau: float
+    level: float
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One line of the list.
+
+    Attributes:
+        sign: what a reader sees, in words.
+    """
+
+    cause: str
+    sign: str
+    fits: Callable[[Signs], bool]
+
+
+RULES = (
+    Rule("rate too high", "the loss diverges", lambda s: s.diverged),
+    Rule(
+        "no warm-up",
+        "the validation loss first rises above its start by a twentieth or more",
+        lambda s: s.rise >= 1 / 20,
+    ),
+    Rule(
+        "tiny data",
+        "the validation loss turns and rises by a tenth or more while the training loss falls on",
+        lambda s: s.rebound >= 1 / 10,
+    ),
+    Rule(
+        "label noise",
+        "the training loss ends above the validation loss by a tenth or more",
+        lambda s: s.excess >= 1 / 10,
+    ),
+    Rule(
+        "rate too low",
+        "half of the fall takes an eighth of the run or more: no elbow",
+        lambda s: s.halfway >= 1 / 8,
+    ),
+    Rule(
+        "rate too high",
+        "a plateau from before the middle of the run, above a twelfth of where the loss began",
+        lambda s: s.plateau < 1 / 2 and s.level > 1 / 12,
+    ),
+    Rule(HEALTHY, "an elbow, then a slow fall; both losses stay together", lambda s: True),
+)
+"""The first rule that fits names the cause; the last fits always."""
+
+CAUSES = tuple(dict.fromkeys(rule.cause for rule in reversed(RULES)))
+"""Every cause that can be named, healthy first."""
+
+
+def signs(training: Curve, validation: Curve) -> Signs:
+    """What the rules look at in the two curves of one run."""
+    turned = overfitting(training, validation)
+    flat = plateau(validation)
+    risen = early_rise(validation)
+    validation_level = level_at_end(validation)
+    return Signs(
+        diverged=bool(divergence(training) or divergence(validation)),
+        rise=risen.peak / risen.start - 1 if risen else 0.0,
+        rebound=turned.last / turned.lowest - 1 if turned else 0.0,
+        excess=level_at_end(training) / validation_level - 1,
+        halfway=halfway(validation),
+        plateau=flat.share if flat else 1.0,
+        level=validation_level / validation.values[0],
+    )
+
+
+def name_cause(found: Signs) -> Rule:
+    """The first rule that fits."""
+    return next(rule for rule in RULES if rule.fits(found))
