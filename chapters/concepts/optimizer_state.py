@@ -40,7 +40,7 @@ memory = moments(trainer.model, trainer.optimizer)
 # %%
 # | label: fig-optimizer-sizes
 # | fig-cap: "The root mean square of recent gradients, $\\sqrt{\\hat v}$, of all weights in some of the parameters of a tiny GPT at the end of training. The axis is logarithmic. Live demonstration."
-# | fig-alt: "Five humps on a logarithmic axis, each two to three decades wide, at different places: the gradients of norms are largest, those of embeddings reach far to the left."
+# | fig-alt: "Five histograms over a logarithmic axis. Most weights lie between a hundred-thousandth and a thousandth; attention has two humps a decade apart, and the token embedding a small second group a hundred times to the right."
 shown = {
     "token embedding": "token_embedding.weight",
     "attention: queries, keys, values": "blocks.1.attention.qkv.weight",
@@ -48,21 +48,22 @@ shown = {
     "MLP: down": "blocks.1.mlp.down.weight",
     "LayerNorm: gain": "blocks.1.mlp_norm.weight",
 }
-bins = np.linspace(-7, -1, 60)
+bins = np.linspace(-6, -1, 60)
 figure, rows = style.subplots(len(shown), height=4.6, sharex=True)
 for axes, (title, name), colour in zip(rows, shown.items(), style.CYCLE, strict=False):
     found = memory[name]
     axes.hist(found.size[found.moves].log10().numpy(), bins, color=colour)
     axes.set_title(title, fontsize=9)
     axes.set_yticks([])
-rows[-1].set_xticks(range(-7, 0), [f"$10^{{{power}}}$" for power in range(-7, 0)])
+rows[-1].set_xticks(range(-6, 0), [f"$10^{{{power}}}$" for power in range(-6, 0)])
 rows[-1].set_xlabel("root mean square of recent gradients")
 figure
 
 # %% [markdown]
-# Within one matrix some weights see gradients a hundred times as large as others do. One step length
-# for all of them, as in plain gradient descent, would be too long for some and next to nothing for most. Adam
-# [@kingma2014adam] gives each its own.
+# Within one matrix some weights see gradients ten or a hundred times as large as others do. The small group of the
+# embedding are the few tokens that occur at all; the two humps of attention are queries and keys on the left, values on
+# the right. One step length for all of them, as in plain gradient descent, would be too long for some and next to
+# nothing for most. Adam [@kingma2014adam] gives each its own.
 #
 # ## Adam in six lines
 #
@@ -111,35 +112,38 @@ torch.testing.assert_close(adam(gradients, rate=0.1), torch.tensor(places))
 
 # %%
 # | label: fig-optimizer-share
-# | fig-cap: "Share of the learning rate that Adam uses, for gradients that are a constant plus noise, by the ratio of the two. Means of 400 weights after 100 steps; the dashed line is what is left of pure noise. Live demonstration."
-# | fig-alt: "A curve in the shape of an S on a logarithmic axis, from about a fifth where noise rules to one where the signal rules."
+# | fig-cap: "Share of the learning rate that Adam uses, for gradients that are a constant plus noise, by the ratio of the two: how far a weight moves, and how far in the right direction. Means of 2,000 weights after 100 steps. Live demonstration."
+# | fig-alt: "Two curves over a logarithmic axis. The right direction rises from nearly nothing to one; the distance moved starts at a fifth, where noise rules, and joins it at one."
 # | echo: true
 
 
-def share_used(signal: float, n_weights: int = 400, n_steps: int = 100) -> float:
-    """Mean of |m̂|/√v̂ where the gradients of a weight are `signal` plus noise of size 1."""
+def shares_used(signal: float, n_weights: int = 2000, n_steps: int = 100) -> tuple[float, float]:
+    """Means of |m̂|/√v̂ and of m̂/√v̂ where gradients are `signal` plus noise of size 1."""
     generator = torch.Generator().manual_seed(0)
     m, v = torch.zeros(n_weights), torch.zeros(n_weights)
     for _ in range(n_steps):
         gradient = signal + torch.randn(n_weights, generator=generator)
         m = 0.9 * m + 0.1 * gradient
         v = 0.95 * v + 0.05 * gradient**2
-    return (m.abs() / v.sqrt()).mean().item()
+    share = m / v.sqrt()
+    return share.abs().mean().item(), share.mean().item()
 
 
 ratios = np.geomspace(0.03, 30, 16)
+moved, right = zip(*(shares_used(ratio) for ratio in ratios), strict=True)
 figure, axes = style.subplots(height=2.8)
-axes.plot(ratios, [share_used(ratio) for ratio in ratios], "o-")
-axes.axhline(share_used(0), color=style.MUTED, linestyle="--")
+axes.plot(ratios, moved, "s--", label="moved")
+axes.plot(ratios, right, "o-", label="moved in the right direction")
 axes.set(xscale="log", xlabel="signal over noise", ylabel="share of the rate", ylim=(0, 1.05))
+axes.legend()
 figure
 
 # %% [markdown]
-# This is how the batch size enters. A batch four times as large halves the noise of each gradient, moves every weight to
-# the right on this curve, and so lets the model take longer steps at the same learning rate, or bear a higher one. With small batches the signal is far
-# below the noise, and the share grows in proportion to signal over noise, that is, like the *square root* of the batch size. With
-# large ones the curve is flat: there is nothing to be gained any more. @li2024surge work this out for
-# Adam, and find that the best rate first rises and then even falls.
+# This is how the batch size enters. A batch four times as large halves the noise of each gradient and moves every weight
+# to the right on these curves. Where noise rules, the useful part of a step grows in proportion to signal over noise, that
+# is, like the *square root* of the batch size, and the useless part shrinks, so a higher learning rate can be borne.
+# Where the signal rules the curve is flat: a larger batch brings nothing more. @li2024surge work this out for Adam, and
+# find that the best rate first rises with the batch size and then even falls.
 #
 # ## How much of a gradient is noise?
 #
@@ -175,26 +179,27 @@ print(f"truth 400 examples, estimate {estimate:.0f}")
 # %%
 # | label: fig-optimizer-noise
 # | fig-cap: "Noise scale of the tiny GPT while it learns, measured on all 256 words in parts of 16. Live demonstration, one run."
-# | fig-alt: "A curve that starts at a few examples and rises over the steps of training on a logarithmic axis."
+# | fig-alt: "A curve on a logarithmic axis that starts at some ten examples, is above a hundred after twenty steps, and falls back to ten."
 figure, axes = style.subplots(height=2.8)
 axes.plot(list(noise), [found.scale for found in noise.values()], "o-")
 axes.set(xlabel="step", ylabel="noise scale (examples)", yscale="log")
 figure
 
 # %% [markdown]
-# At first all examples say the same, and a handful of them shows the way; later each wants something of its own
-# (@fig-optimizer-noise). So small batches are good enough early, and larger ones pay late.
+# The noise scale belongs to a moment, not to a task (@fig-optimizer-noise). At the very start a handful of examples shows the
+# way, since all of them say the same: which letters can be answers at all. On the plateau after that the examples agree on
+# little, and it takes many of them to hear the rule. Once the model has begun to follow the rule, they agree again.
 #
 # ## The first steps
 #
 # Both means start at zero, and the division in @eq-adam by $1 - \beta^t$ undoes that. Without it the first step would have the wrong length
-# (@fig-optimizer-correction): too long by a factor of three with the usual $\beta_2$ of 0.999, since $v$ is slower to wake up
+# (@fig-optimizer-correction): too long by a factor of three, and of six soon after, with the usual $\beta_2$ of 0.999, since $v$ is slower to wake up
 # than $m$.
 
 # %%
 # | label: fig-optimizer-correction
 # | fig-cap: "Share of the rate that Adam would use on a constant gradient without its correction for the start. With the correction it is one from the first step on."
-# | fig-alt: "Two curves over fifty steps. For beta two of 0.999 it starts near three and rises to above six before it falls; for 0.95 it starts below a half and comes close to one within thirty steps."
+# | fig-alt: "Two curves over fifty steps. For beta two of 0.999 it starts near three and rises above six before it falls; for 0.95 it starts below a half and is close to one from the tenth step on."
 # | echo: true
 steps = np.arange(1, 51)
 figure, axes = style.subplots(height=2.6)
