@@ -7,6 +7,7 @@ with `hf:` or without.
 
 import hashlib
 import json
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -369,6 +370,7 @@ def _hub_model(
     options: dict[str, Any] = {"dtype": torch.bfloat16 if halved else torch.float32}
     directly = four_bit is not None and four_bit.block_size == _THEIR_BLOCK_SIZE
     if directly:
+        logging.getLogger("bitsandbytes.backends.cpu.ops").setLevel(logging.ERROR)  # as in qlora
         options["quantization_config"] = transformers.BitsAndBytesConfig(
             load_in_4bit=True,
             bnb_4bit_quant_type="nf4",
