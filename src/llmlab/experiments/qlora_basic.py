@@ -5,6 +5,7 @@ as it is, or the same adapter on a base in NF4, with its block constants as they
 well. Every method is tried at the same learning rates.
 """
 
+import time
 from typing import TYPE_CHECKING
 
 from llmlab.finetune.measures import CURVES, METRICS, outcome
@@ -83,7 +84,7 @@ def _memory(tuning: "Tuning") -> dict[str, float]:
 
 
 def _step_time(tuning: "Tuning", n_steps: int) -> dict[str, float]:
-    """By turns with LoRA, the fastest of each: what else the machine does slows both the least."""
+    """By turns with LoRA, the fastest of each: so other work on the machine weighs the least."""
     from llmlab.finetune.lora import LoraSpec
 
     (trainer, batch), (lora, _) = (
@@ -95,7 +96,11 @@ def _step_time(tuning: "Tuning", n_steps: int) -> dict[str, float]:
 
 
 def _seconds(trainer: "Trainer", batch: "Batch") -> float:
-    return next(trainer.points(iter([batch]))).seconds
+    """Time of a step; on a CPU that of this process alone, whoever else wants the processor."""
+    clock = time.perf_counter if batch[0].is_cuda else time.process_time
+    started = clock()
+    next(trainer.points(iter([batch])))
+    return clock() - started
 
 
 def _damage(tuning: "Tuning") -> dict[str, float]:
