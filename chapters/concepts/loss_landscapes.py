@@ -132,7 +132,7 @@ for axes, (title, rule) in zip(panels, ways.items(), strict=True):
         axes.plot(steps, losses, line, label=name)
     axes.set(title=title, xlabel="distance")
 panels[0].set_ylabel("loss (nats/token)")
-panels[0].legend()
+panels[1].legend(loc="upper center")
 figure
 
 # %% [markdown]
@@ -199,7 +199,7 @@ krylov = [torch.linalg.eigvalsh(table[:k, :k])[-1].item() for k in range(1, len(
 figure, axes = style.subplots(height=2.8)
 for name, found in {"power iteration": power, "Lanczos": krylov}.items():
     missing = [1 - value / krylov[-1] for value in found]
-    axes.plot(range(1, 13), missing[:12], "o-", label=name)
+    axes.plot(range(1, 11), missing[:10], "o-", label=name)
 axes.set(xlabel="products with the Hessian", ylabel="share that is missing", yscale="log")
 axes.set_ylim(1e-6, 2)
 axes.legend()
@@ -282,7 +282,7 @@ for name, (first, second) in pairs.items():
     losses = [point.loss for point in path(rotating, *ends, shares)]
     axes.plot(100 * shares, losses, "o-", label=f"{name}: {barrier(losses, shares):.2f} nats high")
 axes.set(xlabel="way from the first to the second (%)", ylabel="loss (nats/token)")
-axes.legend()
+axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1))
 figure
 
 # %% [markdown]
