@@ -1,4 +1,5 @@
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -175,6 +176,13 @@ def test_a_hub_model_that_cannot_be_had_is_refused(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
     with pytest.raises(LabError, match=r'no folder "nobody/nothing".*name a folder'):
         open_base("hf:nobody/nothing", device=CPU)
+
+
+def test_a_missing_package_is_named(made: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = made("llama")
+    monkeypatch.setitem(sys.modules, "transformers", None)
+    with pytest.raises(LabError, match=r"llmlab\[hub\]"):
+        opened(folder)
 
 
 def test_a_folder_that_is_no_base_is_refused(tmp_path: Path) -> None:

@@ -73,7 +73,7 @@ BAD = {
     '{"prompt": "a", "response": ""}': "response: String should have at least 1 character",
     '{"prompt": 1, "response": "a"}': "prompt: Input should be a valid string",
     '{"prompt": NaN, "response": "a"}': "holds NaN",
-    '{"prompt": "a", "response": "a", "levle": 1}': "levle: Extra inputs",
+    '{"prompt": "a", "respons": "a"}': "response: Field required",
     '{"prompt": "\\ud800", "response": "a"}': "half a character",
     '{"messages": []}': "messages: List should have at least 2",
     '{"messages": [{"role": "user"}, {}]}': "messages.0.content: Field required",
@@ -95,6 +95,25 @@ def test_bad_lines_are_counted_where_they_may_be_skipped(tmp_path: Path) -> None
     reading = read_examples(file_of(tmp_path, *BAD, GOOD), skip_bad=True)
     assert len(reading.examples) == 1
     assert [skipped.line for skipped in reading.skipped] == list(range(1, len(BAD) + 1))
+
+
+def test_what_else_a_line_says_is_passed_over(tmp_path: Path) -> None:
+    path = file_of(tmp_path, '{"id": 7, "prompt": "1+1=", "response": "2"}')
+    assert read_examples(path).examples[0].content == Pair(prompt="1+1=", response="2")
+
+
+@given(st.binary(max_size=40) | st.text(alphabet='{}[]":,promtesn \n', max_size=60).map(str.encode))
+def test_any_file_is_read_or_refused_in_one_sentence(
+    tmp_path_factory: pytest.TempPathFactory, content: bytes
+) -> None:
+    path = tmp_path_factory.getbasetemp() / "any.jsonl"
+    path.write_bytes(content)
+    with pytest.raises(LabError, match=r"^[^\n]*any.jsonl[^\n]*$"):
+        read_examples(path)
+    path.write_bytes(content + b"\n" + GOOD.encode())
+    reading = read_examples(path, skip_bad=True)
+    assert len(reading.examples) == 1
+    assert len(reading.skipped) == sum(bool(line.strip()) for line in content.split(b"\n"))
 
 
 def test_bytes_that_are_no_text_are_a_bad_line(tmp_path: Path) -> None:

@@ -37,6 +37,9 @@ MICRO = "micro"
 HUB = "hf:"
 ADAPTER = "adapter_config.json"
 
+NOT_NEEDED = ["*/*", "*.bin", "*.pth", "consolidated*"]
+"""Of what the hub has of a model: the same weights in other forms."""
+
 Messages = Sequence[Mapping[str, str]]
 """A conversation: each message has a role and a content."""
 
@@ -323,7 +326,7 @@ def _hub_folder(source: str) -> Path:
         from huggingface_hub import snapshot_download
 
         try:
-            folder = Path(snapshot_download(source, ignore_patterns=["*/*", "*.bin", "*.pth"]))
+            folder = Path(snapshot_download(source, ignore_patterns=NOT_NEEDED))
         except Exception as error:  # of the network, of the hub, of the name: many kinds
             beside = [str(path) for path in folder.parent.glob("*") if path.is_dir()]
             raise LabError(

@@ -29,7 +29,9 @@ TASKS: dict[str, Callable[[], Split]] = {**SKILLS, "subtraction": subtraction}
 
 
 class _Strict(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    """Of a line whatever else it says is passed over."""
+
+    model_config = ConfigDict(frozen=True, strict=True)
 
 
 class Pair(_Strict):
