@@ -442,7 +442,7 @@ def generate(
     ] = True,
 ) -> None:
     """Let a trained model write, token by token."""
-    from llmlab.finetune.session import learned_in
+    from llmlab.finetune.bases import learned_in
     from llmlab.finetune.writing import write_on
     from llmlab.gpt.generation import SamplingConfig
 
@@ -471,7 +471,7 @@ def merge(
     `llmlab generate` and `llmlab finetune --base` take the folder.
     """
     from llmlab.finetune.adapters import merge as write_merged
-    from llmlab.finetune.session import learned_in
+    from llmlab.finetune.bases import learned_in
 
     origin = write_merged(learned_in(adapter), out, base)
     if origin.four_bit:

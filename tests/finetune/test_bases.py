@@ -1,4 +1,5 @@
 import json
+import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -137,6 +138,22 @@ def test_an_adapter_on_any_base_learns_even_after_an_evaluation(
     losses = train(model, batches, TrainConfig(learning_rate=1e-2, steps=9, log_every=1))
     first, *_, last = [loss for _, loss in losses.curve("loss")]
     assert last < first - 0.1
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_what_full_fine_tuning_left_in_its_folder_is_a_base(
+    made: Folder, tmp_path: Path, form: str
+) -> None:
+    shutil.copytree(made(form), tmp_path / "run" / "model")
+    base = open_base(str(tmp_path / "run"), device=CPU)
+    assert base.identity == opened(made(form)).identity
+
+
+def test_the_folder_of_a_run_that_made_an_adapter_is_no_base(tmp_path: Path) -> None:
+    (tmp_path / "adapter").mkdir()
+    (tmp_path / "adapter" / "adapter_config.json").write_text("{}")
+    with pytest.raises(LabError, match=f"`llmlab merge {tmp_path}/adapter --out FOLDER`"):
+        open_base(str(tmp_path), device=CPU)
 
 
 def test_a_folder_of_transformers_needs_no_prefix(made: Folder) -> None:

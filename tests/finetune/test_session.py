@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from llmlab.finetune.adapters import load_adapter
-from llmlab.finetune.bases import open_base
+from llmlab.finetune.bases import learned_in, open_base
 from llmlab.finetune.options import Options, open_session
 from llmlab.finetune.qlora import dequantise
 from llmlab.finetune.session import (
@@ -21,7 +21,6 @@ from llmlab.finetune.session import (
     Step,
     StoredWeights,
     Validation,
-    learned_in,
     n_parameters,
     noted_interrupt,
     paged_adamw,

@@ -37,6 +37,8 @@ MICRO = "micro"
 HUB = "hf:"
 ADAPTER = "adapter_config.json"
 
+LEARNED = ("adapter", "model")
+"""Where a fine-tuning run keeps what it learned, below its folder."""
 NOT_NEEDED = ["*/*", "*.bin", "*.pth", "consolidated*"]
 """Of what the hub has of a model: the same weights in other forms."""
 
@@ -111,18 +113,24 @@ def open_base(
     folder = _micro_folder(project or Project.find()) if name == MICRO else Path(name)
     if not folder.is_dir():
         raise LabError(_unknown(name))
+    folder = learned_in(folder)
     if (folder / ADAPTER).is_file():
         raise LabError(
             f"{folder} is an adapter, no base: make one of it first with "
             f"`llmlab merge {folder} --out FOLDER`."
         )
     if (folder / "config.json").is_file():
-        return _hub_base(name, four_bit, device)
+        return _hub_base(str(folder), four_bit, device)
     is_skilled = (folder / CONFIG).is_file()
     base = (_skilled_base if is_skilled else _run_base)(name, folder, device)
     if four_bit:
         quantise(base.model, four_bit)
     return base
+
+
+def learned_in(run: Path) -> Path:
+    """Where the fine-tuning run in this folder keeps what it learned; of another folder itself."""
+    return next((run / name for name in LEARNED if (run / name).is_dir()), run)
 
 
 @dataclass(frozen=True)

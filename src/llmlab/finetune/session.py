@@ -23,7 +23,7 @@ from safetensors import safe_open
 from torch import nn
 
 from llmlab.finetune.adapters import save_adapter, save_tuned
-from llmlab.finetune.bases import Base, SkillCodec
+from llmlab.finetune.bases import LEARNED, Base, SkillCodec
 from llmlab.finetune.batches import Sequences, epochs, mixture
 from llmlab.finetune.instruments import Instruments, StepReport, block_of
 from llmlab.finetune.lora import LoraSpec
@@ -40,8 +40,7 @@ from llmlab.method.files import unwritable, write_file
 
 LOG = "log.jsonl"
 REPORT = "report.json"
-ADAPTER = "adapter"
-MODEL = "model"
+ADAPTER, MODEL = LEARNED
 INNER = "inner."
 """What precedes the names of layers in a model of `transformers`."""
 KINDS = {Full: "full", LoraSpec: "lora", QloraSpec: "qlora"}
@@ -425,11 +424,6 @@ def n_parameters(base: Base) -> int:
         for name, parameter in base.model.named_parameters()
         if not name.endswith((".a_RI", ".b_RO"))
     )
-
-
-def learned_in(run: Path) -> Path:
-    """Where the fine-tuning run in this folder keeps what it learned; of another folder itself."""
-    return next((run / name for name in (ADAPTER, MODEL) if (run / name).is_dir()), run)
 
 
 def layer_of(path: str) -> str:
