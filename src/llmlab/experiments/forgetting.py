@@ -129,7 +129,7 @@ EXPERIMENT = Experiment(
     axes=(
         Axis("method", "What is trained: all weights, or an adapter of the rank in its name."),
         Axis("learning_rate", "Peak of the schedule."),
-        Axis("replay", "Old items among the training items.", "share"),
+        Axis("replay", "Share of old items among the training items."),
     ),
     metrics=(
         *METRICS,
