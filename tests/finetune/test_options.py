@@ -58,6 +58,11 @@ def test_the_folder_is_numbered_where_its_name_is_taken(opened) -> None:
         folder.mkdir(parents=True)
 
 
+def test_the_folder_is_named_after_base_data_and_method(opened, ten: str) -> None:
+    assert opened(data=ten, method="full").folder.name == "skilled-ten-full"
+    assert opened(data="skills:facts:64").folder.name == "skilled-facts-64-lora"
+
+
 @pytest.mark.parametrize(
     ("options", "method"),
     [

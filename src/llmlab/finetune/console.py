@@ -56,7 +56,8 @@ def describe(session: Session) -> str:
     recipe, material, base = session.recipe, session.material, session.base
     n_test = len(material.test.tokens_NT) if material.test else 0
     n_rows = len(material.training.tokens_NT)
-    skipped = f", {material.n_skipped:,} bad lines left out" if material.n_skipped else ""
+    bad = f"{material.n_skipped:,} bad line{'s' * (material.n_skipped > 1)}"
+    skipped = f", {bad} left out" if material.n_skipped else ""
     packed = f" packed in {n_rows:,} rows" if n_rows != material.n_examples else ""
     replayed = f", {recipe.n_replayed} of them replayed" if recipe.n_replayed else ""
     n_tokens = recipe.train.steps * recipe.batch_size * material.training.tokens_NT.shape[1]
@@ -77,10 +78,10 @@ def in_words(method: Method) -> str:
     match method:
         case LoraSpec(rank=rank, alpha=alpha, scaling=scaling, target_modules=targets):
             on = targets if isinstance(targets, str) else ", ".join(targets)
-            return f"LoRA of rank {rank}, alpha {alpha:g} ({scaling}), on {on}"
+            return f"LoRA, rank {rank}, alpha {alpha:g} ({scaling}), {on}"
         case QloraSpec(lora=lora, four_bit=four_bit):
             twice = ", quantised twice" if four_bit.double_quantisation else ""
-            return f"Q{in_words(lora)}; base in NF4{twice}"
+            return f"Q{in_words(lora)}; NF4{twice}"
     return "full fine-tuning: every weight is trained"
 
 
@@ -136,13 +137,13 @@ class Speed:
         self._tokens = 0.95 * self._tokens + point.tokens
 
     def __str__(self) -> str:
-        return f"{self._tokens / self._seconds:,.0f} tokens/s"
+        return f"{self._tokens / self._seconds:,.0f} tok/s"
 
 
 def _state(point: Point, speed: Speed) -> str:
     return (
-        f"loss {point.loss:.3f}, gradient {point.gradient_norm:.2g}, "
-        f"rate {point.learning_rate:.1e}, {speed}"
+        f"loss {point.loss:.3f}, grad {point.gradient_norm:.2g}, "
+        f"lr {point.learning_rate:.1e}, {speed}"
     )
 
 
@@ -221,10 +222,10 @@ def _print_accuracy(finished: Finished, session: Session) -> None:
 
 
 def _forgetting(share: float, recipe: Recipe) -> str:
-    lost = f"Forgotten of what it knew: {100 * share:.1f} points, mean of the four"
+    lost = f"Forgetting: {100 * share:.1f} points, mean of the four"
     if share < MUCH_FORGOTTEN or recipe.n_replayed:
         return f"{lost}."
-    return f"{lost}; --replay 0.2 rehearses it."
+    return f"{lost}; --replay 0.2 rehearses what it knew."
 
 
 def _shares(before: float, after: float, n_items: int) -> tuple[str, ...]:
@@ -237,14 +238,14 @@ def _next_steps(session: Session, finished: Finished) -> str:
     folder = session.folder
     lines = [
         "",
-        f"{finished.seconds:.0f} s. In {folder}: {session.saved_to.name}/, "
-        f"{LOG} (every step), {REPORT}.",
+        f"Trained in {finished.seconds:.0f} s. In {folder}:",
+        f"  {session.saved_to.name}/, {LOG} (every step), {REPORT}",
         "Next:",
         f"  llmlab generate {folder} --prompt {shlex.quote(session.material.prompt)}",
         f"  llmlab curves {folder / LOG}",
     ]
     if not isinstance(session.recipe.method, Full):
-        lines.append(f"  llmlab merge {session.saved_to} --out {folder / 'merged'}")
+        lines.append(f"  llmlab merge {session.saved_to} --out {folder.parent / 'merged'}")
     return "\n".join(lines)
 
 

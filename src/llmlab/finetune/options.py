@@ -219,10 +219,15 @@ def _precision(name: str, device: torch.device) -> Precision:
 
 def _free_folder(options: Options) -> Path:
     """`runs/BASE-DATA-METHOD`, or with the first number that is free."""
-    names = (Path(text.rpartition(":")[2]).stem for text in (options.base, options.data))
-    first = Path("runs") / "-".join([*names, options.method])
+    first = Path("runs") / f"{_short(options.base)}-{_short(options.data)}-{options.method}"
     numbered = (first.with_name(f"{first.name}-{number}") for number in itertools.count(2))
     return next(path for path in itertools.chain([first], numbered) if not path.exists())
+
+
+def _short(name: str) -> str:
+    """`Qwen2.5-0.5B` of `hf:Qwen/Qwen2.5-0.5B`, `facts-64` of `skills:facts:64`."""
+    source = name.removeprefix(HUB).removeprefix(SKILL)
+    return Path(source).resolve().name.removesuffix(".jsonl").replace(":", "-")
 
 
 def _base(options: Options, method: Method, device: torch.device) -> Base:
