@@ -5,6 +5,7 @@ counts as a change is told from the noise of the curve itself (`smoothing.noise_
 """
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +15,12 @@ from llmlab.finetune.curves.smoothing import ROBUST, noise_level, running_median
 
 SURE = 4.0
 """Standard errors that make a difference more than noise."""
+
+MEDIAN_ERROR = math.sqrt(math.pi / 2)
+"""Standard error of a median over that of a mean, for normal noise and many values."""
+
+NEAR = 7
+"""Neighbouring jumps that tell how steep a curve is: more than a spike has."""
 
 
 @dataclass(frozen=True)
@@ -112,8 +119,10 @@ def plateau(curve: Curve, *, smallest: float = 0.02, shortest: float = 0.2) -> P
         return None
     width = _window(curve)
     smooth = running_median(curve.y, width)
+    smooth[-(width // 2) :] = smooth[-(width // 2) - 1]  # medians of fewer values are noisier
     whole_fall = max(0.0, smooth[0] - smooth.min())
-    tolerance = max(SURE * noise_level(curve.y) / math.sqrt(width), smallest * whole_fall)
+    error = MEDIAN_ERROR * noise_level(curve.y) * math.sqrt(2 / width)
+    tolerance = max(SURE * error, smallest * whole_fall)
     left = smooth - np.minimum.accumulate(smooth[::-1])[::-1]
     start = int(np.argmax(left <= tolerance))
     length = curve.x[-1] - curve.x[0]
@@ -127,13 +136,13 @@ def plateau(curve: Curve, *, smallest: float = 0.02, shortest: float = 0.2) -> P
 def spikes(curve: Curve, *, threshold: float = 8.0, window: int = 31) -> tuple[Spike, ...]:
     """Jumps that stand out among those around them.
 
-    The z of a jump counts from the median of the differences around it, so that a steep fall is
-    not one long anomaly and a jump within it is seen; it is divided by their spread, or by that of
-    the whole curve's noise where it is larger.
+    What counts is how far a jump exceeds the median of the jumps next to it, so that a steep fall
+    is not one long anomaly and a jump within it is seen. Its z is that excess over the usual one
+    around, or over the noise of the whole curve where that is larger.
 
     Args:
         threshold: smallest z of a spike.
-        window: differences around a jump that it is compared with.
+        window: jumps that tell the usual excess.
     """
     curve = curve.finite()
     if curve is None or len(curve) < 5:
@@ -245,17 +254,18 @@ def _level_around(curve: Curve, step: int) -> float:
 
 
 def _jump_scores(values: np.ndarray, window: int) -> np.ndarray:
-    """Robust z of each difference of neighbouring values among those around it."""
+    """Robust z of each difference of neighbouring values, beside the trend around it."""
     jumps = np.diff(values)
-    half = window // 2
+    excess = jumps - [np.median(around) for around in _neighbours(jumps, NEAR)]
     floor = max(math.sqrt(2) * noise_level(values), 1e-12 * max(1.0, float(np.ptp(values))))
-    scores = []
-    for place, jump in enumerate(jumps):
-        around = jumps[max(0, place - half) : place + half + 1]
-        usual = float(np.median(around))
-        spread = ROBUST * float(np.median(np.abs(around - usual)))
-        scores.append((jump - usual) / max(spread, floor))
-    return np.asarray(scores)
+    spreads = [ROBUST * np.median(np.abs(around)) for around in _neighbours(excess, window)]
+    return excess / np.maximum(spreads, floor)
+
+
+def _neighbours(values: np.ndarray, window: int) -> Iterator[np.ndarray]:
+    """For each value those around it and itself, `window` in all; fewer at the ends."""
+    half = window // 2
+    return (values[max(0, place - half) : place + half + 1] for place in range(len(values)))
 
 
 def _spike(curve: Curve, place: int, z: float) -> Spike:
