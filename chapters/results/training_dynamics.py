@@ -190,20 +190,28 @@ ends = {
 
 # %%
 # | label: fig-results-dynamics-moments
-# | fig-cap: "Root mean square of recent gradients, √v̂, in the last block at the end of a run of each method, with batches of eight at the best learning rate (first seed). Dot: the median weight; thick and thin line: half of the weights, and nine in ten."
+# | fig-cap: "Root mean square of recent gradients, √v̂, in the matrices and gains of the last block at the end of a run of each method, with batches of eight at the best learning rate (first seed). Dot: the median weight; thick and thin line: half of the weights, and nine in ten."
 # | fig-alt: "Two panels of horizontal bars on a logarithmic axis, one bar for each parameter of the last block, for full fine-tuning and for LoRA."
 figure_of_moments, panels = style.subplots(1, 2, height=4.2, sharex=True)
 for axes, (name, condition) in zip(panels, ends.items(), strict=True):
     _, view = find_view(found, "second moment", condition, seed=0)
     last = max(p["name"].split(".")[1] for p in view["parameters"] if "blocks." in p["name"])
     prefix = f"blocks.{last}."
-    bars = [p for p in view["parameters"] if p["name"].startswith(prefix)]
+    inside = [p for p in view["parameters"] if p["name"].startswith(prefix)]
+    bars = [p for p in inside if not p["name"].endswith("bias")]
     for row, bar in enumerate(bars):
         low, quarter, median, three_quarters, high = bar["size"]
         axes.plot([low, high], [row, row], color=style.BLUE, linewidth=1)
         axes.plot([quarter, three_quarters], [row, row], color=style.BLUE, linewidth=4)
         axes.plot(median, row, "o", color=style.VERMILION, markersize=4)
-    labels = [p["name"].removeprefix(prefix).removesuffix(".weight") for p in bars]
+    labels = [
+        p["name"]
+        .removeprefix(prefix)
+        .removesuffix(".weight")
+        .replace(".a_RI", ", A")
+        .replace(".b_RO", ", B")
+        for p in bars
+    ]
     axes.set_yticks(range(len(bars)), labels, fontsize=7)
     axes.set(xscale="log", title=NAMES[name], ylim=(len(bars) - 0.5, -0.5))
 panels[0].set_xlabel("√v̂")
@@ -258,15 +266,20 @@ draw_planes(planes, "nats/token", footer(found))
 # | label: fig-results-dynamics-path
 # | fig-cap: "Loss and accuracy on the validation items on the straight path from where a run ended to a full fine-tuning minimum of the same base and seed, reached with another order of the examples. Batches of eight, best learning rate of each method; means over seeds with 95 % intervals."
 # | fig-alt: "Two panels over the way from zero to one hundred per cent with a line for each method: loss above, accuracy below."
-walks = {
-    NAMES[name]: {
-        "loss": path_means(found, "path", "loss", condition),
-        "accuracy": path_means(found, "path", "accuracy", condition),
-    }
-    for name, condition in ends.items()
-}
+
+
+def walk(condition: dict) -> dict:
+    """Loss and accuracy on the way, the latter in per cent."""
+    loss, accuracy = (path_means(found, "path", name, condition) for name in ("loss", "accuracy"))
+    accuracy[["mean", "low", "high"]] *= 100
+    return {"loss": loss, "accuracy": accuracy}
+
+
 draw_paths(
-    walks, ["loss (nats/token)", "accuracy (share)"], "way to a full minimum (%)", footer(found)
+    {NAMES[name]: walk(condition) for name, condition in ends.items()},
+    ["loss (nats/token)", "accuracy (%)"],
+    "way to a full minimum (%)",
+    footer(found),
 )
 
 # %%

@@ -34,7 +34,7 @@ def draw_planes(planes: Mapping[str, View], unit: str, footer: str) -> Figure:
         unit: of the loss.
     """
     losses = np.array([plane["loss"] for plane in planes.values()])
-    levels = np.geomspace(losses.min(), losses.max(), LEVELS)
+    levels = np.geomspace(losses.min() * (1 - 1e-9), losses.max() * (1 + 1e-9), LEVELS)
     figure, row = style.subplots(1, len(planes), height=3.1, sharey=True, squeeze=False)
     for axes, (title, plane) in zip(row[0], planes.items(), strict=True):
         drawn = _draw_plane(axes, plane, levels)
@@ -51,7 +51,7 @@ def draw_planes(planes: Mapping[str, View], unit: str, footer: str) -> Figure:
 def _draw_plane(axes: Axes, plane: View, levels: np.ndarray) -> Any:
     distances, loss = plane["distances"], np.array(plane["loss"])
     look = {"levels": levels, "norm": LogNorm(levels[0], levels[-1])}
-    drawn = axes.contourf(distances, distances, loss, cmap="viridis_r", extend="both", **look)
+    drawn = axes.contourf(distances, distances, loss, cmap="viridis_r", **look)
     axes.contour(distances, distances, loss, colors="white", linewidths=0.5, **look)
     axes.plot(0, 0, "x", color=style.INK)
     axes.set_aspect("equal")
