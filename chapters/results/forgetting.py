@@ -11,7 +11,7 @@
 # %%
 from IPython.display import Markdown
 
-from llmlab.book import style
+from llmlab.book import readings, style
 from llmlab.book.show import (
     best,
     command,
@@ -32,16 +32,25 @@ note("forgetting")
 
 # %%
 # | label: fig-results-forgetting
-# | fig-cap: "What is left of the old skills when so much of the new task is learned: training moves to the right. One panel for each share of replay; every method at the learning rate that its validation loss chose. Means over seeds with 95 % intervals."
-# | fig-alt: "Panels of the accuracy on old skills over the accuracy on the new task, one line for each method. The lines fall steeply at the left edge, before anything of the new task is learned."
-curves(
-    "forgetting",
-    "old_accuracy",
-    by="method",
-    x="new_accuracy",
-    panels="replay",
-    tuned=["learning_rate"],
+# | fig-cap: "What is left of the old skills when so much of the new task is learned: training moves to the right. One panel for each share of replay; every method at the learning rate that its validation loss chose. Points are means over seeds of the looks on the way, bars 95 % intervals."
+# | fig-alt: "Panels of the accuracy on old skills over the accuracy on the new task, one line for each method. Lines start at the upper left, with all old skills and nothing of the new task."
+found = evidence("forgetting")
+old, new = (
+    readings.mean_curves(found, [curve], ["replay", "method"], {}, ["learning_rate"])
+    for curve in ("old_accuracy", "new_accuracy")
 )
+path = old.merge(new, on=["replay", "method", "step"], suffixes=("", "_new"))
+shares, methods = list(path["replay"].unique()), list(path["method"].unique())
+drawn, panels = style.subplots(1, len(shares), sharey=True, sharex=True)
+for axes, share in zip(panels, shares, strict=True):
+    for name, colour, marker in zip(methods, style.CYCLE, style.MARKERS, strict=False):
+        looks = path[(path["replay"] == share) & (path["method"] == name)]
+        points = [100 * looks[column] for column in ("mean_new", "mean", "low", "high")]
+        style.error_line(axes, *points, marker=marker, color=colour, markersize=4, label=name)
+    axes.set(title=f"{100 * share:.0f} % replay", xlabel="new task (%)", ylim=(-3, 103))
+panels[0].set_ylabel("old skills (%)")
+panels[-1].legend()
+drawn
 
 # %% [markdown]
 # ## Hypotheses and verdicts
@@ -113,29 +122,29 @@ command("forgetting")
 import numpy as np
 
 SKILLS = ("math", "reasoning", "code", "knowledge")
-runs = evidence("forgetting").runs
+runs = found.runs
 completed = runs[runs["status"] == "completed"]
 before = [
     (completed[f"{skill}_after"] + completed[f"{skill}_forgetting"]).mean() for skill in SKILLS
 ]
-new_before = float("nan")  # the experiment grades the base model on old skills alone
+new_before = new.loc[new["step"] == 0, "mean"].mean()  # on the validation items
 columns = [f"{skill}_after" for skill in SKILLS] + ["accuracy"]
 cells = [
     means("forgetting", column, by=["method", "replay"], tuned=["learning_rate"])
     for column in columns
 ]
-labels = [f"{row.method}, {row.replay:.0%} replay" for row in cells[0].itertuples()]
+labels = [f"{row.method}, {100 * row.replay:.0f} % replay" for row in cells[0].itertuples()]
 matrix = np.array([[*before, new_before], *np.array([cell["mean"] for cell in cells]).T])
 drawn, axes = style.subplots(height=0.6 + 0.32 * len(matrix))
 axes.imshow(matrix, cmap="Blues", vmin=0, vmax=1, aspect="auto")
 for (row, column), share in np.ndenumerate(matrix):
-    text = "" if np.isnan(share) else f"{100 * share:.0f}"
     colour = "white" if share > 0.6 else style.INK
-    axes.text(column, row, text, ha="center", va="center", color=colour)
+    axes.text(column, row, f"{100 * share:.0f}", ha="center", va="center", color=colour)
 axes.set_xticks(range(5), ["addition", *SKILLS[1:], "subtraction"])
 axes.set_yticks(range(len(matrix)), ["before", *labels])
 axes.axvline(3.5, color="white", linewidth=3)
 axes.axhline(0.5, color="white", linewidth=3)
+axes.tick_params("x", labelsize=9)
 axes.tick_params(top=True, labeltop=True, bottom=False, labelbottom=False, length=0)
 axes.grid(visible=False)
 for spine in axes.spines.values():
@@ -174,7 +183,6 @@ figure(
 # | label: fig-results-forgetting-end
 # | fig-cap: "Above: forgetting at the end of training over the learning rate. Below: what was learned by then. Both with the smallest share of replay that the experiment has."
 # | fig-alt: "Two panels with one line for each method over the learning rate on a logarithmic axis: forgetting rises with the rate, and so does accuracy on the new task."
-shares = sorted(runs["replay"].unique())
 figure(
     "forgetting",
     ["forgetting", "accuracy"],
@@ -189,10 +197,9 @@ figure(
 
 # %%
 # | label: fig-results-forgetting-tradeoff
-# | fig-cap: "Learned and lost at the end of every run, over all learning rates and seeds. Colours and signs are methods; the darker, the more replay."
+# | fig-cap: "Learned and lost at the end of every run, over all learning rates and seeds. Colours and signs are methods; the stronger the colour, the more replay."
 # | fig-alt: "A cloud of points, forgetting over accuracy on the new task. Points with more replay lie lower."
 drawn, axes = style.subplots(height=3.6)
-methods = list(completed["method"].unique())
 for name, colour, marker in zip(methods, style.CYCLE, style.MARKERS, strict=False):
     axes.plot([], [], marker, color=colour, label=name)
     for share, strength in zip(shares, np.linspace(0.25, 1, len(shares)), strict=True):
