@@ -228,8 +228,8 @@ Markdown(
 # %% [markdown]
 # So two things make fine-tuning forget. The *direction* is bad: both tasks use the same weights, and what one needs
 # changed is where the other is sensitive. And the *distance* matters like a cliff, not like a slope: up to a point
-# nothing seems to happen, a little further all is gone. The first steps on a new task go straight at it, because the
-# model is most wrong then and every item pulls the same way.
+# nothing seems to happen, a little further all is gone. The first steps on a new task, when the model is most wrong
+# about it, are enough to get there (@fig-forgetting-live).
 #
 # Three hopes follow, each of which can be tested. A method that moves the weights *less far* should forget less: a low
 # learning rate does, and so may a small adapter. A method that moves them in *few directions*, as LoRA does
