@@ -1,0 +1,518 @@
+# %% [markdown]
+# # Do you understand training? {#sec-learnings-dynamics}
+#
+# Ten questions on what happens inside a run. Answer each for yourself, on paper where it asks for a number, then unfold
+# the answer: most are given by a few lines of code that ran when this book was made, and some by an experiment of the
+# book. The last section asks how small an experiment can be and still show something, and answers in seconds and lines.
+
+# %%
+# | include: false
+import inspect
+import itertools
+import math
+
+import numpy as np
+import torch
+from IPython.display import Markdown
+
+from llmlab.book import style
+from llmlab.book.markup import pipe_table
+from llmlab.book.show import (
+    badge,
+    command,
+    evidence,
+    figure,
+    method,
+    note,
+    says,
+    verdict,
+)
+from llmlab.method import statistics
+
+# %%
+note("minimum")
+
+# %% [markdown]
+# ## One step
+#
+# ### Forward and backward by hand
+#
+# A network of two weights computes $\hat y = w_2 \max(0, w_1 x)$, and its loss is $L = (\hat y - y)^2$. With $x = 2$,
+# $y = 1$, $w_1 = 0.5$ and $w_2 = -1$: what are the loss and its two gradients? What would both gradients be with
+# $w_1 = -0.5$, and what does that mean for training?
+#
+# ::: {.details summary="Unfold the answer"}
+#
+# Forward, keep what backward will need: $h = \max(0, w_1 x) = 1$, $\hat y = w_2 h = -1$, $L = (-1-1)^2 = 4$. Backward,
+# from the loss to the weights: $\partial L / \partial \hat y = 2(\hat y - y) = -4$. Then
+# $\partial L / \partial w_2 = -4 \, h = -4$, and $\partial L / \partial w_1 = -4 \cdot w_2 \cdot x = 8$. With
+# $w_1 = -0.5$ the unit is off: $h = 0$, nothing passes through it either way, and both gradients are zero, although the
+# loss is not. No step will ever bring it back for this $x$. PyTorch agrees:
+
+# %%
+# | echo: true
+for start in (0.5, -0.5):
+    w1, w2 = torch.tensor(start, requires_grad=True), torch.tensor(-1.0, requires_grad=True)
+    loss = (w2 * torch.relu(w1 * 2) - 1) ** 2
+    loss.backward()
+    print(f"w1 = {start:4}:  loss {loss:.0f},  dL/dw1 = {w1.grad:.0f},  dL/dw2 = {w2.grad:.0f}")
+
+# %% [markdown]
+# :::
+#
+# ### What the backward pass costs
+#
+# A linear layer maps a batch with one product of matrices. How many such products does its backward pass take? And how
+# many when the layer is frozen, as under LoRA?
+#
+# ::: {.details summary="Unfold the answer"}
+#
+# Two: one for the gradient of the input, which the layer below needs, and one for the gradient of the weights. So
+# backward costs twice what forward does. A frozen layer needs no gradient of its weights, but the one of its input still
+# has to pass: LoRA saves a third of the work of a step, not more, however few parameters it trains. Counted, not
+# estimated:
+
+# %%
+# | echo: true
+from torch.utils.flop_counter import FlopCounterMode
+
+
+def products(frozen: bool) -> tuple[float, float]:
+    """Products of a linear layer's forward and of its backward pass."""
+    layer = torch.nn.Linear(64, 64, bias=False).requires_grad_(not frozen)
+    x = torch.randn(32, 64, requires_grad=True)
+    with FlopCounterMode(display=False) as forward:
+        y = layer(x)
+    with FlopCounterMode(display=False) as backward:
+        y.sum().backward()
+    one = 2 * 32 * 64 * 64
+    return forward.get_total_flops() / one, backward.get_total_flops() / one
+
+
+for frozen in (False, True):
+    forward, backward = products(frozen)
+    print(f"frozen: {frozen!s:5}  forward {forward:.0f}, backward {backward:.0f} products")
+
+# %% [markdown]
+# :::
+#
+# ### Where the loss starts
+#
+# A new model with a vocabulary of $V$ tokens has seen nothing. What should its first loss be? What if the first loss that
+# you read off is twice as high? Or half as high?
+#
+# ::: {.details summary="Unfold the answer"}
+#
+# A model that knows nothing should give every token the same probability, which is a loss of $\ln V$. Twice that
+# means that it is *confident and wrong*: the weights of the output start too large, and the first steps are spent on
+# unlearning. Half of it means that it knows something it cannot know: look for targets that leak into the inputs.
+
+# %%
+# | echo: true
+vocabulary, width = 512, 64
+generator = torch.Generator().manual_seed(0)
+x = torch.randn(1000, width, generator=generator)
+targets = torch.randint(vocabulary, (1000,), generator=generator)
+for size in (0.02, 1.0):
+    head = size * torch.randn(vocabulary, width, generator=generator)
+    loss = torch.nn.functional.cross_entropy(x @ head.T, targets)
+    print(f"output weights of size {size}: loss {loss:.2f}, ln V = {math.log(vocabulary):.2f}")
+
+# %% [markdown]
+# :::
+#
+# ### The first step of LoRA
+#
+# An adapter computes $B A x$, and $B$ starts at zero. Which of the two matrices receives a gradient in the very first
+# step? Why not start both at zero, or neither?
+#
+# ::: {.details summary="Unfold the answer"}
+#
+# Only $B$. The gradient of $A$ passes through $B$, which is zero; that of $B$ has $A x$ as a factor, which is not. With
+# both at zero neither would ever move: a saddle from which no gradient leads. With neither at zero the run would start
+# from a model that is not the base model any more.
+
+# %%
+# | echo: true
+a = torch.randn(4, 16, generator=generator).requires_grad_()
+b = torch.zeros(16, 4, requires_grad=True)
+x = torch.randn(16, generator=generator)
+(b @ (a @ x) - 1).square().sum().backward()
+print(f"gradient of A: {a.grad.norm():.2f}, gradient of B: {b.grad.norm():.2f}")
+
+# %% [markdown]
+# :::
+#
+# ## The landscape and the rate
+#
+# ### How high may the rate be?
+#
+# Near a minimum a loss looks like a bowl, $L = \frac{1}{2} h w^2$, where $h$ is its curvature. At which learning rates
+# does gradient descent come down, and what happens at the edge? If a bowl has two directions, one a hundred times as
+# curved as the other, how fast can the flat one be learned?
+#
+# ::: {.details summary="Unfold the answer"}
+#
+# One step multiplies $w$ by $1 - \eta h$. That shrinks $w$ as long as $\eta < 2/h$; at $2/h$ it jumps from side to side
+# for ever, above it explodes. The most curved direction sets the limit for all: with a hundred times less curvature the
+# flat direction shrinks by at most two percent a step. This is what Adam mends, by giving each weight its own step
+# (@sec-optimizer-state), and why a high rate ends in flat places: in a narrow one it could not stay
+# (@sec-loss-landscapes).
+
+# %%
+# | label: fig-dynamics-bowl
+# | fig-cap: "Gradient descent in a bowl of curvature $h$, at rates below, at and above the limit $2/h$. Live demonstration."
+# | fig-alt: "Four curves of the distance from the minimum over steps: a slow fall, a fast fall, a flat line at the limit, and a rise above it."
+# | echo: true
+drawn, axes = style.subplots(height=2.8)
+for index, share in enumerate((0.1, 0.9, 1.0, 1.05)):
+    distance = [abs(1 - 2 * share) ** step for step in range(25)]
+    axes.plot(distance, color=style.CYCLE[index], label=f"{share} of 2/h")
+axes.set(xlabel="step", ylabel="distance from the minimum", yscale="log", ylim=(1e-4, 30))
+axes.legend()
+drawn
+
+# %% [markdown]
+# :::
+#
+# ### How far does Adam step first?
+#
+# Three weights have gradients of a thousandth, of one, and of a thousand. How far does the first step of Adam move each,
+# at a rate $\eta$? How far does plain gradient descent? What does this say about the first steps of fine-tuning?
+#
+# ::: {.details summary="Unfold the answer"}
+#
+# Adam moves each of them by $\eta$. After one step both running means hold that one gradient, corrected for their start,
+# so $\hat m / \sqrt{\hat v}$ is one divided by one, whatever the size. Plain gradient descent moves them in proportion:
+# a million times as far for the last as for the first. So Adam's first steps move *all* weights by the full rate, also
+# those that have hardly a reason to move. That is what warm-up is for, and why a few steps at full rate are enough to
+# damage what a model knew.
+
+# %%
+# | echo: true
+moved = {}
+for name, optimizer in {"Adam": torch.optim.Adam, "SGD": torch.optim.SGD}.items():
+    weights = torch.nn.Parameter(torch.zeros(3))
+    weights.grad = torch.tensor([1e-3, 1.0, 1e3])
+    optimizer([weights], lr=0.01).step()
+    moved[name] = -weights.detach()
+    print(f"{name:4} moves by {', '.join(f'{move:.2g}' for move in moved[name].tolist())}")
+
+# %% [markdown]
+# How few steps are enough to do damage is measured in @sec-dynamics-minimum.
+#
+# :::
+#
+# ### What does clipping change?
+#
+# All gradients of a run are a thousand times larger than in another run, step by step. Under Adam, how do the two runs
+# differ? Now every gradient above a norm of one is cut down to one: what does that change, in which of them?
+#
+# ::: {.details summary="Unfold the answer"}
+#
+# Not at all: a constant factor cancels in $\hat m / \sqrt{\hat v}$ (but for $\varepsilon$). If every step of the
+# large one is clipped, its gradients all get the length one, so they lose what they knew about *which step mattered
+# more*, and keep their directions. What clipping is for is the rare step whose gradient is far above the others: it
+# would stay in $\hat v$ for dozens of steps and hold all of them back.
+
+# %%
+# | label: fig-dynamics-spike
+# | fig-cap: "Share of the learning rate that Adam uses before and after one gradient that is a hundred times too large, with and without clipping. Live demonstration."
+# | fig-alt: "Two lines near one; without clipping the line jumps at the spike and then stays far below one for dozens of steps, with clipping it hardly moves."
+# | echo: true
+
+
+def share_of_rate(gradients: np.ndarray) -> list[float]:
+    """|m̂| / √v̂ of Adam (β = 0.9, 0.95) after each of many gradients."""
+    m = v = 0.0
+    shares = []
+    for step, gradient in enumerate(gradients, start=1):
+        m, v = 0.9 * m + 0.1 * gradient, 0.95 * v + 0.05 * gradient**2
+        shares.append(abs(m / (1 - 0.9**step)) / math.sqrt(v / (1 - 0.95**step)))
+    return shares
+
+
+gradients = np.ones(120)
+gradients[30] = 100
+drawn, axes = style.subplots(height=2.6)
+axes.plot(share_of_rate(gradients), label="as it is")
+axes.plot(share_of_rate(gradients.clip(max=1)), "--", label="clipped")
+axes.set(xlabel="step", ylabel="share of the rate used", ylim=(0, None))
+axes.legend()
+drawn
+
+# %%
+Markdown(
+    says(
+        "H-OPT-5",
+        supported="In our own short runs nothing spiked, and clipping changed nothing, as expected",
+        refuted="In our own short runs clipping mattered, against what this argument had let us expect",
+        undecided="In our own short runs clipping was expected to change nothing, which the runs do not bear out",
+        untested="Whether clipping matters in our own short runs is not tested yet",
+    )
+    + f" (@sec-results-optimizer; H-OPT-5 {badge('H-OPT-5')})."
+)
+
+# %% [markdown]
+# :::
+#
+# ### Batch size and learning rate
+#
+# You make the batch four times as large and take a quarter of the steps. What happens to the noise of the gradient? What
+# to the best learning rate? And from which batch size on does all this stop to help?
+#
+# ::: {.details summary="Unfold the answer"}
+#
+# The noise of a mean over $B$ examples falls as $1/\sqrt{B}$, so its variance to a quarter. While noise is what limits the
+# rate, each step may then be longer: in plain gradient descent up to four times, and the two runs learn alike. But no
+# batch makes a step longer than the curvature allows ($2/h$ again). Beyond the *noise scale*, the variance of one
+# example's gradient over its squared mean, the gradient is as good as known, and more examples are wasted
+# [@mccandlish2018batch].
+
+# %%
+# | label: fig-dynamics-batch
+# | fig-cap: "Best learning rate of plain gradient descent on a noisy bowl for each batch size, at a fixed number of examples; the dashed line is proportional to the batch size, the dotted one the limit of stability. Live demonstration."
+# | fig-alt: "The best rate rises in proportion to the batch size at first, then bends and stays below a horizontal limit."
+# | echo: true
+
+
+def final_loss(rate: float, batch_size: int, examples: int = 4096) -> float:
+    """Expected loss after SGD on L = w²/2 from w = 1, gradient noise of variance 100 per example."""
+    mean, variance = 1.0, 0.0
+    for _ in range(examples // batch_size):
+        mean = (1 - rate) * mean
+        variance = (1 - rate) ** 2 * variance + rate**2 * 100 / batch_size
+    return (mean**2 + variance) / 2
+
+
+rates = np.geomspace(1e-4, 1.99, 200)
+batch_sizes = 2 ** np.arange(0, 12)
+best_rates = [min(rates, key=lambda rate: final_loss(rate, size)) for size in batch_sizes]
+drawn, axes = style.subplots(height=2.8)
+axes.plot(batch_sizes, best_rates, "o-")
+axes.plot(batch_sizes, best_rates[0] * batch_sizes, "--", color=style.MUTED)
+axes.axhline(2, linestyle=":", color=style.MUTED)
+axes.set(xlabel="batch size", ylabel="best learning rate", ylim=(1e-3, 4))
+axes.set_xscale("log", base=2)
+axes.set_yscale("log")
+drawn
+
+# %%
+Markdown(
+    "In fine-tuning with Adam: "
+    + says(
+        "H-BATCH-2",
+        supported="with large batches the best rate is a high one",
+        refuted="with large batches the best rate is not as high as we expected",
+        undecided="where the best rate of large batches lies is not settled",
+        untested="where the best rate of large batches lies is not tested at laptop or gpu scale yet",
+    )
+    + f" (H-BATCH-2 {badge('H-BATCH-2')}), "
+    + says(
+        "H-BATCH-1",
+        supported="with small ones it is low",
+        refuted="and with small ones it is not as low as we expected",
+        undecided="and where that of small ones lies is open",
+        untested="nor is that of small ones",
+    )
+    + f" (H-BATCH-1 {badge('H-BATCH-1')})."
+)
+
+# %% [markdown]
+# :::
+#
+# ## Reading results
+#
+# ### The loss falls smoothly, accuracy jumps
+#
+# During a run the loss per token falls steadily. Exact answers stay near nothing for half of the run, then rise quickly.
+# Did the model suddenly understand?
+#
+# ::: {.details summary="Unfold the answer"}
+#
+# Not necessarily. An answer of $n$ tokens is exact only if every token is right. If each is right with probability $p$,
+# independently, that is $p^n$, which stays near zero until $p$ is close to one. A jump in a hard metric can be a steady
+# climb in a soft one: look at the loss before you speak of a leap.
+
+# %%
+# | label: fig-dynamics-exact
+# | fig-cap: "Exact answers of $n$ tokens when each token is right with probability $p$."
+# | fig-alt: "Three curves over p from zero to one: a straight line for one token, and ever later and steeper rises for four and sixteen."
+# | echo: true
+p = np.linspace(0, 1, 101)
+drawn, axes = style.subplots(height=2.6)
+for index, n_tokens in enumerate((1, 4, 16)):
+    axes.plot(p, p**n_tokens, color=style.CYCLE[index], label=f"n = {n_tokens}")
+axes.set(xlabel="each token is right, p", ylabel="exact answers")
+axes.legend()
+drawn
+
+# %% [markdown]
+# :::
+#
+# ### How sure are five seeds?
+#
+# Two settings differ by as much as one setting's runs differ from seed to seed (paired differences have a mean of one
+# standard deviation). You run five seeds of each. How often will a test at five percent see it?
+#
+# ::: {.details summary="Unfold the answer"}
+#
+# Hardly more often than not. Simulate it before the experiment, not after; a claim of *no* difference needs more seeds
+# still.
+
+# %%
+# | echo: true
+generator = np.random.default_rng(0)
+for n_seeds in (3, 5, 8, 10, 20):
+    runs = generator.normal(loc=1.0, size=(1000, n_seeds))
+    seen = np.mean([statistics.p_above(differences, 0.0) < 0.05 for differences in runs])
+    print(f"{n_seeds:2} seeds: seen in {seen:.0%} of 1,000 simulated experiments")
+
+# %% [markdown]
+# :::
+#
+# ## The minimum interesting experiment {#sec-dynamics-minimum}
+#
+# Most of what is hard about training shows in small runs. How small may a run be and still show something that one did
+# not know? Ours asks what the first steps of fine-tuning do: at a good learning rate and at a tenth of it, for a handful
+# of steps, on the model that knows four skills (@sec-results-base-model). The claim: what is *lost* shows before what is
+# *gained*.
+
+# %%
+# | label: fig-dynamics-minimum
+# | fig-cap: "What is learned (subtraction, held-out items) and what is forgotten (mean loss of accuracy on the four old skills) after a few steps, at two learning rates. Dots are single runs."
+# | fig-alt: "Upper panel: accuracy on the new skill over the number of steps, two lines. Lower panel: forgetting over the number of steps, two lines."
+figure("minimum", ["accuracy", "forgetting"], x="steps", by="learning_rate")
+
+# %%
+verdict("H-MINIMUM-1")
+
+# %%
+verdict("H-MINIMUM-2")
+
+# %%
+verdict("H-MINIMUM-3")
+
+# %%
+verdict("H-MINIMUM-4")
+
+# %% [markdown]
+# ### Method
+
+# %%
+# | label: tbl-dynamics-minimum-method
+# | tbl-cap: "Conditions and budget of the minimum experiment."
+method("minimum")
+
+# %% [markdown]
+# The table is made by
+
+# %%
+command("minimum")
+
+# %% [markdown]
+# ### The answer, in seconds and lines
+#
+# How many seeds would have been enough? For each number of steps and each number of seeds we take every choice of that
+# many seeds from those that were run, and ask how many of these smaller experiments would have come to the verdict. Enough is
+# the fewest seeds with which at least four in five do. Each stands for two runs, one at each rate, and for the seconds that
+# these took, grading included.
+
+# %%
+found = evidence("minimum")
+CLAIMS = {"lost: forgetting": ("forgetting", 0.1), "gained: accuracy": ("accuracy", 0.05)}
+FEWEST_SEEDS = 3
+
+
+def paired(metric: str, steps: int) -> np.ndarray:
+    """The higher rate minus the lower one, for each seed."""
+    rows = found.runs[found.runs["steps"] == steps]
+    by_rate = rows.pivot(index="seed", columns="learning_rate", values=metric)
+    return (by_rate[by_rate.columns.max()] - by_rate[by_rate.columns.min()]).to_numpy()
+
+
+def share_decided(differences: np.ndarray, margin: float, n_seeds: int) -> float:
+    """Share of all experiments of `n_seeds` of these seeds whose test at 5 % sees the margin."""
+    chosen = itertools.combinations(differences, n_seeds)
+    return float(np.mean([statistics.p_above(some, margin) < 0.05 for some in chosen]))
+
+
+def fewest_seeds(metric: str, margin: float, steps: int) -> int | None:
+    """The fewest seeds that decide in four of five choices, if any number of them does."""
+    differences = paired(metric, steps)
+    counts = range(FEWEST_SEEDS, len(differences) + 1)
+    return next((n for n in counts if share_decided(differences, margin, n) >= 0.8), None)
+
+
+answers = []
+for steps in sorted(found.runs["steps"].unique()):
+    seconds = 2 * found.runs.loc[found.runs["steps"] == steps, "seconds"].median()
+    for claim, (metric, margin) in CLAIMS.items():
+        n_seeds = fewest_seeds(metric, margin, steps)
+        answers.append((claim, steps, n_seeds, seconds * (n_seeds or math.nan)))
+
+# %%
+# | label: tbl-dynamics-minimum
+# | tbl-cap: "Fewest seeds that show each effect after so many steps, and the seconds of their runs."
+Markdown(
+    pipe_table(
+        ["what shows", "steps", "seeds", "runs", "seconds"],
+        [
+            [claim, str(steps), *((str(n), str(2 * n), f"{spent:.0f}") if n else ("–", "–", "–"))]
+            for claim, steps, n, spent in answers
+        ],
+        numeric=(1, 2, 3, 4),
+    )
+)
+
+# %%
+module = inspect.getmodule(found.experiment.describe)
+lines = [line for line in inspect.getsource(module).splitlines() if line.strip()]
+cheapest = min((answer for answer in answers if answer[2]), key=lambda each: each[3], default=None)
+Markdown(
+    f"**The minimum interesting experiment takes {cheapest[3]:.0f} seconds and {len(lines)} lines.** It shows what is "
+    f"{cheapest[0].replace(': ', ', as ')}, in {2 * cheapest[2]} runs of {cheapest[1]} steps ({cheapest[2]} seeds at "
+    "each of two rates). The lines are those of its script, blank ones left out, docstring and three budgets included; "
+    "the seconds are those of the runs in the table, from the start of each run to its last grade, on the machine that "
+    "the table names."
+    if cheapest
+    else "No number of seeds that was run shows either effect at this scale. The script has "
+    f"{len(lines)} lines."
+)
+
+# %% [markdown]
+# What makes it interesting is not its size. It has a *control* that differs in one thing, a *claim with a margin* that was
+# written down before, *seeds*, and a result that one would not have bet on.
+
+# %%
+Markdown(
+    "Here it is: "
+    + says(
+        "H-MINIMUM-1",
+        supported="ten steps at a good rate are enough to lose much of what the model knew",
+        refuted="ten steps at a good rate lose less of what the model knew than we said",
+        undecided="how much ten steps at a good rate lose is not settled",
+        untested="what ten steps lose has not been tested at laptop or gpu scale yet",
+    )
+    + f" (H-MINIMUM-1 {badge('H-MINIMUM-1')}), "
+    + says(
+        "H-MINIMUM-2",
+        supported="and far too few to learn anything by",
+        refuted="and they already learn",
+        undecided="and whether they already learn is open",
+        untested="nor has what they learn",
+    )
+    + f" (H-MINIMUM-2 {badge('H-MINIMUM-2')}). "
+    + says(
+        "H-MINIMUM-4",
+        supported="Addition, the nearest neighbour of the new skill, goes within five.",
+        refuted="Addition, the nearest neighbour of the new skill, survives five.",
+        undecided="Whether addition survives five is not settled.",
+        untested="",
+    )
+    + " Why, and what helps, is the subject of @sec-forgetting."
+)
+
+# %% [markdown]
+# *What would change our mind about the size:* a base model that takes longer to damage, such as a larger one, needs more
+# steps; and on a faster machine the same runs take fewer seconds. The number of seeds is the part that carries over.
