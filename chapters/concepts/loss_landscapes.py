@@ -2,10 +2,10 @@
 # # Loss landscapes {#sec-loss-landscapes}
 #
 # A model with a million weights is a point in a space of a million directions, and its loss is a height above that
-# space. Nobody can see it. What one can do is to stand where training ended, choose two directions, and draw a map of
-# the small plane that they span. @fig-landscape-plane is such a map. The words that people use for training, valleys
-# and sharp or flat minima and hills between them, come from pictures like this one. This page makes them, and says
-# what may be read from them and what not.
+# space. Nobody can see it. What one can do is to stand where training ended, choose two directions, and draw a map
+# of the small plane that they span. @fig-landscape-plane is such a map. The words that people use for training,
+# valleys and sharp or flat minima and hills between them, come from pictures like this one. This page makes them,
+# and says what may be read from them and what not.
 
 # %%
 # | code-fold: true
@@ -75,14 +75,15 @@ figure
 # %% [markdown]
 # ## Which plane, and how far
 #
-# The two directions are drawn at random: no direction that anybody chose could speak for a hundred thousand others. But how
-# long should a step be? Not every step of length one is the same. Our GPT has a LayerNorm in front of each pair of
-# matrices. Multiply its gain by ten and divide the weights behind it by ten, and every output stays what it was. The
-# function is the same, to the last digit; the weights are not. A random step of one fixed length now shakes the
-# smaller weights ten times as hard, and the same minimum looks *sharp*.
+# The two directions are drawn at random: no direction that anybody chose could speak for a hundred thousand others.
+# But how long should a step be? Not every step of length one is the same. Our GPT has a LayerNorm in front of each
+# pair of matrices. Multiply its gain and bias by ten and divide the weights behind it by ten, and every output
+# stays what it was. The function is the same, up to rounding; the weights are not. A random step of one fixed
+# length now shakes the smaller weights ten times as hard, and the same minimum looks *sharp*.
 #
-# @li2017landscape [section 4] measure each direction with the weights' own yardstick. Every filter of the direction, here every row of a matrix,
-# is scaled to the length of the same row of the weights. Gains and biases do not move.
+# @li2017landscape [section 4] measure each direction with the weights' own yardstick. Every filter of the
+# direction, here every row of a matrix, is scaled to the length of the same row of the weights. Gains and biases do
+# not move.
 
 # %%
 # | echo: true
@@ -137,20 +138,21 @@ figure
 
 # %% [markdown]
 # ::: {.callout-note}
-# ## What a plane cannot show
-# Two random directions are nearly at right angles to whatever is special, so a plane shows a *typical* slope, never the
-# steepest one, and never the path that training took. A minimum that looks like a round bowl on a plane may be a gorge
-# in one direction out of a hundred thousand. To find that one, ask for the curvature.
+# **What a plane cannot show.** Two random directions are nearly at right angles to whatever is special, so a plane
+# shows a *typical* slope, never the steepest one, and never the path that training took. A minimum that looks like
+# a round bowl on a plane may be a gorge in one direction out of a hundred thousand. To find that one, ask for the
+# curvature.
 # :::
 #
 # ## Curvature: the sharpest direction
 #
-# Near a minimum the loss is a bowl. How fast it rises in a direction $v$ of length one is $\frac{1}{2} v^\top H v$, where $H$, the
-# **Hessian**, holds the second derivative for each pair of weights. Its largest eigenvalue $\lambda_1$ is the curvature in the
-# sharpest direction of all. The learning rate has to be small enough for that one direction (@sec-learning-rate).
+# Near a minimum the loss is a bowl. How fast it rises in a direction $v$ of length one is $\frac{1}{2} v^\top H v$,
+# where $H$, the **Hessian**, holds the second derivative for each pair of weights. Its largest eigenvalue
+# $\lambda_1$ is the curvature in the sharpest direction of all. The learning rate has to be small enough for that
+# one direction (@sec-learning-rate).
 #
-# For $P$ weights the Hessian has $P^2$ numbers, too many to write down. But $Hv$, its product with one vector, is the
-# derivative of a single number, the gradient's product with $v$, and costs hardly more than a gradient
+# For $P$ weights the Hessian has $P^2$ numbers, too many to write down. But $Hv$, its product with one vector, is
+# the derivative of a single number, the gradient's product with $v$, and costs hardly more than a gradient
 # [@pearlmutter1994hessian]:
 #
 # $$ H v = \nabla \left( \nabla L \cdot v \right). $$ {#eq-hessian-product}
@@ -173,12 +175,12 @@ def hessian_times(v: Tensor) -> Tensor:
 
 
 # %% [markdown]
-# Multiply a random vector by $H$ again and again, and what is left is the sharpest direction, since that is stretched
-# most. This is power iteration. **Lanczos' method** [@golub2013matrix, section 10.1] keeps all the vectors on the way
-# instead of the last alone and reads the eigenvalues from a small table of their products. It needs fewer
-# multiplications (@fig-landscape-lanczos). The lab uses it, with one precaution. In floating point the vectors lose
-# their right angles as soon as an eigenvalue is found, and then copies of that eigenvalue appear; so each new vector is
-# made orthogonal to all earlier ones. For ten or twenty vectors that costs next to nothing.
+# Multiply a random vector by $H$ again and again, and what is left is the sharpest direction, since that is
+# stretched most. This is power iteration. **Lanczos' method** [@golub2013matrix, section 10.1] keeps all the
+# vectors on the way instead of the last alone and reads the eigenvalues from a small table of their products. It
+# needs fewer multiplications (@fig-landscape-lanczos). The lab uses it, with one precaution. In floating point the
+# vectors lose their right angles as soon as an eigenvalue is found, and then copies of that eigenvalue appear; so
+# each new vector is made orthogonal to all earlier ones. For ten or twenty vectors that costs next to nothing.
 
 # %%
 # | label: fig-landscape-lanczos
@@ -245,23 +247,23 @@ figure
 # %% [markdown]
 # Random directions see almost nothing of it: nearly all directions are nearly flat, and a few are steep. The two
 # measures answer different questions. The eigenvalue is what an optimizer must not overstep; the plane is what
-# noise in all weights at once, such as rounding to four bits (@sec-lora), would do.
+# noise in all weights at once, such as rounding to four bits, would do.
 #
-# There is a second use of the eigenvalue. In gradient descent it tends to grow during training until the step is just as long as it
-# can bear, $2/\lambda_1 \approx \eta$, and then stays there: the **edge of stability** [@cohen2021edge]. Adam does the same with its own
-# yardstick [@cohen2022adaptive]. So a low learning rate may end in a sharper place, not because it looked for one,
-# but because nothing threw it out.
+# There is a second use of the eigenvalue. In gradient descent it tends to grow during training until the step is
+# just as long as it can bear, $2/\lambda_1 \approx \eta$, and then stays there: the **edge of stability**
+# [@cohen2021edge]. Adam does the same with its own yardstick [@cohen2022adaptive]. So a low learning rate may end
+# in a sharper place, not because it looked for one, but because nothing threw it out.
 #
 # ## Paths: are two minima in one valley?
 #
-# Train twice and you get two sets of weights. Are these two places or two corners of one valley? Walk the straight line
-# between them and watch the loss. If it rises above the line between its ends, there is a **barrier**
+# Train twice and you get two sets of weights. Are these two places or two corners of one valley? Walk the straight
+# line between them and watch the loss. If it rises above the line between its ends, there is a **barrier**
 # [@frankle2019connectivity; @entezari2021permutation]:
 #
 # $$ \max_{0 \le t \le 1} \; L\big((1-t)\,w_0 + t\,w_1\big) - \big[(1-t)\,L(w_0) + t\,L(w_1)\big]. $$ {#eq-barrier}
 #
-# We teach the tiny GPT a second task, to rotate words, twice: once from the same model that can reverse, with batches in
-# two different orders, and once from two different random starts.
+# We teach the tiny GPT a second task, to rotate words, twice: once from the same model that can reverse, with
+# batches in two different orders, and once from two different random starts.
 
 # %%
 # | label: fig-landscape-path
@@ -286,11 +288,11 @@ axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1))
 figure
 
 # %% [markdown]
-# Models that are fine-tuned from the same weights tend to stay in one valley [@neyshabur2020transferred], which is why their weights
-# can be averaged. The two random starts have no valley in common, at least no straight one: the neurons of one model
-# are not those of the other in the same order, and halfway between two orders is neither. Does a LoRA run end in the
-# same valley as full fine-tuning? It moves the same weights, but in a few directions only, and it may find solutions
-# of another structure [@shuttleworth2024intruder].
+# Models that are fine-tuned from the same weights tend to stay in one valley [@neyshabur2020transferred], which is
+# why their weights can be averaged. The two random starts have no valley in common, at least no straight one: the
+# neurons of one model are not those of the other in the same order, and halfway between two orders is neither. Does
+# a LoRA run end in the same valley as full fine-tuning? It moves the same weights, but in a few directions only,
+# and it may find solutions of another structure [@shuttleworth2024intruder].
 #
 # ## What the book tests
 #

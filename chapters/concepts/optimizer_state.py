@@ -1,10 +1,10 @@
 # %% [markdown]
 # # What the optimizer remembers {#sec-optimizer-state}
 #
-# Training a GPT of a million weights takes three numbers for every weight, not one. Beside the weight stand two that the
-# optimizer keeps: the mean of its recent gradients, and the mean of their squares. Most readers never look at them.
-# They decide how far each weight moves. @fig-optimizer-sizes looks at the second one in a tiny GPT
-# that has just learned something.
+# Training a GPT of a million weights takes three numbers for every weight, not one. Beside the weight stand two
+# that the optimizer keeps: the mean of its recent gradients, and the mean of their squares. Most readers never look
+# at them. They decide how far each weight moves. @fig-optimizer-sizes looks at the second one in a tiny GPT that
+# has just learned something.
 
 # %%
 # | code-fold: true
@@ -61,13 +61,14 @@ figure
 
 # %% [markdown]
 # Within one matrix some weights see gradients ten or a hundred times as large as others do. The small group of the
-# embedding are the few tokens that occur at all; the two humps of attention are queries and keys on the left, values on
-# the right. One step length for all of them, as in plain gradient descent, would be too long for some and next to
-# nothing for most. Adam [@kingma2014adam] gives each its own.
+# embedding are the few tokens that occur at all; the two humps of attention are queries and keys on the left,
+# values on the right. One step length for all of them, as in plain gradient descent, would be too long for some and
+# next to nothing for most. Adam [@kingma2014adam] gives each its own.
 #
 # ## Adam in six lines
 #
-# For each weight with gradient $g$, Adam updates two running means, corrects them for having started at zero, and divides:
+# For each weight with gradient $g$, Adam updates two running means, corrects them for having started at zero, and
+# divides:
 #
 # $$ m \leftarrow \beta_1 m + (1-\beta_1)\, g, \qquad v \leftarrow \beta_2 v + (1-\beta_2)\, g^2, \qquad
 #    w \leftarrow w - \eta \, \frac{\hat m}{\sqrt{\hat v} + \varepsilon} $$ {#eq-adam}
@@ -105,10 +106,11 @@ torch.testing.assert_close(adam(gradients, rate=0.1), torch.tensor(places))
 #
 # ## How much of the rate is used?
 #
-# The learning rate $\eta$ is multiplied by $\hat m / \sqrt{\hat v}$. This quotient lies between minus one and one, nearly. It says not how large
-# the gradients are, but how much they *agree*. If every gradient is the same, it is one, and the weight moves at the full rate,
-# however small the gradients are. If they are noise, they cancel in $\hat m$ but not in $\hat v$, and the weight hardly moves.
-# @fig-optimizer-share shows it for gradients of a known mixture.
+# The learning rate $\eta$ is multiplied by $\hat m / \sqrt{\hat v}$. This quotient lies between minus one and one,
+# nearly. It says not how large the gradients are, but how much they *agree*. If every gradient is the same, it is
+# one, and the weight moves at the full rate, however small the gradients are. If they are noise, they cancel in
+# $\hat m$ but not in $\hat v$, and the weight hardly moves. @fig-optimizer-share shows it for gradients of a known
+# mixture.
 
 # %%
 # | label: fig-optimizer-share
@@ -139,22 +141,22 @@ axes.legend()
 figure
 
 # %% [markdown]
-# This is how the batch size enters. A batch four times as large halves the noise of each gradient and moves every weight
-# to the right on these curves. Where noise rules, the useful part of a step grows in proportion to signal over noise, that
-# is, like the *square root* of the batch size, and the useless part shrinks, so a higher learning rate can be borne.
-# Where the signal rules the curve is flat: a larger batch brings nothing more. @li2024surge work this out for Adam, and
-# find that the best rate first rises with the batch size and then even falls.
+# This is how the batch size enters. A batch four times as large halves the noise of each gradient and moves every
+# weight to the right on these curves. Where noise rules, the useful part of a step grows in proportion to signal
+# over noise, that is, like the *square root* of the batch size, and the useless part shrinks, so a higher learning
+# rate can be borne. Where the signal rules the curve is flat: a larger batch brings nothing more. @li2024surge work
+# this out for Adam, and find that the best rate first rises with the batch size and then even falls.
 #
 # ## How much of a gradient is noise?
 #
-# Where is the knee of that curve for a real model? A batch of $n$ examples gives the true gradient $G$ plus noise whose
-# variance, summed over all weights, is $\operatorname{tr}(\Sigma) / n$. Both are equally strong at
+# Where is the knee of that curve for a real model? A batch of $n$ examples gives the true gradient $G$ plus noise
+# whose variance, summed over all weights, is $\operatorname{tr}(\Sigma) / n$. Both are equally strong at
 #
 # $$ \mathcal{B}_\text{simple} = \frac{\operatorname{tr}(\Sigma)}{|G|^2} $$ {#eq-noise-scale}
 #
-# examples, the **gradient-noise scale** of @mccandlish2018batch [equation 2.9]. It can be measured without knowing $G$: the
-# squared length of a gradient is $|G|^2 + \operatorname{tr}(\Sigma)/n$ on average, so the lengths at two batch sizes give
-# both unknowns.
+# examples, the **gradient-noise scale** of @mccandlish2018batch [equation 2.9]. It can be measured without knowing
+# $G$: the squared length of a gradient is $|G|^2 + \operatorname{tr}(\Sigma)/n$ on average, so the lengths at two
+# batch sizes give both unknowns.
 
 # %%
 # | echo: true
@@ -186,15 +188,16 @@ axes.set(xlabel="step", ylabel="noise scale (examples)", yscale="log")
 figure
 
 # %% [markdown]
-# The noise scale belongs to a moment, not to a task (@fig-optimizer-noise). At the very start a handful of examples shows the
-# way, since all of them say the same: which letters can be answers at all. On the plateau after that the examples agree on
-# little, and it takes many of them to hear the rule. Once the model has begun to follow the rule, they agree again.
+# The noise scale belongs to a moment, not to a task (@fig-optimizer-noise). At the very start a handful of examples
+# shows the way, since all of them say the same: which letters can be answers at all. On the plateau after that the
+# examples agree on little, and it takes many of them to hear the rule. Once the model has begun to follow the rule,
+# they agree again.
 #
 # ## The first steps
 #
-# Both means start at zero, and the division in @eq-adam by $1 - \beta^t$ undoes that. Without it the first step would have the wrong length
-# (@fig-optimizer-correction): too long by a factor of three, and of six soon after, with the usual $\beta_2$ of 0.999, since $v$ is slower to wake up
-# than $m$.
+# Both means start at zero, and the division in @eq-adam by $1 - \beta^t$ undoes that. Without it the first step
+# would have the wrong length (@fig-optimizer-correction): too long by a factor of three, and of six soon after,
+# with the usual $\beta_2$ of 0.999, since $v$ is slower to wake up than $m$.
 
 # %%
 # | label: fig-optimizer-correction
@@ -214,9 +217,9 @@ figure
 # %% [markdown]
 # ## What it costs
 #
-# The two means are as large as the weights and usually kept in 32 bits, so for full fine-tuning the optimizer takes twice the
-# memory of the weights. LoRA trains a few percent of the numbers and remembers as little (@sec-lora). That, and not the gradients
-# alone, is where LoRA saves memory.
+# The two means are as large as the weights and usually kept in 32 bits, so for full fine-tuning the optimizer takes
+# twice the memory of the weights. LoRA trains a few percent of the numbers and remembers as little (@sec-lora).
+# That, and not the gradients alone, is where LoRA saves memory.
 
 # %%
 # | label: tbl-optimizer-memory
@@ -243,7 +246,7 @@ Markdown(pipe_table(["method", "weights", "gradients", "optimizer"], rows, numer
 # %% [markdown]
 # ## What the book tests
 #
-# - How does the best learning rate change with the batch size, how does the noise scale grow, and do larger batches let more weights move
-#   at the full rate? @sec-results-training-dynamics
+# - How does the best learning rate change with the batch size, how does the noise scale grow, and do larger batches
+#   let more weights move at the full rate? @sec-results-training-dynamics
 # - What do the parts of the optimizer buy in pretraining, $\beta_2$ among them? @sec-results-optimizer
 # - What is the shape of the loss that Adam walks on? @sec-loss-landscapes

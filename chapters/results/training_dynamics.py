@@ -3,12 +3,12 @@
 #
 # ## The question
 #
-# There is time for a few thousand examples. Should they be spent in many small steps or in few large ones? How does the
-# best learning rate change with that choice, and is it the same for LoRA as for full fine-tuning? And when the runs are
-# over: have the two methods found the same kind of place, as flat, as round, in the same valley?
+# There is time for a few thousand examples. Should they be spent in many small steps or in few large ones? How does
+# the best learning rate change with that choice, and is it the same for LoRA as for full fine-tuning? And when the
+# runs are over: have the two methods found the same kind of place, as flat, as round, in the same valley?
 #
-# What a batch size has to do with a learning rate is told in @sec-optimizer-state, what one can see of the place where
-# a run ends in @sec-loss-landscapes. Here both are measured, on the same runs.
+# What a batch size has to do with a learning rate is told in @sec-optimizer-state, what one can see of the place
+# where a run ends in @sec-loss-landscapes. Here both are measured, on the same runs.
 
 # %%
 from IPython.display import Markdown
@@ -42,8 +42,8 @@ figure("training_dynamics", "accuracy", x="batch_size", by="method", tuned=["lea
 # %% [markdown]
 # ## Hypotheses and verdicts
 #
-# Seven hypotheses are about the batch size and four about the place where a run ends. The two families are corrected
-# separately for the number of their tests.
+# Seven hypotheses are about the batch size and four about the place where a run ends. The two families are
+# corrected separately for the number of their tests.
 
 # %%
 verdict("H-BATCH-1")
@@ -82,20 +82,22 @@ verdict("H-LAND-4")
 # ## Method
 #
 # Every combination of method, batch size and learning rate fine-tunes the base model (@sec-results-base-model) on
-# subtraction. What is held fixed is the number of *examples*, not of steps: examples are what costs time and data, and the batch size is
-# a way to spend them. Runs of one seed see the items in the same order, cut into batches differently.
+# subtraction. What is held fixed is the number of *examples*, not of steps: examples are what costs time and data,
+# and the batch size is a way to spend them. Runs of one seed see the items in the same order, cut into batches
+# differently.
 #
 # Four things are measured on each run beside its accuracy:
 #
-# - The **noise scale** (@eq-noise-scale) before the first and after the last step, over the weights that are trained. Where the
-#   signal is lost in the noise, the largest value that so many examples could show is taken.
-# - **Adam's memory** at the end: how far $\sqrt{\hat v}$ spreads over the weights, and the share of the weights whose last step used at least
-#   half of the learning rate.
-# - The **curvature** at the end: the largest eigenvalue of the Hessian of the training loss, and the rise of the validation loss at a fifth of
-#   the weights' length in random filter-normalised directions [@li2017landscape]. LoRA's adapter is first added to the weights, and both
-#   methods are measured over the same matrices: in their own coordinates they could not be compared.
-# - The **path** to another minimum: that of a full run with batches of eight from the same base, with the examples in another order.
-#   The barrier is how far the validation loss rises on the straight line to it (@eq-barrier).
+# - The **noise scale** (@eq-noise-scale) before the first and after the last step, over the weights that are
+#   trained. Where the signal is lost in the noise, the largest value that so many examples could show is taken.
+# - **Adam's memory** at the end: how far $\sqrt{\hat v}$ spreads over the weights, and the share of the weights
+#   whose last step used at least half of the learning rate.
+# - The **curvature** at the end: the largest eigenvalue of the Hessian of the training loss, and the rise of the
+#   validation loss at a fifth of the weights' length in random filter-normalised directions [@li2017landscape].
+#   LoRA's adapter is first added to the weights, and both methods are measured over the same matrices: in their own
+#   coordinates they could not be compared.
+# - The **path** to another minimum: that of a full run with batches of eight from the same base, with the examples
+#   in another order. The barrier is how far the validation loss rises on the straight line to it (@eq-barrier).
 
 # %%
 # | label: tbl-dynamics-method
@@ -111,8 +113,8 @@ command("training_dynamics")
 # %% [markdown]
 # ## The surface of batch size and learning rate
 #
-# @fig-results-dynamics-full and @fig-results-dynamics-lora show all of it, in validation loss, which tells runs apart where accuracy is
-# still near nothing.
+# @fig-results-dynamics-full and @fig-results-dynamics-lora show all of it, in validation loss, which tells runs
+# apart where accuracy is still near nothing.
 
 # %%
 # | label: fig-results-dynamics-full
@@ -139,8 +141,8 @@ table(
 # %% [markdown]
 # ### Signal and noise
 #
-# How large should a batch be? The noise scale answers from the gradients alone (@tbl-results-dynamics-noise). Batches far below it
-# spend steps on noise; far above it, they spend examples on what was known already.
+# How large should a batch be? The noise scale answers from the gradients alone (@tbl-results-dynamics-noise).
+# Batches far below it spend steps on noise; far above it, they spend examples on what was known already.
 
 # %%
 # | label: tbl-results-dynamics-noise
@@ -154,9 +156,9 @@ table(
 )
 
 # %% [markdown]
-# Adam turns agreement of gradients into length of steps (@fig-optimizer-share). @fig-results-dynamics-share shows how many weights still move at
-# the full rate in the last step. All lines are at one learning rate: what differs is the batch, and with it the
-# number of steps taken.
+# Adam turns agreement of gradients into length of steps (@fig-optimizer-share). @fig-results-dynamics-share shows
+# how many weights still move at the full rate in the last step. All lines are at one learning rate: what differs is
+# the batch, and with it the number of steps taken.
 
 # %%
 # | label: fig-results-dynamics-share
@@ -167,8 +169,8 @@ figure("training_dynamics", "full_rate_share", x="batch_size", by="method", lear
 # %% [markdown]
 # ### What Adam remembers
 #
-# @fig-results-dynamics-moments looks into the optimizer of two runs. Each bar holds the weights of one parameter, sorted by the size
-# of their recent gradients.
+# @fig-results-dynamics-moments looks into the optimizer of two runs. Each bar holds the weights of one parameter,
+# sorted by the size of their recent gradients.
 
 # %%
 found = evidence("training_dynamics")
@@ -233,9 +235,9 @@ table(
 # %% [markdown]
 # ## Where the runs end
 #
-# With batches of eight the runs take the most steps and come closest to something that deserves to be called a minimum, so
-# these are the ones to look at. @fig-results-dynamics-curvature shows two measures of sharpness at every learning rate, the steepest direction
-# above and random directions below.
+# With batches of eight the runs take the most steps and come closest to something that deserves to be called a
+# minimum, so these are the ones to look at. @fig-results-dynamics-curvature shows two measures of sharpness at
+# every learning rate, the steepest direction above and random directions below.
 
 # %%
 # | label: fig-results-dynamics-curvature
@@ -259,8 +261,9 @@ planes = {
 draw_planes(planes, "nats/token", footer(found))
 
 # %% [markdown]
-# Is there a way from one to the other? @fig-results-dynamics-path walks straight from the end of each method's runs to the end of another full
-# run from the same base. A line that stays below the straight connection of its ends means one valley; a hill means two.
+# Is there a way from one to the other? @fig-results-dynamics-path walks straight from the end of each method's runs
+# to the end of another full run from the same base. A line that stays below the straight connection of its ends
+# means one valley; a hill means two.
 
 # %%
 # | label: fig-results-dynamics-path
@@ -388,8 +391,9 @@ Markdown(
 )
 
 # %% [markdown]
-# *What would change our mind:* the number of examples is small, and with it the number of steps of the larger batches. In a run
-# that is long enough for every batch size to converge, the price of a large batch should shrink towards what it costs in examples alone, and the
-# order of the learning rates may change. Curvature was compared between ends of unequal loss: a method that has learned less sits
-# higher on the slope, and its curvature says something about that, too. A pair of runs stopped at the *same* loss would tell the two
-# apart. And a straight line is only one path: a hill on it does not exclude a way around it.
+# *What would change our mind:* the number of examples is small, and with it the number of steps of the larger
+# batches. In a run that is long enough for every batch size to converge, the price of a large batch should shrink
+# towards what it costs in examples alone, and the order of the learning rates may change. Curvature was compared
+# between ends of unequal loss: a method that has learned less sits higher on the slope, and its curvature says
+# something about that, too. A pair of runs stopped at the *same* loss would tell the two apart. And a straight line
+# is only one path: a hill on it does not exclude a way around it.
