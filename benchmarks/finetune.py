@@ -14,7 +14,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import astuple, dataclass, fields
+from dataclasses import astuple, dataclass, fields, replace
 from itertools import islice, product
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -23,7 +23,7 @@ import torch
 from peer import four_bit, llama_1b, peer, train_with_trainer, with_lora
 from report import save
 
-from llmlab.finetune.base import new_base, save_base
+from llmlab.finetune.base import load_base, new_base, save_base
 from llmlab.finetune.bases import HubModel
 from llmlab.finetune.batches import encode, epochs
 from llmlab.finetune.lora import LoraSpec
@@ -61,11 +61,11 @@ class Steps:
     vocab_size: int
     count: int
 
-    def batches(self) -> Iterator[Batch]:
+    def batches(self, device: torch.device) -> Iterator[Batch]:
         generator = torch.Generator().manual_seed(0)
         while True:
             size = (self.batch_size, self.tokens + 1)
-            text_BT = torch.randint(self.vocab_size, size, generator=generator).to(best_device())
+            text_BT = torch.randint(self.vocab_size, size, generator=generator).to(device)
             yield text_BT[:, :-1], text_BT[:, 1:]
 
 
@@ -77,7 +77,7 @@ LLAMA_STEPS = Steps(batch_size=4, tokens=512, vocab_size=32_000, count=10)
 def ours(model: torch.nn.Module, method: Method, steps: Steps) -> Found:
     config = TrainConfig(learning_rate=1e-3, steps=10**9, precision=PRECISION)
     model = method.adapt(model.to(best_device()), seed=0)
-    points = Trainer(model, config).points(steps.batches())
+    points = Trainer(model, config).points(steps.batches(best_device()))
     list(islice(points, WARM_UP))
     _forget_peak()
     start = time.perf_counter()
@@ -87,7 +87,8 @@ def ours(model: torch.nn.Module, method: Method, steps: Steps) -> Found:
 
 def theirs(model: torch.nn.Module, steps: Steps) -> Found:
     _forget_peak()
-    times = train_with_trainer(with_lora(model, LORA), steps.batches(), WARM_UP + steps.count)
+    batches = steps.batches(torch.device("cpu"))
+    times = train_with_trainer(with_lora(model, LORA), batches, WARM_UP + steps.count)
     return {"seconds": times[-1] - times[WARM_UP - 1]}
 
 
@@ -117,7 +118,7 @@ NANO_SWEEP = SweepShape(
     ranks=(2, 4, 8, 16),
     seeds=3,
     batch_size=32,
-    steps=200,
+    steps=100,
 )
 
 
@@ -139,33 +140,37 @@ def sweep(shape: SweepShape, folder: Path) -> list[Tuning]:
     ]
 
 
-def stacked(tunings: Sequence[Tuning]) -> Found:
-    start = time.perf_counter()
+def stacked(tunings: Sequence[Tuning]) -> None:
     train_stack(new_stack(tunings), tunings)
-    _synchronise()
-    return {"seconds": time.perf_counter() - start}
 
 
-def one_after_another(tunings: Sequence[Tuning]) -> Found:
-    start = time.perf_counter()
+def one_after_another(tunings: Sequence[Tuning]) -> None:
     for tuning in tunings:
         tuned_model(tuning)
-    _synchronise()
-    return {"seconds": time.perf_counter() - start}
 
 
-def peft_one_after_another(tunings: Sequence[Tuning]) -> Found:
+def peft_one_after_another(tunings: Sequence[Tuning]) -> None:
     """The same runs with `peft` and the Trainer, on a GPT-2 of the same shape."""
-    from llmlab.finetune.base import load_base
-
-    start = time.perf_counter()
     for tuning in tunings:
         torch.manual_seed(tuning.seed)
         model = with_lora(peer(load_base(tuning.base, best_device()).config), tuning.method)
-        sequences = encode(tuning.task.train).to(best_device())
-        batches = epochs(sequences, tuning.batch_size, tuning.seed)
+        batches = epochs(encode(tuning.task.train), tuning.batch_size, tuning.seed)
         train_with_trainer(model, batches, tuning.config.steps, tuning.config.learning_rate)
-    return {"seconds": time.perf_counter() - start}
+
+
+def timed_sweep(
+    run: Callable[[Sequence[Tuning]], None], shape: SweepShape, part: slice = slice(None)
+) -> Found:
+    """The time of some runs of a sweep, after a few steps that load and prepare all there is."""
+    with TemporaryDirectory() as folder:
+        tunings = sweep(shape, Path(folder))[part]
+        run([replace(tunings[0], config=replace(tunings[0].config, steps=WARM_UP))])
+        _forget_peak()
+        start = time.perf_counter()
+        run(tunings)
+        if ON_GPU:
+            torch.cuda.synchronize()
+        return {"seconds": time.perf_counter() - start}
 
 
 def side_by_side(shape: SweepShape) -> Found:
@@ -187,13 +192,7 @@ def side_by_side(shape: SweepShape) -> Found:
 
 
 def share_of_small_sweep(part: int, parts: int) -> Found:
-    with TemporaryDirectory() as folder:
-        return one_after_another(sweep(SMALL_SWEEP, Path(folder))[part::parts])
-
-
-def in_folder(run: Callable[[Sequence[Tuning]], Found], shape: SweepShape) -> Found:
-    with TemporaryDirectory() as folder:
-        return run(sweep(shape, Path(folder)))
+    return timed_sweep(one_after_another, SMALL_SWEEP, slice(part, None, parts))
 
 
 # Cases
@@ -235,7 +234,7 @@ CPU_CASES = {
     "sweep of 8": Case(
         sweep_tokens(SMALL_SWEEP),
         {
-            "stacked": lambda: in_folder(stacked, SMALL_SWEEP),
+            "stacked": lambda: timed_sweep(stacked, SMALL_SWEEP),
             "side by side": lambda: side_by_side(SMALL_SWEEP),
         },
     ),
@@ -244,9 +243,9 @@ CUDA_CASES = {
     "sweep of 48, nano": Case(
         sweep_tokens(NANO_SWEEP),
         {
-            "stacked": lambda: in_folder(stacked, NANO_SWEEP),
-            "peft, one after another": lambda: in_folder(peft_one_after_another, NANO_SWEEP),
-            "ours, one after another": lambda: in_folder(one_after_another, NANO_SWEEP),
+            "stacked": lambda: timed_sweep(stacked, NANO_SWEEP),
+            "peft, one after another": lambda: timed_sweep(peft_one_after_another, NANO_SWEEP),
+            "ours, one after another": lambda: timed_sweep(one_after_another, NANO_SWEEP),
         },
     ),
     "QLoRA, Llama 1.1B": Case(
@@ -266,7 +265,7 @@ def memory_table() -> dict[str, Found]:
     shape = (steps.batch_size, steps.tokens)
     predicted = predict_memory(model, QLORA, shape, PRECISION)
     trainer = Trainer(QLORA.adapt(model, seed=0), TrainConfig(1e-3, 10, precision=PRECISION))
-    measured = measure_memory(trainer, next(steps.batches()))
+    measured = measure_memory(trainer, next(steps.batches(best_device())))
     names = [*(field.name for field in fields(Memory)), "total"]
     pairs = zip(
         names,
@@ -307,11 +306,6 @@ def _in_a_process(name: str, way: str) -> Found:
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def _synchronise() -> None:
-    if ON_GPU:
-        torch.cuda.synchronize()
-
-
 def _forget_peak() -> None:
     """Count the memory of the steps alone, where loading a model takes more than its training."""
     if ON_GPU:
@@ -329,7 +323,7 @@ def _peak_mib() -> float:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("cases", nargs="*", metavar="CASE", help="of " + "; ".join(CASES))
-    parser.add_argument("--rounds", type=int, default=5, help="turns of each way")
+    parser.add_argument("--rounds", type=int, default=1 if ON_GPU else 5, help="turns of each way")
     parser.add_argument("--way", nargs=2, help="used by itself")
     parser.add_argument("--share", nargs=2, type=int, help="used by itself")
     arguments = parser.parse_args()

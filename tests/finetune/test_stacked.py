@@ -118,6 +118,14 @@ def test_a_stack_equals_separate_runs_of_peft_loss_by_loss(tunings: list[Tuning]
     assert all(row[-1] != pytest.approx(row[0], rel=1e-2) for row in expected)
 
 
+def test_a_stack_equals_separate_runs_in_bfloat16_too(tunings: list[Tuning]) -> None:
+    half = [
+        replace(t, config=replace(t.config, precision="bfloat16", steps=5)) for t in tunings[:2]
+    ]
+    apart = losses([tuned_model(tuning)[1] for tuning in half])
+    assert losses(trained(half)) == [pytest.approx(row, rel=1e-2) for row in apart]
+
+
 def with_rate(tuning: Tuning, rate: float) -> Tuning:
     return replace(tuning, config=replace(tuning.config, learning_rate=rate))
 
