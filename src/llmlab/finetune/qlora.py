@@ -6,14 +6,17 @@ they are multiplied; gradients pass through them to the adapter, which stays in 
 Shapes in names: O width out, I width in.
 """
 
+import copy
 import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from types import ModuleType
+from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from llmlab.finetune.lora import OUTPUT_LAYERS, LoraSpec, target_layers
 from llmlab.method.errors import LabError
@@ -66,7 +69,7 @@ def quantise(model: nn.Module, four_bit: FourBit) -> nn.Module:
     """`model` itself, frozen, with every linear layer but the output layer in four bits.
 
     Products are computed in bfloat16 on CUDA and in float32 elsewhere. Layers that have four bits
-    already stay as they are.
+    already keep their weights.
 
     Raises:
         LabError: the model has no linear layer to quantise.
@@ -74,9 +77,8 @@ def quantise(model: nn.Module, four_bit: FourBit) -> nn.Module:
     layers = layers_to_quantise(model)
     model.requires_grad_(False)
     for name, layer in layers.items():
-        if not is_quantised(layer):
-            parent, _, leaf = name.rpartition(".")
-            setattr(model.get_submodule(parent), leaf, _in_four_bits(layer, four_bit))
+        parent, _, leaf = name.rpartition(".")
+        setattr(model.get_submodule(parent), leaf, _in_four_bits(layer, four_bit))
     return model
 
 
@@ -109,8 +111,12 @@ def quantised_layers(model: nn.Module) -> Iterator[tuple[str, nn.Linear]]:
 
 def dequantise(layer: nn.Linear) -> Tensor:
     """The weight that a 4-bit layer computes with, shape [O, I]."""
-    weight = layer.weight
-    return _bitsandbytes().functional.dequantize_4bit(weight.data, weight.quant_state)
+    state = layer.weight.quant_state
+    # As one long row: where a row is no multiple of a block, the kernel of bitsandbytes 0.50.2 for
+    # CPUs with AVX-512 takes the constants of wrong blocks.
+    flat = copy.copy(state)
+    flat.shape = torch.Size([1, state.shape.numel()])
+    return _bitsandbytes().functional.dequantize_4bit(layer.weight.data, flat).view(state.shape)
 
 
 def level_indices(layer: nn.Linear) -> Tensor:
@@ -218,7 +224,7 @@ def _counts(layer: nn.Linear) -> Tensor:
 
 def _in_four_bits(layer: nn.Linear, four_bit: FourBit) -> nn.Linear:
     library, device = _bitsandbytes().nn, layer.weight.device
-    quantised = library.Linear4bit(
+    quantised = _linear_4bit()(
         layer.in_features,
         layer.out_features,
         bias=layer.bias is not None,
@@ -226,17 +232,52 @@ def _in_four_bits(layer: nn.Linear, four_bit: FourBit) -> nn.Linear:
         device="meta",
     )
     quantised.bias = layer.bias
-    quantised.weight = library.Params4bit(
-        layer.weight.data,
-        blocksize=four_bit.block_size,
-        compress_statistics=four_bit.double_quantisation,
-        quant_type="nf4",
-        module=quantised,
-    ).to(device)
-    # Processors with bf16 would repack the weights for good at the first evaluation, and a layer
-    # so repacked computes in bf16 and passes no gradient: training could not go on after it.
-    quantised.support_avx512bf16_for_cpu = False
+    if is_quantised(layer):
+        quantised.weight = layer.weight
+    else:
+        quantised.weight = library.Params4bit(
+            layer.weight.data,
+            blocksize=four_bit.block_size,
+            compress_statistics=four_bit.double_quantisation,
+            quant_type="nf4",
+            module=quantised,
+        ).to(device)
+    quantised.quant_state = quantised.weight.quant_state
     return quantised
+
+
+@cache
+def _linear_4bit() -> type[nn.Linear]:
+    class Linear4bit(_bitsandbytes().nn.Linear4bit):
+        """bitsandbytes' layer, but on a CPU with products of its own.
+
+        On processors with bf16 its own evaluation would repack the weights for good: a layer so
+        repacked computes in bf16 and passes no gradient, so that training could not go on. On
+        others the kernel that `dequantise` goes around is wrong for some widths.
+        """
+
+        def forward(self, x_BTI: Tensor) -> Tensor:
+            if x_BTI.is_cuda:
+                return super().forward(x_BTI)
+            return _FrozenProduct.apply(x_BTI, self).to(x_BTI.dtype)
+
+    return Linear4bit
+
+
+class _FrozenProduct(torch.autograd.Function):
+    """A 4-bit layer's output; its weight is made whole for each product, and never kept."""
+
+    @staticmethod
+    @torch.amp.custom_fwd(device_type="cpu", cast_inputs=torch.float32)
+    def forward(ctx: Any, x_BTI: Tensor, layer: nn.Linear) -> Tensor:
+        ctx.layer = layer
+        weight_OI = dequantise(layer).to(x_BTI.dtype)
+        return F.linear(x_BTI, weight_OI, layer.bias)
+
+    @staticmethod
+    @torch.amp.custom_bwd(device_type="cpu")
+    def backward(ctx: Any, gradient_BTO: Tensor) -> tuple[Tensor, None]:
+        return gradient_BTO @ dequantise(ctx.layer).to(gradient_BTO.dtype), None
 
 
 def _kinds(model: nn.Module) -> str:
