@@ -51,11 +51,12 @@ note("minimum")
 
 # %%
 # | echo: true
+# | code-fold: false
 for start in (0.5, -0.5):
     w1, w2 = torch.tensor(start, requires_grad=True), torch.tensor(-1.0, requires_grad=True)
     loss = (w2 * torch.relu(w1 * 2) - 1) ** 2
     loss.backward()
-    print(f"w1 = {start:4}:  loss {loss:.0f},  dL/dw1 = {w1.grad:.0f},  dL/dw2 = {w2.grad:.0f}")
+    print(f"w1 = {start:4}:  loss {loss:.0f},  dL/dw1 = {w1.grad:.0f},  dL/dw2 = {w2.grad + 0:.0f}")
 
 # %% [markdown]
 # :::
@@ -74,6 +75,7 @@ for start in (0.5, -0.5):
 
 # %%
 # | echo: true
+# | code-fold: false
 from torch.utils.flop_counter import FlopCounterMode
 
 
@@ -109,6 +111,7 @@ for frozen in (False, True):
 
 # %%
 # | echo: true
+# | code-fold: false
 vocabulary, width = 512, 64
 generator = torch.Generator().manual_seed(0)
 x = torch.randn(1000, width, generator=generator)
@@ -134,6 +137,7 @@ for size in (0.02, 1.0):
 
 # %%
 # | echo: true
+# | code-fold: false
 a = torch.randn(4, 16, generator=generator).requires_grad_()
 b = torch.zeros(16, 4, requires_grad=True)
 x = torch.randn(16, generator=generator)
@@ -161,15 +165,16 @@ print(f"gradient of A: {a.grad.norm():.2f}, gradient of B: {b.grad.norm():.2f}")
 
 # %%
 # | label: fig-dynamics-bowl
-# | fig-cap: "Gradient descent in a bowl of curvature $h$, at rates below, at and above the limit $2/h$. Live demonstration."
-# | fig-alt: "Four curves of the distance from the minimum over steps: a slow fall, a fast fall, a flat line at the limit, and a rise above it."
+# | fig-cap: "Gradient descent from $w = 1$ in a bowl of curvature $h$, at rates below, at and above the limit $2/h$. Live demonstration."
+# | fig-alt: "Four paths of the weight over steps: one glides to zero, one jumps from side to side and dies down, one jumps on for ever, one grows with every jump."
 # | echo: true
+# | code-fold: false
 drawn, axes = style.subplots(height=2.8)
-for index, share in enumerate((0.1, 0.9, 1.0, 1.05)):
-    distance = [abs(1 - 2 * share) ** step for step in range(25)]
-    axes.plot(distance, color=style.CYCLE[index], label=f"{share} of 2/h")
-axes.set(xlabel="step", ylabel="distance from the minimum", yscale="log", ylim=(1e-4, 30))
-axes.legend()
+for index, share in enumerate((0.05, 0.9, 1.0, 1.05)):
+    path = [(1 - 2 * share) ** step for step in range(13)]
+    axes.plot(path, "o-", color=style.CYCLE[index], label=f"{share} of 2/h", markersize=3)
+axes.set(xlabel="step", ylabel="weight $w$")
+axes.legend(ncols=2)
 drawn
 
 # %% [markdown]
@@ -190,6 +195,7 @@ drawn
 
 # %%
 # | echo: true
+# | code-fold: false
 moved = {}
 for name, optimizer in {"Adam": torch.optim.Adam, "SGD": torch.optim.SGD}.items():
     weights = torch.nn.Parameter(torch.zeros(3))
@@ -220,6 +226,7 @@ for name, optimizer in {"Adam": torch.optim.Adam, "SGD": torch.optim.SGD}.items(
 # | fig-cap: "Share of the learning rate that Adam uses before and after one gradient that is a hundred times too large, with and without clipping. Live demonstration."
 # | fig-alt: "Two lines near one; without clipping the line jumps at the spike and then stays far below one for dozens of steps, with clipping it hardly moves."
 # | echo: true
+# | code-fold: false
 
 
 def share_of_rate(gradients: np.ndarray) -> list[float]:
@@ -274,14 +281,15 @@ Markdown(
 # | fig-cap: "Best learning rate of plain gradient descent on a noisy bowl for each batch size, at a fixed number of examples; the dashed line is proportional to the batch size, the dotted one the limit of stability. Live demonstration."
 # | fig-alt: "The best rate rises in proportion to the batch size at first, then bends and stays below a horizontal limit."
 # | echo: true
+# | code-fold: false
 
 
 def final_loss(rate: float, batch_size: int, examples: int = 4096) -> float:
-    """Expected loss after SGD on L = w²/2 from w = 1, gradient noise of variance 100 per example."""
+    """Expected loss after SGD on L = w²/2 from w = 1, gradient noise of variance 10 per example."""
     mean, variance = 1.0, 0.0
     for _ in range(examples // batch_size):
         mean = (1 - rate) * mean
-        variance = (1 - rate) ** 2 * variance + rate**2 * 100 / batch_size
+        variance = (1 - rate) ** 2 * variance + rate**2 * 10 / batch_size
     return (mean**2 + variance) / 2
 
 
@@ -292,7 +300,7 @@ drawn, axes = style.subplots(height=2.8)
 axes.plot(batch_sizes, best_rates, "o-")
 axes.plot(batch_sizes, best_rates[0] * batch_sizes, "--", color=style.MUTED)
 axes.axhline(2, linestyle=":", color=style.MUTED)
-axes.set(xlabel="batch size", ylabel="best learning rate", ylim=(1e-3, 4))
+axes.set(xlabel="batch size", ylabel="best learning rate", ylim=(5e-4, 4))
 axes.set_xscale("log", base=2)
 axes.set_yscale("log")
 drawn
@@ -339,6 +347,7 @@ Markdown(
 # | fig-cap: "Exact answers of $n$ tokens when each token is right with probability $p$."
 # | fig-alt: "Three curves over p from zero to one: a straight line for one token, and ever later and steeper rises for four and sixteen."
 # | echo: true
+# | code-fold: false
 p = np.linspace(0, 1, 101)
 drawn, axes = style.subplots(height=2.6)
 for index, n_tokens in enumerate((1, 4, 16)):
@@ -362,11 +371,13 @@ drawn
 
 # %%
 # | echo: true
-generator = np.random.default_rng(0)
+# | code-fold: false
+generator, lines = np.random.default_rng(0), []
 for n_seeds in (3, 5, 8, 10, 20):
     runs = generator.normal(loc=1.0, size=(1000, n_seeds))
     seen = np.mean([statistics.p_above(differences, 0.0) < 0.05 for differences in runs])
-    print(f"{n_seeds:2} seeds: seen in {seen:.0%} of 1,000 simulated experiments")
+    lines.append(f"{n_seeds:2} seeds: seen in {seen:.0%} of 1,000 simulated experiments")
+print("\n".join(lines))
 
 # %% [markdown]
 # :::
