@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from llmlab.finetune.base import CONFIG, WEIGHTS, load_base, save_base
 from llmlab.finetune.lora import target_layers
-from llmlab.finetune.qlora import FourBit, quantise, quantised_layers
+from llmlab.finetune.qlora import FourBit, quantise
 from llmlab.finetune.skills import END, TOKENIZER
 from llmlab.gpt import checkpoints
 from llmlab.gpt.session import CHECKPOINTS, open_model
@@ -400,12 +400,8 @@ def _hub_model(
         ) from error
     if lacking := sorted(report["missing_keys"]):
         raise LabError(f"the weights of {name} lack {lacking[0]}: copy or fetch them again.")
-    if directly:
-        return _trainable_in_four_bits(model)
-    model = model.to(device)
-    if four_bit:
-        quantise(model, four_bit)
-    return model
+    model = model if directly else model.to(device)
+    return quantise(model, four_bit) if four_bit else model
 
 
 _THEIR_BLOCK_SIZE = 64
@@ -422,12 +418,6 @@ def _whole_model(folder: Path, tuned: "PreTrainedModel") -> "PreTrainedModel":
     model.tie_weights()
     model.generation_config = tuned.generation_config
     return model
-
-
-def _trainable_in_four_bits(model: nn.Module) -> nn.Module:
-    for _, layer in quantised_layers(model):
-        layer.support_avx512bf16_for_cpu = False  # as in qlora: evaluation would end training
-    return model.requires_grad_(False)
 
 
 def _check_hub(model: HubModel, tokenizer: "PreTrainedTokenizerBase", name: str) -> None:
