@@ -504,6 +504,40 @@ def inspect(
     print(f"Open {_shown(page.resolve())} in a browser.")
 
 
+@app.command()
+def curves(
+    files: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="FILE...",
+            help="log.jsonl, curves.parquet, .csv, trainer_state.json, TensorBoard's "
+            "events.out.tfevents.*, or the folder of a run.",
+        ),
+    ],
+    only: Annotated[
+        str, typer.Option("--run", metavar="TEXT", help="Only runs whose name holds this text.")
+    ] = "",
+    as_json: Json = False,
+) -> None:
+    """Say what happened in a run from its loss curves: at which step, and on what evidence.
+
+    Finds plateaus, spikes, divergence, a rise at the start and over-fitting; extrapolates a loss
+    that is still falling; and, given training and validation loss, says what it looks like.
+    """
+    from llmlab.finetune.curves.readers import read_runs
+    from llmlab.finetune.curves.report import print_reports, report
+
+    runs = [run for file in files for run in read_runs(file)]
+    chosen = [run for run in runs if only in run.name]
+    if not chosen:
+        raise LabError(f"no run's name holds '{only}': there is, for instance, {runs[0].name}.")
+    reports = [report(run) for run in chosen]
+    if as_json:
+        _print_json(reports)
+    else:
+        print_reports(reports)
+
+
 @app.command("export")
 def export_(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run or checkpoint.")],

@@ -5,6 +5,7 @@ above all not how the run was made. Their thresholds were fixed on pilot runs (s
 the strong dose of each cause) before the runs that test them.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -101,15 +102,22 @@ def signs(training: Curve, validation: Curve) -> Signs:
     validation_level = level_at_end(validation)
     return Signs(
         diverged=bool(divergence(training) or divergence(validation)),
-        rise=risen.peak / risen.start - 1 if risen else 0.0,
-        rebound=turned.last / turned.lowest - 1 if turned else 0.0,
-        excess=level_at_end(training) / validation_level - 1,
+        rise=_beyond(risen.peak, risen.start) if risen else 0.0,
+        rebound=_beyond(turned.last, turned.lowest) if turned else 0.0,
+        excess=_beyond(level_at_end(training), validation_level),
         halfway=halfway(validation),
         plateau=flat.share if flat else 1.0,
-        level=validation_level / validation.values[0],
+        level=1 + _beyond(validation_level, validation.values[0]),
     )
 
 
 def name_cause(found: Signs) -> Rule:
     """The first rule that fits."""
     return next(rule for rule in RULES if rule.fits(found))
+
+
+def _beyond(value: float, reference: float) -> float:
+    """By which share of the reference a loss is above it; a loss of zero is beyond by nothing."""
+    if reference:
+        return value / reference - 1
+    return math.inf if value > 0 else 0.0
