@@ -83,6 +83,15 @@ def test_forgetting_much_without_replay_brings_a_hint(opened, capsys) -> None:
     assert f"{said}.\n" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(("known", "hinted"), [(0.1, True), (0.9, False)])
+def test_a_base_that_knew_little_brings_a_hint(known: float, hinted: bool, opened, capsys) -> None:
+    session = opened()
+    *events, finished = session.events()
+    suites = dict.fromkeys(finished.before.suites, known)
+    show([*events, replace(finished, before=replace(finished.before, suites=suites))], session)
+    assert ("llmlab run base_model --scale laptop" in capsys.readouterr().out) == hinted
+
+
 @pytest.mark.parametrize(
     ("end", "sentence"),
     [

@@ -47,6 +47,8 @@ MEMORY = {
 }
 BARS = "▁▂▃▄▅▆▇█"
 WIDTH = 80
+LITTLE_KNOWN = 0.5
+"""Mean accuracy on its skills below which a base was trained for a smoke run only."""
 MUCH_FORGOTTEN = 0.05
 """Mean loss of accuracy from which replay is worth a hint."""
 
@@ -219,6 +221,9 @@ def _print_accuracy(finished: Finished, session: Session) -> None:
         _print(table)
     if finished.forgetting is not None:
         print(_forgetting(finished.forgetting, session.recipe))
+    if before.suites and statistics.mean(before.suites.values()) < LITTLE_KNOWN:
+        print("The base knew little to build on. A better one takes three minutes to make:")
+        print("  llmlab run base_model --scale laptop")
 
 
 def _forgetting(share: float, recipe: Recipe) -> str:
@@ -245,7 +250,7 @@ def _next_steps(session: Session, finished: Finished) -> str:
         f"  llmlab curves {folder / LOG}",
     ]
     if not isinstance(session.recipe.method, Full):
-        lines.append(f"  llmlab merge {session.saved_to} --out {folder.parent / 'merged'}")
+        lines.append(f"  llmlab merge {folder} --out {folder.parent / 'merged'}")
     return "\n".join(lines)
 
 
