@@ -48,7 +48,9 @@ figure
 #
 # An adapter on one layer has $r \, (d_{in} + d_{out})$ parameters instead of $d_{in} \, d_{out}$. Our GPT
 # (the shape of GPT-2 [@radford2019gpt2], made small) has four linear layers in each block, and in this book all of
-# them get a detour, which the library `peft` [@mangrulkar2022peft] builds.
+# them get a detour unless a chapter says otherwise. The book's own adapter is a module of some twenty lines
+# (`LoraLinear` in `llmlab.finetune.lora`); a test trains it beside that of the library `peft`
+# [@mangrulkar2022peft] and holds the two against each other, loss by loss.
 
 # %%
 # | label: tbl-lora-parameters
@@ -283,3 +285,6 @@ figure
 # - From which rank on does more rank no longer help, and does the rule change that? @sec-results-lora-rank
 # - How does the learning rate of an adapter decide what is learned and what is forgotten?
 #   @sec-results-learning-rate, after the idea in @sec-learning-rate
+# - Does an adapter learn as much as the whole model would, and at which rate? @sec-results-full
+# - How much does an adapter of each rank hold? @sec-results-capacity
+# - Which layers should carry it? @sec-results-modules

@@ -26,7 +26,10 @@ Markdown(
 # The model is a GPT in the shape of GPT-2 [@radford2019gpt2; @vaswani2017attention] that reads characters. It is
 # trained on all four skills at once, with AdamW [@loshchilov2017adamw] and the schedule of @sec-learning-rate. Only
 # the characters of the answer count in the loss. An answer is right if every character of it, and the end of the
-# line, is the most likely one: there is no partial credit and no judge.
+# line, is the most likely one: there is no partial credit and no judge. Each skill has at least a thousand items to
+# test on, so that a loss of a few points can be seen, and its items come in levels of difficulty: a sum by its carries,
+# an order by the letters between those asked for, a function by whether it leaves letters in place, a fact by how many
+# phrasings it was trained in.
 
 # %%
 # | label: tbl-base-skills

@@ -172,4 +172,5 @@ Markdown(
 # *What would change our mind:* each verdict above names the effect that would turn it. Beyond that, all runs share
 # one base model, one adapter and one task. A sweep on another task whose best rate lies elsewhere would make these
 # verdicts a fact about subtraction rather than about learning rates; that is the next experiment to add
-# (@sec-adding-an-experiment).
+# (@sec-adding-an-experiment). What happens when all weights are trained instead of an adapter is asked in
+# @sec-results-full.

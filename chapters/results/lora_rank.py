@@ -201,6 +201,9 @@ Markdown("\n".join(f"- {learning}" for learning in (small, saturated, stabilised
 # is thrown about by every step that is large enough for $B$. If that is the reason, giving $A$ and $B$ their own
 # rates, as LoRA+ does [@hayou2024loraplus], should close the gap. This is a guess; no run here has tested it.
 #
+# One load was tried here. @sec-results-capacity varies it, with more practice for each fact, and finds out at which
+# load the rank decides; @sec-results-modules moves an adapter from layer to layer instead of widening it.
+#
 # *What would change our mind:* each verdict names the effect that would turn it. Beyond that, the sweep has four
 # learning rates, each three times the last, and @sec-results-learning-rate shows that less than that can matter: a
 # finer sweep under which α/r catches up would take the last point back. Another base model, a task with structure
