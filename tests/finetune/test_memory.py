@@ -83,6 +83,14 @@ def test_a_base_of_four_bits_is_predicted_like_one_that_will_be() -> None:
     assert predict_memory(quantised, method, SHAPE) == predict_memory(llama(), method, SHAPE)
 
 
+@by_method
+def test_a_model_without_numbers_is_predicted_like_one_with_them(method: Method) -> None:
+    whole = llama().cpu()
+    with torch.device("meta"):
+        hollow = LlamaForCausalLM(whole.config)
+    assert predict_memory(hollow, method, SHAPE) == predict_memory(whole, method, SHAPE)
+
+
 def test_a_prediction_changes_neither_model_nor_random_numbers() -> None:
     model = base()
     before = copy.deepcopy(model.state_dict())

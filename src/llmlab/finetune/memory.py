@@ -34,8 +34,6 @@ from llmlab.gpt.training import Batch, Precision, Trainer
 
 Module = TypeVar("Module", bound=nn.Module)
 
-ADAMW_BYTES = 8
-"""AdamW's two moments of a trained parameter, in float32."""
 _FLOAT = 4
 _TABLES = {False: 16 * _FLOAT, True: (16 + 256) * _FLOAT}
 """Bytes of a layer's lookup tables, without and with double quantisation."""
@@ -74,14 +72,16 @@ def predict_memory(
     method: Method,
     shape: tuple[int, int],
     precision: Precision = "float32",
-    optimizer_bytes: int = ADAMW_BYTES,
+    optimizer_bytes: int | None = None,
 ) -> Memory:
     """What fine-tuning `model` by `method` will keep in memory, from shapes alone.
 
     Args:
-        model: the base model, before `method` adapts it; it is not changed.
+        model: the base model, before `method` adapts it; it is not changed. On the meta device,
+            where it has no numbers either, it is predicted for a CPU.
         shape: sequences and tokens of a batch [B, T].
-        optimizer_bytes: of the optimizer's state per trained parameter; 2 for 8-bit AdamW.
+        optimizer_bytes: of the optimizer's state per trained parameter, such as 2 for 8-bit AdamW;
+            by default AdamW's two moments in the precision of the parameter itself.
 
     Raises:
         LabError: `method` does not fit the model.
@@ -89,12 +89,15 @@ def predict_memory(
     with torch.random.fork_rng(range(torch.cuda.device_count())), FakeTensorMode():
         shell = _adapted(_shell(model), method)
         trained = [parameter for parameter in shell.parameters() if parameter.requires_grad]
-        n_trained = sum(parameter.numel() for parameter in trained)
+        if optimizer_bytes is None:
+            moments = 2 * _nbytes(trained)
+        else:
+            moments = optimizer_bytes * sum(parameter.numel() for parameter in trained)
         return Memory(
             **_static_bytes(shell),
             constants=sum(layer.constants_bytes for layer in _modules(shell, _FourBitShell)),
             gradients=_nbytes(trained),
-            optimizer=optimizer_bytes * n_trained + _FLOAT * len(trained),
+            optimizer=moments + _FLOAT * len(trained),
             activations=_activation_bytes(shell, shape, precision),
         )
 
@@ -220,7 +223,8 @@ def _shell(model: nn.Module) -> nn.Module:
 
 
 def _empty(tensor: Tensor) -> Tensor:
-    return torch.empty(tensor.shape, dtype=tensor.dtype, device=tensor.device)
+    device = torch.device("cpu") if tensor.is_meta else tensor.device
+    return torch.empty(tensor.shape, dtype=tensor.dtype, device=device)
 
 
 def _adapted(shell: nn.Module, method: Method) -> nn.Module:

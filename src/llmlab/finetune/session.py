@@ -27,7 +27,7 @@ from llmlab.finetune.bases import LEARNED, Base, SkillCodec
 from llmlab.finetune.batches import Sequences, epochs, mixture
 from llmlab.finetune.instruments import Instruments, StepReport, block_of
 from llmlab.finetune.lora import LoraSpec
-from llmlab.finetune.memory import ADAMW_BYTES, Memory, measure_memory, predict_memory
+from llmlab.finetune.memory import Memory, measure_memory, predict_memory
 from llmlab.finetune.methods import Full, Method
 from llmlab.finetune.qlora import QloraSpec, QuantisationReport, quantisation_report
 from llmlab.finetune.suites import suite_accuracies
@@ -238,7 +238,7 @@ class Session:
     def _prepare(self) -> tuple[nn.Module, Prepared]:
         """The model to train, and what is known before: a step at rate 0 shows what it needs."""
         batch, recipe = next(self._batches()), self.recipe
-        optimizer_bytes = PAGED_BYTES if self._is_paged else ADAMW_BYTES
+        optimizer_bytes = PAGED_BYTES if self._is_paged else None
         predicted = predict_memory(
             self.base.model,
             recipe.method,
