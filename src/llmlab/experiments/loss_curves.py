@@ -171,7 +171,7 @@ EXPERIMENT = Experiment(
         ),
         Metric(
             "plateau",
-            "Share of the run that was over when the plateau began; 1 if there was none.",
+            "Share of the run after which the validation loss fell by a tenth at most; 1 if none.",
             "1",
             tolerance=1,
         ),

@@ -119,8 +119,8 @@ def test_an_event_file_that_was_cut_is_read_to_there(tmp_path: Path) -> None:
     assert only(tmp_path).curves["loss"].steps == tuple(range(49))
 
 
-@pytest.mark.parametrize("place", [0, 5, 9, 30, 60, 200])
-def test_a_damaged_event_file_is_read_to_the_damage_or_refused(tmp_path: Path, place: int) -> None:
+@pytest.mark.parametrize(("place", "read"), [(9, 0), (200, 2)])
+def test_a_damaged_event_file_is_read_to_the_damage(tmp_path: Path, place: int, read: int) -> None:
     with SummaryWriter(str(tmp_path)) as writer:
         for step in range(20):
             writer.add_scalar("loss", 1.0, step)
@@ -128,10 +128,11 @@ def test_a_damaged_event_file_is_read_to_the_damage_or_refused(tmp_path: Path, p
     content = bytearray(file.read_bytes())
     content[place] ^= 0xFF
     file.write_bytes(content)
-    try:
-        assert set(only(tmp_path).curves["loss"].values) == {1.0}
-    except LabError as refused:
-        assert "event file" in str(refused)
+    if read:
+        assert len(only(tmp_path).curves["loss"]) == read
+    else:
+        with pytest.raises(LabError, match="event file"):
+            read_runs(tmp_path)
 
 
 STATE = {

@@ -33,7 +33,8 @@ class Signs:
             falling.
         excess: training loss over validation loss in the last tenth of the run, less 1.
         halfway: share of the run that was over when the validation loss had fallen half its way.
-        plateau: share of the run that was over when the plateau began; 1 if there was none.
+        plateau: share of the run after which the validation loss fell by a tenth at most; 1 if that
+            is within its last fifth.
         level: validation loss at the end over the first one.
     """
 
@@ -68,8 +69,8 @@ RULES = (
     ),
     Rule(
         "tiny data",
-        "the validation loss turns and rises by a tenth or more while the training loss falls on",
-        lambda s: s.rebound >= 1 / 10,
+        "the validation loss turns and rises by a twentieth while the training loss falls on",
+        lambda s: s.rebound >= 1 / 20,
     ),
     Rule(
         "label noise",
@@ -83,7 +84,7 @@ RULES = (
     ),
     Rule(
         "rate too high",
-        "a plateau from before the middle of the run, above a twelfth of where the loss began",
+        "before the middle of the run the loss sticks, above a twelfth of where it began",
         lambda s: s.plateau < 1 / 2 and s.level > 1 / 12,
     ),
     Rule(HEALTHY, "an elbow, then a slow fall; both losses stay together", lambda s: True),
@@ -97,7 +98,7 @@ CAUSES = tuple(dict.fromkeys(rule.cause for rule in reversed(RULES)))
 def signs(training: Curve, validation: Curve) -> Signs:
     """What the rules look at in the two curves of one run."""
     turned = overfitting(training, validation)
-    flat = plateau(validation)
+    flat = plateau(validation, smallest=0.1)
     risen = early_rise(validation)
     validation_level = level_at_end(validation)
     return Signs(

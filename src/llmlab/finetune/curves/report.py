@@ -87,13 +87,20 @@ def report(run: Run) -> Report:
 
 
 def sparkline(curve: Curve, width: int = WIDTH) -> str:
-    """The curve in `width` characters, each the median of its stretch of steps."""
+    """The curve in `width` characters, each the median of its stretch of steps.
+
+    On a logarithmic scale where all are positive, so that a late change shows beside the first
+    fall.
+    """
     width = min(width, len(curve))
     edges = np.linspace(curve.x[0], curve.x[-1], width + 1)
     places = np.clip(np.searchsorted(edges, curve.x, side="right") - 1, 0, width - 1)
     stretches = [curve.y[places == place] for place in range(width)]
     levels = [_level(stretch) for stretch in stretches if len(stretch)]
     finite = [level for level in levels if math.isfinite(level)]
+    if finite and min(finite) > 0:
+        levels = list(np.log(levels))
+        finite = list(np.log(finite))
     low, high = (min(finite), max(finite)) if finite else (0.0, 0.0)
     return "".join(_bar(level, low, high) for level in levels)
 
@@ -107,7 +114,7 @@ def print_reports(reports: Sequence[Report], console: Console | None = None) -> 
         for sketch in found.curves:
             console.print(
                 f"  {sketch.name:<16}{sketch.line}  {_short(sketch.first)} → {_short(sketch.last)}"
-                f", lowest {_short(sketch.lowest)}, {sketch.points} points",
+                f", lowest {_short(sketch.lowest)}",
                 highlight=False,
             )
         table = Table("what happened", "step", "evidence", box=None, pad_edge=False, padding=(0, 2))
@@ -166,8 +173,8 @@ def _events(name: str, curve: Curve) -> Iterator[Finding]:
         yield Finding(
             "plateau",
             flat.step,
-            f"{name} stays at {_short(flat.level)}: from there it falls by {_short(flat.left)}, "
-            f"within its noise of {_short(flat.tolerance)}",
+            f"{name} stays near {_short(flat.level)}: the {_short(flat.left)} that it still falls "
+            f"by is no more than {_short(flat.tolerance)}, which noise explains",
         )
     elif not found and (law := fit_power_law(curve)):
         ahead = law.at(2 * curve.steps[-1])

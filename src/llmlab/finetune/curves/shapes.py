@@ -104,11 +104,11 @@ class EarlyRise:
     peak: float
 
 
-def plateau(curve: Curve, *, smallest: float = 0.02, shortest: float = 0.2) -> Plateau | None:
+def plateau(curve: Curve, *, smallest: float = 0.01, shortest: float = 0.2) -> Plateau | None:
     """The plateau that the curve ends in.
 
     It begins at the first step after which the smoothed loss falls by no more than noise, or than
-    the share `smallest` of the whole fall, if that is more.
+    the share `smallest` of itself, if that is more.
 
     Args:
         shortest: share of the run that a plateau lasts at least; at its very end every curve has
@@ -120,9 +120,8 @@ def plateau(curve: Curve, *, smallest: float = 0.02, shortest: float = 0.2) -> P
     width = _window(curve)
     smooth = running_median(curve.y, width)
     smooth[-(width // 2) :] = smooth[-(width // 2) - 1]  # medians of fewer values are noisier
-    whole_fall = max(0.0, smooth[0] - smooth.min())
     error = MEDIAN_ERROR * noise_level(curve.y) * math.sqrt(2 / width)
-    tolerance = max(SURE * error, smallest * whole_fall)
+    tolerance = np.maximum(SURE * error, smallest * np.abs(smooth))
     left = smooth - np.minimum.accumulate(smooth[::-1])[::-1]
     start = int(np.argmax(left <= tolerance))
     length = curve.x[-1] - curve.x[0]
@@ -130,7 +129,7 @@ def plateau(curve: Curve, *, smallest: float = 0.02, shortest: float = 0.2) -> P
     if share > 1 - shortest:
         return None
     level = float(np.median(curve.y[start:]))
-    return Plateau(curve.steps[start], share, level, float(left[start]), float(tolerance))
+    return Plateau(curve.steps[start], share, level, float(left[start]), float(tolerance[start]))
 
 
 def spikes(curve: Curve, *, threshold: float = 8.0, window: int = 31) -> tuple[Spike, ...]:
