@@ -110,6 +110,16 @@ def test_differences_from_one_level_are_followed_by_their_numbers(recorded_book,
     assert len(re.findall(r"\| [+−][\d.]+ points \| .* \| 5 \|", numbers.data)) == 3
 
 
+def test_a_matrix_of_shares_is_followed_by_its_numbers(recorded_book, displayed):
+    show.confusion("dose", {"score": "right"}, by="dose", together="taken for", rule="a")
+    figure, below = displayed
+    (axes, *_) = figure.axes
+    shares = show.means("dose", "score", by="dose", rule="a")["mean"]
+    assert [text.get_text() for text in axes.texts] == [f"{100 * share:.0f}" for share in shares]
+    assert [label.get_text() for label in axes.get_xticklabels()] == ["right"]
+    assert "95 % interval" in below.data
+
+
 def test_one_seed_gives_a_difference_without_an_interval(smoke_book, displayed):
     show.differences("dose", "score", axis="dose", control=0.1, rule="b")
     assert re.search(r"\| 1e-2 \| −[\d.]+ points \| – \| 1 \|", displayed[1].data)

@@ -93,6 +93,28 @@ def draw_curves(
     return figure
 
 
+def draw_confusion(columns: Mapping[str, Line], axis: Axis, together: str, footer: str) -> Figure:
+    """Shares in per cent, a row for each level of an axis, a column for each name.
+
+    Args:
+        together: what the columns have in common.
+    """
+    levels = [_level_name(reading.condition[axis.name]) for reading in next(iter(columns.values()))]
+    shares = 100 * np.array([[reading.mean for reading in line] for line in columns.values()]).T
+    figure, axes = style.subplots(height=1.9 + 0.42 * len(levels))
+    axes.imshow(shares, cmap="Blues", vmin=0, vmax=100, aspect="auto")
+    for (row, column), share in np.ndenumerate(shares):
+        ink = "white" if share > 60 else style.INK if share else style.MUTED
+        axes.text(column, row, f"{share:.0f}", ha="center", va="center", color=ink)
+    axes.set_xticks(range(len(columns)), columns, rotation=35, ha="right", rotation_mode="anchor")
+    axes.set_yticks(range(len(levels)), levels)
+    axes.set_xlabel(f"{together} (% of the runs of a row)")
+    axes.set_ylabel(label(axis.name))
+    axes.grid(visible=False)
+    _sign(figure, footer)
+    return figure
+
+
 def draw_differences(
     differences: Sequence[Difference], axis: str, control: str, footer: str
 ) -> Figure:

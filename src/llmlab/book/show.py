@@ -168,6 +168,25 @@ def figure(
     _display(drawn, results.figure_numbers(found, read, [*axes, *tuned]))
 
 
+def confusion(
+    experiment: str, names: Mapping[str, str], *, by: str, together: str, **condition: Value
+) -> None:
+    """A matrix of shares: what the runs of each level of `by` were taken for, and its numbers.
+
+    Args:
+        names: for each metric, a share, the name of its column.
+        together: what the columns have in common ("named as").
+    """
+    found = evidence(experiment)
+    columns = {
+        name: list(readings.read_cells(found, metric, [by], condition))
+        for metric, name in names.items()
+    }
+    axis = readings.find_axis(found.experiment, by)
+    drawn = figures.draw_confusion(columns, axis, together, results.footer(found))
+    _display(drawn, results.figure_numbers(found, list(columns.values()), [by]))
+
+
 def curves(
     experiment: str,
     names: str | Sequence[str],

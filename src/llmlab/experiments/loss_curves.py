@@ -191,8 +191,8 @@ EXPERIMENT = Experiment(
     ),
     budgets={
         "smoke": Budget(
-            conditions={"cause": CAUSES, "dose": ("strong",)},
-            seeds=2,
+            conditions={"cause": CAUSES, "dose": DOSES},
+            seeds=1,
             settings={
                 "train_items": 500,
                 "steps": 40,
