@@ -1,0 +1,380 @@
+# %% [markdown]
+# # QLoRA, and what four bits keep {#sec-qlora}
+#
+# LoRA (@sec-lora) trains little, but the frozen weights still have to be in memory, at 16 or 32 bits each. QLoRA
+# [@dettmers2023qlora] keeps them in four: each weight becomes one of sixteen numbers. Which sixteen? Weights of a
+# trained network are spread roughly like a bell, so the levels should lie close together where weights are many.
+# NF4, QLoRA's data type, reads them off the bell curve itself (@fig-qlora-levels).
+
+# %%
+# | label: fig-qlora-levels
+# | fig-cap: "The sixteen levels of NF4, drawn from a normal distribution. On each side of zero, neighbouring levels enclose slices of equal area; the curve is scaled so that the outermost levels are −1 and 1. Vermilion marks the level zero, which the two sides share."
+# | fig-alt: "A bell curve, cut by sixteen vertical lines at the levels: dense near zero, wide apart towards minus one and one. The slices between the lines alternate in two shades of blue."
+import itertools
+
+import numpy as np
+from scipy.stats import norm
+
+from llmlab.book import style
+from llmlab.finetune.quantisation import OFFSET, nf4_levels
+
+levels = np.array(nf4_levels())
+spread = 1 / norm.ppf(OFFSET)
+x = np.linspace(-1.15, 1.15, 800)
+figure, axes = style.subplots(height=2.8)
+axes.plot(x, norm.pdf(x, scale=spread), color=style.INK)
+for index, (low, high) in enumerate(itertools.pairwise(levels)):
+    inside = (low <= x) & (x <= high)
+    shade = 0.45 if index % 2 else 0.2
+    axes.fill_between(
+        x[inside], norm.pdf(x[inside], scale=spread), color=style.BLUE, alpha=shade, linewidth=0
+    )
+axes.vlines(levels, 0, norm.pdf(levels, scale=spread), color=style.BLUE, linewidth=1.2)
+axes.vlines(0, 0, norm.pdf(0, scale=spread), color=style.VERMILION, linewidth=1.8)
+axes.plot(levels, np.full(16, -0.03), "^", color=style.BLUE, clip_on=False)
+axes.set(xlabel="weight, over the largest weight of its block", ylim=(-0.05, None), yticks=[])
+axes.spines["left"].set_visible(False)
+figure
+
+# %% [markdown]
+# ## Sixteen levels from one curve
+#
+# Cut the area under the curve into equal slices, seven to the left of zero and eight to the right, and put a level
+# on every cut. One trap: the last cut would lie at infinity, so the authors stop a little before the end, at the
+# quantile that they chose as `OFFSET`. Then everything is scaled so that the outermost levels are −1 and 1. Zero is
+# a level of its own, so that weights that are exactly zero stay so; that is why one side has a level more than the
+# other.
+
+# %%
+# | echo: true
+from IPython.display import Markdown
+
+above = norm.ppf(np.linspace(OFFSET, 0.5, 9)[:-1])  # eight levels, the outermost first
+below = -norm.ppf(np.linspace(OFFSET, 0.5, 8)[:-1])  # seven, the other way
+drawn = np.sort([*below, 0.0, *above]) / norm.ppf(OFFSET)
+Markdown(f"`{np.array2string(drawn, precision=3, separator=', ', max_line_width=72)}`")
+
+# %% [markdown]
+# These are the very numbers that the library `bitsandbytes` holds in a table; a test of this lab compares them.
+#
+# ## Blocks, each with its own scale
+#
+# The levels reach from −1 to 1, but weights do not. So a tensor is cut into blocks of 64 weights, and every block is
+# divided by its largest one. What is kept is a four-bit number per weight, and one **constant** per block to
+# multiply with later. Let us do it to a real model: the tiny GPT of @sec-lora, trained to reverse four letters.
+
+# %%
+# | echo: true
+# | code-fold: show
+# | code-summary: "Train a tiny GPT"
+import copy
+
+import torch
+
+from llmlab.finetune.batches import encode, epochs
+from llmlab.finetune.skills import TOKENIZER, Item
+from llmlab.gpt.model import GPT, GPTConfig
+from llmlab.gpt.training import TrainConfig, evaluate, train
+
+torch.set_num_threads(1)  # the same numbers on every run
+torch.manual_seed(0)
+words = ["".join(letters) for letters in itertools.product("abcd", repeat=4)]
+reverse = encode([Item(f"{word}=", word[::-1]) for word in words])
+rotate = encode([Item(f"{word}=", word[1:] + word[0]) for word in words])
+
+tiny = GPTConfig(TOKENIZER.vocab_size, context=12, d_model=64, n_layers=2, n_heads=4)
+base = GPT(tiny)
+train(base, epochs(reverse, 64, seed=0), TrainConfig(learning_rate=3e-3, steps=200))
+
+# %%
+# | label: fig-qlora-block
+# | fig-cap: "One block of 64 weights of the trained model, before (circles) and after (crosses) it was put into four bits. The grey lines are the levels that the block can have: the sixteen of NF4, times its constant."
+# | fig-alt: "Sixty-four small circles scattered around zero, each with a cross on the nearest of sixteen horizontal grey lines. The lines are dense near zero."
+# | echo: true
+from llmlab.finetune.quantisation import dequantise_nf4, quantise_nf4
+
+weights = base.blocks[0].mlp.up.weight.detach()
+kept = dequantise_nf4(quantise_nf4(weights, block_size=64))
+
+block, block_kept = weights.flatten()[:64], kept.flatten()[:64]
+figure, axes = style.subplots(height=3)
+axes.hlines(levels * block.abs().max().item(), -1, 64, color=style.FAINT, linewidth=1)
+axes.plot(block, "o", color=style.BLUE, markerfacecolor="none", label="weight")
+axes.plot(block_kept, "x", color=style.VERMILION, label="kept in four bits")
+axes.set(xlabel="place in the block", ylabel="weight", xlim=(-1, 64))
+axes.grid(visible=False)
+axes.legend(loc="upper center", bbox_to_anchor=(0.5, 1.2), ncols=2)
+figure
+
+# %%
+relative = ((kept - weights).norm() / weights.norm()).item()
+Markdown(
+    f"In this layer the weights change by {100 * relative:.1f} % of their size. That sounds like much for a model "
+    "that is meant to stay as it is; the errors go either way, though, and a product adds up many of them."
+)
+
+# %% [markdown]
+# Are the levels well chosen? @fig-qlora-used counts how often each is used in all of the model's layers, and does
+# the same for sixteen levels at even distances. Where a level is hardly used, its share of the four bits is wasted.
+
+# %%
+# | label: fig-qlora-used
+# | fig-cap: "How often each of sixteen levels is used by the weights of the tiny model: NF4's levels (left) and evenly spaced ones (right). The dashed line is equal use. Errors are norms of the change over norms of the weights."
+# | fig-alt: "Two bar charts. Left: bars of similar height for NF4. Right: a hump, with tall bars in the middle and nearly none at the ends, for even levels."
+# | echo: true
+from llmlab.finetune.quantisation import Blocks
+
+layers = [layer for layer in base.blocks.modules() if isinstance(layer, torch.nn.Linear)]
+all_weights = torch.cat([layer.weight.detach().flatten() for layer in layers])
+figure, (left, right) = style.subplots(1, 2, height=2.8, sharey=True)
+for axes, name, choice in (
+    (left, "NF4", nf4_levels()),
+    (right, "even distances", tuple(np.linspace(-1, 1, 16))),
+):
+    blocks = Blocks.of(all_weights, choice, block_size=64)
+    used = torch.bincount(blocks.numbers_KW.flatten(), minlength=16) / blocks.count
+    error = (blocks.values() - all_weights).norm() / all_weights.norm()
+    axes.bar(range(16), 100 * used, color=style.BLUE)
+    axes.axhline(100 / 16, color=style.MUTED, linestyle="--", linewidth=1.2)
+    axes.set(title=f"{name}: error {100 * error:.1f} %", xlabel="level", xticks=[0, 7, 15])
+left.set_ylabel("weights (%)")
+figure
+
+# %% [markdown]
+# ## The price of a scale
+#
+# One constant of 32 bits for 64 weights is half a bit per weight: four bits are really four and a half. Larger blocks
+# would be cheaper, but one large weight then takes the fine levels away from more of its neighbours. **Double
+# quantisation** is the way out: the constants are numbers like any others, so they are put into eight bits, in
+# groups of 256 with one constant each.
+#
+# $$ 4 + \frac{32}{64} = 4.5 \qquad\text{becomes}\qquad 4 + \frac{8}{64} + \frac{32}{64 \cdot 256} \approx 4.127 $$ {#eq-qlora-bits}
+#
+# @fig-qlora-blocks shows what each choice costs in bits and in error.
+
+# %%
+# | label: fig-qlora-blocks
+# | fig-cap: "Bits per weight and error for blocks of 16 to 1,024 weights, with constants of 32 bits (circles) and quantised ones (squares). Down and to the left is better."
+# | fig-alt: "Two curves of error over bits per weight. Both fall as bits grow; the curve of double quantisation lies to the left, so it reaches the same error with fewer bits."
+# | echo: true
+sizes = (16, 32, 64, 128, 256, 512, 1024)
+figure, axes = style.subplots(height=3)
+for index, (label, double) in enumerate({"constants of 32 bits": False, "of 8 bits": True}.items()):
+    coded = [quantise_nf4(all_weights, size, double=double) for size in sizes]
+    bits = [one.bits_per_weight() for one in coded]
+    errors = [(dequantise_nf4(one) - all_weights).norm() / all_weights.norm() for one in coded]
+    axes.plot(bits, 100 * torch.tensor(errors), marker=style.MARKERS[index], label=label)
+    place = sizes.index(64)
+    axes.annotate("64", (bits[place], 100 * errors[place]), (4, 4), textcoords="offset points")
+axes.set(xlabel="bits per weight", ylabel="error (%)")
+axes.legend()
+figure
+
+# %% [markdown]
+# ## Where the gradient flows
+#
+# A layer of QLoRA makes its weights whole again whenever it needs them, multiplies, and forgets them:
+#
+# $$ h = \mathrm{dequantise}(C)\, x + s\, B A x $$ {#eq-qlora}
+#
+# Sixteen levels cannot be moved by a small step, so the numbers $C$ are not trained. But they are passed *through*:
+# the gradient of $x$ is multiplied by the same dequantised weight, on its way to the adapters of the layers below
+# (@fig-qlora-flow).
+
+# %%
+# | label: fig-qlora-flow
+# | fig-cap: "One layer of QLoRA. Forward (black): the four-bit numbers are dequantised for this product, and the detour is added. Backward (vermilion): the gradient passes through both ways, and stops to change only $A$ and $B$."
+# | fig-alt: "A diagram: the input x goes up through a grey box of four-bit numbers and a box that dequantises, and through two blue boxes A and B; both meet at a plus and give h. Vermilion arrows go back from h through both ways."
+figure, axes = style.subplots(height=2.9)
+
+
+def box(x, y, text, colour):
+    """A labelled box of the diagram."""
+    look = {"boxstyle": "round,pad=0.5", "facecolor": colour, "edgecolor": "none"}
+    axes.text(x, y, text, ha="center", va="center", color="white", size=10, bbox=look)
+
+
+def arrow(start, end, colour, dy=0.0):
+    """An arrow between two places, moved up by `dy`."""
+    (x0, y0), (x1, y1) = start, end
+    look = {"arrowstyle": "-|>", "color": colour, "linewidth": 1.5, "shrinkA": 0, "shrinkB": 0}
+    axes.annotate("", (x1, y1 + dy), (x0, y0 + dy), arrowprops=look)
+
+
+axes.text(0, 1.5, "$x$", size=14, ha="center", va="center")
+axes.text(10, 1.5, "$h$", size=14, ha="center", va="center")
+axes.text(8.6, 1.5, "+", size=16, ha="center", va="center")
+box(3.0, 2.6, "4-bit numbers $C$\nand constants", style.MUTED)
+box(6.4, 2.6, "dequantised\nweight", style.MUTED)
+box(3.0, 0.4, "$A$", style.BLUE)
+box(6.4, 0.4, "$B$", style.BLUE)
+arrow((4.55, 2.6), (5.3, 2.6), style.MUTED)
+for start, end in (
+    ((0.3, 1.75), (5.0, 2.05)), ((7.6, 2.5), (8.4, 1.75)),
+    ((0.3, 1.25), (2.4, 0.5)), ((3.5, 0.5), (5.9, 0.5)), ((6.9, 0.5), (8.4, 1.25)),
+    ((8.85, 1.55), (9.75, 1.55)),
+):  # fmt: skip
+    arrow(start, end, style.INK)
+for start, end in (
+    ((9.75, 1.55), (8.85, 1.55)), ((8.4, 1.75), (7.6, 2.5)), ((5.0, 2.05), (0.3, 1.75)),
+    ((8.4, 1.25), (6.9, 0.5)), ((5.9, 0.5), (3.5, 0.5)), ((2.4, 0.5), (0.3, 1.25)),
+):  # fmt: skip
+    arrow(start, end, style.VERMILION, dy=-0.2)
+axes.set(xlim=(-0.4, 10.4), ylim=(-0.2, 3.3))
+axes.axis("off")
+figure
+
+# %% [markdown]
+# The lab's layers are those of `bitsandbytes`. One step on the tiny model shows what gets a gradient:
+
+# %%
+# | echo: true
+from llmlab.book.markup import pipe_table
+from llmlab.finetune.lora import LoraSpec
+from llmlab.finetune.qlora import QloraSpec
+from llmlab.gpt.model import next_token_loss
+
+adapter = LoraSpec(rank=8, alpha=16)
+four_bits = QloraSpec(adapter).adapt(copy.deepcopy(base), seed=0)
+loss = next_token_loss(four_bits(rotate.tokens_NT), rotate.targets_NT)
+loss.backward()
+
+# %%
+# | label: tbl-qlora-gradients
+# | tbl-cap: "Parameters of one layer of the tiny model under QLoRA, after one backward pass. Two weights share one byte. $A$ gets no gradient in the first step, since $B$ is still zero."
+rows = [
+    [
+        f"`{name}`",
+        " × ".join(map(str, parameter.shape)),
+        str(parameter.dtype).removeprefix("torch."),
+        f"{parameter.nbytes:,}",
+        "none: frozen" if parameter.grad is None else f"{parameter.grad.norm():.3f}",
+    ]
+    for name, parameter in four_bits.blocks[0].mlp.up.named_parameters()
+]
+Markdown(pipe_table(["parameter", "shape", "type", "bytes", "norm of gradient"], rows, [3, 4]))
+
+# %% [markdown]
+# Does it learn? We teach the model to rotate the letters instead of reversing them, on the base as it is and on the
+# base in four bits.
+
+# %%
+# | label: fig-qlora-learning
+# | fig-cap: "Loss while the tiny model learns to rotate words, with LoRA on the base as it is and on a base in four bits. Live demonstration, one run each."
+# | fig-alt: "Two falling curves that lie close together."
+# | echo: true
+figure, axes = style.subplots(height=2.8)
+summary = []
+config = TrainConfig(learning_rate=1e-2, steps=150, log_every=5)
+for name, method in {"LoRA": adapter, "QLoRA": QloraSpec(adapter)}.items():
+    model = method.adapt(copy.deepcopy(base), seed=0)
+    untrained = evaluate(model, reverse.tokens_NT, reverse.targets_NT).accuracy
+    curve = train(model, epochs(rotate, 64, seed=1), config).curve("loss")
+    right = evaluate(model, rotate.tokens_NT, rotate.targets_NT).accuracy
+    axes.plot(*zip(*curve, strict=True), label=name)
+    summary.append(
+        f"{name} reverses {100 * untrained:.0f} % of the words before training and rotates "
+        f"{100 * right:.0f} % after it."
+    )
+axes.set(xlabel="step", ylabel="loss (nats per token)", yscale="log")
+axes.legend()
+figure
+
+# %%
+Markdown(" ".join(summary))
+
+# %% [markdown]
+# ## Where the memory goes
+#
+# Training keeps five things besides the weights: the constants of four-bit weights, the adapter, gradients, the
+# state of the optimizer (two numbers for each one trained, @sec-optimizer-state), and the **activations**, which is
+# what the forward pass leaves behind for the backward pass. All of it follows from shapes, so it can be known before
+# a model is loaded. @tbl-qlora-memory says so for the book's laptop-scale GPT, and beside it what a real step left.
+
+# %%
+# | label: tbl-qlora-memory
+# | tbl-cap: "Memory of a step on 32 sequences of 8 tokens, in kibibytes: predicted from shapes / measured. Laptop-scale GPT (width 128, four blocks), rank 8, in 32 bits."
+# | echo: true
+from dataclasses import asdict
+
+from llmlab.finetune.memory import measure_memory, predict_memory
+from llmlab.finetune.methods import Full
+from llmlab.finetune.qlora import FourBit
+from llmlab.gpt.training import Trainer
+
+laptop = GPTConfig(TOKENIZER.vocab_size, context=32, d_model=128, n_layers=4, n_heads=4)
+tokens = torch.zeros(32, 8, dtype=torch.long)
+methods = {
+    "full": Full(),
+    "LoRA": adapter,
+    "QLoRA, single": QloraSpec(adapter, FourBit(double_quantisation=False)),
+    "QLoRA, double": QloraSpec(adapter),
+}
+columns = []
+for method in methods.values():
+    predicted = predict_memory(GPT(laptop), method, tuple(tokens.shape))
+    trainer = Trainer(method.adapt(GPT(laptop), seed=0), TrainConfig(learning_rate=1e-3, steps=1))
+    measured = measure_memory(trainer, (tokens, tokens))
+    columns.append(
+        [
+            (one / 2**10, other / 2**10)
+            for one, other in zip(
+                (*asdict(predicted).values(), predicted.total),
+                (*asdict(measured).values(), measured.total),
+                strict=True,
+            )
+        ]
+    )
+parts = [*asdict(predicted), "all"]
+rows = [
+    [part, *(f"{one:,.0f} / {other:,.0f}" for one, other in cells)]
+    for part, cells in zip(parts, zip(*columns, strict=True), strict=True)
+]
+Markdown(pipe_table(["part", *methods], rows, numeric=range(1, 5)))
+
+# %% [markdown]
+# Two things may surprise. The adapter makes gradients and optimizer small, and four bits make the weights small, but
+# *neither* touches the activations: the gradient has to pass through every layer all the same. And in so small a
+# model the activations are most of what is left. In a large model the order turns around. A model that is only
+# shapes takes no memory, so we can ask for one of eight billion parameters:
+
+# %%
+# | label: tbl-qlora-llama
+# | tbl-cap: "Predicted memory in gibibytes for a model of the shape of Llama 3 8B in bfloat16, rank 16, on one sequence of 512 tokens. No such model was loaded."
+# | echo: true
+from transformers import LlamaConfig, LlamaForCausalLM
+
+shape = LlamaConfig(
+    vocab_size=128_256, hidden_size=4096, intermediate_size=14_336,
+    num_hidden_layers=32, num_attention_heads=32, num_key_value_heads=8,
+)  # fmt: skip
+with torch.device("meta"):
+    llama = LlamaForCausalLM(shape).to(torch.bfloat16)
+wide = LoraSpec(rank=16, alpha=32)
+predictions = {
+    name: predict_memory(llama, method, (1, 512))
+    for name, method in {"full": Full(), "LoRA": wide, "QLoRA": QloraSpec(wide)}.items()
+}
+rows = [
+    [part, *(f"{asdict(one)[part] / 2**30:.2f}" for one in predictions.values())]
+    for part in asdict(predictions["full"])
+]
+rows.append(["all", *(f"{one.total / 2**30:.1f}" for one in predictions.values())])
+Markdown(pipe_table(["part", *predictions], rows, numeric=range(1, 4)))
+
+# %% [markdown]
+# The rest of QLoRA's recipe is a third saving, for GPUs alone: *paged* optimizers, which move their state to the
+# machine's own memory while a long sequence needs the room. On a CPU there is nothing to page to.
+#
+# ::: {.callout-note}
+# What do four bits cost? Time: every product dequantises its weight first, twice in a step, and our machine has no
+# arithmetic on four-bit numbers to win it back. And possibly accuracy: the levels are right for weights that are
+# spread like a bell, and one outlier in a block makes its neighbours coarse. @dettmers2023qlora found no loss in
+# models of billions of parameters, whose adapters learn to make up for the rounding. A small model has less to spare.
+# :::
+#
+# ## What the book tests
+#
+# - Do four bits, or eight bits for the constants, cost accuracy in our small model; what do they save in memory, and
+#   what in time? @sec-results-qlora-basic
+# - What does LoRA alone give away against full fine-tuning? @sec-results-full-finetuning
