@@ -14,6 +14,7 @@ import math
 from IPython.display import Markdown
 
 from llmlab.book import style
+from llmlab.book.numbers import number
 from llmlab.book.show import (
     badge,
     command,
@@ -121,12 +122,12 @@ for index, (facts, line) in enumerate(recalled.groupby("facts")):
         axes,
         line["rank"],
         line["bits_mean"],
-        line["bits_low"].clip(lower=1e-5),
+        line["bits_low"].clip(lower=1e-4),
         line["bits_high"],
-        label=f"{facts} facts",
+        label=f"{facts:.0f} facts",
         marker=style.MARKERS[index],
     )
-ranks = sorted(recalled["rank"].unique())
+ranks = sorted(int(rank) for rank in recalled["rank"].unique())
 full = BITS_PER_FACT * max(recalled["facts"]) / parameters_per_rank
 axes.plot(ranks, [full / rank for rank in ranks], ":", color=style.MUTED)
 axes.set_xscale("log", base=2)
@@ -158,21 +159,39 @@ curves("lora_capacity", "loss", by="rank", tuned=["learning_rate"], log_y=True, 
 # ## Learnings
 
 # %%
-little = says(
-    "H-CAPACITY-1",
-    supported="Where there is little to store, rank does not matter: from rank eight on nothing is gained.",
-    refuted="Even where there is little to store, rank matters.",
-    undecided="Whether rank matters where there is little to store, these runs do not say.",
+shown = recalled.set_index(["facts", "rank"])["mean"].map(lambda share: number(share, "share"))
+few, many = (shown[facts].to_dict() for facts in (min(found.runs["facts"]), many))
+
+
+def by_rank(shares: dict[float, str]) -> str:
+    """The share recalled at every rank, in words."""
+    return ", ".join(f"{share} at rank {rank:.0f}" for rank, share in shares.items())
+
+
+smallest = recalled[recalled["rank"] == min(ranks)]
+in_facts = [
+    f"{share * facts:.0f} of {facts:.0f}"
+    for facts, share in zip(smallest["facts"], smallest["mean"], strict=True)
+]
+little = (
+    says(
+        "H-CAPACITY-1",
+        supported="Where there is little to store, rank does not matter: from rank eight on nothing is gained",
+        refuted="Even where there is little to store, rank matters",
+        undecided="Whether rank matters where there is little to store, the test leaves open",
+        untested="Whether rank matters where there is little to store is not tested at laptop or gpu scale yet",
+    )
+    + f" (H-CAPACITY-1 {badge('H-CAPACITY-1')}). Of the smaller load the ranks recall {by_rank(few)}."
 )
 much = (
     says(
         "H-CAPACITY-2",
-        supported="Where there is more, it does",
+        supported="Where there is more, it decides",
         refuted="With four times as much it does not matter as we said, either",
-        undecided="Whether it does where there is more is not settled",
-        untested="Whether it does where there is more is not tested at laptop or gpu scale yet",
+        undecided="By how much it matters where there is more is not settled",
+        untested="Whether it does where there is more is not tested yet",
     )
-    + f" (H-CAPACITY-2 {badge('H-CAPACITY-2')})."
+    + f" (H-CAPACITY-2 {badge('H-CAPACITY-2')}). Of the larger load they recall {by_rank(many)}."
 )
 load = (
     says(
@@ -180,10 +199,11 @@ load = (
         supported="It is the load that makes the difference: the same adapter, with as many steps and exposures, recalls a "
         "smaller share of more facts",
         refuted="The load alone costs rank eight less than we said",
-        undecided="What the load alone costs rank eight is not settled",
+        undecided="Whether the load alone costs rank eight as much as we said is not settled",
         untested="What the load alone costs rank eight is not tested yet",
     )
-    + f" (H-CAPACITY-3 {badge('H-CAPACITY-3')})."
+    + f" (H-CAPACITY-3 {badge('H-CAPACITY-3')}). Counted in facts instead of shares, the smallest rank recalls about "
+    f"{' and '.join(in_facts)}."
 )
 saturation = says(
     "H-CAPACITY-4",
@@ -195,14 +215,14 @@ saturation = says(
 bits = (
     says(
         "H-CAPACITY-6",
-        supported="A parameter stores far less than it could",
+        supported="A parameter of the smallest adapter stores far less than it could",
         refuted="A parameter of the smallest adapter stores more than we thought",
         undecided="How little a parameter of the smallest adapter stores is not settled",
         untested="How little a parameter of the smallest adapter stores is not tested yet",
     )
-    + ". What fills first is not the parameters but the time: some dozens of exposures are too few to come near the two "
-    "bits of the literature. So a larger rank here is a *faster* learner as much as a larger vessel, and these runs "
-    "cannot tell the two apart; a run of twenty times the length could."
+    + ". Each fact was seen some dozens of times, far fewer than the thousand that the two bits of the literature took. So a "
+    "larger rank here may be a *faster* learner as much as a larger vessel; these runs cannot tell the two apart, a run "
+    "of twenty times the length could."
 )
 Markdown("\n".join(f"- {learning}" for learning in (little, much, load, saturation, bits)))
 
