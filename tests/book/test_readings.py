@@ -1,5 +1,7 @@
 """A reading says the same as the table that it was read from."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -79,6 +81,13 @@ def test_a_curve_can_stand_over_another(evidence):
     condition = {"rule": "a", "dose": 0.1}
     curves = readings.mean_curves(evidence, ["loss"], [], condition, x="loss")
     assert curves["x"].tolist() == curves["mean"].tolist()
+
+
+def test_a_share_that_a_curve_stands_over_is_in_per_cent(evidence):
+    loss = replace(readings.find_curve(evidence.experiment, "loss"), unit="share")
+    shares = replace(evidence, experiment=replace(evidence.experiment, curves=(loss,)))
+    curves = readings.mean_curves(shares, ["loss"], [], {"rule": "a", "dose": 0.1}, x="loss")
+    assert curves["x"].tolist() == (100 * curves["mean"]).tolist()
 
 
 def test_a_difference_is_that_of_the_runs_of_one_seed(evidence):

@@ -188,7 +188,7 @@ def mean_curves(
 
     Args:
         x: where a step stands: "step", "tokens" trained on until then, or the mean of another
-            curve, on a straight line between its points.
+            curve, on a straight line between its points; a share counts in per cent.
 
     Raises:
         LabError: as `read`.
@@ -360,7 +360,8 @@ def _places(evidence: Evidence, runs: pd.DataFrame, steps: pd.Series, x: str) ->
         own = evidence.curves[evidence.curves["run_id"].isin(runs["run_id"])]
         return steps * (runs["tokens"].sum() / own.groupby("run_id")["step"].max().sum())
     known = _mean_curve(evidence, runs, x)
-    return np.interp(steps, known["step"], known["mean"])
+    in_per_cent = find_curve(evidence.experiment, x).unit in numbers.SHARES
+    return np.interp(steps, known["step"], known["mean"] * (100 if in_per_cent else 1))
 
 
 def _matching(
