@@ -164,7 +164,7 @@ from llmlab.finetune.curves.extrapolation import fit_power_law
 
 seen = np.arange(1, 301)
 truth = lambda t: 1 + 3 * t**-0.5  # noqa: E731
-points = truth(seen) + np.random.default_rng(3).normal(0, 0.05, 300)
+points = truth(seen) + np.random.default_rng(3).normal(0, 0.2, 300)
 law = fit_power_law(Curve.of(zip(seen, points, strict=True)))
 ahead = [law.at(step) for step in range(20, 1201, 20)]
 figure, axes = style.subplots(height=3)
@@ -178,7 +178,7 @@ axes.fill_between(
     alpha=0.2,
 )
 axes.plot([one.step for one in ahead], [truth(one.step) for one in ahead], "--", color=style.INK)
-axes.set(xlabel="step", ylabel="loss", ylim=(1, 2))
+axes.set(xlabel="step", ylabel="loss", ylim=(0.7, 2))
 figure
 
 # %% [markdown]
