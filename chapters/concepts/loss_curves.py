@@ -153,7 +153,8 @@ for name, (training, validation) in runs.items():
 #
 # The loss of long runs often follows a power law with a floor, $L(t) = a + b\,t^{-c}$ [@kaplan2020scaling]. Fitted to
 # what was seen, it says what more steps would bring, and how surely: the interval follows from the fit by the delta
-# method. It believes in the law; that is its weakness.
+# method. In @fig-loss-forecast the truth lies near its edge; for one curve in twenty it lies outside. And the interval
+# believes in the law; that is its weakness.
 
 # %%
 # | label: fig-loss-forecast
