@@ -61,7 +61,7 @@ verdict("H-QLORA-6")
 # ## Method
 #
 # The base model is that of @sec-results-base-model. LoRA and both forms of QLoRA train the same adapter, from the
-# same start, on every linear layer but the output layer. NF4 is that of the library `bitsandbytes`, in blocks of 64
+# same start, on every linear layer but the output layer. NF4 is that of the library `bitsandbytes`, in blocks of [64]{.setting}
 # weights; a test of this lab compares it with the paper's construction, number by number.
 #
 # Memory is that of one real step, with what was predicted from shapes beside it. Time is measured step by step, by
@@ -222,10 +222,9 @@ Markdown("\n".join(f"- {x}" for x in (bits, constants, adapters, hours, megabyte
 # %% [markdown]
 # One more learning came from writing the same thing twice. The lab has NF4 once to read and once from a library, and
 # a test that compares them found that the library's kernel for some CPUs, in the version used here, scales weights by
-# the wrong constants where a row of a matrix is no multiple of a block. Nothing crashes: a model loses most of its
-# skill and then learns anyway, as fine-tuning does. The lab's layers go around that kernel.
+# the wrong constants where a row of a matrix is no multiple of a block. Nothing crashes; the weights are only off by
+# far more than rounding explains, and training goes on from there. The lab's layers go around that kernel.
 #
 # *What would change our mind:* each verdict names the effect that would turn it. Beyond that, all runs share one base
-# model and one task, both small. Outliers among the weights are what four bits are worst at, and large models have
-# more of them [@dettmers2022llmint8]; a base with outliers, a harder task, or three bits might show a cost that
-# subtraction does not.
+# model and one task, both small. An outlier makes its whole block coarse, so a base with more outliers, a harder task,
+# or fewer bits might show a cost that subtraction does not.
