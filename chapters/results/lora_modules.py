@@ -22,6 +22,7 @@ from llmlab.book.show import (
     note,
     says,
     table,
+    value,
     verdict,
 )
 
@@ -111,6 +112,10 @@ figure("lora_modules", "forgetting", x="learning_rate", by="adapter")
 # ## Learnings
 
 # %%
+share = {
+    place: value("lora_modules", "accuracy", adapter=place, tuned=["learning_rate"])
+    for place in order
+}
 at_equal_rank = (
     says(
         "H-MODULES-1",
@@ -119,7 +124,7 @@ at_equal_rank = (
         undecided="Whether attention alone is worse than all layers at equal rank, these runs do not say",
         untested="Whether attention alone is worse is not tested at laptop or gpu scale yet",
     )
-    + f" (H-MODULES-1 {badge('H-MODULES-1')})."
+    + f": {share['attention, rank 8']} against {share['all, rank 8']} (H-MODULES-1 {badge('H-MODULES-1')})."
 )
 at_equal_size = (
     says(
@@ -139,7 +144,7 @@ mlp_alone = (
         undecided="Whether the MLP alone does as well as all layers, these runs do not say",
         untested="Whether the MLP alone does as well as all layers is not tested yet",
     )
-    + f" (H-MODULES-3 {badge('H-MODULES-3')})."
+    + f": at equal rank it answers {share['MLP, rank 8']} (H-MODULES-3 {badge('H-MODULES-3')})."
 )
 places = (
     says(
