@@ -8,7 +8,9 @@
 # llmlab new experiment batch_size
 # ```
 #
-# It prints the files in the order in which to edit them.
+# It prints the files in the order in which to edit them. A concept that needs a page of its own begins with
+# `llmlab new concept NAME`: a picture first, one formula, code that runs live in seconds, and at the end the experiments
+# that test it.
 #
 # ## The question and the hypothesis
 #
