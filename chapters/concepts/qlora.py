@@ -116,8 +116,9 @@ Markdown(
 # %% [markdown]
 # Are the levels well chosen? @fig-qlora-used counts how often each is used in all of the model's layers, and does
 # the same for sixteen levels at even distances. Where a level is hardly used, its share of the four bits is wasted.
-# Look at the errors, too: even use is not the same as the smallest error. @yoshida2023nf4 shows that NF4 is not the
-# best there is, since weights over the largest of their block are not quite normal, and that this matters little.
+# Look at the errors, too: even use is not the same as the smallest error. @yoshida2023nf4 shows that NF4 is not quite
+# the best there is, since how weights are spread over the largest of their block depends on the block's size; in small
+# blocks it matters little.
 
 # %%
 # | label: fig-qlora-used
