@@ -116,7 +116,7 @@ Markdown(
         undecided="Whether four bits for the frozen weights cost accuracy is not settled",
         untested="Whether four bits for the frozen weights cost accuracy is not tested yet",
     )
-    + f" (H-QLORA-1 {badge('H-QLORA-1')}). "
+    + f" (@sec-results-qlora-basic; H-QLORA-1 {badge('H-QLORA-1')}). "
     + says(
         "H-QLORA-4",
         supported="They cost time",
@@ -197,7 +197,7 @@ Markdown(
         undecided="Whether rules on the shape of a loss curve leave healthy runs in peace is not settled",
         untested="What the shape of a loss curve can tell is not tested yet",
     )
-    + f" (H-CURVES-1 {badge('H-CURVES-1')}), "
+    + f" (@sec-results-loss-curves; H-CURVES-1 {badge('H-CURVES-1')}), "
     + says(
         "H-CURVES-5",
         supported="and can tell wrong labels from other faults",
@@ -259,15 +259,15 @@ Markdown(guessed)
 #
 # ## What we would do otherwise
 #
-# - **Choose the margin from a pilot's spread.** Several claims of equality were undecided because five seeds could not
-#   have shown it. @sec-learnings-dynamics has the numbers that we should have looked at first.
-# - **Grade old skills from the first step on.** Most of what is lost goes while the new task still looks untouched. Curves of
-#   forgetting, not its last value, are what the first experiments lacked.
-# - **Never sweep one thing alone.** Rank, rule, place, batch and rate act through each other. Where we tuned the rate for
-#   every side, verdicts changed.
+# - **Choose the margin from a pilot's spread.** A claim of equality whose margin is narrower than what the seeds can show ends
+#   undecided whatever the truth. @sec-learnings-dynamics has the numbers that we should have looked at first.
+# - **Grade old skills from the first step on.** The last value of forgetting does not say when it happened. Curves of it are
+#   what the first experiments lacked.
+# - **Never sweep one thing alone.** Rank, rule, place, batch and rate act through each other: read @fig-results-full along a
+#   vertical line, and every rate gives another order of the methods.
 # - **Keep the base on hand, and small.** That every experiment starts from one model that trains in minutes is what made
 #   hundreds of paired runs possible on a laptop. It is also the narrowest point of it all: one base, one seed of it.
-# - **Own the forty lines that matter.** An adapter written here, and held against a library by a test, could be looked into,
+# - **Own the few lines that matter.** An adapter written here, and held against a library by a test, could be looked into,
 #   stacked and measured; a borrowed one could only be used.
 #
 # ## Where the track stands
