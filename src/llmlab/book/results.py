@@ -92,13 +92,16 @@ def view_source(evidence: Evidence, view: str, run_id: str) -> str:
     return markup.box(["source"], [source + warning])
 
 
-def footer(evidence: Evidence, run_id: str | None = None) -> str:
-    """The line below a figure of all runs, or of one."""
+INTERVALS = "bars and bands: 95 % intervals"
+
+
+def footer(evidence: Evidence, run_id: str | None = None, legend: str = INTERVALS) -> str:
+    """The line below a figure of all runs, or of one; `legend` says what else is drawn."""
     text = f"{evidence.experiment.name}, {evidence.scale} scale"
     if run_id:
         text += f", {run_id}"
-    elif len(evidence.manifest.seeds) > 1:
-        text += ", bars and bands: 95 % intervals"
+    elif legend and len(evidence.manifest.seeds) > 1:
+        text += f", {legend}"
     text += f", commit {evidence.manifest.git_commit[:7]}"
     if evidence.scale == "smoke":
         text += " · SMOKE RUNS: no evidence"

@@ -183,7 +183,7 @@ def confusion(
         for metric, name in names.items()
     }
     axis = readings.find_axis(found.experiment, by)
-    drawn = figures.draw_confusion(columns, axis, together, results.footer(found))
+    drawn = figures.draw_confusion(columns, axis, together, results.footer(found, legend=""))
     _display(drawn, results.figure_numbers(found, list(columns.values()), [by]))
 
 
