@@ -58,7 +58,7 @@ EXPERIMENT = tuning_sweep(
     budgets={
         "smoke": Budget(
             conditions={
-                "rank": (1, 8, 64),
+                "rank": (1, 8, 32),
                 "scaling": ("alpha/r", "rslora"),
                 "learning_rate": (1e-3, 5e-3),
             },
