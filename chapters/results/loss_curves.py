@@ -148,25 +148,37 @@ table(
 
 
 # %%
-def one(hypothesis: str, cause: str, sign: str) -> str:
-    """What became of one cause at its strong dose."""
-    verdict_in_words = says(
-        hypothesis,
-        supported=f"*{cause.capitalize()}* is named from the curves: {sign}.",
-        refuted=f"*{cause.capitalize()}* is not named from the curves by our rule ({sign}).",
-        undecided=f"Whether *{cause}* is named more often than not, these runs do not say ({sign}).",
-    )
-    share = value("loss_curves", "recognised", cause=cause, dose="strong")
-    return f"{verdict_in_words} Right in {share} of its runs."
+def words(cause: str, sign: str) -> dict[str, str]:
+    """What a verdict on one cause at its strong dose says."""
+    return {
+        "supported": f"*{cause.capitalize()}* is named from the curves: {sign}.",
+        "refuted": f"*{cause.capitalize()}* is not named from the curves by our rule ({sign}).",
+        "undecided": f"Whether *{cause}* is named more often than not, these runs do not say ({sign}).",
+    }
+
+
+def right(cause: str) -> str:
+    """How often the cause was named at its strong dose."""
+    return f"Right in {value('loss_curves', 'recognised', cause=cause, dose='strong')} of its runs."
 
 
 learned = [
-    one("H-CURVES-1", "healthy", "no sign is a sign, too"),
-    one("H-CURVES-2", "rate too high", "an early, high plateau"),
-    one("H-CURVES-3", "no warm-up", "the rise in the first steps"),
-    one("H-CURVES-4", "tiny data", "the turn of the validation loss"),
-    one("H-CURVES-5", "label noise", "a training loss above the validation loss"),
-    one("H-CURVES-6", "rate too low", "a fall without an elbow"),
+    says("H-CURVES-1", **words("healthy", "no sign is a sign, too")) + " " + right("healthy"),
+    says("H-CURVES-2", **words("rate too high", "an early, high plateau"))
+    + " "
+    + right("rate too high"),
+    says("H-CURVES-3", **words("no warm-up", "the rise in the first steps"))
+    + " "
+    + right("no warm-up"),
+    says("H-CURVES-4", **words("tiny data", "the turn of the validation loss"))
+    + " "
+    + right("tiny data"),
+    says("H-CURVES-5", **words("label noise", "a training loss above the validation loss"))
+    + " "
+    + right("label noise"),
+    says("H-CURVES-6", **words("rate too low", "a fall without an elbow"))
+    + " "
+    + right("rate too low"),
     says(
         "H-CURVES-7",
         supported="At mild doses tiny data and label noise are still told apart: the gap opens in opposite directions.",

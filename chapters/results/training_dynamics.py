@@ -302,43 +302,36 @@ table(
 
 # %%
 tested = word("H-BATCH-3") != "UNTESTED"
-
-
-def by_effect(hypothesis: str, sentence: str) -> str:
-    """A sentence about the effect that a verdict rests on, once there is one."""
-    return f" {sentence.format(effect(hypothesis))}" if word(hypothesis) != "UNTESTED" else ""
-
-
 rate_of_small = says(
     "H-BATCH-1",
     supported="With small batches the best full rate is low, as we said it would be.",
     refuted="With small batches the best full rate is higher than we said.",
     undecided="Which rate is best for small batches in full fine-tuning these runs do not pin down.",
-) + by_effect("H-BATCH-1", "The best that was tried is {}.")
+) + (f" The best that was tried is {effect('H-BATCH-1')}." if tested else "")
 rate_of_large = says(
     "H-BATCH-2",
     supported="With sixteen times the batch a higher rate is best, as a step with less noise in it may be longer.",
     refuted="Sixteen times the batch does not ask for the higher rate that we expected.",
     undecided="Which rate is best for the largest batch these runs do not pin down.",
-) + by_effect("H-BATCH-2", "The best that was tried is {}.")
+) + (f" The best that was tried is {effect('H-BATCH-2')}." if tested else "")
 price = says(
     "H-BATCH-3",
     supported="Examples are better spent in small batches: four times the batch learns far less from as many.",
     refuted="Four times the batch costs less than we said, at equal examples.",
     undecided="Whether four times the batch costs as much as we said, at equal examples, these runs do not say.",
-) + by_effect("H-BATCH-3", "The difference is {}.")
+) + (f" The difference is {effect('H-BATCH-3')}." if tested else "")
 keeps_up = says(
     "H-BATCH-4",
     supported="With small batches LoRA keeps up with full fine-tuning.",
     refuted="Even with small batches LoRA does not end where full fine-tuning ends.",
     undecided="Whether LoRA keeps up with full fine-tuning in small batches these runs do not say.",
-) + by_effect("H-BATCH-4", "LoRA minus full is {}.")
+) + (f" LoRA minus full is {effect('H-BATCH-4')}." if tested else "")
 falls_behind = says(
     "H-BATCH-5",
     supported="With larger batches it falls behind.",
     refuted="With larger batches it does not fall behind by as much as we said.",
     undecided="Whether it falls behind with larger batches is not certain.",
-) + by_effect("H-BATCH-5", "There LoRA minus full is {}.")
+) + (f" There LoRA minus full is {effect('H-BATCH-5')}." if tested else "")
 noise = says(
     "H-BATCH-6",
     supported="The noise scale grows while a model learns: the right batch size is a matter of when, not only of what.",
@@ -358,7 +351,7 @@ sharper = says(
     supported="LoRA ends in a place that is more curved in the full space, whatever it looks like from within the adapter.",
     refuted="LoRA does not end in a more curved place than full fine-tuning.",
     undecided="Which of the two methods ends in the more curved place these runs do not say.",
-) + by_effect("H-LAND-1", "In powers of ten the difference is {}.")
+) + (f" In powers of ten the difference is {effect('H-LAND-1')}." if tested else "")
 edge = says(
     "H-LAND-2",
     supported="The higher the learning rate, the flatter the end.",
@@ -370,13 +363,13 @@ one_valley = says(
     supported="Two full runs from one base end in one valley.",
     refuted="Even two full runs from one base have a hill between them: to share a base is not to share a valley.",
     undecided="Whether two full runs from one base end in one valley is not certain.",
-) + by_effect("H-LAND-3", "The barrier is {}.")
+) + (f" The barrier is {effect('H-LAND-3')}." if tested else "")
 hill = says(
     "H-LAND-4",
     supported="The hill on the way from LoRA to full fine-tuning is higher than that between two full runs.",
     refuted="The hill on the way from LoRA to full fine-tuning is no higher than that between two full runs.",
     undecided="Whether the hill from LoRA to full fine-tuning is the higher one these runs do not say.",
-) + by_effect("H-LAND-4", "The difference is {}.")
+) + (f" The difference is {effect('H-LAND-4')}." if tested else "")
 learnings = (
     ("Spending examples.", price, rate_of_small, rate_of_large),
     ("LoRA and the batch.", keeps_up, falls_behind),

@@ -7,7 +7,9 @@ from llmlab.method.experiment import Outcome, Trial
 def outcome_at(rate: float, base: Path) -> Outcome:
     settings = {**EXPERIMENT.budgets["smoke"].settings, "steps": 20, "suite_items": 5}
     needs = {"base_model": base}
-    return EXPERIMENT.run(Trial(EXPERIMENT.name, "smoke", {"learning_rate": rate}, 0, settings, needs, base))
+    return EXPERIMENT.run(
+        Trial(EXPERIMENT.name, "smoke", {"learning_rate": rate}, 0, settings, needs, base)
+    )
 
 
 def test_a_run_fills_every_column(untrained_base: Path) -> None:

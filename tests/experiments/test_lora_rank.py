@@ -9,7 +9,9 @@ from llmlab.method.experiment import Outcome, Trial
 def outcome_at(rank: int, scaling: str, base: Path) -> Outcome:
     settings = {**EXPERIMENT.budgets["smoke"].settings, "steps": 5, "suite_items": 5}
     condition = {"rank": rank, "scaling": scaling, "learning_rate": 5e-3}
-    return EXPERIMENT.run(Trial(EXPERIMENT.name, "smoke", condition, 0, settings, {"base_model": base}, base))
+    return EXPERIMENT.run(
+        Trial(EXPERIMENT.name, "smoke", condition, 0, settings, {"base_model": base}, base)
+    )
 
 
 def test_a_run_fills_every_column(untrained_base: Path) -> None:

@@ -164,6 +164,16 @@ def test_what_only_the_budgets_use_does_not_count_as_code(lab) -> None:
     assert after.changes_since(before) == ()
 
 
+def test_an_experiment_that_a_function_declares_is_reduced_to_what_a_run_sees(lab) -> None:
+    lab.add()
+    maker = "def made(**declared):\n    return Experiment(**declared)\n\n\nEXPERIMENT = made("
+    before = fingerprint(lab.edit("toy", "EXPERIMENT = Experiment(", maker), "smoke")
+    assert fingerprint(lab.edit("toy", "seeds=3", "seeds=4"), "smoke") == before
+    assert fingerprint(lab.edit("toy", "made(", "made(spare=1, "), "smoke").run_digest != (
+        before.run_digest
+    )
+
+
 def test_a_change_in_an_imported_module_is_named(lab) -> None:
     before = fingerprint(lab.add(), "smoke")
     contract = lab.root / "src" / "llmlab" / "method" / "experiment.py"

@@ -9,7 +9,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from functools import cache
 from pathlib import Path
 
@@ -190,17 +190,22 @@ def _experiment_digest_of(path: Path, _version: tuple[int, int]) -> str:
     return _hash_tree(_without_unused(_OnlyWhatRunSees().visit(tree)))
 
 
-class _OnlyWhatRunSees(ast.NodeTransformer):
-    """Reduces `Experiment(...)` to its `run`, and axes and metrics to their names.
+DECLARED = {field.name for field in fields(Experiment)} - {"run"}
+"""What an experiment declares beside its `run`."""
 
-    What else matters of them is hashed by value.
+
+class _OnlyWhatRunSees(ast.NodeTransformer):
+    """Reduces an experiment's declaration to its `run`, and axes and metrics to their names.
+
+    What else matters of them is hashed by value. A declaration is a call with `budgets`: that of
+    `Experiment`, or of what makes one.
     """
 
     def visit_Call(self, node: ast.Call) -> ast.Call:
         self.generic_visit(node)
         called = getattr(node.func, "id", None)
-        if called == "Experiment":
-            node.keywords = [word for word in node.keywords if word.arg == "run"]
+        if any(word.arg == "budgets" for word in node.keywords):
+            node.keywords = [word for word in node.keywords if word.arg not in DECLARED]
         elif called in ("Axis", "Metric"):
             node.args = node.args[:1]
             node.keywords = [word for word in node.keywords if word.arg == "name"]
