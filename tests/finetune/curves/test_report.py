@@ -52,6 +52,13 @@ def test_one_loss_alone_is_not() -> None:
     assert not any(what.startswith("looks like") for what in found(loss=noisy(FALL)))
 
 
+def test_losses_whose_first_steps_were_not_validated_are_not() -> None:
+    late = noisy(FALL, 1)
+    late = Curve(late.steps[20:], late.values[20:])
+    names = found(loss=noisy(FALL), validation_loss=late)
+    assert not any(what.startswith("looks like") for what in names)
+
+
 def test_a_few_points_are_called_too_short() -> None:
     assert list(found(loss=Curve.of([(0, 2.0), (1, 1.0)]))) == ["too short"]
 

@@ -22,6 +22,8 @@ LOSSES = ("loss", "validation_loss")
 SPIKES_SHOWN = 3
 FEWEST = 5
 """Points of a curve in which something can be told from noise."""
+EARLY = 0.02
+"""Share of a run within which the validation loss has to be known for a cause to be named."""
 
 
 @dataclass(frozen=True)
@@ -145,9 +147,16 @@ def _findings(training: Curve | None, validation: Curve | None) -> Iterator[Find
             f"validation loss {_short(found.lowest)} → {_short(found.last)}, while training loss "
             f"{_short(found.training_then)} → {_short(found.training_last)}",
         )
-    if training and validation and min(len(training), len(validation)) >= FEWEST:
+    if training and validation and _can_be_named(training, validation):
         rule = name_cause(signs(training, validation))
         yield Finding(f"looks like: {rule.cause}", None, rule.sign)
+
+
+def _can_be_named(training: Curve, validation: Curve) -> bool:
+    """Whether the rules can tell a cause: they look at the first steps of both losses."""
+    span = training.steps[-1] - training.steps[0]
+    in_time = validation.steps[0] - training.steps[0] <= EARLY * span
+    return in_time and min(len(training), len(validation)) >= FEWEST
 
 
 def _events(name: str, curve: Curve) -> Iterator[Finding]:
