@@ -372,4 +372,4 @@ Markdown(pipe_table(["part", *predictions], rows, numeric=range(1, 4)))
 #
 # - Do four bits, or eight bits for the constants, cost accuracy in our small model; what do they save in memory, and
 #   what in time? @sec-results-qlora-basic
-# - What does LoRA alone give away against full fine-tuning? @sec-results-full-finetuning
+# - What does LoRA alone give away against full fine-tuning? @sec-results-full

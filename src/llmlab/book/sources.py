@@ -10,7 +10,7 @@ from llmlab.method.errors import LabError
 
 OF_EXPERIMENT = {
     "value", "difference", "best", "means", "table", "figure", "curves", "evidence", "method",
-    "command", "note", "explorer", "differences",
+    "command", "note", "explorer", "differences", "confusion",
 }  # fmt: skip
 OF_HYPOTHESIS = {"verdict", "badge", "effect", "word", "says"}
 OF_EVERYTHING = {
