@@ -178,7 +178,7 @@ equal = (
 )
 too_small = says(
     "H-FULL-7",
-    supported="Rank two falls behind, whatever its rate: a rate does not make up for room.",
+    supported="Rank two falls behind: no rate that we tried makes up for so low a rank.",
     refuted="Even rank two keeps up with full fine-tuning.",
     undecided="Whether rank two falls behind, these runs do not say.",
 )
@@ -203,8 +203,8 @@ Markdown(
 
 # %% [markdown]
 # *What would change our mind:* each verdict names the effect that would turn it. Beyond that, there is one task, and it
-# is a small one; where there is more to learn than an adapter can hold, LoRA falls behind at any rate
-# (@sec-results-capacity). The factor between two best rates is known only as finely as the grid, and it belongs to this
+# is a small one; what happens where there is more to learn than an adapter can hold is asked in
+# @sec-results-capacity. The factor between two best rates is known only as finely as the grid, and it belongs to this
 # $\alpha$ and this schedule: under another scaling rule the rates of the adapters move (@sec-results-lora-rank), those of full
 # fine-tuning do not. Such short runs also favour whoever learns fast: what is behind may catch up in a longer one. Which
 # of the two *forgets* less at equal accuracy is asked in @sec-results-forgetting.

@@ -15,10 +15,12 @@ from IPython.display import Markdown
 
 from llmlab.book import style
 from llmlab.book.numbers import number
+from llmlab.book.results import footer
 from llmlab.book.show import (
     badge,
     command,
     curves,
+    effect,
     evidence,
     figure,
     means,
@@ -102,8 +104,8 @@ table(
 
 # %%
 # | label: fig-results-capacity-bits
-# | fig-cap: "Bits recalled for each parameter of the adapter, with 95 % intervals over seeds; the dotted line is what one parameter could hold at most if the largest load were recalled in full."
-# | fig-alt: "One line for each number of facts: bits per parameter fall with the rank on doubly logarithmic axes, the larger load above the smaller where both are recalled."
+# | fig-cap: "Bits recalled for each parameter of the adapter, with 95 % intervals over seeds; the dotted line is where the larger load would stand if it were recalled in full."
+# | fig-alt: "One line for each number of facts: bits per parameter over the rank on doubly logarithmic axes, below a dotted line that falls with the rank."
 BITS_PER_FACT = math.log2(36**4)
 
 found = evidence("lora_capacity")
@@ -135,6 +137,7 @@ axes.set_yscale("log")
 axes.set_xticks(ranks, ranks)
 axes.set(xlabel="rank", ylabel="bits recalled per parameter")
 axes.legend()
+drawn.supxlabel(footer(found), x=0.01, ha="left", fontsize=7, color=style.MUTED)
 drawn
 
 # %%
@@ -181,17 +184,27 @@ little = (
         undecided="Whether rank matters where there is little to store, the test leaves open",
         untested="Whether rank matters where there is little to store is not tested at laptop or gpu scale yet",
     )
-    + f" (H-CAPACITY-1 {badge('H-CAPACITY-1')}). Of the smaller load the ranks recall {by_rank(few)}."
+    + f" (H-CAPACITY-1 {badge('H-CAPACITY-1')}). Rank eight minus rank sixty-four is {effect('H-CAPACITY-1')}. Of the smaller load the ranks recall {by_rank(few)}."
 )
 much = (
     says(
         "H-CAPACITY-2",
         supported="Where there is more, it decides",
         refuted="With four times as much it does not matter as we said, either",
-        undecided="By how much it matters where there is more is not settled",
+        undecided="Whether rank eight loses as much as we said where there is more is not settled",
         untested="Whether it does where there is more is not tested yet",
     )
-    + f" (H-CAPACITY-2 {badge('H-CAPACITY-2')}). Of the larger load they recall {by_rank(many)}."
+    + f" (H-CAPACITY-2 {badge('H-CAPACITY-2')}). There rank eight minus rank sixty-four is {effect('H-CAPACITY-2')}."
+)
+trend = (
+    says(
+        "H-CAPACITY-5",
+        supported="Of the larger load more is recalled the higher the rank",
+        refuted="Recall of the larger load does not rise with rank as we said",
+        undecided="Whether recall of the larger load rises with rank, these runs do not say",
+        untested="Whether recall of the larger load rises with rank is not tested yet",
+    )
+    + f" (H-CAPACITY-5 {badge('H-CAPACITY-5')}): {by_rank(many)}."
 )
 load = (
     says(
@@ -202,9 +215,18 @@ load = (
         undecided="Whether the load alone costs rank eight as much as we said is not settled",
         untested="What the load alone costs rank eight is not tested yet",
     )
-    + f" (H-CAPACITY-3 {badge('H-CAPACITY-3')}). Counted in facts instead of shares, the smallest rank recalls about "
-    f"{' and '.join(in_facts)}."
+    + f" (H-CAPACITY-3 {badge('H-CAPACITY-3')}). Its share of the larger load "
+    f"minus that of the smaller is {effect('H-CAPACITY-3')}."
 )
+overfull = (
+    f"Counted in facts instead of shares, the smallest rank recalls about {' and '.join(in_facts)}."
+)
+counts = smallest.sort_values("facts").eval("facts * mean").to_list()
+if counts[-1] < counts[0]:
+    overfull += (
+        " A vessel that is merely too small would hold as much of the larger load as of the smaller. This one holds less, so "
+        "room alone does not explain it: facts that do not fit together disturb each other, or are learned more slowly."
+    )
 saturation = says(
     "H-CAPACITY-4",
     supported="From rank thirty-two on the larger load fits, and more rank buys nothing.",
@@ -224,7 +246,11 @@ bits = (
     "larger rank here may be a *faster* learner as much as a larger vessel; these runs cannot tell the two apart, a run "
     "of twenty times the length could."
 )
-Markdown("\n".join(f"- {learning}" for learning in (little, much, load, saturation, bits)))
+Markdown(
+    "\n".join(
+        f"- {learning}" for learning in (little, much, trend, load, overfull, saturation, bits)
+    )
+)
 
 # %% [markdown]
 # *What would change our mind:* longer training at the larger load. If rank eight catches up when it may practise on, the

@@ -108,6 +108,18 @@ curves("lora_modules", "loss", by="adapter", tuned=["learning_rate"], log_y=True
 # | fig-alt: "One line for each place of the adapter, forgetting over the learning rate on a logarithmic axis."
 figure("lora_modules", "forgetting", x="learning_rate", by="adapter")
 
+# %%
+lost = {
+    place: value("lora_modules", "forgetting", adapter=place, tuned=["learning_rate"])
+    for place in order
+}
+Markdown(
+    "At their chosen rates the places with as many parameters lose "
+    f"{lost['all, rank 8']} (all layers), {lost['attention, rank 21']} (attention) and {lost['MLP, rank 13']} (the MLP) of "
+    "the old skills. They have not learned equally much by then (@tbl-results-modules), so this says what a rate costs "
+    "in each place, not which place forgets less for the same gain."
+)
+
 # %% [markdown]
 # ## Learnings
 
@@ -134,7 +146,7 @@ at_equal_size = (
         undecided="Whether as many parameters make up for the place is not settled",
         untested="Whether as many parameters make up for the place is not tested yet",
     )
-    + f" (H-MODULES-2 {badge('H-MODULES-2')})."
+    + f": at rank 21 it answers {share['attention, rank 21']} (H-MODULES-2 {badge('H-MODULES-2')})."
 )
 mlp_alone = (
     says(
@@ -144,7 +156,7 @@ mlp_alone = (
         undecided="Whether the MLP alone does as well as all layers, these runs do not say",
         untested="Whether the MLP alone does as well as all layers is not tested yet",
     )
-    + f": at equal rank it answers {share['MLP, rank 8']} (H-MODULES-3 {badge('H-MODULES-3')})."
+    + f": with as many parameters it answers {share['MLP, rank 13']} (H-MODULES-3 {badge('H-MODULES-3')})."
 )
 places = (
     says(
@@ -154,9 +166,9 @@ places = (
         undecided="Which of the two is the better place, parameter for parameter, is not settled.",
         untested="Which of the two is the better place is not tested yet.",
     )
-    + " The new task asks the model to treat the same digits in another way whenever it sees another sign, and to "
-    "borrow from a digit elsewhere: looking somewhere else is half of it. A task of pure memory could well turn the order "
-    "round."
+    + " A guess at the reason, which no run here tests: the new task asks the model to treat the same digits in another "
+    "way whenever it sees another sign, and to borrow from a digit elsewhere. A task of pure memory could well turn the "
+    "order round."
 )
 Markdown(
     "\n".join(f"- {learning}" for learning in (at_equal_rank, at_equal_size, mlp_alone, places))
