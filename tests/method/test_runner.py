@@ -257,6 +257,9 @@ def run_together(sweep, trials):
 
 def run_beside(count: int, trial: Trial) -> Outcome:
     gpu = os.environ["CUDA_VISIBLE_DEVICES"]
+    (trial.keep / f"begun-{os.getpid()}").touch()
+    while len(list(trial.keep.glob("begun-*"))) < 2:
+        time.sleep(0.01)  # else the first process may take the share of the other, too
     (trial.keep / f"{trial.condition['rate']}-{trial.seed}.txt").write_text(f"{gpu} {count}")
     return run(trial)
 
