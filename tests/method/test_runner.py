@@ -257,9 +257,6 @@ def run_together(sweep, trials):
 
 def run_beside(count: int, trial: Trial) -> Outcome:
     gpu = os.environ["CUDA_VISIBLE_DEVICES"]
-    (trial.keep / f"begun-{os.getpid()}").touch()
-    while len(list(trial.keep.glob("begun-*"))) < 2:
-        time.sleep(0.01)  # else the first process may take the share of the other, too
     (trial.keep / f"{trial.condition['rate']}-{trial.seed}.txt").write_text(f"{gpu} {count}")
     return run(trial)
 
@@ -278,7 +275,15 @@ def toy_sweep(lab) -> Experiment:
     return lab.edit("toy", "\n\nEXPERIMENT = Experiment(", AT_ONCE)
 
 
+WAIT_FOR_TWO = """    (trial.keep / f"begun-{os.getpid()}").touch()
+    while len(list(trial.keep.glob("begun-*"))) < 2:
+        time.sleep(0.01)
+"""
+
+
 def test_a_gpu_runs_its_share_of_a_sweep_at_once(lab, toy_sweep, two_gpus) -> None:
+    # else the first process may have taken the second share before the other has started
+    lab.edit("toy", "    gpu = os.environ", WAIT_FOR_TWO + "    gpu = os.environ")
     done = lab.llmlab("run", "toy", "--scale", "smoke", **two_gpus)
     assert done.returncode == 0, done.stderr
     assert "starting, all runs of a GPU at once" in done.stderr
