@@ -337,7 +337,7 @@ EXPERIMENT = Experiment(
                 "batch_size": (8, 32, 128),
                 "learning_rate": (3e-4, 1e-3, 3e-3, 1e-2),
             },
-            seeds=5,
+            seeds=10,
             settings=SETTINGS,
         ),
         "gpu": Budget(
