@@ -19,6 +19,7 @@ from llmlab.book.show import (
     command,
     curves,
     difference,
+    effect,
     figure,
     method,
     note,
@@ -26,6 +27,7 @@ from llmlab.book.show import (
     table,
     value,
     verdict,
+    word,
 )
 
 note("qlora_basic")
@@ -170,13 +172,20 @@ Markdown(
     f"{costs['lora', 'state_memory']}; four bits cut the weights from {costs['lora', 'weight_memory']} to "
     f"{costs['qlora-double', 'weight_memory']}. Neither does anything about the activations: "
     f"{costs['full', 'activation_memory']} in full, {costs['qlora-double', 'activation_memory']} under QLoRA. A step of "
-    f"QLoRA takes {costs['qlora-double', 'step_time']} times as long as one of LoRA."
+    f"QLoRA takes {costs['qlora-double', 'step_time']} times as long as one of LoRA, a step of full fine-tuning "
+    f"{costs['full', 'step_time']} times."
 )
 
 # %% [markdown]
 # ## Learnings
 
+
 # %%
+def behind(hypothesis: str, what: str) -> str:
+    """A sentence with the effect behind a verdict."""
+    return "" if word(hypothesis) == "UNTESTED" else f" {what} is {effect(hypothesis)}."
+
+
 bits = says(
     "H-QLORA-1",
     supported="Four bits are enough: an adapter on rounded weights learns the new task as well as one on the weights "
@@ -184,20 +193,20 @@ bits = says(
     refuted="Four bits are not free here: on rounded weights the adapter does not reach what it reaches on the weights "
     "themselves. The paper's result for billions of parameters does not carry over.",
     undecided="Whether four bits cost accuracy, these runs do not say: the seeds spread too far for the margin.",
-)
+) + behind("H-QLORA-1", "QLoRA minus LoRA")
 constants = says(
     "H-QLORA-2",
     supported="Double quantisation is a saving without a price: the constants' eight bits change nothing that shows.",
     refuted="Even the rounding of the constants shows in accuracy, which we had not expected.",
     undecided="Whether double quantisation changes accuracy, these runs do not say.",
-)
+) + behind("H-QLORA-2", "With it minus without")
 adapters = says(
     "H-QLORA-3",
     supported="What a short run gives up, it gives up to the adapter, not to the four bits: LoRA itself is behind full "
     "fine-tuning, each at its best rate.",
     refuted="An adapter is not behind: LoRA answers about as much as full fine-tuning does, each at its best rate.",
-    undecided="Whether LoRA is behind full fine-tuning in a run this short, these runs do not say.",
-)
+    undecided="Whether LoRA is behind full fine-tuning by as much as we said in a run this short, these runs do not say.",
+) + behind("H-QLORA-3", "LoRA minus full fine-tuning")
 hours = says(
     "H-QLORA-4",
     supported="QLoRA buys memory with time: each weight is made whole twice in a step, and that shows.",

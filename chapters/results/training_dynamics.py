@@ -17,6 +17,7 @@ from llmlab.book import style
 from llmlab.book.landscapes import draw_paths, draw_planes, path_means
 from llmlab.book.results import footer
 from llmlab.book.show import (
+    best,
     command,
     effect,
     evidence,
@@ -26,6 +27,7 @@ from llmlab.book.show import (
     note,
     says,
     table,
+    value,
     verdict,
     word,
 )
@@ -300,7 +302,14 @@ table(
 # %% [markdown]
 # ## Learnings
 
+
 # %%
+def at_rate(rate: str) -> str:
+    """Where full runs with batches of eight end at a learning rate."""
+    condition = {"method": "full", "batch_size": 8, "learning_rate": float(rate)}
+    return value("training_dynamics", "validation_loss", **condition)
+
+
 tested = word("H-BATCH-3") != "UNTESTED"
 rate_of_small = says(
     "H-BATCH-1",
@@ -326,6 +335,21 @@ keeps_up = says(
     refuted="Even with small batches LoRA does not end where full fine-tuning ends.",
     undecided="Whether LoRA keeps up with full fine-tuning in small batches these runs do not say.",
 ) + (f" LoRA minus full is {effect('H-BATCH-4')}." if tested else "")
+sizes = sorted(found.runs["batch_size"].unique())
+own_rates = (
+    "For batches of "
+    + ", ".join(f"{size:.0f}" for size in sizes)
+    + " the validation loss chose "
+    + " and ".join(
+        ", ".join(
+            best("training_dynamics", "learning_rate", method=name, batch_size=int(size))
+            for size in sizes
+        )
+        + f" for {full_name}"
+        for name, full_name in NAMES.items()
+    )
+    + "."
+)
 falls_behind = says(
     "H-BATCH-5",
     supported="With larger batches it falls behind.",
@@ -338,14 +362,20 @@ noise = says(
     refuted="The noise scale does not grow as we said.",
     undecided="Whether the noise scale grows as much as we said is not certain: it is hard to measure once the gradient "
     "is small.",
+) + (
+    " It grew by "
+    + value("training_dynamics", "noise_growth", method="full", batch_size=8, learning_rate=1e-3)
+    + " in full fine-tuning with the smallest batches."
+    if tested
+    else ""
 )
 full_rate = says(
     "H-BATCH-7",
     supported="Larger batches let more weights move at the full rate, as the theory of Adam's best rate has it.",
     refuted="Larger batches do not let more weights move at the full rate at the end of a run. Fewer steps and another "
     "place on the way may outweigh the smaller noise.",
-    undecided="Whether larger batches let more weights move at the full rate these runs do not say.",
-)
+    undecided="Whether larger batches let more weights move at the full rate is not settled by the test.",
+) + (f" The rank correlation with the batch size is {effect('H-BATCH-7')}." if tested else "")
 sharper = says(
     "H-LAND-1",
     supported="LoRA ends in a place that is more curved in the full space, whatever it looks like from within the adapter.",
@@ -357,6 +387,11 @@ edge = says(
     supported="The higher the learning rate, the flatter the end.",
     refuted="A higher learning rate does not end in a flatter place here.",
     undecided="Whether a higher learning rate ends in a flatter place these runs do not say.",
+) + (
+    f" But flat is not good: at the highest rate the full runs end at a validation loss of {at_rate('1e-2')}, at the "
+    f"lowest at {at_rate('3e-4')} (batches of eight)."
+    if tested
+    else ""
 )
 one_valley = says(
     "H-LAND-3",
@@ -372,7 +407,7 @@ hill = says(
 ) + (f" The difference is {effect('H-LAND-4')}." if tested else "")
 learnings = (
     ("Spending examples.", price, rate_of_small, rate_of_large),
-    ("LoRA and the batch.", keeps_up, falls_behind),
+    ("LoRA and the batch.", keeps_up, falls_behind, own_rates),
     ("Noise.", noise, full_rate),
     ("Shape.", sharper, edge),
     ("Valleys.", one_valley, hill),
