@@ -84,7 +84,7 @@ rotate = encode([Item(f"{word}=", word[1:] + word[0]) for word in words])
 
 tiny = GPTConfig(TOKENIZER.vocab_size, context=12, d_model=64, n_layers=2, n_heads=4)
 base = GPT(tiny)
-train(base, epochs(reverse, 64, seed=0), TrainConfig(learning_rate=3e-3, steps=200))
+history = train(base, epochs(reverse, 64, seed=0), TrainConfig(learning_rate=3e-3, steps=200))
 
 # %%
 # | label: fig-qlora-block
@@ -335,8 +335,9 @@ Markdown(pipe_table(["part", *methods], rows, numeric=range(1, 5)))
 # %% [markdown]
 # Two things may surprise. The adapter makes gradients and optimizer small, and four bits make the weights small, but
 # *neither* touches the activations: the gradient has to pass through every layer all the same. And in so small a
-# model the activations are most of what is left. In a large model the order turns around. A model that is only
-# shapes takes no memory, so we can ask for one of seven billion parameters:
+# model the activations are most of what is left. In a large model the order turns around.
+#
+# A model that is only shapes takes no memory, so we can ask for one of seven billion parameters:
 
 # %%
 # | label: tbl-qlora-large
