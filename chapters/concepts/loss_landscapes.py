@@ -68,7 +68,10 @@ axes.plot(0, 0, "x", color=style.INK)
 bar = figure.colorbar(filled, ax=axes, ticks=np.log10(levels[::2]))
 bar.ax.set_yticklabels(f"{level:.2g}" for level in levels[::2])
 bar.set_label("loss (nats/token)")
-axes.set(xlabel="first direction", ylabel="second direction", aspect="equal")
+ticks = np.linspace(-1, 1, 5)
+axes.set(
+    xlabel="first direction", ylabel="second direction", aspect="equal", xticks=ticks, yticks=ticks
+)
 axes.grid(visible=False)
 figure
 
@@ -298,5 +301,5 @@ figure
 #
 # - Do LoRA and full fine-tuning end in minima of a different shape: how curved, how flat in random directions, and
 #   with a hill between them? @sec-results-training-dynamics
-# - The step that curvature allows is the subject of @sec-learning-rate; what Adam makes of it, of
-#   @sec-optimizer-state.
+# - The step that curvature allows is the subject of @sec-learning-rate, and what Adam makes of it is that
+#   of @sec-optimizer-state.
