@@ -3,11 +3,11 @@
 #
 # A loss curve is the first thing that a run tells, and often the only thing that anybody looks at. Its shape is a
 # diagnosis. @fig-loss-shapes shows six, drawn by formulas: the training loss in blue, the loss on held-out items, the
-# validation loss, in red.
+# validation loss, in vermilion.
 
 # %%
 # | label: fig-loss-shapes
-# | fig-cap: "Six shapes of a loss curve, drawn by formulas. Blue: loss of each training batch. Red: loss on validation items."
+# | fig-cap: "Six shapes of a loss curve, drawn by formulas. Blue: loss of each training batch. Vermilion: loss on validation items."
 # | fig-alt: "Six small panels. Healthy: both losses fall steeply, then slowly, together. Rate too high: both stick at a high level with jumps. No warm-up: the validation loss rises above its start first. Tiny data: the training loss falls to zero, the validation loss turns and rises. Label noise: the training loss stays above the validation loss. Rate too low: both fall slowly in an almost straight line."
 # | echo: true
 import numpy as np
@@ -110,9 +110,14 @@ figure
 # | echo: true
 from llmlab.finetune.curves.shapes import overfitting, plateau, spikes
 
-print(spikes(Curve.of(enumerate(values))))
-print(plateau(runs["rate too high"][0]))
-print(overfitting(*runs["tiny data"]))
+(spike,) = spikes(Curve.of(enumerate(values)))
+stuck = plateau(runs["rate too high"][0])
+turned = overfitting(*runs["tiny data"])
+print(
+    f"spike at step {spike.step}, {spike.z:.0f} deviations high: {spike.before:.2f} to {spike.peak:.2f}"
+)
+print(f"plateau from step {stuck.step} on, at {stuck.level:.2f}")
+print(f"over-fitting from step {turned.step} on: {turned.lowest:.2f} to {turned.last:.2f}")
 
 # %% [markdown]
 # A spike is a jump that stands out among its neighbours, not one that is large: in the first steps every difference is
