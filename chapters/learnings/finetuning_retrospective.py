@@ -145,8 +145,8 @@ Markdown(
     "skills. "
     + says(
         "H-MINIMUM-1",
-        supported="Much of that is gone after ten steps",
-        refuted="Ten steps do not yet take much of it",
+        supported="A visible part of that is gone after ten steps",
+        refuted="Ten steps take less of it than we had claimed",
         undecided="How much of it ten steps take is not settled",
         untested="How soon it goes is not tested yet",
     )

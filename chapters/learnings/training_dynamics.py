@@ -493,14 +493,14 @@ Markdown(
 
 # %% [markdown]
 # What makes it interesting is not its size. It has a *control* that differs in one thing, a *claim with a margin* that was
-# written down before, *seeds*, and a result that one would not have bet on.
+# written down before, *seeds*, and a result that could have come out otherwise.
 
 # %%
 Markdown(
     "Here it is: "
     + says(
         "H-MINIMUM-1",
-        supported="ten steps at a good rate are enough to lose much of what the model knew",
+        supported="ten steps at a good rate are enough to lose a visible part of what the model knew",
         refuted="ten steps at a good rate lose less of what the model knew than we said",
         undecided="how much ten steps at a good rate lose is not settled",
         untested="what ten steps lose has not been tested at laptop or gpu scale yet",
