@@ -12,6 +12,7 @@
 from IPython.display import Markdown
 
 from llmlab.book import readings, style
+from llmlab.book.results import footer
 from llmlab.book.show import (
     best,
     command,
@@ -52,6 +53,7 @@ for axes, share in zip(panels, shares, strict=True):
     axes.set(title=f"{100 * share:.0f} % replay", xlabel="new task (%)", ylim=(-3, 103))
 panels[0].set_ylabel("old skills (%)")
 panels[-1].legend()
+drawn.supxlabel(footer(found), x=0.01, ha="left", fontsize=7, color=style.MUTED)
 drawn
 
 # %% [markdown]
@@ -151,6 +153,7 @@ axes.tick_params(top=True, labeltop=True, bottom=False, labelbottom=False, lengt
 axes.grid(visible=False)
 for spine in axes.spines.values():
     spine.set_visible(False)
+drawn.supxlabel(footer(found, legend=""), x=0.01, ha="left", fontsize=7, color=style.MUTED)
 drawn
 
 # %%
@@ -216,6 +219,7 @@ for name, colour, marker in zip(methods, style.CYCLE, style.MARKERS, strict=Fals
         )
 axes.set(xlabel="accuracy on the new task (%)", ylabel="forgetting (%)")
 axes.legend()
+drawn.supxlabel(footer(found, legend=""), x=0.01, ha="left", fontsize=7, color=style.MUTED)
 drawn
 
 # %% [markdown]
@@ -289,6 +293,12 @@ def price(name: str) -> str:
     )
 
 
+def learned(name: str, rate: float) -> str:
+    """Accuracy on the new task with the smaller share of replay at a learning rate."""
+    condition = {"method": name, "learning_rate": rate, "replay": float(shares[1])}
+    return value("forgetting", "accuracy", **condition)
+
+
 equal = says(
     "H-FORGET-1",
     supported="**At equal accuracy LoRA forgets less.** The claim survives the fair comparison.",
@@ -309,7 +319,11 @@ always = says(
     "The rate is part of the method: a claim about LoRA that names no rate is half a claim.",
     refuted="**Even at its usual rate LoRA did not lose more** than full fine-tuning at the lowest rate we tried.",
     undecided="**Whether LoRA at its usual rate loses more than full fine-tuning at a low one** these runs do not decide.",
-) + difference_in("H-FORGET-3", "LoRA minus full fine-tuning")
+) + (
+    difference_in("H-FORGET-3", "LoRA minus full fine-tuning")
+    + f" They have not learned equally much by then: {learned('lora-32', 5e-3)} against {learned('full', 5e-4)} of the new "
+    "task."
+)
 line = says(
     "H-FORGET-4",
     supported="**Forgetting is close to a line in the loss** along a run, here too.",
@@ -319,7 +333,7 @@ line = says(
 ) + (
     " The mean correlation of the two losses is "
     + value("forgetting", "loss_correlation", method="lora-32", replay=0.0, tuned=["learning_rate"])
-    + " in LoRA of rank 32, where a line would have -1."
+    + " in LoRA of rank 32, where a line would have −1."
 )
 near = says(
     "H-FORGET-5",
