@@ -254,7 +254,7 @@ Markdown(
         "H-OPT-5",
         supported="In our own short runs nothing spiked, and clipping changed nothing, as expected",
         refuted="In our own short runs clipping mattered, against what this argument had let us expect",
-        undecided="In our own short runs clipping was expected to change nothing, which the runs do not bear out",
+        undecided="In our own short runs clipping was expected to change nothing; the runs leave that open",
         untested="Whether clipping matters in our own short runs is not tested yet",
     )
     + f" (@sec-results-optimizer; H-OPT-5 {badge('H-OPT-5')})."
