@@ -25,6 +25,10 @@ def test_a_share_is_shown_as_per_cent_to_one_decimal(share):
     assert abs(read_back(numbers.bare(share, "share")) - 100 * share) <= 0.0501
 
 
+def test_what_rounds_to_zero_has_no_minus():
+    assert numbers.bare(-4e-7, "share") == "0.0"
+
+
 @given(SIZES)
 def test_a_level_keeps_three_digits(level):
     assert math.isclose(float(numbers.level(level).replace(",", "")), level, rel_tol=6e-3)

@@ -121,18 +121,18 @@ def _finding(verdict: Verdict) -> str:
         "monotone": f"Rank correlation of {label(verdict.hypothesis.metric)} with "
         f"{label(str(verdict.hypothesis.along))}",
         "interval": f"Best {label(str(verdict.hypothesis.best))}",
-    }.get(verdict.hypothesis.claim, _difference(verdict.hypothesis))
+    }.get(verdict.hypothesis.claim, _difference(verdict.hypothesis, str(verdict.unit)))
     claim = claim_text(verdict.hypothesis, str(verdict.unit))
     found = f"**{what}: {effect_text(verdict)}** ({interval_text(verdict)}); claimed was {claim}."
     return f"{found} {_why_not(verdict)}".strip()
 
 
-def _difference(hypothesis: Hypothesis) -> str:
+def _difference(hypothesis: Hypothesis, unit: str) -> str:
     """What the effect of a comparison is: between two conditions, or from a fixed number."""
     name = f"Difference in {label(hypothesis.metric)}"
     if hypothesis.reference is None:
         return name
-    return f"{name} from {numbers.bare(hypothesis.reference)}"
+    return f"{name} from {numbers.number(hypothesis.reference, unit)}"
 
 
 def _why_not(verdict: Verdict) -> str:

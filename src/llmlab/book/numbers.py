@@ -124,4 +124,7 @@ def _size(x: float) -> int:
 
 
 def _signed(text: str) -> str:
-    return text.replace("-", MINUS, 1) if text.startswith("-") else text
+    """With a typographic minus, and none before what rounds to zero."""
+    if not text.startswith("-"):
+        return text
+    return text.replace("-", MINUS, 1) if any(digit in text for digit in "123456789") else text[1:]
