@@ -275,11 +275,7 @@ at_most = {
 }
 
 
-def difference_in(hypothesis: str, what: str) -> str:
-    """A sentence with the effect behind a verdict."""
-    if word(hypothesis) == "UNTESTED":
-        return ""
-    return f" {what}{' by' if what.endswith('changes') else ' is'} {effect(hypothesis)}."
+tested = word("H-FORGET-1") != "UNTESTED"
 
 
 def price(name: str) -> str:
@@ -305,14 +301,14 @@ equal = says(
     refuted="**At equal accuracy LoRA does not forget less** by as much as we called relevant. What is said of it comes "
     "from comparing models that have learned different amounts.",
     undecided="**Whether LoRA forgets less at equal accuracy**, by as much as we called relevant, these runs do not decide.",
-) + difference_in("H-FORGET-1", "LoRA minus full fine-tuning")
+) + (f" LoRA minus full fine-tuning is {effect('H-FORGET-1')}." if tested else "")
 rank = says(
     "H-FORGET-2",
     supported="**A smaller adapter forgets less**, at equal accuracy.",
     refuted="**A smaller adapter does not forget less.** Under α/r a small rank comes with a large scale, so counting "
     "parameters says little about how far the model is moved.",
     undecided="**Whether a smaller adapter forgets less** these runs do not decide.",
-) + difference_in("H-FORGET-2", "The smaller minus the larger adapter")
+) + (f" The smaller minus the larger adapter is {effect('H-FORGET-2')}." if tested else "")
 always = says(
     "H-FORGET-3",
     supported="**LoRA does not always forget less.** At its usual rate it loses more than full fine-tuning at a low one. "
@@ -320,7 +316,7 @@ always = says(
     refuted="**Even at its usual rate LoRA did not lose more** than full fine-tuning at the lowest rate we tried.",
     undecided="**Whether LoRA at its usual rate loses more than full fine-tuning at a low one** these runs do not decide.",
 ) + (
-    difference_in("H-FORGET-3", "LoRA minus full fine-tuning")
+    (f" LoRA minus full fine-tuning is {effect('H-FORGET-3')}." if tested else "")
     + f" They have not learned equally much by then: {learned('lora-32', 5e-3)} against {learned('full', 5e-4)} of the new "
     "task."
 )
@@ -340,14 +336,14 @@ near = says(
     supported="**The neighbour suffers most.** Addition, the skill most like the new one, loses more than the far skills.",
     refuted="**The neighbour does not suffer more than the far skills** by as much as we said.",
     undecided="**Whether the neighbour suffers most** these runs do not decide.",
-) + difference_in("H-FORGET-5", "What it loses beyond their mean")
+) + (f" What it loses beyond their mean is {effect('H-FORGET-5')}." if tested else "")
 little = says(
     "H-REPLAY-1",
     supported="**One old item in twenty already helps.**",
     refuted="**One old item in twenty is too little** to help by as much as we called relevant.",
     undecided="**Whether one old item in twenty helps** these runs do not decide.",
 ) + (
-    difference_in("H-REPLAY-1", "In full fine-tuning forgetting changes")
+    (f" In full fine-tuning forgetting changes by {effect('H-REPLAY-1')}." if tested else "")
     + " On the new task, accuracy changes by "
     + "; ".join(f"{price(name)} for {name}" for name in methods)
     + "."
@@ -366,7 +362,11 @@ cost = says(
     supported="**Replay is not free.** In a run of fixed length the new task pays for what the old ones keep.",
     refuted="**Replay costs the new task next to nothing**, although it takes its share of the steps.",
     undecided="**Whether replay costs the new task something** these runs do not decide.",
-) + difference_in("H-REPLAY-3", "With the largest share the accuracy of LoRA of rank 32 changes")
+) + (
+    f" With the largest share the accuracy of LoRA of rank 32 changes by {effect('H-REPLAY-3')}."
+    if tested
+    else ""
+)
 Markdown("\n".join(f"- {text}" for text in (equal, rank, always, line, near, little, much, cost)))
 
 # %%

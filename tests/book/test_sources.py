@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -5,6 +7,8 @@ from hypothesis import strategies as st
 from llmlab.book import show, sources
 from llmlab.book.sources import Inputs, code_of, inputs_of
 from llmlab.method.errors import LabError
+
+CHAPTERS = Path(__file__).parents[2] / "chapters"
 
 
 def inputs(tmp_path, *lines):
@@ -90,3 +94,8 @@ def test_code_that_moves_to_another_cell_is_other_code(tmp_path):
     code = code_of(chapter)
     chapter.write_text("# %%\nx = 1\n\n# %%\nx\n")
     assert code_of(chapter) != code
+
+
+@pytest.mark.parametrize("chapter", sorted(CHAPTERS.rglob("*.py")), ids=lambda path: path.stem)
+def test_the_build_sees_what_each_chapter_of_the_book_depends_on(chapter):
+    assert isinstance(inputs_of(chapter), Inputs)
