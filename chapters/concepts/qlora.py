@@ -337,11 +337,12 @@ Markdown(pipe_table(["part", *methods], rows, numeric=range(1, 5)))
 # *neither* touches the activations: the gradient has to pass through every layer all the same. And in so small a
 # model the activations are most of what is left. In a large model the order turns around.
 #
-# A model that is only shapes takes no memory, so we can ask for one of seven billion parameters:
+# A model that is only shapes takes no memory, so we can ask for one of seven billion parameters, such as the 6.7B model of
+# the GPT-3 paper [@brown2020gpt3]:
 
 # %%
 # | label: tbl-qlora-large
-# | tbl-cap: "Predicted memory in gibibytes for a GPT of the shape of GPT-3 6.7B [@brown2020gpt3] in bfloat16, rank 16, on one sequence of 512 tokens. No such model was loaded."
+# | tbl-cap: "Predicted memory in gibibytes for a GPT of the shape of GPT-3 6.7B in bfloat16, rank 16, on one sequence of 512 tokens. No such model was loaded."
 # | echo: true
 with torch.device("meta"):
     large = GPT(GPTConfig(50_257, context=2048, d_model=4096, n_layers=32, n_heads=32))
