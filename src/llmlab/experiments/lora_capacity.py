@@ -61,7 +61,7 @@ EXPERIMENT = tuning_sweep(
                 "rank": (2, 8, 32, 64),
                 "learning_rate": (1.5e-3, 3e-3),
             },
-            seeds=5,
+            seeds=10,
             settings={"steps": 400, "suite_items": 250, "precision": "float32"},
         ),
         "gpu": Budget(

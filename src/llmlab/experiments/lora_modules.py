@@ -76,7 +76,7 @@ EXPERIMENT = tuning_sweep(
         ),
         "laptop": Budget(
             conditions={"adapter": tuple(ADAPTERS), "learning_rate": (3.5e-3, 8e-3, 1.6e-2)},
-            seeds=5,
+            seeds=10,
             settings={
                 "train_items": 3000,
                 "steps": 200,

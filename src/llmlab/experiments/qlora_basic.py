@@ -224,7 +224,7 @@ EXPERIMENT = Experiment(
         ),
         "laptop": Budget(
             conditions=SWEEP,
-            seeds=10,
+            seeds=20,
             settings={
                 "train_items": 3000,
                 "steps": 220,
