@@ -66,6 +66,9 @@ verdict("H-LR-1")
 #   inside against each level outside. Where one experiment tests several hypotheses, *p* values are corrected with Holm's method
 #   [@holm1979simple], so that the chance of even one false "supported" stays below α, and so does that of one false
 #   "refuted".
+# - **Looks.** Where the first seeds did not decide, more may be added, but each look at the runs gives chance another
+#   chance. So at the second look every *p* value counts twice, at the third three times. The row is there only where
+#   there was more than one look.
 # - **Could have seen.** The smallest effect that so many seeds would have found four times out of five. An
 #   undecided verdict with a large number here says more about the experiment than about the world.
 # - **Registered.** Git knows when the hypothesis was committed and when its result was. If the result came first,

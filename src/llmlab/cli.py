@@ -59,6 +59,10 @@ def run(
             help="Processes side by side. Default: one per GPU, or as many as the cores carry.",
         ),
     ] = None,
+    extend: Annotated[
+        bool,
+        typer.Option("--extend", help="Take over the recorded runs, and run only what they lack."),
+    ] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print what would be done, and do nothing.")
     ] = False,
@@ -70,6 +74,7 @@ def run(
     """
     from llmlab.method.catalog import load_experiment
     from llmlab.method.console import print_plan, progress
+    from llmlab.method.extension import take_over
     from llmlab.method.plan import make_plan, parse_seeds
     from llmlab.method.runner import run_experiment
 
@@ -84,6 +89,8 @@ def run(
     if dry_run:
         print_plan(plan)
         return
+    if extend:
+        print(f"{take_over(plan, project)} recorded runs taken over")
     try:
         with progress(f"{experiment} {scale}") as report:
             manifest = run_experiment(declared, scale, project, **options, report=report)

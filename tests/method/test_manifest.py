@@ -21,12 +21,14 @@ EXAMPLE = Manifest(
     seeds=(0, 1),
     rows=4,
     sha256={"runs.csv": "23"},
+    judged_before=(1,),
 )
 
 
 def test_what_is_read_is_what_was_written(tmp_path: Path) -> None:
     write_manifest(tmp_path, EXAMPLE)
     assert read_manifest(tmp_path) == EXAMPLE
+    assert EXAMPLE.looks == (1, 2)
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"fingerprint": {}}'])

@@ -141,11 +141,11 @@ def medicine(lab):
     return lab
 
 
-def one_verdict(judgement, others=()):
-    """The verdict on a judgement in a family with others, through the correction."""
+def one_verdict(judgement, others=(), looks=1):
+    """The verdict on a judgement in a family with others, through the corrections."""
     family = [replace(HYPOTHESIS, id=f"H-DOSE-{n}") for n in range(1, 2 + len(others))]
     judged = dict(zip([h.id for h in family], [judgement, *others], strict=True))
-    return judge_family(family, judged)["H-DOSE-1"]
+    return judge_family(family, judged, {"toy": looks})["H-DOSE-1"]
 
 
 def test_holm_corrects_each_direction_over_the_family():
@@ -165,7 +165,28 @@ def test_what_was_not_tested_still_counts_in_the_family():
 def test_families_do_not_touch_each_other():
     others = [replace(HYPOTHESIS, id="H-X", family="other")]
     judged = {"H-DOSE-1": JUDGEMENT, "H-X": JUDGEMENT}
-    assert judge_family([HYPOTHESIS, *others], judged)["H-DOSE-1"].size == 1
+    assert judge_family([HYPOTHESIS, *others], judged, {"toy": 1})["H-DOSE-1"].size == 1
+
+
+def test_p_values_count_once_for_each_look():
+    judgement = replace(JUDGEMENT, p_supported=0.02, p_refuted=0.9)
+    first, second = (one_verdict(judgement, looks=looks) for looks in (1, 2))
+    assert (first.supported, second.supported) == (0.02, 0.04)
+    assert (second.refuted, second.looks) == (1.0, 2)
+
+
+def test_seeds_that_are_added_after_a_look_make_it_the_second(medicine):
+    project = medicine.project
+    run_experiment(medicine.add(DOSE), "laptop", project, workers=1)
+    record(project, "toy", "laptop")
+    first = judge_all(project)[0]
+    more = medicine.edit("toy", "seeds=5", "seeds=6")
+    assert judge_all(project)[0].looks == (5,)
+    run_experiment(more, "laptop", project, workers=1)
+    second = judge_all(project)[0]
+    assert (first.looks, second.looks) == ((5,), (5, 6))
+    assert second.test == "one-sided paired t test, Holm over 3, Bonferroni over 2 looks"
+    assert second.p_adjusted == pytest.approx(6 * second.p_value)
 
 
 def test_without_runs_a_hypothesis_is_untested():

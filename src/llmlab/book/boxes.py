@@ -94,12 +94,12 @@ def _seeds_to_decide(verdict: Verdict) -> str:
     spread = float(np.std(verdict.per_seed, ddof=1))
     if spread == 0:
         return "Seeds that differ: all gave the same effect, so its spread is unknown."
-    needed = seeds_needed(distance, spread, verdict.hypothesis.alpha)
+    needed = seeds_needed(distance, spread, verdict.hypothesis.alpha / (len(verdict.looks) + 1))
     if needed is None:
         return f"So close to the edge of the claim even {MOST_SEEDS} paired seeds would not decide."
     return (
         f"If the effect stays where it is, about {needed} paired seeds would decide "
-        "(one test, 80 % power)."
+        "(one test, one more look, 80 % power)."
     )
 
 
@@ -146,6 +146,7 @@ def _facts(verdict: Verdict) -> str:
     rows = {
         "Compared": _sides(verdict),
         "Test": _test(verdict),
+        "Looks": _looks(verdict),
         "Could have seen": _detectable(verdict),
         "Evidence": f"{_evidence(verdict)}; {hardware(str(verdict.hardware))}"
         if verdict.scale
@@ -175,6 +176,17 @@ def _test(verdict: Verdict) -> str:
         f"{verdict.test}; {numbers.sample(verdict.n)} seeds{pairing}; "
         f"{side}{numbers.p_value(verdict.p_value)}, "
         f"adjusted {numbers.p_value(verdict.p_adjusted)}, α = {verdict.hypothesis.alpha:g}"
+    )
+
+
+def _looks(verdict: Verdict) -> str:
+    """Said only where more seeds were added after a look at the first ones."""
+    if len(verdict.looks) < 2:
+        return ""
+    earlier = ", then ".join(map(str, verdict.looks[:-1]))
+    return (
+        f"{len(verdict.looks)}: at {earlier}, now at {verdict.looks[-1]} seeds; "
+        f"p values count {len(verdict.looks)}-fold"
     )
 
 

@@ -27,6 +27,8 @@ class Manifest:
         libraries: version of each library that can change a number.
         rows: rows of `runs.csv`.
         sha256: SHA-256 of each file beside the manifest, by name.
+        judged_before: how many seeds the table had each time that it was recorded, and so judged,
+            before more seeds were added to the same runs.
     """
 
     experiment: str
@@ -43,6 +45,12 @@ class Manifest:
     seeds: tuple[int, ...]
     rows: int
     sha256: Mapping[str, str]
+    judged_before: tuple[int, ...] = ()
+
+    @property
+    def looks(self) -> tuple[int, ...]:
+        """The number of seeds at each look at these runs, this one included."""
+        return (*self.judged_before, len(self.seeds))
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:
@@ -61,6 +69,7 @@ def read_manifest(folder: Path) -> Manifest:
         fields = json.loads(path.read_bytes())
         fields["fingerprint"] = Fingerprint(**fields["fingerprint"])
         fields["seeds"] = tuple(fields["seeds"])
+        fields["judged_before"] = tuple(fields.get("judged_before", ()))
         return Manifest(**fields)
     except OSError as error:
         raise LabError(

@@ -26,6 +26,7 @@ from llmlab.method.catalog import scale_budget
 from llmlab.method.digest import closure
 from llmlab.method.errors import LabError
 from llmlab.method.experiment import Experiment, Trial
+from llmlab.method.extension import judged_before
 from llmlab.method.files import remove_file, unwritable
 from llmlab.method.lease import lease
 from llmlab.method.manifest import (
@@ -235,6 +236,7 @@ def _assemble(plan: Plan, project: Project) -> Manifest:
             for name in (tables.RUNS, tables.CURVES, VIEWS)
             if (plan.folder / name).is_file()
         },
+        judged_before=judged_before(plan, project),
     )
     write_manifest(plan.folder, manifest)
     _remove_old_parts(plan)

@@ -6,6 +6,9 @@ correction is made for both directions apart: the chance of any false SUPPORTED 
 most alpha, and so is that of any false REFUTED. The family counts as many hypotheses as are
 registered, tested or not, so that a verdict does not depend on what was run first.
 
+Seeds that are added because a look at the first ones did not decide give chance another chance. So
+all p values of a table at its k-th look count k-fold (Bonferroni's correction), before Holm's.
+
 Smoke runs prove that the code runs. They are no evidence, and a hypothesis with nothing else is
 UNTESTED, though what they say is shown.
 """
@@ -38,11 +41,22 @@ SIGNS: Mapping[Word, str] = {"SUPPORTED": "✓", "REFUTED": "✗", "UNDECIDED": 
 
 @dataclass(frozen=True)
 class Adjusted:
-    """P values of a claim and of its opposite after Holm's correction over `size` hypotheses."""
+    """P values of a claim and of its opposite after the corrections.
+
+    Attributes:
+        size: hypotheses of the family (Holm).
+        looks: at the same runs with ever more seeds, the last included (Bonferroni).
+    """
 
     supported: float
     refuted: float
     size: int
+    looks: int
+
+    @property
+    def tests(self) -> int:
+        """By how much a p value grows at most."""
+        return self.size * self.looks
 
 
 @dataclass(frozen=True)
@@ -54,8 +68,9 @@ class Verdict:
         effect, low, high, level, unit, n, per_seed, bootstrap, sides, alarms: see `Judgement`.
         test: the test that decided, with pairs and correction.
         p_value, p_adjusted: of the claim; of its opposite where the word is REFUTED.
+        looks: seeds at each look at the runs, the last one's being `n` unless some are left out.
         detectable: the distance from the margin that the test finds with 80 % power at the
-            strictest step of the correction; for "equivalent" the smallest margin within which a
+            strictest step of the corrections; for "equivalent" the smallest margin within which a
             true effect of 0 is found to lie with that power.
         scale, origin, hardware, commit, date: of the evidence.
         state, changes: whether the evidence is still current, and what changed since.
@@ -77,6 +92,7 @@ class Verdict:
     test: str | None = None
     p_value: float | None = None
     p_adjusted: float | None = None
+    looks: tuple[int, ...] = ()
     detectable: float | None = None
     sides: tuple[Side, ...] = ()
     alarms: tuple[str, ...] = ()
@@ -135,7 +151,8 @@ def verdicts(
         hypothesis.id: _judge(hypothesis, evidence[hypothesis.experiment])
         for hypothesis in hypotheses
     }
-    adjusted = judge_family(hypotheses, judgements)
+    looks = {name: len(_looks(found)) for name, found in evidence.items()}
+    adjusted = judge_family(hypotheses, judgements, looks)
     return [
         _verdict(
             hypothesis,
@@ -150,18 +167,26 @@ def verdicts(
 
 
 def judge_family(
-    hypotheses: Iterable[Hypothesis], judgements: Mapping[str, Judgement | NoJudgement]
+    hypotheses: Iterable[Hypothesis],
+    judgements: Mapping[str, Judgement | NoJudgement],
+    looks: Mapping[str, int],
 ) -> dict[str, Adjusted]:
-    """Holm's correction within each family; what could not be judged counts with p = 1."""
-    families: dict[str, list[str]] = {}
+    """Both corrections within each family; what could not be judged counts with p = 1.
+
+    Args:
+        looks: for each experiment how often its runs have been judged, this time included.
+    """
+    families: dict[str, list[Hypothesis]] = {}
     for hypothesis in hypotheses:
-        families.setdefault(hypothesis.family, []).append(hypothesis.id)
+        families.setdefault(hypothesis.family, []).append(hypothesis)
     adjusted: dict[str, Adjusted] = {}
     for members in families.values():
-        p_values = np.array([_p_values(judgements[member]) for member in members])
-        supported, refuted = (statistics.holm(direction) for direction in p_values.T)
-        for member, *both in zip(members, supported.tolist(), refuted.tolist(), strict=True):
-            adjusted[member] = Adjusted(*both, size=len(members))
+        counts = [max(1, looks[member.experiment]) for member in members]
+        p_values = np.array([_p_values(judgements[member.id]) for member in members])
+        seen = np.minimum(1.0, p_values * np.array(counts)[:, None])
+        supported, refuted = (statistics.holm(direction).tolist() for direction in seen.T)
+        for member, *both, count in zip(members, supported, refuted, counts, strict=True):
+            adjusted[member.id] = Adjusted(*both, size=len(members), looks=count)
     return adjusted
 
 
@@ -182,6 +207,10 @@ def _evidence(project: Project, name: str, scale: str | None) -> Evidence | None
         return evidence_at(project, name, scale)
     found = (evidence_at(project, name, scale) for scale in reversed(SCALES))
     return next(filter(None, found), None)
+
+
+def _looks(evidence: Evidence | None) -> tuple[int, ...]:
+    return evidence.manifest.looks if evidence else ()
 
 
 def _judge(hypothesis: Hypothesis, evidence: Evidence | None) -> Judgement | NoJudgement:
@@ -234,8 +263,13 @@ def _decide(
         return "REFUTED", f"{finding} lies {place.opposite}, not {place.claimed}."
     undecided = f"{finding} may lie {place.claimed} or {place.opposite}"
     if min(judgement.p_supported, judgement.p_refuted) <= hypothesis.alpha:
-        return "UNDECIDED", f"{undecided}, once corrected for {adjusted.size} hypotheses."
+        return "UNDECIDED", f"{undecided}, once corrected for {_corrected_for(adjusted)}."
     return "UNDECIDED", f"{undecided}."
+
+
+def _corrected_for(adjusted: Adjusted) -> str:
+    looks = f" and {adjusted.looks} looks" if adjusted.looks > 1 else ""
+    return f"{adjusted.size} hypotheses{looks}"
 
 
 def _finding(hypothesis: Hypothesis, judgement: Judgement) -> str:
@@ -284,6 +318,7 @@ def _numbers(
     if word == "REFUTED":
         p_values = (judgement.p_refuted, adjusted.refuted)
     correction = f", Holm over {adjusted.size}" if adjusted.size > 1 else ""
+    correction += f", Bonferroni over {adjusted.looks} looks" if adjusted.looks > 1 else ""
     return {
         "effect": judgement.effect,
         "low": judgement.low,
@@ -296,19 +331,19 @@ def _numbers(
         "test": f"{judgement.test}{correction}",
         "p_value": p_values[0],
         "p_adjusted": p_values[1],
-        "detectable": _detectable(hypothesis, judgement, adjusted.size),
+        "detectable": _detectable(hypothesis, judgement, adjusted.tests),
         "sides": judgement.sides,
         "alarms": judgement.alarms,
     }
 
 
-def _detectable(hypothesis: Hypothesis, judgement: Judgement, family: int) -> float | None:
+def _detectable(hypothesis: Hypothesis, judgement: Judgement, tests: int) -> float | None:
     spread = float(np.std(judgement.per_seed, ddof=1))
     if hypothesis.claim == "interval" or statistics.is_constant(judgement.per_seed):
         return None
     # an effect of 0 lies within the margins if both tests say so: each may miss half as often
     power = 0.9 if hypothesis.claim == "equivalent" else 0.8
-    return statistics.detectable_effect(spread, judgement.n, hypothesis.alpha / family, power)
+    return statistics.detectable_effect(spread, judgement.n, hypothesis.alpha / tests, power)
 
 
 def _provenance(evidence: Evidence | None) -> dict[str, object]:
@@ -322,6 +357,7 @@ def _provenance(evidence: Evidence | None) -> dict[str, object]:
         "hardware": manifest.device,
         "commit": manifest.git_commit,
         "date": manifest.finished,
+        "looks": manifest.looks,
         "state": evidence.state,
         "changes": evidence.changes,
     }
