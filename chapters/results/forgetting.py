@@ -18,7 +18,6 @@ from llmlab.book.show import (
     command,
     curves,
     difference,
-    effect,
     evidence,
     figure,
     means,
@@ -28,7 +27,6 @@ from llmlab.book.show import (
     table,
     value,
     verdict,
-    word,
 )
 
 note("forgetting")
@@ -275,9 +273,6 @@ at_most = {
 }
 
 
-tested = word("H-FORGET-1") != "UNTESTED"
-
-
 def price(name: str) -> str:
     """What the smaller share of replay changes in the accuracy on the new task."""
     return difference(
@@ -301,23 +296,25 @@ equal = says(
     refuted="**At equal accuracy LoRA does not forget less** by as much as we called relevant. What is said of it comes "
     "from comparing models that have learned different amounts.",
     undecided="**Whether LoRA forgets less at equal accuracy**, by as much as we called relevant, these runs do not decide.",
-) + (f" LoRA minus full fine-tuning is {effect('H-FORGET-1')}." if tested else "")
+    also="LoRA minus full fine-tuning is {}.",
+)
 rank = says(
     "H-FORGET-2",
     supported="**A smaller adapter forgets less**, at equal accuracy.",
     refuted="**A smaller adapter does not forget less.** Under α/r a small rank comes with a large scale, so counting "
     "parameters says little about how far the model is moved.",
     undecided="**Whether a smaller adapter forgets less** these runs do not decide.",
-) + (f" The smaller minus the larger adapter is {effect('H-FORGET-2')}." if tested else "")
+    also="The smaller minus the larger adapter is {}.",
+)
 always = says(
     "H-FORGET-3",
     supported="**LoRA does not always forget less.** At its usual rate it loses more than full fine-tuning at a low one. "
     "The rate is part of the method: a claim about LoRA that names no rate is half a claim.",
     refuted="**Even at its usual rate LoRA did not lose more** than full fine-tuning at the lowest rate we tried.",
     undecided="**Whether LoRA at its usual rate loses more than full fine-tuning at a low one** these runs do not decide.",
+    also="LoRA minus full fine-tuning is {}.",
 ) + (
-    (f" LoRA minus full fine-tuning is {effect('H-FORGET-3')}." if tested else "")
-    + f" They have not learned equally much by then: {learned('lora-32', 5e-3)} against {learned('full', 5e-4)} of the new "
+    f" They have not learned equally much by then: {learned('lora-32', 5e-3)} against {learned('full', 5e-4)} of the new "
     "task."
 )
 line = says(
@@ -336,15 +333,16 @@ near = says(
     supported="**The neighbour suffers most.** Addition, the skill most like the new one, loses more than the far skills.",
     refuted="**The neighbour does not suffer more than the far skills** by as much as we said.",
     undecided="**Whether the neighbour suffers most** these runs do not decide.",
-) + (f" What it loses beyond their mean is {effect('H-FORGET-5')}." if tested else "")
+    also="What it loses beyond their mean is {}.",
+)
 little = says(
     "H-REPLAY-1",
     supported="**One old item in twenty already helps.**",
     refuted="**One old item in twenty is too little** to help by as much as we called relevant.",
     undecided="**Whether one old item in twenty helps** these runs do not decide.",
+    also="In full fine-tuning forgetting changes by {}.",
 ) + (
-    (f" In full fine-tuning forgetting changes by {effect('H-REPLAY-1')}." if tested else "")
-    + " On the new task, accuracy changes by "
+    " On the new task, accuracy changes by "
     + "; ".join(f"{price(name)} for {name}" for name in methods)
     + "."
 )
@@ -362,10 +360,7 @@ cost = says(
     supported="**Replay is not free.** In a run of fixed length the new task pays for what the old ones keep.",
     refuted="**Replay costs the new task next to nothing**, although it takes its share of the steps.",
     undecided="**Whether replay costs the new task something** these runs do not decide.",
-) + (
-    f" With the largest share the accuracy of LoRA of rank 32 changes by {effect('H-REPLAY-3')}."
-    if tested
-    else ""
+    also="With the largest share the accuracy of LoRA of rank 32 changes by {}.",
 )
 Markdown("\n".join(f"- {text}" for text in (equal, rank, always, line, near, little, much, cost)))
 

@@ -19,7 +19,6 @@ from llmlab.book.show import (
     command,
     curves,
     difference,
-    effect,
     figure,
     method,
     note,
@@ -27,7 +26,6 @@ from llmlab.book.show import (
     table,
     value,
     verdict,
-    word,
 )
 
 note("qlora_basic")
@@ -181,8 +179,6 @@ Markdown(
 
 
 # %%
-tested = word("H-QLORA-1") != "UNTESTED"
-
 bits = says(
     "H-QLORA-1",
     supported="Four bits are enough: an adapter on rounded weights learns the new task as well as one on the weights "
@@ -190,20 +186,23 @@ bits = says(
     refuted="Four bits are not free here: on rounded weights the adapter does not reach what it reaches on the weights "
     "themselves. The paper's result for billions of parameters does not carry over.",
     undecided="Whether four bits cost accuracy, these runs do not say: the seeds spread too far for the margin.",
-) + (f" QLoRA minus LoRA is {effect('H-QLORA-1')}." if tested else "")
+    also="QLoRA minus LoRA is {}.",
+)
 constants = says(
     "H-QLORA-2",
     supported="Double quantisation is a saving without a price: the constants' eight bits change nothing that shows.",
     refuted="Even the rounding of the constants shows in accuracy, which we had not expected.",
     undecided="Whether double quantisation changes accuracy, these runs do not say.",
-) + (f" With it minus without is {effect('H-QLORA-2')}." if tested else "")
+    also="With it minus without is {}.",
+)
 adapters = says(
     "H-QLORA-3",
     supported="What a short run gives up, it gives up to the adapter, not to the four bits: LoRA itself is behind full "
     "fine-tuning, each at its best rate.",
     refuted="An adapter is not behind: LoRA answers about as much as full fine-tuning does, each at its best rate.",
     undecided="Whether LoRA is behind full fine-tuning by as much as we said in a run this short, these runs do not say.",
-) + (f" LoRA minus full fine-tuning is {effect('H-QLORA-3')}." if tested else "")
+    also="LoRA minus full fine-tuning is {}.",
+)
 hours = says(
     "H-QLORA-4",
     supported="QLoRA buys memory with time: each weight is made whole twice in a step, and that shows.",

@@ -19,7 +19,6 @@ from llmlab.book.results import footer
 from llmlab.book.show import (
     best,
     command,
-    effect,
     evidence,
     figure,
     means,
@@ -320,25 +319,29 @@ rate_of_small = says(
     supported="With small batches the best full rate is low, as we said it would be.",
     refuted="With small batches the best full rate is higher than we said.",
     undecided="Which rate is best for small batches in full fine-tuning these runs do not pin down.",
-) + (f" The best that was tried is {effect('H-BATCH-1')}." if tested else "")
+    also="The best that was tried is {}.",
+)
 rate_of_large = says(
     "H-BATCH-2",
     supported="With sixteen times the batch a higher rate is best, as a step with less noise in it may be longer.",
     refuted="Sixteen times the batch does not ask for the higher rate that we expected.",
     undecided="Which rate is best for the largest batch these runs do not pin down.",
-) + (f" The best that was tried is {effect('H-BATCH-2')}." if tested else "")
+    also="The best that was tried is {}.",
+)
 price = says(
     "H-BATCH-3",
     supported="Examples are better spent in small batches: four times the batch learns far less from as many.",
     refuted="Four times the batch costs less than we said, at equal examples.",
     undecided="Whether four times the batch costs as much as we said, at equal examples, these runs do not say.",
-) + (f" The difference is {effect('H-BATCH-3')}." if tested else "")
+    also="The difference is {}.",
+)
 keeps_up = says(
     "H-BATCH-4",
     supported="With small batches LoRA keeps up with full fine-tuning.",
     refuted="Even with small batches LoRA does not end where full fine-tuning ends.",
     undecided="Whether LoRA keeps up with full fine-tuning in small batches these runs do not say.",
-) + (f" LoRA minus full is {effect('H-BATCH-4')}." if tested else "")
+    also="LoRA minus full is {}.",
+)
 sizes = sorted(found.runs["batch_size"].unique())
 own_rates = (
     "For batches of "
@@ -359,19 +362,16 @@ falls_behind = says(
     supported="With larger batches it falls behind.",
     refuted="With larger batches it does not fall behind by as much as we said.",
     undecided="Whether it falls behind with larger batches is not certain.",
-) + (f" There LoRA minus full is {effect('H-BATCH-5')}." if tested else "")
+    also="There LoRA minus full is {}.",
+)
+growth = value("training_dynamics", "noise_growth", method="full", batch_size=8, learning_rate=1e-3)
 noise = says(
     "H-BATCH-6",
     supported="The noise scale grows while a model learns: the right batch size is a matter of when, not only of what.",
     refuted="The noise scale does not grow as we said.",
     undecided="Whether the noise scale grows as much as we said is not certain: it is hard to measure once the gradient "
     "is small.",
-) + (
-    " It grew by "
-    + value("training_dynamics", "noise_growth", method="full", batch_size=8, learning_rate=1e-3)
-    + " in full fine-tuning with the smallest batches."
-    if tested
-    else ""
+    also=f"It grew by {growth} in full fine-tuning with the smallest batches.",
 )
 full_rate = says(
     "H-BATCH-7",
@@ -379,36 +379,37 @@ full_rate = says(
     refuted="Larger batches do not let more weights move at the full rate at the end of a run. Fewer steps and another "
     "place on the way may outweigh the smaller noise.",
     undecided="Whether larger batches let more weights move at the full rate is not settled by the test.",
-) + (f" The rank correlation with the batch size is {effect('H-BATCH-7')}." if tested else "")
+    also="The rank correlation with the batch size is {}.",
+)
 sharper = says(
     "H-LAND-1",
     supported="LoRA ends in a place that is more curved in the full space, whatever it looks like from within the adapter.",
     refuted="LoRA does not end in a more curved place than full fine-tuning.",
     undecided="Which of the two methods ends in the more curved place these runs do not say.",
-) + (f" In powers of ten the difference is {effect('H-LAND-1')}." if tested else "")
+    also="In powers of ten the difference is {}.",
+)
 edge = says(
     "H-LAND-2",
     supported="The higher the learning rate, the flatter the end.",
     refuted="A higher learning rate does not end in a flatter place here.",
     undecided="Whether a higher learning rate ends in a flatter place these runs do not say.",
-) + (
-    f" But flat is not good: at the highest rate the full runs end at a validation loss of {at_rate('1e-2')}, at the "
-    f"lowest at {at_rate('3e-4')} (batches of eight)."
-    if tested
-    else ""
+    also=f"But flat is not good: at the highest rate the full runs end at a validation loss of {at_rate('1e-2')}, at the "
+    f"lowest at {at_rate('3e-4')} (batches of eight).",
 )
 one_valley = says(
     "H-LAND-3",
     supported="Two full runs from one base end in one valley.",
     refuted="Even two full runs from one base have a hill between them: to share a base is not to share a valley.",
     undecided="Whether two full runs from one base end in one valley is not certain.",
-) + (f" The barrier is {effect('H-LAND-3')}." if tested else "")
+    also="The barrier is {}.",
+)
 hill = says(
     "H-LAND-4",
     supported="The hill on the way from LoRA to full fine-tuning is higher than that between two full runs.",
     refuted="The hill on the way from LoRA to full fine-tuning is no higher than that between two full runs.",
     undecided="Whether the hill from LoRA to full fine-tuning is the higher one these runs do not say.",
-) + (f" The difference is {effect('H-LAND-4')}." if tested else "")
+    also="The difference is {}.",
+)
 learnings = (
     ("Spending examples.", price, rate_of_small, rate_of_large),
     ("LoRA and the batch.", keeps_up, falls_behind, own_rates),

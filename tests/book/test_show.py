@@ -1,5 +1,6 @@
 """What chapters call gives Markdown that names its evidence."""
 
+import json
 import re
 import shutil
 
@@ -168,6 +169,32 @@ def test_a_verdict_shows_all_that_backs_it(recorded_book, hypothesis, word):
         assert part in box
     assert show.word(hypothesis) == word.upper()
     assert f".{word}}}" in show.badge(hypothesis)
+
+
+def test_a_first_look_needs_no_word(recorded_book):
+    assert "**Looks**" not in show.verdict("H-UP").data
+
+
+def test_every_further_look_stands_in_the_box(recorded_book):
+    manifest = recorded_book.recorded("laptop", "dose") / "manifest.json"
+    fields = json.loads(manifest.read_text()) | {"judged_before": [3, 4]}
+    manifest.write_text(json.dumps(fields))
+    box = show.verdict("H-UP").data
+    assert "**Looks** | 3: at 3, then 4, now at 5 seeds; p values count 3-fold" in box
+    assert "Bonferroni over 3 looks" in box
+
+
+SENTENCES = {"supported": "It rises.", "refuted": "It falls.", "undecided": "It may."}
+
+
+def test_a_learning_follows_the_verdict_and_names_its_effect(recorded_book):
+    assert show.says("H-DOWN", **SENTENCES) == "It falls."
+    said = show.says("H-UP", **SENTENCES, also="The difference is {}, not {1}.")
+    assert said == f"It rises. The difference is {show.effect('H-UP')}, not {{1}}."
+
+
+def test_a_learning_names_no_effect_that_is_no_evidence(smoke_book):
+    assert show.says("H-UP", **SENTENCES, untested="Not yet.", also="By {}.") == "Not yet."
 
 
 def test_an_alarm_stands_in_the_box(recorded_book):

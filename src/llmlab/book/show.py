@@ -287,15 +287,23 @@ def says(
     refuted: str,
     undecided: str,
     untested: str = "No run at laptop or gpu scale has tested this yet.",
+    also: str = "",
 ) -> str:
-    """The sentence that fits the verdict, for prose that a rerun cannot make false."""
+    """The sentence that fits the verdict, for prose that a rerun cannot make false.
+
+    Args:
+        also: follows whatever the verdict is, once there is one, with the effect in place of "{}".
+    """
     sentences = {
         "SUPPORTED": supported,
         "REFUTED": refuted,
         "UNDECIDED": undecided,
         "UNTESTED": untested,
     }
-    return sentences[word(hypothesis)]
+    found = word(hypothesis)
+    if not also or found == "UNTESTED":
+        return sentences[found]
+    return f"{sentences[found]} {also.replace('{}', effect(hypothesis))}"
 
 
 def note(experiment: str) -> Markdown:
