@@ -21,7 +21,7 @@ from tempfile import TemporaryDirectory
 
 import torch
 from peer import four_bit, llama_1b, peer, train_with_trainer, with_lora
-from report import save
+from report import in_a_process, peak_mib, save
 
 from llmlab.finetune.base import load_base, new_base, save_base
 from llmlab.finetune.bases import HubModel
@@ -35,6 +35,7 @@ from llmlab.finetune.stacked import new_stack, train_stack
 from llmlab.finetune.tuning import Task, Tuning, tuned_model
 from llmlab.gpt.configs import PRESETS
 from llmlab.gpt.model import GPT
+from llmlab.gpt.speed import keep_freed_memory
 from llmlab.gpt.training import Batch, TrainConfig, Trainer, best_device
 from llmlab.method.provenance import available_cores
 
@@ -75,6 +76,7 @@ LLAMA_STEPS = Steps(batch_size=4, tokens=512, vocab_size=32_000, count=10)
 
 
 def ours(model: torch.nn.Module, method: Method, steps: Steps) -> Found:
+    keep_freed_memory()  # as `llmlab finetune` does
     config = TrainConfig(learning_rate=1e-3, steps=10**9, precision=PRECISION)
     model = method.adapt(model.to(best_device()), seed=0)
     points = Trainer(model, config).points(steps.batches(best_device()))
@@ -288,7 +290,10 @@ def memory_table() -> dict[str, Found]:
 def compare(name: str, rounds: int) -> dict[str, Found]:
     case = CASES[name]
     _, second, *_ = case.ways
-    turns = [{way: _in_a_process(name, way) for way in case.ways} for _ in range(rounds)]
+    turns = [
+        {way: in_a_process(__file__, "--way", name, way) for way in case.ways}
+        for _ in range(rounds)
+    ]
     seconds = [{way: found["seconds"] for way, found in turn.items()} for turn in turns]
     return {
         f"{name}: {way}": {
@@ -300,24 +305,10 @@ def compare(name: str, rounds: int) -> dict[str, Found]:
     }
 
 
-def _in_a_process(name: str, way: str) -> Found:
-    command = [sys.executable, __file__, "--way", name, way]
-    done = subprocess.run(command, stdout=subprocess.PIPE, check=True)
-    return json.loads(done.stdout.splitlines()[-1])
-
-
 def _forget_peak() -> None:
     """Count the memory of the steps alone, where loading a model takes more than its training."""
     if ON_GPU:
         torch.cuda.reset_peak_memory_stats()
-
-
-def _peak_mib() -> float:
-    if ON_GPU:
-        return torch.cuda.max_memory_allocated() / 2**20
-    # not getrusage's, which begins at the peak of the process that started this one
-    status = Path("/proc/self/status").read_text().splitlines()
-    return next(int(line.split()[1]) for line in status if line.startswith("VmHWM")) / 2**10
 
 
 if __name__ == "__main__":
@@ -330,9 +321,9 @@ if __name__ == "__main__":
     if arguments.way:
         name, way = arguments.way
         found = CASES[name].ways[way]()
-        print(json.dumps({"peak_mib": _peak_mib()} | found))
+        print(json.dumps({"peak_mib": peak_mib()} | found))
     elif arguments.share:
-        print(json.dumps(share_of_small_sweep(*arguments.share) | {"peak_mib": _peak_mib()}))
+        print(json.dumps(share_of_small_sweep(*arguments.share) | {"peak_mib": peak_mib()}))
     else:
         rows = [compare(name, arguments.rounds) for name in arguments.cases or CASES]
         if ON_GPU:

@@ -1,9 +1,13 @@
-"""Times a command; prints what a benchmark measured and keeps it as JSON in build/benchmarks/."""
+"""Runs a part of a benchmark by itself, or times a command; prints and keeps what was measured.
+
+What is kept is JSON in build/benchmarks/.
+"""
 
 import json
 import os
 import resource
 import subprocess
+import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -24,6 +28,24 @@ def save(name: str, rows: Mapping[str, Mapping[str, float]]) -> None:
     Console().print(table)
     path = Project.find().build / "benchmarks" / f"{name}.json"
     write_file(path, json.dumps(rows, indent=2) + "\n")
+
+
+def in_a_process(script: str, *arguments: str) -> dict[str, float]:
+    """What a benchmark prints as JSON when it is run with these arguments, apart from the rest."""
+    command = [sys.executable, script, *arguments]
+    done = subprocess.run(command, stdout=subprocess.PIPE, check=True)
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def peak_mib() -> float:
+    """Peak memory so far: of the allocator on CUDA, of this process elsewhere."""
+    import torch
+
+    if torch.cuda.is_available():
+        return torch.cuda.max_memory_allocated() / 2**20
+    # not getrusage's, which begins at the peak of the process that started this one
+    status = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in status if line.startswith("VmHWM")) / 2**10
 
 
 def timed(command: Sequence[str], root: Path) -> dict[str, float]:

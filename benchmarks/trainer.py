@@ -1,32 +1,28 @@
 """Tokens per second and memory of our trainer beside a plain `transformers` GPT-2 loop.
 
-Both train one shape on the same batches in one process, by turns; the report is the median of
-their ratios, in float32 and in the precision that `llmlab train` chooses on this machine. Peak
-memory is that of a process which does nothing else. The rows below a shape say what each choice of
-ours brings: the same trainer with that choice undone (or added).
+Both train one shape on the same batches, by turns, each in a process of its own: ours as `llmlab
+train` sets it up, theirs as their documentation does. The report is the median of their ratios, in
+float32 and in the precision that `llmlab train` chooses on this machine. With --variants, rows say
+what each choice of ours brings: the same trainer with that choice undone (or added).
 """
 
 import argparse
 import itertools
 import json
 import statistics
-import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import replace
-from pathlib import Path
+from collections.abc import Callable, Iterator, Sequence
 
 import torch
 from peer import peer
-from report import save
+from report import in_a_process, peak_mib, save
 from torch.nn import functional as F
 
 from llmlab.gpt import model as gpt_model
 from llmlab.gpt import training
 from llmlab.gpt.configs import PRESETS
 from llmlab.gpt.model import GPT, GPTConfig
-from llmlab.gpt.speed import mfu, peak_flops
+from llmlab.gpt.speed import keep_freed_memory, mfu, peak_flops
 from llmlab.gpt.training import (
     Batch,
     Precision,
@@ -38,7 +34,7 @@ from llmlab.gpt.training import (
 
 Run = Callable[[], None]
 
-ROUNDS = 5
+ROUNDS, TURNS = 5, 3
 PRECISIONS = tuple(dict.fromkeys(("float32", best_precision(best_device()))))
 CASES = {"cpu": {"micro": (16, 20), "nano": (8, 4)}, "cuda": {"medium": (32, 10)}}
 """For each kind of device and shape the batch size and the steps of one turn."""
@@ -53,8 +49,15 @@ def random_batches(shape: GPTConfig, batch_size: int) -> Iterator[Batch]:
 
 
 def ours(
-    shape: GPTConfig, batch_size: int, steps: int, precision: Precision, compiled: bool = False
+    shape: GPTConfig,
+    batch_size: int,
+    steps: int,
+    precision: Precision,
+    compiled: bool = False,
+    keep: bool = True,
 ) -> Run:
+    if keep:
+        keep_freed_memory()
     model = GPT(shape).to(best_device())
     config = TrainConfig(learning_rate=1e-3, steps=10**9, precision=precision)
     if compiled:
@@ -116,14 +119,27 @@ def with_plain_adamw(*case: object) -> Run:
         training.make_optimizer = fused
 
 
-VARIANTS = {
+WAYS: dict[str, Callable[..., Run]] = {
+    "ours": ours,
+    "transformers": hugging_face,
     "GELU in single operations": with_gelu_in_steps,
     "AdamW not fused": with_plain_adamw,
     "with torch.compile": lambda *case: ours(*case, compiled=True),
+    "memory given back": lambda *case: ours(*case, keep=False),
 }
+"""The two that are compared, then ours with one choice undone (or added)."""
 
 
-def seconds(run: Run) -> float:
+def measure(name: str, precision: Precision, way: str) -> dict[str, float]:
+    """Tokens per second and peak memory of one way, in this process; the first turn warms up."""
+    batch_size, steps = CASES[best_device().type][name]
+    run = WAYS[way](PRESETS[name].shape, batch_size, steps, precision)
+    taken = [_seconds(run) for _ in range(1 + TURNS)][1:]
+    tokens = batch_size * steps * PRESETS[name].shape.context
+    return {"tokens_s": tokens / statistics.median(taken), "peak_mib": peak_mib()}
+
+
+def _seconds(run: Run) -> float:
     start = time.perf_counter()
     run()
     if torch.cuda.is_available():
@@ -131,62 +147,40 @@ def seconds(run: Run) -> float:
     return time.perf_counter() - start
 
 
-def compare(name: str, precision: Precision, variants: bool) -> dict[str, dict[str, float]]:
-    """Median tokens per second, and the medians of the ratios turn by turn."""
-    shape, case = PRESETS[name].shape, (*CASES[best_device().type][name], precision)
-    runs = {"ours": ours(shape, *case), "transformers": hugging_face(shape, *case)}
-    if variants:
-        runs |= {what: make(shape, *case) for what, make in VARIANTS.items()}
-    for run in runs.values():
-        run()
-    turns = [{what: seconds(run) for what, run in runs.items()} for _ in range(ROUNDS)]
-    tokens = case[0] * case[1] * shape.context
+def compare(name: str, precision: Precision, ways: Sequence[str]) -> dict[str, dict[str, float]]:
+    """Medians over the rounds, and the medians of the ratios round by round."""
+    rounds = [
+        {way: in_a_process(__file__, "--way", name, precision, way) for way in ways}
+        for _ in range(ROUNDS)
+    ]
     rows = {
-        what: {
-            "tokens_s": round(tokens / statistics.median(turn[what] for turn in turns)),
-            "of_peer": _ratio(turns, "transformers", what),
-            "of_ours": _ratio(turns, "ours", what),
+        way: {
+            "tokens_s": round(statistics.median(found[way]["tokens_s"] for found in rounds)),
+            "of_peer": _ratio(rounds, way, "transformers"),
+            "of_ours": _ratio(rounds, way, "ours"),
+            "peak_mib": round(statistics.median(found[way]["peak_mib"] for found in rounds)),
         }
-        for what in runs
+        for way in ways
     }
-    for what in ("ours", "transformers"):
-        rows[what]["peak_mib"] = _memory_of_its_own(name, precision, what)
     if peak := peak_flops(best_device(), precision):
-        rows["ours"]["mfu"] = round(mfu(shape, rows["ours"]["tokens_s"], peak), 3)
-    return {f"{name} {precision}: {what}": row for what, row in rows.items()}
+        rows["ours"]["mfu"] = round(mfu(PRESETS[name].shape, rows["ours"]["tokens_s"], peak), 3)
+    return {f"{name} {precision}: {way}": row for way, row in rows.items()}
 
 
-def _ratio(turns: list[dict[str, float]], slower: str, what: str) -> float:
-    return round(statistics.median(turn[slower] / turn[what] for turn in turns), 2)
-
-
-def _memory_of_its_own(name: str, precision: Precision, what: str) -> float:
-    command = [sys.executable, __file__, "--memory", name, precision, what]
-    return json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
-
-
-def print_memory(name: str, precision: Precision, what: str) -> None:
-    """Print the peak memory of this process in MiB after some steps of one of the two."""
-    shape, (batch_size, _) = PRESETS[name].shape, CASES[best_device().type][name]
-    make = {"ours": ours, "transformers": hugging_face}[what]
-    make(replace(shape), batch_size, 3, precision)()
-    if torch.cuda.is_available():
-        peak = torch.cuda.max_memory_allocated() / 2**20
-    else:
-        # not getrusage's, which begins at the peak of the process that started this one
-        status = Path("/proc/self/status").read_text().splitlines()
-        peak = next(int(line.split()[1]) for line in status if line.startswith("VmHWM")) / 2**10
-    print(json.dumps(round(peak)))
+def _ratio(rounds: list[dict[str, dict[str, float]]], way: str, other: str) -> float:
+    ratios = (found[way]["tokens_s"] / found[other]["tokens_s"] for found in rounds)
+    return round(statistics.median(ratios), 2)
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--memory", nargs=3, metavar=("SHAPE", "PRECISION", "WHO"))
+    parser.add_argument("--way", nargs=3, help="used by itself")
     parser.add_argument("--variants", action="store_true", help="say what each choice brings")
     arguments = parser.parse_args()
-    if arguments.memory:
-        print_memory(*arguments.memory)
+    if arguments.way:
+        print(json.dumps(measure(*arguments.way)))
     else:
+        ways = list(WAYS) if arguments.variants else list(WAYS)[:2]
         cases = itertools.product(CASES[best_device().type], PRECISIONS)
-        found = [compare(*case, arguments.variants) for case in cases]
+        found = [compare(*case, ways) for case in cases]
         save("trainer", {what: row for rows in found for what, row in rows.items()})

@@ -118,6 +118,7 @@ CONFIG = {
         ],
     },
     "bibliography": "references.bib",
+    "format": {"html": {"html-math-method": "mathml"}, "typst": {"citeproc": True}},
 }
 
 CHAPTERS = {

@@ -272,7 +272,9 @@ def train(
     from llmlab.gpt.console import Meter, show
     from llmlab.gpt.distributed import joined
     from llmlab.gpt.options import Options, describe, open_session
+    from llmlab.gpt.speed import keep_freed_memory
 
+    keep_freed_memory()
     options = Options(
         config=config,
         corpus=corpus,
@@ -391,8 +393,10 @@ def finetune(
     """
     from llmlab.finetune.console import describe, show
     from llmlab.finetune.options import Options, open_session
+    from llmlab.gpt.speed import keep_freed_memory
     from llmlab.gpt.training import best_device
 
+    keep_freed_memory()
     options = Options(
         base=base,
         data=data,

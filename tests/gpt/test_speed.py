@@ -1,3 +1,7 @@
+import ctypes
+import subprocess
+import sys
+
 import pytest
 import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
@@ -47,3 +51,28 @@ def test_the_peak_of_a_gpu_is_looked_up_by_its_name(
 
 def test_mfu_is_the_share_of_the_peak() -> None:
     assert mfu(SHAPE, 1000, peak=2000 * flops_per_token(SHAPE)) == pytest.approx(0.5)
+
+
+PAGES_OF_ONE_MORE_TENSOR = """
+import resource, sys, torch
+from llmlab.gpt.speed import keep_freed_memory
+
+if sys.argv[1:]:
+    keep_freed_memory()
+for _ in range(3):
+    torch.ones(2**24)
+before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+torch.ones(2**24)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+
+
+@pytest.mark.skipif(
+    not hasattr(ctypes.CDLL(None), "gnu_get_libc_version"), reason="glibc's malloc alone is told"
+)
+def test_memory_that_is_kept_is_not_cleared_by_the_kernel_again() -> None:
+    def pages(*arguments: str) -> int:
+        command = [sys.executable, "-c", PAGES_OF_ONE_MORE_TENSOR, *arguments]
+        return int(subprocess.run(command, capture_output=True, check=True).stdout)
+
+    assert pages("keep") < 100 < pages()

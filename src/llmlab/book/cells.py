@@ -177,7 +177,7 @@ def _output(output: NotebookNode, images: dict[str, bytes]) -> Output:
         return Output("text", text=output.text.rstrip("\n"))
     data = output.get("data", {})
     if "text/markdown" in data:
-        return Output("markdown", text=_without_data_uris(data["text/markdown"], images))
+        return Output("markdown", text=without_data_uris(data["text/markdown"], images))
     for kind, suffix in IMAGES.items():
         if kind in data:
             content = data[kind]
@@ -190,12 +190,16 @@ def _output(output: NotebookNode, images: dict[str, bytes]) -> Output:
     return Output("text", text=data.get("text/plain", ""))
 
 
-def _without_data_uris(text: str, images: dict[str, bytes]) -> str:
-    """Images written into the text become files; "/" stands for the top of the site."""
+def without_data_uris(text: str, images: dict[str, bytes], top: str = "/") -> str:
+    """`text` with its written-out images as files, which are added to `images` by their paths.
+
+    Args:
+        top: the way from the page to the top of the site, or what stands for it.
+    """
 
     def stored(uri: re.Match[str]) -> str:
         kind, content = uri.groups()
-        return "/" + _store(base64.b64decode(content), IMAGES[kind], images)
+        return top + _store(base64.b64decode(content), IMAGES[kind], images)
 
     return _DATA_URI.sub(stored, text)
 

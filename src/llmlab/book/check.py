@@ -81,6 +81,16 @@ def check_site(folder: Path, contents: Contents) -> tuple[str, ...]:
     )
 
 
+def incomplete(folder: Path, contents: Contents) -> tuple[str, ...]:
+    """What a renderer left out of the book in `folder`: pages, the PDF, ends of references."""
+    unresolved = (
+        problem
+        for path in sorted(folder.rglob("*.html"))
+        for problem in _unresolved(_read(path), path.relative_to(folder))
+    )
+    return (*_missing(folder, contents), *unresolved)
+
+
 def _read(path: Path) -> _Page:
     page = _Page()
     page.feed(path.read_text(encoding="utf-8"))
@@ -108,6 +118,10 @@ def _page_problems(path: Path, pages: dict[Path, _Page], folder: Path) -> Iterat
             yield f"{name} loads {load}, which is not there"
     for image in page.images_without_text:
         yield f"{name} shows {image} without alternative text"
+    yield from _unresolved(page, name)
+
+
+def _unresolved(page: _Page, name: Path) -> Iterator[str]:
     for found in UNRESOLVED.findall(" ".join(page.text)):
         yield f"{name} has the unresolved reference {found}"
 

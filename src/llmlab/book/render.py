@@ -12,7 +12,6 @@ from typing import Literal
 from llmlab.book.contents import Edition, read_contents
 from llmlab.book.lint import check_prose
 from llmlab.book.notebooks import refresh
-from llmlab.book.preview import render_preview
 from llmlab.book.quarto import find_quarto, render_quarto
 from llmlab.method.errors import LabError
 from llmlab.method.files import unwritable, write_file
@@ -54,6 +53,9 @@ def render_book(project: Project, version: str = "dev", renderer: Renderer = "au
         if quarto:
             render_quarto(quarto, project, contents, edition, out)
         else:
+            # its pandoc and typst are there only where Quarto is not
+            from llmlab.book.preview import render_preview
+
             render_preview(contents, project.chapters, edition, out)
     _list_versions(project.site)
     return Rendered(

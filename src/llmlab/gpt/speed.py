@@ -1,5 +1,6 @@
 """How fast training is, and how fast it could be."""
 
+import ctypes
 import time
 from collections.abc import Callable
 
@@ -19,6 +20,23 @@ PEAK_BFLOAT16 = {
     "RTX 4090": 165e12,
 }
 """Dense bfloat16 flops/s of the makers' data sheets, by a part of the device's name."""
+
+
+M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4
+"""Names of options in glibc's malloc.h."""
+
+
+def keep_freed_memory() -> None:
+    """Let this process keep what it frees for what it allocates next, where glibc is at hand.
+
+    A training step makes and drops the same large tensors as the step before. Left to itself glibc
+    (mallopt(3)) returns each of them to the kernel, which clears its pages anew a moment later.
+    The process then holds on to the most memory that it ever needed.
+    """
+    libc = ctypes.CDLL(None)
+    if hasattr(libc, "gnu_get_libc_version"):
+        libc.mallopt(M_MMAP_MAX, 0)
+        libc.mallopt(M_TRIM_THRESHOLD, 2**31 - 1)
 
 
 def flops_per_token(shape: GPTConfig) -> float:
