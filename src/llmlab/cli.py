@@ -359,7 +359,9 @@ def finetune(
     steps: Annotated[
         int | None, typer.Option(min=1, help="Optimizer steps, in place of --epochs.")
     ] = None,
-    batch_size: Annotated[int, typer.Option(min=1, help="Examples of a step.")] = 32,
+    batch_size: Annotated[
+        int, typer.Option(min=1, help="Examples (rows with --pack) of a step.")
+    ] = 32,
     seed: Annotated[
         int, typer.Option(min=0, help="Fixes the adapter's start and the order of the examples.")
     ] = 0,
@@ -423,8 +425,9 @@ def finetune(
     try:
         show(session.events(), session)
     except KeyboardInterrupt:
+        kept = f"what was saved until then is in {session.folder}"
         raise LabError(
-            f"interrupted; what was saved until then, if anything, is in {session.folder}."
+            f"interrupted; {kept if session.folder.exists() else 'nothing was written yet'}."
         ) from None
 
 
@@ -451,6 +454,10 @@ def generate(
     cache: Annotated[
         bool, typer.Option(help="Keep keys and values; without, the same text comes slower.")
     ] = True,
+    base: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Base of an adapter, if it is not where that says."),
+    ] = None,
 ) -> None:
     """Let a trained model write, token by token."""
     from llmlab.finetune.bases import learned_in
@@ -458,7 +465,8 @@ def generate(
     from llmlab.gpt.generation import SamplingConfig
 
     config = SamplingConfig(temperature, top_k, top_p, seed)
-    pieces = write_on(str(learned_in(Path(run))), prompt, tokens, config, cached=cache)
+    model = str(learned_in(Path(run)))
+    pieces = write_on(model, prompt, tokens, config, cached=cache, base_name=base)
     sys.stdout.write(prompt)
     for piece in pieces:
         sys.stdout.write(piece)

@@ -252,9 +252,17 @@ def test_a_tokenizer_without_an_end_is_refused(base_folder: Folder) -> None:
         opened(folder)
 
 
-def test_a_gpt2_is_sent_through_import(base_folder: Folder) -> None:
+@pytest.mark.parametrize("four_bit", [None, FourBit()], ids=["whole", "four bits"])
+def test_a_gpt2_is_sent_through_import(base_folder: Folder, four_bit: FourBit | None) -> None:
     folder = base_folder("llama")
     shape = {"vocab_size": 300, "n_positions": 16, "n_embd": 32, "n_layer": 1, "n_head": 2}
     GPT2LMHeadModel(GPT2Config(**shape)).save_pretrained(folder)
     with pytest.raises(LabError, match=f"`llmlab import {folder}`"):
+        opened(folder, four_bit)
+
+
+def test_a_model_that_is_quantised_already_is_refused(base_folder: Folder) -> None:
+    folder = base_folder("llama")
+    change_json(folder / "config.json", quantization_config={"load_in_4bit": True})
+    with pytest.raises(LabError, match="are quantised already: name the model that they were"):
         opened(folder)

@@ -99,9 +99,9 @@ def test_a_base_that_knew_little_brings_a_hint(known: float, hinted: bool, opene
         (
             Diverged(3, 1e-3, float("nan"), float("inf")),
             "training stopped at step 3, where the loss is nan and the gradient norm inf at the "
-            "learning rate 0.001 (last good step: 2, kept in ",
+            "learning rate 0.001 (the last step with a finite loss was 2; nothing is kept): start",
         ),
-        (Diverged(0, 1e-3, float("nan"), 1.0), "(no good step before it): start again with a "),
+        (Diverged(0, 1e-3, float("nan"), 1.0), "(it is the first; nothing is kept): start again "),
     ],
 )
 def test_a_run_that_ends_early(end: object, sentence: str, opened) -> None:

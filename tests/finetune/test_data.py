@@ -125,7 +125,7 @@ def test_bytes_that_are_no_text_are_a_bad_line(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("lines", "reason"),
-    [(["", " "], "holds no example and is empty"), (["a", "b"], "all its 2 lines are bad")],
+    [(["", " "], "holds no example; write one a line"), (["a", "b"], "all its 2 lines are bad")],
 )
 def test_a_file_without_an_example_is_refused(
     tmp_path: Path, lines: list[str], reason: str

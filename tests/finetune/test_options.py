@@ -9,7 +9,7 @@ import torch
 from llmlab.finetune.lora import LoraSpec
 from llmlab.finetune.methods import Full
 from llmlab.finetune.options import RATES, Options, open_session
-from llmlab.finetune.qlora import FourBit, QloraSpec
+from llmlab.finetune.qlora import FourBit, QloraSpec, quantised_layers
 from llmlab.finetune.session import Session
 from llmlab.gpt.training import TrainConfig
 from llmlab.method.errors import LabError
@@ -49,6 +49,15 @@ def test_defaults_are_three_epochs_of_lora_on_subtraction(opened) -> None:
     assert session.material.n_examples == 4050
     assert len(session.material.test.tokens_NT) == 1000
     assert session.folder == Path("runs/skilled-subtraction-lora")
+
+
+@pytest.mark.parametrize("prefix", ["hf:", ""])
+def test_a_model_of_the_hub_has_its_own_rates_however_it_is_named(
+    prefix: str, ten: str, opened, made: Callable[[str], Path]
+) -> None:
+    session = opened(base=f"{prefix}{made('llama')}", data=ten, method="qlora")
+    assert session.recipe.train.learning_rate == RATES["hub"]["qlora"]
+    assert list(quantised_layers(session.base.model))  # before it was ever whole
 
 
 def test_the_folder_is_numbered_where_its_name_is_taken(opened) -> None:

@@ -104,7 +104,8 @@ def test_an_adapter_that_names_no_base_needs_one(llmlab, base_folder: Folder) ->
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
-        (("nothing", "--out", "merged"), "nothing holds no adapter"),
+        (("nothing", "--out", "merged"), "there is no folder nothing: name"),
+        (("run", "--out", "merged"), "run holds no adapter: name"),
         (("adapter", "--out", "skilled"), "skilled is there already"),
         (("adapter", "--out", "merged", "--base", "run"), "whose weights are others"),
         (("adapter", "--out", "merged", "--base", "nowhere"), "there is no base 'nowhere'"),

@@ -20,7 +20,15 @@ from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
 from torch import Tensor, nn
 
-from llmlab.finetune.bases import ADAPTER, HUB, Base, HubModel, open_base
+from llmlab.finetune.bases import (
+    ADAPTER,
+    HUB,
+    MICRO,
+    Base,
+    HubModel,
+    micro_with,
+    open_base,
+)
 from llmlab.finetune.lora import LoraLinear, LoraSpec
 from llmlab.finetune.qlora import FourBit, dequantise
 from llmlab.method.errors import LabError
@@ -109,7 +117,7 @@ def load_adapter(folder: Path, base: Base) -> nn.Module:
         raise LabError(
             f"the adapter in {folder} was made for the base {origin.base}, whose weights are "
             f"others ({origin.identity[:12]}) than those of {base.name} ({base.identity[:12]}): "
-            "name the base that it was made for."
+            "name the base that it was made for with --base."
         )
     scale = LoraSpec(
         config["r"], config["lora_alpha"], "rslora" if config.get("use_rslora") else "alpha/r"
@@ -197,7 +205,17 @@ def open_merged(
     name = base_name or origin.base
     if not name:
         raise LabError(f"the adapter in {folder} does not name its base: name it with --base.")
-    base = open_base(name, project, four_bit=origin.four_bit, device=torch.device("cpu"))
+    if name == MICRO:
+        name = micro_with(origin.identity, project)
+    try:
+        base = open_base(name, project, four_bit=origin.four_bit, device=torch.device("cpu"))
+    except LabError as error:
+        if base_name:
+            raise
+        raise LabError(
+            f"the adapter in {folder} was made for the base {name}, which cannot be opened from "
+            f"here ({str(error).rstrip('.')}): name it with --base."
+        ) from error
     return base, merge_adapter(load_adapter(folder, base))
 
 
@@ -240,9 +258,9 @@ def _described(path: Path) -> dict[str, object]:
     try:
         found = json.loads(path.read_bytes())
     except OSError as error:
-        raise LabError(
-            f"{path.parent} holds no adapter: name a folder with {ADAPTER} and {WEIGHTS}."
-        ) from error
+        folder = path.parent
+        lacks = f"{folder} holds no adapter" if folder.is_dir() else f"there is no folder {folder}"
+        raise LabError(f"{lacks}: name a folder with {ADAPTER} and {WEIGHTS}.") from error
     except ValueError as error:
         raise LabError(f"{path} is not JSON ({error}): copy the adapter again.") from error
     if not isinstance(found, dict):

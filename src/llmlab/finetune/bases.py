@@ -8,7 +8,7 @@ with `hf:` or without.
 import hashlib
 import json
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 MICRO = "micro"
 HUB = "hf:"
 ADAPTER = "adapter_config.json"
+HUB_CONFIG = "config.json"
 
 LEARNED = ("adapter", "model")
 """Where a fine-tuning run keeps what it learned, below its folder."""
@@ -119,13 +120,19 @@ def open_base(
             f"{folder} is an adapter, no base: make one of it first with "
             f"`llmlab merge {folder} --out FOLDER`."
         )
-    if (folder / "config.json").is_file():
+    if (folder / HUB_CONFIG).is_file():
         return _hub_base(str(folder), four_bit, device)
     is_skilled = (folder / CONFIG).is_file()
     base = (_skilled_base if is_skilled else _run_base)(name, folder, device)
     if four_bit:
         quantise(base.model, four_bit)
     return base
+
+
+def is_hub(name: str) -> bool:
+    """Whether the base of that name is a model of the form of `transformers`."""
+    is_folder_of_one = (learned_in(Path(name)) / HUB_CONFIG).is_file()
+    return name.startswith(HUB) or (name != MICRO and is_folder_of_one)
 
 
 def learned_in(run: Path) -> Path:
@@ -234,12 +241,23 @@ class HubModel(nn.Module):
         return self.inner(input_ids=tokens_BT, use_cache=False).logits
 
 
-def _micro_folder(project: Project) -> Path:
-    """Of the book's own base models the largest that was made here."""
+def micro_with(identity: str | None, project: Project | None = None) -> str:
+    """The folder of that one of the book's own base models, or `micro` if none here is the one."""
+    folders = _micro_folders(project or Project.find())
+    return next((str(f) for f in folders if _sha256([f / WEIGHTS]) == identity), MICRO)
+
+
+def _micro_folders(project: Project) -> Iterator[Path]:
+    """The book's own base models that were made here, the largest first."""
     for scale in reversed(SCALES):
         folder = project.fresh(scale, "base_model") / "kept"
         if (folder / CONFIG).is_file():
-            return folder
+            yield folder
+
+
+def _micro_folder(project: Project) -> Path:
+    for folder in _micro_folders(project):
+        return folder
     raise LabError(
         "the base model 'micro' is not there yet: make it with "
         "`llmlab run base_model --scale laptop`, which takes about three minutes."
@@ -323,6 +341,7 @@ def _transformers() -> Any:
             'install it with pip install "llmlab[hub]".'
         ) from error
     transformers.utils.logging.disable_progress_bar()
+    transformers.utils.logging.set_verbosity_error()  # what is wrong we say ourselves
     return transformers
 
 
@@ -347,10 +366,15 @@ def _hub_folder(source: str) -> Path:
             f"{source} is an adapter, no base: name the model that it was made for, or make one "
             "of both with `llmlab merge`."
         )
-    if not (folder / "config.json").is_file() or not any(folder.glob("*.safetensors")):
+    if not (folder / HUB_CONFIG).is_file() or not any(folder.glob("*.safetensors")):
         raise LabError(
             f"{source} holds no model of the form of transformers: a folder with config.json and "
             "model.safetensors is needed."
+        )
+    if b'"quantization_config"' in (folder / HUB_CONFIG).read_bytes():
+        raise LabError(
+            f"the weights of {source} are quantised already: name the model that they were made "
+            "of, which --method qlora quantises here."
         )
     return folder
 
@@ -390,9 +414,12 @@ def _hub_model(
         )
         options["device_map"] = {"": device}
     try:
+        _require_linear_layers(_empty_model(folder, options["dtype"]), name)
         model, report = transformers.AutoModelForCausalLM.from_pretrained(
             folder, output_loading_info=True, **options
         )
+    except LabError:
+        raise
     except Exception as error:  # of the files, of an architecture: many kinds
         raise LabError(
             f"{name} cannot be loaded as a causal language model ({_first_line(error)}): copy or "
@@ -408,12 +435,17 @@ _THEIR_BLOCK_SIZE = 64
 """Of BitsAndBytesConfig, which offers no other."""
 
 
-def _whole_model(folder: Path, tuned: "PreTrainedModel") -> "PreTrainedModel":
-    """The model in `folder` with the weights of `tuned`, free of what 4-bit loading added."""
+def _empty_model(folder: Path, dtype: torch.dtype) -> "PreTrainedModel":
+    """The model in `folder` without its weights."""
     transformers = _transformers()
     config = transformers.AutoConfig.from_pretrained(folder)
     with torch.device("meta"):
-        model = transformers.AutoModelForCausalLM.from_config(config, dtype=tuned.dtype)
+        return transformers.AutoModelForCausalLM.from_config(config, dtype=dtype)
+
+
+def _whole_model(folder: Path, tuned: "PreTrainedModel") -> "PreTrainedModel":
+    """The model in `folder` with the weights of `tuned`, free of what 4-bit loading added."""
+    model = _empty_model(folder, tuned.dtype)
     model.load_state_dict(tuned.state_dict(), assign=True)
     model.tie_weights()
     model.generation_config = tuned.generation_config
@@ -427,7 +459,11 @@ def _check_hub(model: HubModel, tokenizer: "PreTrainedTokenizerBase", name: str)
             f"the tokenizer of {name} has {len(tokenizer)} tokens and its model knows {known}: "
             "put the tokenizer that it was trained with beside the weights."
         )
-    if not any(target_layers(model)):
+
+
+def _require_linear_layers(model: "PreTrainedModel", name: str) -> None:
+    """Asked before a model is loaded: loading in four bits would make them of other layers."""
+    if not any(target_layers(HubModel(model))):
         source = name.removeprefix(HUB)
         raise LabError(
             f"{name} has no linear layer beside its output layer: a GPT-2 has them after "

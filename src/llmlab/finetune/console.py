@@ -10,6 +10,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from llmlab.finetune.data import Skipped
 from llmlab.finetune.instruments import StepReport
 from llmlab.finetune.lora import LoraSpec
 from llmlab.finetune.memory import Memory
@@ -22,11 +23,13 @@ from llmlab.finetune.session import (
     Event,
     Finished,
     Interrupted,
+    Material,
     Prepared,
     Recipe,
     Session,
     Step,
     Validation,
+    free_folder,
     layer_of,
     n_parameters,
 )
@@ -47,6 +50,8 @@ MEMORY = {
 }
 BARS = "▁▂▃▄▅▆▇█"
 WIDTH = 80
+FEW = 3
+"""Bad lines that are shown."""
 LITTLE_KNOWN = 0.5
 """Mean accuracy on its skills below which a base was trained for a smoke run only."""
 MUCH_FORGOTTEN = 0.05
@@ -58,21 +63,33 @@ def describe(session: Session) -> str:
     recipe, material, base = session.recipe, session.material, session.base
     n_test = len(material.test.tokens_NT) if material.test else 0
     n_rows = len(material.training.tokens_NT)
-    bad = f"{material.n_skipped:,} bad line{'s' * (material.n_skipped > 1)}"
-    skipped = f", {bad} left out" if material.n_skipped else ""
     packed = f" packed in {n_rows:,} rows" if n_rows != material.n_examples else ""
     replayed = f", {recipe.n_replayed} of them replayed" if recipe.n_replayed else ""
     n_tokens = recipe.train.steps * recipe.batch_size * material.training.tokens_NT.shape[1]
     return (
         f"base    {base.name}: {n_parameters(base):,} parameters, context {base.context}\n"
         f"data    {material.name}: {material.n_examples:,} examples{packed}, "
-        f"{n_test:,} others to test on{skipped}\n"
+        f"{_tested(n_test, material)} to test on{_left_out(material.skipped)}\n"
         f"method  {in_words(recipe.method)}\n"
         f"train   {recipe.train.steps:,} steps of {recipe.batch_size} rows{replayed} "
         f"({n_tokens:,} tokens)\n"
         f"        learning rate {recipe.train.learning_rate:g}, {recipe.train.precision}, "
         f"seed {recipe.seed}, on {session.device}"
     )
+
+
+def _tested(n_items: int, material: Material) -> str:
+    return f"{n_items:,} others" if material.test_is_new else f"the same {n_items:,}"
+
+
+def _left_out(skipped: Sequence[Skipped]) -> str:
+    """How many lines are bad, and what is wrong with the first of them."""
+    if not skipped:
+        return ""
+    reasons = [f"line {bad.line}: {bad.reason}" for bad in skipped[:FEW]]
+    more = [f"all of them are in {REPORT}"] if len(skipped) > FEW else []
+    count = f", {len(skipped):,} bad line{'s' * (len(skipped) > 1)} left out"
+    return "\n        ".join([count, *reasons, *more])
 
 
 def in_words(method: Method) -> str:
@@ -176,9 +193,11 @@ def _print_quantisation(found: QuantisationReport) -> None:
         kind = layer.layer.rpartition(".")[2]
         errors.setdefault(block, {})[kind] = f"{layer.relative_error:.1%}"
     kinds = list(dict.fromkeys(kind for row in errors.values() for kind in row))
-    table = _table("Error of the 4-bit weights", *kinds)
+    print("Error of the 4-bit weights, for each block:")
+    table = _table("block", *(kind.removesuffix("_proj") for kind in kinds))
+    shared = _shared_path(list(errors))
     for block, row in errors.items():
-        table.add_row(block, *(row.get(kind, "") for kind in kinds))
+        table.add_row(block.removeprefix(shared), *(row.get(kind, "") for kind in kinds))
     _print(table)
     shares = found.level_shares
     highest = max(shares)
@@ -192,6 +211,12 @@ def _print_quantisation(found: QuantisationReport) -> None:
     ):
         print("".join(f"{text:>5}" for text in row))
     print()
+
+
+def _shared_path(blocks: Sequence[str]) -> str:
+    """What stands before the number of every block: "model.layers."."""
+    parents = {block.rpartition(".")[0] for block in blocks}
+    return f"{parents.pop()}." if len(parents) == 1 else ""
 
 
 def _print_layers(reports: Sequence[StepReport]) -> None:
@@ -250,17 +275,21 @@ def _next_steps(session: Session, finished: Finished) -> str:
         f"  llmlab curves {folder / LOG}",
     ]
     if not isinstance(session.recipe.method, Full):
-        lines.append(f"  llmlab merge {folder} --out {folder.parent / 'merged'}")
+        lines.append(f"  llmlab merge {folder} --out {free_folder(folder.parent / 'merged')}")
     return "\n".join(lines)
 
 
 def _diverged(event: Diverged, session: Session) -> str:
-    kept = f"last good step: {event.step - 1}, kept in {session.saved_to}"
+    before = (
+        f"the last step with a finite loss was {event.step - 1}"
+        if event.step
+        else "it is the first"
+    )
+    kept = f"the weights after it are in {session.saved_to}" if event.kept else "nothing is kept"
     return (
         f"training stopped at step {event.step}, where the loss is {event.loss:.3g} and the "
         f"gradient norm {event.gradient_norm:.3g} at the learning rate {event.learning_rate:.3g} "
-        f"({kept if event.step else 'no good step before it'}): start again with a lower "
-        "--learning-rate."
+        f"({before}; {kept}): start again with a lower --learning-rate."
     )
 
 

@@ -6,7 +6,7 @@ with the assistant's. The loss counts answers alone, each with the token that en
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -68,10 +68,12 @@ class Example:
 
     Attributes:
         where: file and line, or skill and item, to name it by.
+        line: of the file, counted from 1; 0 in a skill.
     """
 
     content: Pair | Chat
     where: str
+    line: int = 0
 
 
 @dataclass(frozen=True)
@@ -97,6 +99,12 @@ class Data:
     train: tuple[Example, ...]
     test: tuple[Example, ...] = ()
     skipped: tuple[Skipped, ...] = ()
+
+    @property
+    def test_is_train(self) -> bool:
+        """Whether what is tested is what was learned, as with facts, which nobody can infer."""
+        contents = ([example.content for example in part] for part in (self.train, self.test))
+        return next(contents) == next(contents)
 
 
 def open_data(source: str, *, skip_bad: bool = False) -> Data:
@@ -140,7 +148,7 @@ def read_examples(path: Path, *, skip_bad: bool = False) -> Reading:
     examples, skipped = [], []
     for line, text in _lines(path):
         try:
-            examples.append(Example(_parsed(text), f"{path}, line {line}"))
+            examples.append(Example(_parsed(text), f"{path}, line {line}", line))
         except ValueError as error:
             if not skip_bad:
                 raise LabError(
@@ -149,7 +157,7 @@ def read_examples(path: Path, *, skip_bad: bool = False) -> Reading:
                 ) from None
             skipped.append(Skipped(line, str(error)))
     if not examples:
-        bad = f": all its {len(skipped)} lines are bad" if skipped else " and is empty"
+        bad = f": all its {len(skipped)} lines are bad" if skipped else ""
         raise LabError(
             f"{path} holds no example{bad}; write one a line, such as "
             '{"prompt": "1+1=", "response": "2"}.'
@@ -174,9 +182,7 @@ def encode_examples(
     """
     if not examples:
         raise LabError("there is no example to learn from: name a file that holds some.")
-    texts = [_joined(_parts(example, tokenizer)) for example in examples]
-    for example, text in zip(examples, texts, strict=True):
-        _require_room(example, text, context)
+    texts = [_spelled(example, tokenizer, context) for example in examples]
     rows = _packed(texts, context + 1) if pack else texts
     width = max(len(row.ids) for row in rows) - 1
     tokens_NT = torch.full((len(rows), width), tokenizer.pad)
@@ -186,6 +192,26 @@ def encode_examples(
         tokens_NT[index, :length] = torch.tensor(row.ids[:-1])
         targets_NT[index, :length] = torch.tensor(row.targets)
     return Sequences(tokens_NT, targets_NT)
+
+
+def spelled(data: Data, tokenizer: TextCodec, context: int) -> Data:
+    """`data` with the training examples alone that can be spelled and fit; the rest is skipped.
+
+    Raises:
+        LabError: none is left.
+    """
+    good, skipped = [], list(data.skipped)
+    for example in data.train:
+        try:
+            _spelled(example, tokenizer, context)
+        except LabError as error:
+            skipped.append(Skipped(example.line, str(error).removeprefix(f"{example.where}: ")))
+        else:
+            good.append(example)
+    if not good:
+        raise LabError(f"of the examples none can be learned from; first, {skipped[0].reason}")
+    skipped.sort(key=lambda bad: bad.line)
+    return replace(data, train=tuple(good), skipped=tuple(skipped))
 
 
 def prompt_tokens(example: Example, tokenizer: TextCodec) -> list[int]:
@@ -217,6 +243,13 @@ class _Text:
         """For each token but the last the next one where that counts."""
         following = zip(self.ids[1:], self.counts[1:], strict=True)
         return [index if counts else IGNORE for index, counts in following]
+
+
+def _spelled(example: Example, tokenizer: TextCodec, context: int) -> _Text:
+    """An example in tokens; LabError where it cannot be spelled or needs more room."""
+    text = _joined(_parts(example, tokenizer))
+    _require_room(example, text, context)
+    return text
 
 
 def _joined(parts: Iterable[Part]) -> _Text:

@@ -1,6 +1,5 @@
 """From what a user asks for to a fine-tuning run that can begin."""
 
-import itertools
 import math
 import random
 from collections.abc import Sequence
@@ -10,7 +9,7 @@ from pathlib import Path
 import torch
 from torch.nn import functional as F
 
-from llmlab.finetune.bases import HUB, MICRO, Base, open_base
+from llmlab.finetune.bases import HUB, MICRO, Base, is_hub, open_base
 from llmlab.finetune.batches import Sequences
 from llmlab.finetune.data import (
     SKILL,
@@ -20,11 +19,19 @@ from llmlab.finetune.data import (
     open_data,
     prompt_tokens,
     skill_data,
+    spelled,
 )
 from llmlab.finetune.lora import ALL_LINEAR, LoraSpec
 from llmlab.finetune.methods import Full, Method
 from llmlab.finetune.qlora import FourBit, QloraSpec
-from llmlab.finetune.session import Material, Recipe, Session, has_skills, refuse_another_run
+from llmlab.finetune.session import (
+    Material,
+    Recipe,
+    Session,
+    free_folder,
+    has_skills,
+    refuse_another_run,
+)
 from llmlab.finetune.skills import SKILLS
 from llmlab.gpt.model import IGNORE
 from llmlab.gpt.options import PRECISIONS
@@ -112,7 +119,7 @@ def open_session(options: Options, folder: Path | None, device: torch.device) ->
     n_replayed = round(options.replay * options.batch_size)
     per_epoch = len(material.training.tokens_NT) / (options.batch_size - n_replayed)
     epochs = EPOCHS if options.epochs is None else options.epochs
-    kind = "hub" if options.base.startswith(HUB) else "ours"
+    kind = "hub" if is_hub(options.base) else "ours"
     recipe = Recipe(
         method=method,
         train=TrainConfig(
@@ -207,7 +214,7 @@ def _method(options: Options) -> Method:
 def _targets(names: str | None) -> tuple[str, ...] | str:
     if names is None or names == ALL_LINEAR:
         return ALL_LINEAR
-    return tuple(name.strip() for name in names.split(","))
+    return tuple(name.strip() for name in names.split(",") if name.strip()) or ALL_LINEAR
 
 
 def _precision(name: str, device: torch.device) -> Precision:
@@ -219,9 +226,8 @@ def _precision(name: str, device: torch.device) -> Precision:
 
 def _free_folder(options: Options) -> Path:
     """`runs/BASE-DATA-METHOD`, or with the first number that is free."""
-    first = Path("runs") / f"{_short(options.base)}-{_short(options.data)}-{options.method}"
-    numbered = (first.with_name(f"{first.name}-{number}") for number in itertools.count(2))
-    return next(path for path in itertools.chain([first], numbered) if not path.exists())
+    name = f"{_short(options.base)}-{_short(options.data)}-{options.method}"
+    return free_folder(Path("runs") / name)
 
 
 def _short(name: str) -> str:
@@ -232,12 +238,14 @@ def _short(name: str) -> str:
 
 def _base(options: Options, method: Method, device: torch.device) -> Base:
     """Ours whole, so that it can be graded before it is quantised; a large one never is whole."""
-    at_once = isinstance(method, QloraSpec) and options.base.startswith(HUB)
+    at_once = isinstance(method, QloraSpec) and is_hub(options.base)
     four_bit = method.four_bit if at_once else None
     return open_base(options.base, four_bit=four_bit, device=device)
 
 
 def _material(options: Options, data: Data, base: Base) -> Material:
+    if options.skip_bad:
+        data = spelled(data, base.tokenizer, base.context)
     train, test = (data.train, data.test) if data.test else _held_out(data.train)
     test = test[: options.test_items]
     training = encode_examples(train, base.tokenizer, base.context, pack=options.pack)
@@ -253,7 +261,8 @@ def _material(options: Options, data: Data, base: Base) -> Material:
         old=old,
         prompt=base.tokenizer.decode(prompt_tokens((test or train)[0], base.tokenizer)),
         n_examples=len(train),
-        n_skipped=len(data.skipped),
+        skipped=data.skipped,
+        test_is_new=not data.test_is_train,
     )
 
 

@@ -7,6 +7,8 @@ runs/micro-subtraction-lora/
     report.json   memory, what the quantiser did, accuracy before and after
 """
 
+import hashlib
+import itertools
 import json
 import math
 import signal
@@ -25,6 +27,7 @@ from torch import nn
 from llmlab.finetune.adapters import save_adapter, save_tuned
 from llmlab.finetune.bases import LEARNED, Base, SkillCodec
 from llmlab.finetune.batches import Sequences, epochs, mixture
+from llmlab.finetune.data import Skipped
 from llmlab.finetune.instruments import Instruments, StepReport, block_of
 from llmlab.finetune.lora import LoraSpec
 from llmlab.finetune.memory import Memory, measure_memory, predict_memory
@@ -62,7 +65,8 @@ class Material:
         old: what the base learned before, replayed beside it; None for no replay.
         prompt: of a first test example, to try what was learned.
         n_examples: to learn from.
-        n_skipped: bad lines that were left out.
+        skipped: bad lines that were left out.
+        test_is_new: whether the test items are others than those to learn from.
     """
 
     name: str
@@ -71,7 +75,17 @@ class Material:
     old: Sequences | None
     prompt: str
     n_examples: int
-    n_skipped: int = 0
+    skipped: tuple[Skipped, ...] = ()
+    test_is_new: bool = True
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of all tokens and of what counts among them, in hexadecimal digits."""
+        found = hashlib.sha256()
+        for part in filter(None, (self.training, self.test, self.old)):
+            for tensor in (part.tokens_NT, part.targets_NT):
+                found.update(f"{tuple(tensor.shape)}".encode() + tensor.cpu().numpy().tobytes())
+        return found.hexdigest()
 
 
 @dataclass(frozen=True)
@@ -143,16 +157,18 @@ class Validation:
 
 @dataclass(frozen=True)
 class Diverged:
-    """The loss left the finite numbers; the step was not taken.
+    """The loss left the finite numbers, and the step was not taken; or the last step's weights did.
 
     Attributes:
         step: that was not taken.
+        kept: whether the weights before it are finite and saved.
     """
 
     step: int
     learning_rate: float
     loss: float
     gradient_norm: float
+    kept: bool = False
 
 
 @dataclass(frozen=True)
@@ -211,6 +227,9 @@ class Session:
             "base": self.base.name,
             "base_identity": self.base.identity,
             "data": self.material.name,
+            "data_digest": self.material.digest,
+            "n_examples": self.material.n_examples,
+            "n_skipped": len(self.material.skipped),
             "method": KINDS[type(self.recipe.method)],
             **dict(_flat(recipe.pop("method"), "method")),
             **dict(_flat(recipe.pop("train"), "train")),
@@ -269,11 +288,31 @@ class Session:
                 yield event
         seconds = time.perf_counter() - began
         n_steps = end.step if end else self.recipe.train.steps
-        if n_steps:
+        is_sound = n_steps > 0 and _is_finite(model)
+        if is_sound:
             yield self._save(model, n_steps)
-        last = end or Finished(prepared.before, self._grades(model), seconds)
+        last = self._last(model, prepared, end, seconds, is_sound)
         self._write_report(prepared, last)
         yield last
+
+    def _last(
+        self,
+        model: nn.Module,
+        prepared: Prepared,
+        end: Diverged | Interrupted | None,
+        seconds: float,
+        is_sound: bool,
+    ) -> Diverged | Interrupted | Finished:
+        """What a run ends with, `is_sound` saying whether there are finite weights to keep."""
+        steps, rate = self.recipe.train.steps, self.recipe.train.learning_rate
+        if isinstance(end, Diverged):
+            return replace(end, kept=is_sound)
+        if not is_sound:  # no loss was computed of them any more
+            return Diverged(end.step if end else steps, rate, math.nan, math.nan)
+        try:
+            return end or Finished(prepared.before, self._grades(model), seconds)
+        except KeyboardInterrupt:
+            return Interrupted(steps)
 
     def _training(self, model: nn.Module) -> Iterator[Event]:
         """Steps, and looks at the test items between; the last event says what ended it early."""
@@ -288,7 +327,7 @@ class Session:
                 yield Step(point, report)
                 if alarm := spikes.see(point.step, point.loss):
                     yield alarm
-                if interrupted():
+                if interrupted() and trainer.step < self.recipe.train.steps:
                     yield Interrupted(trainer.step)
                     return
                 if self._is_validated(trainer.step):
@@ -360,6 +399,7 @@ class Session:
     def _write_report(self, prepared: Prepared, end: Diverged | Interrupted | Finished) -> None:
         report = {
             "run": self.run,
+            "skipped": [asdict(bad) for bad in self.material.skipped],
             "prepared": asdict(prepared),
             "outcome": type(end).__name__.lower(),
             **asdict(end),
@@ -399,6 +439,12 @@ class StoredWeights:
         return found
 
 
+def free_folder(first: Path) -> Path:
+    """That folder, or with the first number at which there is none yet."""
+    numbered = (first.with_name(f"{first.name}-{number}") for number in itertools.count(2))
+    return next(path for path in itertools.chain([first], numbered) if not path.exists())
+
+
 def refuse_another_run(folder: Path) -> None:
     """See that no run is in `folder`.
 
@@ -429,6 +475,12 @@ def n_parameters(base: Base) -> int:
 def layer_of(path: str) -> str:
     """The block of a parameter, named as in the model that `transformers` loads."""
     return block_of(path.removeprefix(INNER))
+
+
+def _is_finite(model: nn.Module) -> bool:
+    """Whether every weight that is trained is a number."""
+    trained = (parameter for parameter in model.parameters() if parameter.requires_grad)
+    return all(bool(parameter.isfinite().all()) for parameter in trained)
 
 
 def paged_adamw(optimizer: torch.optim.AdamW) -> torch.optim.Optimizer:

@@ -15,20 +15,28 @@ from llmlab.gpt.session import open_model
 
 
 def write_on(
-    name: str, prompt: str, n_tokens: int, config: SamplingConfig, *, cached: bool = True
+    name: str,
+    prompt: str,
+    n_tokens: int,
+    config: SamplingConfig,
+    *,
+    cached: bool = True,
+    base_name: str | None = None,
 ) -> Iterator[str]:
     """Stream the text by which the model of that name continues `prompt`.
 
     Args:
         name: a run or checkpoint of `llmlab train`, an adapter, or the name of a base.
         cached: as for `llmlab.gpt.generation.generate`.
+        base_name: of an adapter's base, if it is not where the adapter says it is.
 
     Raises:
         LabError: as `open_base`, `open_merged` and `generate`.
     """
     folder = Path(name)
     if (folder / ADAPTER).is_file():
-        return continue_text(*open_merged(folder), prompt, n_tokens, config, cached=cached)
+        base, model = open_merged(folder, base_name)
+        return continue_text(base, model, prompt, n_tokens, config, cached=cached)
     if (folder / ABOUT).is_file() or checkpoints(folder):
         return stream_text(*open_model(folder), prompt, n_tokens, config, cached=cached)
     base = open_base(name, device=torch.device("cpu"))

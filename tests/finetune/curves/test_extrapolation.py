@@ -42,5 +42,21 @@ def test_a_rise_is_no_power_law() -> None:
     assert fit_power_law(Curve.of((step, float(step)) for step in range(1, 50))) is None
 
 
+def exponential(spread: float) -> Curve:
+    noise = np.random.default_rng(0).normal(0, 1, len(STEPS))
+    return Curve.of(zip(STEPS, 1 + 5 * np.exp(-STEPS / 30) + spread * noise, strict=True))
+
+
+@pytest.mark.parametrize("spread", [0.0, 0.05])
+def test_an_exponential_is_no_power_law(spread: float) -> None:
+    assert fit_power_law(exponential(spread)) is None
+
+
+@given(st.floats(0, 2), st.floats(0.05, 0.2), st.integers(0, 9))
+def test_no_loss_is_foretold_below_zero(a: float, c: float, seed: int) -> None:
+    found = fit_power_law(law(a, 5.0, c, spread=0.05, seed=seed))
+    assert found is None or found.at(10**6).value >= 0
+
+
 def test_a_few_points_are_not_enough() -> None:
     assert fit_power_law(Curve.of([(1, 3.0), (2, 2.0), (3, 1.5)])) is None

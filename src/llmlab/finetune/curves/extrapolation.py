@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy import optimize, stats
+from statsmodels.stats.stattools import durbin_watson
 
 from llmlab.finetune.curves.curve import Curve
 
@@ -11,6 +12,10 @@ FEWEST = 8
 """Points that a fit of three parameters asks for here."""
 LEAST, MOST = 0.02, 6.0
 """An exponent beyond these says that the curve is no power law, but a straight line or a cliff."""
+EXACT = 1e-6
+"""Share of the variance of the points below which a law leaves nothing to explain."""
+RANDOM = 1.0
+"""Durbin-Watson statistic of residuals: 2 if neighbours have nothing in common, 0 if they agree."""
 EXPONENTS = np.geomspace(0.05, 3.0, 25)
 """Starting points of the search for c."""
 
@@ -68,18 +73,21 @@ class PowerLaw:
 def fit_power_law(curve: Curve) -> PowerLaw | None:
     """The law fitted by least squares to the finite points with a step of 1 or more.
 
-    None where the curve does not have that shape: too few points, no fall, or a fit that does not
-    settle, as on a straight line.
+    Its floor is not below zero, where no cross-entropy goes. None where the curve does not have
+    that shape: too few points, no fall, a fit that does not settle, as on a straight line, or
+    points that stand above the law for long and then below it, as on an exponential.
     """
     points = curve.finite()
     points = points and points.between(1, points.steps[-1])
     if points is None or len(points) < FEWEST:
         return None
     start = min((_best_at(points, c) for c in EXPONENTS), key=lambda found: found[0])[1]
+    start = (max(0.0, start[0]), *start[1:])
     found = optimize.least_squares(
         lambda law: _law(points.x, *law) - points.y,
         start,
         lambda law: _slopes(points.x, *law),
+        bounds=([0, -np.inf, -np.inf], np.inf),
         x_scale="jac",
     )
     a, b, c = map(float, found.x)
@@ -87,6 +95,8 @@ def fit_power_law(curve: Curve) -> PowerLaw | None:
     if not found.success or b <= 0 or not LEAST < c < MOST or np.linalg.cond(curvature) > 1e14:
         return None
     variance = 2 * float(found.cost) / (len(points) - 3)
+    if variance > EXACT * np.var(points.y) and durbin_watson(found.fun) < RANDOM:
+        return None
     covariance = variance * np.linalg.inv(curvature)
     return PowerLaw(a, b, c, covariance, float(np.sqrt(variance)), len(points))
 

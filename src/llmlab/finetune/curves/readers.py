@@ -14,6 +14,7 @@ from llmlab.finetune.curves.curve import Curve
 from llmlab.method.errors import LabError
 
 LOG, TRAINER_STATE, EVENTS = "log.jsonl", "trainer_state.json", "events.out.tfevents"
+TABLE = "curves.parquet"
 
 STEP_NAMES = ("step", "steps", "global_step", "iteration", "iter")
 NAMES = {
@@ -73,12 +74,13 @@ def read_runs(path: Path) -> tuple[Run, ...]:
 
 def _within(folder: Path) -> Path:
     """The file with the curves of a run's folder."""
-    found = [folder / name for name in (LOG, TRAINER_STATE) if (folder / name).is_file()]
+    names = (LOG, TRAINER_STATE, TABLE)
+    found = [folder / name for name in names if (folder / name).is_file()]
     found += sorted(folder.glob(f"{EVENTS}*"))
     if not found:
         raise LabError(
-            f"the folder {folder} holds neither {LOG}, {TRAINER_STATE} nor {EVENTS}.*: give the "
-            "path of a file with curves."
+            f"the folder {folder} holds neither {LOG}, {TRAINER_STATE}, {TABLE} nor {EVENTS}.*: "
+            "give the path of a file with curves."
         )
     return found[0]
 
