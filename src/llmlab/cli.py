@@ -5,6 +5,7 @@ Imports inside the commands keep each of them from loading what only another one
 
 import json
 import math
+import os
 import sys
 from collections import deque
 from dataclasses import asdict, is_dataclass
@@ -33,6 +34,7 @@ Scale = Annotated[
     str,
     typer.Option("--scale", "-s", metavar="SCALE", help="Budget to spend: smoke, laptop or gpu."),
 ]
+MOST_SEED = 2**63 - 1
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for another program to read.")]
 
 
@@ -240,7 +242,10 @@ def train(
         float, typer.Option(help="Share of the text, at its end, that validates.")
     ] = 0.1,
     seed: Annotated[
-        int, typer.Option(min=0, help="Fixes the weights, the order of the text and dropout.")
+        int,
+        typer.Option(
+            min=0, max=MOST_SEED, help="Fixes the weights, the order of the text and dropout."
+        ),
     ] = 0,
     precision: Annotated[
         str, typer.Option(help="float32, bfloat16, or auto: bfloat16 where the hardware has it.")
@@ -266,8 +271,9 @@ def train(
 ) -> None:
     """Train a GPT from scratch on a text.
 
-    The run's folder gets its tokenizer, a log of every step, and the last state; under `torchrun`
-    all its processes train together. `llmlab generate` and `llmlab inspect` take the folder.
+    The run's folder gets its tokenizer, a log of every step, and the last state; Ctrl-C keeps it,
+    too. `llmlab generate` and `llmlab inspect` take the folder. Several processes or GPUs train
+    together by `torchrun --standalone --nproc-per-node 2 -m llmlab train`.
     """
     from llmlab.gpt.console import Meter, show
     from llmlab.gpt.distributed import joined
@@ -291,22 +297,21 @@ def train(
         compiled=compiled,
         accumulate=accumulate,
     )
-    with joined() as workers:
-        session = open_session(options, out, checkpoint_every, keep, workers.device)
-        events = session.events(workers, resume=resume)
-        if not workers.is_first:
-            deque(events, maxlen=0)
-            return
-        print(describe(session), flush=True)
-        meter = Meter(session.recipe, workers.device, workers.world)
-        try:
+    try:
+        with joined() as workers:
+            session = open_session(options, out, checkpoint_every, keep, workers.device)
+            events = session.events(workers, resume=resume)
+            if not workers.is_first:
+                deque(events, maxlen=0)
+                return
+            print(describe(session), flush=True)
+            meter = Meter(session.recipe, workers.device, workers.world)
             show(events, session.folder.name, session.recipe, meter)
-        except KeyboardInterrupt:
-            raise LabError(
-                "interrupted; the same command with --resume goes on from the newest checkpoint, "
-                "if --checkpoint-every had one saved."
-            ) from None
-        print(f"Next: `llmlab generate {session.folder}` or `llmlab inspect {session.folder}`.")
+    except KeyboardInterrupt:  # not between two steps, where it is waited for
+        raise LabError(
+            "interrupted; if there is a checkpoint, --resume goes on from the newest."
+        ) from None
+    print(f"Next: `llmlab generate {session.folder}` or `llmlab inspect {session.folder}`.")
 
 
 @app.command()
@@ -363,7 +368,10 @@ def finetune(
         int, typer.Option(min=1, help="Examples (rows with --pack) of a step.")
     ] = 32,
     seed: Annotated[
-        int, typer.Option(min=0, help="Fixes the adapter's start and the order of the examples.")
+        int,
+        typer.Option(
+            min=0, max=MOST_SEED, help="Fixes the adapter's start and the order of the examples."
+        ),
     ] = 0,
     precision: Annotated[
         str, typer.Option(help="float32, bfloat16, or auto: bfloat16 on CUDA.")
@@ -450,7 +458,9 @@ def generate(
     top_p: Annotated[
         float, typer.Option(help="Draw from the likeliest tokens that hold this share.")
     ] = 1.0,
-    seed: Annotated[int, typer.Option(min=0, help="The same seed draws the same text.")] = 0,
+    seed: Annotated[
+        int, typer.Option(min=0, max=MOST_SEED, help="The same seed draws the same text.")
+    ] = 0,
     cache: Annotated[
         bool, typer.Option(help="Keep keys and values; without, the same text comes slower.")
     ] = True,
@@ -627,7 +637,8 @@ def main() -> None:
     try:
         app(prog_name="llmlab")
     except LabError as error:
-        print(f"error: {error}", file=sys.stderr)
+        if os.environ.get("RANK", "0") == "0":  # of several processes one speaks
+            print(f"error: {error}", file=sys.stderr)
         sys.exit(1)
 
 

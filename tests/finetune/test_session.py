@@ -22,10 +22,9 @@ from llmlab.finetune.session import (
     StoredWeights,
     Validation,
     n_parameters,
-    noted_interrupt,
     paged_adamw,
 )
-from llmlab.gpt.session import Saved
+from llmlab.gpt.session import Saved, noted_interrupt
 from llmlab.gpt.training import TrainConfig, Trainer
 from llmlab.method.errors import LabError
 

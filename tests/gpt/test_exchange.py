@@ -1,13 +1,14 @@
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
 import torch
 
 from llmlab.gpt.checkpoints import load_checkpoint, save_checkpoint
+from llmlab.gpt.distributed import Workers
 from llmlab.gpt.exchange import export_run, import_run
 from llmlab.gpt.model import GPT, GPTConfig
-from llmlab.gpt.session import open_model
+from llmlab.gpt.session import Session, open_model
 from llmlab.gpt.text import train_bpe
 from llmlab.method.errors import LabError
 
@@ -37,6 +38,20 @@ def test_a_run_goes_out_and_comes_back_the_same(run: Path, tmp_path: Path) -> No
     tokens_BT = torch.tensor([tokenizer.encode("the cat sat")])
     torch.testing.assert_close(after(tokens_BT), before(tokens_BT), rtol=0, atol=1e-4)
     assert load_checkpoint(tmp_path / "back").step == 0
+
+
+def test_an_import_onto_a_full_disk_leaves_nothing(run: Path, tmp_path: Path, largest_file) -> None:
+    export_run(run, tmp_path / "exported")
+    with largest_file(2000), pytest.raises(LabError, match=r"^cannot write step-00000000 into"):
+        import_run(str(tmp_path / "exported"), tmp_path / "back")
+    assert [path for path in (tmp_path / "back").rglob("*") if path.is_file()] == []
+
+
+def test_an_import_cannot_be_resumed(run: Path, tmp_path: Path, session: Session) -> None:
+    export_run(run, tmp_path / "exported")
+    import_run(str(tmp_path / "exported"), tmp_path / "back")
+    with pytest.raises(LabError, match="holds a model that was imported and not trained by"):
+        next(replace(session, folder=tmp_path / "back").events(Workers.alone(), resume=True))
 
 
 def test_an_import_never_replaces_a_run(run: Path, tmp_path: Path) -> None:

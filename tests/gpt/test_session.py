@@ -1,4 +1,7 @@
 import json
+import math
+import shutil
+import signal
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partialmethod
@@ -12,8 +15,9 @@ from torch import nn
 from llmlab.gpt.checkpoints import checkpoints, load_checkpoint
 from llmlab.gpt.distributed import Workers
 from llmlab.gpt.model import GPT
-from llmlab.gpt.pretraining import Validation
-from llmlab.gpt.session import Diverged, Saved, Session, look_into, open_model
+from llmlab.gpt.pretraining import Validation, mean_loss
+from llmlab.gpt.session import Diverged, Interrupted, Saved, Session, look_into, open_model
+from llmlab.gpt.training import Point, Trainer
 from llmlab.method.errors import LabError
 
 
@@ -92,7 +96,7 @@ def test_a_full_disk_leaves_the_checkpoint_before(
     n_fitting = (Path(saved.folder) / largest).stat().st_size - 100
     with (
         largest_file(n_fitting),
-        pytest.raises(LabError, match=r"^cannot write .*step-00000004: .*; free some space"),
+        pytest.raises(LabError, match=r"^cannot write step-00000004 into .*; free some space"),
     ):
         list(running)
     assert [path.name for path in Path(saved.folder).parent.iterdir()] == ["step-00000002"]
@@ -104,21 +108,72 @@ def test_the_newest_checkpoints_stay(session: Session) -> None:
     assert names(session) == ["step-00000010", "step-00000012"]
 
 
-def test_divergence_ends_a_run_and_keeps_every_state(changed: Callable[..., Session]) -> None:
-    session = replace(changed("run", learning_rate=1e20), checkpoint_every=1, keep=1)
-    *_, saved, last = events(session)
-    assert isinstance(saved, Saved | Validation) or last.step > 1
+def loss_of(session: Session) -> float:
+    """The validation loss of what the run has saved last."""
+    _, validation = session.material.tokens.split(session.recipe.validation_share)
+    model, _ = open_model(session.folder)
+    return mean_loss(model, validation, model.config.context, torch.device("cpu"))
+
+
+def test_divergence_leaves_the_last_state_that_has_a_loss(changed: Callable[..., Session]) -> None:
+    session = replace(changed("run", learning_rate=1e20), checkpoint_every=1)
+    *_, last = events(session)
     assert isinstance(last, Diverged)
-    assert last.last_good_step == last.step - 1
+    assert last.step > 0
     for part in (
         f"stopped at step {last.step}",
-        f"last good step: {last.last_good_step}",
+        "(no step was good)",
         "gradient norm",
         "learning rate 1e+20",
     ):
         assert part in last.sentence
-    assert all(t.isfinite().all() for t in load_checkpoint(session.folder).weights().values())
+    assert names(session) == ["step-00000000"]
+    assert math.isfinite(loss_of(session))
     assert kinds(session.folder)[-1] == "diverged"
+
+
+@pytest.fixture
+def spoiled_by_step_7(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The weights that the seventh step leaves give no loss; those after four were validated."""
+    points = Trainer.points
+
+    def spoiled(trainer: Trainer, batches: Iterator[object]) -> Iterator[object]:
+        for point in points(trainer, batches):
+            if trainer.step == 7:
+                trainer.model.head.weight.data.fill_(1e30)
+            yield point
+
+    monkeypatch.setattr(Trainer, "points", spoiled)
+
+
+@pytest.mark.usefixtures("spoiled_by_step_7")
+def test_a_good_checkpoint_survives_a_divergence(session: Session) -> None:
+    *_, last = events(replace(session, checkpoint_every=2))
+    assert (last.step, last.last_good_step) == (7, 5)
+    assert names(session) == ["step-00000002", "step-00000004", "step-00000006"]
+    assert math.isfinite(loss_of(session))
+
+
+@pytest.mark.usefixtures("spoiled_by_step_7")
+def test_without_a_checkpoint_the_last_validated_state_is_kept(session: Session) -> None:
+    *_, last = events(session)
+    assert last.last_good_step == 3
+    assert names(session) == ["step-00000004"]
+
+
+def test_ctrl_c_ends_a_run_between_two_steps_and_keeps_it(session: Session, curves) -> None:
+    list(events(session))
+    stopped = replace(session, folder=session.folder.with_name("stopped"))
+    running = events(stopped)
+    seen = [next(event for event in running if isinstance(event, Point) and event.step == 5)]
+    signal.raise_signal(signal.SIGINT)
+    seen += running
+    assert seen[-2:] == [
+        Saved(6, str(stopped.folder / "checkpoints/step-00000006")),
+        Interrupted(6),
+    ]
+    list(events(stopped, resume=True))
+    assert curves(stopped.folder) == curves(session.folder)
 
 
 def test_a_poisoned_weight_stops_the_run_at_its_last_good_step(
@@ -134,9 +189,9 @@ def test_a_poisoned_weight_stops_the_run_at_its_last_good_step(
     poisoned.calls = 0
     monkeypatch.setattr(GPT, "forward", poisoned)
     last = list(events(replace(session, checkpoint_every=2, keep=1)))[-1]
-    assert (last.step, last.last_good_step) == (5, 4)
-    assert names(session) == ["step-00000004", "step-00000005"]
-    assert load_checkpoint(session.folder).step == 5
+    assert (last.step, last.last_good_step) == (5, 3)
+    assert names(session) == ["step-00000004"]
+    assert load_checkpoint(session.folder).step == 4
 
 
 def test_a_folder_with_a_run_is_not_written_over(session: Session) -> None:
@@ -176,6 +231,33 @@ def test_a_text_too_short_to_validate_on_leaves_no_folder(session: Session) -> N
     with pytest.raises(LabError, match=r"validation part of program.txt has \d tokens"):
         next(events(replace(session, recipe=recipe)))
     assert not session.folder.exists()
+
+
+def test_a_damaged_checkpoint_says_from_which_one_to_go_on(session: Session) -> None:
+    list(events(replace(session, checkpoint_every=4)))
+    newest = session.folder / "checkpoints" / "step-00000012"
+    (newest / "model.safetensors").write_bytes(b"")
+    with pytest.raises(LabError, match=rf"; remove {newest}, and --resume .* step-00000008\.$"):
+        next(events(session, resume=True))
+    shutil.rmtree(newest)
+    assert [type(event) for event in events(session, resume=True)][-1] is Saved
+
+
+def test_the_browser_leaves_out_a_damaged_checkpoint(session: Session) -> None:
+    list(events(replace(session, checkpoint_every=4)))
+    (session.folder / "checkpoints" / "step-00000004" / "model.safetensors").unlink()
+    steps = look_into(session.folder, [])["checkpoints"]["steps"]
+    assert [look["step"] for look in steps] == [8, 12]
+
+
+def test_a_model_cannot_be_compiled_without_a_compiler(session: Session, monkeypatch) -> None:
+    def without(graph: object, inputs: object) -> None:
+        raise RuntimeError("no g++")
+
+    monkeypatch.setattr(GPT, "compile", partialmethod(nn.Module.compile, backend=without))
+    compiled = replace(session, recipe=replace(session.recipe, compiled=True))
+    with pytest.raises(LabError, match=r"compiled here .*no g\+\+.*or leave out --compile"):
+        list(events(compiled))
 
 
 @pytest.mark.parametrize("inside", ["", "checkpoints", "checkpoints/step-00000008"])

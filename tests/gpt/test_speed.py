@@ -36,7 +36,12 @@ def test_a_cpu_is_measured() -> None:
     [
         ("NVIDIA H200", "bfloat16", 989e12),
         ("NVIDIA H100 PCIe", "bfloat16", 756e12),
-        ("NVIDIA A100-SXM4-80GB", "float32", 156e12),
+        ("NVIDIA H100 80GB HBM3", "bfloat16", 989e12),
+        ("NVIDIA H100 NVL", "bfloat16", 835e12),
+        ("NVIDIA A100-SXM4-80GB", "bfloat16", 312e12),
+        ("NVIDIA A100-SXM4-80GB", "float32", None),
+        ("NVIDIA A10G", "bfloat16", None),
+        ("NVIDIA L40", "bfloat16", None),
         ("NVIDIA L40S", "bfloat16", 362e12),
         ("NVIDIA L4", "bfloat16", 121e12),
         ("Some other", "bfloat16", None),

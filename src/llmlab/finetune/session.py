@@ -11,11 +11,8 @@ import hashlib
 import itertools
 import json
 import math
-import signal
-import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -36,7 +33,7 @@ from llmlab.finetune.qlora import QloraSpec, QuantisationReport, quantisation_re
 from llmlab.finetune.suites import suite_accuracies
 from llmlab.gpt.alarms import Alarm, SpikeAlarm
 from llmlab.gpt.model import GPT
-from llmlab.gpt.session import Saved
+from llmlab.gpt.session import Saved, noted_interrupt
 from llmlab.gpt.training import Batch, Evaluation, Point, TrainConfig, Trainer, evaluate
 from llmlab.method.errors import LabError
 from llmlab.method.files import unwritable, write_file
@@ -496,29 +493,6 @@ def paged_adamw(optimizer: torch.optim.AdamW) -> torch.optim.Optimizer:
         for group in optimizer.param_groups
     ]
     return PagedAdamW8bit(groups, **{name: optimizer.defaults[name] for name in ("lr", "betas")})
-
-
-@contextmanager
-def noted_interrupt() -> Iterator[Callable[[], bool]]:
-    """Gives a function that says whether Ctrl-C was pressed; pressed again it interrupts as ever.
-
-    So a step that has begun is finished, and the weights after it are whole.
-    """
-    noted = threading.Event()
-
-    def note(signum: int, frame: object) -> None:
-        if noted.is_set():
-            raise KeyboardInterrupt
-        noted.set()
-
-    if threading.current_thread() is not threading.main_thread():
-        yield noted.is_set
-        return
-    before = signal.signal(signal.SIGINT, note)
-    try:
-        yield noted.is_set
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 def _kind(event: Event) -> str:

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 import torch
 
 from llmlab.gpt.alarms import Alarm
-from llmlab.gpt.pretraining import Event, Recipe, Validation
-from llmlab.gpt.session import Diverged, Saved
+from llmlab.gpt.pretraining import Recipe, Validation
+from llmlab.gpt.session import Diverged, Interrupted, Saved, SessionEvent
 from llmlab.gpt.speed import mfu, peak_flops
 from llmlab.gpt.training import Point
 from llmlab.method.console import progress
@@ -39,13 +39,11 @@ class Meter:
         return shown
 
 
-def show(
-    events: Iterable[Event | Saved | Diverged], title: str, recipe: Recipe, meter: Meter
-) -> None:
+def show(events: Iterable[SessionEvent], title: str, recipe: Recipe, meter: Meter) -> None:
     """Show the events of a run as they come.
 
     Raises:
-        LabError: training stopped since its loss left the finite numbers.
+        LabError: training stopped since its loss left the finite numbers, or by Ctrl-C.
     """
     total = recipe.train.steps
     often = 1 if sys.stderr.isatty() else max(1, total // 20)
@@ -69,3 +67,8 @@ def show(
                     print(f"step {event.step}: saved {event.folder}", flush=True)
                 case Diverged():
                     raise LabError(event.sentence)
+                case Interrupted():
+                    raise LabError(
+                        f"interrupted after step {event.step} of {total}; the same command with "
+                        "--resume goes on from there."
+                    )

@@ -3,9 +3,9 @@
 from dataclasses import asdict
 from pathlib import Path
 
-from llmlab.gpt.checkpoints import checkpoints, save_checkpoint
+from llmlab.gpt.checkpoints import checkpoints
 from llmlab.gpt.hugging_face import export_gpt2, load_gpt2
-from llmlab.gpt.session import CHECKPOINTS, TOKENIZER, open_model
+from llmlab.gpt.session import TOKENIZER, open_model, write_checkpoint
 from llmlab.gpt.text import gpt2_tokenizer
 from llmlab.method.errors import LabError
 
@@ -31,11 +31,11 @@ def import_run(source: str, folder: Path) -> None:
     if checkpoints(folder):
         raise LabError(f"{folder} holds a run already: name another folder with --out.")
     model, tokenizer = load_gpt2(source), gpt2_tokenizer(source)
-    tokenizer.save(folder / TOKENIZER)
-    save_checkpoint(
-        folder / CHECKPOINTS,
+    write_checkpoint(
+        folder,
         weights=model.state_dict(),
         training={"step": 0},
         shape=asdict(model.config),
         run={"imported": source},
     )
+    tokenizer.save(folder / TOKENIZER)

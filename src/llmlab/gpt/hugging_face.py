@@ -128,6 +128,7 @@ def _transformers() -> ModuleType:
             "Hugging Face models need the package transformers, which is not installed: "
             'install it with pip install "llmlab[hub]".'
         ) from error
+    transformers.utils.logging.disable_progress_bar()
     return transformers
 
 

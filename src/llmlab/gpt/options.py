@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 
 from llmlab.gpt.configs import n_parameters, preset
-from llmlab.gpt.corpora import CorpusText
+from llmlab.gpt.corpora import CORPORA, CorpusText
 from llmlab.gpt.material import byte_pairs, each_character, encode, named_corpus
 from llmlab.gpt.pretraining import Recipe
 from llmlab.gpt.session import Session
@@ -18,6 +18,7 @@ from llmlab.method.catalog import suggestion
 from llmlab.method.errors import LabError
 
 TOKENIZERS = ("bpe", "characters", "gpt2")
+MOST_EPOCHS = 1_000_000
 PRECISIONS = ("auto", "float32", "bfloat16")
 
 
@@ -104,7 +105,7 @@ def open_session(
 
 
 def describe(session: Session) -> str:
-    """Two lines on what is about to be trained, and on what."""
+    """Some lines on what is about to be trained, and on what."""
     recipe, corpus = session.recipe, session.material.corpus
     shape, tokens = recipe.shape, len(session.material.tokens.ids)
     tied, untied = n_parameters(shape), n_parameters(shape, tied=False)
@@ -112,15 +113,23 @@ def describe(session: Session) -> str:
         f"{tied / 1e6:.2f}M parameters ({untied / 1e6:.2f}M untied): {shape.n_layers} layers, "
         f"{shape.n_heads} heads, d_model {shape.d_model}, context {shape.context}, "
         f"vocabulary {shape.vocab_size:,}\n"
-        f"{corpus.name}: {corpus.bytes:,} bytes, {tokens:,} tokens; {recipe.train.steps:,} steps "
-        f"of {recipe.batch_size} sequences in {recipe.train.precision}"
+        f"{corpus.name}: {corpus.bytes:,} bytes, {tokens:,} tokens; {recipe.train.steps:,} "
+        f"step{'s' * (recipe.train.steps > 1)} of {recipe.batch_size} sequences in "
+        f"{recipe.train.precision}{_about(corpus.name)}"
     )
 
 
+def _about(corpus: str) -> str:
+    """What a named corpus is, and whose."""
+    known = CORPORA.get(corpus)
+    return f"\n{known.description} (licence: {known.licence})" if known else ""
+
+
 def _check_ranges(options: Options) -> None:
-    if not 0 < options.epochs < math.inf:
+    if not 0 < options.epochs <= MOST_EPOCHS:
         raise LabError(
-            f"{options.epochs:g} epochs train nothing: take --epochs above 0, or --steps."
+            f"{options.epochs:g} epochs train nothing, or for ever: take --epochs above 0 and up "
+            f"to {MOST_EPOCHS:,}, or --steps."
         )
     rate = options.learning_rate
     if rate is not None and not 0 < rate < math.inf:

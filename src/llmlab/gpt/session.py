@@ -6,10 +6,14 @@ runs/micro-stdlib/
     checkpoints/step-…/     the last state, and those on the way if asked for
 """
 
+import copy
 import json
 import math
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+import signal
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -60,11 +64,11 @@ class Saved:
 
 @dataclass(frozen=True)
 class Diverged:
-    """The loss left the finite numbers; the step was not taken, so the last state is a good one.
+    """The loss left the finite numbers.
 
     Attributes:
-        step: that was not taken.
-        last_good_step: the last one that was; None if there was none.
+        step: that was not taken, since the weights that the one before it left give no loss.
+        last_good_step: the last one whose weights do, which are saved; None if no step's do.
     """
 
     step: int
@@ -75,13 +79,24 @@ class Diverged:
 
     @property
     def sentence(self) -> str:
-        before = "none" if self.last_good_step is None else self.last_good_step
+        good = f"last good step: {self.last_good_step}; the state after it is saved"
         return (
             f"training stopped at step {self.step}, where the loss is {self.loss:.3g} and the "
             f"gradient norm {self.gradient_norm:.3g} at the learning rate {self.learning_rate:.3g} "
-            f"(last good step: {before}; the state after it is saved): start again with a lower "
-            "--learning-rate and another --out."
+            f"({'no step was good' if self.last_good_step is None else good}): start again with a "
+            "lower --learning-rate and another --out."
         )
+
+
+@dataclass(frozen=True)
+class Interrupted:
+    """The user stopped the run after `step` steps; its state is saved."""
+
+    step: int
+
+
+State = tuple[Mapping[str, Tensor], Mapping[str, object]]
+"""Weights, and all else that a checkpoint holds."""
 
 
 @dataclass(frozen=True)
@@ -113,13 +128,16 @@ class Session:
             "tokenizer": self.material.tokenizer.digest,
         }
 
-    def events(self, workers: Workers, *, resume: bool) -> Iterator[Event | Saved | Diverged]:
-        """Train, logging every event and saving what was asked for; ends with `Diverged` if so.
+    def events(self, workers: Workers, *, resume: bool) -> "Iterator[SessionEvent]":
+        """Train, logging every event and saving what was asked for.
+
+        It ends with `Diverged` or `Interrupted` where training did. Ctrl-C is waited for between
+        two steps of a process that trains alone.
 
         Raises:
             LabError: the folder holds a run already and `resume` was not asked for; there is
                 nothing to resume, or it was another run; a part of the text is too short; a file
-                cannot be written.
+                cannot be written; or there is nothing to translate the model with.
         """
         checkpoint = self._checkpoint() if resume else None
         if workers.is_first and not resume:
@@ -131,69 +149,103 @@ class Session:
             pretraining.model.compile()
         if workers.is_first:
             self._open(checkpoint)
-        for event in self._training(pretraining, resumed_at=checkpoint and checkpoint.step):
-            if workers.is_first:
-                self._log(event)
-            yield event
+        with _translating(self.recipe.compiled):
+            for event in self._training(pretraining, resumed_at=checkpoint and checkpoint.step):
+                if workers.is_first:
+                    self._log(event)
+                yield event
 
     def _training(
         self, pretraining: Pretraining, resumed_at: int | None
-    ) -> Iterator[Event | Saved | Diverged]:
+    ) -> "Iterator[SessionEvent]":
         """The events of training, of all processes together, and what is saved between them."""
-        saved_at = resumed_at
-        for event in pretraining.events():
-            step = pretraining.trainer.step
-            if isinstance(event, Point):
-                event = replace(event, tokens=event.tokens * pretraining.workers.world)
-            diverged = isinstance(event, Point) and not event.is_finite
-            if not diverged:
+        saved_at, good, world = resumed_at, None, pretraining.workers.world
+        with noted_interrupt(world == 1) as interrupted:
+            for event in pretraining.events():
+                step = pretraining.trainer.step
+                if isinstance(event, Point):
+                    if not event.is_finite:
+                        yield _stopped_at(event, self._settle(pretraining, good))
+                        return
+                    event = replace(event, tokens=event.tokens * world)
+                elif isinstance(event, Validation) and math.isfinite(event.loss):
+                    good = copy.deepcopy(pretraining.state())
                 yield event
-            if step != saved_at and (diverged or self._is_due(event, step)):
-                yield self._save(pretraining, keep=None if diverged else self.keep)
-                saved_at = step
-            if diverged:
-                yield _stopped_at(event)
+                stops = isinstance(event, Point) and interrupted() and not self._is_done(step)
+                if step != saved_at and (stops or self._is_due(event, step)):
+                    yield self._save(pretraining)
+                    saved_at = step
+                if stops:
+                    yield Interrupted(step)
+                    return
 
     def _is_due(self, event: Event, step: int) -> bool:
         """Whether to save after this event, `step` steps done: as asked for, or at the end."""
-        if step == self.recipe.train.steps:
+        if self._is_done(step):
             return isinstance(event, Validation)
         every = self.checkpoint_every
         return isinstance(event, Point) and every is not None and step % every == 0
 
-    def _save(self, pretraining: Pretraining, keep: int | None) -> Saved:
-        """Write a checkpoint; of all, the newest `keep` stay, or every one."""
-        weights, training = pretraining.state()
-        folder = self.folder / CHECKPOINTS
-        target = folder / f"step-{training['step']:08d}"
+    def _is_done(self, step: int) -> bool:
+        return step == self.recipe.train.steps
+
+    def _save(self, pretraining: Pretraining) -> Saved:
+        """Write a checkpoint; of all, the newest `keep` stay."""
+        state = pretraining.state()
         if pretraining.workers.is_first:
-            self._write(target, weights, training)
-            if keep is not None:
-                keep_newest(folder, keep)
-        return Saved(training["step"], str(target))
+            self._write(state)
+            keep_newest(self.folder / CHECKPOINTS, self.keep)
+        return Saved(_step(state), str(self._checkpoint_at(_step(state))))
 
-    def _write(
-        self, target: Path, weights: Mapping[str, Tensor], training: Mapping[str, object]
-    ) -> None:
-        try:
-            save_checkpoint(
-                target.parent,
-                weights=weights,
-                training=training,
-                shape=asdict(self.recipe.shape),
-                run=self.run,
-            )
-        except SafetensorError as error:  # of a full disk
-            self._remove_unfinished()
-            raise unwritable(target, OSError(str(error))) from error
+    def _settle(self, pretraining: Pretraining, good: State | None) -> int:
+        """Have the newest checkpoint be of the last state with a finite loss; its steps done.
 
-    def _remove_unfinished(self) -> None:
-        """Remove what a kill or a full disk left of a checkpoint."""
-        for unfinished in (self.folder / CHECKPOINTS).glob(".step-*"):
-            shutil.rmtree(unfinished, ignore_errors=True)
+        Args:
+            good: the last state that was validated, with a finite loss.
+        """
+        if math.isfinite(pretraining.validate().loss):
+            good = pretraining.state()
+        elif (newest := self._newest_good(pretraining, good and _step(good))) is not None:
+            return newest
+        if good is None:
+            return 0
+        if pretraining.workers.is_first and not self._checkpoint_at(_step(good)).is_dir():
+            self._write(good)
+        return _step(good)
+
+    def _newest_good(self, pretraining: Pretraining, good: int | None) -> int | None:
+        """Steps done in the newest checkpoint after `good` steps with a finite loss, if any.
+
+        Newer ones, which have none, are removed, and the model is left with its weights. Several
+        processes trust what they saved: a sharded model takes no weights from outside.
+        """
+        for folder in reversed(checkpoints(self.folder)):
+            found = load_checkpoint(folder)
+            if good is not None and found.step <= good:
+                return None
+            if pretraining.workers.world > 1:
+                return found.step
+            pretraining.model.load_state_dict(found.weights())
+            if math.isfinite(pretraining.validate().loss):
+                return found.step
+            shutil.rmtree(folder, ignore_errors=True)
+        return None
+
+    def _checkpoint_at(self, step: int) -> Path:
+        return self.folder / CHECKPOINTS / f"step-{step:08d}"
+
+    def _write(self, state: State) -> None:
+        weights, training = state
+        shape, run = asdict(self.recipe.shape), self.run
+        write_checkpoint(self.folder, weights=weights, training=training, shape=shape, run=run)
 
     def _checkpoint(self) -> Checkpoint:
-        found = load_checkpoint(self.folder)
+        found = self._newest()
+        if made := next((made for made in ("imported", "tuned_from") if made in found.run), None):
+            raise LabError(
+                f"{self.folder} holds a model that was {made.removesuffix('_from')} and not "
+                "trained by `llmlab train`: name another folder with --out."
+            )
         changed = [
             f"{name} {_shown(found.run.get(name))} -> {_shown(value)}"
             for name, value in self.run.items()
@@ -205,6 +257,19 @@ class Session:
                 "its own options, or name another folder with --out."
             )
         return found
+
+    def _newest(self) -> Checkpoint:
+        """The newest checkpoint; where it is damaged, the sentence says how to do without."""
+        try:
+            return load_checkpoint(self.folder)
+        except LabError as error:
+            found = checkpoints(self.folder)
+            if len(found) < 2:
+                raise
+            raise LabError(
+                f"{str(error).partition(';')[0]}; remove {found[-1]}, and --resume goes on from "
+                f"{found[-2].name}."
+            ) from error
 
     def _refuse_another_run(self) -> None:
         if checkpoints(self.folder):
@@ -220,7 +285,7 @@ class Session:
 
     def _open(self, checkpoint: Checkpoint | None) -> None:
         """Prepare the folder; of a log, keep what came before the checkpoint."""
-        self._remove_unfinished()
+        remove_unfinished(self.folder)
         log = self.folder / LOG
         if checkpoint:
             before = [event for event in _events(log) if _is_before(event, checkpoint.step)]
@@ -229,13 +294,87 @@ class Session:
         self.material.tokenizer.save(self.folder / TOKENIZER)
         write_file(log, json.dumps({"event": "run", **self.run}) + "\n")
 
-    def _log(self, event: Event | Saved | Diverged) -> None:
+    def _log(self, event: "SessionEvent") -> None:
         line = {"event": type(event).__name__.lower(), **_finite(asdict(event))}
         try:
             with (self.folder / LOG).open("a") as file:
                 file.write(json.dumps(line) + "\n")
         except OSError as error:
             raise unwritable(self.folder / LOG, error) from error
+
+
+SessionEvent = Event | Saved | Diverged | Interrupted
+
+
+def write_checkpoint(folder: Path, **parts: Mapping[str, object]) -> None:
+    """Write a checkpoint into a run's folder by `save_checkpoint`, which takes the parts.
+
+    Raises:
+        LabError: as `save_checkpoint`; it tells of a full disk, and nothing is left of the file.
+    """
+    target = folder / CHECKPOINTS
+    try:
+        save_checkpoint(target, **parts)
+    except (LabError, SafetensorError) as error:  # safetensors wraps what the disk says
+        remove_unfinished(folder)
+        needed = sum(tensor.nbytes for tensor in parts["weights"].values())
+        is_full = target.is_dir() and shutil.disk_usage(target).free < needed
+        cause = "the disk is full" if is_full else str(error.__cause__ or error)
+        raise LabError(
+            f"cannot write step-{parts['training']['step']:08d} into {target}: {cause}; free some "
+            "space or make the folder writable. Earlier checkpoints are whole: --resume goes on "
+            "from the newest."
+        ) from error
+
+
+def remove_unfinished(run: Path) -> None:
+    """Remove what a kill or a full disk left of a checkpoint."""
+    for unfinished in (run / CHECKPOINTS).glob(".step-*"):
+        shutil.rmtree(unfinished, ignore_errors=True)
+
+
+@contextmanager
+def noted_interrupt(is_alone: bool = True) -> Iterator[Callable[[], bool]]:
+    """Gives a function that says whether Ctrl-C was pressed; pressed again it interrupts as ever.
+
+    So a step that has begun is finished, and the weights after it are whole.
+
+    Args:
+        is_alone: whether no other process waits for what this one sends in its next step.
+    """
+    noted = threading.Event()
+
+    def note(signum: int, frame: object) -> None:
+        if noted.is_set():
+            raise KeyboardInterrupt
+        noted.set()
+
+    if not is_alone or threading.current_thread() is not threading.main_thread():
+        yield noted.is_set
+        return
+    before = signal.signal(signal.SIGINT, note)
+    try:
+        yield noted.is_set
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+@contextmanager
+def _translating(compiled: bool) -> Iterator[None]:
+    """Say in one sentence that `torch.compile` cannot do its work here."""
+    if not compiled:
+        yield
+        return
+    from torch._dynamo.exc import TorchDynamoException
+
+    try:
+        yield
+    except TorchDynamoException as error:
+        cause = " ".join(str(error).split("\n")[:2])
+        raise LabError(
+            f"the model cannot be compiled here ({cause}): install a C++ compiler, or leave out "
+            "--compile."
+        ) from error
 
 
 def open_model(path: Path) -> tuple[GPT, TextTokenizer]:
@@ -250,6 +389,8 @@ def open_model(path: Path) -> tuple[GPT, TextTokenizer]:
 
 def look_into(path: Path, texts: Sequence[str]) -> dict[str, View]:
     """Views of the model of a run or checkpoint, by name; of several checkpoints a browser, too.
+
+    Earlier checkpoints that are damaged are left out.
 
     Args:
         texts: to look at; a default one if there are none.
@@ -267,15 +408,22 @@ def look_into(path: Path, texts: Sequence[str]) -> dict[str, View]:
         "logit lens": logit_lens_view(model, tokenizer, texts),
         "activations": activations_view({newest.step: activation_statistics(model, ids)}),
     }
-    found = checkpoints(path)
+    found = list(_whole_checkpoints(path))
     if len(found) < 2:
         return views
     browser = CheckpointBrowser(model, tokenizer, texts[0])
-    for folder in found:
-        checkpoint = load_checkpoint(folder)
+    for checkpoint in found:
         model.load_state_dict(checkpoint.weights())
         browser.look(checkpoint.step)
     return views | {"checkpoints": browser.view(_curves(_run_folder(path) / LOG))}
+
+
+def _whole_checkpoints(path: Path) -> Iterator[Checkpoint]:
+    for folder in checkpoints(path):
+        try:
+            yield load_checkpoint(folder)
+        except LabError:
+            continue
 
 
 def _curves(log: Path) -> dict[str, list[tuple[int, float]]]:
@@ -313,8 +461,13 @@ def _is_before(event: dict[str, object], step: int) -> bool:
     return event.get("step", -1) < step + (event["event"] == "saved")
 
 
-def _stopped_at(point: Point) -> Diverged:
-    last_good = point.step - 1 if point.step else None
+def _step(state: State) -> int:
+    """Steps done in a state."""
+    return state[1]["step"]
+
+
+def _stopped_at(point: Point, good: int) -> Diverged:
+    last_good = good - 1 if good else None
     return Diverged(point.step, last_good, point.learning_rate, point.loss, point.gradient_norm)
 
 

@@ -1,6 +1,7 @@
 """How fast training is, and how fast it could be."""
 
 import ctypes
+import re
 import time
 from collections.abc import Callable
 
@@ -12,6 +13,7 @@ from llmlab.gpt.training import Precision
 PEAK_BFLOAT16 = {
     "H200": 989e12,
     "H100 PCIe": 756e12,
+    "H100 NVL": 835e12,
     "H100": 989e12,
     "A100": 312e12,
     "L40S": 362e12,
@@ -19,7 +21,7 @@ PEAK_BFLOAT16 = {
     "A10": 125e12,
     "RTX 4090": 165e12,
 }
-"""Dense bfloat16 flops/s of the makers' data sheets, by a part of the device's name."""
+"""Dense bfloat16 flops/s of the makers' data sheets, by words of the device's name."""
 
 
 M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4
@@ -52,16 +54,17 @@ def flops_per_token(shape: GPTConfig) -> float:
 
 
 def peak_flops(device: torch.device, precision: Precision) -> float | None:
-    """Flops/s that the device could do at most; None for a GPU that the table does not know.
+    """Flops/s that the device could do at most; None where that is not known.
 
-    A GPU's are its data sheet's in bfloat16 (half of that in float32 with TF32); a CPU's are those
+    A GPU's are its data sheet's in bfloat16, for the devices of the table alone; a CPU's are those
     of the fastest of some large matrix products, measured here.
     """
     if device.type != "cuda":
         return _measured_flops(precision)
+    if precision != "bfloat16":
+        return None
     name = torch.cuda.get_device_name(device)
-    peak = next((flops for part, flops in PEAK_BFLOAT16.items() if part in name), None)
-    return peak and (peak if precision == "bfloat16" else peak / 2)
+    return next((f for words, f in PEAK_BFLOAT16.items() if re.search(rf"\b{words}\b", name)), None)
 
 
 def mfu(shape: GPTConfig, tokens_per_second: float, peak: float) -> float:

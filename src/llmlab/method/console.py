@@ -48,7 +48,10 @@ def progress(title: str) -> Iterator[Callable[[int, int, str], None]]:
         TimeRemainingColumn(elapsed_when_finished=True),
         TextColumn("{task.fields[event]}", markup=False),
     )
-    with Progress(*columns, console=Console(stderr=True), speed_estimate_period=3600) as bar:
+    console, to_terminal = Console(stderr=True), sys.stdout.isatty()
+    with Progress(
+        *columns, console=console, redirect_stdout=to_terminal, speed_estimate_period=3600
+    ) as bar:
         task = bar.add_task(title, event="")
         yield lambda done, total, event: bar.update(task, completed=done, total=total, event=event)
 
