@@ -152,3 +152,10 @@ def _always(token: int, model: nn.Module) -> nn.Module:
     head.bias = nn.Parameter(torch.zeros(head.out_features))
     head.bias.data[token] = 1e4
     return model
+
+
+def test_what_is_not_there_cannot_write(llmlab, base_folder: Folder) -> None:
+    base_folder("skilled")
+    refused = llmlab("generate", "skiled")
+    assert refused.code == 1
+    assert "there is no run or model 'skiled' (did you mean 'skilled'?)" in refused.err

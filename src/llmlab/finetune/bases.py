@@ -113,7 +113,7 @@ def open_base(
         return _hub_base(name, four_bit, device)
     folder = _micro_folder(project or Project.find()) if name == MICRO else Path(name)
     if not folder.is_dir():
-        raise LabError(_unknown(name))
+        raise LabError(unknown(name))
     folder = learned_in(folder)
     if (folder / ADAPTER).is_file():
         raise LabError(
@@ -264,13 +264,14 @@ def _micro_folder(project: Project) -> Path:
     )
 
 
-def _unknown(name: str) -> str:
+def unknown(name: str, what: str = "base") -> str:
+    """The sentence for a name that nothing has, with the nearest that something does have."""
     path = Path(name)
     runs = [folder.as_posix() for folder in Path("runs").glob("*") if folder.is_dir()]
     beside = path.parent.glob("*") if path.parent.is_dir() else ()
     known = [MICRO, *runs, *(str(folder) for folder in beside if folder.is_dir())]
     return (
-        f"there is no base '{name}'{suggestion(name, known)}: choose {MICRO}, a folder of "
+        f"there is no {what} '{name}'{suggestion(name, known)}: choose {MICRO}, a folder of "
         f"`llmlab train` or `llmlab merge`, or {HUB}ID or {HUB}FOLDER for a Hugging Face model."
     )
 

@@ -7,11 +7,12 @@ import torch
 from torch import nn
 
 from llmlab.finetune.adapters import open_merged
-from llmlab.finetune.bases import ADAPTER, Base, open_base
+from llmlab.finetune.bases import ADAPTER, HUB, MICRO, Base, open_base, unknown
 from llmlab.gpt.checkpoints import ABOUT, checkpoints
 from llmlab.gpt.generation import Sampler, SamplingConfig, generate, stream_text, window_start
 from llmlab.gpt.model import GPT
 from llmlab.gpt.session import open_model
+from llmlab.method.errors import LabError
 
 
 def write_on(
@@ -34,6 +35,8 @@ def write_on(
         LabError: as `open_base`, `open_merged` and `generate`.
     """
     folder = Path(name)
+    if not (folder.is_dir() or name == MICRO or name.startswith(HUB)):
+        raise LabError(unknown(name, "run or model"))
     if (folder / ADAPTER).is_file():
         base, model = open_merged(folder, base_name)
         return continue_text(base, model, prompt, n_tokens, config, cached=cached)
