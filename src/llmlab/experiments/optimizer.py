@@ -91,7 +91,7 @@ EXPERIMENT = Experiment(
         ),
         "laptop": Budget(
             conditions={"change": CHANGES},
-            seeds=10,
+            seeds=5,
             settings={
                 "corpus_bytes": 2_000_000,
                 "vocab_size": 1024,
