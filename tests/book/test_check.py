@@ -54,6 +54,10 @@ def test_the_sample_has_no_problem(site, contents):
         ),
         ("<p>?@fig-x</p>", "index.html has the unresolved reference ?@fig-x"),
         ("<p>See @tbl-x.</p>", "index.html has the unresolved reference @tbl-x"),
+        (
+            '<p><span class="citation" data-cites="nobody2020">(<b>nobody2020?</b>)</span></p>',
+            "index.html cites nobody2020, which the list of references does not have",
+        ),
     ],
 )
 def test_each_flaw_is_found(site, contents, added, problem):

@@ -31,6 +31,7 @@ class _Page(HTMLParser):
     loads: list[str] = field(default_factory=list)
     images_without_text: list[str] = field(default_factory=list)
     text: list[str] = field(default_factory=list)
+    cited: list[str] = field(default_factory=list)
     _silent: int = 0
     _in_style: bool = False
 
@@ -43,6 +44,7 @@ class _Page(HTMLParser):
         self._in_style = tag == "style"
         if "id" in found:
             self.ids.add(found["id"])
+        self.cited += found.get("data-cites", "").split()
         if tag == "a" and "href" in found:
             self.links.append(found["href"])
         if tag == "link" and _LOADING_RELS & set(found.get("rel", "").split()):
@@ -73,9 +75,10 @@ def check_site(folder: Path, contents: Contents) -> tuple[str, ...]:
     """
     if not (folder / "index.html").is_file():
         raise LabError(f"{folder} holds no rendered book; run `llmlab book render` first.")
-    pages = {path.resolve(): _read(path) for path in sorted(folder.rglob("*.html"))}
+    pages = _pages(folder)
     return (
         *_missing(folder, contents),
+        *_unresolved(pages, folder),
         *(problem for path in pages for problem in _page_problems(path, pages, folder.resolve())),
         *_style_problems(folder),
     )
@@ -83,12 +86,11 @@ def check_site(folder: Path, contents: Contents) -> tuple[str, ...]:
 
 def incomplete(folder: Path, contents: Contents) -> tuple[str, ...]:
     """What a renderer left out of the book in `folder`: pages, the PDF, ends of references."""
-    unresolved = (
-        problem
-        for path in sorted(folder.rglob("*.html"))
-        for problem in _unresolved(_read(path), path.relative_to(folder))
-    )
-    return (*_missing(folder, contents), *unresolved)
+    return (*_missing(folder, contents), *_unresolved(_pages(folder), folder))
+
+
+def _pages(folder: Path) -> dict[Path, _Page]:
+    return {path.resolve(): _read(path) for path in sorted(folder.rglob("*.html"))}
 
 
 def _read(path: Path) -> _Page:
@@ -118,12 +120,18 @@ def _page_problems(path: Path, pages: dict[Path, _Page], folder: Path) -> Iterat
             yield f"{name} loads {load}, which is not there"
     for image in page.images_without_text:
         yield f"{name} shows {image} without alternative text"
-    yield from _unresolved(page, name)
 
 
-def _unresolved(page: _Page, name: Path) -> Iterator[str]:
-    for found in UNRESOLVED.findall(" ".join(page.text)):
-        yield f"{name} has the unresolved reference {found}"
+def _unresolved(pages: dict[Path, _Page], folder: Path) -> Iterator[str]:
+    """References and citations that lead nowhere."""
+    listed = {name for page in pages.values() for name in page.ids if name.startswith("ref-")}
+    for path, page in pages.items():
+        name = path.relative_to(folder.resolve())
+        for found in UNRESOLVED.findall(" ".join(page.text)):
+            yield f"{name} has the unresolved reference {found}"
+        for key in dict.fromkeys(page.cited):
+            if f"ref-{key}" not in listed and not UNRESOLVED.match(f"@{key}"):
+                yield f"{name} cites {key}, which the list of references does not have"
 
 
 def _link_problem(link: str, path: Path, pages: dict[Path, _Page], folder: Path) -> str | None:
