@@ -88,6 +88,8 @@ def _run(notebook: NotebookNode, name: Path, root: Path) -> None:
         **os.environ,
         "PYTHONHASHSEED": "0",
         "MPLBACKEND": "module://matplotlib_inline.backend_inline",
+        # of tqdm, in whatever imports transformers: a chapter has no use for its widgets
+        "PYTHONWARNINGS": "ignore:IProgress not found",
     }
     try:
         with warnings.catch_warnings():
