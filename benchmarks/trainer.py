@@ -110,7 +110,8 @@ def with_plain_adamw(*case: object) -> Run:
     fused = training.make_optimizer
 
     def plain(model, config):
-        return torch.optim.AdamW(fused(model, config).param_groups, fused=False)
+        groups = [group | {"fused": False} for group in fused(model, config).param_groups]
+        return torch.optim.AdamW(groups, fused=False)
 
     training.make_optimizer = plain
     try:

@@ -180,7 +180,7 @@ def test_every_further_look_stands_in_the_box(recorded_book):
     fields = json.loads(manifest.read_text()) | {"judged_before": [3, 4]}
     manifest.write_text(json.dumps(fields))
     box = show.verdict("H-UP").data
-    assert "**Looks** | 3: at 3, then 4, now at 5 seeds; p values count 3-fold" in box
+    assert "**Looks** | 3: at 3, then 4, now at 5 seeds; p values are multiplied by 3" in box
     assert "Bonferroni over 3 looks" in box
 
 

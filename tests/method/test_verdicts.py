@@ -145,7 +145,7 @@ def one_verdict(judgement, others=(), looks=1):
     """The verdict on a judgement in a family with others, through the corrections."""
     family = [replace(HYPOTHESIS, id=f"H-DOSE-{n}") for n in range(1, 2 + len(others))]
     judged = dict(zip([h.id for h in family], [judgement, *others], strict=True))
-    return judge_family(family, judged, {"toy": looks})["H-DOSE-1"]
+    return judge_family(family, judged, dict.fromkeys(judged, looks))["H-DOSE-1"]
 
 
 def test_holm_corrects_each_direction_over_the_family():
@@ -165,7 +165,9 @@ def test_what_was_not_tested_still_counts_in_the_family():
 def test_families_do_not_touch_each_other():
     others = [replace(HYPOTHESIS, id="H-X", family="other")]
     judged = {"H-DOSE-1": JUDGEMENT, "H-X": JUDGEMENT}
-    assert judge_family([HYPOTHESIS, *others], judged, {"toy": 1})["H-DOSE-1"].size == 1
+    assert (
+        judge_family([HYPOTHESIS, *others], judged, dict.fromkeys(judged, 1))["H-DOSE-1"].size == 1
+    )
 
 
 def test_p_values_count_once_for_each_look():
@@ -191,10 +193,24 @@ def test_seeds_that_are_added_after_a_look_make_it_the_second(medicine):
 
 def test_without_runs_a_hypothesis_is_untested():
     smoke = {"toy": (None, "")}
-    (verdict,) = verdicts([HYPOTHESIS], {"toy": None}, None, smoke)
+    (verdict,) = verdicts([HYPOTHESIS], {"toy": ()}, None, smoke)
     assert verdict.label == "… UNTESTED"
     assert verdict.reason == "There are no runs yet."
     assert (verdict.effect, verdict.scale, verdict.registration.order) == (None, None, "unknown")
+
+
+def test_a_larger_scale_that_lacks_a_condition_leaves_the_verdict_of_a_smaller_one(medicine):
+    two_scales = DOSE.replace(
+        '"laptop": Budget({"dose": [1.0, 2.0]}, seeds=5),',
+        '"laptop": Budget({"dose": [1.0, 2.0]}, seeds=5),\n'
+        '        "gpu": Budget({"dose": [2.0, 4.0]}, seeds=5),',
+    )
+    toy = medicine.add(two_scales)
+    for scale in ("smoke", "laptop", "gpu"):
+        run_experiment(toy, scale, medicine.project, workers=1)
+    assert {verdict.scale for verdict in judge_all(medicine.project)} == {"laptop"}
+    lacking = judge_all(medicine.project, "gpu")[0]
+    assert (lacking.word, lacking.scale) == ("UNTESTED", "gpu")
 
 
 def test_verdicts_follow_the_evidence_there_is(medicine):

@@ -3,8 +3,10 @@ import time
 from pathlib import Path
 
 import pytest
+import torch
 
 from llmlab.method import worker
+from llmlab.method.errors import LabError
 from llmlab.method.experiment import Trial
 from llmlab.method.parts import Parts, trials
 from llmlab.method.worker import work, work_together, worker_environment
@@ -99,3 +101,16 @@ def test_the_environment_of_workers_ends_with_the_block(monkeypatch: pytest.Monk
         assert os.environ["OMP_NUM_THREADS"] == os.environ["MKL_NUM_THREADS"] == "3"
         assert os.environ["PYTHONHASHSEED"] == "0"
     assert dict(os.environ) == before
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="PyTorch sees a GPU here")
+def test_a_run_that_could_not_use_its_gpu_is_no_result(
+    lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(worker.GPU, "GPU-1")
+    lab.add()
+    toy = lab.edit("toy", "import random", "import random\n\nimport torch  # noqa: F401")
+    trial = next(trials(toy, "smoke", {}, tmp_path))
+    with pytest.raises(LabError, match=r"a GPU that PyTorch .* cannot use: install a build for"):
+        work(trial, Parts(tmp_path))
+    assert Parts(tmp_path).read(trial.run_id) is None

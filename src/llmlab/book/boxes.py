@@ -186,7 +186,7 @@ def _looks(verdict: Verdict) -> str:
     earlier = ", then ".join(map(str, verdict.looks[:-1]))
     return (
         f"{len(verdict.looks)}: at {earlier}, now at {verdict.looks[-1]} seeds; "
-        f"p values count {len(verdict.looks)}-fold"
+        f"p values are multiplied by {len(verdict.looks)}"
     )
 
 

@@ -242,7 +242,7 @@ EXPERIMENT = Experiment(
                 "learning_rate": (5e-4, 1.5e-3, 5e-3),
                 "replay": (0.0, 0.05, 0.2),
             },
-            seeds=5,
+            seeds=10,
             settings={
                 "train_items": 3000,
                 "steps": 600,

@@ -218,8 +218,8 @@ EXPERIMENT = Experiment(
             conditions={"cause": CAUSES, "dose": DOSES},
             seeds=10,
             settings={
-                "train_items": 3000,
-                "steps": 400,
+                "train_items": 4000,
+                "steps": 100,
                 "batch_size": 64,
                 "validation_items": 300,
                 "validate_every": 5,

@@ -124,7 +124,7 @@ EXPERIMENT = Experiment(
                 "n_layers": 5,
                 "batch_size": 8,
                 "learning_rate": 1e-3,
-                "steps": 1000,
+                "steps": 220,
             },
         ),
     },

@@ -236,7 +236,7 @@ EXPERIMENT = Experiment(
         ),
         "gpu": Budget(
             conditions=SWEEP,
-            seeds=8,
+            seeds=20,
             settings={
                 "train_items": 3000,
                 "steps": 220,

@@ -492,7 +492,8 @@ def paged_adamw(optimizer: torch.optim.AdamW) -> torch.optim.Optimizer:
         {"params": group["params"], "weight_decay": group["weight_decay"]}
         for group in optimizer.param_groups
     ]
-    return PagedAdamW8bit(groups, **{name: optimizer.defaults[name] for name in ("lr", "betas")})
+    defaults = {name: optimizer.defaults[name] for name in ("lr", "betas")}
+    return PagedAdamW8bit(groups, **defaults, min_8bit_size=0)  # small tensors, too
 
 
 def _kind(event: Event) -> str:

@@ -117,6 +117,7 @@ def _chunks(stack: Sequence[Described]) -> Iterator[list[Described]]:
 def memory(device: torch.device) -> int:
     """Bytes that are free on a GPU; of a CPU, all of its memory."""
     if device.type == "cuda":
+        torch.cuda.empty_cache()  # what the stack before this one left
         return torch.cuda.mem_get_info(device)[0]
     return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
 

@@ -169,7 +169,7 @@ class Session:
                         return
                     event = replace(event, tokens=event.tokens * world)
                 elif isinstance(event, Validation) and math.isfinite(event.loss):
-                    good = copy.deepcopy(pretraining.state())
+                    good = _apart(pretraining.state(), pretraining.workers.device)
                 yield event
                 stops = isinstance(event, Point) and interrupted() and not self._is_done(step)
                 if step != saved_at and (stops or self._is_due(event, step)):
@@ -459,6 +459,11 @@ def _events(log: Path) -> Iterator[dict[str, object]]:
 def _is_before(event: dict[str, object], step: int) -> bool:
     """Whether a run that goes on from the checkpoint of `step` does not see this event again."""
     return event.get("step", -1) < step + (event["event"] == "saved")
+
+
+def _apart(state: State, device: torch.device) -> State:
+    """A state that training does not change any more: of a CPU's, its tensors are the model's."""
+    return copy.deepcopy(state) if device.type == "cpu" else state
 
 
 def _step(state: State) -> int:

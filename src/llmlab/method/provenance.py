@@ -9,7 +9,10 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 SOURCES = ("src", "chapters/hypotheses")
-LIBRARIES = ("numpy", "pandas", "peft", "safetensors", "scipy", "torch", "transformers")
+LIBRARIES = (
+    *("bitsandbytes", "numpy", "pandas", "peft", "safetensors", "scipy", "tokenizers", "torch"),
+    "transformers",
+)
 
 
 def git_state(root: Path, sources: Iterable[str | Path] = SOURCES) -> tuple[str, bool]:

@@ -13,7 +13,7 @@ Smoke runs prove that the code runs. They are no evidence, and a hypothesis with
 UNTESTED, though what they say is shown.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -120,7 +120,7 @@ def judge_all(project: Project, scale: str | None = None) -> list[Verdict]:
     """The verdict on every hypothesis of the ledger, in its order.
 
     Args:
-        scale: judge the evidence of this scale; by default the largest that there is.
+        scale: judge the evidence of this scale; by default the largest whose runs can judge.
 
     Raises:
         LabError: the ledger has a mistake, or a table is damaged.
@@ -141,24 +141,27 @@ def judge_hypotheses(
 
 def verdicts(
     hypotheses: Iterable[Hypothesis],
-    evidence: Mapping[str, Evidence | None],
+    evidence: Mapping[str, Sequence[Evidence]],
     history: History | None,
     smoke: Mapping[str, tuple[bool | None, str]],
 ) -> list[Verdict]:
-    """The verdicts on hypotheses, given the evidence of each experiment."""
+    """The verdicts on hypotheses, given the evidence of each experiment, the largest scale first.
+
+    A hypothesis is judged on the first whose runs can: a larger scale may have other conditions.
+    """
     hypotheses = list(hypotheses)
-    judgements = {
+    judged = {
         hypothesis.id: _judge(hypothesis, evidence[hypothesis.experiment])
         for hypothesis in hypotheses
     }
-    looks = {name: len(_looks(found)) for name, found in evidence.items()}
+    judgements = {name: judgement for name, (judgement, _) in judged.items()}
+    looks = {name: len(_looks(found)) for name, (_, found) in judged.items()}
     adjusted = judge_family(hypotheses, judgements, looks)
     return [
         _verdict(
             hypothesis,
-            judgements[hypothesis.id],
+            *judged[hypothesis.id],
             adjusted[hypothesis.id],
-            evidence[hypothesis.experiment],
             history,
             smoke[hypothesis.experiment],
         )
@@ -174,14 +177,14 @@ def judge_family(
     """Both corrections within each family; what could not be judged counts with p = 1.
 
     Args:
-        looks: for each experiment how often its runs have been judged, this time included.
+        looks: for each hypothesis how often its runs have been judged, this time included.
     """
     families: dict[str, list[Hypothesis]] = {}
     for hypothesis in hypotheses:
         families.setdefault(hypothesis.family, []).append(hypothesis)
     adjusted: dict[str, Adjusted] = {}
     for members in families.values():
-        counts = [max(1, looks[member.experiment]) for member in members]
+        counts = [max(1, looks[member.id]) for member in members]
         p_values = np.array([_p_values(judgements[member.id]) for member in members])
         seen = np.minimum(1.0, p_values * np.array(counts)[:, None])
         supported, refuted = (statistics.holm(direction).tolist() for direction in seen.T)
@@ -202,21 +205,25 @@ def smoke_agreement(project: Project, experiment: str) -> tuple[bool | None, str
     return agreement.agrees, f"The smoke runs made here {relation} the recorded ones."
 
 
-def _evidence(project: Project, name: str, scale: str | None) -> Evidence | None:
-    if scale is not None:
-        return evidence_at(project, name, scale)
-    found = (evidence_at(project, name, scale) for scale in reversed(SCALES))
-    return next(filter(None, found), None)
+def _evidence(project: Project, name: str, scale: str | None) -> Sequence[Evidence]:
+    """The evidence of one scale or of all, the largest first; smoke for want of others."""
+    scales = reversed(SCALES) if scale is None else [scale]
+    found = list(filter(None, (evidence_at(project, name, each) for each in scales)))
+    return [each for each in found if each.scale != "smoke"] or found
 
 
 def _looks(evidence: Evidence | None) -> tuple[int, ...]:
     return evidence.manifest.looks if evidence else ()
 
 
-def _judge(hypothesis: Hypothesis, evidence: Evidence | None) -> Judgement | NoJudgement:
-    if evidence is None:
-        return NoJudgement("UNTESTED", "There are no runs yet.")
-    return judge(hypothesis, evidence.experiment, evidence.runs)
+def _judge(
+    hypothesis: Hypothesis, candidates: Sequence[Evidence]
+) -> tuple[Judgement | NoJudgement, Evidence | None]:
+    """The judgement on the first candidate that allows one, else why the first does not."""
+    if not candidates:
+        return NoJudgement("UNTESTED", "There are no runs yet."), None
+    tried = [(judge(hypothesis, found.experiment, found.runs), found) for found in candidates]
+    return next((pair for pair in tried if isinstance(pair[0], Judgement)), tried[0])
 
 
 def _p_values(judgement: Judgement | NoJudgement) -> tuple[float, float]:
@@ -229,8 +236,8 @@ def _p_values(judgement: Judgement | NoJudgement) -> tuple[float, float]:
 def _verdict(
     hypothesis: Hypothesis,
     judgement: Judgement | NoJudgement,
-    adjusted: Adjusted,
     evidence: Evidence | None,
+    adjusted: Adjusted,
     history: History | None,
     smoke: tuple[bool | None, str],
 ) -> Verdict:

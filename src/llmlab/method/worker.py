@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from multiprocessing.queues import SimpleQueue
 from pathlib import Path
+from types import ModuleType
 from typing import get_args
 
 from llmlab.method.catalog import load_experiment, suggestion
@@ -33,6 +34,10 @@ THREAD_VARIABLES = (
     "OPENBLAS_NUM_THREADS",
     "VECLIB_MAXIMUM_THREADS",
 )
+
+
+GPU = "LLMLAB_GPU"
+"""The GPU that was set aside for a worker process."""
 
 
 @contextmanager
@@ -53,7 +58,7 @@ def start(gpus: SimpleQueue | None) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what Ctrl-C means
     threading.Thread(target=_die_with_parent, daemon=True).start()
     if gpus is not None:
-        os.environ["CUDA_VISIBLE_DEVICES"] = gpus.get()
+        os.environ[GPU] = os.environ["CUDA_VISIBLE_DEVICES"] = gpus.get()
 
 
 def work(trial: Trial, parts: Parts) -> str | None:
@@ -115,6 +120,7 @@ def _keep(
     clock = time.perf_counter()
     try:
         outcomes = run()
+        _require_gpu()
         seconds = (time.perf_counter() - clock) / len(trials)
         found = [
             _part(experiment, trial, outcome, seconds)
@@ -198,8 +204,30 @@ def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
+def _on_gpu() -> ModuleType | None:
+    """PyTorch, if a run has loaded it and uses a GPU."""
+    torch = sys.modules.get("torch")
+    return torch if torch is not None and torch.cuda.is_initialized() else None
+
+
+def _require_gpu() -> None:
+    """See that a run for which a GPU was set aside could use it.
+
+    Raises:
+        LabError: it computes with PyTorch, which does not see the GPU.
+    """
+    torch = sys.modules.get("torch")
+    if os.environ.get(GPU) and torch is not None and not torch.cuda.is_available():
+        raise LabError(
+            f"this machine has a GPU that PyTorch {torch.__version__} cannot use: install a build "
+            "for CUDA, or hide the GPU with CUDA_VISIBLE_DEVICES= to run on the CPU."
+        )
+
+
 def _reset_peak_memory() -> None:
-    """Let Linux forget the peak memory of earlier runs of this process."""
+    """Let Linux and PyTorch forget the peak memory of earlier runs of this process."""
+    if torch := _on_gpu():
+        torch.cuda.reset_peak_memory_stats()
     try:
         Path("/proc/self/clear_refs").write_text("5")
     except OSError:  # another system, or a container that forbids it
@@ -207,7 +235,9 @@ def _reset_peak_memory() -> None:
 
 
 def _peak_memory() -> float:
-    """Peak resident memory of this process in MiB."""
+    """Peak memory of a run in MiB: on the GPU if it used one, otherwise of this process."""
+    if torch := _on_gpu():
+        return torch.cuda.max_memory_allocated() / 2**20
     try:
         status = Path("/proc/self/status").read_text().splitlines()
         return next(int(line.split()[1]) / 1024 for line in status if line.startswith("VmHWM"))
