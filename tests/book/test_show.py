@@ -3,12 +3,14 @@
 import json
 import re
 import shutil
+from dataclasses import replace
 
 import pytest
 from matplotlib.figure import Figure
 
-from llmlab.book import numbers, show
+from llmlab.book import boxes, numbers, show
 from llmlab.method.errors import LabError
+from llmlab.method.verdicts import judge_all
 
 DOSE = {"dose": 0.1, "rule": "a"}
 
@@ -182,6 +184,16 @@ def test_every_further_look_stands_in_the_box(recorded_book):
     box = show.verdict("H-UP").data
     assert "**Looks** | 3: at 3, then 4, now at 5 seeds; p values are multiplied by 3" in box
     assert "Bonferroni over 3 looks" in box
+
+
+@pytest.mark.parametrize(
+    ("p_value", "sentence"),
+    [(0.01, "Taken alone this test would decide"), (0.2, "The runs do not decide.")],
+)
+def test_why_nothing_is_decided(recorded_book, p_value, sentence):
+    supported = judge_all(recorded_book)[0]
+    box = boxes.verdict_box(replace(supported, word="UNDECIDED", p_value=p_value))
+    assert sentence in box
 
 
 SENTENCES = {"supported": "It rises.", "refuted": "It falls.", "undecided": "It may."}

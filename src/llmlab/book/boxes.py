@@ -139,7 +139,11 @@ def _why_not(verdict: Verdict) -> str:
     """Why numbers that look decisive are not."""
     if verdict.scale == "smoke":
         return "These are smoke runs, which prove that the code runs and are no evidence."
-    return "The runs do not decide." if verdict.word == "UNDECIDED" else ""
+    if verdict.word != "UNDECIDED":
+        return ""
+    if verdict.p_value <= verdict.hypothesis.alpha:
+        return "Taken alone this test would decide; corrected as the table says it does not."
+    return "The runs do not decide."
 
 
 def _facts(verdict: Verdict) -> str:
