@@ -34,7 +34,7 @@ from llmlab.gpt.training import (
 
 Run = Callable[[], None]
 
-ROUNDS, TURNS = 5, 3
+TURNS = 3
 PRECISIONS = tuple(dict.fromkeys(("float32", best_precision(best_device()))))
 CASES = {"cpu": {"micro": (16, 20), "nano": (8, 4)}, "cuda": {"medium": (32, 10)}}
 """For each kind of device and shape the batch size and the steps of one turn."""
@@ -148,11 +148,13 @@ def _seconds(run: Run) -> float:
     return time.perf_counter() - start
 
 
-def compare(name: str, precision: Precision, ways: Sequence[str]) -> dict[str, dict[str, float]]:
+def compare(
+    name: str, precision: Precision, ways: Sequence[str], n_rounds: int
+) -> dict[str, dict[str, float]]:
     """Medians over the rounds, and the medians of the ratios round by round."""
     rounds = [
         {way: in_a_process(__file__, "--way", name, precision, way) for way in ways}
-        for _ in range(ROUNDS)
+        for _ in range(n_rounds)
     ]
     rows = {
         way: {
@@ -177,11 +179,12 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--way", nargs=3, help="used by itself")
     parser.add_argument("--variants", action="store_true", help="say what each choice brings")
+    parser.add_argument("--rounds", type=int, default=5, help="processes of each way")
     arguments = parser.parse_args()
     if arguments.way:
         print(json.dumps(measure(*arguments.way)))
     else:
         ways = list(WAYS) if arguments.variants else list(WAYS)[:2]
         cases = itertools.product(CASES[best_device().type], PRECISIONS)
-        found = [compare(*case, ways) for case in cases]
+        found = [compare(*case, ways, arguments.rounds) for case in cases]
         save("trainer", {what: row for rows in found for what, row in rows.items()})
