@@ -147,6 +147,9 @@ Markdown(
 
 # %% [markdown]
 # ## What it costs
+#
+# At laptop scale the second half of the seeds ran while the machine had other work to do. That changes no loss and no
+# accuracy, but the time of a step: read it with the spread of LoRA's own entry in mind.
 
 # %%
 # | label: tbl-results-qlora-costs
