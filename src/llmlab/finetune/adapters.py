@@ -205,9 +205,9 @@ def open_merged(
     name = base_name or origin.base
     if not name:
         raise LabError(f"the adapter in {folder} does not name its base: name it with --base.")
-    if name == MICRO:
-        name = micro_with(origin.identity, project)
     try:
+        if name == MICRO:
+            name = micro_with(origin.identity, project)
         base = open_base(name, project, four_bit=origin.four_bit, device=torch.device("cpu"))
     except LabError as error:
         if base_name:
