@@ -184,6 +184,30 @@ def record(
         print("There are no fresh and current results to record.")
 
 
+@app.command("attest")
+def attest_(
+    experiment: ExperimentName,
+    scale: Annotated[
+        str, typer.Option("--scale", "-s", metavar="SCALE", help="Scale at which both are run.")
+    ] = "smoke",
+    at: Annotated[
+        str | None,
+        typer.Option(
+            metavar="COMMIT", help="Where the evidence was current. Default: where it was recorded."
+        ),
+    ] = None,
+) -> None:
+    """Show that a refactoring leaves the recorded evidence as it is, bit for bit.
+
+    Runs the experiment with the code of that commit and with the code here, on this machine, and
+    compares all that both leave. The book then calls the evidence current by equivalence.
+    """
+    from llmlab.method.running.attest import attest
+
+    for folder in attest(Project.find(), experiment, scale, at):
+        print(f"{_shown(folder)} is current by equivalence")
+
+
 @app.command("restamp")
 def restamp_() -> None:
     """Renew recorded fingerprints of an older form from the commits that they name.
