@@ -401,8 +401,9 @@ def finetune(
     Shows the memory that it takes, what each step does, and what was learned and forgotten. The
     run's folder gets the adapter (in PEFT's form) or the model, a log of every step, and a report.
     """
-    from llmlab.finetune.console import describe, show
-    from llmlab.finetune.options import Options, open_session
+    from llmlab.finetune.command.console import describe, show
+    from llmlab.finetune.command.options import Options
+    from llmlab.finetune.command.setup import open_session
     from llmlab.gpt.speed import keep_freed_memory
     from llmlab.gpt.training import best_device
 
@@ -470,8 +471,8 @@ def generate(
     ] = None,
 ) -> None:
     """Let a trained model write, token by token."""
-    from llmlab.finetune.bases import learned_in
-    from llmlab.finetune.writing import write_on
+    from llmlab.finetune.command.generation import write_on
+    from llmlab.finetune.model.opening import learned_in
     from llmlab.gpt.generation import SamplingConfig
 
     config = SamplingConfig(temperature, top_k, top_p, seed)
@@ -499,8 +500,8 @@ def merge(
 
     `llmlab generate` and `llmlab finetune --base` take the folder.
     """
-    from llmlab.finetune.adapters import merge as write_merged
-    from llmlab.finetune.bases import learned_in
+    from llmlab.finetune.model.merging import merge as write_merged
+    from llmlab.finetune.model.opening import learned_in
 
     origin = write_merged(learned_in(adapter), out, base)
     if origin.four_bit:

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from llmlab.finetune.base import new_base, save_base
+from llmlab.finetune.model.base_model import new_base, save_base
 from llmlab.gpt.corpora import CACHE_DIR
 from llmlab.method.experiment import Experiment, Trial
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from llmlab.experiments.full_finetuning import EXPERIMENT, method
-from llmlab.finetune.base import load_base
+from llmlab.finetune.model.base_model import load_base
 from llmlab.method.experiment import Outcome, Trial
 
 

@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from llmlab.experiments.lora_modules import ADAPTERS, EXPERIMENT
-from llmlab.finetune.base import load_base, new_base, save_base
-from llmlab.finetune.lora import LoraSpec
+from llmlab.finetune.model.base_model import load_base, new_base, save_base
+from llmlab.finetune.model.lora import LoraSpec
 from llmlab.method.experiment import Trial
 
 

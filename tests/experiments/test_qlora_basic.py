@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from llmlab.experiments.qlora_basic import EXPERIMENT, SWEEP
-from llmlab.finetune.base import new_base, save_base
+from llmlab.finetune.model.base_model import new_base, save_base
 from llmlab.method.experiment import Outcome, Trial
 
 

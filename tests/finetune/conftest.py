@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-from llmlab.finetune.base import new_base, save_base
+from llmlab.finetune.model.base_model import new_base, save_base
 from llmlab.gpt.checkpoints import save_checkpoint
 from llmlab.gpt.model import GPT, GPTConfig
 from llmlab.gpt.text import train_bpe

@@ -6,9 +6,9 @@ SKILLS = ("math", "reasoning", "code", "knowledge")
 
 
 def run(trial: Trial) -> Outcome:
-    from llmlab.finetune.base import new_base, save_base
-    from llmlab.finetune.pretraining import learn_skills
-    from llmlab.finetune.suites import suite_accuracies
+    from llmlab.finetune.model.base_model import new_base, save_base
+    from llmlab.finetune.study.base_model import learn_skills
+    from llmlab.finetune.tasks.suites import suite_accuracies
     from llmlab.gpt.training import TrainConfig, best_device
 
     settings = trial.settings

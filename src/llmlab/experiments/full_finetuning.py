@@ -6,19 +6,19 @@ in the same order, the same steps, and the same learning rates to choose from.
 
 from typing import TYPE_CHECKING
 
-from llmlab.finetune.measures import tuning_sweep
+from llmlab.finetune.study.measures import tuning_sweep
 from llmlab.method.experiment import Axis, Budget, Trial
 
 if TYPE_CHECKING:
-    from llmlab.finetune.methods import Method
-    from llmlab.finetune.tuning import Tuning
+    from llmlab.finetune.model.methods import Method
+    from llmlab.finetune.study.tuning import Tuning
 
 RANKS = {"rank 2": 2, "rank 8": 8, "rank 32": 32}
 
 
 def describe(trial: Trial) -> "Tuning":
-    from llmlab.finetune.tasks import subtraction_task
-    from llmlab.finetune.tuning import Tuning
+    from llmlab.finetune.study.tuning import Tuning
+    from llmlab.finetune.tasks.task import subtraction_task
     from llmlab.gpt.training import TrainConfig
 
     settings, condition = trial.settings, trial.condition
@@ -39,8 +39,8 @@ def describe(trial: Trial) -> "Tuning":
 
 def method(trained: str) -> "Method":
     """The way to fine-tune that a level of the axis `trained` names."""
-    from llmlab.finetune.lora import LoraSpec
-    from llmlab.finetune.methods import Full
+    from llmlab.finetune.model.lora import LoraSpec
+    from llmlab.finetune.model.methods import Full
 
     return Full() if trained == "full" else LoraSpec(rank=RANKS[trained], alpha=16)
 

@@ -6,17 +6,18 @@ same order for every rate of one seed.
 
 from typing import TYPE_CHECKING
 
-from llmlab.finetune.measures import tuning_sweep
+from llmlab.finetune.study.measures import tuning_sweep
 from llmlab.method.experiment import Axis, Budget, Trial
 
 if TYPE_CHECKING:
-    from llmlab.finetune.tuning import Tuning
+    from llmlab.finetune.study.tuning import Tuning
 
 
 def describe(trial: Trial) -> "Tuning":
-    from llmlab.finetune.lora import LoraSpec
-    from llmlab.finetune.skills import subtraction
-    from llmlab.finetune.tuning import Task, Tuning
+    from llmlab.finetune.model.lora import LoraSpec
+    from llmlab.finetune.study.tuning import Tuning
+    from llmlab.finetune.tasks.skills import subtraction
+    from llmlab.finetune.tasks.task import Task
     from llmlab.gpt.training import TrainConfig
 
     settings, new_skill = trial.settings, subtraction()

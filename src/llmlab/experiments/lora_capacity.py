@@ -7,19 +7,19 @@ takes as many steps: what differs is how much has to fit at once.
 
 from typing import TYPE_CHECKING
 
-from llmlab.finetune.measures import tuning_sweep
+from llmlab.finetune.study.measures import tuning_sweep
 from llmlab.method.experiment import Axis, Budget, Trial
 
 if TYPE_CHECKING:
-    from llmlab.finetune.tuning import Tuning
+    from llmlab.finetune.study.tuning import Tuning
 
 BATCHES_PER_EPOCH = 8
 
 
 def describe(trial: Trial) -> "Tuning":
-    from llmlab.finetune.lora import LoraSpec
-    from llmlab.finetune.tasks import facts_task
-    from llmlab.finetune.tuning import Tuning
+    from llmlab.finetune.model.lora import LoraSpec
+    from llmlab.finetune.study.tuning import Tuning
+    from llmlab.finetune.tasks.task import facts_task
     from llmlab.gpt.training import TrainConfig
 
     settings, condition = trial.settings, trial.condition

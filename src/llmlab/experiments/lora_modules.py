@@ -6,11 +6,11 @@ all layers have, which gives them fewer parameters, and at the rank that gives t
 
 from typing import TYPE_CHECKING
 
-from llmlab.finetune.measures import tuning_sweep
+from llmlab.finetune.study.measures import tuning_sweep
 from llmlab.method.experiment import Axis, Budget, Trial
 
 if TYPE_CHECKING:
-    from llmlab.finetune.tuning import Tuning
+    from llmlab.finetune.study.tuning import Tuning
 
 ATTENTION = ("qkv", "out")
 MLP = ("up", "down")
@@ -27,9 +27,9 @@ within 2 %: a rank costs a block's attention 6 d_model, its MLP 10 d_model, both
 
 
 def describe(trial: Trial) -> "Tuning":
-    from llmlab.finetune.lora import LoraSpec
-    from llmlab.finetune.tasks import subtraction_task
-    from llmlab.finetune.tuning import Tuning
+    from llmlab.finetune.model.lora import LoraSpec
+    from llmlab.finetune.study.tuning import Tuning
+    from llmlab.finetune.tasks.task import subtraction_task
     from llmlab.gpt.training import TrainConfig
 
     settings, condition = trial.settings, trial.condition

@@ -6,17 +6,18 @@ under both scaling rules at every learning rate, so that each is compared at its
 
 from typing import TYPE_CHECKING
 
-from llmlab.finetune.measures import tuning_sweep
+from llmlab.finetune.study.measures import tuning_sweep
 from llmlab.method.experiment import Axis, Budget, Trial
 
 if TYPE_CHECKING:
-    from llmlab.finetune.tuning import Tuning
+    from llmlab.finetune.study.tuning import Tuning
 
 
 def describe(trial: Trial) -> "Tuning":
-    from llmlab.finetune.lora import LoraSpec
-    from llmlab.finetune.skills import new_facts
-    from llmlab.finetune.tuning import Task, Tuning
+    from llmlab.finetune.model.lora import LoraSpec
+    from llmlab.finetune.study.tuning import Tuning
+    from llmlab.finetune.tasks.skills import new_facts
+    from llmlab.finetune.tasks.task import Task
     from llmlab.gpt.training import TrainConfig
 
     settings, condition = trial.settings, trial.condition

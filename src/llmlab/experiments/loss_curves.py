@@ -15,8 +15,8 @@ from llmlab.method.experiment import Axis, Budget, Experiment, Metric, Outcome, 
 
 if TYPE_CHECKING:
     from llmlab.finetune.curves.curve import Curve
-    from llmlab.finetune.skills import Item
-    from llmlab.finetune.tuning import Tuning
+    from llmlab.finetune.study.tuning import Tuning
+    from llmlab.finetune.tasks.skills import Item
 
 
 @dataclass(frozen=True)
@@ -53,8 +53,8 @@ RECIPES = {
 
 
 def run(trial: Trial) -> Outcome:
-    from llmlab.finetune.curve_runs import watched_run
-    from llmlab.finetune.tuning import grade
+    from llmlab.finetune.study.loss_curves import watched_run
+    from llmlab.finetune.tasks.suites import grade
     from llmlab.gpt.training import best_device
 
     tuning = describe(trial)
@@ -79,9 +79,10 @@ def run(trial: Trial) -> Outcome:
 
 
 def describe(trial: Trial) -> "Tuning":
-    from llmlab.finetune.methods import Full
-    from llmlab.finetune.skills import subtraction
-    from llmlab.finetune.tuning import Task, Tuning
+    from llmlab.finetune.model.methods import Full
+    from llmlab.finetune.study.tuning import Tuning
+    from llmlab.finetune.tasks.skills import subtraction
+    from llmlab.finetune.tasks.task import Task
     from llmlab.gpt.training import TrainConfig
 
     settings, skill = trial.settings, subtraction()

@@ -8,20 +8,21 @@ well. Every method is tried at the same learning rates.
 import time
 from typing import TYPE_CHECKING
 
-from llmlab.finetune.measures import CURVES, METRICS, outcome
+from llmlab.finetune.study.measures import CURVES, METRICS, outcome
 from llmlab.method.experiment import Axis, Budget, Experiment, Metric, Outcome, Trial
 
 if TYPE_CHECKING:
-    from llmlab.finetune.tuning import Tuning
+    from llmlab.finetune.study.tuning import Tuning
     from llmlab.gpt.training import Batch, Trainer
 
 
 def describe(trial: Trial) -> "Tuning":
-    from llmlab.finetune.lora import LoraSpec
-    from llmlab.finetune.methods import Full
-    from llmlab.finetune.qlora import FourBit, QloraSpec
-    from llmlab.finetune.skills import subtraction
-    from llmlab.finetune.tuning import Task, Tuning
+    from llmlab.finetune.model.lora import LoraSpec
+    from llmlab.finetune.model.methods import Full
+    from llmlab.finetune.model.qlora import FourBit, QloraSpec
+    from llmlab.finetune.study.tuning import Tuning
+    from llmlab.finetune.tasks.skills import subtraction
+    from llmlab.finetune.tasks.task import Task
     from llmlab.gpt.training import TrainConfig
 
     settings, new_skill = trial.settings, subtraction()
@@ -54,7 +55,7 @@ def describe(trial: Trial) -> "Tuning":
 def run(trial: Trial) -> Outcome:
     from dataclasses import replace
 
-    from llmlab.finetune.tuning import fine_tune
+    from llmlab.finetune.study.tuning import fine_tune
 
     tuning = describe(trial)
     costs = _memory(tuning) | _step_time(tuning, trial.settings["timed_steps"]) | _damage(tuning)
@@ -67,8 +68,8 @@ MIB = 2**20
 
 def _memory(tuning: "Tuning") -> dict[str, float]:
     """Memory of the first step, and how far the prediction was from it."""
-    from llmlab.finetune.base import load_base
-    from llmlab.finetune.memory import measure_memory, predict_memory
+    from llmlab.finetune.model.base_model import load_base
+    from llmlab.finetune.observe.memory import measure_memory, predict_memory
     from llmlab.gpt.training import best_device
 
     trainer, batch = _start(tuning, tuning.method)
@@ -85,7 +86,7 @@ def _memory(tuning: "Tuning") -> dict[str, float]:
 
 def _step_time(tuning: "Tuning", n_steps: int) -> dict[str, float]:
     """By turns with LoRA, the fastest of each: so other work on the machine weighs the least."""
-    from llmlab.finetune.lora import LoraSpec
+    from llmlab.finetune.model.lora import LoraSpec
 
     (trainer, batch), (lora, _) = (
         _start(tuning, method) for method in (tuning.method, LoraSpec(rank=8, alpha=16))
@@ -105,10 +106,11 @@ def _seconds(trainer: "Trainer", batch: "Batch") -> float:
 
 def _damage(tuning: "Tuning") -> dict[str, float]:
     """What four bits did to the weights and to the skills, before any training."""
-    from llmlab.finetune.base import load_base
-    from llmlab.finetune.qlora import QloraSpec, quantisation_report
-    from llmlab.finetune.suites import suite_accuracies
-    from llmlab.finetune.tuning import accuracies_of_base
+    from llmlab.finetune.model.base_model import load_base
+    from llmlab.finetune.model.qlora import QloraSpec
+    from llmlab.finetune.observe.quantisation import quantisation_report
+    from llmlab.finetune.study.tuning import accuracies_of_base
+    from llmlab.finetune.tasks.suites import suite_accuracies
     from llmlab.gpt.training import best_device
 
     device, n_items = best_device(), tuning.suite_items
@@ -125,8 +127,8 @@ def _damage(tuning: "Tuning") -> dict[str, float]:
 
 def _start(tuning: "Tuning", method: object) -> tuple["Trainer", "Batch"]:
     """A run of its own by `method`, before its first step, and its first batch."""
-    from llmlab.finetune.base import load_base
-    from llmlab.finetune.batches import encode, epochs
+    from llmlab.finetune.model.base_model import load_base
+    from llmlab.finetune.tasks.batches import encode, epochs
     from llmlab.gpt.training import Trainer, best_device
 
     device = best_device()

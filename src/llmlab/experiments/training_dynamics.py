@@ -9,22 +9,22 @@ import math
 from functools import cache
 from typing import TYPE_CHECKING
 
-from llmlab.finetune.measures import CURVES, METRICS
+from llmlab.finetune.study.measures import CURVES, METRICS
 from llmlab.method.experiment import Axis, Budget, Experiment, Metric, Outcome, Trial
 
 if TYPE_CHECKING:
     from torch import nn
 
-    from llmlab.finetune.landscape import Weights
-    from llmlab.finetune.optimizer_state import Moments
-    from llmlab.finetune.tuning import Tuning
+    from llmlab.finetune.observe.landscape import Weights
+    from llmlab.finetune.observe.optimizer_state import Moments
+    from llmlab.finetune.study.tuning import Tuning
 
 View = dict[str, object]
 
 
 def describe(trial: Trial) -> "Tuning":
-    from llmlab.finetune.lora import LoraSpec
-    from llmlab.finetune.methods import Full
+    from llmlab.finetune.model.lora import LoraSpec
+    from llmlab.finetune.model.methods import Full
 
     methods = {"full": Full(), "lora": LoraSpec(rank=8, alpha=16)}
     condition = trial.condition
@@ -39,7 +39,7 @@ def describe(trial: Trial) -> "Tuning":
 
 def describe_reference(trial: Trial) -> "Tuning":
     """A full run with the same start and other examples first: a second minimum to walk to."""
-    from llmlab.finetune.methods import Full
+    from llmlab.finetune.model.methods import Full
 
     settings = trial.settings
     return _tuning(
@@ -52,8 +52,9 @@ def describe_reference(trial: Trial) -> "Tuning":
 
 
 def _tuning(trial: Trial, *, learning_rate: float, **choices: object) -> "Tuning":
-    from llmlab.finetune.skills import subtraction
-    from llmlab.finetune.tuning import Task, Tuning
+    from llmlab.finetune.study.tuning import Tuning
+    from llmlab.finetune.tasks.skills import subtraction
+    from llmlab.finetune.tasks.task import Task
     from llmlab.gpt.training import TrainConfig
 
     settings, new_skill = trial.settings, subtraction()
@@ -77,11 +78,11 @@ def _tuning(trial: Trial, *, learning_rate: float, **choices: object) -> "Tuning
 
 
 def run(trial: Trial) -> Outcome:
-    from llmlab.finetune.base import load_base
-    from llmlab.finetune.batches import encode, epochs
-    from llmlab.finetune.landscape import plain
-    from llmlab.finetune.optimizer_state import full_rate_share, moments, rate_spread
-    from llmlab.finetune.tuning import grade
+    from llmlab.finetune.model.base_model import load_base
+    from llmlab.finetune.observe.landscape import plain
+    from llmlab.finetune.observe.optimizer_state import full_rate_share, moments, rate_spread
+    from llmlab.finetune.tasks.batches import encode, epochs
+    from llmlab.finetune.tasks.suites import grade
     from llmlab.gpt.training import History, Trainer, best_device
 
     tuning, device = describe(trial), best_device()
@@ -123,8 +124,8 @@ def _is_shown(trial: Trial) -> bool:
 
 def _noise_scale(model: "nn.Module", trial: Trial) -> float:
     """The noise scale in examples; where it is lost in noise, the most that could be told."""
-    from llmlab.finetune.batches import encode
-    from llmlab.finetune.noise_scale import measured_noise
+    from llmlab.finetune.observe.noise_scale import measured_noise
+    from llmlab.finetune.tasks.batches import encode
     from llmlab.gpt.training import best_device
 
     n_examples = trial.settings["noise_examples"]
@@ -138,8 +139,15 @@ MOST_NOISE = 10
 
 def _shape(model: "nn.Module", trial: Trial) -> tuple[dict[str, float], dict[str, View]]:
     """What the loss looks like around the plain model, and on the way to a full minimum."""
-    from llmlab.finetune.batches import encode
-    from llmlab.finetune.landscape import Landscape, barrier, path, plane, rise, weights_of
+    from llmlab.finetune.observe.landscape import (
+        Landscape,
+        barrier,
+        path,
+        plane,
+        rise,
+        weights_of,
+    )
+    from llmlab.finetune.tasks.batches import encode
     from llmlab.gpt.training import best_device
 
     settings, task = trial.settings, describe(trial).task
@@ -186,17 +194,17 @@ FLATTEST = 1e-6
 @cache
 def full_minimum(tuning: "Tuning") -> "Weights":
     """Where a full run ends; one per seed serves all conditions that a process runs."""
-    from llmlab.finetune.landscape import weights_of
-    from llmlab.finetune.tuning import tuned_model
+    from llmlab.finetune.observe.landscape import weights_of
+    from llmlab.finetune.study.tuning import tuned_model
 
     return weights_of(tuned_model(tuning)[0])
 
 
 def _top_eigenvalue(model: "nn.Module", trial: Trial) -> float:
     """Of the Hessian of the training loss over the matrices of the blocks, which LoRA adapts."""
-    from llmlab.finetune.batches import encode
-    from llmlab.finetune.curvature import hessian_product, top_eigenvalues
-    from llmlab.finetune.noise_scale import flat
+    from llmlab.finetune.observe.curvature import hessian_product, top_eigenvalues
+    from llmlab.finetune.observe.noise_scale import flat
+    from llmlab.finetune.tasks.batches import encode
     from llmlab.gpt.model import next_token_loss
     from llmlab.gpt.training import best_device
 
@@ -212,7 +220,7 @@ def _top_eigenvalue(model: "nn.Module", trial: Trial) -> float:
 
 def moments_view(memory: "dict[str, Moments]") -> View:
     """Quantiles of √v̂ and of the share of the rate that is used, for each parameter."""
-    from llmlab.finetune.optimizer_state import QUANTILES, quantiles
+    from llmlab.finetune.observe.optimizer_state import QUANTILES, quantiles
 
     return {
         "kind": "second_moment",

@@ -1,0 +1,197 @@
+"""Models of Hugging Face `transformers` as bases: from the hub, its cache or a folder."""
+
+import logging
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+
+from llmlab.finetune.model.codecs import HubCodec
+from llmlab.finetune.model.lora import target_layers
+from llmlab.finetune.model.peft_format import ADAPTER
+from llmlab.finetune.model.pretrained import Base, first_line, weights_digest
+from llmlab.finetune.model.qlora import FourBit, quantise
+from llmlab.method.catalog import suggestion
+from llmlab.method.errors import LabError
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+HUB = "hf:"
+HUB_CONFIG = "config.json"
+NOT_NEEDED = ["*/*", "*.bin", "*.pth", "consolidated*"]
+"""Of what the hub has of a model: the same weights in other forms."""
+
+
+class HubModel(nn.Module):
+    """A causal model of `transformers` that gives logits alone.
+
+    Attributes:
+        inner: the model itself; the paths of its layers follow `PREFIX`.
+    """
+
+    PREFIX = "inner."
+
+    def __init__(self, inner: "PreTrainedModel") -> None:
+        super().__init__()
+        self.inner = inner
+
+    def forward(self, tokens_BT: Tensor) -> Tensor:
+        """Logits [B, T, V]; padding may only follow what counts, so it needs no mask."""
+        return self.inner(input_ids=tokens_BT, use_cache=False).logits
+
+
+def hub_base(name: str, four_bit: FourBit | None, device: torch.device) -> Base:
+    folder = _hub_folder(name.removeprefix(HUB))
+    tokenizer = _hub_tokenizer(folder, name)
+    model = HubModel(_hub_model(folder, name, four_bit, device))
+    _check_hub(model, tokenizer, name)
+
+    def write(tuned: HubModel, target: Path) -> None:
+        _whole_model(folder, tuned.inner).save_pretrained(target)
+        tokenizer.save_pretrained(target)
+
+    context = getattr(model.inner.config, "max_position_embeddings", None)
+    context = min(context or tokenizer.model_max_length, tokenizer.model_max_length)
+    identity = weights_digest(sorted(folder.glob("*.safetensors")))
+    return Base(name, model, HubCodec(tokenizer), context, identity, write, folder)
+
+
+def _transformers() -> Any:
+    try:
+        import transformers
+    except ImportError as error:
+        raise LabError(
+            "Hugging Face models need the package transformers, which is not installed: "
+            'install it with pip install "llmlab[hub]".'
+        ) from error
+    transformers.utils.logging.disable_progress_bar()
+    transformers.utils.logging.set_verbosity_error()  # what is wrong we say ourselves
+    return transformers
+
+
+def _hub_folder(source: str) -> Path:
+    """The folder itself, or what the hub (or its cache on this machine) has under that id."""
+    folder = Path(source)
+    if not folder.is_dir():
+        _transformers()
+        from huggingface_hub import snapshot_download
+
+        try:
+            folder = Path(snapshot_download(source, ignore_patterns=NOT_NEEDED))
+        except Exception as error:  # of the network, of the hub, of the name: many kinds
+            beside = [str(path) for path in folder.parent.glob("*") if path.is_dir()]
+            raise LabError(
+                f'there is no folder "{source}"{suggestion(source, beside)}, and Hugging Face '
+                "does not give a model of that name to this machine: name a folder that holds "
+                "config.json, model.safetensors and a tokenizer."
+            ) from error
+    if (folder / ADAPTER).is_file():
+        raise LabError(
+            f"{source} is an adapter, no base: name the model that it was made for, or make one "
+            "of both with `llmlab merge`."
+        )
+    if not (folder / HUB_CONFIG).is_file() or not any(folder.glob("*.safetensors")):
+        raise LabError(
+            f"{source} holds no model of the form of transformers: a folder with config.json and "
+            "model.safetensors is needed."
+        )
+    if b'"quantization_config"' in (folder / HUB_CONFIG).read_bytes():
+        raise LabError(
+            f"the weights of {source} are quantised already: name the model that they were made "
+            "of, which --method qlora quantises here."
+        )
+    return folder
+
+
+def _hub_tokenizer(folder: Path, name: str) -> "PreTrainedTokenizerBase":
+    transformers = _transformers()
+    try:
+        tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
+    except Exception as error:  # of the files: many kinds
+        raise LabError(
+            f"{name} has no tokenizer that can be read: copy its tokenizer.json and "
+            "tokenizer_config.json beside the weights."
+        ) from error
+    if tokenizer.eos_token_id is None:
+        raise LabError(
+            f"the tokenizer of {name} names no token that ends an answer: set eos_token in its "
+            "tokenizer_config.json."
+        )
+    return tokenizer
+
+
+def _hub_model(
+    folder: Path, name: str, four_bit: FourBit | None, device: torch.device
+) -> "PreTrainedModel":
+    """In float32, but beside 4-bit weights on CUDA in bfloat16."""
+    transformers = _transformers()
+    halved = four_bit is not None and device.type == "cuda"
+    options: dict[str, Any] = {"dtype": torch.bfloat16 if halved else torch.float32}
+    directly = four_bit is not None and four_bit.block_size == _THEIR_BLOCK_SIZE
+    if directly:
+        logging.getLogger("bitsandbytes.backends.cpu.ops").setLevel(logging.ERROR)  # as in qlora
+        options["quantization_config"] = transformers.BitsAndBytesConfig(
+            load_in_4bit=True,
+            bnb_4bit_quant_type="nf4",
+            bnb_4bit_use_double_quant=four_bit.double_quantisation,
+            bnb_4bit_compute_dtype=options["dtype"],
+        )
+        options["device_map"] = {"": device}
+    try:
+        _require_linear_layers(_empty_model(folder, options["dtype"]), name)
+        model, report = transformers.AutoModelForCausalLM.from_pretrained(
+            folder, output_loading_info=True, **options
+        )
+    except LabError:
+        raise
+    except Exception as error:  # of the files, of an architecture: many kinds
+        raise LabError(
+            f"{name} cannot be loaded as a causal language model ({first_line(error)}): copy or "
+            "fetch its files again, or choose another model."
+        ) from error
+    if lacking := sorted(report["missing_keys"]):
+        raise LabError(f"the weights of {name} lack {lacking[0]}: copy or fetch them again.")
+    model = model if directly else model.to(device)
+    return quantise(model, four_bit) if four_bit else model
+
+
+_THEIR_BLOCK_SIZE = 64
+"""Of BitsAndBytesConfig, which offers no other."""
+
+
+def _empty_model(folder: Path, dtype: torch.dtype) -> "PreTrainedModel":
+    """The model in `folder` without its weights."""
+    transformers = _transformers()
+    config = transformers.AutoConfig.from_pretrained(folder)
+    with torch.device("meta"):
+        return transformers.AutoModelForCausalLM.from_config(config, dtype=dtype)
+
+
+def _whole_model(folder: Path, tuned: "PreTrainedModel") -> "PreTrainedModel":
+    """The model in `folder` with the weights of `tuned`, free of what 4-bit loading added."""
+    model = _empty_model(folder, tuned.dtype)
+    model.load_state_dict(tuned.state_dict(), assign=True)
+    model.tie_weights()
+    model.generation_config = tuned.generation_config
+    return model
+
+
+def _check_hub(model: HubModel, tokenizer: "PreTrainedTokenizerBase", name: str) -> None:
+    known = model.inner.get_input_embeddings().num_embeddings
+    if len(tokenizer) > known:
+        raise LabError(
+            f"the tokenizer of {name} has {len(tokenizer)} tokens and its model knows {known}: "
+            "put the tokenizer that it was trained with beside the weights."
+        )
+
+
+def _require_linear_layers(model: "PreTrainedModel", name: str) -> None:
+    """Asked before a model is loaded: loading in four bits would make them of other layers."""
+    if not any(target_layers(HubModel(model))):
+        source = name.removeprefix(HUB)
+        raise LabError(
+            f"{name} has no linear layer beside its output layer: a GPT-2 has them after "
+            f"`llmlab import {source}`, whose folder is a base."
+        )
