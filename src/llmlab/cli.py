@@ -4,17 +4,17 @@ Imports inside the commands keep each of them from loading what only another one
 """
 
 import json
-import math
 import os
 import sys
 from collections import deque
-from dataclasses import asdict, is_dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from llmlab.method.errors import LabError
+from llmlab.method.json_values import json_value
 from llmlab.method.project import Project
 
 app = typer.Typer(
@@ -644,18 +644,8 @@ def main() -> None:
 
 
 def _print_json(value: object) -> None:
-    """Print JSON; dates as ISO text, what is not a finite number as null."""
-    print(json.dumps(_plain(value), indent=2, default=str))
-
-
-def _plain(value: object) -> object:
-    if is_dataclass(value):
-        return _plain(asdict(value))
-    if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+    """Print JSON; dates as ISO text, NaN and infinities as null."""
+    print(json.dumps(json_value(value), indent=2))
 
 
 def _shown(path: Path) -> Path:
