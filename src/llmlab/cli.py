@@ -13,8 +13,10 @@ from typing import Annotated
 
 import typer
 
+from llmlab.finetune.command.options import FinetuneOptions
 from llmlab.method.errors import LabError
 from llmlab.method.json_values import json_value
+from llmlab.method.options import LARGEST_SEED, expand_options
 from llmlab.method.project import Project
 
 app = typer.Typer(
@@ -34,7 +36,6 @@ Scale = Annotated[
     str,
     typer.Option("--scale", "-s", metavar="SCALE", help="Budget to spend: smoke, laptop or gpu."),
 ]
-MOST_SEED = 2**63 - 1
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for another program to read.")]
 
 
@@ -244,7 +245,7 @@ def train(
     seed: Annotated[
         int,
         typer.Option(
-            min=0, max=MOST_SEED, help="Fixes the weights, the order of the text and dropout."
+            min=0, max=LARGEST_SEED, help="Fixes the weights, the order of the text and dropout."
         ),
     ] = 0,
     precision: Annotated[
@@ -315,82 +316,9 @@ def train(
 
 
 @app.command()
+@expand_options
 def finetune(
-    base: Annotated[
-        str,
-        typer.Option(
-            metavar="NAME|DIR|hf:ID",
-            help="micro, a folder of `llmlab train`, or hf: and a Hugging Face id or folder.",
-        ),
-    ] = "micro",
-    data: Annotated[
-        str,
-        typer.Option(
-            metavar="skills:NAME|FILE",
-            help="A skill (subtraction, math, reasoning, code, knowledge, facts:N) or a file of "
-            "JSON lines with prompt and response, or messages.",
-        ),
-    ] = "skills:subtraction",
-    method: Annotated[str, typer.Option(help="full, lora or qlora.")] = "lora",
-    rank: Annotated[
-        int | None, typer.Option(min=1, help="Rank of the adapter. Default: 8.")
-    ] = None,
-    alpha: Annotated[
-        float | None, typer.Option(help="Numerator of its scaling. Default: twice the rank.")
-    ] = None,
-    scaling: Annotated[
-        str | None, typer.Option(help="alpha/r (the default) or rslora: alpha over the root of r.")
-    ] = None,
-    target_modules: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAMES", help="Layers that get an adapter, as qkv,out. Default: all linear."
-        ),
-    ] = None,
-    double_quantisation: Annotated[
-        bool | None,
-        typer.Option(
-            "--double-quantisation/--single-quantisation",
-            help="Whether qlora quantises its constants, too. Default: it does.",
-            show_default=False,
-        ),
-    ] = None,
-    learning_rate: Annotated[
-        float | None, typer.Option(help="Peak rate. Default: what suits method and base.")
-    ] = None,
-    epochs: Annotated[
-        float | None, typer.Option(help="Times to read the examples. Default: 3.")
-    ] = None,
-    steps: Annotated[
-        int | None, typer.Option(min=1, help="Optimizer steps, in place of --epochs.")
-    ] = None,
-    batch_size: Annotated[
-        int, typer.Option(min=1, help="Examples (rows with --pack) of a step.")
-    ] = 32,
-    seed: Annotated[
-        int,
-        typer.Option(
-            min=0, max=MOST_SEED, help="Fixes the adapter's start and the order of the examples."
-        ),
-    ] = 0,
-    precision: Annotated[
-        str, typer.Option(help="float32, bfloat16, or auto: bfloat16 on CUDA.")
-    ] = "auto",
-    pack: Annotated[
-        bool, typer.Option("--pack", help="Put several short examples into one row.")
-    ] = False,
-    skip_bad: Annotated[
-        bool, typer.Option("--skip-bad", help="Leave out bad lines of the file, and count them.")
-    ] = False,
-    replay: Annotated[
-        float, typer.Option(help="Share of each batch that micro has learned before.")
-    ] = 0.0,
-    test_items: Annotated[
-        int, typer.Option(min=0, help="Test on so many examples at most.")
-    ] = 1000,
-    every: Annotated[
-        int, typer.Option(min=1, help="Steps between two looks at gradients and updates by layer.")
-    ] = 1,
+    options: FinetuneOptions,
     out: Annotated[
         Path | None,
         typer.Option(metavar="DIR", help="Folder of the run. Default: runs/BASE-DATA-METHOD."),
@@ -401,43 +329,19 @@ def finetune(
     Shows the memory that it takes, what each step does, and what was learned and forgotten. The
     run's folder gets the adapter (in PEFT's form) or the model, a log of every step, and a report.
     """
+    from llmlab.experiments.base_model import micro_folders
     from llmlab.finetune.command.console import describe, show
-    from llmlab.finetune.command.options import Options
-    from llmlab.finetune.command.setup import open_session
+    from llmlab.finetune.command.opening import open_session
     from llmlab.gpt.speed import keep_freed_memory
     from llmlab.gpt.training import best_device
 
     keep_freed_memory()
-    options = Options(
-        base=base,
-        data=data,
-        method=method,
-        rank=rank,
-        alpha=alpha,
-        scaling=scaling,
-        target_modules=target_modules,
-        double_quantisation=double_quantisation,
-        learning_rate=learning_rate,
-        epochs=epochs,
-        steps=steps,
-        batch_size=batch_size,
-        seed=seed,
-        precision=precision,
-        pack=pack,
-        skip_bad=skip_bad,
-        replay=replay,
-        test_items=test_items,
-        every=every,
-    )
-    session = open_session(options, out, best_device())
-    print(describe(session), flush=True)
     try:
-        show(session.events(), session)
-    except KeyboardInterrupt:
-        kept = f"what was saved until then is in {session.folder}"
-        raise LabError(
-            f"interrupted; {kept if session.folder.exists() else 'nothing was written yet'}."
-        ) from None
+        with open_session(options, out, best_device(), micro_folders) as session:
+            print(describe(session), flush=True)
+            show(session.events(), session)
+    except KeyboardInterrupt:  # before the first step, or pressed twice
+        raise LabError("interrupted; the run is not complete, so start it again.") from None
 
 
 @app.command()
@@ -460,7 +364,7 @@ def generate(
         float, typer.Option(help="Draw from the likeliest tokens that hold this share.")
     ] = 1.0,
     seed: Annotated[
-        int, typer.Option(min=0, max=MOST_SEED, help="The same seed draws the same text.")
+        int, typer.Option(min=0, max=LARGEST_SEED, help="The same seed draws the same text.")
     ] = 0,
     cache: Annotated[
         bool, typer.Option(help="Keep keys and values; without, the same text comes slower.")
@@ -471,13 +375,16 @@ def generate(
     ] = None,
 ) -> None:
     """Let a trained model write, token by token."""
-    from llmlab.finetune.command.generation import write_on
-    from llmlab.finetune.model.opening import learned_in
+    from llmlab.experiments.base_model import micro_folders
+    from llmlab.finetune.command.generation import generate_text
+    from llmlab.finetune.model.catalog import weights_folder
     from llmlab.gpt.generation import SamplingConfig
 
     config = SamplingConfig(temperature, top_k, top_p, seed)
-    model = str(learned_in(Path(run)))
-    pieces = write_on(model, prompt, tokens, config, cached=cache, base_name=base)
+    model = str(weights_folder(Path(run)))
+    pieces = generate_text(
+        model, prompt, tokens, config, cached=cache, base_name=base, micro=micro_folders
+    )
     sys.stdout.write(prompt)
     for piece in pieces:
         sys.stdout.write(piece)
@@ -500,12 +407,13 @@ def merge(
 
     `llmlab generate` and `llmlab finetune --base` take the folder.
     """
-    from llmlab.finetune.model.merging import merge as write_merged
-    from llmlab.finetune.model.opening import learned_in
+    from llmlab.experiments.base_model import micro_folders
+    from llmlab.finetune.model.catalog import weights_folder
+    from llmlab.finetune.model.merging import write_merged
 
-    origin = write_merged(learned_in(adapter), out, base)
+    origin = write_merged(weights_folder(adapter), out, base, micro_folders)
     if origin.four_bit:
-        print("The base was held in 4 bits: merged are the weights that these stand for.")
+        print("The base model was in 4 bits: the adapter is merged into its dequantised weights.")
     print(f"Now `llmlab generate {out}` and `llmlab finetune --base {out}` take it.")
 
 

@@ -30,11 +30,11 @@ FAR = tuple(name for name in SKILLS if name != "math")
 
 
 def run(trial: Trial) -> Outcome:
-    from llmlab.finetune.study.tracking import watched_run
+    from llmlab.finetune.study.tracking import tracked_run
     from llmlab.finetune.study.tuning import graded
 
     tuning = describe(trial)
-    watched = watched_run(tuning, trial.settings["look_every"], trial.settings["look_items"])
+    watched = tracked_run(tuning, trial.settings["look_every"], trial.settings["look_items"])
     tuned = graded(watched.model, watched.history, tuning)
     found = outcome(tuned)
     if found.status == "diverged":

@@ -53,12 +53,12 @@ RECIPES = {
 
 
 def run(trial: Trial) -> Outcome:
-    from llmlab.finetune.study.loss_curves import watched_run
+    from llmlab.finetune.study.loss_curves import run_with_curves
     from llmlab.finetune.tasks.suites import grade
     from llmlab.gpt.training import best_device
 
     tuning = describe(trial)
-    model, watched = watched_run(tuning, trial.settings["validate_every"])
+    model, watched = run_with_curves(tuning, trial.settings["validate_every"])
     found = signs(watched.training, watched.validation)
     named = name_cause(found).cause
     # a run that diverged has curves to read, too, so its row is as complete as any other

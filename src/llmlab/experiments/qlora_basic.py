@@ -68,13 +68,13 @@ MIB = 2**20
 
 def _memory(tuning: "Tuning") -> dict[str, float]:
     """Memory of the first step, and how far the prediction was from it."""
-    from llmlab.finetune.model.base_model import load_base
+    from llmlab.finetune.model.base_model import load_base_model
     from llmlab.finetune.observe.memory import measure_memory, predict_memory
     from llmlab.gpt.training import best_device
 
     trainer, batch = _start(tuning, tuning.method)
     found = measure_memory(trainer, batch)
-    base, precision = load_base(tuning.base, best_device()), tuning.config.precision
+    base, precision = load_base_model(tuning.base, best_device()), tuning.config.precision
     predicted = predict_memory(base, tuning.method, tuple(batch[0].shape), precision)
     return {
         "weight_memory": (found.weights + found.constants) / MIB,
@@ -106,7 +106,7 @@ def _seconds(trainer: "Trainer", batch: "Batch") -> float:
 
 def _damage(tuning: "Tuning") -> dict[str, float]:
     """What four bits did to the weights and to the skills, before any training."""
-    from llmlab.finetune.model.base_model import load_base
+    from llmlab.finetune.model.base_model import load_base_model
     from llmlab.finetune.model.qlora import QloraSpec
     from llmlab.finetune.observe.quantisation import quantisation_report
     from llmlab.finetune.study.tuning import accuracies_of_base
@@ -116,8 +116,8 @@ def _damage(tuning: "Tuning") -> dict[str, float]:
     device, n_items = best_device(), tuning.suite_items
     error, accuracies = 0.0, accuracies_of_base(tuning.base, n_items)
     if isinstance(tuning.method, QloraSpec):
-        adapted = tuning.method.adapt(load_base(tuning.base, device), tuning.seed)
-        error = quantisation_report(load_base(tuning.base, device), adapted).relative_error
+        adapted = tuning.method.adapt(load_base_model(tuning.base, device), tuning.seed)
+        error = quantisation_report(load_base_model(tuning.base, device), adapted).relative_error
         accuracies = suite_accuracies(adapted, n_items, device)
     return {
         "quantisation_error": error,
@@ -127,12 +127,12 @@ def _damage(tuning: "Tuning") -> dict[str, float]:
 
 def _start(tuning: "Tuning", method: object) -> tuple["Trainer", "Batch"]:
     """A run of its own by `method`, before its first step, and its first batch."""
-    from llmlab.finetune.model.base_model import load_base
+    from llmlab.finetune.model.base_model import load_base_model
     from llmlab.finetune.tasks.batches import encode, epochs
     from llmlab.gpt.training import Trainer, best_device
 
     device = best_device()
-    model = method.adapt(load_base(tuning.base, device), tuning.seed).to(device)
+    model = method.adapt(load_base_model(tuning.base, device), tuning.seed).to(device)
     batches = epochs(encode(tuning.task.train).to(device), tuning.batch_size, tuning.seed)
     return Trainer(model, tuning.config), next(batches)
 

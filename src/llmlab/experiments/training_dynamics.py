@@ -78,15 +78,15 @@ def _tuning(trial: Trial, *, learning_rate: float, **choices: object) -> "Tuning
 
 
 def run(trial: Trial) -> Outcome:
-    from llmlab.finetune.model.base_model import load_base
-    from llmlab.finetune.observe.landscape import plain
+    from llmlab.finetune.model.base_model import load_base_model
+    from llmlab.finetune.observe.landscape import merged_copy
     from llmlab.finetune.observe.optimizer_state import full_rate_share, moments, rate_spread
     from llmlab.finetune.tasks.batches import encode, epochs
     from llmlab.finetune.tasks.suites import grade
     from llmlab.gpt.training import History, Trainer, best_device
 
     tuning, device = describe(trial), best_device()
-    model = tuning.method.adapt(load_base(tuning.base, device), tuning.seed).to(device)
+    model = tuning.method.adapt(load_base_model(tuning.base, device), tuning.seed).to(device)
     noise_start = _noise_scale(model, trial)
     trainer = Trainer(model, tuning.config)
     batches = epochs(encode(tuning.task.train).to(device), tuning.batch_size, tuning.seed)
@@ -99,7 +99,7 @@ def run(trial: Trial) -> Outcome:
         return EXPERIMENT.diverged(**told)
     noise_end = _noise_scale(model, trial)
     memory = moments(model, trainer.optimizer)
-    shape, views = _shape(plain(model), trial)
+    shape, views = _shape(merged_copy(model), trial)
     return Outcome(
         metrics={
             "accuracy": grade(model, tuning.task.test, device).accuracy,

@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
@@ -6,15 +7,15 @@ import pytest
 import torch
 
 from llmlab.finetune.command.console import (
-    Speed,
+    Throughput,
     describe,
-    in_words,
+    describe_method,
     show,
 )
 from llmlab.finetune.command.events import Diverged, Interrupted, Step
-from llmlab.finetune.command.options import Options
-from llmlab.finetune.command.session import Session
-from llmlab.finetune.command.setup import open_session
+from llmlab.finetune.command.opening import open_session
+from llmlab.finetune.command.options import FinetuneOptions
+from llmlab.finetune.command.session import FinetuneSession
 from llmlab.finetune.model.lora import LoraSpec
 from llmlab.finetune.model.methods import Full
 from llmlab.finetune.model.qlora import FourBit, QloraSpec
@@ -24,27 +25,32 @@ from llmlab.method.errors import LabError
 
 @pytest.fixture
 def opened(
-    made: Callable[[str], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Callable[..., Session]:
+    made: Callable[[str], Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    held: ExitStack,
+) -> Callable[..., FinetuneSession]:
     monkeypatch.chdir(tmp_path)
 
-    def make(**options: object) -> Session:
-        brief = Options(str(made("skilled")), steps=4, batch_size=4, test_items=10)
+    def make(**options: object) -> FinetuneSession:
+        brief = FinetuneOptions(str(made("skilled")), steps=4, batch_size=4, test_items=10)
         folder = Path("runs/micro-subtraction-qlora")
-        session = open_session(replace(brief, **options), folder, torch.device("cpu"))
+        session = held.enter_context(
+            open_session(replace(brief, **options), folder, torch.device("cpu"))
+        )
         session = replace(session, base=replace(session.base, name="micro"))
-        return replace(session, recipe=replace(session.recipe, suite_items=10))
+        return replace(session, config=replace(session.config, suite_items=10))
 
     return make
 
 
 def test_methods_in_words() -> None:
     lora = LoraSpec(8, 16, target_modules=("qkv", "up"))
-    assert in_words(Full()) == "full fine-tuning: every weight is trained"
-    assert in_words(lora) == "LoRA, rank 8, alpha 16 (alpha/r), qkv, up"
+    assert describe_method(Full()) == "full fine-tuning: every weight is trained"
+    assert describe_method(lora) == "LoRA, rank 8, alpha 16 (alpha/r), qkv, up"
     twice = "QLoRA, rank 8, alpha 16 (alpha/r), qkv, up; NF4, quantised twice"
-    assert in_words(QloraSpec(lora)) == twice
-    assert in_words(QloraSpec(lora, FourBit(double_quantisation=False))).endswith("NF4")
+    assert describe_method(QloraSpec(lora)) == twice
+    assert describe_method(QloraSpec(lora, FourBit(double_quantisation=False))).endswith("NF4")
 
 
 def test_what_is_about_to_happen(opened) -> None:
@@ -85,7 +91,7 @@ def test_forgetting_much_without_replay_brings_a_hint(opened, capsys) -> None:
     show([*events, forgot], session)
     said = "Forgetting: 50.0 points, mean of the four"
     assert f"{said}; --replay 0.2 rehearses what it knew." in capsys.readouterr().out
-    replayed = replace(session, recipe=replace(session.recipe, n_replayed=1))
+    replayed = replace(session, config=replace(session.config, n_replayed=1))
     show([*events, forgot], replayed)
     assert f"{said}.\n" in capsys.readouterr().out
 
@@ -120,7 +126,7 @@ def test_a_run_that_ends_early(end: object, sentence: str, opened) -> None:
 
 
 def test_speed_is_that_of_the_last_steps() -> None:
-    speed = Speed()
+    speed = Throughput()
     for seconds in [1.0] * 5 + [0.5] * 200:
         speed.see(Point(0, 100, 1.0, 1.0, 1e-3, seconds=seconds))
     assert str(speed) == "200 tok/s"

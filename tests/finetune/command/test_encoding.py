@@ -7,9 +7,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from llmlab.finetune.command.encoding import encode_examples, last_answer, prompt_tokens
-from llmlab.finetune.command.examples import Chat, Example, Message, Pair, open_data
+from llmlab.finetune.command.examples import (
+    Chat,
+    Example,
+    Message,
+    Pair,
+    open_dataset,
+)
+from llmlab.finetune.model.catalog import open_pretrained
 from llmlab.finetune.model.codecs import SkillCodec, TextCodec
-from llmlab.finetune.model.opening import open_base
 from llmlab.finetune.tasks.batches import Sequences, encode
 from llmlab.finetune.tasks.skills import END, TOKENIZER, subtraction
 from llmlab.gpt.model import IGNORE
@@ -35,7 +41,7 @@ def counted(sequences: Sequences, codec: TextCodec = CODEC) -> list[str]:
 
 def codec_of(folder: Path) -> TextCodec:
     prefix = "hf:" if folder.name in ("qwen2", "llama") else ""
-    return open_base(f"{prefix}{folder}", device=torch.device("cpu")).tokenizer
+    return open_pretrained(f"{prefix}{folder}", device=torch.device("cpu")).tokenizer
 
 
 # Encoding
@@ -87,7 +93,7 @@ def test_packed_rows_hold_the_same_texts_in_fewer_tokens(examples: list[Example]
 
 
 def test_a_skill_is_encoded_as_in_the_experiments() -> None:
-    data, items = open_data("skills:subtraction"), subtraction().test
+    data, items = open_dataset("skills:subtraction"), subtraction().test
     ours, theirs = encode_examples(data.test, CODEC, context=32), encode(items)
     assert torch.equal(ours.tokens_NT, theirs.tokens_NT)
     assert torch.equal(ours.targets_NT, theirs.targets_NT)
@@ -122,7 +128,7 @@ def test_a_conversation_is_written_as_the_template_of_the_tokenizer_has_it(made:
 @pytest.mark.parametrize(
     ("template", "reason"),
     [
-        ("{{ messages | length }}", "changes what came before an answer"),
+        ("{{ messages | length }}", "rewrites what comes before an answer"),
         ("{{ raise_exception('no system') }}", "refuses the conversation .no system"),
     ],
 )

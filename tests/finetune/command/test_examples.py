@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from llmlab.finetune.command.encoding import last_answer
-from llmlab.finetune.command.examples import Pair, open_data, read_examples
+from llmlab.finetune.command.examples import Pair, open_dataset, read_examples
 from llmlab.finetune.tasks.skills import new_facts, subtraction
 from llmlab.method.errors import LabError
 
@@ -52,7 +52,8 @@ BAD = {
 @pytest.mark.parametrize("line", BAD, ids=lambda line: line[:40])
 def test_a_bad_line_is_named_by_number_and_reason(tmp_path: Path, line: str) -> None:
     path = file_of(tmp_path, GOOD, "", line)
-    with pytest.raises(LabError, match=f"line 3 of {path} is no example.*({BAD[line]}).*skip-bad"):
+    refusal = f"line 3 of {path} is not an example.*({BAD[line]}).*skip-bad"
+    with pytest.raises(LabError, match=refusal):
         read_examples(path)
 
 
@@ -90,7 +91,7 @@ def test_bytes_that_are_no_text_are_a_bad_line(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("lines", "reason"),
-    [(["", " "], "holds no example; write one a line"), (["a", "b"], "all its 2 lines are bad")],
+    [(["", " "], "holds no example: write one a line"), (["a", "b"], "all its 2 lines are bad")],
 )
 def test_a_file_without_an_example_is_refused(
     tmp_path: Path, lines: list[str], reason: str
@@ -102,13 +103,13 @@ def test_a_file_without_an_example_is_refused(
 def test_a_file_that_does_not_exist_is_refused_with_the_nearest(tmp_path: Path) -> None:
     file_of(tmp_path, GOOD)
     with pytest.raises(LabError, match=r"did you mean '.*/data\.jsonl'"):
-        open_data(f"{tmp_path}/dat.jsonl")
+        open_dataset(f"{tmp_path}/dat.jsonl")
     with pytest.raises(LabError, match=r"cannot read .*: Is a directory"):
-        open_data(str(tmp_path))
+        open_dataset(str(tmp_path))
 
 
 def test_a_skill_has_items_to_train_and_to_test_on() -> None:
-    data, split = open_data("skills:subtraction"), subtraction()
+    data, split = open_dataset("skills:subtraction"), subtraction()
     for examples, items in [(data.train, split.train), (data.test, split.test)]:
         assert [(e.content.prompt, e.content.response) for e in examples] == [
             (item.prompt, item.answer) for item in items
@@ -116,7 +117,7 @@ def test_a_skill_has_items_to_train_and_to_test_on() -> None:
 
 
 def test_facts_are_tested_as_they_were_trained() -> None:
-    data = open_data("skills:facts:5")
+    data = open_dataset("skills:facts:5")
     assert [example.content.prompt for example in data.train] == [i.prompt for i in new_facts(5)]
     assert [e.content for e in data.test] == [e.content for e in data.train]
 
@@ -133,4 +134,4 @@ def test_facts_are_tested_as_they_were_trained() -> None:
 )
 def test_a_skill_that_does_not_exist_is_refused(source: str, reason: str) -> None:
     with pytest.raises(LabError, match=reason):
-        open_data(source)
+        open_dataset(source)

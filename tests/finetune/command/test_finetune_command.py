@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from llmlab.cli import main
-from llmlab.finetune.model.base_model import new_base, save_base
+from llmlab.finetune.model.base_model import new_base_model, save_base_model
 
 BRIEF = ("--steps", "3", "--batch-size", "4", "--test-items", "10")
 
@@ -57,6 +57,7 @@ def test_a_new_user_finetunes_generates_and_merges(llmlab: LlmLab) -> None:
     assert curves == f"  llmlab curves {run}/log.jsonl"
     assert "train 3/3" in tuned.err
     assert sorted(path.name for path in Path(run).iterdir()) == [
+        ".lock",
         "adapter",
         "log.jsonl",
         "report.json",
@@ -75,7 +76,7 @@ def test_a_model_of_the_hub_learns_by_qlora_from_a_file(llmlab: LlmLab, made) ->
     options = ("--base", f"hf:{made('qwen2')}", "--data", "cats.jsonl", "--method", "qlora")
     refused = llmlab("finetune", *options, *BRIEF)
     assert refused.code == 1
-    assert refused.err.startswith("error: line 21 of cats.jsonl is no example")
+    assert refused.err.startswith("error: line 21 of cats.jsonl is not an example")
     tuned = llmlab("finetune", *options, *BRIEF, "--skip-bad")
     assert tuned.code == 0, tuned.err
     assert "18 examples, 2 others to test on, 1 bad line left out" in tuned.out
@@ -120,7 +121,7 @@ def test_an_adapter_finds_the_micro_that_it_was_made_for(
     assert llmlab("finetune", "--out", "run", *BRIEF).code == 0
     larger = Path("build/results/laptop/base_model/kept")
     shutil.copytree(made("skilled"), larger)
-    save_base(new_base(d_model=64, n_layers=2, n_heads=2, context=32, seed=1), larger)
+    save_base_model(new_base_model(d_model=64, n_layers=2, n_heads=2, context=32, seed=1), larger)
     done = llmlab("generate", "run", "--prompt", "1-1=")
     assert done.code == 0, done.err
 
@@ -166,14 +167,18 @@ def test_weights_that_are_no_numbers_are_not_kept(method: str, llmlab: LlmLab) -
     done = llmlab("finetune", "--out", "run", *BRIEF, *options)
     assert done.code == 1
     assert "nothing is kept): start again with a lower --learning-rate." in done.err
-    assert sorted(path.name for path in Path("run").iterdir()) == ["log.jsonl", "report.json"]
+    assert sorted(path.name for path in Path("run").iterdir()) == [
+        ".lock",
+        "log.jsonl",
+        "report.json",
+    ]
     assert json.loads(Path("run/report.json").read_text())["outcome"] == "diverged"
     assert '"event": "diverged"' in Path("run/log.jsonl").read_text().splitlines()[-1]
 
 
 BAD = {
     "holds NaN, which is no JSON": ("--data", "nan.jsonl"),
-    "holds no example; write one a line": ("--data", "empty.jsonl"),
+    "holds no example: write one a line": ("--data", "empty.jsonl"),
     "there is no base 'mikro' (did you mean 'micro'?)": ("--base", "mikro"),
     'there is no folder "./nowhere"': ("--base", "hf:./nowhere"),
     "no skill 'subtractoin' (did you mean 'subtraction'?)": ("--data", "skills:subtractoin"),

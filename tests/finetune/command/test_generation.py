@@ -13,8 +13,8 @@ from torch import nn
 from llmlab.cli import main
 from llmlab.finetune.command.generation import continue_text
 from llmlab.finetune.model.adapters import lora_layers, save_adapter
+from llmlab.finetune.model.catalog import open_pretrained
 from llmlab.finetune.model.lora import LoraSpec, add_lora
-from llmlab.finetune.model.opening import open_base
 from llmlab.finetune.model.qlora import FourBit
 from llmlab.finetune.tasks.skills import END
 from llmlab.gpt.generation import SamplingConfig
@@ -50,7 +50,7 @@ def llmlab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys) -> Callable[
 
 def save(folder: Path, base_folder: Path, four_bit: FourBit | None = None) -> str:
     """An adapter that changes what the base says; what it then says after "the cat"."""
-    base = open_base(str(base_folder), four_bit=four_bit, device=torch.device("cpu"))
+    base = open_pretrained(str(base_folder), four_bit=four_bit, device=torch.device("cpu"))
     model = add_lora(base.model, SPEC, seed=0)
     for _, layer in lora_layers(model):
         nn.init.normal_(layer.b_RO, std=0.3)
@@ -80,7 +80,7 @@ def test_an_adapter_is_merged_and_what_comes_of_it_writes_the_same(
 def test_merging_says_that_the_base_was_held_in_four_bits(llmlab, base_folder: Folder) -> None:
     save(Path("adapter"), base_folder("skilled"), FourBit())
     merged = llmlab("merge", "adapter", "--out", "merged")
-    assert merged.out.startswith("The base was held in 4 bits: merged are the weights that these")
+    assert merged.out.startswith("The base model was in 4 bits: the adapter is merged into its")
 
 
 def test_a_base_that_was_moved_is_named(llmlab, base_folder: Folder) -> None:
@@ -106,7 +106,7 @@ def test_an_adapter_that_names_no_base_needs_one(llmlab, base_folder: Folder) ->
     [
         (("nothing", "--out", "merged"), "there is no folder nothing: name"),
         (("run", "--out", "merged"), "run holds no adapter: name"),
-        (("adapter", "--out", "skilled"), "skilled is there already"),
+        (("adapter", "--out", "skilled"), "skilled exists already"),
         (("adapter", "--out", "merged", "--base", "run"), "whose weights are others"),
         (("adapter", "--out", "merged", "--base", "nowhere"), "there is no base 'nowhere'"),
     ],
@@ -127,13 +127,13 @@ def test_what_cannot_be_merged_is_one_sentence_and_nothing_is_written(
 
 @pytest.mark.parametrize("form", FORMS)
 def test_a_text_ends_where_an_answer_does(made: Folder, form: str) -> None:
-    base = open_base(str(made(form)), device=torch.device("cpu"))
+    base = open_pretrained(str(made(form)), device=torch.device("cpu"))
     model = _always(base.tokenizer.end, base.model)
     assert "".join(continue_text(base, model, "the cat", 5, GREEDY)) == ""
 
 
 def test_a_text_may_outgrow_the_context(made: Folder) -> None:
-    base = open_base(str(made("llama")), device=torch.device("cpu"))
+    base = open_pretrained(str(made("llama")), device=torch.device("cpu"))
     model = _always(base.tokenizer.encode("a")[0], base.model)
     assert "".join(continue_text(base, model, "", 70, GREEDY)) == "a" * 70
 

@@ -1,6 +1,7 @@
 import json
 import signal
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,33 +14,36 @@ from llmlab.finetune.command.events import (
     Finished,
     Interrupted,
     Prepared,
+    Saved,
     Step,
     Validation,
 )
-from llmlab.finetune.command.options import Options
-from llmlab.finetune.command.session import Session
-from llmlab.finetune.command.setup import open_session
+from llmlab.finetune.command.opening import open_session
+from llmlab.finetune.command.options import FinetuneOptions
+from llmlab.finetune.command.session import FinetuneSession
 from llmlab.finetune.model.adapters import load_adapter
-from llmlab.finetune.model.opening import learned_in, n_parameters, open_base
+from llmlab.finetune.model.catalog import n_parameters, open_pretrained, weights_folder
 from llmlab.finetune.model.qlora import dequantise, paged_adamw
-from llmlab.gpt.session import Saved, noted_interrupt
 from llmlab.gpt.training import TrainConfig, Trainer
 from llmlab.method.errors import LabError
+from llmlab.runs.folder import RunFolder
 
 CPU = torch.device("cpu")
-SMALL = Options(rank=2, steps=5, batch_size=4, test_items=20)
-Open = Callable[..., Session]
+SMALL = FinetuneOptions(rank=2, steps=5, batch_size=4, test_items=20)
+Open = Callable[..., FinetuneSession]
 
 
 @pytest.fixture
-def opened(made: Callable[[str], Path], tmp_path: Path) -> Open:
+def opened(made: Callable[[str], Path], tmp_path: Path, held: ExitStack) -> Open:
     """Opens a brief session on a tiny base, with other options if wanted."""
 
-    def make(folder: str = "run", form: str = "skilled", **options: object) -> Session:
+    def make(folder: str = "run", form: str = "skilled", **options: object) -> FinetuneSession:
         base = f"hf:{made(form)}" if form in ("qwen2", "llama") else str(made(form))
         asked = replace(SMALL, **({"rank": None} if options.get("method") == "full" else {}))
-        session = open_session(replace(asked, base=base, **options), tmp_path / folder, CPU)
-        return replace(session, recipe=replace(session.recipe, suite_items=10))
+        session = held.enter_context(
+            open_session(replace(asked, base=base, **options), tmp_path / folder, CPU)
+        )
+        return replace(session, config=replace(session.config, suite_items=10))
 
     return make
 
@@ -53,11 +57,11 @@ def sentences(tmp_path: Path) -> str:
     return str(path)
 
 
-def log(session: Session) -> list[dict]:
+def log(session: FinetuneSession) -> list[dict]:
     return [json.loads(line) for line in (session.folder / "log.jsonl").read_text().splitlines()]
 
 
-def report(session: Session) -> dict:
+def report(session: FinetuneSession) -> dict:
     return json.loads((session.folder / "report.json").read_text())
 
 
@@ -111,9 +115,9 @@ def test_the_adapter_in_the_folder_is_the_one_that_was_trained(
     data = "skills:subtraction" if form == "skilled" else sentences
     session = opened(form=form, method=method, data=data)
     list(session.events())
-    four_bit = session.recipe.method.four_bit if method == "qlora" else None
-    base = open_base(session.base.name, four_bit=four_bit, device=CPU)
-    tokens_BT = session.material.training.tokens_NT[:2]
+    four_bit = session.config.method.four_bit if method == "qlora" else None
+    base = open_pretrained(session.base.name, four_bit=four_bit, device=CPU)
+    tokens_BT = session.data.training.tokens_NT[:2]
     trained = session.base.model.eval()
     loaded = load_adapter(session.folder / "adapter", base).eval()
     with torch.no_grad():
@@ -128,15 +132,15 @@ def test_a_model_that_was_trained_whole_is_kept_in_the_form_of_its_base(
     session = opened(form=form, method="full", data=data)
     list(session.events())
     kept = session.folder / "model"
-    found = open_base(f"hf:{kept}" if form == "llama" else str(kept), device=CPU)
-    tokens_BT = session.material.training.tokens_NT[:2]
+    found = open_pretrained(f"hf:{kept}" if form == "llama" else str(kept), device=CPU)
+    tokens_BT = session.data.training.tokens_NT[:2]
     with torch.no_grad():
         torch.testing.assert_close(
             found.model.eval()(tokens_BT), session.base.model.eval()(tokens_BT)
         )
 
 
-def adapter(session: Session) -> bytes:
+def adapter(session: FinetuneSession) -> bytes:
     list(session.events())
     return (session.folder / "adapter" / "adapter_model.safetensors").read_bytes()
 
@@ -165,7 +169,7 @@ def test_only_qlora_quantises_and_says_how_far_the_weights_moved(opened: Open) -
     session = opened("b", method="qlora")
     first, *_ = next(session.events()).quantisation.layers
     assert first.layer == "blocks.0.attention.qkv"
-    whole = open_base(session.base.name, device=CPU).model.blocks[0].attention.qkv.weight
+    whole = open_pretrained(session.base.name, device=CPU).model.blocks[0].attention.qkv.weight
     error = dequantise(session.base.model.blocks[0].attention.qkv.base) - whole
     assert first.relative_error == pytest.approx((error.norm() / whole.norm()).item(), rel=1e-5)
 
@@ -189,19 +193,8 @@ def test_ctrl_c_keeps_what_was_learned(opened: Open) -> None:
             signal.raise_signal(signal.SIGINT)
     assert seen[-1] == Interrupted(3)
     assert seen[-2] == Saved(3, str(session.folder / "adapter"))
-    load_adapter(session.folder / "adapter", open_base(session.base.name, device=CPU))
+    load_adapter(session.folder / "adapter", open_pretrained(session.base.name, device=CPU))
     assert report(session)["outcome"] == "interrupted"
-
-
-def test_ctrl_c_twice_interrupts_and_afterwards_once() -> None:
-    with noted_interrupt() as interrupted:
-        assert not interrupted()
-        signal.raise_signal(signal.SIGINT)
-        assert interrupted()
-        with pytest.raises(KeyboardInterrupt):
-            signal.raise_signal(signal.SIGINT)
-    with pytest.raises(KeyboardInterrupt):
-        signal.raise_signal(signal.SIGINT)
 
 
 def test_a_run_that_diverges_keeps_its_last_good_adapter(opened: Open) -> None:
@@ -209,8 +202,8 @@ def test_a_run_that_diverges_keeps_its_last_good_adapter(opened: Open) -> None:
     *_, saved, diverged = session.events()
     assert isinstance(diverged, Diverged)
     assert saved == Saved(diverged.step, str(session.folder / "adapter"))
-    assert log(session)[-1]["loss"] in ("nan", "inf")
-    model = load_adapter(session.folder / "adapter", open_base(session.base.name, device=CPU))
+    assert log(session)[-1]["loss"] is None
+    model = load_adapter(session.folder / "adapter", open_pretrained(session.base.name, device=CPU))
     assert all(parameter.isfinite().all() for parameter in model.parameters())
 
 
@@ -224,11 +217,10 @@ def test_a_base_that_gives_nan_is_not_trained_and_nothing_is_kept(opened: Open) 
 
 def test_a_folder_that_holds_something_is_left_alone(opened: Open, tmp_path: Path) -> None:
     session = opened()
-    session.folder.mkdir()
     (session.folder / "thesis.txt").write_text("mine")
     with pytest.raises(LabError, match=r"run holds a run or other files already: name another"):
         list(session.events())
-    assert [path.name for path in session.folder.iterdir()] == ["thesis.txt"]
+    assert sorted(path.name for path in session.folder.iterdir()) == [".lock", "thesis.txt"]
 
 
 @pytest.mark.parametrize("options", [{"rank": 100}, {"target_modules": "query"}])
@@ -236,12 +228,12 @@ def test_nothing_is_written_where_the_method_does_not_fit(options: dict, opened:
     session = opened(**options)
     with pytest.raises(LabError):
         list(session.events())
-    assert not session.folder.exists()
+    assert RunFolder(session.folder).is_empty
 
 
 def test_replay_puts_old_items_into_each_batch(opened: Open) -> None:
     session = opened(replay=0.5)
-    old = {tuple(row) for row in session.material.old.tokens_NT.tolist()}
+    old = {tuple(row) for row in session.data.old.tokens_NT.tolist()}
     tokens_BT, _ = next(session._batches())
     assert [tuple(row) in old for row in tokens_BT.tolist()] == [False, False, True, True]
     assert isinstance(list(session.events())[-1], Finished)
@@ -261,9 +253,9 @@ def test_a_base_of_another_kind_has_no_skills_to_forget(opened: Open, sentences:
 
 
 def test_where_a_run_keeps_what_it_learned(tmp_path: Path) -> None:
-    assert learned_in(tmp_path) == tmp_path
+    assert weights_folder(tmp_path) == tmp_path
     (tmp_path / "adapter").mkdir()
-    assert learned_in(tmp_path) == tmp_path / "adapter"
+    assert weights_folder(tmp_path) == tmp_path / "adapter"
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="pages memory of CUDA")

@@ -9,10 +9,10 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from llmlab.finetune.model.adapters import adapter_origin, load_adapter, lora_layers, save_adapter
-from llmlab.finetune.model.base_model import new_base, save_base
+from llmlab.finetune.model.base_model import new_base_model, save_base_model
+from llmlab.finetune.model.catalog import open_pretrained
 from llmlab.finetune.model.lora import LoraSpec, add_lora
-from llmlab.finetune.model.opening import open_base
-from llmlab.finetune.model.pretrained import Base
+from llmlab.finetune.model.pretrained import Pretrained
 from llmlab.finetune.model.qlora import FourBit, quantise
 from llmlab.method.errors import LabError
 
@@ -23,12 +23,12 @@ HUB_FORMS = ("qwen2", "llama")
 Folder = Callable[[str], Path]
 
 
-def opened(folder: Path, four_bit: FourBit | None = None) -> Base:
+def opened(folder: Path, four_bit: FourBit | None = None) -> Pretrained:
     prefix = "hf:" if folder.name in HUB_FORMS else ""
-    return open_base(f"{prefix}{folder}", four_bit=four_bit, device=torch.device("cpu"))
+    return open_pretrained(f"{prefix}{folder}", four_bit=four_bit, device=torch.device("cpu"))
 
 
-def adapted(base: Base, spec: LoraSpec = SPEC) -> nn.Module:
+def adapted(base: Pretrained, spec: LoraSpec = SPEC) -> nn.Module:
     """The base's model with an adapter that changes what it computes."""
     model = add_lora(base.model, spec, seed=0)
     for _, layer in lora_layers(model):
@@ -49,7 +49,7 @@ def logits(model: nn.Module) -> torch.Tensor:
     return found if isinstance(found, torch.Tensor) else found.logits
 
 
-def bare(base: Base) -> nn.Module:
+def bare(base: Pretrained) -> nn.Module:
     """The model as `peft` wants it."""
     return getattr(base.model, "inner", base.model)
 
@@ -134,7 +134,9 @@ def test_an_adapter_remembers_its_base(
 
 def test_an_adapter_for_another_base_is_refused(made: Folder, tmp_path: Path) -> None:
     adapter = saved(tmp_path / "adapter", made("skilled"))
-    save_base(new_base(d_model=32, n_layers=2, n_heads=2, context=32, seed=9), tmp_path / "other")
+    save_base_model(
+        new_base_model(d_model=32, n_layers=2, n_heads=2, context=32, seed=9), tmp_path / "other"
+    )
     with pytest.raises(LabError, match=f"was made for the base {made('skilled')}, whose weights"):
         load_adapter(adapter, opened(tmp_path / "other"))
 
@@ -151,7 +153,9 @@ def test_an_adapter_of_another_shape_is_refused_and_nothing_is_changed(
 ) -> None:
     adapter = saved(tmp_path / "adapter", made("skilled"))
     (adapter / "llmlab.json").unlink()
-    save_base(new_base(d_model, n_layers, n_heads=2, context=32, seed=9), tmp_path / "other")
+    save_base_model(
+        new_base_model(d_model, n_layers, n_heads=2, context=32, seed=9), tmp_path / "other"
+    )
     base = opened(tmp_path / "other")
     with pytest.raises(LabError, match=reason):
         load_adapter(adapter, base)

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from llmlab.finetune.model.opening import open_base
-from llmlab.finetune.model.pretrained import Base
+from llmlab.finetune.model.catalog import open_pretrained
+from llmlab.finetune.model.pretrained import Pretrained
 from llmlab.finetune.model.qlora import FourBit
 from llmlab.finetune.tasks.skills import END
 
@@ -16,9 +16,9 @@ HUB_FORMS = ["qwen2", "llama"]
 Folder = Callable[[str], Path]
 
 
-def opened(folder: Path, four_bit: FourBit | None = None) -> Base:
+def opened(folder: Path, four_bit: FourBit | None = None) -> Pretrained:
     prefix = "hf:" if folder.name in HUB_FORMS else ""
-    return open_base(f"{prefix}{folder}", four_bit=four_bit, device=CPU)
+    return open_pretrained(f"{prefix}{folder}", four_bit=four_bit, device=CPU)
 
 
 def change_json(path: Path, **changes: object) -> None:

@@ -6,12 +6,13 @@ from pathlib import Path
 import huggingface_hub.constants
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 from transformers import GPT2Config, GPT2LMHeadModel
 
-from llmlab.finetune.model.base_model import save_base
+from llmlab.finetune.model.base_model import save_base_model
+from llmlab.finetune.model.catalog import open_pretrained
 from llmlab.finetune.model.lora import LoraLinear, LoraSpec, add_lora
-from llmlab.finetune.model.opening import open_base
-from llmlab.finetune.model.pretrained import Base
+from llmlab.finetune.model.pretrained import Pretrained
 from llmlab.finetune.model.qlora import FourBit, quantised_layers
 from llmlab.gpt.model import GPT, GPTConfig
 from llmlab.method.errors import LabError
@@ -21,9 +22,9 @@ HUB_FORMS = ["qwen2", "llama"]
 Folder = Callable[[str], Path]
 
 
-def opened(folder: Path, four_bit: FourBit | None = None) -> Base:
+def opened(folder: Path, four_bit: FourBit | None = None) -> Pretrained:
     prefix = "hf:" if folder.name in HUB_FORMS else ""
-    return open_base(f"{prefix}{folder}", four_bit=four_bit, device=CPU)
+    return open_pretrained(f"{prefix}{folder}", four_bit=four_bit, device=CPU)
 
 
 def change_json(path: Path, **changes: object) -> None:
@@ -49,7 +50,9 @@ def test_all_linear_layers_of_a_hub_model_are_adapted_but_the_output_layer(
 
 
 def test_a_folder_of_transformers_needs_no_prefix(made: Folder) -> None:
-    assert open_base(str(made("llama")), device=CPU).identity == opened(made("llama")).identity
+    assert (
+        open_pretrained(str(made("llama")), device=CPU).identity == opened(made("llama")).identity
+    )
 
 
 def test_a_whole_hub_model_can_be_trained(made: Folder) -> None:
@@ -59,7 +62,7 @@ def test_a_whole_hub_model_can_be_trained(made: Folder) -> None:
 def test_a_hub_model_that_cannot_be_had_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
     with pytest.raises(LabError, match=r'no folder "nobody/nothing".*name a folder'):
-        open_base("hf:nobody/nothing", device=CPU)
+        open_pretrained("hf:nobody/nothing", device=CPU)
 
 
 def test_a_missing_package_is_named(made: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -71,20 +74,20 @@ def test_a_missing_package_is_named(made: Folder, monkeypatch: pytest.MonkeyPatc
 
 def test_another_tokenizer_than_that_of_the_weights_is_refused(base_folder: Folder) -> None:
     llama, skilled = base_folder("llama"), base_folder("skilled")
-    save_base(GPT(GPTConfig(9, context=32, d_model=16, n_layers=1, n_heads=2)), skilled)
-    with pytest.raises(LabError, match="knows 9 tokens and the tokenizer of the four skills"):
+    save_base_model(GPT(GPTConfig(9, context=32, d_model=16, n_layers=1, n_heads=2)), skilled)
+    with pytest.raises(LabError, match="has 9 tokens and the tokenizer of the four skills"):
         opened(skilled)
     added = json.loads((llama / "tokenizer.json").read_text())["added_tokens"]
     more = [added[0] | {"id": 280 + i, "content": f"<{i}>"} for i in range(40)]
     change_json(llama / "tokenizer.json", added_tokens=added + more)
-    with pytest.raises(LabError, match=r"has \d+ tokens and its model knows 300"):
+    with pytest.raises(LabError, match=r"has \d+ tokens and its model 300"):
         opened(llama)
 
 
 def test_a_tokenizer_without_an_end_is_refused(base_folder: Folder) -> None:
     folder = base_folder("llama")
     change_json(folder / "tokenizer_config.json", eos_token=None)
-    with pytest.raises(LabError, match="names no token that ends an answer"):
+    with pytest.raises(LabError, match="has no token that ends an answer"):
         opened(folder)
 
 
@@ -102,3 +105,22 @@ def test_a_model_that_is_quantised_already_is_refused(base_folder: Folder) -> No
     change_json(folder / "config.json", quantization_config={"load_in_4bit": True})
     with pytest.raises(LabError, match="are quantised already: name the model that they were"):
         opened(folder)
+
+
+def test_a_model_is_written_in_the_precision_that_it_came_in(
+    base_folder: Folder, tmp_path: Path
+) -> None:
+    folder = base_folder("qwen2")
+    stored = load_file(folder / "model.safetensors")
+    halved = {name: tensor.bfloat16() for name, tensor in stored.items()}
+    halved["model.norm.weight"] = halved["model.norm.weight"].float()  # as some models have it
+    save_file(halved, folder / "model.safetensors", metadata={"format": "pt"})
+    base = opened(folder)
+    base.write(base.model, tmp_path / "written")
+    written = load_file(tmp_path / "written" / "model.safetensors")
+    assert {name: tensor.dtype for name, tensor in written.items()} == {
+        name: tensor.dtype for name, tensor in halved.items()
+    }
+    assert all(torch.equal(written[name], tensor) for name, tensor in halved.items())
+    config = json.loads((tmp_path / "written" / "config.json").read_text())
+    assert config["dtype"] == "bfloat16"

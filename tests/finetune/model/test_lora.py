@@ -2,7 +2,7 @@ import pytest
 import torch
 from peft import LoraConfig, get_peft_model
 
-from llmlab.finetune.model.base_model import new_base
+from llmlab.finetune.model.base_model import new_base_model
 from llmlab.finetune.model.lora import LoraLinear, LoraSpec, add_lora
 from llmlab.gpt.model import GPT
 from llmlab.gpt.training import TrainConfig, train
@@ -10,7 +10,7 @@ from llmlab.method.errors import LabError
 
 
 def base() -> GPT:
-    return new_base(d_model=16, n_layers=2, n_heads=2, context=8, seed=0)
+    return new_base_model(d_model=16, n_layers=2, n_heads=2, context=8, seed=0)
 
 
 TOKENS_BT = torch.arange(8)[None]

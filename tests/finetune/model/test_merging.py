@@ -6,10 +6,10 @@ import torch
 from torch import nn
 
 from llmlab.finetune.model.adapters import lora_layers, save_adapter
+from llmlab.finetune.model.catalog import open_pretrained
 from llmlab.finetune.model.lora import LoraSpec, add_lora
-from llmlab.finetune.model.merging import merge_adapter, open_merged, save_tuned
-from llmlab.finetune.model.opening import open_base
-from llmlab.finetune.model.pretrained import Base
+from llmlab.finetune.model.merging import merge_adapter, open_merged, save_model
+from llmlab.finetune.model.pretrained import Pretrained
 from llmlab.finetune.model.qlora import FourBit
 from llmlab.method.errors import LabError
 
@@ -20,12 +20,12 @@ HUB_FORMS = ("qwen2", "llama")
 Folder = Callable[[str], Path]
 
 
-def opened(folder: Path, four_bit: FourBit | None = None) -> Base:
+def opened(folder: Path, four_bit: FourBit | None = None) -> Pretrained:
     prefix = "hf:" if folder.name in HUB_FORMS else ""
-    return open_base(f"{prefix}{folder}", four_bit=four_bit, device=torch.device("cpu"))
+    return open_pretrained(f"{prefix}{folder}", four_bit=four_bit, device=torch.device("cpu"))
 
 
-def adapted(base: Base, spec: LoraSpec = SPEC) -> nn.Module:
+def adapted(base: Pretrained, spec: LoraSpec = SPEC) -> nn.Module:
     """The base's model with an adapter that changes what it computes."""
     model = add_lora(base.model, spec, seed=0)
     for _, layer in lora_layers(model):
@@ -53,7 +53,7 @@ def test_a_merged_model_agrees_and_is_opened_again(
     same, merged = open_merged(tmp_path / "adapter")
     torch.testing.assert_close(logits(merged), expected, rtol=0, atol=1e-4)
     assert not list(lora_layers(merged))
-    save_tuned(merged, same, tmp_path / form)
+    save_model(merged, same, tmp_path / form)
     again = opened(tmp_path / form)
     torch.testing.assert_close(logits(again.model), expected, rtol=0, atol=1e-4)
     assert again.tokenizer.encode("the cat") == base.tokenizer.encode("the cat")
@@ -85,16 +85,16 @@ def test_an_output_layer_of_its_own_can_be_merged(made: Folder) -> None:
 def test_a_folder_that_holds_something_is_never_replaced(made: Folder, tmp_path: Path) -> None:
     base = opened(made("skilled"))
     (tmp_path / "notes.txt").write_text("mine")
-    with pytest.raises(LabError, match="is there already"):
-        save_tuned(base.model, base, tmp_path)
+    with pytest.raises(LabError, match="exists already"):
+        save_model(base.model, base, tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
 
 
 def test_nothing_half_written_is_left(made: Folder, tmp_path: Path) -> None:
     base = opened(made("run"))
     with pytest.raises(KeyError):
-        save_tuned(nn.Linear(2, 2), opened(made("skilled")), tmp_path / "merged")
+        save_model(nn.Linear(2, 2), opened(made("skilled")), tmp_path / "merged")
     (tmp_path / "file").write_text("")
     with pytest.raises(LabError, match="cannot write"):
-        save_tuned(base.model, base, tmp_path / "file" / "merged")
+        save_model(base.model, base, tmp_path / "file" / "merged")
     assert [path.name for path in tmp_path.iterdir()] == ["file"]

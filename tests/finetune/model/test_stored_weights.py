@@ -1,30 +1,33 @@
 import json
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 
-from llmlab.finetune.command.options import Options
-from llmlab.finetune.command.session import Session
-from llmlab.finetune.command.setup import open_session
+from llmlab.finetune.command.opening import open_session
+from llmlab.finetune.command.options import FinetuneOptions
+from llmlab.finetune.command.session import FinetuneSession
 from llmlab.finetune.model.stored_weights import StoredWeights
 
 CPU = torch.device("cpu")
-SMALL = Options(rank=2, steps=5, batch_size=4, test_items=20)
-Open = Callable[..., Session]
+SMALL = FinetuneOptions(rank=2, steps=5, batch_size=4, test_items=20)
+Open = Callable[..., FinetuneSession]
 
 
 @pytest.fixture
-def opened(made: Callable[[str], Path], tmp_path: Path) -> Open:
+def opened(made: Callable[[str], Path], tmp_path: Path, held: ExitStack) -> Open:
     """Opens a brief session on a tiny base, with other options if wanted."""
 
-    def make(folder: str = "run", form: str = "skilled", **options: object) -> Session:
+    def make(folder: str = "run", form: str = "skilled", **options: object) -> FinetuneSession:
         base = f"hf:{made(form)}" if form in ("qwen2", "llama") else str(made(form))
         asked = replace(SMALL, **({"rank": None} if options.get("method") == "full" else {}))
-        session = open_session(replace(asked, base=base, **options), tmp_path / folder, CPU)
-        return replace(session, recipe=replace(session.recipe, suite_items=10))
+        session = held.enter_context(
+            open_session(replace(asked, base=base, **options), tmp_path / folder, CPU)
+        )
+        return replace(session, config=replace(session.config, suite_items=10))
 
     return make
 

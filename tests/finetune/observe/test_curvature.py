@@ -6,7 +6,7 @@ from torch import Tensor
 from torch.func import functional_call
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from llmlab.finetune.model.base_model import new_base
+from llmlab.finetune.model.base_model import new_base_model
 from llmlab.finetune.observe.curvature import hessian_product, lanczos, top_eigenvalues
 from llmlab.finetune.tasks.batches import encode
 from llmlab.finetune.tasks.skills import subtraction
@@ -54,7 +54,7 @@ def test_the_product_is_that_of_the_hessian_of_a_quadratic() -> None:
 
 
 def test_the_sharpest_directions_of_a_tiny_model_are_those_of_its_exact_hessian() -> None:
-    model = new_base(d_model=8, n_layers=1, n_heads=2, context=32, seed=0)
+    model = new_base_model(d_model=8, n_layers=1, n_heads=2, context=32, seed=0)
     sequences = encode(subtraction().train[:8])
     weight = model.blocks[0].attention.qkv.weight
 

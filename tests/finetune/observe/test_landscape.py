@@ -4,15 +4,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from llmlab.finetune.model.base_model import new_base
+from llmlab.finetune.model.base_model import new_base_model
 from llmlab.finetune.model.lora import LoraLinear, LoraSpec
 from llmlab.finetune.observe.landscape import (
     Landscape,
     Weights,
     barrier,
+    merged_copy,
     moved,
     path,
-    plain,
     plane,
     random_direction,
     rise,
@@ -24,12 +24,12 @@ from llmlab.finetune.tasks.skills import subtraction
 
 @pytest.fixture
 def model() -> nn.Module:
-    return new_base(d_model=16, n_layers=1, n_heads=2, context=32, seed=0)
+    return new_base_model(d_model=16, n_layers=1, n_heads=2, context=32, seed=0)
 
 
 @pytest.fixture
 def landscape(model: nn.Module) -> Landscape:
-    return Landscape(plain(model), encode(subtraction().train[:8]))
+    return Landscape(merged_copy(model), encode(subtraction().train[:8]))
 
 
 @pytest.fixture
@@ -44,21 +44,21 @@ def adapted(model: nn.Module) -> nn.Module:
 
 def test_a_model_without_its_adapter_says_the_same(adapted: nn.Module) -> None:
     tokens = encode(subtraction().train[:4]).tokens_NT
-    merged = plain(adapted)
+    merged = merged_copy(adapted)
     torch.testing.assert_close(merged(tokens), adapted(tokens))
     assert not any(isinstance(part, LoraLinear) for part in merged.modules())
 
 
 def test_the_model_that_is_merged_keeps_its_own_weights(adapted: nn.Module) -> None:
     before = {name: tensor.clone() for name, tensor in adapted.state_dict().items()}
-    plain(adapted)
+    merged_copy(adapted)
     assert all(torch.equal(tensor, before[name]) for name, tensor in adapted.state_dict().items())
 
 
 def test_the_plain_models_of_both_methods_have_the_same_coordinates(model: nn.Module) -> None:
     names = set(weights_of(model))
     adapted = LoraSpec(rank=2, alpha=4).adapt(model, seed=0)
-    assert set(weights_of(plain(adapted))) == names
+    assert set(weights_of(merged_copy(adapted))) == names
 
 
 def test_every_filter_of_a_direction_is_as_long_as_that_of_the_weights(model: nn.Module) -> None:
@@ -101,7 +101,7 @@ def test_the_rise_at_no_distance_is_none(model: nn.Module, landscape: Landscape)
 
 def test_a_path_leads_from_one_end_to_the_other(landscape: Landscape) -> None:
     start, end = (
-        weights_of(new_base(d_model=16, n_layers=1, n_heads=2, context=32, seed=seed))
+        weights_of(new_base_model(d_model=16, n_layers=1, n_heads=2, context=32, seed=seed))
         for seed in (0, 1)
     )
     first, _, last = path(landscape, start, end, (0.0, 0.5, 1.0))

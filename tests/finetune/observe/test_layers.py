@@ -4,11 +4,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from llmlab.finetune.model.base_model import new_base
+from llmlab.finetune.model.base_model import new_base_model
 from llmlab.finetune.model.lora import LoraSpec, add_lora
 from llmlab.finetune.model.methods import Full
 from llmlab.finetune.observe.layers import (
-    Instruments,
+    LayerMonitor,
     StepReport,
     block_of,
     module_of,
@@ -24,7 +24,7 @@ def batches():
 
 
 def model(method=None) -> nn.Module:
-    made = new_base(d_model=16, n_layers=2, n_heads=2, context=8, seed=0)
+    made = new_base_model(d_model=16, n_layers=2, n_heads=2, context=8, seed=0)
     return (method or Full()).adapt(made, seed=0)
 
 
@@ -32,7 +32,7 @@ def reports(
     trained: nn.Module, *, steps: int = 3, clip: float = 1.0, rate: float = 1e-2, **options
 ) -> list[tuple[Point, StepReport | None]]:
     trainer = Trainer(trained, TrainConfig(rate, steps, clip=clip))
-    return list(Instruments(trainer, **options).points(batches()))
+    return list(LayerMonitor(trainer, **options).points(batches()))
 
 
 @pytest.mark.parametrize(
@@ -67,7 +67,7 @@ def test_one_step_by_hand(clip: float) -> None:
     """
     trainer = Trainer(OneWeight(), TrainConfig(0.01, steps=1, clip=clip))
     token = torch.zeros(1, 1, dtype=torch.long)
-    ((_, report),) = Instruments(trainer).points(iter([(token, token)]))
+    ((_, report),) = LayerMonitor(trainer).points(iter([(token, token)]))
     assert report.gradient_norms == pytest.approx({"part": 0.75 * math.sqrt(2)}, rel=1e-5)
     assert report.update_ratios == pytest.approx(
         {"part": 0.01 * math.sqrt(2) / math.log(3)}, rel=1e-4
@@ -88,7 +88,7 @@ def test_an_adapters_update_is_that_of_the_weight_it_acts_with() -> None:
     layer = trained.blocks[1].mlp.up
     trainer = Trainer(trained, TrainConfig(1e-2, steps=3))
     before = layer.delta_weight().detach()
-    for _, report in Instruments(trainer, layer_of=module_of).points(batches()):
+    for _, report in LayerMonitor(trainer, layer_of=module_of).points(batches()):
         after = layer.delta_weight().detach()
         expected = (after - before).norm() / layer.base.weight.norm()
         assert report.update_ratios["blocks.1.mlp.up"] == pytest.approx(expected.item(), rel=1e-3)
@@ -99,7 +99,7 @@ def test_a_block_pools_the_weights_of_its_modules() -> None:
     trained = model()
     trainer = Trainer(trained, TrainConfig(1e-2, steps=1))
     before = [p.detach().clone() for p in trained.blocks[0].parameters()]
-    ((_, report),) = Instruments(trainer).points(batches())
+    ((_, report),) = LayerMonitor(trainer).points(batches())
     after = trained.blocks[0].parameters()
     moved = math.hypot(*((p - q).detach().norm() for p, q in zip(after, before, strict=True)))
     stood = math.hypot(*(q.norm() for q in before))

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM
 
-from llmlab.finetune.model.base_model import new_base
+from llmlab.finetune.model.base_model import new_base_model
 from llmlab.finetune.model.lora import LoraSpec
 from llmlab.finetune.model.methods import Full, Method
 from llmlab.finetune.model.qlora import FourBit, QloraSpec, quantise
@@ -28,7 +28,7 @@ by_method = pytest.mark.parametrize("method", METHODS.values(), ids=METHODS)
 
 
 def base() -> GPT:
-    return new_base(d_model=64, n_layers=2, n_heads=2, context=8, seed=0).to(best_device())
+    return new_base_model(d_model=64, n_layers=2, n_heads=2, context=8, seed=0).to(best_device())
 
 
 def llama() -> LlamaForCausalLM:

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from llmlab.finetune.model.base_model import new_base
+from llmlab.finetune.model.base_model import new_base_model
 from llmlab.finetune.model.lora import LoraSpec
 from llmlab.finetune.observe.noise_scale import flat, gradient_noise, measured_noise
 from llmlab.finetune.tasks.batches import encode
@@ -47,7 +47,7 @@ def test_batches_of_one_size_are_refused() -> None:
 
 @pytest.fixture
 def model() -> nn.Module:
-    return new_base(d_model=16, n_layers=1, n_heads=2, context=32, seed=0)
+    return new_base_model(d_model=16, n_layers=1, n_heads=2, context=32, seed=0)
 
 
 def test_measured_norms_are_those_of_the_whole_batch(model: nn.Module) -> None:

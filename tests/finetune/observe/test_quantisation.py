@@ -3,7 +3,7 @@ import copy
 import pytest
 from torch import nn
 
-from llmlab.finetune.model.base_model import new_base
+from llmlab.finetune.model.base_model import new_base_model
 from llmlab.finetune.model.lora import LoraSpec
 from llmlab.finetune.model.qlora import (
     FourBit,
@@ -21,7 +21,7 @@ SPEC = QloraSpec(LoraSpec(rank=4, alpha=8))
 
 
 def base() -> GPT:
-    model = new_base(d_model=64, n_layers=2, n_heads=2, context=8, seed=0)
+    model = new_base_model(d_model=64, n_layers=2, n_heads=2, context=8, seed=0)
     return model.to(best_device())
 
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from peft import LoraConfig, get_peft_model
 
-from llmlab.finetune.model.base_model import load_base, new_base, save_base
+from llmlab.finetune.model.base_model import load_base_model, new_base_model, save_base_model
 from llmlab.finetune.model.lora import LoraLinear, LoraSpec, add_lora
 from llmlab.finetune.study.stacked import fine_tune_stack, new_stack, train_stack
 from llmlab.finetune.study.tuning import Tuning, fine_tune, tuned_model
@@ -28,7 +28,7 @@ EXPLODES = 1e30
 
 @pytest.fixture
 def base(tmp_path: Path) -> Path:
-    save_base(new_base(d_model=32, n_layers=2, n_heads=2, context=32, seed=0), tmp_path)
+    save_base_model(new_base_model(d_model=32, n_layers=2, n_heads=2, context=32, seed=0), tmp_path)
     return tmp_path
 
 
@@ -92,8 +92,8 @@ def peft_losses(tuning: Tuning) -> list[float]:
         use_rslora=spec.scaling == "rslora",
         target_modules=["qkv", "out", "up", "down"],
     )
-    theirs = get_peft_model(load_base(tuning.base, cpu), config)
-    ours = add_lora(load_base(tuning.base, cpu), spec, tuning.seed)
+    theirs = get_peft_model(load_base_model(tuning.base, cpu), config)
+    ours = add_lora(load_base_model(tuning.base, cpu), spec, tuning.seed)
     copies = [module for module in theirs.modules() if hasattr(module, "lora_A")]
     layers = [module for module in ours.modules() if isinstance(module, LoraLinear)]
     for module, layer in zip(copies, layers, strict=True):

@@ -4,12 +4,12 @@ from pathlib import Path
 import pytest
 
 from llmlab.experiments.learning_rate import EXPERIMENT as LEARNING_RATE
-from llmlab.finetune.model.base_model import new_base, save_base
+from llmlab.finetune.model.base_model import new_base_model, save_base_model
 from llmlab.finetune.model.lora import LoraSpec
 from llmlab.finetune.model.methods import Full
 from llmlab.finetune.study import sweeps
 from llmlab.finetune.study.stacked import new_stack
-from llmlab.finetune.study.sweeps import can_stack, memory_of_one, run_together
+from llmlab.finetune.study.sweeps import can_stack, memory_per_adapter, run_together
 from llmlab.finetune.study.tuning import Tuning
 from llmlab.finetune.tasks.skills import Item
 from llmlab.finetune.tasks.task import Task
@@ -28,7 +28,7 @@ RATES = (1e-3, 5e-3, 2e-2, 1e-2)
 
 @pytest.fixture
 def base(tmp_path: Path) -> Path:
-    save_base(new_base(d_model=32, n_layers=2, n_heads=2, context=32, seed=0), tmp_path)
+    save_base_model(new_base_model(d_model=32, n_layers=2, n_heads=2, context=32, seed=0), tmp_path)
     return tmp_path
 
 
@@ -78,7 +78,7 @@ def test_runs_that_differ_in_more_than_their_adapters_share_no_stack(
 
 
 def test_more_sequences_keep_more_memory(tunings: list[Tuning]) -> None:
-    one, four = (memory_of_one(replace(tunings[1], batch_size=size)) for size in (4, 16))
+    one, four = (memory_per_adapter(replace(tunings[1], batch_size=size)) for size in (4, 16))
     activations = (four - one) / 12
     adapters = 7 * new_stack(tunings[1:2]).weights_KP.nbytes
     assert one == pytest.approx(adapters + 4 * activations, rel=0.1)
@@ -144,6 +144,6 @@ def test_other_methods_run_one_by_one_after_the_stacks(tunings: list[Tuning]) ->
 def test_a_stack_too_large_for_the_memory_is_cut_evenly(
     tunings: list[Tuning], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    three = 3.5 * memory_of_one(tunings[1]) / sweeps.MEMORY_SHARE
-    monkeypatch.setattr(sweeps, "memory", lambda device: three)
+    three = 3.5 * memory_per_adapter(tunings[1]) / sweeps.MEMORY_SHARE
+    monkeypatch.setattr(sweeps, "available_memory", lambda device: three)
     assert groups(tunings) == [[0, 2], [1, 3]]

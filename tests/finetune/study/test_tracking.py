@@ -5,10 +5,16 @@ import numpy as np
 import pytest
 import torch
 
-from llmlab.finetune.model.base_model import load_base, new_base, save_base
+from llmlab.finetune.model.base_model import load_base_model, new_base_model, save_base_model
 from llmlab.finetune.model.lora import LoraSpec
 from llmlab.finetune.study.forgetting import graded_suites
-from llmlab.finetune.study.tracking import Check, apart, at_accuracy, loss_correlation, watched_run
+from llmlab.finetune.study.tracking import (
+    Check,
+    at_accuracy,
+    loss_correlation,
+    split_by_length,
+    tracked_run,
+)
 from llmlab.finetune.study.tuning import Tuning, tuned_model
 from llmlab.finetune.tasks.replay import old_items, with_replay
 from llmlab.finetune.tasks.skills import TOKENIZER, Item, subtraction
@@ -21,7 +27,7 @@ NEW = subtraction().train[:96]
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    save_base(new_base(d_model=16, n_layers=1, n_heads=2, context=32, seed=0), tmp_path)
+    save_base_model(new_base_model(d_model=16, n_layers=1, n_heads=2, context=32, seed=0), tmp_path)
     return tmp_path
 
 
@@ -41,7 +47,7 @@ def tuning(folder: Path, train: Sequence[Item], learning_rate: float = 5e-3) -> 
 def test_a_watched_run_trains_as_one_that_nobody_watches(folder: Path, share: float) -> None:
     described = tuning(folder, with_replay(NEW, share, seed=0))
     plain, history = tuned_model(described)
-    watched = watched_run(described, every=2, n_items=3)
+    watched = tracked_run(described, every=2, n_items=3)
     assert [point.loss for point in watched.history.points] == pytest.approx(
         [point.loss for point in history.points], rel=1e-5
     )
@@ -50,8 +56,8 @@ def test_a_watched_run_trains_as_one_that_nobody_watches(folder: Path, share: fl
 
 
 def test_a_watched_run_is_looked_at_from_the_base_model_on(folder: Path) -> None:
-    watched = watched_run(tuning(folder, NEW), every=2, n_items=3)
-    base = graded_suites(load_base(folder, CPU), old_items(3), CPU)
+    watched = tracked_run(tuning(folder, NEW), every=2, n_items=3)
+    base = graded_suites(load_base_model(folder, CPU), old_items(3), CPU)
     assert [check.step for check in watched.checks] == [0, 2, 4, 6]
     assert watched.checks[0].old_loss == pytest.approx(
         sum(grade.loss for grade in base.values()) / 4
@@ -59,19 +65,19 @@ def test_a_watched_run_is_looked_at_from_the_base_model_on(folder: Path) -> None
 
 
 def test_a_run_that_diverges_is_not_looked_at_again(folder: Path) -> None:
-    watched = watched_run(tuning(folder, NEW, learning_rate=float("inf")), every=2, n_items=3)
+    watched = tracked_run(tuning(folder, NEW, learning_rate=float("inf")), every=2, n_items=3)
     assert watched.history.diverged_at is not None
     assert [check.step for check in watched.checks] == [0]
 
 
 @pytest.mark.parametrize("rows", ["short", "long", "short long short"])
 def test_short_rows_computed_apart_give_the_same_logits(rows: str) -> None:
-    model = new_base(d_model=16, n_layers=1, n_heads=2, context=32, seed=0)
+    model = new_base_model(d_model=16, n_layers=1, n_heads=2, context=32, seed=0)
     tokens_BT = torch.randint(1, TOKENIZER.vocab_size, (len(rows.split()), 12))
     for index, kind in enumerate(rows.split()):
         if kind == "short":
             tokens_BT[index, 5:] = TOKENIZER.PAD
-    logits_BTV = apart(model, width=5)(tokens_BT)
+    logits_BTV = split_by_length(model, width=5)(tokens_BT)
     assert logits_BTV.shape == model(tokens_BT).shape
     counted_BT = tokens_BT != TOKENIZER.PAD
     torch.testing.assert_close(logits_BTV[counted_BT], model(tokens_BT)[counted_BT])

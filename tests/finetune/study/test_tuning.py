@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from llmlab.finetune.model.base_model import load_base, new_base, save_base
+from llmlab.finetune.model.base_model import load_base_model, new_base_model, save_base_model
 from llmlab.finetune.model.lora import LoraSpec
 from llmlab.finetune.model.methods import Full, Method
 from llmlab.finetune.study.tuning import Tuned, Tuning, fine_tune
@@ -17,7 +17,7 @@ ITEMS = (Item("a=", "x"), Item("b=", "y"), Item("c=", "z"))
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    save_base(new_base(d_model=32, n_layers=1, n_heads=2, context=32, seed=0), tmp_path)
+    save_base_model(new_base_model(d_model=32, n_layers=1, n_heads=2, context=32, seed=0), tmp_path)
     return tmp_path
 
 
@@ -48,7 +48,7 @@ def test_the_same_seed_gives_the_same_result(folder: Path) -> None:
 
 
 def test_forgetting_of_an_untrained_base_is_its_accuracy_lost(folder: Path) -> None:
-    before = suite_accuracies(load_base(folder, torch.device("cpu")), 5, torch.device("cpu"))
+    before = suite_accuracies(load_base_model(folder, torch.device("cpu")), 5, torch.device("cpu"))
     tuned = tune(folder, steps=2)
     lost = [before[name] - tuned.suites[name] for name in before]
     assert tuned.forgetting == pytest.approx(sum(lost) / 4)

@@ -3,25 +3,25 @@
 import hashlib
 from dataclasses import dataclass
 
-from llmlab.finetune.command.examples import Skipped
+from llmlab.finetune.command.examples import SkippedLine
 from llmlab.finetune.model.methods import Method
 from llmlab.finetune.tasks.batches import Sequences
 from llmlab.gpt.training import TrainConfig
 
 
 @dataclass(frozen=True)
-class Material:
-    """What a run learns from and is tested on, in tokens.
+class TokenizedDataset:
+    """What a run is trained and tested on, in tokens.
 
     Attributes:
-        name: as it was asked for.
-        training: rows of tokens; one example each, or several where they are packed.
-        test: one example a row; None where none was kept apart.
-        old: what the base learned before, replayed beside it; None for no replay.
-        prompt: of a first test example, to try what was learned.
-        n_examples: to learn from.
+        name: as the user gave it.
+        training: rows of tokens, one example each, or several if they are packed.
+        test: one example a row; None if there are none.
+        old: what the base model was trained on, to be replayed; None for no replay.
+        prompt: the first test example's, to try the model with.
+        n_examples: number of training examples.
         skipped: bad lines that were left out.
-        test_is_new: whether the test items are others than those to learn from.
+        test_is_new: whether the test items differ from the training items.
     """
 
     name: str
@@ -30,12 +30,12 @@ class Material:
     old: Sequences | None
     prompt: str
     n_examples: int
-    skipped: tuple[Skipped, ...] = ()
+    skipped: tuple[SkippedLine, ...] = ()
     test_is_new: bool = True
 
     @property
     def digest(self) -> str:
-        """SHA-256 of all tokens and of what counts among them, in hexadecimal digits."""
+        """SHA-256 of all tokens and targets, in hexadecimal."""
         found = hashlib.sha256()
         for part in filter(None, (self.training, self.test, self.old)):
             for tensor in (part.tokens_NT, part.targets_NT):
@@ -44,14 +44,14 @@ class Material:
 
 
 @dataclass(frozen=True)
-class Recipe:
-    """What decides a run, apart from base and data.
+class FinetuneConfig:
+    """The settings of a run.
 
     Attributes:
         batch_size: rows of a step.
-        n_replayed: how many of them are old ones.
-        seed: fixes the start of an adapter and the order of the data.
-        suite_items: test items of each of the base model's skills, to see what was forgotten.
+        n_replayed: how many of these rows replay old examples.
+        seed: fixes the adapter's first weights and the order of the data.
+        suite_items: test items of each old skill that measure forgetting.
     """
 
     method: Method

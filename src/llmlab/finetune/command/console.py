@@ -1,4 +1,4 @@
-"""What `llmlab finetune` prints: what is about to happen, how it goes, and what came of it."""
+"""What `llmlab finetune` prints before, during and after a run."""
 
 import shlex
 import statistics
@@ -10,7 +10,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from llmlab.finetune.command.config import Material, Recipe
+from llmlab.finetune.command.config import FinetuneConfig, TokenizedDataset
 from llmlab.finetune.command.events import (
     Diverged,
     Event,
@@ -20,17 +20,15 @@ from llmlab.finetune.command.events import (
     Step,
     Validation,
 )
-from llmlab.finetune.command.examples import Skipped
+from llmlab.finetune.command.examples import SkippedLine
 from llmlab.finetune.command.session import (
-    LOG,
     REPORT,
-    Session,
-    free_folder,
+    FinetuneSession,
     layer_of,
 )
+from llmlab.finetune.model.catalog import n_parameters
 from llmlab.finetune.model.lora import LoraSpec
 from llmlab.finetune.model.methods import Full, Method
-from llmlab.finetune.model.opening import n_parameters
 from llmlab.finetune.model.qlora import QloraSpec
 from llmlab.finetune.observe.layers import StepReport
 from llmlab.finetune.observe.memory import Memory
@@ -40,6 +38,7 @@ from llmlab.gpt.training import Point
 from llmlab.method.console import progress
 from llmlab.method.errors import LabError
 from llmlab.method.statistics import wilson_interval
+from llmlab.runs.folder import LOG, first_free
 
 MEMORY = {
     "weights": "weights of the base",
@@ -53,39 +52,39 @@ MEMORY = {
 BARS = "▁▂▃▄▅▆▇█"
 WIDTH = 80
 FEW = 3
-"""Bad lines that are shown."""
+"""Bad lines that are printed; the report has all of them."""
 LITTLE_KNOWN = 0.5
-"""Mean accuracy on its skills below which a base was trained for a smoke run only."""
+"""Mean accuracy on the skills below which the base model comes from a smoke run."""
 MUCH_FORGOTTEN = 0.05
-"""Mean loss of accuracy from which replay is worth a hint."""
+"""Mean loss of accuracy above which a hint suggests replay."""
 
 
-def describe(session: Session) -> str:
-    """Some lines on what is about to be trained, by what method, and on what."""
-    recipe, material, base = session.recipe, session.material, session.base
-    n_test = len(material.test.tokens_NT) if material.test else 0
-    n_rows = len(material.training.tokens_NT)
-    packed = f" packed in {n_rows:,} rows" if n_rows != material.n_examples else ""
-    replayed = f", {recipe.n_replayed} of them replayed" if recipe.n_replayed else ""
-    n_tokens = recipe.train.steps * recipe.batch_size * material.training.tokens_NT.shape[1]
+def describe(session: FinetuneSession) -> str:
+    """Lines that say which model is trained, on what data, and how."""
+    config, data, base = session.config, session.data, session.base
+    n_test = len(data.test.tokens_NT) if data.test else 0
+    n_rows = len(data.training.tokens_NT)
+    packed = f" packed in {n_rows:,} rows" if n_rows != data.n_examples else ""
+    replayed = f", {config.n_replayed} of them replayed" if config.n_replayed else ""
+    n_tokens = config.train.steps * config.batch_size * data.training.tokens_NT.shape[1]
     return (
         f"base    {base.name}: {n_parameters(base):,} parameters, context {base.context}\n"
-        f"data    {material.name}: {material.n_examples:,} examples{packed}, "
-        f"{_tested(n_test, material)} to test on{_left_out(material.skipped)}\n"
-        f"method  {in_words(recipe.method)}\n"
-        f"train   {recipe.train.steps:,} steps of {recipe.batch_size} rows{replayed} "
+        f"data    {data.name}: {data.n_examples:,} examples{packed}, "
+        f"{_tested(n_test, data)} to test on{_skipped_lines(data.skipped)}\n"
+        f"method  {describe_method(config.method)}\n"
+        f"train   {config.train.steps:,} steps of {config.batch_size} rows{replayed} "
         f"({n_tokens:,} tokens)\n"
-        f"        learning rate {recipe.train.learning_rate:g}, {recipe.train.precision}, "
-        f"seed {recipe.seed}, on {session.device}"
+        f"        learning rate {config.train.learning_rate:g}, {config.train.precision}, "
+        f"seed {config.seed}, on {session.device}"
     )
 
 
-def _tested(n_items: int, material: Material) -> str:
-    return f"{n_items:,} others" if material.test_is_new else f"the same {n_items:,}"
+def _tested(n_items: int, data: TokenizedDataset) -> str:
+    return f"{n_items:,} others" if data.test_is_new else f"the same {n_items:,}"
 
 
-def _left_out(skipped: Sequence[Skipped]) -> str:
-    """How many lines are bad, and what is wrong with the first of them."""
+def _skipped_lines(skipped: Sequence[SkippedLine]) -> str:
+    """How many lines were skipped, and why, for the first of them."""
     if not skipped:
         return ""
     reasons = [f"line {bad.line}: {bad.reason}" for bad in skipped[:FEW]]
@@ -94,7 +93,7 @@ def _left_out(skipped: Sequence[Skipped]) -> str:
     return "\n        ".join([count, *reasons, *more])
 
 
-def in_words(method: Method) -> str:
+def describe_method(method: Method) -> str:
     """The method in one line."""
     match method:
         case LoraSpec(rank=rank, alpha=alpha, scaling=scaling, target_modules=targets):
@@ -102,20 +101,20 @@ def in_words(method: Method) -> str:
             return f"LoRA, rank {rank}, alpha {alpha:g} ({scaling}), {on}"
         case QloraSpec(lora=lora, four_bit=four_bit):
             twice = ", quantised twice" if four_bit.double_quantisation else ""
-            return f"Q{in_words(lora)}; NF4{twice}"
+            return f"Q{describe_method(lora)}; NF4{twice}"
     return "full fine-tuning: every weight is trained"
 
 
-def show(events: Iterable[Event], session: Session) -> None:
+def show(events: Iterable[Event], session: FinetuneSession) -> None:
     """Show the events of a run as they come.
 
     Raises:
-        LabError: training stopped since its loss left the finite numbers, or by Ctrl-C.
+        LabError: the loss became NaN or infinite, or Ctrl-C stopped the run.
     """
-    total = session.recipe.train.steps
+    total = session.config.train.steps
     often = 1 if sys.stderr.isatty() else max(1, total // 10)
     reports: list[StepReport] = []
-    speed = Speed()
+    speed = Throughput()
     events = iter(events)
     _print_prepared(next(events), session)
     with progress("train") as report:
@@ -125,7 +124,7 @@ def show(events: Iterable[Event], session: Session) -> None:
                     speed.see(point)
                     reports += [looked] if looked else []
                     if point.step % often == often - 1 or point.step == total - 1:
-                        report(point.step + 1, total, _state(point, speed))
+                        report(point.step + 1, total, _progress_line(point, speed))
                 case Validation():
                     print(
                         f"step {event.step}: test loss {event.loss:.3f}, "
@@ -145,15 +144,15 @@ def show(events: Iterable[Event], session: Session) -> None:
     print(_next_steps(session, finished))
 
 
-class Speed:
-    """Tokens per second of the last steps."""
+class Throughput:
+    """Tokens per second over the last steps."""
 
     def __init__(self) -> None:
         self._seconds = 0.0
         self._tokens = 0.0
 
     def see(self, point: Point) -> None:
-        """Count a step; older ones fade."""
+        """Count a step; the weight of older ones decays."""
         self._seconds = 0.95 * self._seconds + point.seconds
         self._tokens = 0.95 * self._tokens + point.tokens
 
@@ -161,18 +160,16 @@ class Speed:
         return f"{self._tokens / self._seconds:,.0f} tok/s"
 
 
-def _state(point: Point, speed: Speed) -> str:
+def _progress_line(point: Point, speed: Throughput) -> str:
     return (
         f"loss {point.loss:.3f}, grad {point.gradient_norm:.2g}, "
         f"lr {point.learning_rate:.1e}, {speed}"
     )
 
 
-def _print_prepared(prepared: Prepared, session: Session) -> None:
+def _print_prepared(prepared: Prepared, session: FinetuneSession) -> None:
     share = prepared.trained / n_parameters(session.base)
-    print(
-        f"        {prepared.trained:,} parameters are trained, {share:.1%} of the base's number\n"
-    )
+    print(f"        {prepared.trained:,} trainable parameters, {share:.1%} of the base model's\n")
     _print_memory(prepared.predicted, prepared.measured)
     if prepared.quantisation:
         _print_quantisation(prepared.quantisation)
@@ -188,7 +185,7 @@ def _print_memory(predicted: Memory, measured: Memory) -> None:
 
 
 def _print_quantisation(found: QuantisationReport) -> None:
-    """Blocks by kinds of layers, and below them the levels from -1 to 1."""
+    """A table of blocks by kinds of layers, then the use of the 16 levels."""
     errors: dict[str, dict[str, str]] = {}
     for layer in found.layers:
         block = layer_of(f"{layer.layer}.weight")
@@ -216,13 +213,13 @@ def _print_quantisation(found: QuantisationReport) -> None:
 
 
 def _shared_path(blocks: Sequence[str]) -> str:
-    """What stands before the number of every block: "model.layers."."""
+    """The prefix that all blocks share, such as "model.layers."."""
     parents = {block.rpartition(".")[0] for block in blocks}
     return f"{parents.pop()}." if len(parents) == 1 else ""
 
 
 def _print_layers(reports: Sequence[StepReport]) -> None:
-    """Medians over the steps that the instruments looked at."""
+    """Medians over the steps whose layers were measured."""
     if not reports:
         return
     table = _table("Median of the steps", "gradient norm", "update / weight")
@@ -233,29 +230,29 @@ def _print_layers(reports: Sequence[StepReport]) -> None:
     _print(table)
 
 
-def _print_accuracy(finished: Finished, session: Session) -> None:
+def _print_accuracy(finished: Finished, session: FinetuneSession) -> None:
     table = _table("Exact answers", "before", "after", "interval", "items")
     before, after = finished.before, finished.after
     if after.accuracy is not None:
-        name = session.material.name
+        name = session.data.name
         table.add_row(name, *_shares(before.accuracy, after.accuracy, after.n_items))
     for name, accuracy in after.suites.items():
         table.add_row(
             f"{name} (known before)",
-            *_shares(before.suites[name], accuracy, session.recipe.suite_items),
+            *_shares(before.suites[name], accuracy, session.config.suite_items),
         )
     if table.rows:
         _print(table)
     if finished.forgetting is not None:
-        print(_forgetting(finished.forgetting, session.recipe))
+        print(_forgetting(finished.forgetting, session.config))
     if before.suites and statistics.mean(before.suites.values()) < LITTLE_KNOWN:
-        print("The base knew little to build on. A better one takes three minutes to make:")
+        print("The base model knew little. A better one takes three minutes to train:")
         print("  llmlab run base_model --scale laptop")
 
 
-def _forgetting(share: float, recipe: Recipe) -> str:
+def _forgetting(share: float, config: FinetuneConfig) -> str:
     lost = f"Forgetting: {100 * share:.1f} points, mean of the four"
-    if share < MUCH_FORGOTTEN or recipe.n_replayed:
+    if share < MUCH_FORGOTTEN or config.n_replayed:
         return f"{lost}."
     return f"{lost}; --replay 0.2 rehearses what it knew."
 
@@ -266,22 +263,22 @@ def _shares(before: float, after: float, n_items: int) -> tuple[str, ...]:
     return f"{before:.1%}", f"{after:.1%}", between, f"{n_items:,}"
 
 
-def _next_steps(session: Session, finished: Finished) -> str:
+def _next_steps(session: FinetuneSession, finished: Finished) -> str:
     folder = session.folder
     lines = [
         "",
         f"Trained in {finished.seconds:.0f} s. In {folder}:",
         f"  {session.saved_to.name}/, {LOG} (every step), {REPORT}",
         "Next:",
-        f"  llmlab generate {folder} --prompt {shlex.quote(session.material.prompt)}",
+        f"  llmlab generate {folder} --prompt {shlex.quote(session.data.prompt)}",
         f"  llmlab curves {folder / LOG}",
     ]
-    if not isinstance(session.recipe.method, Full):
-        lines.append(f"  llmlab merge {folder} --out {free_folder(folder.parent / 'merged')}")
+    if not isinstance(session.config.method, Full):
+        lines.append(f"  llmlab merge {folder} --out {first_free(folder.parent / 'merged')}")
     return "\n".join(lines)
 
 
-def _diverged(event: Diverged, session: Session) -> str:
+def _diverged(event: Diverged, session: FinetuneSession) -> str:
     before = (
         f"the last step with a finite loss was {event.step - 1}"
         if event.step
@@ -295,9 +292,9 @@ def _diverged(event: Diverged, session: Session) -> str:
     )
 
 
-def _interrupted(event: Interrupted, session: Session) -> str:
+def _interrupted(event: Interrupted, session: FinetuneSession) -> str:
     return (
-        f"interrupted after step {event.step} of {session.recipe.train.steps}; what was learned "
+        f"interrupted after step {event.step} of {session.config.train.steps}; what was learned "
         f"until then is kept in {session.saved_to}."
     )
 
@@ -316,5 +313,5 @@ def _table(*titles: str) -> Table:
 
 
 def _print(table: Table) -> None:
-    """As wide as the terminal; in a log no wider than one."""
+    """Print to the width of the terminal, or of 80 columns in a log."""
     Console(width=None if sys.stdout.isatty() else WIDTH).print(table)

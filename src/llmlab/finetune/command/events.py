@@ -1,4 +1,4 @@
-"""What happens in a fine-tuning run, one event after another."""
+"""The events of a fine-tuning run, in the order in which they happen."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -7,17 +7,16 @@ from llmlab.finetune.observe.layers import StepReport
 from llmlab.finetune.observe.memory import Memory
 from llmlab.finetune.observe.quantisation import QuantisationReport
 from llmlab.gpt.alarms import Alarm
-from llmlab.gpt.session import Saved
 from llmlab.gpt.training import Point
 
 
 @dataclass(frozen=True)
 class Grades:
-    """Exact answers: on the test items, and on each skill of the base model of the book.
+    """Exact answers on the test items and on each skill of the book's own base model.
 
     Attributes:
-        accuracy: share of the `n_items` test items; None where there are none.
-        suites: share of each skill's items; empty for another base.
+        accuracy: share of the `n_items` test items; None if there are none.
+        suites: share of each skill's items; empty for other base models.
     """
 
     accuracy: float | None
@@ -28,11 +27,11 @@ class Grades:
 
 @dataclass(frozen=True)
 class Prepared:
-    """The model is ready to be trained.
+    """The model is ready for training.
 
     Attributes:
-        trained: parameters that are trained.
-        quantisation: what the quantiser did; None where the base was not quantised.
+        trained: number of trainable parameters.
+        quantisation: what quantisation changed; None without it.
     """
 
     trained: int
@@ -44,7 +43,7 @@ class Prepared:
 
 @dataclass(frozen=True)
 class Step:
-    """One step, and what it did to each layer where the instruments looked."""
+    """An optimizer step; `report` says what it did to each layer, if that was measured."""
 
     point: Point
     report: StepReport | None
@@ -52,7 +51,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Validation:
-    """Loss in nats per token and exact answers on the first test items after so many steps."""
+    """Loss in nats per token and accuracy on the first test items, after `step` steps."""
 
     step: int
     loss: float
@@ -60,11 +59,19 @@ class Validation:
 
 
 @dataclass(frozen=True)
+class Saved:
+    """What was learned is in `folder`."""
+
+    step: int
+    folder: str
+
+
+@dataclass(frozen=True)
 class Diverged:
-    """The loss left the finite numbers, and the step was not taken; or the last step's weights did.
+    """The loss, or a weight after the last step, became NaN or infinite.
 
     Attributes:
-        step: that was not taken.
+        step: the step that was not taken.
         kept: whether the weights before it are finite and saved.
     """
 
@@ -77,7 +84,7 @@ class Diverged:
 
 @dataclass(frozen=True)
 class Interrupted:
-    """The user stopped the run after `step` steps."""
+    """Ctrl-C stopped the run after `step` steps."""
 
     step: int
 
@@ -87,8 +94,8 @@ class Finished:
     """All steps are done.
 
     Attributes:
-        seconds: that training took, with its looks at the test items.
-        forgetting: mean over the skills of accuracy before minus after; None for another base.
+        seconds: training time, with validation.
+        forgetting: accuracy before minus after, mean over the skills; None if it has none.
     """
 
     before: Grades
@@ -104,12 +111,13 @@ class Finished:
 Event = Prepared | Step | Validation | Alarm | Saved | Diverged | Interrupted | Finished
 
 
-def kind_of(event: Event) -> str:
+def event_name(event: Event) -> str:
+    """What the event is called in the log."""
     return "point" if isinstance(event, Step) else type(event).__name__.lower()
 
 
-def fields_of(event: Event) -> dict[str, object]:
-    """Of a step those of its point, as `llmlab train` logs it, its speed and its layers."""
+def event_fields(event: Event) -> dict[str, object]:
+    """What the log says of an event; a step has its point, its speed and its layers."""
     if not isinstance(event, Step):
         return asdict(event)
     speed = event.point.tokens / event.point.seconds

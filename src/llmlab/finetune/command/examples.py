@@ -1,4 +1,4 @@
-"""What fine-tuning learns from: the examples of a skill, or of a file of JSON lines.
+"""The examples to train on: those of a skill, or of a file of JSON lines.
 
 A line is {"prompt": …, "response": …}, or {"messages": [{"role": …, "content": …}, …]} that ends
 with the assistant's.
@@ -18,20 +18,20 @@ from llmlab.method.errors import LabError
 
 SKILL = "skills:"
 FACTS = "facts:"
-MOST_FACTS = 4000
-"""Names of two syllables are few."""
+MAX_FACTS = 4000
+"""There are few more made-up names of two syllables."""
 TASKS: dict[str, Callable[[], Split]] = {**SKILLS, "subtraction": subtraction}
-"""Skills by the name that follows `skills:`; `facts:N` is one more."""
+"""Skills by the name after `skills:`; `facts:N` comes on top."""
 
 
 class _Strict(BaseModel):
-    """Of a line whatever else it says is passed over."""
+    """Other fields of a line are ignored."""
 
     model_config = ConfigDict(frozen=True, strict=True)
 
 
 class Pair(_Strict):
-    """A prompt and the response to it, one right after the other."""
+    """A prompt, directly followed by its response."""
 
     prompt: str
     response: str = Field(min_length=1)
@@ -43,7 +43,7 @@ class Message(_Strict):
 
 
 class Chat(_Strict):
-    """A conversation in which every message of the assistant is an answer."""
+    """A conversation; every message of the assistant is an answer to learn."""
 
     messages: list[Message] = Field(min_length=2)
 
@@ -60,11 +60,11 @@ class Chat(_Strict):
 
 @dataclass(frozen=True)
 class Example:
-    """One text to learn from.
+    """One training text.
 
     Attributes:
-        where: file and line, or skill and item, to name it by.
-        line: of the file, counted from 1; 0 in a skill.
+        where: file and line, or skill and item, for messages.
+        line: number in the file, from 1; 0 for a skill.
     """
 
     content: Pair | Chat
@@ -73,72 +73,72 @@ class Example:
 
 
 @dataclass(frozen=True)
-class Skipped:
-    """A bad line that was left out; `line` counts from 1."""
+class SkippedLine:
+    """A bad line that was left out; lines count from 1."""
 
     line: int
     reason: str
 
 
 @dataclass(frozen=True)
-class Reading:
-    """What a file holds: its examples, and its bad lines where these were to be skipped."""
+class ParsedFile:
+    """The examples of a file, and the bad lines that were skipped."""
 
     examples: tuple[Example, ...]
-    skipped: tuple[Skipped, ...] = ()
+    skipped: tuple[SkippedLine, ...] = ()
 
 
 @dataclass(frozen=True)
-class Data:
-    """Examples to train on, to test on (none where the source keeps none apart), and bad lines."""
+class Dataset:
+    """Training examples, test examples (none if the source is one file), and skipped lines."""
 
     train: tuple[Example, ...]
     test: tuple[Example, ...] = ()
-    skipped: tuple[Skipped, ...] = ()
+    skipped: tuple[SkippedLine, ...] = ()
 
     @property
     def test_is_train(self) -> bool:
-        """Whether what is tested is what was learned, as with facts, which nobody can infer."""
+        """Whether the test examples are the training examples, as for facts."""
         contents = ([example.content for example in part] for part in (self.train, self.test))
         return next(contents) == next(contents)
 
 
-def open_data(source: str, *, skip_bad: bool = False) -> Data:
+def open_dataset(source: str, *, skip_bad: bool = False) -> Dataset:
     """The examples of `skills:NAME` or of a file of JSON lines.
 
     Raises:
-        LabError: as `skill_data` and `read_examples`.
+        LabError: as `skill_dataset` and `read_examples`.
     """
     if source.startswith(SKILL):
-        return skill_data(source.removeprefix(SKILL))
+        return skill_dataset(source.removeprefix(SKILL))
     if source in TASKS or source.startswith(FACTS):
         raise LabError(f"there is no file '{source}': for the skill, say {SKILL}{source}.")
     reading = read_examples(Path(source), skip_bad=skip_bad)
-    return Data(reading.examples, skipped=reading.skipped)
+    return Dataset(reading.examples, skipped=reading.skipped)
 
 
-def skill_data(name: str) -> Data:
-    """Train and test items of a skill; the facts of `facts:N` are all of them both.
+def skill_dataset(name: str) -> Dataset:
+    """Training and test items of a skill; all facts of `facts:N` are both.
 
     Raises:
-        LabError: there is no such skill, or N is no number of facts that there are.
+        LabError: there is no such skill, or N is out of range.
     """
     if name.startswith(FACTS):
         facts = new_facts(_count(name))
-        return _data(name, Split(facts, facts))
+        return _dataset(name, Split(facts, facts))
     if name not in TASKS:
         raise LabError(
             f"there is no skill '{name}'{suggestion(name, TASKS)}: choose one of "
             f"{', '.join(TASKS)}, or {FACTS}N for N made-up facts."
         )
-    return _data(name, TASKS[name]())
+    return _dataset(name, TASKS[name]())
 
 
-def read_examples(path: Path, *, skip_bad: bool = False) -> Reading:
-    """The examples of a file of JSON lines; blank lines are none.
+def read_examples(path: Path, *, skip_bad: bool = False) -> ParsedFile:
+    """The examples of a file of JSON lines; blank lines are skipped.
 
     Raises:
-        LabError: there is no such file, a line of it is bad and not to be skipped, or no line is
+        LabError: there is no such file, a line is bad and `skip_bad` is False, or no line is
             good.
     """
     examples, skipped = [], []
@@ -148,20 +148,20 @@ def read_examples(path: Path, *, skip_bad: bool = False) -> Reading:
         except ValueError as error:
             if not skip_bad:
                 raise LabError(
-                    f"line {line} of {path} is no example ({error}): mend it, or leave out all "
+                    f"line {line} of {path} is not an example ({error}): correct it, or skip all "
                     "such lines with --skip-bad."
                 ) from None
-            skipped.append(Skipped(line, str(error)))
+            skipped.append(SkippedLine(line, str(error)))
     if not examples:
         bad = f": all its {len(skipped)} lines are bad" if skipped else ""
         raise LabError(
-            f"{path} holds no example{bad}; write one a line, such as "
+            f"{path} holds no example{bad}: write one a line, such as "
             '{"prompt": "1+1=", "response": "2"}.'
         )
-    return Reading(tuple(examples), tuple(skipped))
+    return ParsedFile(tuple(examples), tuple(skipped))
 
 
-def _data(name: str, split: Split) -> Data:
+def _dataset(name: str, split: Split) -> Dataset:
     def examples(items: Iterable[Item], part: str) -> tuple[Example, ...]:
         return tuple(
             Example(
@@ -171,21 +171,21 @@ def _data(name: str, split: Split) -> Data:
             for number, item in enumerate(items, start=1)
         )
 
-    return Data(examples(split.train, "train"), examples(split.test, "test"))
+    return Dataset(examples(split.train, "train"), examples(split.test, "test"))
 
 
 def _count(name: str) -> int:
     count = name.removeprefix(FACTS)
-    if not (count.isascii() and count.isdigit() and 1 <= int(count) <= MOST_FACTS):
+    if not (count.isascii() and count.isdigit() and 1 <= int(count) <= MAX_FACTS):
         raise LabError(
-            f"'{SKILL}{name}' asks for {count or 'no number of'} facts: ask for 1 to {MOST_FACTS}, "
+            f"'{SKILL}{name}' asks for {count or 'no number of'} facts: ask for 1 to {MAX_FACTS}, "
             f"as in {SKILL}{FACTS}64."
         )
     return int(count)
 
 
 def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
-    """Numbers and bytes of the lines that are not blank."""
+    """Number and bytes of each line that is not blank."""
     try:
         with path.open("rb") as file:
             yield from ((n, line) for n, line in enumerate(file, start=1) if line.strip())
@@ -202,7 +202,7 @@ def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
 
 
 def _parsed(line: bytes) -> Pair | Chat:
-    """What a line says; ValueError with the reason where it is bad."""
+    """The example of a line; ValueError with the reason if it is bad."""
     try:
         value = json.loads(line.decode("utf-8-sig").strip(), parse_constant=_no_number)
         json.dumps(value, ensure_ascii=False).encode()

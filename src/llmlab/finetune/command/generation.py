@@ -1,4 +1,4 @@
-"""Text from whatever can be fine-tuned, and from what came of it."""
+"""Text from any model that can be fine-tuned, before and after."""
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -6,19 +6,18 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from llmlab.finetune.model.catalog import MICRO, MicroFolders, open_pretrained, unknown_model
 from llmlab.finetune.model.hub import HUB
 from llmlab.finetune.model.merging import open_merged
-from llmlab.finetune.model.opening import MICRO, open_base, unknown
 from llmlab.finetune.model.peft_format import ADAPTER
-from llmlab.finetune.model.pretrained import Base
+from llmlab.finetune.model.pretrained import Pretrained
 from llmlab.gpt.checkpoints import ABOUT, checkpoints
 from llmlab.gpt.generation import Sampler, SamplingConfig, generate, stream_text, window_start
 from llmlab.gpt.model import GPT
 from llmlab.gpt.session import open_model
-from llmlab.method.errors import LabError
 
 
-def write_on(
+def generate_text(
     name: str,
     prompt: str,
     n_tokens: int,
@@ -26,31 +25,33 @@ def write_on(
     *,
     cached: bool = True,
     base_name: str | None = None,
+    micro: MicroFolders = tuple,
 ) -> Iterator[str]:
     """Stream the text by which the model of that name continues `prompt`.
 
     Args:
-        name: a run or checkpoint of `llmlab train`, an adapter, or the name of a base.
+        name: a run or checkpoint of `llmlab train`, an adapter, or the name of a base model.
         cached: as for `llmlab.gpt.generation.generate`.
-        base_name: of an adapter's base, if it is not where the adapter says it is.
+        base_name: an adapter's base model, if it is not where the adapter says it is.
+        micro: as for `open_pretrained`.
 
     Raises:
-        LabError: as `open_base`, `open_merged` and `generate`.
+        LabError: as `open_pretrained`, `open_merged` and `generate`.
     """
     folder = Path(name)
     if not (folder.is_dir() or name == MICRO or name.startswith(HUB)):
-        raise LabError(unknown(name, "run or model"))
+        raise unknown_model(name, "run or model")
     if (folder / ADAPTER).is_file():
-        base, model = open_merged(folder, base_name)
+        base, model = open_merged(folder, base_name, micro)
         return continue_text(base, model, prompt, n_tokens, config, cached=cached)
     if (folder / ABOUT).is_file() or checkpoints(folder):
         return stream_text(*open_model(folder), prompt, n_tokens, config, cached=cached)
-    base = open_base(name, device=torch.device("cpu"))
+    base = open_pretrained(name, micro, device=torch.device("cpu"))
     return continue_text(base, base.model, prompt, n_tokens, config, cached=cached)
 
 
 def continue_text(
-    base: Base,
+    base: Pretrained,
     model: nn.Module,
     prompt: str,
     n_tokens: int,
@@ -58,26 +59,26 @@ def continue_text(
     *,
     cached: bool = True,
 ) -> Iterator[str]:
-    """Stream the text by which `model`, of the form of `base`, continues `prompt`.
+    """Stream the text by which `model`, in the format of `base`, continues `prompt`.
 
-    It ends after `n_tokens` or where an answer ends; an empty prompt follows the end of another.
+    The text ends after `n_tokens` or at the end of an answer. An empty prompt starts a new text.
 
     Args:
-        cached: of a GPT without an adapter, as for `llmlab.gpt.generation.generate`.
+        cached: as for `llmlab.gpt.generation.generate`; for a GPT without an adapter only.
 
     Raises:
-        LabError: the prompt cannot be spelled, or as `generate`.
+        LabError: the prompt has characters that the tokenizer does not know, or as `generate`.
     """
     codec = base.tokenizer
     ids = [*codec.start, *codec.encode(prompt)] or [codec.end]
     if isinstance(model, GPT):
         tokens = generate(model, ids, n_tokens, config, cached=cached, stop=codec.end)
     else:
-        tokens = _generate(base, model.eval(), ids, n_tokens, config)
+        tokens = _sample(base, model.eval(), ids, n_tokens, config)
     return _pieces(base, tokens)
 
 
-def _pieces(base: Base, tokens: Iterable[int]) -> Iterator[str]:
+def _pieces(base: Pretrained, tokens: Iterable[int]) -> Iterator[str]:
     """The text of the tokens, as soon as a character is complete, or at the end."""
     ids: list[int] = []
     text, shown = "", 0
@@ -91,8 +92,8 @@ def _pieces(base: Base, tokens: Iterable[int]) -> Iterator[str]:
 
 
 @torch.no_grad()
-def _generate(
-    base: Base, model: nn.Module, ids: list[int], n_tokens: int, config: SamplingConfig
+def _sample(
+    base: Pretrained, model: nn.Module, ids: list[int], n_tokens: int, config: SamplingConfig
 ) -> Iterator[int]:
     sampler, device = Sampler(config), next(model.parameters()).device
     for _ in range(n_tokens):

@@ -3,58 +3,97 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Annotated
 
-from llmlab.finetune.command.examples import SKILL
-from llmlab.finetune.model.opening import MICRO
-from llmlab.gpt.options import PRECISIONS
+from typer import Option
+
 from llmlab.method.catalog import suggestion
 from llmlab.method.errors import LabError
+from llmlab.method.options import LARGEST_SEED
 
 METHODS = ("full", "lora", "qlora")
 SCALINGS = ("alpha/r", "rslora")
-BATCH_SIZE = 32
 
 
 @dataclass(frozen=True)
-class Options:
-    """What `llmlab finetune` can be told; None leaves it to the method and the base.
+class FinetuneOptions:
+    """What is fine-tuned, on what, and how; None leaves it to the method and the base model."""
 
-    Attributes:
-        base: as `open_base` takes it.
-        data: `skills:NAME`, or a file of JSON lines.
-        method: one of `METHODS`.
-        target_modules: names of layers, separated by commas; all linear layers by default.
-        double_quantisation: of QLoRA's constants.
-        epochs: times that the examples are read, unless `steps` says how long to train.
-        precision: one of `PRECISIONS`.
-        replay: share of each batch that the base has learned before.
-        test_items: at most so many examples are tested on.
-        every: steps between two looks of the instruments.
+    base: Annotated[
+        str,
+        Option(
+            metavar="NAME|DIR|hf:ID",
+            help="micro, a folder of `llmlab train`, or hf: and a Hugging Face id or folder.",
+        ),
+    ] = "micro"
+    data: Annotated[
+        str,
+        Option(
+            metavar="skills:NAME|FILE",
+            help="A skill (subtraction, math, reasoning, code, knowledge, facts:N) or a file of "
+            "JSON lines with prompt and response, or messages.",
+        ),
+    ] = "skills:subtraction"
+    method: Annotated[str, Option(help="full, lora or qlora.")] = "lora"
+    rank: Annotated[int | None, Option(min=1, help="Rank of the adapter. Default: 8.")] = None
+    alpha: Annotated[
+        float | None, Option(help="Numerator of its scaling. Default: twice the rank.")
+    ] = None
+    scaling: Annotated[
+        str | None, Option(help="alpha/r (the default) or rslora: alpha over the root of r.")
+    ] = None
+    target_modules: Annotated[
+        str | None,
+        Option(
+            metavar="NAMES", help="Layers that get an adapter, as qkv,out. Default: all linear."
+        ),
+    ] = None
+    double_quantisation: Annotated[
+        bool | None,
+        Option(
+            "--double-quantisation/--single-quantisation",
+            help="Whether qlora quantises its constants, too. Default: it does.",
+            show_default=False,
+        ),
+    ] = None
+    learning_rate: Annotated[
+        float | None, Option(help="Peak rate. Default: what suits method and base.")
+    ] = None
+    epochs: Annotated[float | None, Option(help="Times to read the examples. Default: 3.")] = None
+    steps: Annotated[int | None, Option(min=1, help="Optimizer steps, in place of --epochs.")] = (
+        None
+    )
+    batch_size: Annotated[int, Option(min=1, help="Examples (rows with --pack) of a step.")] = 32
+    seed: Annotated[
+        int,
+        Option(
+            min=0,
+            max=LARGEST_SEED,
+            help="Fixes the adapter's start and the order of the examples.",
+        ),
+    ] = 0
+    precision: Annotated[str, Option(help="float32, bfloat16, or auto: bfloat16 on CUDA.")] = "auto"
+    pack: Annotated[bool, Option("--pack", help="Put several short examples into one row.")] = False
+    skip_bad: Annotated[
+        bool, Option("--skip-bad", help="Leave out bad lines of the file, and count them.")
+    ] = False
+    replay: Annotated[float, Option(help="Share of each batch that micro has learned before.")] = (
+        0.0
+    )
+    test_items: Annotated[int, Option(min=0, help="Test on so many examples at most.")] = 1000
+    every: Annotated[
+        int, Option(min=1, help="Steps between two looks at gradients and updates by layer.")
+    ] = 1
+
+
+def check_options(options: FinetuneOptions) -> None:
+    """Check that each option is in its range and that none contradicts another.
+
+    Raises:
+        LabError: one is not, or does.
     """
+    from llmlab.gpt.options import PRECISIONS
 
-    base: str = MICRO
-    data: str = f"{SKILL}subtraction"
-    method: str = "lora"
-    rank: int | None = None
-    alpha: float | None = None
-    scaling: str | None = None
-    target_modules: str | None = None
-    double_quantisation: bool | None = None
-    learning_rate: float | None = None
-    epochs: float | None = None
-    steps: int | None = None
-    batch_size: int = BATCH_SIZE
-    seed: int = 0
-    precision: str = "auto"
-    pack: bool = False
-    skip_bad: bool = False
-    replay: float = 0.0
-    test_items: int = 1000
-    every: int = 1
-
-
-def check_options(options: Options) -> None:
-    """See that each option is in its range and that none contradicts another one."""
     _choose(options.method, METHODS, "method")
     _choose(options.precision, PRECISIONS, "precision")
     if options.scaling is not None:
@@ -84,7 +123,7 @@ def check_options(options: Options) -> None:
     _check_replay(options)
 
 
-def _check_replay(options: Options) -> None:
+def _check_replay(options: FinetuneOptions) -> None:
     if not 0 <= options.replay < 1:
         raise LabError(
             f"a batch cannot replay the share {options.replay:g}: take one from 0 up to 1, as 0.2."

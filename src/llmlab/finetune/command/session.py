@@ -1,13 +1,12 @@
-"""A fine-tuning run in a folder: what it looks at, what it writes, and how it ends.
+"""A fine-tuning run in its folder.
 
 runs/micro-subtraction-lora/
-    log.jsonl     one event a line, written as it happens: anything may follow it
-    adapter/      what was learned, in the form of `peft`; after full fine-tuning model/ instead,
-                  in the form of its base
-    report.json   memory, what the quantiser did, accuracy before and after
+    log.jsonl     one event a line, written as it happens
+    adapter/      the trained adapter, in the format of `peft`; after full fine-tuning model/
+                  instead, in the format of the base model
+    report.json   memory, quantisation error, accuracy before and after
 """
 
-import itertools
 import json
 import math
 import time
@@ -19,7 +18,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from llmlab.finetune.command.config import Material, Recipe
+from llmlab.finetune.command.config import FinetuneConfig, TokenizedDataset
 from llmlab.finetune.command.events import (
     Diverged,
     Event,
@@ -27,108 +26,110 @@ from llmlab.finetune.command.events import (
     Grades,
     Interrupted,
     Prepared,
+    Saved,
     Step,
     Validation,
-    fields_of,
-    kind_of,
+    event_fields,
+    event_name,
 )
 from llmlab.finetune.model.adapters import save_adapter
+from llmlab.finetune.model.catalog import WEIGHTS_FOLDERS, has_skills
 from llmlab.finetune.model.lora import LoraSpec
-from llmlab.finetune.model.merging import save_tuned
+from llmlab.finetune.model.merging import save_model
 from llmlab.finetune.model.methods import Full
-from llmlab.finetune.model.opening import LEARNED, has_skills
-from llmlab.finetune.model.pretrained import Base
+from llmlab.finetune.model.pretrained import Pretrained
 from llmlab.finetune.model.qlora import PAGED_BYTES, QloraSpec, paged_adamw
 from llmlab.finetune.model.stored_weights import INNER, StoredWeights
-from llmlab.finetune.observe.layers import Instruments, block_of
+from llmlab.finetune.observe.layers import LayerMonitor, block_of
 from llmlab.finetune.observe.memory import measure_memory, predict_memory
 from llmlab.finetune.observe.quantisation import QuantisationReport, quantisation_report
 from llmlab.finetune.tasks.batches import Sequences, epochs, mixture
 from llmlab.finetune.tasks.suites import suite_accuracies
 from llmlab.gpt.alarms import SpikeAlarm
 from llmlab.gpt.model import GPT
-from llmlab.gpt.session import Saved, noted_interrupt
 from llmlab.gpt.training import Batch, Evaluation, TrainConfig, Trainer, evaluate
-from llmlab.method.errors import LabError
-from llmlab.method.files import unwritable, write_file
+from llmlab.method.files import write_file
+from llmlab.method.json_values import json_value
+from llmlab.runs.folder import RunFolder
+from llmlab.runs.interrupt import deferred_interrupt
 
-LOG = "log.jsonl"
 REPORT = "report.json"
-ADAPTER, MODEL = LEARNED
+ADAPTER, MODEL = WEIGHTS_FOLDERS
 KINDS = {Full: "full", LoraSpec: "lora", QloraSpec: "qlora"}
 N_VALIDATIONS = 10
 VALIDATION_ITEMS = 200
-"""Of the test items, at each look during training."""
+"""Test items of each validation during training."""
 
 
 @dataclass(frozen=True)
-class Session:
+class FinetuneSession:
     """One run in its folder.
 
     Attributes:
-        every: steps between two looks of the instruments.
+        every: steps between two measurements of the layers.
     """
 
     folder: Path
-    base: Base
-    recipe: Recipe
-    material: Material
+    base: Pretrained
+    config: FinetuneConfig
+    data: TokenizedDataset
     every: int = 1
 
     @property
     def saved_to(self) -> Path:
-        """Where what was learned is kept."""
-        return self.folder / (MODEL if isinstance(self.recipe.method, Full) else ADAPTER)
+        """The folder of the trained weights."""
+        return self.folder / (MODEL if isinstance(self.config.method, Full) else ADAPTER)
 
     @property
     def run(self) -> dict[str, object]:
         """What decides the numbers of the run."""
-        recipe = asdict(self.recipe)
+        config = asdict(self.config)
         return {
             "base": self.base.name,
             "base_identity": self.base.identity,
-            "data": self.material.name,
-            "data_digest": self.material.digest,
-            "n_examples": self.material.n_examples,
-            "n_skipped": len(self.material.skipped),
-            "method": KINDS[type(self.recipe.method)],
-            **dict(_flat(recipe.pop("method"), "method")),
-            **dict(_flat(recipe.pop("train"), "train")),
-            **recipe,
+            "data": self.data.name,
+            "data_digest": self.data.digest,
+            "n_examples": self.data.n_examples,
+            "n_skipped": len(self.data.skipped),
+            "method": KINDS[type(self.config.method)],
+            **dict(_flat(config.pop("method"), "method")),
+            **dict(_flat(config.pop("train"), "train")),
+            **config,
         }
 
     @cached_property
     def device(self) -> torch.device:
-        return next(self.base.model.parameters()).device
+        return self.base.device
 
     def events(self) -> Iterator[Event]:
         """Train, logging every event; ends with `Finished`, `Interrupted` or `Diverged`.
 
         Raises:
-            LabError: the folder holds a run already, the method does not fit the base, or a file
-                cannot be written.
+            LabError: the folder holds a run already, the method does not fit the base model, or a
+                file cannot be written.
         """
-        refuse_another_run(self.folder)
+        RunFolder(self.folder).require_empty()
         model, prepared = self._prepare()
-        write_file(self.folder / LOG, _line({"event": "run", **self.run}))
+        log = RunFolder(self.folder).log
+        log.start(self.run)
         for event in self._run(model, prepared):
-            self._log(event)
+            log.append(event_name(event), event_fields(event))
             yield event
 
     def _prepare(self) -> tuple[nn.Module, Prepared]:
-        """The model to train, and what is known before: a step at rate 0 shows what it needs."""
-        batch, recipe = next(self._batches()), self.recipe
+        """The model to train; a step at learning rate 0 measures the memory that it needs."""
+        batch, config = next(self._batches()), self.config
         optimizer_bytes = PAGED_BYTES if self._is_paged else None
         predicted = predict_memory(
             self.base.model,
-            recipe.method,
+            config.method,
             tuple(batch[0].shape),
-            recipe.train.precision,
+            config.train.precision,
             optimizer_bytes,
         )
         before = self._grades(self.base.model)
-        model = recipe.method.adapt(self.base.model, recipe.seed).to(self.device)
-        standing = self._trainer(model, replace(recipe.train, learning_rate=0.0, steps=1))
+        model = config.method.adapt(self.base.model, config.seed).to(self.device)
+        standing = self._trainer(model, replace(config.train, learning_rate=0.0, steps=1))
         return model, Prepared(
             trained=sum(p.numel() for p in model.parameters() if p.requires_grad),
             predicted=predicted,
@@ -138,7 +139,7 @@ class Session:
         )
 
     def _run(self, model: nn.Module, prepared: Prepared) -> Iterator[Event]:
-        """The events of a prepared run; what was learned is kept however training ends."""
+        """The events of a prepared run; the weights are saved however training ends."""
         yield prepared
         began = time.perf_counter()
         end: Diverged | Interrupted | None = None
@@ -148,7 +149,7 @@ class Session:
             else:
                 yield event
         seconds = time.perf_counter() - began
-        n_steps = end.step if end else self.recipe.train.steps
+        n_steps = end.step if end else self.config.train.steps
         is_sound = n_steps > 0 and _is_finite(model)
         if is_sound:
             yield self._save(model, n_steps)
@@ -164,11 +165,11 @@ class Session:
         seconds: float,
         is_sound: bool,
     ) -> Diverged | Interrupted | Finished:
-        """What a run ends with, `is_sound` saying whether there are finite weights to keep."""
-        steps, rate = self.recipe.train.steps, self.recipe.train.learning_rate
+        """The last event; `is_sound` says whether the weights are finite."""
+        steps, rate = self.config.train.steps, self.config.train.learning_rate
         if isinstance(end, Diverged):
             return replace(end, kept=is_sound)
-        if not is_sound:  # no loss was computed of them any more
+        if not is_sound:  # the last step broke them, after the last loss
             return Diverged(end.step if end else steps, rate, math.nan, math.nan)
         try:
             return end or Finished(prepared.before, self._grades(model), seconds)
@@ -176,19 +177,19 @@ class Session:
             return Interrupted(steps)
 
     def _training(self, model: nn.Module) -> Iterator[Event]:
-        """Steps, and looks at the test items between; the last event says what ended it early."""
-        trainer = self._trainer(model, self.recipe.train)
-        instruments = Instruments(trainer, every=self.every, layer_of=layer_of)
+        """Steps and validations; if training ends early, the last event says why."""
+        trainer = self._trainer(model, self.config.train)
+        monitor = LayerMonitor(trainer, every=self.every, layer_of=layer_of)
         spikes = SpikeAlarm()
-        with noted_interrupt() as interrupted:
-            for point, report in instruments.points(self._batches()):
+        with deferred_interrupt() as interrupted:
+            for point, report in monitor.points(self._batches()):
                 if not point.is_finite:
                     yield Diverged(point.step, point.learning_rate, point.loss, point.gradient_norm)
                     return
                 yield Step(point, report)
                 if alarm := spikes.see(point.step, point.loss):
                     yield alarm
-                if interrupted() and trainer.step < self.recipe.train.steps:
+                if interrupted() and trainer.step < self.config.train.steps:
                     yield Interrupted(trainer.step)
                     return
                 if self._is_validated(trainer.step):
@@ -202,31 +203,31 @@ class Session:
 
     @property
     def _is_paged(self) -> bool:
-        """Whether the optimizer is the paged one of 8 bits, which only CUDA has."""
-        return self.device.type == "cuda" and isinstance(self.recipe.method, QloraSpec)
+        """Whether the optimizer is paged 8-bit AdamW, which needs CUDA."""
+        return self.device.type == "cuda" and isinstance(self.config.method, QloraSpec)
 
     def _batches(self) -> Iterator[Batch]:
-        recipe, new, old = self.recipe, self.material.training, self.material.old
+        config, new, old = self.config, self.data.training, self.data.old
         if old is None:
-            return epochs(new.to(self.device), recipe.batch_size, recipe.seed)
-        n_new = recipe.batch_size - recipe.n_replayed
-        parts = [(new.to(self.device), n_new), (old.to(self.device), recipe.n_replayed)]
-        return mixture(parts, recipe.seed)
+            return epochs(new.to(self.device), config.batch_size, config.seed)
+        n_new = config.batch_size - config.n_replayed
+        parts = [(new.to(self.device), n_new), (old.to(self.device), config.n_replayed)]
+        return mixture(parts, config.seed)
 
     def _is_validated(self, step: int) -> bool:
-        """Whether there is a look at the test items after so many steps; the last one is graded."""
-        steps = self.recipe.train.steps
+        """Whether to validate after `step` steps; the last step is graded in full instead."""
+        steps = self.config.train.steps
         due = step % max(1, math.ceil(steps / N_VALIDATIONS)) == 0
-        return self.material.test is not None and due and step < steps
+        return self.data.test is not None and due and step < steps
 
     def _validate(self, model: nn.Module, step: int) -> Validation:
-        test = self.material.test
+        test = self.data.test
         first = Sequences(test.tokens_NT[:VALIDATION_ITEMS], test.targets_NT[:VALIDATION_ITEMS])
         found = self._evaluate(model, first)
         return Validation(step, found.loss, found.accuracy)
 
     def _grades(self, model: nn.Module) -> Grades:
-        test, n_items = self.material.test, self.recipe.suite_items
+        test, n_items = self.data.test, self.config.suite_items
         found = self._evaluate(model, test) if test else None
         suites = suite_accuracies(model, n_items, self.device) if has_skills(self.base) else {}
         return Grades(
@@ -237,20 +238,20 @@ class Session:
         )
 
     def _evaluate(self, model: nn.Module, test: Sequences) -> Evaluation:
-        """On batches as large as those of training: of a large vocabulary memory holds no more."""
+        """In batches of the training size for large models, whose logits would fill the memory."""
         test = test.to(self.device)
-        batch_size = 256 if isinstance(self.base.model, GPT) else self.recipe.batch_size
+        batch_size = 256 if isinstance(self.base.model, GPT) else self.config.batch_size
         return evaluate(model, test.tokens_NT, test.targets_NT, batch_size)
 
     def _quantisation(self, model: nn.Module) -> QuantisationReport | None:
-        if not isinstance(self.recipe.method, QloraSpec):
+        if not isinstance(self.config.method, QloraSpec):
             return None
         return quantisation_report(StoredWeights(self.base.folder, self.device), model)
 
     def _save(self, model: nn.Module, step: int) -> Saved:
-        match self.recipe.method:
+        match self.config.method:
             case Full():
-                save_tuned(model, self.base, self.saved_to)
+                save_model(model, self.base, self.saved_to)
             case LoraSpec() as spec:
                 save_adapter(model, spec, self.base, self.saved_to)
             case QloraSpec(lora=spec):
@@ -260,67 +261,25 @@ class Session:
     def _write_report(self, prepared: Prepared, end: Diverged | Interrupted | Finished) -> None:
         report = {
             "run": self.run,
-            "skipped": [asdict(bad) for bad in self.material.skipped],
+            "skipped": [asdict(bad) for bad in self.data.skipped],
             "prepared": asdict(prepared),
             "outcome": type(end).__name__.lower(),
             **asdict(end),
         }
         if isinstance(end, Finished):
             report["forgetting"] = end.forgetting
-        write_file(self.folder / REPORT, json.dumps(_finite(report), indent=2) + "\n")
-
-    def _log(self, event: Event) -> None:
-        try:
-            with (self.folder / LOG).open("a") as file:
-                file.write(_line({"event": kind_of(event), **fields_of(event)}))
-        except OSError as error:
-            raise unwritable(self.folder / LOG, error) from error
-
-
-def free_folder(first: Path) -> Path:
-    """That folder, or with the first number at which there is none yet."""
-    numbered = (first.with_name(f"{first.name}-{number}") for number in itertools.count(2))
-    return next(path for path in itertools.chain([first], numbered) if not path.exists())
-
-
-def refuse_another_run(folder: Path) -> None:
-    """See that no run is in `folder`.
-
-    Raises:
-        LabError: there is one.
-    """
-    if folder.is_dir() and any(folder.iterdir()):
-        raise LabError(
-            f"{folder} holds a run or other files already: name another folder with --out, or "
-            "remove it."
-        )
+        write_file(self.folder / REPORT, json.dumps(json_value(report), indent=2) + "\n")
 
 
 def layer_of(path: str) -> str:
-    """The block of a parameter, named as in the model that `transformers` loads."""
+    """The block of a parameter, by its name in the model that `transformers` loads."""
     return block_of(path.removeprefix(INNER))
 
 
 def _is_finite(model: nn.Module) -> bool:
-    """Whether every weight that is trained is a number."""
+    """Whether every trainable weight is finite."""
     trained = (parameter for parameter in model.parameters() if parameter.requires_grad)
     return all(bool(parameter.isfinite().all()) for parameter in trained)
-
-
-def _line(event: Mapping[str, object]) -> str:
-    return json.dumps(_finite(event)) + "\n"
-
-
-def _finite(value: object) -> object:
-    """What JSON can hold: numbers that are not finite by name."""
-    match value:
-        case float() if not math.isfinite(value):
-            return str(value)
-        case dict():
-            return {name: _finite(item) for name, item in value.items()}
-        case list() | tuple():
-            return [_finite(item) for item in value]
-    return value
 
 
 def _flat(settings: Mapping[str, object], path: str) -> Iterator[tuple[str, object]]:

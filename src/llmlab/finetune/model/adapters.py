@@ -1,4 +1,4 @@
-"""Adapters on disk, in the form of `peft`.
+"""Adapters on disk, in the format of `peft`.
 
 runs/sums/adapter/
     adapter_config.json         as peft writes and reads it
@@ -22,12 +22,12 @@ from llmlab.finetune.model.peft_format import (
     ADAPTER,
     PREFIX,
     WEIGHTS,
-    described,
     json_bytes,
-    layer_pairs,
+    matrices_by_layer,
     read_adapter,
+    read_json,
 )
-from llmlab.finetune.model.pretrained import Base
+from llmlab.finetune.model.pretrained import Pretrained
 from llmlab.finetune.model.qlora import FourBit
 from llmlab.method.errors import LabError
 from llmlab.method.files import write_file
@@ -35,12 +35,12 @@ from llmlab.method.files import write_file
 
 @dataclass(frozen=True)
 class Origin:
-    """What an adapter was made for.
+    """The base model that an adapter was made for.
 
     Attributes:
-        base: name of the base, for `open_base`.
-        identity: SHA-256 of its weights; None where the adapter does not know it.
-        four_bit: how the base was quantised, if it was.
+        base: its name, for `open_pretrained`.
+        identity: SHA-256 of its weights; None if the adapter does not say.
+        four_bit: how it was quantised, if it was.
     """
 
     base: str
@@ -48,7 +48,7 @@ class Origin:
     four_bit: FourBit | None = None
 
 
-def save_adapter(model: nn.Module, spec: LoraSpec, base: Base, folder: Path) -> None:
+def save_adapter(model: nn.Module, spec: LoraSpec, base: Pretrained, folder: Path) -> None:
     """Write the adapter of `model` into `folder`, where other files may lie.
 
     Each file is written aside and renamed; the last says what the others must be.
@@ -87,7 +87,7 @@ def save_adapter(model: nn.Module, spec: LoraSpec, base: Base, folder: Path) -> 
         write_file(folder / name, content)
 
 
-def load_adapter(folder: Path, base: Base) -> nn.Module:
+def load_adapter(folder: Path, base: Pretrained) -> nn.Module:
     """The model of `base` itself, frozen, with the adapter from `folder`, ours or of `peft`.
 
     Raises:
@@ -107,21 +107,21 @@ def load_adapter(folder: Path, base: Base) -> nn.Module:
     ).scale
     adapted = {
         path: _adapted(path, a_RI, b_OR, scale, base, folder)
-        for path, (a_RI, b_OR) in layer_pairs(tensors, config["r"], folder).items()
+        for path, (a_RI, b_OR) in matrices_by_layer(tensors, config["r"], folder).items()
     }
     base.model.requires_grad_(False)
     for path, layer in adapted.items():
-        put_layer(base.model, _our_path(base.model, path), layer)
+        replace_module(base.model, _model_path(base.model, path), layer)
     return base.model
 
 
 def adapter_origin(folder: Path) -> Origin:
     """What the adapter in `folder` was made for; errors as `load_adapter`."""
-    config, about = described(folder / ADAPTER), folder / ABOUT
+    config, about = read_json(folder / ADAPTER), folder / ABOUT
     if not about.is_file():
         name = config.get("base_model_name_or_path")
         return Origin(f"{HUB}{name}" if name else "")
-    said = described(about)
+    said = read_json(about)
     try:
         four_bit = said["four_bit"] and FourBit(**said["four_bit"])
         return Origin(said["base"], said["identity"], four_bit)
@@ -137,10 +137,10 @@ def lora_layers(model: nn.Module) -> Iterator[tuple[str, LoraLinear]]:
 
 
 def _adapted(
-    path: str, a_RI: Tensor, b_OR: Tensor, scale: float, base: Base, folder: Path
+    path: str, a_RI: Tensor, b_OR: Tensor, scale: float, base: Pretrained, folder: Path
 ) -> LoraLinear:
     try:
-        layer = base.model.get_submodule(_our_path(base.model, path))
+        layer = base.model.get_submodule(_model_path(base.model, path))
     except AttributeError:
         raise LabError(
             f"the adapter in {folder} adapts the layer {path}, which {base.name} does not have: "
@@ -165,7 +165,7 @@ def _adapted(
     return adapted
 
 
-def _their_config(spec: LoraSpec, base: Base, paths: list[str]) -> dict[str, object]:
+def _their_config(spec: LoraSpec, base: Pretrained, paths: list[str]) -> dict[str, object]:
     leaves = sorted({path.rpartition(".")[2] for path in paths})
     return {
         "peft_type": "LORA",
@@ -189,21 +189,21 @@ def _their_path(path: str) -> str:
     return path.removeprefix(HubModel.PREFIX)
 
 
-def _our_path(model: nn.Module, path: str) -> str:
+def _model_path(model: nn.Module, path: str) -> str:
     return HubModel.PREFIX + path if isinstance(model, HubModel) else path
 
 
-def put_layer(model: nn.Module, path: str, layer: nn.Module) -> None:
+def replace_module(model: nn.Module, path: str, layer: nn.Module) -> None:
     parent, _, leaf = path.rpartition(".")
     setattr(model.get_submodule(parent), leaf, layer)
 
 
-def holds_four_bits(module: nn.Module) -> bool:
+def is_four_bit(module: nn.Module) -> bool:
     """Whether its weights are of four bits; without loading the library where none are."""
     return getattr(getattr(module, "weight", None), "quant_state", None) is not None
 
 
 def _four_bit(model: nn.Module) -> FourBit | None:
     """How the model was quantised, by its first layer that is."""
-    states = (module.weight.quant_state for module in model.modules() if holds_four_bits(module))
+    states = (module.weight.quant_state for module in model.modules() if is_four_bit(module))
     return next((FourBit(state.nested, state.blocksize) for state in states), None)

@@ -14,13 +14,13 @@ WEIGHTS = "base.safetensors"
 CONFIG = "base.json"
 
 
-def new_base(d_model: int, n_layers: int, n_heads: int, context: int, seed: int) -> GPT:
+def new_base_model(d_model: int, n_layers: int, n_heads: int, context: int, seed: int) -> GPT:
     """An untrained base model; `seed` fixes its weights."""
     torch.manual_seed(seed)
     return GPT(GPTConfig(TOKENIZER.vocab_size, context, d_model, n_layers, n_heads))
 
 
-def save_base(model: GPT, folder: Path) -> None:
+def save_base_model(model: GPT, folder: Path) -> None:
     """Write weights and configuration into `folder`."""
     folder.mkdir(parents=True, exist_ok=True)
     weights = {name: tensor.contiguous() for name, tensor in model.state_dict().items()}
@@ -29,8 +29,8 @@ def save_base(model: GPT, folder: Path) -> None:
     (folder / CONFIG).write_text(json.dumps(asdict(model.config), indent=2) + "\n")
 
 
-def load_base(folder: Path, device: torch.device) -> GPT:
-    """The base model that `save_base` left in `folder`."""
+def load_base_model(folder: Path, device: torch.device) -> GPT:
+    """The base model that `save_base_model` left in `folder`."""
     model = GPT(GPTConfig(**json.loads((folder / CONFIG).read_text())))
     weights = load_file(folder / WEIGHTS)
     weights["head.weight"] = weights["token_embedding.weight"]

@@ -1,31 +1,42 @@
-"""Models of Hugging Face `transformers` as bases: from the hub, its cache or a folder."""
+"""Base models of Hugging Face `transformers`: from the hub, its cache or a folder."""
 
 import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
+from safetensors import safe_open
 from torch import Tensor, nn
 
 from llmlab.finetune.model.codecs import HubCodec
 from llmlab.finetune.model.lora import target_layers
 from llmlab.finetune.model.peft_format import ADAPTER
-from llmlab.finetune.model.pretrained import Base, first_line, weights_digest
+from llmlab.finetune.model.pretrained import Pretrained, first_line, weights_digest
 from llmlab.finetune.model.qlora import FourBit, quantise
 from llmlab.method.catalog import suggestion
 from llmlab.method.errors import LabError
+from llmlab.runs.shell import command
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 HUB = "hf:"
 HUB_CONFIG = "config.json"
-NOT_NEEDED = ["*/*", "*.bin", "*.pth", "consolidated*"]
-"""Of what the hub has of a model: the same weights in other forms."""
+OTHER_FORMATS = ["*/*", "*.bin", "*.pth", "consolidated*"]
+"""Files of a model on the hub that hold the same weights in other formats."""
+
+
+DTYPES = {
+    "F64": torch.float64,
+    "F32": torch.float32,
+    "F16": torch.float16,
+    "BF16": torch.bfloat16,
+}
+"""Precisions by their names in a safetensors file."""
 
 
 class HubModel(nn.Module):
-    """A causal model of `transformers` that gives logits alone.
+    """A causal language model of `transformers` that returns logits only.
 
     Attributes:
         inner: the model itself; the paths of its layers follow `PREFIX`.
@@ -38,24 +49,25 @@ class HubModel(nn.Module):
         self.inner = inner
 
     def forward(self, tokens_BT: Tensor) -> Tensor:
-        """Logits [B, T, V]; padding may only follow what counts, so it needs no mask."""
+        """Logits [B, T, V]; without a mask, so padding may only stand at the end of a row."""
         return self.inner(input_ids=tokens_BT, use_cache=False).logits
 
 
-def hub_base(name: str, four_bit: FourBit | None, device: torch.device) -> Base:
-    folder = _hub_folder(name.removeprefix(HUB))
-    tokenizer = _hub_tokenizer(folder, name)
-    model = HubModel(_hub_model(folder, name, four_bit, device))
-    _check_hub(model, tokenizer, name)
+def open_hub_model(name: str, four_bit: FourBit | None, device: torch.device) -> Pretrained:
+    """Open the model with that id on the hub, or in that folder; errors as `open_pretrained`."""
+    folder = _local_folder(name.removeprefix(HUB))
+    tokenizer = _load_tokenizer(folder, name)
+    model = HubModel(_load_model(folder, name, four_bit, device))
+    _check_vocabulary(model, tokenizer, name)
 
     def write(tuned: HubModel, target: Path) -> None:
-        _whole_model(folder, tuned.inner).save_pretrained(target)
+        _unquantised_model(folder, tuned.inner).save_pretrained(target)
         tokenizer.save_pretrained(target)
 
     context = getattr(model.inner.config, "max_position_embeddings", None)
     context = min(context or tokenizer.model_max_length, tokenizer.model_max_length)
     identity = weights_digest(sorted(folder.glob("*.safetensors")))
-    return Base(name, model, HubCodec(tokenizer), context, identity, write, folder)
+    return Pretrained(name, model, HubCodec(tokenizer), context, identity, write, folder)
 
 
 def _transformers() -> Any:
@@ -67,19 +79,19 @@ def _transformers() -> Any:
             'install it with pip install "llmlab[hub]".'
         ) from error
     transformers.utils.logging.disable_progress_bar()
-    transformers.utils.logging.set_verbosity_error()  # what is wrong we say ourselves
+    transformers.utils.logging.set_verbosity_error()  # our own errors say what is wrong
     return transformers
 
 
-def _hub_folder(source: str) -> Path:
-    """The folder itself, or what the hub (or its cache on this machine) has under that id."""
+def _local_folder(source: str) -> Path:
+    """That folder, or the one into which the model with that id is downloaded or cached."""
     folder = Path(source)
     if not folder.is_dir():
         _transformers()
         from huggingface_hub import snapshot_download
 
         try:
-            folder = Path(snapshot_download(source, ignore_patterns=NOT_NEEDED))
+            folder = Path(snapshot_download(source, ignore_patterns=OTHER_FORMATS))
         except Exception as error:  # of the network, of the hub, of the name: many kinds
             beside = [str(path) for path in folder.parent.glob("*") if path.is_dir()]
             raise LabError(
@@ -89,47 +101,47 @@ def _hub_folder(source: str) -> Path:
             ) from error
     if (folder / ADAPTER).is_file():
         raise LabError(
-            f"{source} is an adapter, no base: name the model that it was made for, or make one "
-            "of both with `llmlab merge`."
+            f"{source} is an adapter, not a base model: name the model that it was made for, or "
+            "merge the two with `llmlab merge`."
         )
     if not (folder / HUB_CONFIG).is_file() or not any(folder.glob("*.safetensors")):
         raise LabError(
-            f"{source} holds no model of the form of transformers: a folder with config.json and "
-            "model.safetensors is needed."
+            f"{source} holds no model in the format of transformers: a folder with config.json "
+            "and model.safetensors is needed."
         )
     if b'"quantization_config"' in (folder / HUB_CONFIG).read_bytes():
         raise LabError(
             f"the weights of {source} are quantised already: name the model that they were made "
-            "of, which --method qlora quantises here."
+            "from; --method qlora quantises it here."
         )
     return folder
 
 
-def _hub_tokenizer(folder: Path, name: str) -> "PreTrainedTokenizerBase":
+def _load_tokenizer(folder: Path, name: str) -> "PreTrainedTokenizerBase":
     transformers = _transformers()
     try:
         tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
     except Exception as error:  # of the files: many kinds
         raise LabError(
-            f"{name} has no tokenizer that can be read: copy its tokenizer.json and "
+            f"the tokenizer of {name} cannot be read: copy its tokenizer.json and "
             "tokenizer_config.json beside the weights."
         ) from error
     if tokenizer.eos_token_id is None:
         raise LabError(
-            f"the tokenizer of {name} names no token that ends an answer: set eos_token in its "
+            f"the tokenizer of {name} has no token that ends an answer: set eos_token in its "
             "tokenizer_config.json."
         )
     return tokenizer
 
 
-def _hub_model(
+def _load_model(
     folder: Path, name: str, four_bit: FourBit | None, device: torch.device
 ) -> "PreTrainedModel":
-    """In float32, but beside 4-bit weights on CUDA in bfloat16."""
+    """In float32; on CUDA what stays beside 4-bit weights is in bfloat16."""
     transformers = _transformers()
     halved = four_bit is not None and device.type == "cuda"
     options: dict[str, Any] = {"dtype": torch.bfloat16 if halved else torch.float32}
-    directly = four_bit is not None and four_bit.block_size == _THEIR_BLOCK_SIZE
+    directly = four_bit is not None and four_bit.block_size == _LIBRARY_BLOCK_SIZE
     if directly:
         logging.getLogger("bitsandbytes.backends.cpu.ops").setLevel(logging.ERROR)  # as in qlora
         options["quantization_config"] = transformers.BitsAndBytesConfig(
@@ -151,14 +163,14 @@ def _hub_model(
             f"{name} cannot be loaded as a causal language model ({first_line(error)}): copy or "
             "fetch its files again, or choose another model."
         ) from error
-    if lacking := sorted(report["missing_keys"]):
-        raise LabError(f"the weights of {name} lack {lacking[0]}: copy or fetch them again.")
+    if missing := sorted(report["missing_keys"]):
+        raise LabError(f"{missing[0]} is missing from the weights of {name}: fetch them again.")
     model = model if directly else model.to(device)
     return quantise(model, four_bit) if four_bit else model
 
 
-_THEIR_BLOCK_SIZE = 64
-"""Of BitsAndBytesConfig, which offers no other."""
+_LIBRARY_BLOCK_SIZE = 64
+"""The only block size that BitsAndBytesConfig offers."""
 
 
 def _empty_model(folder: Path, dtype: torch.dtype) -> "PreTrainedModel":
@@ -169,29 +181,47 @@ def _empty_model(folder: Path, dtype: torch.dtype) -> "PreTrainedModel":
         return transformers.AutoModelForCausalLM.from_config(config, dtype=dtype)
 
 
-def _whole_model(folder: Path, tuned: "PreTrainedModel") -> "PreTrainedModel":
-    """The model in `folder` with the weights of `tuned`, free of what 4-bit loading added."""
-    model = _empty_model(folder, tuned.dtype)
-    model.load_state_dict(tuned.state_dict(), assign=True)
+def _unquantised_model(folder: Path, tuned: "PreTrainedModel") -> "PreTrainedModel":
+    """The model in `folder` with the weights of `tuned`, each in the precision that it has there.
+
+    What 4-bit loading added to `tuned` is left out.
+    """
+    stored = _stored_dtypes(folder)
+    usual = max(stored.values(), key=list(stored.values()).count)
+    model = _empty_model(folder, usual)
+    weights = {
+        name: tensor.to(stored.get(name, usual)) if tensor.is_floating_point() else tensor
+        for name, tensor in tuned.state_dict().items()
+    }
+    model.load_state_dict(weights, assign=True)
     model.tie_weights()
     model.generation_config = tuned.generation_config
     return model
 
 
-def _check_hub(model: HubModel, tokenizer: "PreTrainedTokenizerBase", name: str) -> None:
+def _stored_dtypes(folder: Path) -> dict[str, torch.dtype]:
+    """The precision of each weight in the files of a model; integers apart."""
+    found = {}
+    for path in sorted(folder.glob("*.safetensors")):
+        with safe_open(path, "pt") as file:
+            found |= {name: file.get_slice(name).get_dtype() for name in file.keys()}  # noqa: SIM118
+    return {name: DTYPES[dtype] for name, dtype in found.items() if dtype in DTYPES}
+
+
+def _check_vocabulary(model: HubModel, tokenizer: "PreTrainedTokenizerBase", name: str) -> None:
     known = model.inner.get_input_embeddings().num_embeddings
     if len(tokenizer) > known:
         raise LabError(
-            f"the tokenizer of {name} has {len(tokenizer)} tokens and its model knows {known}: "
-            "put the tokenizer that it was trained with beside the weights."
+            f"the tokenizer of {name} has {len(tokenizer)} tokens and its model {known}: put the "
+            "tokenizer that it was trained with beside the weights."
         )
 
 
 def _require_linear_layers(model: "PreTrainedModel", name: str) -> None:
-    """Asked before a model is loaded: loading in four bits would make them of other layers."""
+    """Check before the model is loaded: loading in four bits would turn others into linear ones."""
     if not any(target_layers(HubModel(model))):
         source = name.removeprefix(HUB)
         raise LabError(
-            f"{name} has no linear layer beside its output layer: a GPT-2 has them after "
-            f"`llmlab import {source}`, whose folder is a base."
+            f"{name} has no linear layer but its output layer: if it is a GPT-2, run "
+            f"{command('llmlab', 'import', source)} and name the folder that this makes."
         )

@@ -1,4 +1,4 @@
-"""Models with their adapter folded into the weights."""
+"""Adapters merged into the weights of their base models."""
 
 import tempfile
 from collections.abc import Iterator
@@ -12,25 +12,23 @@ from torch import Tensor, nn
 from llmlab.finetune.model.adapters import (
     Origin,
     adapter_origin,
-    holds_four_bits,
+    is_four_bit,
     load_adapter,
     lora_layers,
-    put_layer,
+    replace_module,
 )
-from llmlab.finetune.model.opening import MICRO, micro_with, open_base
-from llmlab.finetune.model.pretrained import Base
+from llmlab.finetune.model.catalog import MICRO, MicroFolders, micro_with, open_pretrained
+from llmlab.finetune.model.pretrained import Pretrained
 from llmlab.finetune.model.qlora import dequantise
 from llmlab.method.errors import LabError
 from llmlab.method.files import unwritable
-from llmlab.method.project import Project
 
 
 @torch.no_grad()
 def merge_adapter(model: nn.Module) -> nn.Module:
-    """`model` itself with every detour added to the weight beside it, and every weight whole.
+    """Merge the adapter of `model` into its weights, in place, and dequantise 4-bit weights.
 
-    Weights of four bits are those that they stand for, which is what the adapter was trained on;
-    their rounding is not undone.
+    A dequantised weight is the one that the adapter was trained on: rounding is not undone.
 
     Raises:
         LabError: an adapted weight is shared with another layer, as that of an output layer may be
@@ -40,38 +38,38 @@ def merge_adapter(model: nn.Module) -> nn.Module:
     for path, layer in adapted.items():
         _require_own_weight(model, path, layer.base.weight)
     for path, layer in adapted.items():
-        weight_OI = _whole(layer.base)
+        weight_OI = _dense_weight(layer.base)
         merged_OI = (weight_OI.float() + layer.delta_weight().float()).to(weight_OI.dtype)
-        put_layer(model, path, _linear(merged_OI, layer.base.bias))
+        replace_module(model, path, _linear(merged_OI, layer.base.bias))
     for path, module in list(model.named_modules()):
-        if holds_four_bits(module):
-            put_layer(model, path, _linear(_whole(module), module.bias))
+        if is_four_bit(module):
+            replace_module(model, path, _linear(_dense_weight(module), module.bias))
     return model.requires_grad_(False)
 
 
-def save_tuned(model: nn.Module, base: Base, folder: Path) -> None:
-    """Write a model of the form of `base`, with no adapter, as a folder that `open_base` opens.
+def save_model(model: nn.Module, base: Pretrained, folder: Path) -> None:
+    """Write a model without an adapter, in the format of `base`, into `folder`.
 
-    It is written aside and renamed.
+    `open_pretrained` opens the folder. It is written aside and renamed.
 
     Raises:
         LabError: the folder holds something, or cannot be written to.
     """
-    with _aside(folder) as new:
+    with _new_folder(folder) as new:
         base.write(model, new)
 
 
 def open_merged(
-    folder: Path, base_name: str | None = None, project: Project | None = None
-) -> tuple[Base, nn.Module]:
-    """The base of the adapter in `folder`, and its model with the adapter folded in, on the CPU.
+    folder: Path, base_name: str | None = None, micro: MicroFolders = tuple
+) -> tuple[Pretrained, nn.Module]:
+    """The base of the adapter in `folder`, and its model with the adapter merged, on the CPU.
 
     Args:
-        base_name: of the base; the one that the adapter names by default.
-        project: as for `open_base`.
+        base_name: the base model; by default the one that the adapter names.
+        micro: as for `open_pretrained`.
 
     Raises:
-        LabError: as `load_adapter`, `open_base` and `merge_adapter`.
+        LabError: as `load_adapter`, `open_pretrained` and `merge_adapter`.
     """
     origin = adapter_origin(folder)
     name = base_name or origin.base
@@ -79,8 +77,8 @@ def open_merged(
         raise LabError(f"the adapter in {folder} does not name its base: name it with --base.")
     try:
         if name == MICRO:
-            name = micro_with(origin.identity, project)
-        base = open_base(name, project, four_bit=origin.four_bit, device=torch.device("cpu"))
+            name = micro_with(origin.identity, micro)
+        base = open_pretrained(name, micro, four_bit=origin.four_bit, device=torch.device("cpu"))
     except LabError as error:
         if base_name:
             raise
@@ -91,14 +89,20 @@ def open_merged(
     return base, merge_adapter(load_adapter(folder, base))
 
 
-def merge(adapter: Path, out: Path, base_name: str | None = None) -> Origin:
-    """Write the base of an adapter with the adapter folded in; what the adapter was made for.
+def write_merged(
+    adapter: Path, out: Path, base_name: str | None = None, micro: MicroFolders = tuple
+) -> Origin:
+    """Write the base model of an adapter with the adapter merged into it.
 
-    Errors as `open_merged` and `save_tuned`.
+    Returns:
+        What the adapter was made for.
+
+    Raises:
+        LabError: as `open_merged` and `save_model`.
     """
-    _require_free(out)
-    base, model = open_merged(adapter, base_name)
-    save_tuned(model, base, out)
+    _require_empty(out)
+    base, model = open_merged(adapter, base_name, micro)
+    save_model(model, base, out)
     return adapter_origin(adapter)
 
 
@@ -120,14 +124,14 @@ def _linear(weight_OI: Tensor, bias_O: nn.Parameter | None) -> nn.Linear:
     return layer
 
 
-def _whole(layer: nn.Linear) -> Tensor:
-    return dequantise(layer) if holds_four_bits(layer) else layer.weight
+def _dense_weight(layer: nn.Linear) -> Tensor:
+    return dequantise(layer) if is_four_bit(layer) else layer.weight
 
 
 @contextmanager
-def _aside(folder: Path) -> Iterator[Path]:
+def _new_folder(folder: Path) -> Iterator[Path]:
     """A new folder that takes the place of `folder` once it is filled."""
-    _require_free(folder)
+    _require_empty(folder)
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as aside:
@@ -143,6 +147,6 @@ def _aside(folder: Path) -> Iterator[Path]:
         raise unwritable(folder, OSError(str(error))) from error
 
 
-def _require_free(folder: Path) -> None:
+def _require_empty(folder: Path) -> None:
     if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
-        raise LabError(f"{folder} is there already: name a new or empty folder with --out.")
+        raise LabError(f"{folder} exists already: name a new or empty folder with --out.")

@@ -16,22 +16,22 @@ WEIGHTS = "adapter_model.safetensors"
 ABOUT = "llmlab.json"
 PREFIX = "base_model.model."
 """What peft puts before the path of a layer."""
-OTHER_KINDS = (
+UNSUPPORTED = (
     *("use_dora", "fan_in_fan_out", "modules_to_save", "rank_pattern", "alpha_pattern"),
     *("lora_bias", "trainable_token_indices", "target_parameters", "layer_replication"),
     *("alora_invocation_tokens", "arrow_config", "megatron_config"),
 )
 """Settings of peft by which an adapter computes something else than ours."""
-PLAIN_STARTS = (True, False, None, "gaussian", "orthogonal", "eva")
+SUPPORTED_STARTS = (True, False, None, "gaussian", "orthogonal", "eva")
 """Starts of an adapter that leave the base as it is."""
 
 
 def read_adapter(folder: Path) -> tuple[dict[str, object], dict[str, Tensor]]:
     """Configuration and weights of an adapter that ours can stand for, whole files."""
-    config = described(folder / ADAPTER)
-    _require_our_kind(config, folder)
+    config = read_json(folder / ADAPTER)
+    _require_plain_lora(config, folder)
     about = folder / ABOUT
-    expected = described(about).get("sha256", {}) if about.is_file() else {}
+    expected = read_json(about).get("sha256", {}) if about.is_file() else {}
     for name in (ADAPTER, WEIGHTS):
         if not (folder / name).is_file():
             raise LabError(f"{folder} holds no {name}: an adapter has {ADAPTER} and {WEIGHTS}.")
@@ -50,7 +50,7 @@ def read_adapter(folder: Path) -> tuple[dict[str, object], dict[str, Tensor]]:
         ) from error
 
 
-def described(path: Path) -> dict[str, object]:
+def read_json(path: Path) -> dict[str, object]:
     try:
         found = json.loads(path.read_bytes())
     except OSError as error:
@@ -64,14 +64,14 @@ def described(path: Path) -> dict[str, object]:
     return found
 
 
-def _require_our_kind(config: Mapping[str, object], folder: Path) -> None:
+def _require_plain_lora(config: Mapping[str, object], folder: Path) -> None:
     kind = config.get("peft_type")
     if kind != "LORA":
         raise LabError(f"{folder} holds an adapter of the kind {kind}: only LORA can be loaded.")
-    other = next((name for name in OTHER_KINDS if config.get(name)), None)
+    other = next((name for name in UNSUPPORTED if config.get(name)), None)
     if config.get("bias", "none") != "none":
         other = "bias"
-    if config.get("init_lora_weights", True) not in PLAIN_STARTS:
+    if config.get("init_lora_weights", True) not in SUPPORTED_STARTS:
         other = "init_lora_weights"  # of a kind that changes the base, too
     if other:
         raise LabError(
@@ -84,7 +84,7 @@ def _require_our_kind(config: Mapping[str, object], folder: Path) -> None:
             raise LabError(f"{folder / ADAPTER} has {name} {value}: it must be above 0.")
 
 
-def layer_pairs(
+def matrices_by_layer(
     tensors: Mapping[str, Tensor], rank: int, folder: Path
 ) -> dict[str, tuple[Tensor, Tensor]]:
     """For each layer A of shape [R, I] and B of shape [O, R]."""

@@ -6,23 +6,24 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
 from torch import nn
 
 from llmlab.finetune.model.codecs import TextCodec
 
 
 @dataclass(frozen=True)
-class Base:
-    """A model to fine-tune.
+class Pretrained:
+    """A base model: what fine-tuning starts from.
 
     Attributes:
-        name: as it was asked for.
+        name: as the user gave it.
         model: token ids [B, T] in, logits [B, T, V] out.
         context: longest sequence, in tokens.
-        identity: SHA-256 of the weights' files, in hexadecimal digits; an adapter remembers it.
-        write: writes a model of this form, weights made whole, into an empty folder that
-            `open_base` opens.
-        folder: where the weights were found.
+        identity: SHA-256 of its weights' files in hexadecimal; an adapter remembers it.
+        write: writes a model in this format, with dense weights, into an empty folder that
+            `open_pretrained` opens.
+        folder: where its weights are.
     """
 
     name: str
@@ -33,14 +34,19 @@ class Base:
     write: Callable[[nn.Module, Path], None]
     folder: Path
 
+    @property
+    def device(self) -> torch.device:
+        return next(self.model.parameters()).device
+
 
 def first_line(error: Exception) -> str:
+    """The first line of what an error says, or its type."""
     lines = str(error).strip().splitlines()
     return lines[0].rstrip(".") if lines else type(error).__name__
 
 
 def weights_digest(files: Sequence[Path]) -> str:
-    """Of one file its own; of several that of theirs."""
+    """SHA-256 of a file; of several files, the SHA-256 of their digests."""
     digests = []
     for path in files:
         with path.open("rb") as file:

@@ -19,7 +19,7 @@ Weights = dict[str, Tensor]
 """A point, or a direction: a tensor for each parameter of a plain model."""
 
 
-def plain(model: nn.Module) -> nn.Module:
+def merged_copy(model: nn.Module) -> nn.Module:
     """A copy of `model` with every detour added to its layer: no adapter, the same logits."""
     model = copy.deepcopy(model)
     detours = [(name, part) for name, part in model.named_modules() if isinstance(part, LoraLinear)]

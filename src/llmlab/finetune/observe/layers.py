@@ -46,7 +46,7 @@ def module_of(path: str) -> str:
     return path.rpartition(".")[0]
 
 
-class Instruments:
+class LayerMonitor:
     """Reads a trainer's gradients and weights, every so many steps.
 
     A step that is read costs a copy of the trained parameters and a few passes over them: 2 ms of

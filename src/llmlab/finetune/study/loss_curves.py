@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from torch import nn
 
 from llmlab.finetune.curves.curve import Curve
-from llmlab.finetune.model.base_model import load_base
+from llmlab.finetune.model.base_model import load_base_model
 from llmlab.finetune.study.tuning import Tuning
 from llmlab.finetune.tasks.batches import encode, epochs
 from llmlab.gpt.training import Point, Trainer, best_device, evaluate
@@ -15,7 +15,7 @@ FIRST_STEPS = 10
 
 
 @dataclass(frozen=True)
-class Watched:
+class LossCurves:
     """The curves of one run.
 
     Attributes:
@@ -31,10 +31,10 @@ class Watched:
     tokens: int
 
 
-def watched_run(tuning: Tuning, every: int) -> tuple[nn.Module, Watched]:
+def run_with_curves(tuning: Tuning, every: int) -> tuple[nn.Module, LossCurves]:
     """Train, measuring the validation loss after each of the first steps and then `every` steps."""
     device = best_device()
-    model = tuning.method.adapt(load_base(tuning.base, device), tuning.seed).to(device)
+    model = tuning.method.adapt(load_base_model(tuning.base, device), tuning.seed).to(device)
     held_out = encode(tuning.task.validation).to(device)
 
     def validation_loss() -> float:
@@ -48,7 +48,7 @@ def watched_run(tuning: Tuning, every: int) -> tuple[nn.Module, Watched]:
         done = point.step + 1
         if done <= FIRST_STEPS or done % every == 0 or done == tuning.config.steps:
             validation.append((done, validation_loss()))
-    return model, Watched(
+    return model, LossCurves(
         training=Curve.of((point.step, point.loss) for point in points),
         validation=Curve.of(validation),
         gradient_norm=Curve.of((point.step, point.gradient_norm) for point in points),

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from llmlab.finetune.model.base_model import load_base
+from llmlab.finetune.model.base_model import load_base_model
 from llmlab.finetune.model.lora import LoraLinear, LoraSpec, add_lora, target_layers
 from llmlab.finetune.study.tuning import Tuned, Tuning, accuracies_of_base
 from llmlab.finetune.tasks.batches import Sequences, encode, epochs
@@ -116,7 +116,7 @@ def new_stack(tunings: Sequence[Tuning]) -> Stack:
     Raises:
         LabError: as `add_lora`.
     """
-    model = load_base(tunings[0].base, best_device())
+    model = load_base_model(tunings[0].base, best_device())
     starts = [_start(model, tuning.method, tuning.seed) for tuning in tunings]
     stack = Stack(model, [tuning.method for tuning in tunings])
     with torch.no_grad():

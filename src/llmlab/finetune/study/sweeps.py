@@ -8,7 +8,7 @@ from functools import partial
 
 import torch
 
-from llmlab.finetune.model.base_model import load_base
+from llmlab.finetune.model.base_model import load_base_model
 from llmlab.finetune.model.lora import LoraSpec
 from llmlab.finetune.observe.memory import predict_memory
 from llmlab.finetune.study.measures import outcome
@@ -36,10 +36,10 @@ def run_together(
         if len(members) == 1:
             yield those, lambda those=those: [sweep.run(those[0])]
         else:
-            yield those, partial(_outcomes, [tuning for _, tuning in members])
+            yield those, partial(_run_stack, [tuning for _, tuning in members])
 
 
-def _outcomes(tunings: Sequence[Tuning]) -> list[Outcome]:
+def _run_stack(tunings: Sequence[Tuning]) -> list[Outcome]:
     return [outcome(tuned) for tuned in fine_tune_stack(tunings)]
 
 
@@ -65,14 +65,18 @@ def _groups(described: Sequence[Described]) -> Iterator[list[Described]]:
 
 def can_stack(first: Tuning, second: Tuning) -> bool:
     """Whether two runs differ in no more than adapter, seed, schedule, decay and clipping."""
-    return _is_stackable(first) and _is_stackable(second) and _frame(first) == _frame(second)
+    return (
+        _is_stackable(first)
+        and _is_stackable(second)
+        and _shared_part(first) == _shared_part(second)
+    )
 
 
 def _is_stackable(tuning: Tuning) -> bool:
     return type(tuning.method) is LoraSpec and tuning.config.accumulate == 1
 
 
-def _frame(tuning: Tuning) -> Tuning:
+def _shared_part(tuning: Tuning) -> Tuning:
     """`tuning` without what each run of a stack has for itself."""
     own_rates = {"learning_rate": 0.0, "warmup_share": 0.0, "final_share": 0.0}
     config = replace(tuning.config, **own_rates, weight_decay=0.0, clip=0.0, log_every=1)
@@ -83,13 +87,13 @@ def _frame(tuning: Tuning) -> Tuning:
 def _chunks(stack: Sequence[Described]) -> Iterator[list[Described]]:
     """Parts of even size, as few as the device's memory allows."""
     largest = max((tuning for _, tuning in stack), key=lambda tuning: tuning.method.rank)
-    room = MEMORY_SHARE * memory(best_device())
-    most = max(1, int(room / memory_of_one(largest)))
+    room = MEMORY_SHARE * available_memory(best_device())
+    most = max(1, int(room / memory_per_adapter(largest)))
     parts = math.ceil(len(stack) / most)
     yield from (list(stack[part::parts]) for part in range(parts))
 
 
-def memory(device: torch.device) -> int:
+def available_memory(device: torch.device) -> int:
     """Bytes that are free on a GPU; of a CPU, all of its memory."""
     if device.type == "cuda":
         torch.cuda.empty_cache()  # what the stack before this one left
@@ -97,13 +101,13 @@ def memory(device: torch.device) -> int:
     return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
 
 
-def memory_of_one(tuning: Tuning) -> int:
+def memory_per_adapter(tuning: Tuning) -> int:
     """Bytes that one adapter adds to a stack, about.
 
     Half is added to its activations for what passes through; an adapter has its weights, their
     gradients and two moments, and three more numbers for each while it is updated.
     """
-    model = load_base(tuning.base, best_device())
+    model = load_base_model(tuning.base, best_device())
     shape = (tuning.batch_size, encode(tuning.task.train).tokens_NT.shape[1])
     parts = predict_memory(model, tuning.method, shape, tuning.config.precision)
     return int(1.5 * parts.activations) + 7 * parts.adapter

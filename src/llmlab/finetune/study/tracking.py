@@ -11,7 +11,7 @@ from scipy import stats
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from llmlab.finetune.model.base_model import load_base
+from llmlab.finetune.model.base_model import load_base_model
 from llmlab.finetune.study.tuning import Tuning
 from llmlab.finetune.tasks.batches import encode, epochs
 from llmlab.finetune.tasks.skills import TOKENIZER
@@ -37,7 +37,7 @@ class Check:
 
 
 @dataclass(frozen=True)
-class Watched:
+class TrackedRun:
     """A fine-tuning run that was graded on its way.
 
     Attributes:
@@ -49,17 +49,17 @@ class Watched:
     checks: tuple[Check, ...]
 
 
-def watched_run(tuning: Tuning, every: int, n_items: int) -> Watched:
+def tracked_run(tuning: Tuning, every: int, n_items: int) -> TrackedRun:
     """Train as `tuned_model` does, and look every `every` steps.
 
     Args:
         n_items: items of each old skill in one look; of the new task it takes all validation items.
     """
     device = best_device()
-    model = tuning.method.adapt(load_base(tuning.base, device), tuning.seed).to(device)
+    model = tuning.method.adapt(load_base_model(tuning.base, device), tuning.seed).to(device)
     batches = epochs(encode(tuning.task.train).to(device), tuning.batch_size, tuning.seed)
     width = encode(tuning.task.validation).tokens_NT.shape[1]
-    trainer = Trainer(model, tuning.config, forward=apart(model, width))
+    trainer = Trainer(model, tuning.config, forward=split_by_length(model, width))
     checks = [_check(model, 0, tuning, n_items)]
 
     def points() -> Iterator[Point]:
@@ -69,10 +69,10 @@ def watched_run(tuning: Tuning, every: int, n_items: int) -> Watched:
                 checks.append(_check(model, point.step + 1, tuning, n_items))
 
     history = History.of(points(), tuning.config)
-    return Watched(model, history, tuple(checks))
+    return TrackedRun(model, history, tuple(checks))
 
 
-def apart(model: nn.Module, width: int) -> Callable[[Tensor], Tensor]:
+def split_by_length(model: nn.Module, width: int) -> Callable[[Tensor], Tensor]:
     """`model`, with rows of at most `width` tokens computed apart from longer ones.
 
     New items are short and replayed ones long: together, most of a batch would be padding. Logits
@@ -82,10 +82,10 @@ def apart(model: nn.Module, width: int) -> Callable[[Tensor], Tensor]:
     def forward(tokens_BT: Tensor) -> Tensor:
         long_B = (tokens_BT[:, width:] != TOKENIZER.PAD).any(dim=1)
         if not long_B.any():
-            return _wide(model(tokens_BT[:, :width]), tokens_BT.shape[1])
+            return _padded(model(tokens_BT[:, :width]), tokens_BT.shape[1])
         if long_B.all():
             return model(tokens_BT)
-        short_bTV = _wide(model(tokens_BT[~long_B, :width]), tokens_BT.shape[1])
+        short_bTV = _padded(model(tokens_BT[~long_B, :width]), tokens_BT.shape[1])
         logits_BTV = torch.cat([short_bTV, model(tokens_BT[long_B])])
         order_B = torch.cat([torch.nonzero(~long_B), torch.nonzero(long_B)]).flatten()
         return logits_BTV[order_B.argsort()]
@@ -93,7 +93,7 @@ def apart(model: nn.Module, width: int) -> Callable[[Tensor], Tensor]:
     return forward
 
 
-def _wide(logits_BtV: Tensor, width: int) -> Tensor:
+def _padded(logits_BtV: Tensor, width: int) -> Tensor:
     """Logits with zeros at the end, up to `width` tokens."""
     return F.pad(logits_BtV, (0, 0, 0, width - logits_BtV.shape[1]))
 

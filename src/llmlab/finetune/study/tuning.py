@@ -6,7 +6,7 @@ from pathlib import Path
 
 from torch import nn
 
-from llmlab.finetune.model.base_model import load_base
+from llmlab.finetune.model.base_model import load_base_model
 from llmlab.finetune.model.methods import Method
 from llmlab.finetune.tasks.batches import encode, epochs
 from llmlab.finetune.tasks.suites import grade, suite_accuracies
@@ -60,7 +60,7 @@ def fine_tune(tuning: Tuning) -> Tuned:
 def tuned_model(tuning: Tuning) -> tuple[nn.Module, History]:
     """Train only."""
     device = best_device()
-    model = tuning.method.adapt(load_base(tuning.base, device), tuning.seed).to(device)
+    model = tuning.method.adapt(load_base_model(tuning.base, device), tuning.seed).to(device)
     batches = epochs(encode(tuning.task.train).to(device), tuning.batch_size, tuning.seed)
     return model, train(model, batches, tuning.config)
 
@@ -83,4 +83,4 @@ def graded(model: nn.Module, history: History, tuning: Tuning) -> Tuned:
 def accuracies_of_base(base: Path, n_items: int) -> dict[str, float]:
     """Accuracy of the base model itself on the first `n_items` test items of each skill."""
     device = best_device()
-    return suite_accuracies(load_base(base, device), n_items, device)
+    return suite_accuracies(load_base_model(base, device), n_items, device)

@@ -1,14 +1,15 @@
 import json
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 
-from llmlab.finetune.command.options import Options
-from llmlab.finetune.command.session import Session
-from llmlab.finetune.command.setup import RATES, open_session
+from llmlab.finetune.command.opening import RATES, open_session
+from llmlab.finetune.command.options import FinetuneOptions
+from llmlab.finetune.command.session import FinetuneSession
 from llmlab.finetune.model.lora import LoraSpec
 from llmlab.finetune.model.methods import Full
 from llmlab.finetune.model.qlora import FourBit, QloraSpec, quantised_layers
@@ -20,14 +21,19 @@ CPU = torch.device("cpu")
 
 @pytest.fixture
 def opened(
-    made: Callable[[str], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Callable[..., Session]:
+    made: Callable[[str], Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    held: ExitStack,
+) -> Callable[..., FinetuneSession]:
     """Opens a session on the tiny base of four skills, in an empty working directory."""
     monkeypatch.chdir(tmp_path)
     base = str(made("skilled"))
 
-    def make(folder: Path | None = None, **options: object) -> Session:
-        return open_session(replace(Options(base=base), **options), folder, CPU)
+    def make(folder: Path | None = None, **options: object) -> FinetuneSession:
+        return held.enter_context(
+            open_session(replace(FinetuneOptions(base=base), **options), folder, CPU)
+        )
 
     return make
 
@@ -44,11 +50,11 @@ def ten(tmp_path: Path) -> str:
 
 def test_defaults_are_three_epochs_of_lora_on_subtraction(opened) -> None:
     session = opened()
-    assert session.recipe.method == LoraSpec(rank=8, alpha=16)
-    assert session.recipe.train == TrainConfig(RATES["ours"]["lora"], steps=380)  # 3 × 4050 / 32
-    assert session.recipe.batch_size == 32
-    assert session.material.n_examples == 4050
-    assert len(session.material.test.tokens_NT) == 1000
+    assert session.config.method == LoraSpec(rank=8, alpha=16)
+    assert session.config.train == TrainConfig(RATES["ours"]["lora"], steps=380)  # 3 × 4050 / 32
+    assert session.config.batch_size == 32
+    assert session.data.n_examples == 4050
+    assert len(session.data.test.tokens_NT) == 1000
     assert session.folder == Path("runs/skilled-subtraction-lora")
 
 
@@ -57,15 +63,13 @@ def test_a_model_of_the_hub_has_its_own_rates_however_it_is_named(
     prefix: str, ten: str, opened, made: Callable[[str], Path]
 ) -> None:
     session = opened(base=f"{prefix}{made('llama')}", data=ten, method="qlora")
-    assert session.recipe.train.learning_rate == RATES["hub"]["qlora"]
+    assert session.config.train.learning_rate == RATES["hub"]["qlora"]
     assert list(quantised_layers(session.base.model))  # before it was ever whole
 
 
 def test_the_folder_is_numbered_where_its_name_is_taken(opened) -> None:
     for expected in ("lora", "lora-2", "lora-3"):
-        folder = opened().folder
-        assert folder.name == f"skilled-subtraction-{expected}"
-        folder.mkdir(parents=True)
+        assert opened().folder.name == f"skilled-subtraction-{expected}"  # each is held
 
 
 def test_the_folder_is_named_after_base_data_and_method(opened, ten: str) -> None:
@@ -89,47 +93,47 @@ def test_the_folder_is_named_after_base_data_and_method(opened, ten: str) -> Non
     ],
 )
 def test_the_method(options: dict, method: object, opened) -> None:
-    assert opened(**options).recipe.method == method
+    assert opened(**options).config.method == method
 
 
 def test_what_is_asked_for_takes_its_place(opened) -> None:
-    recipe = opened(steps=7, learning_rate=0.1, precision="bfloat16", batch_size=4, seed=3).recipe
-    assert recipe.train == TrainConfig(0.1, steps=7, precision="bfloat16")
-    assert (recipe.batch_size, recipe.seed) == (4, 3)
+    config = opened(steps=7, learning_rate=0.1, precision="bfloat16", batch_size=4, seed=3).config
+    assert config.train == TrainConfig(0.1, steps=7, precision="bfloat16")
+    assert (config.batch_size, config.seed) == (4, 3)
 
 
 def test_an_epoch_reads_every_new_example_once(opened, ten: str) -> None:
-    assert opened(data=ten, epochs=1, batch_size=3).recipe.train.steps == 3  # of nine examples
-    replayed = opened(data=ten, epochs=1, batch_size=4, replay=0.25).recipe
+    assert opened(data=ten, epochs=1, batch_size=3).config.train.steps == 3  # of nine examples
+    replayed = opened(data=ten, epochs=1, batch_size=4, replay=0.25).config
     assert (replayed.train.steps, replayed.n_replayed) == (3, 1)
 
 
 def test_a_tenth_of_a_file_is_kept_apart(opened, ten: str) -> None:
-    material = opened(data=ten).material
-    train = {tuple(row) for row in material.training.targets_NT.tolist()}
-    test = {tuple(row) for row in material.test.targets_NT.tolist()}
-    assert (material.n_examples, len(train), len(test)) == (9, 9, 1)
+    data = opened(data=ten).data
+    train = {tuple(row) for row in data.training.targets_NT.tolist()}
+    test = {tuple(row) for row in data.test.targets_NT.tolist()}
+    assert (data.n_examples, len(train), len(test)) == (9, 9, 1)
 
 
 def test_no_more_test_items_than_asked_for(opened) -> None:
-    assert len(opened(test_items=5).material.test.tokens_NT) == 5
-    assert opened(test_items=0).material.test is None
+    assert len(opened(test_items=5).data.test.tokens_NT) == 5
+    assert opened(test_items=0).data.test is None
 
 
 def test_old_examples_are_as_wide_as_the_new_ones(opened) -> None:
-    material = opened(replay=0.2).material
-    assert material.training.tokens_NT.shape[1] == material.old.tokens_NT.shape[1]
+    data = opened(replay=0.2).data
+    assert data.training.tokens_NT.shape[1] == data.old.tokens_NT.shape[1]
 
 
 def test_packed_rows_hold_the_same_answers(opened, ten: str) -> None:
-    plain, packed = opened(data=ten).material, opened(data=ten, pack=True).material
+    plain, packed = opened(data=ten).data, opened(data=ten, pack=True).data
     assert len(packed.training.tokens_NT) < len(plain.training.tokens_NT) == packed.n_examples
     counted = [(m.training.targets_NT >= 0).sum() for m in (plain, packed)]
     assert counted[0] == counted[1]
 
 
 def test_only_what_a_base_is_known_to_know_can_be_replayed(opened, made) -> None:
-    with pytest.raises(LabError, match="leave out --replay, or take the base micro"):
+    with pytest.raises(LabError, match="leave out --replay, or choose --base micro"):
         opened(base=str(made("run")), replay=0.2)
 
 
