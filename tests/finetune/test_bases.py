@@ -15,7 +15,7 @@ from llmlab.finetune.lora import LoraLinear, LoraSpec, add_lora
 from llmlab.finetune.qlora import FourBit, quantised_layers
 from llmlab.finetune.skills import END
 from llmlab.gpt.model import GPT, GPTConfig
-from llmlab.gpt.session import open_model
+from llmlab.gpt.saved_runs import open_model
 from llmlab.gpt.training import TrainConfig, train
 from llmlab.method.errors import LabError
 from llmlab.method.project import Project

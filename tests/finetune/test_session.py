@@ -24,9 +24,10 @@ from llmlab.finetune.session import (
     n_parameters,
     paged_adamw,
 )
-from llmlab.gpt.session import Saved, noted_interrupt
+from llmlab.gpt.run_events import Saved
 from llmlab.gpt.training import TrainConfig, Trainer
 from llmlab.method.errors import LabError
+from llmlab.runs.interrupt import deferred_interrupt
 
 CPU = torch.device("cpu")
 SMALL = Options(rank=2, steps=5, batch_size=4, test_items=20)
@@ -197,7 +198,7 @@ def test_ctrl_c_keeps_what_was_learned(opened: Open) -> None:
 
 
 def test_ctrl_c_twice_interrupts_and_afterwards_once() -> None:
-    with noted_interrupt() as interrupted:
+    with deferred_interrupt() as interrupted:
         assert not interrupted()
         signal.raise_signal(signal.SIGINT)
         assert interrupted()

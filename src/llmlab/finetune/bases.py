@@ -22,8 +22,8 @@ from llmlab.finetune.lora import target_layers
 from llmlab.finetune.qlora import FourBit, quantise
 from llmlab.finetune.skills import END, TOKENIZER
 from llmlab.gpt import checkpoints
-from llmlab.gpt.session import CHECKPOINTS, open_model
-from llmlab.gpt.session import TOKENIZER as TOKENIZER_FILE
+from llmlab.gpt.saved_runs import CHECKPOINTS, open_model
+from llmlab.gpt.saved_runs import TOKENIZER as TOKENIZER_FILE
 from llmlab.gpt.text import TextTokenizer
 from llmlab.method.catalog import suggestion
 from llmlab.method.errors import LabError

@@ -33,10 +33,11 @@ from llmlab.finetune.qlora import QloraSpec, QuantisationReport, quantisation_re
 from llmlab.finetune.suites import suite_accuracies
 from llmlab.gpt.alarms import Alarm, SpikeAlarm
 from llmlab.gpt.model import GPT
-from llmlab.gpt.session import Saved, noted_interrupt
+from llmlab.gpt.run_events import Saved
 from llmlab.gpt.training import Batch, Evaluation, Point, TrainConfig, Trainer, evaluate
 from llmlab.method.errors import LabError
 from llmlab.method.files import unwritable, write_file
+from llmlab.runs.interrupt import deferred_interrupt
 
 LOG = "log.jsonl"
 REPORT = "report.json"
@@ -316,7 +317,7 @@ class Session:
         trainer = self._trainer(model, self.recipe.train)
         instruments = Instruments(trainer, every=self.every, layer_of=layer_of)
         spikes = SpikeAlarm()
-        with noted_interrupt() as interrupted:
+        with deferred_interrupt() as interrupted:
             for point, report in instruments.points(self._batches()):
                 if not point.is_finite:
                     yield Diverged(point.step, point.learning_rate, point.loss, point.gradient_norm)

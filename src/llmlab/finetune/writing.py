@@ -11,7 +11,7 @@ from llmlab.finetune.bases import ADAPTER, HUB, MICRO, Base, open_base, unknown
 from llmlab.gpt.checkpoints import ABOUT, checkpoints
 from llmlab.gpt.generation import Sampler, SamplingConfig, generate, stream_text, window_start
 from llmlab.gpt.model import GPT
-from llmlab.gpt.session import open_model
+from llmlab.gpt.saved_runs import open_model
 from llmlab.method.errors import LabError
 
 
