@@ -106,6 +106,15 @@ def test_a_batch_in_parts_gives_the_gradient_of_the_whole_batch() -> None:
     assert losses[1] == pytest.approx(losses[0], rel=1e-5)
 
 
+def test_the_compiled_model_takes_the_models_place() -> None:
+    config = TrainConfig(learning_rate=1e-2, steps=2)
+    model = new_model()
+    compiled = torch.compile(model, backend="eager")
+    points = list(Trainer(model, config, forward=compiled).points(counting_batches()))
+    plain = list(Trainer(new_model(), config).points(counting_batches()))
+    assert [point.loss for point in points] == pytest.approx([point.loss for point in plain])
+
+
 def test_frozen_weights_stay_as_they_are() -> None:
     model = new_model()
     model.blocks.requires_grad_(False)

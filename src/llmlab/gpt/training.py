@@ -170,7 +170,7 @@ class Trainer:
         self.optimizer = make_optimizer(model, config)
         self.step = 0
         self._trained = [p for group in self.optimizer.param_groups for p in group["params"]]
-        self._forward = forward or model
+        self._forward = model if forward is None else forward
         self._without_sync = without_sync
         self._mean = mean
 
