@@ -14,10 +14,12 @@ from typing import Annotated
 import typer
 
 from llmlab.finetune.command.options import FinetuneOptions
+from llmlab.gpt.options import TrainOptions
 from llmlab.method.errors import LabError
 from llmlab.method.json_values import json_value
 from llmlab.method.options import LARGEST_SEED, expand_options
 from llmlab.method.project import Project
+from llmlab.runs.shell import command
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -206,57 +208,9 @@ def reproduce(
 
 
 @app.command()
+@expand_options
 def train(
-    config: Annotated[
-        str, typer.Option(metavar="NAME", help="Size: micro, nano, small or medium.")
-    ] = "micro",
-    corpus: Annotated[
-        str,
-        typer.Option(
-            metavar="NAME|PATH", help="stdlib, verdict, tinyshakespeare, or a file or folder."
-        ),
-    ] = "stdlib",
-    epochs: Annotated[float, typer.Option(min=0, help="Times to read the text.")] = 1.0,
-    steps: Annotated[
-        int | None, typer.Option(min=1, help="Optimizer steps, in place of --epochs.")
-    ] = None,
-    tokenizer: Annotated[
-        str,
-        typer.Option(
-            metavar="KIND|PATH",
-            help="bpe (trained on the text), characters, gpt2, or a tokenizer's file.",
-        ),
-    ] = "bpe",
-    batch_size: Annotated[
-        int | None, typer.Option(min=1, help="Sequences of a step. Default: the configuration's.")
-    ] = None,
-    context: Annotated[
-        int | None, typer.Option(min=1, help="Tokens of a sequence. Default: the configuration's.")
-    ] = None,
-    learning_rate: Annotated[
-        float | None, typer.Option(help="Peak rate. Default: the configuration's.")
-    ] = None,
-    dropout: Annotated[
-        float, typer.Option(min=0, max=0.9, help="Share of activations dropped while training.")
-    ] = 0.0,
-    validation_share: Annotated[
-        float, typer.Option(help="Share of the text, at its end, that validates.")
-    ] = 0.1,
-    seed: Annotated[
-        int,
-        typer.Option(
-            min=0, max=LARGEST_SEED, help="Fixes the weights, the order of the text and dropout."
-        ),
-    ] = 0,
-    precision: Annotated[
-        str, typer.Option(help="float32, bfloat16, or auto: bfloat16 where the hardware has it.")
-    ] = "auto",
-    compiled: Annotated[
-        bool, typer.Option("--compile", help="Translate the model with torch.compile first.")
-    ] = False,
-    accumulate: Annotated[
-        int, typer.Option(min=1, help="Parts that a batch is computed in, to save memory.")
-    ] = 1,
+    options: TrainOptions,
     checkpoint_every: Annotated[
         int | None,
         typer.Option(min=1, help="Steps between checkpoints. Default: the last state alone."),
@@ -267,7 +221,7 @@ def train(
     ] = False,
     out: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="Folder of the run. Default: runs/CONFIG-CORPUS."),
+        typer.Option(metavar="DIR", help="Folder of the run. Default: runs/CONFIG-CORPUS-SEED."),
     ] = None,
 ) -> None:
     """Train a GPT from scratch on a text.
@@ -278,29 +232,16 @@ def train(
     """
     from llmlab.gpt.console import Meter, show
     from llmlab.gpt.distributed import joined
-    from llmlab.gpt.options import Options, describe, open_session
+    from llmlab.gpt.opening import describe, open_session
     from llmlab.gpt.speed import keep_freed_memory
 
     keep_freed_memory()
-    options = Options(
-        config=config,
-        corpus=corpus,
-        tokenizer=tokenizer,
-        epochs=epochs,
-        steps=steps,
-        batch_size=batch_size,
-        context=context,
-        learning_rate=learning_rate,
-        dropout=dropout,
-        validation_share=validation_share,
-        seed=seed,
-        precision=precision,
-        compiled=compiled,
-        accumulate=accumulate,
-    )
+    saving = {"checkpoint_every": checkpoint_every, "keep": keep}
     try:
-        with joined() as workers:
-            session = open_session(options, out, checkpoint_every, keep, workers.device)
+        with (
+            joined() as workers,
+            open_session(options, out, workers, **saving, resume=resume) as session,
+        ):
             events = session.events(workers, resume=resume)
             if not workers.is_first:
                 deque(events, maxlen=0)
@@ -312,7 +253,10 @@ def train(
         raise LabError(
             "interrupted; if there is a checkpoint, --resume goes on from the newest."
         ) from None
-    print(f"Next: `llmlab generate {session.folder}` or `llmlab inspect {session.folder}`.")
+    generate_it, inspect_it = (
+        command("llmlab", v, session.folder) for v in ("generate", "inspect")
+    )
+    print(f"Next: {generate_it} or {inspect_it}.")
 
 
 @app.command()
@@ -414,7 +358,8 @@ def merge(
     origin = write_merged(weights_folder(adapter), out, base, micro_folders)
     if origin.four_bit:
         print("The base model was in 4 bits: the adapter is merged into its dequantised weights.")
-    print(f"Now `llmlab generate {out}` and `llmlab finetune --base {out}` take it.")
+    generate_it = command("llmlab", "generate", out)
+    print(f"Now {generate_it} and {command('llmlab', 'finetune', '--base', out)} take it.")
 
 
 @app.command()
@@ -433,7 +378,7 @@ def inspect(
     several.
     """
     from llmlab.book.explorers import standalone_page
-    from llmlab.gpt.session import look_into
+    from llmlab.gpt.run_views import look_into
     from llmlab.method.files import write_file
 
     views = look_into(run, text or [])
@@ -500,7 +445,8 @@ def import_(
 
     folder = out or Path("runs") / Path(source).name
     import_run(source, folder)
-    print(f"Now `llmlab generate {folder}` and `llmlab inspect {folder}` take it.")
+    generate_it, inspect_it = (command("llmlab", v, folder) for v in ("generate", "inspect"))
+    print(f"Now {generate_it} and {inspect_it} take it.")
 
 
 @new.command("experiment")

@@ -10,7 +10,8 @@ from llmlab.gpt.distributed import Workers, joined
 from llmlab.gpt.material import byte_pairs, named_corpus, prepare
 from llmlab.gpt.model import GPTConfig
 from llmlab.gpt.pretraining import Recipe
-from llmlab.gpt.session import Saved, Session
+from llmlab.gpt.run_events import Saved
+from llmlab.gpt.session import Session
 from llmlab.gpt.training import TrainConfig
 
 

@@ -11,7 +11,7 @@ from llmlab.finetune.model.catalog import open_pretrained
 from llmlab.finetune.model.lora import LoraSpec, add_lora
 from llmlab.finetune.model.pretrained import Pretrained
 from llmlab.finetune.model.qlora import FourBit, quantised_layers
-from llmlab.gpt.session import open_model
+from llmlab.gpt.saved_runs import open_model
 from llmlab.gpt.training import TrainConfig, train
 from llmlab.method.errors import LabError
 

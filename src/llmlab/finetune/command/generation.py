@@ -14,7 +14,7 @@ from llmlab.finetune.model.pretrained import Pretrained
 from llmlab.gpt.checkpoints import ABOUT, checkpoints
 from llmlab.gpt.generation import Sampler, SamplingConfig, generate, stream_text, window_start
 from llmlab.gpt.model import GPT
-from llmlab.gpt.session import open_model
+from llmlab.gpt.saved_runs import open_model
 
 
 def generate_text(

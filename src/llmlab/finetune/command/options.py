@@ -7,6 +7,7 @@ from typing import Annotated
 
 from typer import Option
 
+from llmlab.gpt.options import PRECISIONS
 from llmlab.method.catalog import suggestion
 from llmlab.method.errors import LabError
 from llmlab.method.options import LARGEST_SEED
@@ -92,8 +93,6 @@ def check_options(options: FinetuneOptions) -> None:
     Raises:
         LabError: one is not, or does.
     """
-    from llmlab.gpt.options import PRECISIONS
-
     _choose(options.method, METHODS, "method")
     _choose(options.precision, PRECISIONS, "precision")
     if options.scaling is not None:

@@ -27,8 +27,8 @@ from llmlab.finetune.model.pretrained import Pretrained, first_line, weights_dig
 from llmlab.finetune.model.qlora import FourBit, quantise
 from llmlab.finetune.tasks.skills import TOKENIZER
 from llmlab.gpt import checkpoints
-from llmlab.gpt.session import CHECKPOINTS, open_model
-from llmlab.gpt.session import TOKENIZER as TOKENIZER_FILE
+from llmlab.gpt.saved_runs import CHECKPOINTS, open_model
+from llmlab.gpt.saved_runs import TOKENIZER as TOKENIZER_FILE
 from llmlab.method.catalog import suggestion
 from llmlab.method.errors import LabError
 from llmlab.runs.shell import command
