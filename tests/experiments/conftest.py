@@ -5,7 +5,7 @@ import pytest
 
 from llmlab.finetune.model.base_model import new_base_model, save_base_model
 from llmlab.gpt.corpora import CACHE_DIR
-from llmlab.method.experiment import Experiment, Trial
+from llmlab.method.declare.experiment import Experiment, Trial
 
 
 @pytest.fixture

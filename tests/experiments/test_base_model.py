@@ -5,7 +5,7 @@ import torch
 
 from llmlab.experiments.base_model import EXPERIMENT, micro_folders, run
 from llmlab.finetune.model.base_model import load_base_model
-from llmlab.method.experiment import Trial
+from llmlab.method.declare.experiment import Trial
 
 SETTINGS = {**EXPERIMENT.budgets["smoke"].settings, "steps": 50, "n_layers": 1, "test_items": 10}
 

@@ -5,7 +5,7 @@ import torch
 
 from llmlab.experiments.full_finetuning import EXPERIMENT, method
 from llmlab.finetune.model.base_model import load_base_model
-from llmlab.method.experiment import Outcome, Trial
+from llmlab.method.declare.experiment import Outcome, Trial
 
 
 def outcome_of(trained: str, base: Path) -> Outcome:

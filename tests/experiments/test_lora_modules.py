@@ -6,7 +6,7 @@ import torch
 from llmlab.experiments.lora_modules import ADAPTERS, EXPERIMENT
 from llmlab.finetune.model.base_model import load_base_model, new_base_model, save_base_model
 from llmlab.finetune.model.lora import LoraSpec
-from llmlab.method.experiment import Trial
+from llmlab.method.declare.experiment import Trial
 
 
 def trial_of(adapter: str, base: Path) -> Trial:

@@ -4,7 +4,7 @@ import pytest
 
 from llmlab.experiments.qlora_basic import EXPERIMENT, SWEEP
 from llmlab.finetune.model.base_model import new_base_model, save_base_model
-from llmlab.method.experiment import Outcome, Trial
+from llmlab.method.declare.experiment import Outcome, Trial
 
 
 def outcome_of(method: str, base: Path) -> Outcome:

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from llmlab.method.experiment import (
+from llmlab.method.declare.experiment import (
     SCALES,
     Axis,
     Budget,
@@ -11,8 +11,8 @@ from llmlab.method.experiment import (
     Outcome,
     Trial,
 )
-from llmlab.method.parts import KEPT
 from llmlab.method.project import Project
+from llmlab.method.running.parts import KEPT
 
 SKILLS = ("math", "reasoning", "code", "knowledge")
 

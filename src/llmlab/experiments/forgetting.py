@@ -15,7 +15,7 @@ from llmlab.finetune.study.measures import (
     SKILLS,
     outcome,
 )
-from llmlab.method.experiment import Axis, Budget, Experiment, Metric, Outcome, Trial
+from llmlab.method.declare.experiment import Axis, Budget, Experiment, Metric, Outcome, Trial
 
 if TYPE_CHECKING:
     from llmlab.finetune.model.methods import Method

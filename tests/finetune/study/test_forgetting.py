@@ -7,7 +7,7 @@ from llmlab.finetune.study.forgetting import paired_change, report
 from llmlab.finetune.tasks.skills import Item
 from llmlab.gpt.training import Evaluation
 from llmlab.method.errors import LabError
-from llmlab.method.statistics import mcnemar_p
+from llmlab.method.judging.statistics import mcnemar_p
 
 
 def grades(correct: str) -> Evaluation:

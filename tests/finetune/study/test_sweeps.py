@@ -14,7 +14,7 @@ from llmlab.finetune.study.tuning import Tuning
 from llmlab.finetune.tasks.skills import Item
 from llmlab.finetune.tasks.task import Task
 from llmlab.gpt.training import TrainConfig
-from llmlab.method.experiment import Trial
+from llmlab.method.declare.experiment import Trial
 
 ITEMS = tuple(Item(f"{a}+{b}=", str(a + b)) for a in range(5) for b in range(5))
 SPECS = (

@@ -29,7 +29,7 @@ from llmlab.finetune.tasks.skills import TOKENIZER
 from llmlab.gpt import checkpoints
 from llmlab.gpt.saved_runs import CHECKPOINTS, open_model
 from llmlab.gpt.saved_runs import TOKENIZER as TOKENIZER_FILE
-from llmlab.method.catalog import suggestion
+from llmlab.method.declare.catalog import suggestion
 from llmlab.method.errors import LabError
 from llmlab.runs.shell import command
 

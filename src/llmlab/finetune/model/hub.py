@@ -13,7 +13,7 @@ from llmlab.finetune.model.lora import target_layers
 from llmlab.finetune.model.peft_format import ADAPTER
 from llmlab.finetune.model.pretrained import Pretrained, first_line, weights_digest
 from llmlab.finetune.model.qlora import FourBit, quantise
-from llmlab.method.catalog import suggestion
+from llmlab.method.declare.catalog import suggestion
 from llmlab.method.errors import LabError
 from llmlab.runs.shell import command
 

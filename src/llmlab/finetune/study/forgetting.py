@@ -14,7 +14,7 @@ from llmlab.finetune.tasks.skills import Item
 from llmlab.finetune.tasks.suites import grade
 from llmlab.gpt.training import Evaluation
 from llmlab.method.errors import LabError
-from llmlab.method.statistics import Estimate, holm, mcnemar_p, wilson_interval
+from llmlab.method.judging.statistics import Estimate, holm, mcnemar_p, wilson_interval
 
 LEVEL = 0.95
 

@@ -16,8 +16,8 @@ from llmlab.finetune.study.stacked import fine_tune_stack
 from llmlab.finetune.study.tuning import Tuning
 from llmlab.finetune.tasks.batches import encode
 from llmlab.gpt.training import best_device
-from llmlab.method.experiment import Outcome, Trial
-from llmlab.method.sweep import Sweep
+from llmlab.method.declare.experiment import Outcome, Trial
+from llmlab.method.declare.sweep import Sweep
 
 MEMORY_SHARE = 0.7
 """Share of the device's memory that a stack may plan with."""
