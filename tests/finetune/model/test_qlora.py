@@ -182,3 +182,17 @@ def test_a_target_that_is_not_linear_is_named() -> None:
 def test_an_impossible_block_size_is_refused() -> None:
     with pytest.raises(LabError, match=r"block of 48 .* 32, 64"):
         FourBit(block_size=48)
+
+
+def test_a_bias_keeps_its_precision_in_a_product_of_bitsandbytes() -> None:
+    torch.manual_seed(0)
+    layer = nn.Sequential(nn.Linear(64, 64), nn.Linear(64, 64))
+    quantised = quantise(layer, FourBit())[0].train()
+    quantised.compute_dtype = torch.bfloat16  # as on CUDA
+    bias_O = quantised.bias.clone()
+    x_BTI = torch.randn(2, 3, 64, dtype=torch.bfloat16)
+    h_BTO = quantised.library_product(x_BTI)
+    assert quantised.bias.dtype == torch.float32
+    assert torch.equal(quantised.bias, bias_O)
+    expected_BTO = nn.functional.linear(x_BTI.float(), dequantise(quantised), bias_O)
+    torch.testing.assert_close(h_BTO.float(), expected_BTO, rtol=0.02, atol=0.02)

@@ -10,7 +10,7 @@ from llmlab.finetune.model.base_model import new_base_model
 from llmlab.finetune.model.lora import LoraSpec
 from llmlab.finetune.model.methods import Full, Method
 from llmlab.finetune.model.qlora import FourBit, QloraSpec, quantise
-from llmlab.finetune.observe.memory import Memory, measure_memory, predict_memory
+from llmlab.finetune.observe.memory import Memory, _saved_by, measure_memory, predict_memory
 from llmlab.gpt.model import GPT
 from llmlab.gpt.training import Batch, TrainConfig, Trainer, best_device
 from llmlab.method.errors import LabError
@@ -135,3 +135,18 @@ def test_what_cannot_be_quantised_cannot_be_predicted() -> None:
     config = GPT2Config(vocab_size=32, n_positions=8, n_embd=32, n_layer=1, n_head=2)
     with pytest.raises(LabError, match="Conv1D"):
         predict_memory(GPT2LMHeadModel(config), METHODS["qlora"], SHAPE)
+
+
+def test_on_a_gpu_activations_are_the_bytes_that_tensors_request(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A block of the allocator is larger than the tensor in it; only a GPU has this allocator."""
+    requested = iter([1000, 1300])
+    monkeypatch.setattr(torch.cuda, "memory_allocated", lambda: 1 << 20)
+    monkeypatch.setattr(
+        torch.cuda, "memory_stats", lambda: {"requested_bytes.all.current": next(requested)}
+    )
+    layer = nn.Linear(2, 2)
+    with _saved_by(layer) as saved:
+        layer(torch.ones(1, 2)).sum().backward()
+    assert saved.allocated == 300

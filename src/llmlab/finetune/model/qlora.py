@@ -174,8 +174,17 @@ def _linear_4bit() -> type[nn.Linear]:
 
         def forward(self, x_BTI: Tensor) -> Tensor:
             if x_BTI.is_cuda:
-                return super().forward(x_BTI)
+                return self.library_product(x_BTI)
             return _FrozenProduct.apply(x_BTI, self).to(x_BTI.dtype)
+
+        def library_product(self, x_BTI: Tensor) -> Tensor:
+            """The product by bitsandbytes, which would cast the bias in place to x's precision."""
+            bias_O, self.bias = self.bias, None
+            try:
+                h_BTO = super().forward(x_BTI)
+            finally:
+                self.bias = bias_O
+            return h_BTO if bias_O is None else h_BTO + bias_O.to(h_BTO.dtype)
 
     return Linear4bit
 

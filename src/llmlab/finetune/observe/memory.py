@@ -105,8 +105,8 @@ def predict_memory(
 def measure_memory(trainer: Trainer, batch: Batch) -> Memory:
     """What `trainer` keeps in memory, seen while it takes its next step, on `batch`.
 
-    Activations are what autograd saves on a CPU, and what the allocator hands out during the
-    forward pass on CUDA.
+    Activations are what autograd saves on a CPU, and what tensors request during the forward pass
+    on CUDA.
     """
     model = trainer.model
     trainer.optimizer.zero_grad(set_to_none=True)
@@ -153,19 +153,24 @@ def _nbytes(tensors: Iterable[object]) -> int:
     return sum({storage._cdata: storage.nbytes() for storage in storages}.values())
 
 
+def _requested_bytes() -> int:
+    """Bytes that tensors on the GPU hold, without what the allocator rounds up to whole blocks."""
+    return torch.cuda.memory_stats().get("requested_bytes.all.current", 0)
+
+
 class _Saved:
     """Counts what autograd saves for the backward pass, by the memory behind it.
 
     Attributes:
         peak: most bytes saved at once.
-        allocated: on CUDA, bytes allocated from the start to the first use of a saved tensor.
+        allocated: on CUDA, bytes requested from the start to the first use of a saved tensor.
     """
 
     def __init__(self, model: nn.Module) -> None:
         self._not_counted = {_address(t) for t in (*model.parameters(), *model.buffers())}
         self._holders = Counter()
         self._live = 0
-        self._before = torch.cuda.memory_allocated()
+        self._before = _requested_bytes()
         self.peak = 0
         self.allocated = 0
 
@@ -173,7 +178,7 @@ class _Saved:
         return _Held(tensor.detach(), self)
 
     def unpack(self, held: "_Held") -> Tensor:
-        self.allocated = self.allocated or torch.cuda.memory_allocated() - self._before
+        self.allocated = self.allocated or _requested_bytes() - self._before
         return held.tensor
 
     def hold(self, tensor: Tensor, holders: int) -> None:
