@@ -55,31 +55,13 @@ def run(trial: Trial) -> Outcome:
 
 
 def describe(trial: Trial) -> "Tuning":
-    from llmlab.finetune.study.tuning import Tuning
+    from llmlab.finetune.study.tuning import tuning_of
     from llmlab.finetune.tasks.replay import with_replay
-    from llmlab.finetune.tasks.skills import subtraction
-    from llmlab.finetune.tasks.task import Task
-    from llmlab.gpt.training import TrainConfig
+    from llmlab.finetune.tasks.task import subtraction_task
 
-    settings, condition, new_skill = trial.settings, trial.condition, subtraction()
-    new = new_skill.train[: settings["train_items"]]
-    return Tuning(
-        base=trial.needs["base_model"],
-        task=Task(
-            train=with_replay(new, condition["replay"], trial.seed),
-            validation=new_skill.test[:300],
-            test=new_skill.test[300:],
-        ),
-        method=method(condition["method"]),
-        config=TrainConfig(
-            learning_rate=condition["learning_rate"],
-            steps=settings["steps"],
-            precision=settings["precision"],
-        ),
-        batch_size=settings["batch_size"],
-        seed=trial.seed,
-        suite_items=settings["suite_items"],
-    )
+    new = subtraction_task(trial.settings["train_items"])
+    mixed = with_replay(new.train, trial.condition["replay"], trial.seed)
+    return tuning_of(trial, replace(new, train=mixed), method(trial.condition["method"]))
 
 
 def method(name: str) -> "Method":

@@ -17,24 +17,11 @@ RANKS = {"rank 2": 2, "rank 8": 8, "rank 32": 32}
 
 
 def describe(trial: Trial) -> "Tuning":
-    from llmlab.finetune.study.tuning import Tuning
+    from llmlab.finetune.study.tuning import tuning_of
     from llmlab.finetune.tasks.task import subtraction_task
-    from llmlab.gpt.training import TrainConfig
 
-    settings, condition = trial.settings, trial.condition
-    return Tuning(
-        base=trial.needs["base_model"],
-        task=subtraction_task(settings["train_items"]),
-        method=method(condition["trained"]),
-        config=TrainConfig(
-            learning_rate=condition["learning_rate"],
-            steps=settings["steps"],
-            precision=settings["precision"],
-        ),
-        batch_size=settings["batch_size"],
-        seed=trial.seed,
-        suite_items=settings["suite_items"],
-    )
+    task = subtraction_task(trial.settings["train_items"])
+    return tuning_of(trial, task, method(trial.condition["trained"]))
 
 
 def method(trained: str) -> "Method":

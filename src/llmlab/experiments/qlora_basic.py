@@ -20,12 +20,9 @@ def describe(trial: Trial) -> "Tuning":
     from llmlab.finetune.model.lora import LoraSpec
     from llmlab.finetune.model.methods import Full
     from llmlab.finetune.model.qlora import FourBit, QloraSpec
-    from llmlab.finetune.study.tuning import Tuning
-    from llmlab.finetune.tasks.skills import subtraction
-    from llmlab.finetune.tasks.task import Task
-    from llmlab.gpt.training import TrainConfig
+    from llmlab.finetune.study.tuning import tuning_of
+    from llmlab.finetune.tasks.task import subtraction_task
 
-    settings, new_skill = trial.settings, subtraction()
     adapter = LoraSpec(rank=8, alpha=16)
     methods = {
         "full": Full(),
@@ -33,23 +30,8 @@ def describe(trial: Trial) -> "Tuning":
         "qlora": QloraSpec(adapter, FourBit(double_quantisation=False)),
         "qlora-double": QloraSpec(adapter, FourBit(double_quantisation=True)),
     }
-    return Tuning(
-        base=trial.needs["base_model"],
-        task=Task(
-            train=new_skill.train[: settings["train_items"]],
-            validation=new_skill.test[:300],
-            test=new_skill.test[300:],
-        ),
-        method=methods[trial.condition["method"]],
-        config=TrainConfig(
-            learning_rate=trial.condition["learning_rate"],
-            steps=settings["steps"],
-            precision=settings["precision"],
-        ),
-        batch_size=settings["batch_size"],
-        seed=trial.seed,
-        suite_items=settings["suite_items"],
-    )
+    task = subtraction_task(trial.settings["train_items"])
+    return tuning_of(trial, task, methods[trial.condition["method"]])
 
 
 def run(trial: Trial) -> Outcome:

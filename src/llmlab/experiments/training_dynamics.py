@@ -15,6 +15,7 @@ from llmlab.method.declare.experiment import Axis, Budget, Experiment, Metric, O
 if TYPE_CHECKING:
     from torch import nn
 
+    from llmlab.finetune.model.methods import Method
     from llmlab.finetune.observe.landscape import Weights
     from llmlab.finetune.observe.optimizer_state import Moments
     from llmlab.finetune.study.tuning import Tuning
@@ -27,54 +28,26 @@ def describe(trial: Trial) -> "Tuning":
     from llmlab.finetune.model.methods import Full
 
     methods = {"full": Full(), "lora": LoraSpec(rank=8, alpha=16)}
-    condition = trial.condition
-    return _tuning(
-        trial,
-        method=methods[condition["method"]],
-        learning_rate=condition["learning_rate"],
-        batch_size=condition["batch_size"],
-        seed=trial.seed,
-    )
+    return _tuning(trial, methods[trial.condition["method"]], trial.condition["batch_size"])
 
 
 def describe_reference(trial: Trial) -> "Tuning":
     """A full run with the same start and other examples first: a second minimum to walk to."""
     from llmlab.finetune.model.methods import Full
 
-    settings = trial.settings
-    return _tuning(
-        trial,
-        method=Full(),
-        learning_rate=settings["reference_rate"],
-        batch_size=settings["landscape_batch_size"],
-        seed=trial.seed + 1000,
-    )
+    rate, batch_size = (trial.settings[n] for n in ("reference_rate", "landscape_batch_size"))
+    return _tuning(trial, Full(), batch_size, learning_rate=rate, seed=trial.seed + 1000)
 
 
-def _tuning(trial: Trial, *, learning_rate: float, **choices: object) -> "Tuning":
-    from llmlab.finetune.study.tuning import Tuning
-    from llmlab.finetune.tasks.skills import subtraction
-    from llmlab.finetune.tasks.task import Task
-    from llmlab.gpt.training import TrainConfig
+def _tuning(trial: Trial, method: "Method", batch_size: int, **changes: object) -> "Tuning":
+    """A run of as many steps as make up the trial's number of examples."""
+    from llmlab.finetune.study.tuning import tuning_of
+    from llmlab.finetune.tasks.task import subtraction_task
 
-    settings, new_skill = trial.settings, subtraction()
-    steps = settings["examples"] // choices["batch_size"]
-    return Tuning(
-        base=trial.needs["base_model"],
-        task=Task(
-            train=new_skill.train[: settings["train_items"]],
-            validation=new_skill.test[:300],
-            test=new_skill.test[300:],
-        ),
-        config=TrainConfig(
-            learning_rate=learning_rate,
-            steps=steps,
-            precision=settings["precision"],
-            log_every=max(1, steps // 32),
-        ),
-        suite_items=0,
-        **choices,
-    )
+    steps = trial.settings["examples"] // batch_size
+    changes |= {"batch_size": batch_size, "steps": steps, "log_every": max(1, steps // 32)}
+    task = subtraction_task(trial.settings["train_items"])
+    return tuning_of(trial, task, method, suite_items=0, **changes)
 
 
 def run(trial: Trial) -> Outcome:

@@ -1,6 +1,6 @@
 """Fine-tune the base model on one task, and see what it learned and forgot."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cache
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from llmlab.finetune.tasks.batches import encode, epochs
 from llmlab.finetune.tasks.suites import grade, suite_accuracies
 from llmlab.finetune.tasks.task import Task
 from llmlab.gpt.training import Evaluation, History, TrainConfig, best_device, train
+from llmlab.method.declare.experiment import Trial
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,29 @@ class Tuning:
     batch_size: int
     seed: int
     suite_items: int
+
+
+def tuning_of(trial: Trial, task: Task, method: Method, **changes: object) -> Tuning:
+    """The fine-tuning run that a trial asks for, on the one base model that it needs.
+
+    The trial's settings and its condition name fields of `TrainConfig`, `batch_size` and
+    `suite_items`; anything else that they name is the experiment's own.
+
+    Args:
+        changes: values to take in place of the trial's, by the same names, or `seed`.
+    """
+    values = {"seed": trial.seed, **trial.settings, **trial.condition, **changes}
+    (base,) = trial.needs.values()
+    names = [field.name for field in fields(TrainConfig) if field.name in values]
+    return Tuning(
+        base=base,
+        task=task,
+        method=method,
+        config=TrainConfig(**{name: values[name] for name in names}),
+        batch_size=values["batch_size"],
+        seed=values["seed"],
+        suite_items=values["suite_items"],
+    )
 
 
 @dataclass(frozen=True)
