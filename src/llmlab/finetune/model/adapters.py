@@ -29,6 +29,7 @@ from llmlab.finetune.model.peft_format import (
 )
 from llmlab.finetune.model.pretrained import Pretrained
 from llmlab.finetune.model.qlora import FourBit
+from llmlab.finetune.model.replacing import replace_module
 from llmlab.method.errors import LabError
 from llmlab.method.files import write_file
 
@@ -191,11 +192,6 @@ def _their_path(path: str) -> str:
 
 def _model_path(model: nn.Module, path: str) -> str:
     return HubModel.PREFIX + path if isinstance(model, HubModel) else path
-
-
-def replace_module(model: nn.Module, path: str, layer: nn.Module) -> None:
-    parent, _, leaf = path.rpartition(".")
-    setattr(model.get_submodule(parent), leaf, layer)
 
 
 def is_four_bit(module: nn.Module) -> bool:

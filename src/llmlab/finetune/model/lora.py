@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from llmlab.finetune.model.replacing import replace_module
 from llmlab.method.errors import LabError
 
 Scaling = Literal["alpha/r", "rslora"]
@@ -95,8 +96,7 @@ def add_lora(model: nn.Module, spec: LoraSpec, seed: int) -> nn.Module:
     model.requires_grad_(False)
     torch.manual_seed(seed)
     for name, layer in targets.items():
-        parent, _, leaf = name.rpartition(".")
-        setattr(model.get_submodule(parent), leaf, LoraLinear(layer, spec.rank, spec.scale))
+        replace_module(model, name, LoraLinear(layer, spec.rank, spec.scale))
     return model
 
 

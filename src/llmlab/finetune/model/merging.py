@@ -15,11 +15,11 @@ from llmlab.finetune.model.adapters import (
     is_four_bit,
     load_adapter,
     lora_layers,
-    replace_module,
 )
 from llmlab.finetune.model.catalog import MICRO, MicroFolders, micro_with, open_pretrained
 from llmlab.finetune.model.pretrained import Pretrained
 from llmlab.finetune.model.qlora import dequantise
+from llmlab.finetune.model.replacing import replace_module
 from llmlab.method.errors import LabError
 from llmlab.method.files import unwritable
 

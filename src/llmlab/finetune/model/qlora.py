@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from llmlab.finetune.model.lora import OUTPUT_LAYERS, LoraSpec, target_layers
+from llmlab.finetune.model.replacing import replace_module
 from llmlab.method.errors import LabError
 
 BLOCK_SIZES = (32, 64, 128, 256, 512, 1024, 2048, 4096)
@@ -78,8 +79,7 @@ def quantise(model: nn.Module, four_bit: FourBit) -> nn.Module:
     layers = layers_to_quantise(model)
     model.requires_grad_(False)
     for name, layer in layers.items():
-        parent, _, leaf = name.rpartition(".")
-        setattr(model.get_submodule(parent), leaf, _in_four_bits(layer, four_bit))
+        replace_module(model, name, _in_four_bits(layer, four_bit))
     return model
 
 

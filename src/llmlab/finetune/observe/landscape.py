@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from llmlab.finetune.model.lora import LoraLinear
+from llmlab.finetune.model.replacing import replace_module
 from llmlab.finetune.tasks.batches import Sequences
 from llmlab.gpt.training import Evaluation, evaluate
 
@@ -26,8 +27,7 @@ def merged_copy(model: nn.Module) -> nn.Module:
     for name, detour in detours:
         with torch.no_grad():
             detour.base.weight += detour.delta_weight()
-        parent, _, leaf = name.rpartition(".")
-        setattr(model.get_submodule(parent), leaf, detour.base)
+        replace_module(model, name, detour.base)
     return model.requires_grad_(True)
 
 

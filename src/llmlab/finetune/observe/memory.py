@@ -29,6 +29,7 @@ from llmlab.finetune.model.qlora import (
     lookup_tables,
     quantised_layers,
 )
+from llmlab.finetune.model.replacing import replace_module
 from llmlab.gpt.model import next_token_loss
 from llmlab.gpt.training import Batch, Precision, Trainer
 
@@ -237,8 +238,7 @@ def _adapted(shell: nn.Module, method: Method) -> nn.Module:
         return method.adapt(shell, seed=0)
     for name, layer in layers_to_quantise(shell).items():
         if not isinstance(layer, _FourBitShell):
-            parent, _, leaf = name.rpartition(".")
-            setattr(shell.get_submodule(parent), leaf, _FourBitShell(layer, method.four_bit))
+            replace_module(shell, name, _FourBitShell(layer, method.four_bit))
     return method.lora.adapt(shell, seed=0)
 
 

@@ -21,6 +21,7 @@ from torch.nn import functional as F
 
 from llmlab.finetune.model.base_model import load_base_model
 from llmlab.finetune.model.lora import LoraLinear, LoraSpec, add_lora, target_layers
+from llmlab.finetune.model.replacing import replace_module
 from llmlab.finetune.study.tuning import Tuned, Tuning, accuracies_of_base
 from llmlab.finetune.tasks.batches import Sequences, encode, epochs
 from llmlab.finetune.tasks.skills import SKILLS, Item
@@ -84,8 +85,7 @@ class Stack(nn.Module):
         self.sizes = [self.rank * width for both in widths for width in both]
         self.layers = {name: StackedLora(layer, scale_K11) for name, layer in targets.items()}
         for name, layer in self.layers.items():
-            parent, _, leaf = name.rpartition(".")
-            setattr(model.get_submodule(parent), leaf, layer)
+            replace_module(model, name, layer)
         self.model = model.requires_grad_(False)
         self.weights_KP = nn.Parameter(torch.zeros(len(specs), sum(self.sizes), device=device))
 
