@@ -3,6 +3,7 @@
 Imports inside the commands keep each of them from loading what only another one needs.
 """
 
+import io
 import json
 import os
 import sys
@@ -501,12 +502,20 @@ def book(context: typer.Context) -> None:
 
 def main() -> None:
     """Run the command line; what the user can mend ends as one line on standard error."""
+    _escape_what_the_terminal_lacks()
     try:
         app(prog_name="llmlab")
     except LabError as error:
         if os.environ.get("RANK", "0") == "0":  # of several processes one speaks
             print(f"error: {error}", file=sys.stderr)
         sys.exit(1)
+
+
+def _escape_what_the_terminal_lacks() -> None:
+    r"""Print \u2026 where the encoding of the terminal has no such character."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _print_json(value: object) -> None:

@@ -85,6 +85,7 @@ class Pretraining:
         self.batches = whole.shard(self.workers.rank, self.workers.world)
         torch.manual_seed(recipe.seed)
         self.model = GPT(recipe.shape).to(self.workers.device)
+        self.workers.seed_dropout(recipe.seed)
         if resumed:
             self.model.load_state_dict(resumed.weights())
         self._forward = self.workers.spread(self.model)
@@ -103,9 +104,11 @@ class Pretraining:
     def state(self) -> tuple[dict[str, Tensor], dict[str, object]]:
         """Weights, and all else that a checkpoint holds; every process must ask for them."""
         alarms = {"spikes": self._spikes, "overfitting": self._overfitting}
+        random, *of_others = self.workers.each(random_state())
         training = {
             **self.trainer.state_dict(),
-            "random": random_state(),
+            "random": random,
+            "random_of_others": of_others,
             "alarms": {name: alarm.state_dict() for name, alarm in alarms.items()},
         }
         weights = self.workers.gathered(self.model.state_dict())
@@ -152,7 +155,9 @@ class Pretraining:
     def _resume(self, training: dict[str, object]) -> None:
         optimizer = self.workers.scattered(training["optimizer"], self.trainer.optimizer)
         self.trainer.load_state_dict({**training, "optimizer": optimizer})
-        set_random_state(training["random"])
+        states = [training["random"], *training.get("random_of_others", ())]
+        if self.workers.rank < len(states):
+            set_random_state(states[self.workers.rank])
         if alarms := training.get("alarms"):  # none in checkpoints of earlier versions
             self._spikes.load_state_dict(alarms["spikes"])
             self._overfitting.load_state_dict(alarms["overfitting"])
