@@ -63,7 +63,7 @@ def render(
         typer.echo("Quarto is not installed; the preview renderer takes its place.")
     folder = done.front_page.parent.relative_to(project.root)
     typer.echo(f"{done.chapters} chapters rendered by {done.renderer} into {folder}/")
-    typer.echo(f"  read   {done.front_page.relative_to(project.root)}")
+    typer.echo(f"  read   {done.how_to_read(project.root)}")
     typer.echo(f"  print  {done.pdf.relative_to(project.root)}")
 
 

@@ -36,10 +36,10 @@ Two
 """
 
 
-def filtered(to):
+def filtered(to, text=TEXT):
     command = [pypandoc.get_pandoc_path(), "--from=markdown", f"--to={to}"]
     command += [f"--lua-filter={ASSETS / 'pandoc' / 'evidence.lua'}", "--wrap=none"]
-    return subprocess.run(command, input=TEXT, capture_output=True, text=True, check=True).stdout
+    return subprocess.run(command, input=text, capture_output=True, text=True, check=True).stdout
 
 
 @pytest.fixture(scope="module")
@@ -64,6 +64,13 @@ def test_a_verdict_has_sign_and_word(screen, paper):
     assert '<span class="label">H-1</span>' in screen
     assert "✗ Refuted" in paper
     assert "#strong[A #emph[step] of 0.1]" in paper
+
+
+def test_a_drawing_stands_in_the_middle_of_a_printed_verdict():
+    text = '::: {.verdict .supported}\nOf ![a](x.svg) two.\n\n![](x.svg){alt="b"}\n:::\n'
+    paper = filtered("typst", text)
+    assert paper.count("#align(center)[") == 1
+    assert paper.index("two.") < paper.index("#align(center)[")
 
 
 def test_a_badge_has_a_sign(screen, paper):

@@ -9,12 +9,24 @@ from pathlib import Path
 import nbformat
 import pytest
 import typst
+from fontTools.ttLib import TTFont
+from matplotlib import get_data_path
 from nbformat.v4 import new_markdown_cell, new_notebook
 
-from llmlab.book.press.contents import Edition, read_contents
+from llmlab.book.press.contents import ASSETS, Edition, read_contents
 from llmlab.book.press.preview import render_preview
 from llmlab.method.errors import LabError
 from llmlab.method.project import Project
+
+
+def test_fonts_of_print_have_every_sign_that_a_chapter_shows_in_code():
+    """A sign that none of them has is an empty box in the PDF."""
+    mono = Path(get_data_path(), "fonts", "ttf", "DejaVuSansMono.ttf")  # the one that typst has
+    fonts = [mono, *(ASSETS / "print-fonts").glob("*.ttf")]
+    known = {sign for font in fonts for sign in TTFont(font).getBestCmap()}
+    chapters = (Path(__file__).parents[3] / "chapters").rglob("*.py")
+    shown = {sign for chapter in chapters for sign in chapter.read_text(encoding="utf-8")}
+    assert {sign for sign in shown if ord(sign) not in known} <= {"\n"}
 
 
 @pytest.fixture(scope="module")

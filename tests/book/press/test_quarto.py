@@ -6,6 +6,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
+import typst
 import yaml
 
 from llmlab.book.press.check import check_site
@@ -14,6 +15,7 @@ from llmlab.book.press.quarto import find_quarto, gather, render_quarto
 from llmlab.method.errors import LabError
 from llmlab.method.project import Project
 
+CONFIGURED = yaml.safe_load((Path(__file__).parents[3] / "_quarto.yml").read_text())["format"]
 EDITION = Edition("1.0", "abc1234")
 
 needs_quarto = pytest.mark.skipif(find_quarto() is None, reason="Quarto is not installed")
@@ -42,6 +44,60 @@ def test_the_edition_stands_on_each_page(stage):
 def test_notebooks_carry_their_outputs(stage):
     cells = json.loads((stage / "concepts" / "steps.ipynb").read_text())["cells"]
     assert any("image/png" in out["data"] for cell in cells for out in cell.get("outputs", []))
+
+
+def test_text_begins_with_an_empty_line(stage):
+    """Otherwise Quarto numbers chapters that are not to be numbered (quarto-cli#8526)."""
+    for chapter in ("index", "concepts/steps", "results/steps", "references"):
+        cells = nbformat.read(stage / f"{chapter}.ipynb", as_version=4).cells
+        first = next(cell.source for cell in cells if cell.cell_type == "markdown")
+        assert first.startswith("\n# ")
+
+
+def test_the_styles_that_quarto_loads_are_gathered_and_come_after_the_theme(stage):
+    styles = CONFIGURED["html"]["css"]
+    assert styles[0] == "assets/theme.css"
+    assert [name for name in styles if not (stage / name).is_file()] == []
+    text = "".join((stage / name).read_text() for name in styles)
+    assert "#quarto-document-content img { max-width: 100%; height: auto; }" in text
+    for font in re.findall(r'url\("(fonts/[^"]+)"\)', text):
+        assert (stage / "assets" / font).is_file()
+
+
+def printed(body: str) -> bytes:
+    """A page of what Quarto's typst would set, with the book's own rules before it."""
+    rules = [
+        part["text"]
+        for place in ("include-in-header", "include-before-body")
+        for part in CONFIGURED["typst"][place]
+    ]
+    numbering = (
+        "#set heading(numbering: (..n) => "
+        'numbering(if n.pos().len() == 1 {"1."} else {"1.1"}, ..n))'
+    )
+    headings = "= One <sec-one>\n\n== Two <sec-two>"
+    source = "\n".join([*rules, numbering, headings, body])
+    return typst.compile(source.encode(), format="png")
+
+
+@pytest.mark.parametrize(
+    ("reference", "says"),
+    [
+        ("#ref(<sec-one>, supplement: [Chapter])", "#link(<sec-one>)[Chapter~1]"),
+        ("#ref(<sec-two>, supplement: [Section])", "#link(<sec-two>)[Section~1.1]"),
+    ],
+)
+def test_a_printed_reference_to_a_chapter_ends_without_a_dot(reference, says):
+    assert printed(f"See ({reference}).") == printed(f"See ({says}).")
+
+
+def test_printed_tables_are_small_and_ragged():
+    table = "#table(columns: 2cm)[one two three four five six seven]"
+    look = "#set par(justify: true)\n"
+    by_hand = "#{set par(justify: false); set text(size: 0.85em); [TABLE]}".replace("TABLE", table)
+    without_rule = typst.compile(f"{look}{by_hand}".encode(), format="png")
+    (rules,) = (part["text"] for part in CONFIGURED["typst"]["include-in-header"])
+    assert typst.compile(f"{rules}\n{look}{table}".encode(), format="png") == without_rule
 
 
 @pytest.fixture

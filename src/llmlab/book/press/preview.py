@@ -200,6 +200,7 @@ def _write_pdf(contents: Contents, edition: Edition, body: str, out: Path) -> No
             str(source),
             output=str(out / contents.pdf),
             root=str(out),
+            font_paths=[ASSETS / "print-fonts"],
             ignore_system_fonts=True,
             timestamp=0,
         )

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import nbformat
 import yaml
+from nbformat import NotebookNode
 
 from llmlab.book.press.cells import without_data_uris
 from llmlab.book.press.check import incomplete
@@ -64,6 +65,7 @@ def gather(project: Project, contents: Contents, edition: Edition, stage: Path) 
             _copy(path, stage / path.relative_to(project.chapters))
     write_site_assets(stage / "assets")
     shutil.copytree(ASSETS / "pandoc", stage / "assets", dirs_exist_ok=True)
+    shutil.copytree(ASSETS / "print-fonts", stage / "assets" / "print-fonts", dirs_exist_ok=True)
     _write_scripts(stage)
     config = yaml.safe_load((project.root / CONFIG).read_text(encoding="utf-8"))
     config["project"]["output-dir"] = OUTPUT
@@ -85,6 +87,7 @@ def _write_notebook(chapter: Chapter, stage: Path) -> None:
     """An executed chapter; Quarto gives images names too long for a file if it cuts out many."""
     target = stage / f"{chapter.name}.ipynb"
     notebook = nbformat.read(chapter.executed(), as_version=4)
+    _keep_heading(notebook)
     images: dict[str, bytes] = {}
     for cell in notebook.cells:
         for output in cell.get("outputs", ()):
@@ -97,6 +100,16 @@ def _write_notebook(chapter: Chapter, stage: Path) -> None:
     for name, content in images.items():
         (stage / name).parent.mkdir(exist_ok=True)
         (stage / name).write_bytes(content)
+
+
+def _keep_heading(notebook: NotebookNode) -> None:
+    """Begins the text with an empty line.
+
+    From a title in the first line of a notebook Quarto drops `{.unnumbered}` (quarto-cli#8526).
+    """
+    texts = (cell for cell in notebook.cells if cell.cell_type == "markdown")
+    if first := next(texts, None):
+        first.source = "\n" + first.source
 
 
 def _write_scripts(stage: Path) -> None:

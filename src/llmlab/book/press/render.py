@@ -31,6 +31,12 @@ class Rendered:
     front_page: Path
     pdf: Path
 
+    def how_to_read(self, root: Path) -> str:
+        """How the front page opens; no browser loads the modules of Quarto's pages from files."""
+        if self.renderer == "quarto":
+            return "make serve   (Quarto's pages need a web server)"
+        return str(self.front_page.relative_to(root))
+
 
 def render_book(project: Project, version: str = "dev", renderer: Renderer = "auto") -> Rendered:
     """Renders all executed chapters into `site/<version>/`, HTML and PDF.

@@ -67,8 +67,14 @@ end
 --- A box that no page break divides, unless it is longer than a page.
 local WHOLE_BOX = '#block(width: 100%%, above: 1.6em, below: 1.6em, layout(area => { '
   .. 'let verdict = block.with(width: area.width, inset: (x: 1.1em, y: 1em), radius: 3pt, '
-  .. 'fill: rgb("%s"), stroke: (left: 3pt + rgb("%s"))); let content = ['
+  .. 'fill: rgb("%s"), stroke: (left: 3pt + rgb("%s"))); let content = [#set table(fill: none)'
 local WHOLE_BOX_END = ']; verdict(content, breakable: measure(verdict(content)).height > area.height) }))'
+
+--- A drawing that is a paragraph of its own stands in the middle.
+local function centred(paragraph)
+  if #paragraph.content ~= 1 or paragraph.content[1].t ~= 'Image' then return nil end
+  return enclosed('#align(center)[', { paragraph })
+end
 
 local function verdict_in_print(div, word, sign, tone, title, label)
   local head = pandoc.Para {
@@ -77,7 +83,7 @@ local function verdict_in_print(div, word, sign, tone, title, label)
   }
   local top = #title > 0 and { head, pandoc.Para { pandoc.Strong(title) } } or { head }
   local blocks = enclosed('#block(sticky: true)[', top)
-  blocks:extend(div.content)
+  blocks:extend(div.content:walk { Para = centred })
   return enclosed(WHOLE_BOX:format(tone.ground, tone.ink), blocks, WHOLE_BOX_END)
 end
 
