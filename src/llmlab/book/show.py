@@ -238,8 +238,8 @@ def explorer(experiment: str, view: str, *, run: Condition | None = None, seed: 
     found = evidence(experiment)
     run_id, raw = reading.find_view(found, view, run or {}, seed)
     where = f"the view '{view}' of {experiment} ({run_id})"
-    drawn = reading.read_view(raw, where).draw(results.footer(found, run_id))
     widget = widgets.raw_html(widgets.widget(view, raw, where))
+    drawn = reading.read_view(raw, where).draw(results.footer(found, run_id))
     _display(drawn, markup.join(widget, results.view_source(found, view, run_id)).data)
 
 

@@ -11,7 +11,7 @@ from nbformat.v4 import (
 )
 
 from llmlab.book.press.cells import Output, read_sheet
-from llmlab.book.press.contents import Chapter
+from llmlab.book.press.contents import CellOptions, Chapter
 from llmlab.method.errors import LabError
 
 SVG = b"<svg xmlns='http://www.w3.org/2000/svg'/>"
@@ -30,7 +30,7 @@ def chapter_in(folder):
 def sheet(tmp_path, *cells, **defaults):
     chapter = chapter_in(tmp_path)
     nbformat.write(new_notebook(cells=list(cells)), chapter.notebook)
-    return read_sheet(chapter, {"echo": False, **defaults})
+    return read_sheet(chapter, CellOptions.model_validate({"echo": False, **defaults}))
 
 
 def shown(**data):
@@ -91,8 +91,8 @@ def test_images_are_named_by_their_content(tmp_path):
         (new_markdown_cell("A `{python} x`."), "uses inline"),
         (new_markdown_cell("::: {.panel-tabset}\n:::"), "uses tabsets"),
         (new_code_cell("#| fig-width: 3\n1"), "has the option fig-width"),
-        (new_code_cell("#| label: [\n1"), "not YAML"),
-        (new_code_cell("#| label\n1"), "options without names"),
+        (new_code_cell("#| label: [\n1"), "not valid YAML"),
+        (new_code_cell("#| label\n1"), "no list of names with values"),
     ],
 )
 def test_what_not_every_renderer_shows_is_an_error(tmp_path, cell, message):

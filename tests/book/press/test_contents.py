@@ -22,7 +22,7 @@ def test_chapters_come_in_order_with_their_part(sample):
 def test_names_and_options_of_the_book(sample):
     contents = read_contents(sample)
     assert (contents.title, contents.pdf) == ("A Small Book", "A-Small-Book.pdf")
-    assert contents.options["echo"] is False
+    assert contents.options.echo is False
 
 
 @pytest.mark.parametrize(

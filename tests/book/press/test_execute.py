@@ -132,3 +132,24 @@ def test_a_chapter_runs_in_the_root_of_the_book(tmp_path):
         "chapters/a.py",
     )
     assert nbformat.read(out, as_version=4).cells[0].outputs[0].text == "True\n"
+
+
+def test_what_the_user_has_set_up_for_ipython_does_not_reach_a_chapter(tmp_path, monkeypatch):
+    startup = tmp_path / "home" / ".ipython" / "profile_default" / "startup" / "00.py"
+    startup.parent.mkdir(parents=True)
+    startup.write_text("mine = 1")
+    (tmp_path / "matplotlibrc").write_text("lines.linewidth: 9")
+    (tmp_path / "start.py").write_text("mine = 2")
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("MATPLOTLIBRC", str(tmp_path / "matplotlibrc"))
+    monkeypatch.setenv("PYTHONSTARTUP", str(tmp_path / "start.py"))
+    root = tmp_path / "book"
+    root.mkdir()
+    source = root / "chapter.py"
+    source.write_text(
+        "# %%\nfrom matplotlib import rcParams\n"
+        "print('mine' in globals(), rcParams['lines.linewidth'])\n"
+    )
+    execute_chapter(source, tmp_path / "chapter.ipynb", root)
+    (cell,) = nbformat.read(tmp_path / "chapter.ipynb", as_version=4).cells
+    assert cell.outputs[0].text == "False 1.5\n"

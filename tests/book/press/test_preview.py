@@ -29,6 +29,17 @@ def test_fonts_of_print_have_every_sign_that_a_chapter_shows_in_code():
     assert {sign for sign in shown if ord(sign) not in known} <= {"\n"}
 
 
+def test_what_the_user_has_set_up_for_pandoc_does_not_reach_the_book(
+    executed_sample, tmp_path, monkeypatch
+):
+    for name in ("LUA_INIT", "LUA_INIT_5_4"):
+        monkeypatch.setenv(name, "error('mine')")
+    monkeypatch.setenv("GHCRTS", "--mine")
+    contents = read_contents(executed_sample)
+    render_preview(contents, executed_sample.chapters, Edition("1", "a"), tmp_path)
+    assert (tmp_path / "index.html").is_file()
+
+
 @pytest.fixture(scope="module")
 def concept(rendered_sample):
     return (rendered_sample / "concepts" / "steps.html").read_text()

@@ -159,6 +159,17 @@ def test_what_quarto_says_or_leaves_out_fails_the_book(
     assert not (tmp_path / "site").exists()
 
 
+def test_quarto_is_called_without_what_the_user_has_set_up(
+    copy_of_sample, stand_in, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("QUARTO_PROFILE", "mine")
+    monkeypatch.setenv("LC_ALL", "de_DE.UTF-8")
+    script = 'echo "ERROR: profile ${QUARTO_PROFILE-none}, locale $LC_ALL" >&2; exit 1'
+    contents = read_contents(copy_of_sample)
+    with pytest.raises(LabError, match="profile none, locale C"):
+        render_quarto(stand_in(script), copy_of_sample, contents, EDITION, tmp_path / "site")
+
+
 def test_a_reference_that_quarto_only_warns_of_fails_the_book(copy_of_sample, stand_in, tmp_path):
     contents = read_contents(copy_of_sample)
     pages = " ".join(f"_book/{chapter.page}" for chapter in contents.chapters)

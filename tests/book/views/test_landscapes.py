@@ -83,3 +83,25 @@ def test_every_path_is_a_line_in_every_panel(evidence: Evidence) -> None:
     assert [text.get_text() for text in top.get_legend().get_texts()] == ["full", "lora"]
     assert len(bottom.containers) == 2
     assert bottom.get_xlabel() == "way (%)"
+
+
+@pytest.mark.parametrize(
+    ("plane", "message"),
+    [
+        ({**PLANE, "loss": [[1, 2], [3, 4]]}, "no square of 3 distances"),
+        ({**PLANE, "loss": [[0, 1, 1]] * 3}, "greater than 0"),
+        ({"kind": "plane", "loss": []}, "'distances' is missing"),
+        (None, "the plane 'a' is damaged"),
+    ],
+)
+def test_a_damaged_plane_is_one_sentence(plane: object, message: str) -> None:
+    with pytest.raises(LabError, match=message):
+        draw_planes({"a": plane}, "nats", "footer")
+
+
+def test_a_damaged_path_is_one_sentence(evidence: Evidence) -> None:
+    evidence.views["b"] = {"path": {"kind": "path", "shares": [0.0, 1.0], "loss": [1, 2, 3]}}
+    with pytest.raises(
+        LabError, match=r"the path 'path' of walks is damaged: .*one value for each"
+    ):
+        path_means(evidence, "path", "loss", {"rate": 0.1})

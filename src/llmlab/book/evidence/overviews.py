@@ -188,7 +188,8 @@ class _Count:
 def chapter_of(project: Project, experiment: str) -> str:
     """A reference to the results chapter of an experiment; its name where it has none."""
     path = project.chapters / "results" / f"{experiment}.py"
-    heading = re.search(r"\{#(sec-[\w-]+)", path.read_text()) if path.is_file() else None
+    text = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
+    heading = re.search(r"\{#(sec-[\w-]+)", text)
     return f"@{heading[1]}" if heading else f"`{experiment}`"
 
 

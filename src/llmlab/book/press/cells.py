@@ -7,18 +7,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-import nbformat
-import yaml
 from nbformat import NotebookNode
 
-from llmlab.book.press.contents import Chapter
+from llmlab.book.press.border import parse_yaml, validated
+from llmlab.book.press.contents import CellOptions, Chapter
+from llmlab.book.press.notebooks import AGAIN, read_notebook
 from llmlab.method.errors import LabError
 
-OPTIONS = {
-    "label", "fig-cap", "fig-alt", "tbl-cap", "echo", "include", "output", "code-fold",
-    "code-summary",
-}  # fmt: skip
+OPTIONS = {name.replace("_", "-") for name in CellOptions.model_fields}
 IMAGES = {"image/png": "png", "image/svg+xml": "svg"}
+MOST_PIXELS = 100_000
+"""Of a side of an image; larger ones are a mistake."""
+
 _DATA_URI = re.compile(r"data:(image/(?:png|svg\+xml));base64,([A-Za-z0-9+/=]+)")
 _OPTION = re.compile(r"#\| ?")
 _SVG_SIZE = re.compile(rb'<svg[^>]* width="(?P<width>[\d.]+)pt" height="(?P<height>[\d.]+)pt"')
@@ -79,16 +79,17 @@ class Sheet:
         }
 
 
-def read_sheet(chapter: Chapter, defaults: Mapping[str, Any]) -> Sheet:
+def read_sheet(chapter: Chapter, defaults: CellOptions) -> Sheet:
     """Takes the executed notebook of a chapter apart.
 
     Args:
-        defaults: `echo` and `code-fold` of the whole book.
+        defaults: options of the code cells of the whole book.
 
     Raises:
-        LabError: the chapter is not executed, or uses what the preview cannot show.
+        LabError: the chapter is not executed, or its notebook is damaged; or it uses what the
+            preview cannot show.
     """
-    stored = nbformat.read(chapter.executed(), as_version=4)
+    stored = read_notebook(chapter)
     texts: list[str] = []
     cells: list[Cell] = []
     images: dict[str, bytes] = {}
@@ -98,7 +99,7 @@ def read_sheet(chapter: Chapter, defaults: Mapping[str, Any]) -> Sheet:
             _check_markdown(node.source, where)
             texts.append(node.source)
         elif node.cell_type == "raw":
-            defaults = {**defaults, **_front_matter(node.source, where)}
+            defaults = _front_matter(node.source, defaults, where)
         else:
             cell = _code_cell(node, where, defaults, images)
             if cell is not None:
@@ -115,43 +116,51 @@ def _check_markdown(text: str, where: str) -> None:
             )
 
 
-def _front_matter(text: str, where: str) -> dict[str, Any]:
+def _front_matter(text: str, defaults: CellOptions, where: str) -> CellOptions:
     """Options of one chapter from the YAML at its top."""
-    stripped = text.strip().removeprefix("---").removesuffix("---")
-    matter = _yaml(stripped, where)
-    return {**matter, **matter.get("execute", {})}
+    matter = parse_yaml(text.strip().removeprefix("---").removesuffix("---"), where)
+    below = matter.get("execute")
+    return _with(defaults, {**matter, **(below if isinstance(below, dict) else {})}, where)
+
+
+def _with(defaults: CellOptions, options: Mapping[str, Any], where: str) -> CellOptions:
+    """The options, and the defaults for what they leave open."""
+    given = defaults.model_dump(by_alias=True, exclude_unset=True)
+    return validated(CellOptions, {**given, **options}, f"an option of {where}")
 
 
 def _code_cell(
-    node: NotebookNode, where: str, defaults: Mapping[str, Any], images: dict[str, bytes]
+    node: NotebookNode, where: str, defaults: CellOptions, images: dict[str, bytes]
 ) -> Cell | None:
     """The cell as it is shown, or None for one that shows nothing."""
     options, code = _split_options(node.source, where)
-    chosen = {**defaults, **options}
-    if not chosen.get("include", True):
+    chosen = _with(defaults, options, where)
+    if not chosen.include:
         return None
-    shown = chosen.get("output", True) is not False
-    echo = bool(chosen.get("echo", True)) and bool(code.strip())
-    outputs = tuple(_output(output, images) for output in node.outputs) if shown else ()
+    echo = chosen.echo and bool(code.strip())
+    shown = node.outputs if chosen.output else ()
+    outputs = tuple(_output(output, images, where) for output in shown)
     if not echo and not outputs:
         return None
     return Cell(
         code=code.strip("\n"),
         echo=echo,
-        fold=str(chosen.get("code-fold", False)).lower(),
-        summary=chosen.get("code-summary", "Code"),
-        label=options.get("label", ""),
-        caption=options.get("fig-cap") or options.get("tbl-cap") or "",
-        caption_kind="tbl" if "tbl-cap" in options else "fig",
-        alt=options.get("fig-alt") or options.get("fig-cap") or "",
+        fold=str(chosen.code_fold).lower(),
+        summary=chosen.code_summary,
+        label=chosen.label,
+        caption=chosen.fig_cap or chosen.tbl_cap or "",
+        caption_kind="fig" if chosen.tbl_cap is None else "tbl",
+        alt=chosen.fig_alt or chosen.fig_cap,
         outputs=outputs,
     )
 
 
 def _split_options(source: str, where: str) -> tuple[dict[str, Any], str]:
+    """The options at the top of a cell, and its code."""
     lines = source.splitlines()
     count = next((n for n, line in enumerate(lines) if not line.startswith("#|")), len(lines))
-    options = _yaml("\n".join(_OPTION.sub("", line, count=1) for line in lines[:count]), where)
+    written = "\n".join(_OPTION.sub("", line, count=1) for line in lines[:count])
+    options = parse_yaml(written, f"the `#|` part of {where}")
     unknown = sorted(set(options) - OPTIONS)
     if unknown:
         raise LabError(
@@ -160,46 +169,49 @@ def _split_options(source: str, where: str) -> tuple[dict[str, Any], str]:
     return options, "\n".join(lines[count:])
 
 
-def _yaml(text: str, where: str) -> dict[str, Any]:
-    try:
-        found = yaml.safe_load(text) or {}
-    except yaml.YAMLError as error:
-        raise LabError(
-            f"{where} has options that are not YAML: {error}".replace("\n", " ")
-        ) from None
-    if not isinstance(found, dict):
-        raise LabError(f"{where} has options without names; write `#| name: value`.")
-    return found
+def _output(output: NotebookNode, images: dict[str, bytes], where: str) -> Output:
+    """An output in the richest form that a page can show.
 
-
-def _output(output: NotebookNode, images: dict[str, bytes]) -> Output:
+    Raises:
+        LabError: it holds an image that is not base 64.
+    """
     if output.output_type == "stream":
         return Output("text", text=output.text.rstrip("\n"))
     data = output.get("data", {})
     if "text/markdown" in data:
-        return Output("markdown", text=without_data_uris(data["text/markdown"], images))
+        return Output(
+            "markdown", text=without_data_uris(data["text/markdown"], images, where=where)
+        )
     for kind, suffix in IMAGES.items():
         if kind in data:
-            content = data[kind]
-            return _image(
-                base64.b64decode(content) if suffix == "png" else content.encode(),
-                suffix,
-                output.get("metadata", {}).get(kind, {}),
-                images,
-            )
+            written = data[kind]
+            content = decoded(written, where) if suffix == "png" else written.encode()
+            return _image(content, suffix, output.get("metadata", {}).get(kind), images)
     return Output("text", text=data.get("text/plain", ""))
 
 
-def without_data_uris(text: str, images: dict[str, bytes], top: str = "/") -> str:
+def decoded(written: str, where: str) -> bytes:
+    """The content of an image written in base 64; LabError if it is damaged."""
+    try:
+        return base64.b64decode(written)
+    except ValueError:
+        raise LabError(f"{where} shows an image that is damaged; {AGAIN}") from None
+
+
+def without_data_uris(text: str, images: dict[str, bytes], top: str = "/", where: str = "") -> str:
     """`text` with its written-out images as files, which are added to `images` by their paths.
 
     Args:
         top: the way from the page to the top of the site, or what stands for it.
+        where: what an error calls the place of the text.
+
+    Raises:
+        LabError: an image is not base 64.
     """
 
     def stored(uri: re.Match[str]) -> str:
         kind, content = uri.groups()
-        return top + _store(base64.b64decode(content), IMAGES[kind], images)
+        return top + _store(decoded(content, where), IMAGES[kind], images)
 
     return _DATA_URI.sub(stored, text)
 
@@ -211,8 +223,14 @@ def _store(content: bytes, suffix: str, images: dict[str, bytes]) -> str:
     return src
 
 
-def _image(
-    content: bytes, suffix: str, size: Mapping[str, int], images: dict[str, bytes]
-) -> Output:
+def _image(content: bytes, suffix: str, size: object, images: dict[str, bytes]) -> Output:
     src = _store(content, suffix, images)
-    return Output("image", src=src, width=size.get("width"), height=size.get("height"))
+    match size:
+        case {"width": int(width), "height": int(height)} if _are_pixels(width, height):
+            return Output("image", src=src, width=width, height=height)
+        case _:
+            return Output("image", src=src)
+
+
+def _are_pixels(*sides: int) -> bool:
+    return all(0 < side <= MOST_PIXELS for side in sides)

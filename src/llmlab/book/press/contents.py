@@ -4,10 +4,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
-import yaml
+from pydantic import BaseModel, ConfigDict, Field
 
+from llmlab.book.press.border import in_one_line, parse_yaml, read_text, validated
 from llmlab.method.errors import LabError
 from llmlab.method.project import Project
 
@@ -62,12 +63,42 @@ class Edition:
     commit: str
 
 
+class CellOptions(BaseModel):
+    """What a code cell may say of itself, and a book or a chapter of all its cells."""
+
+    model_config = ConfigDict(
+        frozen=True, alias_generator=lambda name: name.replace("_", "-"), coerce_numbers_to_str=True
+    )
+    label: str = ""
+    fig_cap: str = ""
+    fig_alt: str = ""
+    tbl_cap: str | None = None
+    echo: bool = True
+    include: bool = True
+    output: bool | Literal["asis"] = True
+    code_fold: bool | Literal["show"] = False
+    code_summary: str = "Code"
+
+
+class _Book(BaseModel):
+    """What `book:` says, as far as the preview renderer looks at it."""
+
+    model_config = ConfigDict(coerce_numbers_to_str=True)
+    # the title names the PDF
+    title: Annotated[str, Field(max_length=200, pattern=r"^[^/\\\x00-\x1f\x7f]+$")]
+    author: str
+    subtitle: str | None = None
+    description: str | None = None
+    chapters: list[Any] | None = None
+    appendices: list[Any] | None = None
+
+
 @dataclass(frozen=True)
 class Contents:
     """Title, authors and chapters of the book.
 
     Attributes:
-        options: defaults for code cells (`echo`, `code-fold`), as Quarto understands them.
+        options: defaults for code cells.
     """
 
     title: str
@@ -75,7 +106,7 @@ class Contents:
     author: str
     description: str
     chapters: tuple[Chapter, ...]
-    options: Mapping[str, Any]
+    options: CellOptions
 
     @property
     def pdf(self) -> str:
@@ -90,26 +121,24 @@ def read_contents(project: Project) -> Contents:
         LabError: `_quarto.yml` is missing or malformed, lists a chapter that has no source or
             lists it twice, or leaves a source out.
     """
-    config = _read_config(project.root / CONFIG)
-    book = config.get("book")
+    config = read_config(project)
+    book = config["book"]
     if not isinstance(book, dict) or not book.get("title") or not book.get("author"):
         raise LabError(f"{CONFIG} has no book with a title and an author; add both under `book:`.")
+    facts = validated(_Book, book, f"`book:` in {CONFIG}")
     chapters = tuple(
         _chapter(project, entry, part, appendix)
-        for entries, appendix in ((book.get("chapters"), False), (book.get("appendices"), True))
+        for entries, appendix in ((facts.chapters, False), (facts.appendices, True))
         for entry, part in _flatten(entries or [], "Appendices" if appendix else "")
     )
     _check_complete(project, chapters)
     return Contents(
-        title=book["title"],
-        subtitle=book.get("subtitle", ""),
-        author=book["author"],
-        description=book.get("description", ""),
+        title=facts.title,
+        subtitle=facts.subtitle or "",
+        author=facts.author,
+        description=facts.description or "",
         chapters=chapters,
-        options={
-            **config.get("execute", {}),
-            "code-fold": _html_options(config).get("code-fold", False),
-        },
+        options=validated(CellOptions, _cell_options(config), f"`execute:` in {CONFIG}"),
     )
 
 
@@ -128,36 +157,46 @@ def chapter_of(project: Project, name: str) -> Chapter:
     return chapters[wanted]
 
 
-def _read_config(path: Path) -> dict[str, Any]:
-    try:
-        config = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise LabError(f"{path.name} is missing; it lists the chapters of the book.") from None
-    except yaml.YAMLError as error:
-        raise LabError(f"{path.name} is not valid YAML: {error}".replace("\n", " ")) from None
-    if not isinstance(config, dict):
-        raise LabError(f"{path.name} is empty; it lists the chapters of the book.")
+def read_config(project: Project) -> dict[str, Any]:
+    """What `_quarto.yml` says, as Quarto reads it; "project" and "book" are in it.
+
+    Raises:
+        LabError: the file is missing, or is no YAML of names with values.
+    """
+    path = project.root / CONFIG
+    if not path.is_file():
+        raise LabError(f"{CONFIG} is missing; it lists the chapters of the book.")
+    config = {"project": {}, "book": {}, **parse_yaml(read_text(path, CONFIG), CONFIG)}
+    if not isinstance(config["project"], dict):
+        raise LabError(f"{CONFIG} has no names below `project:`; write `type: book` there.")
     return config
 
 
-def _html_options(config: Mapping[str, Any]) -> Mapping[str, Any]:
+def _cell_options(config: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Defaults for code cells, from the two places where Quarto looks for them."""
     formats = config.get("format")
     html = formats.get("html") if isinstance(formats, dict) else None
-    return html if isinstance(html, dict) else {}
+    fold = html.get("code-fold") if isinstance(html, dict) else None
+    execute = config.get("execute")
+    chosen = execute if isinstance(execute, dict) else {}
+    return chosen if fold is None else {**chosen, "code-fold": fold}
 
 
 def _flatten(entries: list[Any], part: str) -> Iterator[tuple[str, str]]:
     """Each chapter with the title of its part."""
     for entry in entries:
-        if isinstance(entry, dict) and "part" in entry:
-            yield from _flatten(entry.get("chapters") or [], entry["part"])
-        elif isinstance(entry, str):
-            yield entry, part
-        else:
-            raise LabError(
-                f"{CONFIG} lists the chapter {entry!r}; write a path such as concepts/lora.ipynb, "
-                "or `part:` with `chapters:`."
-            )
+        match entry:
+            case {"part": str(title), "chapters": list(below)}:
+                yield from _flatten(below, title)
+            case {"part": str(), "chapters": None}:
+                continue
+            case str():
+                yield entry, part
+            case _:
+                raise LabError(
+                    f"{CONFIG} lists the chapter {in_one_line(repr(entry))}; write a path such as "
+                    "concepts/lora.ipynb, or `part:` with `chapters:`."
+                )
 
 
 def _chapter(project: Project, entry: str, part: str, appendix: bool) -> Chapter:
@@ -184,8 +223,9 @@ def _check_complete(project: Project, chapters: tuple[Chapter, ...]) -> None:
         if name not in sources:
             near = get_close_matches(name, sources, n=1)
             hint = f"did you mean {near[0]}.ipynb?" if near else "write it, or drop the entry."
+            listed = in_one_line(name)
             raise LabError(
-                f"{CONFIG} lists {name}.ipynb, but chapters/{name}.py is missing; {hint}"
+                f"{CONFIG} lists {listed}.ipynb, but chapters/{listed}.py is missing; {hint}"
             )
         if names.count(name) > 1:
             raise LabError(f"{CONFIG} lists {name}.ipynb twice; drop one entry.")

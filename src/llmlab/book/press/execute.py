@@ -4,8 +4,10 @@ import os
 import re
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from importlib.util import find_spec
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.manager import AsyncKernelManager
@@ -84,17 +86,42 @@ def _run(notebook: NotebookNode, name: Path, root: Path) -> None:
         timeout=CELL_SECONDS,
         resources={"metadata": {"path": str(root)}},
     )
-    environment = {
-        **os.environ,
+    with TemporaryDirectory() as folder:
+        _run_in(client, notebook, name, _environment(folder))
+
+
+def _environment(folder: str) -> dict[str, str]:
+    """This process's environment without what the user has set up for IPython and Matplotlib.
+
+    Args:
+        folder: an empty one, where IPython looks for a profile.
+    """
+    kept = {key: value for key, value in os.environ.items() if key != "PYTHONSTARTUP"}
+    return {
+        **kept,
+        "IPYTHONDIR": folder,
+        "MATPLOTLIBRC": _matplotlib_defaults(),
         "PYTHONHASHSEED": "0",
         "MPLBACKEND": "module://matplotlib_inline.backend_inline",
         # of tqdm, in whatever imports transformers: a chapter has no use for its widgets
         "PYTHONWARNINGS": "ignore:IProgress not found",
     }
+
+
+def _matplotlib_defaults() -> str:
+    """The settings that come with Matplotlib, found without loading it."""
+    package = find_spec("matplotlib")
+    (place,) = package.submodule_search_locations
+    return str(Path(place, "mpl-data", "matplotlibrc"))
+
+
+def _run_in(
+    client: NotebookClient, notebook: NotebookNode, name: Path, environment: Mapping[str, str]
+) -> None:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            client.execute(env=environment)
+            client.execute(env=dict(environment))
     except CellExecutionError as error:
         what = "" if error.ename == LabError.__name__ else f" raised {error.ename}"
         said = " ".join(error.evalue.split())

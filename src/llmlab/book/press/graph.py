@@ -167,7 +167,11 @@ class Graph:
             source_digest(closure(module)[module]),
             [self.digests.get((name, scale)) for scale in SCALES],
             [path.name for path in self._recorded[name]],
-            [path.read_text() for path in larger if path.is_file()],
+            [
+                path.read_text(encoding="utf-8", errors="replace")
+                for path in larger
+                if path.is_file()
+            ],
         ]
 
     def _registrations(self, chapter: str) -> list[str]:
@@ -207,9 +211,9 @@ class Graph:
     def _stamp(self, name: str, digest: str) -> str:
         """A file that is as old as its digest."""
         path = self.project.build / "digests" / name
-        if not path.is_file() or path.read_text() != digest:
+        if not path.is_file() or path.read_bytes() != digest.encode():
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(digest)
+            path.write_bytes(digest.encode())
         return self._relative(path)
 
     def _relative(self, path: Path) -> str:
@@ -242,6 +246,10 @@ def _judges(inputs: Inputs) -> bool:
 
 def _files(folder: Path) -> list[Path]:
     return sorted(path for path in folder.rglob("*") if path.is_file())
+
+
+def _digest_of_file(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _hash(value: object) -> str:

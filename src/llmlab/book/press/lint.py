@@ -11,7 +11,9 @@ import itertools
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
+from llmlab.book.press.border import parse_python, read_text
 from llmlab.method.errors import LabError
 from llmlab.method.project import Project
 
@@ -73,10 +75,14 @@ def check_prose(project: Project) -> None:
         str(typed)
         for room in ROOMS
         for chapter in sorted((project.chapters / room).glob("**/*.py"))
-        for typed in typed_numbers(chapter.read_text(), str(chapter.relative_to(project.root)))
+        for typed in _typed_in(chapter, str(chapter.relative_to(project.root)))
     ]
     if found:
         raise LabError("\n".join(found))
+
+
+def _typed_in(chapter: Path, name: str) -> list[TypedNumber]:
+    return typed_numbers(read_text(chapter, name), name)
 
 
 def typed_numbers(source: str, chapter: str) -> list[TypedNumber]:
@@ -88,10 +94,7 @@ def typed_numbers(source: str, chapter: str) -> list[TypedNumber]:
     Raises:
         LabError: the script is not valid Python.
     """
-    try:
-        tree = ast.parse(source)
-    except SyntaxError as error:
-        raise LabError(f"{chapter}:{error.lineno}: {error.msg}; mend the script.") from None
+    tree = parse_python(source, chapter)
     prose = [*_markdown_cells(source), *_markdown_strings(tree)]
     found = (
         TypedNumber(chapter, line + offset, number)
@@ -128,14 +131,15 @@ def _markdown_strings(tree: ast.Module) -> Iterator[tuple[int, str]]:
 
 def _literals(node: ast.expr) -> Iterator[tuple[int, str]]:
     """The literal text of a string expression; what an f-string inserts is a gap in it."""
-    if isinstance(node, ast.Constant) and isinstance(node.value, str):
-        yield node.lineno, node.value
-    elif isinstance(node, ast.JoinedStr):
-        parts = [part.value if isinstance(part, ast.Constant) else "□" for part in node.values]
-        yield node.lineno, "".join(parts)
-    elif isinstance(node, ast.BinOp):
-        yield from _literals(node.left)
-        yield from _literals(node.right)
+    waiting = [node]
+    while waiting:
+        match waiting.pop():
+            case ast.Constant(value=str(text), lineno=line):
+                yield line, text
+            case ast.JoinedStr(values=parts, lineno=line):
+                yield line, "".join(p.value if isinstance(p, ast.Constant) else "□" for p in parts)
+            case ast.BinOp(left=left, right=right):
+                waiting += [right, left]
 
 
 def _called(node: ast.Call) -> str | None:

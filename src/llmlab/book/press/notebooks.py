@@ -15,6 +15,7 @@ import jupytext
 import nbformat
 from nbformat import NotebookNode
 
+from llmlab.book.press.border import in_one_line, read_text
 from llmlab.book.press.contents import Chapter
 from llmlab.method.errors import LabError
 from llmlab.method.files import write_file
@@ -25,6 +26,10 @@ SCRIPT = "script_sha256"
 CONTINUED = "#| echo: false"
 """The source of a cell that holds what followed the image of a figure in the cell before."""
 
+AGAIN = "execute its chapter again, by"
+"""What to do about a damaged notebook."""
+
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 _FIGURE = re.compile(r"^#\| label: *fig-", re.MULTILINE)
 _OPTION = re.compile(r"^# ?\| ?", re.MULTILINE)
 
@@ -38,15 +43,13 @@ def read_script(source: Path, name: str) -> NotebookNode:
     Raises:
         LabError: the script is missing, or is not a percent script.
     """
+    if not source.is_file():
+        raise LabError(f"{name} is missing; a chapter is a percent script below chapters/.")
+    text = read_text(source, name)
     try:
-        text = source.read_text(encoding="utf-8")
         notebook = jupytext.reads(text, fmt="py:percent")
-    except FileNotFoundError:
-        raise LabError(
-            f"{name} is missing; a chapter is a percent script below chapters/."
-        ) from None
-    except (SyntaxError, ValueError) as error:
-        raise LabError(f"{name} is not a percent script: {error}.") from None
+    except Exception as error:  # whatever jupytext and its parsers raise
+        raise LabError(f"{name} is not a percent script: {in_one_line(error)}; mend it.") from None
     notebook.metadata[SCRIPT] = _digest(text)
     for cell in code_cells(notebook):  # formatters write `# |` where Quarto's manual has `#|`
         cell.source = _OPTION.sub("#| ", cell.source)
@@ -69,18 +72,38 @@ def write_notebook(notebook: NotebookNode, out: Path) -> None:
     write_file(out, nbformat.writes(notebook) + "\n")
 
 
+def read_notebook(chapter: Chapter) -> NotebookNode:
+    """The executed notebook of a chapter.
+
+    Raises:
+        LabError: the chapter is not executed, or its notebook is damaged.
+    """
+    text = read_text(chapter.executed(), f"the notebook of {chapter.name}")
+    try:
+        notebook = nbformat.reads(text, as_version=4)
+        nbformat.validate(notebook)
+        if _SURROGATE.search(text):
+            json.dumps(notebook, ensure_ascii=False).encode()
+    except Exception as error:  # whatever nbformat and its parsers raise
+        raise LabError(
+            f"the notebook of {chapter.name} is damaged ({in_one_line(error)}); {AGAIN} "
+            f"`llmlab book execute {chapter.name}`."
+        ) from None
+    return notebook
+
+
 def refresh(chapter: Chapter) -> None:
     """Puts the text of a chapter as it is now around the outputs of its last execution.
 
     Raises:
         LabError: the chapter is not executed, or its code has changed since.
     """
-    stored = chapter.executed().read_text(encoding="utf-8")
-    script = chapter.source.read_text(encoding="utf-8")
-    if json.loads(stored)["metadata"].get(SCRIPT) == _digest(script):
+    name = f"chapters/{chapter.name}.py"
+    stored = read_notebook(chapter)
+    if stored.metadata.get(SCRIPT) == _digest(read_text(chapter.source, name)):
         return
-    notebook = read_script(chapter.source, f"chapters/{chapter.name}.py")
-    shown = list(_shown(nbformat.reads(stored, as_version=4)))
+    notebook = read_script(chapter.source, name)
+    shown = list(_shown(stored))
     cells = code_cells(notebook)
     if [cell.source for cell in cells] != [source for source, _ in shown]:
         raise LabError(

@@ -20,6 +20,7 @@ import pypandoc
 import typst
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from llmlab.book.press.border import in_one_line
 from llmlab.book.press.cells import Sheet, read_sheet
 from llmlab.book.press.contents import ASSETS, FRONT_PAGE, Chapter, Contents, Edition
 from llmlab.book.press.site_assets import write_site_assets
@@ -78,9 +79,11 @@ def _convert(jobs: list[dict[str, Any]], bibliography: Path, form: Form) -> dict
         asked = Path(folder, "job.json")
         asked.write_text(json.dumps(job), encoding="utf-8")
         command = [str(PANDOC), *MORE_ROOM, "lua", str(ASSETS / "pandoc" / "book.lua"), str(asked)]
-        pandoc = subprocess.run(command, capture_output=True)
+        # what the user has set up for pandoc and Lua is for other documents
+        neutral = {"HOME": folder, "XDG_DATA_HOME": folder, "LC_ALL": "C.UTF-8"}
+        pandoc = subprocess.run(command, capture_output=True, env=neutral)
     if pandoc.returncode != 0:
-        said = pandoc.stderr.decode().strip()
+        said = in_one_line(pandoc.stderr.decode(errors="replace"))
         raise LabError(f"pandoc could not convert the chapters: {said}")
     answer = json.loads(pandoc.stdout)
     if answer["problems"]:

@@ -12,13 +12,18 @@ from nbformat import NotebookNode
 
 from llmlab.book.press.cells import without_data_uris
 from llmlab.book.press.check import incomplete
-from llmlab.book.press.contents import ASSETS, CONFIG, Chapter, Contents, Edition
+from llmlab.book.press.contents import ASSETS, CONFIG, Chapter, Contents, Edition, read_config
+from llmlab.book.press.notebooks import read_notebook
 from llmlab.book.press.site_assets import write_site_assets
 from llmlab.method.errors import LabError
 from llmlab.method.project import Project
 
 OUTPUT = "_book"
 SCRIPTS = ("evidence.js", "versions.js", "explorer.js")
+
+
+CHANGING = {"QUARTO_PROFILE", "QUARTO_LOG", "QUARTO_LOG_LEVEL", "QUARTO_PRINT_STACK", "LUA_INIT"}
+"""Variables by which a user changes what every run of Quarto does."""
 
 
 def find_quarto() -> Path | None:
@@ -42,15 +47,22 @@ def render_quarto(
     shutil.rmtree(stage / OUTPUT, ignore_errors=True)
     done = subprocess.run(
         [str(quarto), "render", str(stage)],
-        env=os.environ | {"NO_COLOR": "1"},
+        env=_environment(),
         capture_output=True,
-        text=True,
+        encoding="utf-8",
+        errors="replace",
         check=False,
     )
     problems = incomplete(stage / OUTPUT, contents)
     if done.returncode != 0 or problems:
         raise LabError(f"Quarto could not render the book: {_reason(done.stderr, problems)}")
     shutil.copytree(stage / OUTPUT, out, dirs_exist_ok=True)
+
+
+def _environment() -> dict[str, str]:
+    """This process's environment without what would change the book or what Quarto says."""
+    kept = {name: value for name, value in os.environ.items() if name not in CHANGING}
+    return {**kept, "NO_COLOR": "1", "LC_ALL": "C.UTF-8", "PAGER": "cat"}
 
 
 def gather(project: Project, contents: Contents, edition: Edition, stage: Path) -> None:
@@ -67,7 +79,7 @@ def gather(project: Project, contents: Contents, edition: Edition, stage: Path) 
     shutil.copytree(ASSETS / "pandoc", stage / "assets", dirs_exist_ok=True)
     shutil.copytree(ASSETS / "print-fonts", stage / "assets" / "print-fonts", dirs_exist_ok=True)
     _write_scripts(stage)
-    config = yaml.safe_load((project.root / CONFIG).read_text(encoding="utf-8"))
+    config = read_config(project)
     config["project"]["output-dir"] = OUTPUT
     edition_line = f"Version {edition.version}, commit {edition.commit}"
     config["book"]["page-footer"] = edition_line
@@ -86,7 +98,7 @@ def _reason(said: str, problems: tuple[str, ...]) -> str:
 def _write_notebook(chapter: Chapter, stage: Path) -> None:
     """An executed chapter; Quarto gives images names too long for a file if it cuts out many."""
     target = stage / f"{chapter.name}.ipynb"
-    notebook = nbformat.read(chapter.executed(), as_version=4)
+    notebook = read_notebook(chapter)
     _keep_heading(notebook)
     images: dict[str, bytes] = {}
     for cell in notebook.cells:
@@ -94,7 +106,7 @@ def _write_notebook(chapter: Chapter, stage: Path) -> None:
             data = output.get("data", {})
             if text := data.get("text/markdown"):
                 top = "../" * chapter.name.count("/")
-                data["text/markdown"] = without_data_uris(text, images, top)
+                data["text/markdown"] = without_data_uris(text, images, top, chapter.name)
     target.parent.mkdir(parents=True, exist_ok=True)
     nbformat.write(notebook, target)
     for name, content in images.items():

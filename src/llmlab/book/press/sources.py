@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from llmlab.book.press.border import parse_python, read_text
 from llmlab.method.errors import LabError
 
 OF_EXPERIMENT = {
@@ -45,10 +46,7 @@ def inputs_of(chapter: Path) -> Inputs:
         LabError: the script is not Python, or names an experiment or hypothesis by an expression
             instead of a literal, so that nobody can tell what the chapter depends on.
     """
-    try:
-        tree = ast.parse(chapter.read_text(encoding="utf-8"))
-    except SyntaxError as error:
-        raise LabError(f"{chapter}, line {error.lineno}, is not Python: {error.msg}.") from None
+    tree = parse_python(read_text(chapter, str(chapter)), str(chapter))
     calls = list(_calls(tree))
     return Inputs(
         experiments=_names(calls, OF_EXPERIMENT, "experiment", chapter),
@@ -60,7 +58,7 @@ def inputs_of(chapter: Path) -> Inputs:
 
 def code_of(chapter: Path) -> str:
     """The percent script `chapter` without its cells of text, which an execution does not see."""
-    cells = _CELL.split(chapter.read_text(encoding="utf-8"))
+    cells = _CELL.split(read_text(chapter, str(chapter)))
     return "# %%".join(cell.rstrip() for cell in cells if not _TEXT.match(cell))
 
 

@@ -33,6 +33,11 @@ def words(name: str) -> str:
     return " ".join(spelled.get(part, part) for part in parts)
 
 
+def label_text(text: str) -> str:
+    """Foreign text as a title or a label, in which nothing is a formula."""
+    return drawable(text).replace("$", r"\$")
+
+
 def draw_texts(
     figure: Figure | SubFigure, titles: Sequence[str], texts: Sequence[Sequence[str]]
 ) -> None:

@@ -6,38 +6,76 @@ each metric).
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import Annotated, Any, TypeVar
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
+from pydantic import Field, TypeAdapter, ValidationError
 
 from llmlab.book import style
 from llmlab.book.evidence import readings
+from llmlab.book.views.kinds import Many, Number
+from llmlab.book.views.reading import complaint
 from llmlab.method import statistics
 from llmlab.method.errors import LabError
 from llmlab.method.evidence import Evidence
 from llmlab.method.experiment import Value
 from llmlab.method.tables import level_type
 
-View = Mapping[str, Any]
+RawView = Mapping[str, Any]
+"""A view as plain JSON."""
+
+Checked = TypeVar("Checked")
 LEVELS = 9
 """Lines of equal loss on a plane, each the same factor above the last."""
 
 
-def draw_planes(planes: Mapping[str, View], unit: str, footer: str) -> Figure:
+@dataclass(frozen=True)
+class Plane:
+    """Losses on a square grid: a row for each distance along the second direction."""
+
+    distances: Annotated[list[Number], Field(min_length=2)]
+    loss: list[list[Annotated[float, Field(gt=0, lt=1e100)]]]
+
+    def __post_init__(self) -> None:
+        side = len(self.distances)
+        if [len(row) for row in self.loss] != [side] * side:
+            raise ValueError(f"the losses are no square of {side} distances")
+
+
+@dataclass(frozen=True)
+class Path:
+    """What a metric is at each share of a way."""
+
+    shares: Many[Number]
+    values: Many[Number]
+
+    def __post_init__(self) -> None:
+        if len(self.values) != len(self.shares):
+            raise ValueError("there is not one value for each share")
+
+
+def draw_planes(planes: Mapping[str, RawView], unit: str, footer: str) -> Figure:
     """Loss planes side by side with the same lines of equal loss; a cross where each run ended.
 
     Args:
         planes: by the title of each panel.
         unit: of the loss.
+
+    Raises:
+        LabError: a view is no plane of losses above zero.
     """
-    losses = np.array([plane["loss"] for plane in planes.values()])
+    checked = {
+        title: _checked(Plane, plane, f"the plane '{title}'") for title, plane in planes.items()
+    }
+    losses = np.concatenate([np.ravel(plane.loss) for plane in checked.values()])
     levels = np.geomspace(losses.min() * (1 - 1e-9), losses.max() * (1 + 1e-9), LEVELS)
     figure, row = style.subplots(1, len(planes), height=3.1, sharey=True, squeeze=False)
-    for axes, (title, plane) in zip(row[0], planes.items(), strict=True):
+    for axes, (title, plane) in zip(row[0], checked.items(), strict=True):
         drawn = _draw_plane(axes, plane, levels)
         axes.set_title(title)
         axes.set_xlabel("first direction")
@@ -49,8 +87,8 @@ def draw_planes(planes: Mapping[str, View], unit: str, footer: str) -> Figure:
     return figure
 
 
-def _draw_plane(axes: Axes, plane: View, levels: np.ndarray) -> Any:
-    distances, loss = plane["distances"], np.array(plane["loss"])
+def _draw_plane(axes: Axes, plane: Plane, levels: np.ndarray) -> Any:
+    distances, loss = plane.distances, np.array(plane.loss)
     look = {"levels": levels, "norm": LogNorm(levels[0], levels[-1])}
     drawn = axes.contourf(distances, distances, loss, cmap="viridis_r", **look)
     axes.contour(distances, distances, loss, colors="white", linewidths=0.5, **look)
@@ -69,26 +107,30 @@ def path_means(
         condition: the level of every axis.
 
     Raises:
-        LabError: a level does not exist, or no run of it has such a path.
+        LabError: a level does not exist, no run of it has such a path, or a path is damaged.
     """
     runs = evidence.runs
     for axis, level in condition.items():
         runs = runs[runs[axis] == level_type(evidence.experiment, axis)(level)]
     paths = [evidence.views.get(run_id, {}).get(view) for run_id in runs["run_id"]]
-    paths = [path for path in paths if path]
+    paths = [path for path in paths if isinstance(path, Mapping)]
     if not paths:
         raise LabError(
             f"no run of {evidence.experiment.name} at {evidence.scale} scale with "
             f"{readings.condition_text(condition)} has a path '{view}'; look at another condition."
         )
-    values = np.array([path[metric] for path in paths])
+    where = f"the path '{view}' of {evidence.experiment.name}"
+    checked = [_checked(Path, {**path, "values": path.get(metric)}, where) for path in paths]
+    if len({len(path.values) for path in checked}) > 1:
+        raise LabError(f"{where} has another number of points in each run; rerun the experiment.")
+    values = np.array([path.values for path in checked])
     estimates = [
         statistics.mean_interval(column, readings.LEVEL) if len(column) > 1 else None
         for column in values.T
     ]
     return pd.DataFrame(
         {
-            "shares": paths[0]["shares"],
+            "shares": checked[0].shares,
             "mean": values.mean(axis=0),
             "low": [np.nan if one is None else one.low for one in estimates],
             "high": [np.nan if one is None else one.high for one in estimates],
@@ -120,6 +162,13 @@ def draw_paths(
     rows[-1, 0].set_xlabel(ends)
     _sign(figure, footer)
     return figure
+
+
+def _checked(form: type[Checked], raw: RawView, where: str) -> Checked:
+    try:
+        return TypeAdapter(form).validate_python(raw)
+    except ValidationError as error:
+        raise LabError(f"{where} is damaged: {complaint(error)}; rerun the experiment.") from None
 
 
 def _sign(figure: Figure, footer: str) -> None:

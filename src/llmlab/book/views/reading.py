@@ -37,7 +37,7 @@ def read_view(raw: Mapping[str, Any], where: str) -> View:
         return TypeAdapter(view).validate_python(view.normal_form(raw))
     except ValidationError as error:
         raise LabError(
-            f"{where} is no complete view of the kind {kind}: {_complaint(error)}; "
+            f"{where} is no complete view of the kind {kind}: {complaint(error)}; "
             "rerun what made it."
         ) from None
 
@@ -51,7 +51,9 @@ def find_view(
         LabError: the condition leaves an axis open or has no such run, or the run has no such view.
     """
     run_id = readings.find_run(evidence, condition, seed)
-    views = evidence.views.get(run_id, {})
+    views = evidence.views.get(run_id)
+    if not isinstance(views, Mapping):
+        views = {}
     if name in views:
         return run_id, views[name]
     seen = ", ".join(views) or "none"
@@ -61,7 +63,8 @@ def find_view(
     )
 
 
-def _complaint(error: ValidationError) -> str:
+def complaint(error: ValidationError) -> str:
+    """What is wrong first, and where, for the middle of a sentence."""
     first = error.errors()[0]
     place = ".".join(str(part) for part in first["loc"])
     if first["type"] == "missing":

@@ -16,6 +16,8 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
+from pydantic import TypeAdapter
+
 from llmlab.book.views.kinds import View
 from llmlab.book.views.reading import read_view
 from llmlab.method.errors import LabError
@@ -40,7 +42,8 @@ def widget(name: str, raw: Mapping[str, Any], where: str) -> str:
     Raises:
         LabError: as `views.read_view`, or the view is too large for a page.
     """
-    data = _data(raw, read_view(raw, where))
+    view = read_view(raw, where)
+    data = _data(raw["kind"], view)
     if len(data) > MOST_BYTES:
         raise LabError(
             f"{where} takes {len(data) / 1e6:.1f} MB of a page, and may take "
@@ -87,9 +90,9 @@ def standalone_page(title: str, views: Mapping[str, Mapping[str, Any]]) -> str:
     )
 
 
-def _data(raw: Mapping[str, Any], view: View) -> str:
+def _data(kind: str, view: View) -> str:
     """The view as JSON that may stand in a script of a page, in ASCII."""
-    packed = _packed(raw)
+    packed = {"kind": kind, **_packed(TypeAdapter(type(view)).dump_python(view))}
     if view.opening is not None:
         packed["start"] = view.opening
     return json.dumps(packed, separators=(",", ":"), allow_nan=False).translate(_ESCAPES)

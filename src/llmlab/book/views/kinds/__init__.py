@@ -14,7 +14,10 @@ from typing import Annotated, Any, TypeVar
 from matplotlib.figure import Figure
 from pydantic import Field
 
-Number = Annotated[float, Field(allow_inf_nan=False)]
+Number = Annotated[float, Field(allow_inf_nan=False, gt=-1e100, lt=1e100)]
+"""A number that an axis can show."""
+
+Whole = Annotated[int, Field(ge=-(2**63), lt=2**63)]
 StepNumber = Annotated[int, Field(ge=0, lt=2**63)]
 Tokens = Annotated[list[str], Field(min_length=1)]
 Item = TypeVar("Item")

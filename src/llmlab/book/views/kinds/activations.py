@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from pydantic import Field
 
 from llmlab.book import style
-from llmlab.book.views.drawing import draw_footer, spread, step_name, words
+from llmlab.book.views.drawing import draw_footer, label_text, spread, step_name, words
 from llmlab.book.views.kinds import Many, Number, StepNumber, View
 
 MOST_LINES = 5
@@ -96,7 +96,7 @@ def _draw_statistic(axes: Axes, steps: Sequence[ActivationStep], name: str) -> N
     every = [layer[name] for step in steps for layer in step.layers]
     if min(every) > 0 and max(every) > LOGARITHMIC * min(every):
         axes.set_yscale("log")
-    axes.set_title(words(name), fontsize=7.5)
+    axes.set_title(label_text(words(name)), fontsize=7.5)
     axes.tick_params(labelsize=7.5)
     marks = [_mark(layer) for layer in steps[0].names]
     every_other = 1 + (len(marks) > 8)
@@ -106,7 +106,7 @@ def _draw_statistic(axes: Axes, steps: Sequence[ActivationStep], name: str) -> N
 def _mark(layer: str) -> str:
     """The number of a layer, or the beginning of its name."""
     number = re.search(r"\d+$", layer)
-    return number[0] if number else f"{layer[:3]}."
+    return number[0] if number else label_text(f"{layer[:3]}.")
 
 
 KIND = Activations

@@ -12,6 +12,7 @@ from llmlab.book.views.drawing import (
     draw_footer,
     draw_texts,
     first_lines,
+    label_text,
     spread,
     step_name,
     text_heights,
@@ -67,7 +68,7 @@ def _draw_losses(axes: Axes, view: Checkpoints, steps: Sequence[Step]) -> None:
     for name, curve in view.curve.items():
         if curve:
             line, colour = looks.get(name, (":", style.MUTED))
-            axes.plot(*zip(*curve, strict=True), line, color=colour, label=name)
+            axes.plot(*zip(*curve, strict=True), line, color=colour, label=label_text(name))
     for step in steps:
         axes.axvline(step.step, color=style.MUTED, linewidth=0.9, linestyle=":")
     axes.set_xlabel("step", fontsize=9)

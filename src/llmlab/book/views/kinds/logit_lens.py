@@ -10,7 +10,7 @@ from matplotlib.patches import Rectangle
 from pydantic import Field
 
 from llmlab.book import style
-from llmlab.book.views.drawing import HEAT, draw_footer, write_token
+from llmlab.book.views.drawing import HEAT, draw_footer, label_text, write_token
 from llmlab.book.views.kinds import Many, Number, Tokens, View
 
 COLUMNS, ROWS = 9, 32
@@ -47,7 +47,9 @@ class LensText:
     def layer_names(self) -> list[str]:
         last = len(self.layers) - 1
         named = ["embedding", *(f"layer {n}" for n in range(1, last)), f"layer {last} (output)"]
-        return [layer.name or name for layer, name in zip(self.layers, named, strict=False)]
+        return [
+            label_text(layer.name or name) for layer, name in zip(self.layers, named, strict=False)
+        ]
 
 
 @dataclass(frozen=True)

@@ -9,11 +9,12 @@ from llmlab.book.views.drawing import (
     draw_footer,
     draw_texts,
     first_lines,
+    label_text,
     spread,
     text_heights,
     words,
 )
-from llmlab.book.views.kinds import Many, View
+from llmlab.book.views.kinds import Many, Number, View, Whole
 
 MOST_SAMPLES = 5
 
@@ -22,7 +23,7 @@ MOST_SAMPLES = 5
 class Samples(View):
     """Texts that models wrote: "text", perhaps "prompt", and the levels that tell them apart."""
 
-    samples: Many[dict[str, str | int | float]]
+    samples: Many[dict[str, str | Whole | Number]]
 
     def __post_init__(self) -> None:
         if any(not isinstance(sample.get("text"), str) for sample in self.samples):
@@ -43,7 +44,9 @@ class Samples(View):
         """Some of the samples, one below the other."""
         samples = spread(self.samples, MOST_SAMPLES)
         titles = [
-            ", ".join(f"{words(name)} {sample.get(name, '–')}" for name in self.facets)
+            ", ".join(
+                f"{words(name)} {label_text(str(sample.get(name, '–')))}" for name in self.facets
+            )
             for sample in samples
         ]
         texts = [first_lines(f"{sample.get('prompt', '')}{sample['text']}") for sample in samples]
