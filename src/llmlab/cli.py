@@ -414,7 +414,7 @@ def inspect(
     Writes a page that works offline, in any browser; with the checkpoints of the run, if it kept
     several.
     """
-    from llmlab.book.explorers import standalone_page
+    from llmlab.book.views.widgets import standalone_page
     from llmlab.gpt.run_views import look_into
     from llmlab.method.files import write_file
 

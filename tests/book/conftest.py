@@ -8,9 +8,9 @@ from textwrap import dedent
 import pytest
 
 import llmlab.experiments
-from llmlab.book.contents import read_contents
-from llmlab.book.execute import execute_chapter
-from llmlab.book.render import render_book
+from llmlab.book.press.contents import read_contents
+from llmlab.book.press.execute import execute_chapter
+from llmlab.book.press.render import render_book
 from llmlab.method.declare.catalog import load_experiment
 from llmlab.method.declare.experiment import Trial
 from llmlab.method.evidence.fingerprint import fingerprint

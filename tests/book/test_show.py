@@ -8,7 +8,8 @@ from dataclasses import replace
 import pytest
 from matplotlib.figure import Figure
 
-from llmlab.book import boxes, numbers, show
+from llmlab.book import numbers, show
+from llmlab.book.evidence import boxes
 from llmlab.method.errors import LabError
 from llmlab.method.judging.verdicts import judge_all
 

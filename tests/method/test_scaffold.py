@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from llmlab.book.lint import typed_numbers
+from llmlab.book.press.lint import typed_numbers
 from llmlab.method.declare.catalog import catalog
 from llmlab.method.errors import LabError
 from llmlab.method.judging.ledger import load_ledger

@@ -58,7 +58,7 @@ def test_a_refactoring_leaves_evidence_of_every_scale_current(recorded) -> None:
     folders = attest(recorded.project, "toy", "smoke")
     assert [folder.parent.name for folder in folders] == ["smoke", "laptop"]
     evidence = recorded_evidence(recorded.project, "toy", "laptop")
-    assert (evidence.state, evidence.changes) == ("current", ())
+    assert (evidence.state, evidence.changes) == ("current, by equivalence", ())
     assert evidence.equivalence.changed == ("tools.double",)
     assert evidence.equivalence.rows == 4
     assert evidence.equivalence.commit_now.endswith("with changes")

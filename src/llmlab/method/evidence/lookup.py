@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Origin = Literal["fresh", "recorded"]
+Standing = Literal["current", "current, by equivalence", "stale"]
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,9 @@ class Evidence:
     equivalence: Equivalence | None = None
 
     @property
-    def state(self) -> Literal["current", "stale"]:
+    def state(self) -> Standing:
+        if self.equivalence:
+            return "current, by equivalence"
         return "stale" if self.changes else "current"
 
     @cached_property

@@ -101,7 +101,7 @@ class Verdict:
     hardware: str | None = None
     commit: str | None = None
     date: str | None = None
-    state: Literal["current", "stale"] | None = None
+    state: Standing | None = None
     changes: tuple[str, ...] = ()
     smoke_agrees: bool | None = None
     smoke: str = ""
