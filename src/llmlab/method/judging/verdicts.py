@@ -22,6 +22,7 @@ import numpy as np
 from llmlab.method.declare.experiment import SCALES
 from llmlab.method.evidence.lookup import (
     Evidence,
+    Standing,
     evidence_at,
     fresh_evidence,
     recorded_evidence,
