@@ -10,7 +10,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from llmlab.method.catalog import suggestion
+from llmlab.method.declare.catalog import suggestion
 from llmlab.method.errors import LabError
 
 Language = Literal["rust", "python"]

@@ -136,7 +136,8 @@ def run_rust(programs: Sequence[Program], sandbox: Sandbox) -> list[Seen]:
         LabError: there is no Rust compiler.
     """
     need_compiler()
-    batches = [programs[start : start + BATCH] for start in range(0, len(programs), BATCH)]
+    size = 1 if sandbox.isolates else BATCH  # what needs a wall gets one for itself
+    batches = [programs[start : start + size] for start in range(0, len(programs), size)]
     with ThreadPoolExecutor(max_workers=AT_ONCE) as pool:
         return list(
             chain.from_iterable(pool.map(lambda batch: _run_batch(batch, sandbox), batches))
@@ -164,25 +165,23 @@ def _run_crate(programs: Mapping[int, Program], sandbox: Sandbox, folder: Path) 
             return seen | _run(left, sandbox, folder)
         errors = {} if ran.stopped else _errors(ran.stderr)
         if not errors:
-            return seen | _in_halves(left, ran, sandbox, folder)
+            return seen | _in_halves(left, ran, sandbox)
         seen |= {number: Seen(failure=error) for number, error in errors.items()}
         left = {number: program for number, program in left.items() if number not in errors}
     return seen
 
 
-def _in_halves(
-    programs: Mapping[int, Program], ran: Ran, sandbox: Sandbox, folder: Path
-) -> dict[int, Seen]:
+def _in_halves(programs: Mapping[int, Program], ran: Ran, sandbox: Sandbox) -> dict[int, Seen]:
     """Take apart what the compiler blames on nobody, until one program is alone with it."""
     if len(programs) == 1:
         return {number: Seen(failure=_blamed(ran)) for number in programs}
     numbers = list(programs)
     middle = len(numbers) // 2
-    first, second = (
-        _run_crate({number: programs[number] for number in half}, sandbox, folder)
-        for half in (numbers[:middle], numbers[middle:])
-    )
-    return first | second
+    seen: dict[int, Seen] = {}
+    for half in (numbers[:middle], numbers[middle:]):
+        with scratch() as folder:
+            seen |= _run_crate({n: programs[n] for n in half}, sandbox, Path(folder))
+    return seen
 
 
 def _blamed(ran: Ran) -> Verdict:
