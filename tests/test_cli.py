@@ -34,6 +34,22 @@ def llmlab(lab, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[s
     return call
 
 
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "cp1252"])
+def test_a_terminal_of_few_characters_is_enough(lab, encoding: str) -> None:
+    lab.add()
+    for arguments in (["run", "--help"], ["run", "t\u0151y\u2026", "-s", "smoke"], ["status"]):
+        done = subprocess.run(
+            [sys.executable, "-m", "llmlab", *arguments],
+            cwd=lab.root,
+            env={"PATH": "/usr/bin:/bin", "PYTHONIOENCODING": encoding, "PYTHONUTF8": "1"}
+            | {"PYTHONPATH": str(lab.root / "src")},
+            capture_output=True,
+            check=False,
+        )
+        assert b"Traceback" not in done.stderr
+        assert done.stdout or done.stderr.startswith(b"error: unknown experiment 't")
+
+
 def modules_after(lab, *arguments: str) -> set[str]:
     """What `llmlab` with these arguments has imported in the end."""
     code = (

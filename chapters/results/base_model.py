@@ -35,7 +35,7 @@ Markdown(
 # | label: tbl-base-skills
 # | tbl-cap: "The four skills. Train and test items share no prompt."
 from llmlab.book.markup import pipe_table
-from llmlab.finetune.skills import SKILLS
+from llmlab.finetune.tasks.skills import SKILLS
 
 TESTED_ON = {
     "math": "sums",

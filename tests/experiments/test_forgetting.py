@@ -4,8 +4,8 @@ from pathlib import Path
 import pytest
 
 from llmlab.experiments.forgetting import EXPERIMENT, describe, method
-from llmlab.finetune.lora import LoraSpec
-from llmlab.finetune.methods import Full
+from llmlab.finetune.model.lora import LoraSpec
+from llmlab.finetune.model.methods import Full
 from llmlab.method.declare.experiment import Trial
 
 

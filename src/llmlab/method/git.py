@@ -2,8 +2,12 @@
 
 import os
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from llmlab.method.errors import LabError
 
 SETTINGS = {
     "core.fsmonitor": "false",
@@ -37,6 +41,25 @@ def git(root: Path, *arguments: str | Path, stdin: bytes | None = None) -> bytes
     except OSError:  # there is no git, or no such folder
         return None
     return done.stdout if done.returncode == 0 else None
+
+
+@contextmanager
+def worktree(root: Path, commit: str) -> Iterator[Path]:
+    """The files of a commit in a folder of their own, until the block ends.
+
+    Raises:
+        LabError: this clone does not have the commit.
+    """
+    with TemporaryDirectory(prefix="llmlab-") as folder:
+        tree = Path(folder) / "tree"
+        if git(root, "worktree", "add", "--detach", tree, commit) is None:
+            raise LabError(
+                f"commit {commit[:12]} is not in this clone; fetch it with `git fetch --unshallow`."
+            )
+        try:
+            yield tree
+        finally:
+            git(root, "worktree", "remove", "--force", tree)
 
 
 def _environment() -> Mapping[str, str]:

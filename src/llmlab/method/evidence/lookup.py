@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 from llmlab.method.declare.catalog import check_scale, load_experiment
 from llmlab.method.declare.experiment import SCALES, Experiment
 from llmlab.method.errors import LabError
+from llmlab.method.evidence.equivalence import Equivalence, read_equivalence
 from llmlab.method.evidence.fingerprint import fingerprint_like
 from llmlab.method.evidence.manifest import MANIFEST, Manifest, read_manifest
 from llmlab.method.evidence.views import Views, read_views
@@ -28,6 +29,7 @@ class Evidence:
     Attributes:
         origin: "fresh" if this machine computed them, "recorded" if they come with the book.
         changes: what changed since they were made; empty if nothing that they depend on did.
+        equivalence: shows that code which changed since gives the same, bit for bit.
     """
 
     experiment: Experiment
@@ -36,6 +38,7 @@ class Evidence:
     folder: Path
     manifest: Manifest
     changes: tuple[str, ...]
+    equivalence: Equivalence | None = None
 
     @property
     def state(self) -> Literal["current", "stale"]:
@@ -100,4 +103,7 @@ def _evidence(folder: Path, name: str, scale: str, origin: Origin) -> Evidence |
     manifest = read_manifest(folder)
     now = fingerprint_like(manifest.fingerprint, experiment, scale)
     changes = now.changes_since(manifest.fingerprint)
+    shown = read_equivalence(folder) if changes else None
+    if shown is not None and shown.holds(manifest.fingerprint, now):
+        return Evidence(experiment, scale, origin, folder, manifest, (), shown)
     return Evidence(experiment, scale, origin, folder, manifest, changes)

@@ -55,12 +55,17 @@ class Reach:
         code: digest of each reached definition by its label, references by their names.
         whole: modules that count whole.
         files: the files that the reached definitions stand in.
+        places: where each definition stands: the file, and first and last line of each statement.
     """
 
     digest: str
     code: Mapping[str, str]
     whole: tuple[str, ...]
     files: tuple[Path, ...]
+    places: Mapping[str, "Place"]
+
+
+Place = tuple[Path, tuple[tuple[int, int], ...]]
 
 
 def reach(source: Path, module: str, name: str, *, together: bool = False) -> Reach:
@@ -127,7 +132,15 @@ class _Program:
             },
             whole=tuple(sorted(one.module for one in reached if one.name == WHOLE)),
             files=tuple(sorted(path for path in paths if path)),
+            places={one.label: self._place(one) for one in reached if self._is_named(one)},
         )
+
+    def _is_named(self, one: Definition) -> bool:
+        return one.name in self.modules[one.module].definitions
+
+    def _place(self, one: Definition) -> Place:
+        path = find_module(self.source, one.module)
+        return path, self.modules[one.module].lines[one.name]
 
     # finding
 

@@ -9,18 +9,15 @@ and looks are never touched.
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from llmlab.method.declare.experiment import SCALES
 from llmlab.method.errors import LabError
 from llmlab.method.evidence.fingerprint import Fingerprint
 from llmlab.method.evidence.manifest import MANIFEST, Manifest, read_manifest, write_manifest
 from llmlab.method.evidence.reach import reach
-from llmlab.method.git import git
+from llmlab.method.git import worktree
 from llmlab.method.project import Project
 
 
@@ -51,31 +48,12 @@ def _restamped(project: Project, folder: Path) -> Restamped:
     if manifest.git_dirty:
         return Restamped(name, scale, "its code was not committed")
     try:
-        with worktree(project, manifest.git_commit) as tree:
+        with worktree(project.root, manifest.git_commit) as tree:
             fingerprint = _fingerprint_then(tree, manifest)
     except LabError as error:
         return Restamped(name, scale, str(error))
     write_manifest(folder, replace(manifest, fingerprint=fingerprint))
     return Restamped(name, scale, "")
-
-
-@contextmanager
-def worktree(project: Project, commit: str) -> Iterator[Path]:
-    """The files of a commit in a folder of their own, until the block ends.
-
-    Raises:
-        LabError: this clone does not have the commit.
-    """
-    with TemporaryDirectory(prefix="llmlab-") as folder:
-        tree = Path(folder) / "tree"
-        if git(project.root, "worktree", "add", "--detach", tree, commit) is None:
-            raise LabError(
-                f"commit {commit[:12]} is not in this clone; fetch it with `git fetch --unshallow`."
-            )
-        try:
-            yield tree
-        finally:
-            git(project.root, "worktree", "remove", "--force", tree)
 
 
 THEN = """

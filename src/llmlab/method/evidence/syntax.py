@@ -55,6 +55,7 @@ class Module:
         statements: the forms of what runs on import and binds no name by itself.
         imports: what each imported name stands for.
         stars: modules of the package whose names are all imported.
+        lines: first and last line of each statement that binds a name.
     """
 
     name: str
@@ -62,6 +63,7 @@ class Module:
     statements: tuple[Form, ...]
     imports: dict[str, str]
     stars: tuple[str, ...]
+    lines: dict[str, tuple[tuple[int, int], ...]]
 
 
 def parse_module(name: str, path: Path) -> Module:
@@ -114,6 +116,10 @@ def _read_module(tree: ast.Module, name: str, package: str) -> Module:
         statements=tuple(writer.statement(node) for node in bare),
         imports=imports,
         stars=tuple(stars),
+        lines={
+            target: tuple((node.lineno, node.end_lineno or node.lineno) for node in nodes)
+            for target, nodes in binding.items()
+        },
     )
 
 

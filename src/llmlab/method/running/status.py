@@ -21,7 +21,8 @@ class State:
     Attributes:
         word: "running" while a process computes it, "partial" if some runs are finished but there
             are no current tables.
-        reason: what made it stale, or how many runs are finished; empty otherwise.
+        reason: what made it stale, how many runs are finished, or that a rerun showed other code
+            to give the same; empty otherwise.
         origin: where the tables are; None if there are none.
     """
 
@@ -39,7 +40,8 @@ def state(project: Project, name: str, scale: str) -> State:
     if is_running(folder):
         return State("running", progress)
     if evidence is not None and not evidence.changes:
-        return State("current", origin=evidence.origin)
+        reason = "by equivalence" if evidence.equivalence else ""
+        return State("current", reason, evidence.origin)
     if finished:
         return State("partial", progress)
     if evidence is not None:

@@ -25,6 +25,7 @@ from llmlab.method.errors import LabError
 from llmlab.method.evidence.provenance import GitState, device
 from llmlab.method.files import write_file
 from llmlab.method.running.parts import Part, Parts
+from llmlab.method.running.trace import start_trace
 
 THREAD_VARIABLES = (
     "OMP_NUM_THREADS",
@@ -55,6 +56,7 @@ def start(gpus: SimpleQueue | None) -> None:
     """Prepare a worker process, which takes one of the GPUs and dies with its parent."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what Ctrl-C means
     threading.Thread(target=_die_with_parent, daemon=True).start()
+    start_trace()
     if gpus is not None:
         os.environ[GPU] = os.environ["CUDA_VISIBLE_DEVICES"] = gpus.get()
 
