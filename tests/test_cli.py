@@ -159,12 +159,12 @@ def test_status_shows_each_experiment_at_each_scale(lab, llmlab) -> None:
     lab.edit("toy", "tokens=3", "tokens=4")
     shown = llmlab("status").out
     assert "stale" in shown
-    assert "fresh, llmlab.experiments.toy" in shown
+    assert "fresh, run" in shown
     found = json.loads(llmlab("status", "--json").out)
     assert found["toy"]["laptop"]["word"] == "missing"
     assert found["toy"]["smoke"] == {
         "word": "stale",
-        "reason": "llmlab.experiments.toy",
+        "reason": "run",
         "origin": "fresh",
     }
 

@@ -246,4 +246,4 @@ def test_verdicts_follow_the_evidence_there_is(medicine):
     assert asdict(more)["sides"][0]["condition"] == {"dose": 2.0}
 
     medicine.edit("toy", "0.01 * seed", "0.02 * seed")
-    assert judge_all(project)[0].changes == ("llmlab.experiments.toy",)
+    assert judge_all(project)[0].changes == ("run",)
