@@ -524,6 +524,17 @@ def book(context: typer.Context) -> None:
     commands(context.args, prog_name="llmlab book")
 
 
+@app.command(
+    add_help_option=False,
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+)
+def sleep(context: typer.Context) -> None:
+    """Repair small programs by day, learn from it by night: see `llmlab sleep --help`."""
+    from llmlab.sleep.command.app import app as commands
+
+    commands(context.args, prog_name="llmlab sleep")
+
+
 def main() -> None:
     """Run the command line; what the user can mend ends as one line on standard error."""
     _escape_what_the_terminal_lacks()
