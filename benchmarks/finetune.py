@@ -37,7 +37,7 @@ from llmlab.gpt.configs import PRESETS
 from llmlab.gpt.model import GPT
 from llmlab.gpt.speed import keep_freed_memory
 from llmlab.gpt.training import Batch, TrainConfig, Trainer, best_device
-from llmlab.method.provenance import available_cores
+from llmlab.method.evidence.provenance import available_cores
 
 ON_GPU = best_device().type == "cuda"
 PRECISION = "bfloat16" if ON_GPU else "float32"

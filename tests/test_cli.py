@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import pytest
 
 from llmlab.cli import main
-from llmlab.method.runner import run_experiment
+from llmlab.method.running.runner import run_experiment
 
 HEAVY = ["torch", "pandas", "matplotlib", "jupytext", "nbformat", "snakemake", "transformers"]
 

@@ -244,7 +244,7 @@ figure
 # | fig-cap: "How far one Adam step with one learning rate moves a layer's output, relative to rank 1. Mean over 20 random starts of $A$; bars are 95 % intervals."
 # | fig-alt: "Under alpha over r the size of the first step is the same at every rank; under alpha over root r it grows about eightfold from rank one to rank sixty-four."
 # | echo: true
-from llmlab.method.statistics import mean_interval
+from llmlab.method.judging.statistics import mean_interval
 
 
 def first_step(rank: int, seed: int) -> float:

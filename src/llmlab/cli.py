@@ -74,11 +74,11 @@ def run(
     Finished runs are kept, so the same command carries on after an interruption at any moment,
     and does nothing once the tables are current.
     """
-    from llmlab.method.catalog import load_experiment
     from llmlab.method.console import print_plan, progress
-    from llmlab.method.extension import take_over
-    from llmlab.method.plan import make_plan, parse_seeds
-    from llmlab.method.runner import run_experiment
+    from llmlab.method.declare.catalog import load_experiment
+    from llmlab.method.running.extension import take_over
+    from llmlab.method.running.plan import make_plan, parse_seeds
+    from llmlab.method.running.runner import run_experiment
 
     project = Project.find()
     declared = load_experiment(experiment)
@@ -113,7 +113,7 @@ def status(as_json: Json = False) -> None:
     depend on changed since.
     """
     from llmlab.method.console import print_status
-    from llmlab.method.evidence import states
+    from llmlab.method.running.status import states
 
     found = states(Project.find())
     if as_json:
@@ -139,9 +139,9 @@ def verdicts(
     SUPPORTED, REFUTED and UNDECIDED are computed, with effect, interval and n. Without evidence
     beyond smoke runs a hypothesis is UNTESTED.
     """
-    from llmlab.method.catalog import check_scale
     from llmlab.method.console import print_verdicts
-    from llmlab.method.verdicts import judge_all
+    from llmlab.method.declare.catalog import check_scale
+    from llmlab.method.judging.verdicts import judge_all
 
     if scale:
         check_scale(scale)
@@ -170,7 +170,7 @@ def record(
 
     Only complete results of the present code are recorded.
     """
-    from llmlab.method import record as recording
+    from llmlab.method.evidence import recording as recording
 
     project = Project.find()
     if everything == bool(experiments or scale):
@@ -184,6 +184,18 @@ def record(
         print("There are no fresh and current results to record.")
 
 
+@app.command("restamp")
+def restamp_() -> None:
+    """Renew recorded fingerprints of an older form from the commits that they name.
+
+    A result keeps its commit, dates, rows and looks. What cannot be renewed is listed.
+    """
+    from llmlab.method.evidence.restamp import restamp
+
+    for found in restamp(Project.find()):
+        print(f"{found.scale} {found.experiment}: {found.reason or 'restamped'}")
+
+
 @app.command()
 def reproduce(
     scale: Annotated[
@@ -192,9 +204,9 @@ def reproduce(
     as_json: Json = False,
 ) -> None:
     """Compare fresh results with the recorded ones, metric by metric, within the tolerances."""
-    from llmlab.method.catalog import check_scale
     from llmlab.method.console import print_reproduction
-    from llmlab.method.reproduction import reproduction
+    from llmlab.method.declare.catalog import check_scale
+    from llmlab.method.evidence.reproduction import reproduction
 
     check_scale(scale)
     found = reproduction(Project.find(), scale)

@@ -5,7 +5,7 @@ import pytest
 
 from llmlab.finetune.base import new_base, save_base
 from llmlab.gpt.corpora import CACHE_DIR
-from llmlab.method.experiment import Experiment, Trial
+from llmlab.method.declare.experiment import Experiment, Trial
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import torch
 
 from llmlab.experiments.base_model import EXPERIMENT, run
 from llmlab.finetune.base import load_base
-from llmlab.method.experiment import Trial
+from llmlab.method.declare.experiment import Trial
 
 SETTINGS = {**EXPERIMENT.budgets["smoke"].settings, "steps": 50, "n_layers": 1, "test_items": 10}
 

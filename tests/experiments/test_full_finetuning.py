@@ -5,7 +5,7 @@ import torch
 
 from llmlab.experiments.full_finetuning import EXPERIMENT, method
 from llmlab.finetune.base import load_base
-from llmlab.method.experiment import Outcome, Trial
+from llmlab.method.declare.experiment import Outcome, Trial
 
 
 def outcome_of(trained: str, base: Path) -> Outcome:

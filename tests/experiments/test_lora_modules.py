@@ -6,7 +6,7 @@ import torch
 from llmlab.experiments.lora_modules import ADAPTERS, EXPERIMENT
 from llmlab.finetune.base import load_base, new_base, save_base
 from llmlab.finetune.lora import LoraSpec
-from llmlab.method.experiment import Trial
+from llmlab.method.declare.experiment import Trial
 
 
 def trial_of(adapter: str, base: Path) -> Trial:

@@ -4,7 +4,7 @@ import pytest
 
 from llmlab.experiments.qlora_basic import EXPERIMENT, SWEEP
 from llmlab.finetune.base import new_base, save_base
-from llmlab.method.experiment import Outcome, Trial
+from llmlab.method.declare.experiment import Outcome, Trial
 
 
 def outcome_of(method: str, base: Path) -> Outcome:

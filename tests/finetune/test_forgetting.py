@@ -25,7 +25,7 @@ from llmlab.finetune.skills import SKILLS, TOKENIZER, Item, subtraction
 from llmlab.finetune.tuning import Task, Tuning, tuned_model
 from llmlab.gpt.training import Evaluation, TrainConfig
 from llmlab.method.errors import LabError
-from llmlab.method.statistics import mcnemar_p
+from llmlab.method.judging.statistics import mcnemar_p
 
 CPU = torch.device("cpu")
 NEW = subtraction().train[:96]

@@ -23,7 +23,7 @@ from llmlab.finetune.stacked import (
 )
 from llmlab.finetune.tuning import Task, Tuning, fine_tune, tuned_model
 from llmlab.gpt.training import History, TrainConfig, train
-from llmlab.method.experiment import Trial
+from llmlab.method.declare.experiment import Trial
 
 ITEMS = tuple(Item(f"{a}+{b}=", str(a + b)) for a in range(5) for b in range(5))
 SPECS = (

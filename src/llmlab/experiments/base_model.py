@@ -1,6 +1,6 @@
 """The base model that fine-tuning starts from: one small GPT learns four skills at once."""
 
-from llmlab.method.experiment import Axis, Budget, Experiment, Metric, Outcome, Trial
+from llmlab.method.declare.experiment import Axis, Budget, Experiment, Metric, Outcome, Trial
 
 SKILLS = ("math", "reasoning", "code", "knowledge")
 

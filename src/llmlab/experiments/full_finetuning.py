@@ -7,7 +7,7 @@ in the same order, the same steps, and the same learning rates to choose from.
 from typing import TYPE_CHECKING
 
 from llmlab.finetune.measures import tuning_sweep
-from llmlab.method.experiment import Axis, Budget, Trial
+from llmlab.method.declare.experiment import Axis, Budget, Trial
 
 if TYPE_CHECKING:
     from llmlab.finetune.methods import Method

@@ -8,7 +8,7 @@ takes as many steps: what differs is how much has to fit at once.
 from typing import TYPE_CHECKING
 
 from llmlab.finetune.measures import tuning_sweep
-from llmlab.method.experiment import Axis, Budget, Trial
+from llmlab.method.declare.experiment import Axis, Budget, Trial
 
 if TYPE_CHECKING:
     from llmlab.finetune.tuning import Tuning

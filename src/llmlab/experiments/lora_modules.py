@@ -7,7 +7,7 @@ all layers have, which gives them fewer parameters, and at the rank that gives t
 from typing import TYPE_CHECKING
 
 from llmlab.finetune.measures import tuning_sweep
-from llmlab.method.experiment import Axis, Budget, Trial
+from llmlab.method.declare.experiment import Axis, Budget, Trial
 
 if TYPE_CHECKING:
     from llmlab.finetune.tuning import Tuning

@@ -7,7 +7,7 @@ under both scaling rules at every learning rate, so that each is compared at its
 from typing import TYPE_CHECKING
 
 from llmlab.finetune.measures import tuning_sweep
-from llmlab.method.experiment import Axis, Budget, Trial
+from llmlab.method.declare.experiment import Axis, Budget, Trial
 
 if TYPE_CHECKING:
     from llmlab.finetune.tuning import Tuning

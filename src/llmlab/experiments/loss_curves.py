@@ -11,7 +11,7 @@ from dataclasses import astuple, dataclass, fields, replace
 from typing import TYPE_CHECKING
 
 from llmlab.finetune.curves.causes import CAUSES, Signs, name_cause, signs
-from llmlab.method.experiment import Axis, Budget, Experiment, Metric, Outcome, Trial
+from llmlab.method.declare.experiment import Axis, Budget, Experiment, Metric, Outcome, Trial
 
 if TYPE_CHECKING:
     from llmlab.finetune.curves.curve import Curve

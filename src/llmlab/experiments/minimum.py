@@ -6,7 +6,7 @@ The intervention is the learning rate; the number of steps says how little of it
 from typing import TYPE_CHECKING
 
 from llmlab.finetune.measures import tuning_sweep
-from llmlab.method.experiment import Axis, Budget, Trial
+from llmlab.method.declare.experiment import Axis, Budget, Trial
 
 if TYPE_CHECKING:
     from llmlab.finetune.tuning import Tuning

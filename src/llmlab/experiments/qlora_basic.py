@@ -9,7 +9,7 @@ import time
 from typing import TYPE_CHECKING
 
 from llmlab.finetune.measures import CURVES, METRICS, outcome
-from llmlab.method.experiment import Axis, Budget, Experiment, Metric, Outcome, Trial
+from llmlab.method.declare.experiment import Axis, Budget, Experiment, Metric, Outcome, Trial
 
 if TYPE_CHECKING:
     from llmlab.finetune.tuning import Tuning

@@ -10,7 +10,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from llmlab.finetune.measures import CURVES, METRICS
-from llmlab.method.experiment import Axis, Budget, Experiment, Metric, Outcome, Trial
+from llmlab.method.declare.experiment import Axis, Budget, Experiment, Metric, Outcome, Trial
 
 if TYPE_CHECKING:
     from torch import nn

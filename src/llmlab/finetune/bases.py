@@ -25,9 +25,9 @@ from llmlab.gpt import checkpoints
 from llmlab.gpt.session import CHECKPOINTS, open_model
 from llmlab.gpt.session import TOKENIZER as TOKENIZER_FILE
 from llmlab.gpt.text import TextTokenizer
-from llmlab.method.catalog import suggestion
+from llmlab.method.declare.catalog import suggestion
+from llmlab.method.declare.experiment import SCALES
 from llmlab.method.errors import LabError
-from llmlab.method.experiment import SCALES
 from llmlab.method.project import Project
 
 if TYPE_CHECKING:

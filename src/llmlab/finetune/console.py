@@ -37,7 +37,7 @@ from llmlab.gpt.alarms import Alarm
 from llmlab.gpt.training import Point
 from llmlab.method.console import progress
 from llmlab.method.errors import LabError
-from llmlab.method.statistics import wilson_interval
+from llmlab.method.judging.statistics import wilson_interval
 
 MEMORY = {
     "weights": "weights of the base",

@@ -17,7 +17,7 @@ from llmlab.finetune.bases import Messages, TextCodec
 from llmlab.finetune.batches import Sequences
 from llmlab.finetune.skills import SKILLS, Item, Split, new_facts, subtraction
 from llmlab.gpt.model import IGNORE
-from llmlab.method.catalog import suggestion
+from llmlab.method.declare.catalog import suggestion
 from llmlab.method.errors import LabError
 
 SKILL = "skills:"

@@ -24,7 +24,7 @@ from llmlab.finetune.suites import suite_grades
 from llmlab.finetune.tuning import Tuning, grade
 from llmlab.gpt.training import Evaluation, History, Point, Trainer, best_device
 from llmlab.method.errors import LabError
-from llmlab.method.statistics import Estimate, holm, mcnemar_p, wilson_interval
+from llmlab.method.judging.statistics import Estimate, holm, mcnemar_p, wilson_interval
 
 LEVEL = 0.95
 

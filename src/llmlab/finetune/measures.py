@@ -4,11 +4,11 @@ Imports no torch, so that the catalogue of experiments loads quickly.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from llmlab.method.experiment import Metric, Outcome, Trial
-from llmlab.method.sweep import Sweep
+from llmlab.method.declare.experiment import Metric, Outcome, Trial
+from llmlab.method.declare.sweep import Group, Sweep
 
 if TYPE_CHECKING:
     from llmlab.finetune.tuning import Tuned, Tuning
@@ -73,6 +73,13 @@ def outcome(tuned: "Tuned") -> Outcome:
     )
 
 
+def together(sweep: Sweep, trials: Sequence[Trial]) -> Iterator[Group]:
+    """Train the adapters of many trials at once on one frozen base."""
+    from llmlab.finetune.stacked import run_together
+
+    return run_together(sweep, trials)
+
+
 def tuning_sweep(describe: "Callable[[Trial], Tuning]", **declaration: object) -> Sweep:
     """An experiment each of whose trials is one fine-tuning run; `describe` says which.
 
@@ -92,6 +99,6 @@ def tuning_sweep(describe: "Callable[[Trial], Tuning]", **declaration: object) -
         needs=("base_model",),
         run=run,
         describe=describe,
-        together="llmlab.finetune.stacked:run_together",
+        together=together,
         **declaration,
     )

@@ -36,7 +36,7 @@ from llmlab.finetune.skills import SKILLS
 from llmlab.gpt.model import IGNORE
 from llmlab.gpt.options import PRECISIONS
 from llmlab.gpt.training import Precision, TrainConfig, best_precision
-from llmlab.method.catalog import suggestion
+from llmlab.method.declare.catalog import suggestion
 from llmlab.method.errors import LabError
 
 METHODS = ("full", "lora", "qlora")

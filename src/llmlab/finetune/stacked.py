@@ -31,8 +31,8 @@ from llmlab.finetune.skills import SKILLS, Item
 from llmlab.finetune.tuning import Tuned, Tuning, accuracies_of_base
 from llmlab.gpt.model import IGNORE
 from llmlab.gpt.training import Evaluation, History, Point, best_device, learning_rate_at
-from llmlab.method.experiment import Outcome, Trial
-from llmlab.method.sweep import Sweep
+from llmlab.method.declare.experiment import Outcome, Trial
+from llmlab.method.declare.sweep import Sweep
 
 GRADED_ROWS = 8192
 """Most sequences of all adapters that are graded in one forward pass."""

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pooch
 
-from llmlab.method.catalog import suggestion
+from llmlab.method.declare.catalog import suggestion
 from llmlab.method.errors import LabError
 
 DATA_DIR = "LLMLAB_DATA_DIR"

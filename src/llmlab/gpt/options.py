@@ -14,7 +14,7 @@ from llmlab.gpt.session import Session
 from llmlab.gpt.text import TextTokenizer, gpt2_tokenizer, load_tokenizer
 from llmlab.gpt.tokens import TokenBatches
 from llmlab.gpt.training import Precision, TrainConfig, best_precision
-from llmlab.method.catalog import suggestion
+from llmlab.method.declare.catalog import suggestion
 from llmlab.method.errors import LabError
 
 TOKENIZERS = ("bpe", "characters", "gpt2")
