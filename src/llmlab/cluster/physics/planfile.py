@@ -23,7 +23,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from llmlab.cluster.physics.hardware import UNITS, Accelerator, accelerator, magnitude
 from llmlab.cluster.physics.plan import Plan, Recompute, Sharding, Software
 from llmlab.cluster.physics.shapes import Shape, shape_named
-from llmlab.method.catalog import suggestion
+from llmlab.method.declare.catalog import suggestion
 from llmlab.method.errors import LabError
 
 Model = TypeVar("Model", bound=BaseModel)

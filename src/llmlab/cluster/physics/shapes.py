@@ -8,7 +8,7 @@ import math
 import re
 from dataclasses import dataclass, replace
 
-from llmlab.method.catalog import suggestion
+from llmlab.method.declare.catalog import suggestion
 from llmlab.method.errors import LabError
 
 

@@ -45,6 +45,7 @@ class Scenario(Strict):
         model: a public model or a number of parameters; drawn anew for each run if None.
         steps: of a run; None for as many as Chinchilla's 20 tokens per parameter take.
         global_batch: sequences; None for four per GPU.
+        checkpoint_every: steps; None for Daly's interval.
         hours_between: mean simulated time between interruptions; None for the published rate of so
             many GPUs, but for the show's sake not more than `PATIENCE` hours.
         warnings_per_hour: of simulated time: corrected memory errors, slow ranks, hot GPUs.
@@ -61,7 +62,7 @@ class Scenario(Strict):
     learning_rate: float = Field(default=3e-4, gt=0, le=1)
     warmup_steps: int = Field(default=2000, ge=0)
     validate_every: int = Field(default=250, gt=0)
-    checkpoint_every: int = Field(default=500, gt=0)
+    checkpoint_every: int | None = Field(default=None, gt=0)
     log_every: int = Field(default=1, gt=0)
     gpus_every: int = Field(default=20, gt=0)
     hours_between: float | None = Field(default=None, gt=0)

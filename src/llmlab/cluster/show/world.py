@@ -31,7 +31,7 @@ from llmlab.cluster.show.events import (
 )
 from llmlab.cluster.show.scenario import Cast, Scenario
 from llmlab.cluster.wear.causes import Cause, llama3_causes
-from llmlab.cluster.wear.checkpoints import save_seconds
+from llmlab.cluster.wear.checkpoints import RESTART, Wear, daly, save_seconds
 
 BLOCK_CELLS = 1 << 20
 """Ranks times steps whose noise is drawn at once."""
@@ -79,6 +79,7 @@ class World:
         self.gpu_steps = 0
         self.slowest = 0
         self.is_stepping = False
+        self.checkpoint_every = scenario.checkpoint_every or self._best_interval()
 
     def events(self) -> Iterator[Event]:
         """All events in order of time, to the end of the run."""
@@ -90,6 +91,15 @@ class World:
                 yield self.outbox.popleft()
             if training.is_alive:
                 self.env.step()
+
+    def _best_interval(self) -> int:
+        """Steps between checkpoints by Daly's formula."""
+        wear = Wear(
+            between=self.scenario.seconds_between(self.plan.gpus),
+            save=save_seconds(self.plan.shape.parameters, self.plan.gpus),
+            restart=RESTART,
+        )
+        return max(1, round(daly(wear) / self.prediction.seconds))
 
     def _say(self, text: str, **more: object) -> None:
         self.outbox.append(Message(self.env.now, text, **more))
@@ -137,7 +147,7 @@ class World:
                 yield from self._roll_back()
             elif self.run.step % self.scenario.validate_every == 0:
                 yield from self._validate()
-            if self.run.step % self.scenario.checkpoint_every == 0 and self.run.step:
+            if self.run.step % self.checkpoint_every == 0 and self.run.step:
                 yield from self._save(is_export=False)
 
     def _slowest_ranks(self, steps: int) -> tuple[np.ndarray, list[int]]:
