@@ -42,7 +42,7 @@ def run(trial: Trial) -> Outcome:
 
 
 def layout(gpus: int, scaling: str) -> Plan:
-    """Llama 3.1 405B on so many H100, tp 8 and pp 16 as its paper has it, the rest data parallel."""
+    """Llama 3.1 405B on so many H100, tp 8 and pp 16 as in its paper, the rest data parallel."""
     batch = STRONG_BATCH if scaling == "strong" else WEAK_BATCH * gpus // SMALLEST
     return Plan(
         shape=shape_named("Llama 3.1 405B"),

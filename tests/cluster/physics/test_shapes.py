@@ -22,5 +22,5 @@ def test_a_size_becomes_a_gpt_of_about_so_many_parameters() -> None:
 
 
 def test_an_unknown_model_is_refused_with_the_list() -> None:
-    with pytest.raises(LabError, match="Llama 3.1 8B"):
+    with pytest.raises(LabError, match=r"Llama 3\.1 8B"):
         shape_named("Lama")
