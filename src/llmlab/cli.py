@@ -513,10 +513,19 @@ def new_concept(
     print(f"Next: edit the chapter, then `llmlab book execute concepts/{name}`.")
 
 
-@app.command(
-    add_help_option=False,
-    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
-)
+PASSED_ON = {"allow_extra_args": True, "ignore_unknown_options": True}
+"""Settings of a verb whose options stand in its own room."""
+
+
+@app.command(add_help_option=False, context_settings=PASSED_ON)
+def predict(context: typer.Context) -> None:
+    """Predict a large training run: step time, memory, best layout; see `llmlab predict --help`."""
+    from llmlab.cluster.predict_command import app as command
+
+    command(context.args, prog_name="llmlab predict")
+
+
+@app.command(add_help_option=False, context_settings=PASSED_ON)
 def book(context: typer.Context) -> None:
     """Execute chapters, render the book, serve it, check it: see `llmlab book --help`."""
     from llmlab.book.commands import app as commands
