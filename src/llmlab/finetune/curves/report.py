@@ -6,12 +6,14 @@ from dataclasses import dataclass
 
 import numpy as np
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from llmlab.finetune.curves.causes import name_cause, signs
 from llmlab.finetune.curves.curve import Curve
 from llmlab.finetune.curves.extrapolation import fit_power_law
 from llmlab.finetune.curves.readers import Run
+from llmlab.finetune.curves.readings import listed
 from llmlab.finetune.curves.shapes import (
     Divergence,
     Stretch,
@@ -30,7 +32,8 @@ from llmlab.method.errors import LabError
 BARS = "▁▂▃▄▅▆▇█"
 WIDTH = 32
 """Characters of a sparkline."""
-LOSSES = ("loss", "validation_loss")
+LOSSES, NORM = ("loss", "validation_loss"), "gradient_norm"
+NAMES_SHOWN = 6
 SHOWN = 3
 """Findings of one kind in one curve; the others are counted."""
 FEWEST = 5
@@ -76,12 +79,22 @@ class Sketch:
 
 @dataclass(frozen=True)
 class Report:
-    """What there is to say about one run."""
+    """What there is to say about one run.
+
+    Attributes:
+        notes: what was left out or put together when it was read, and curves that are not judged.
+    """
 
     run: str
     steps: tuple[int, int]
     curves: tuple[Sketch, ...]
     findings: tuple[Finding, ...]
+    notes: tuple[str, ...]
+
+
+def has_loss(run: Run) -> bool:
+    """Whether there is anything to report of a run."""
+    return any(name in run.curves for name in LOSSES)
 
 
 def report(run: Run) -> Report:
@@ -101,8 +114,14 @@ def report(run: Run) -> Report:
         run=run.name,
         steps=(min(first for first, _ in ends), max(last for _, last in ends)),
         curves=tuple(_sketch(name, run.curves[name]) for name in LOSSES if name in run.curves),
-        findings=tuple(_findings(*map(run.curves.get, (*LOSSES, "gradient_norm")))),
+        findings=tuple(_findings(*map(run.curves.get, (*LOSSES, NORM)))),
+        notes=(*run.notes, *_not_judged(run)),
     )
+
+
+def _not_judged(run: Run) -> tuple[str, ...]:
+    others = [name for name in run.curves if name not in (*LOSSES, NORM)]
+    return (f"not judged: {listed(others, NAMES_SHOWN)}",) if others else ()
 
 
 def sparkline(curve: Curve, width: int = WIDTH) -> str:
@@ -129,7 +148,8 @@ def print_reports(reports: Sequence[Report], console: Console | None = None) -> 
     console = console or Console()
     for found in reports:
         first, last = found.steps
-        console.print(f"\n[bold]{found.run}[/bold]  steps {first} to {last}", highlight=False)
+        title = f"\n[bold]{escape(found.run)}[/bold]  steps {first} to {last}"
+        console.print(title, highlight=False)
         for sketch in found.curves:
             console.print(
                 f"  {sketch.name:<16}{sketch.line}  {_short(sketch.first)} → {_short(sketch.last)}"
@@ -141,6 +161,8 @@ def print_reports(reports: Sequence[Report], console: Console | None = None) -> 
             step = "–" if finding.step is None else str(finding.step)
             table.add_row(finding.what, step, finding.evidence)
         console.print(table)
+        for note in found.notes:
+            console.print(f"  {note}", highlight=False, markup=False)
 
 
 def _findings(
