@@ -127,9 +127,8 @@ def _within(folder: Path) -> Iterator[Readings]:
     for found in kept:
         read = _read_folder(found, _sources(found), ())
         name = str(found.relative_to(folder))
-        points = {
-            name if run == found.name else f"{name}/{run}": p for run, p in read.points.items()
-        }
+        is_one = len(read.points) == 1
+        points = {name if is_one else f"{name}/{run}": p for run, p in read.points.items()}
         yield Readings(points, (*read.notes, *notes))
 
 
@@ -193,14 +192,14 @@ def _run(name: str, points: Iterable[Point], notes: Sequence[str]) -> Run:
         found[curve][step] = value
     best = chosen(found)
     ours = {theirs: known for known, theirs in best.items()}
+    passed_over = [theirs for theirs in found if theirs not in ours and is_exact(theirs)]
     curves = {
         ours.get(theirs, theirs): Curve.of(sorted(by_step.items()))
         for theirs, by_step in found.items()
+        if theirs not in passed_over
     }
-    passed_over = [theirs for theirs in found if theirs not in ours and is_exact(theirs)]
     others = [
-        f"left out: {_printable(theirs)} ({WORDS[canonical(theirs)]} is read from "
-        f"{_printable(best[canonical(theirs)])})"
+        f"left out: {theirs} ({WORDS[canonical(theirs)]} is read from {best[canonical(theirs)]})"
         for theirs in passed_over
     ]
     return Run(_printable(name), curves, tuple(map(_printable, (*notes, *others))))

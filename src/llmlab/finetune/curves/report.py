@@ -60,6 +60,9 @@ class Finding:
     evidence: str
 
 
+NOTHING = Finding("nothing unusual", None, "no spike, rise, plateau or value that is no number")
+
+
 @dataclass(frozen=True)
 class Sketch:
     """One curve at a glance.
@@ -114,7 +117,7 @@ def report(run: Run) -> Report:
         run=run.name,
         steps=(min(first for first, _ in ends), max(last for _, last in ends)),
         curves=tuple(_sketch(name, run.curves[name]) for name in LOSSES if name in run.curves),
-        findings=tuple(_findings(*map(run.curves.get, (*LOSSES, NORM)))),
+        findings=tuple(_findings(*map(run.curves.get, (*LOSSES, NORM)))) or (NOTHING,),
         notes=(*run.notes, *_not_judged(run)),
     )
 

@@ -259,10 +259,10 @@ def rise(curve: Curve, *, smallest: float = 0.1) -> Rise | None:
         return None
     width = _window(curve)
     smooth = running_median(curve.y, width)
-    turn, last = int(np.argmin(smooth)), float(np.median(curve.y[-width:]))
-    lowest = float(smooth[turn])
+    lowest, last = float(smooth.min()), float(np.median(curve.y[-width:]))
     if last - lowest <= max(SURE * _noise(curve.y), smallest * abs(lowest)):
         return None
+    turn = np.flatnonzero((curve.y <= lowest) | (smooth <= lowest))[-1]
     return Rise(curve.steps[turn], lowest, last)
 
 
@@ -348,8 +348,14 @@ def _level_around(curve: Curve, step: int) -> float:
 
 
 def _noise(values: np.ndarray) -> float:
-    """The noise of the values, and no less than what rounding them to their digits adds."""
-    return max(noise_level(values), resolution(values) / math.sqrt(12))
+    """The noise of the values, and no less than what rounding them to their digits adds.
+
+    A curve that only falls, or only rises, bends without any noise.
+    """
+    changes = np.diff(values)
+    is_smooth = (changes < 0).all() or (changes > 0).all()
+    rounding = resolution(values) / math.sqrt(12)
+    return rounding if is_smooth else max(noise_level(values), rounding)
 
 
 def _only_rises(curve: Curve) -> bool:
