@@ -34,7 +34,7 @@ def train(rate: float, seed: int, pause: float) -> float:
 
 EXPERIMENT = '''"""Varies the rate of {name}."""
 
-from llmlab.method.experiment import Axis, Budget, Experiment, Metric, Outcome, Trial
+from llmlab.method.declare.experiment import Axis, Budget, Experiment, Metric, Outcome, Trial
 from llmlab.toys import train
 
 

@@ -18,10 +18,10 @@ from llmlab.book.contents import read_contents
 from llmlab.book.execute import execute_chapter
 from llmlab.book.render import render_book
 from llmlab.method.errors import LabError
-from llmlab.method.evidence import best_evidence
-from llmlab.method.manifest import file_sha256, read_manifest, write_manifest
+from llmlab.method.evidence.lookup import best_evidence
+from llmlab.method.evidence.manifest import file_sha256, read_manifest, write_manifest
+from llmlab.method.evidence.views import VIEWS, write_views
 from llmlab.method.project import Project
-from llmlab.method.views import VIEWS, write_views
 
 HOSTILE = [
     "</script>",

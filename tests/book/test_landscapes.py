@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 
 from llmlab.book.landscapes import draw_paths, draw_planes, path_means
+from llmlab.method.declare.experiment import Axis, Budget, Experiment
 from llmlab.method.errors import LabError
-from llmlab.method.experiment import Axis, Budget, Experiment
 
 PLANE = {"kind": "plane", "distances": [-1, 0, 1], "loss": [[3, 2, 4], [2, 1, 2], [5, 2, 3]]}
 

@@ -7,7 +7,7 @@ import pytest
 
 from llmlab.book import readings
 from llmlab.method.errors import LabError
-from llmlab.method.evidence import best_evidence
+from llmlab.method.evidence.lookup import best_evidence
 
 
 @pytest.fixture

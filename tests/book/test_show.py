@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from llmlab.book import boxes, numbers, show
 from llmlab.method.errors import LabError
-from llmlab.method.verdicts import judge_all
+from llmlab.method.judging.verdicts import judge_all
 
 DOSE = {"dose": 0.1, "rule": "a"}
 

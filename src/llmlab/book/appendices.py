@@ -8,14 +8,14 @@ from IPython.display import Markdown
 
 from llmlab.book import markup, numbers
 from llmlab.book.readings import hardware, label
-from llmlab.method import evidence as evidence_rules
-from llmlab.method import reproduction as reproductions
-from llmlab.method.catalog import catalog
-from llmlab.method.evidence import Evidence
-from llmlab.method.experiment import SCALES, Experiment, Metric
+from llmlab.method.declare.catalog import catalog
+from llmlab.method.declare.experiment import SCALES, Experiment, Metric
+from llmlab.method.evidence import lookup as evidence_rules
+from llmlab.method.evidence import reproduction as reproductions
+from llmlab.method.evidence.lookup import Evidence
+from llmlab.method.evidence.reproduction import Agreement
+from llmlab.method.evidence.tables import CURVES_SCHEMA, runs_schema
 from llmlab.method.project import Project
-from llmlab.method.reproduction import Agreement
-from llmlab.method.tables import CURVES_SCHEMA, runs_schema
 
 
 def dictionary() -> Markdown:

@@ -15,9 +15,9 @@ from llmlab.book.effects import (
     interval_text,
 )
 from llmlab.book.readings import condition_text, hardware, label
-from llmlab.method import statistics
-from llmlab.method.ledger import Hypothesis
-from llmlab.method.verdicts import Verdict
+from llmlab.method.judging import statistics
+from llmlab.method.judging.ledger import Hypothesis
+from llmlab.method.judging.verdicts import Verdict
 
 MOST_SEEDS = 1000
 """Beyond this many seeds we say only that more would be needed."""

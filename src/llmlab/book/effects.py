@@ -7,8 +7,8 @@ from matplotlib.axes import Axes
 
 from llmlab.book import markup, numbers, style
 from llmlab.book.readings import label
-from llmlab.method.ledger import Hypothesis
-from llmlab.method.verdicts import Verdict
+from llmlab.method.judging.ledger import Hypothesis
+from llmlab.method.judging.verdicts import Verdict
 
 
 def effect_text(verdict: Verdict) -> str:

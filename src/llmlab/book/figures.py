@@ -12,8 +12,8 @@ from matplotlib.ticker import EngFormatter, NullFormatter
 
 from llmlab.book import numbers, style
 from llmlab.book.readings import Difference, Reading, heading, label
-from llmlab.method.experiment import Axis, Metric, Value
-from llmlab.method.ledger import is_number
+from llmlab.method.declare.experiment import Axis, Metric, Value
+from llmlab.method.judging.ledger import is_number
 
 WIDE_AXIS = 10
 """An axis whose largest level is this many times its smallest is drawn on a logarithmic scale."""

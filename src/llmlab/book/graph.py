@@ -18,13 +18,14 @@ from pathlib import Path
 
 from llmlab.book.contents import ASSETS, CONFIG, read_contents
 from llmlab.book.sources import Inputs, code_of, inputs_of
-from llmlab.method.catalog import catalog, check_scale, load_experiment
-from llmlab.method.digest import closure, closure_of_file, fingerprint, source_digest
-from llmlab.method.experiment import SCALES
-from llmlab.method.ledger import FILES, load_ledger
-from llmlab.method.manifest import MANIFEST
+from llmlab.method.declare.catalog import catalog, check_scale, load_experiment
+from llmlab.method.declare.experiment import SCALES
+from llmlab.method.evidence.fingerprint import fingerprint
+from llmlab.method.evidence.manifest import MANIFEST
+from llmlab.method.evidence.modules import closure, closure_of_file, source_digest
+from llmlab.method.judging.ledger import FILES, load_ledger
+from llmlab.method.judging.registration import History, read_history
 from llmlab.method.project import Project
-from llmlab.method.registration import History, read_history
 
 BUILT = "smoke"
 """The scale that every build computes; larger ones are shown, never started."""
@@ -107,7 +108,9 @@ class Graph:
             path for name in self.experiments for path in _files(self.project.recorded(BUILT, name))
         ]
         digests = [self.digests.get((name, BUILT)) for name in self.experiments]
-        code = _digests(closure("llmlab.method.reproduction") | closure("llmlab.method.console"))
+        code = _digests(
+            closure("llmlab.method.evidence.reproduction") | closure("llmlab.method.console")
+        )
         return [
             *self.manifests(BUILT),
             *(self._relative(path) for path in recorded),

@@ -1,8 +1,8 @@
 """Pictures of the loss around where a run ended, and of the way from there to another minimum.
 
-They are drawn from views (`llmlab.method.views`) of the kinds "plane" (`distances`, and `loss` with
-a row for each distance along the second direction) and "path" (`shares` of the way, and a list for
-each metric).
+They are drawn from views (`llmlab.method.evidence.views`) of the kinds "plane" (`distances`, and
+`loss` with a row for each distance along the second direction) and "path" (`shares` of the
+way, and a list for each metric).
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,11 +15,11 @@ from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 
 from llmlab.book import readings, style
-from llmlab.method import statistics
+from llmlab.method.declare.experiment import Value
 from llmlab.method.errors import LabError
-from llmlab.method.evidence import Evidence
-from llmlab.method.experiment import Value
-from llmlab.method.tables import level_type
+from llmlab.method.evidence.lookup import Evidence
+from llmlab.method.evidence.tables import level_type
+from llmlab.method.judging import statistics
 
 View = Mapping[str, Any]
 LEVELS = 9

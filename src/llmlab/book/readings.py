@@ -1,7 +1,8 @@
 """From a table of runs to what a page shows: means over seeds with intervals, and where they stand.
 
-Every reading treats runs as the verdicts do (`llmlab.method.judgement`): a run that diverged counts
-as the worst completed value, and a tuned axis gets the level that the selection metric chooses.
+Every reading treats runs as the verdicts do (`method.judging.judgement`): a run that diverged
+counts as the worst completed value, and a tuned axis gets the level that the selection metric
+chooses.
 """
 
 import re
@@ -14,13 +15,13 @@ from numpy.typing import ArrayLike
 from scipy import stats
 
 from llmlab.book import numbers
-from llmlab.method import statistics
-from llmlab.method.catalog import suggestion
+from llmlab.method.declare.catalog import suggestion
+from llmlab.method.declare.experiment import Axis, Experiment, Metric, Value
 from llmlab.method.errors import LabError
-from llmlab.method.evidence import Evidence
-from llmlab.method.experiment import Axis, Experiment, Metric, Value
-from llmlab.method.judgement import settled, tuned_rows
-from llmlab.method.tables import level_type
+from llmlab.method.evidence.lookup import Evidence
+from llmlab.method.evidence.tables import level_type
+from llmlab.method.judging import statistics
+from llmlab.method.judging.judgement import settled, tuned_rows
 
 LEVEL = 0.95
 """Confidence level of every interval that is not a verdict's."""

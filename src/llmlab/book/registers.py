@@ -10,19 +10,19 @@ from IPython.display import Markdown
 from llmlab.book import boxes, effects, markup, numbers
 from llmlab.book.readings import hardware
 from llmlab.book.results import duration
-from llmlab.method.catalog import catalog, suggestion
+from llmlab.method.declare.catalog import catalog, suggestion
 from llmlab.method.errors import LabError
-from llmlab.method.evidence import Evidence, best_evidence
-from llmlab.method.ledger import Ledger, Track, load_ledger
-from llmlab.method.progress import (
+from llmlab.method.evidence.lookup import Evidence, best_evidence
+from llmlab.method.judging.ledger import Ledger, Track, load_ledger
+from llmlab.method.judging.progress import (
     FeatureProgress,
     PhaseProgress,
     TrackProgress,
     question_statuses,
 )
-from llmlab.method.progress import progress as tracks_progress
+from llmlab.method.judging.progress import progress as tracks_progress
+from llmlab.method.judging.verdicts import SIGNS, Verdict
 from llmlab.method.project import Project
-from llmlab.method.verdicts import SIGNS, Verdict
 
 NO_BREAK = "\N{NO-BREAK SPACE}"
 WORDS = ("SUPPORTED", "REFUTED", "UNDECIDED", "UNTESTED")

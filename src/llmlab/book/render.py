@@ -14,9 +14,9 @@ from llmlab.book.lint import check_prose
 from llmlab.book.notebooks import refresh
 from llmlab.book.quarto import find_quarto, render_quarto
 from llmlab.method.errors import LabError
+from llmlab.method.evidence.provenance import git_state
 from llmlab.method.files import unwritable, write_file
 from llmlab.method.project import Project
-from llmlab.method.provenance import git_state
 
 Renderer = Literal["auto", "quarto", "preview"]
 RENDERERS = ("auto", "quarto", "preview")

@@ -7,8 +7,8 @@ from IPython.display import Markdown
 
 from llmlab.book import markup, numbers
 from llmlab.book.readings import Difference, Reading, hardware, heading, label, provenance
-from llmlab.method.evidence import Evidence
-from llmlab.method.experiment import Metric
+from llmlab.method.declare.experiment import Metric
+from llmlab.method.evidence.lookup import Evidence
 
 
 def means_table(columns: Sequence[Sequence[Reading]], axes: Sequence[str]) -> str:

@@ -26,14 +26,14 @@ from llmlab.book import (
     views,
 )
 from llmlab.book.readings import Reading
-from llmlab.method import evidence as evidence_rules
-from llmlab.method import statistics
+from llmlab.method.declare.experiment import Value
 from llmlab.method.errors import LabError
-from llmlab.method.evidence import Evidence
-from llmlab.method.experiment import Value
-from llmlab.method.ledger import Ledger, load_ledger
+from llmlab.method.evidence import lookup as evidence_rules
+from llmlab.method.evidence.lookup import Evidence
+from llmlab.method.judging import statistics
+from llmlab.method.judging.ledger import Ledger, load_ledger
+from llmlab.method.judging.verdicts import Verdict, judge_all, judge_hypotheses
 from llmlab.method.project import Project
-from llmlab.method.verdicts import Verdict, judge_all, judge_hypotheses
 
 Condition = Mapping[str, Value]
 

@@ -1,4 +1,4 @@
-"""The views that runs leave (`llmlab.method.views`), checked once, so that they can be drawn.
+"""The views that runs leave (`llmlab.method.evidence.views`), checked once, to be drawn.
 
 A view is plain JSON; its "kind" says what else it holds. Pages show it twice: as a widget
 (`explorers`) and as a still picture (`stills`).
@@ -11,10 +11,10 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import Field, TypeAdapter, ValidationError
 
 from llmlab.book import readings
-from llmlab.method.catalog import suggestion
+from llmlab.method.declare.catalog import suggestion
+from llmlab.method.declare.experiment import Value
 from llmlab.method.errors import LabError
-from llmlab.method.evidence import Evidence
-from llmlab.method.experiment import Value
+from llmlab.method.evidence.lookup import Evidence
 
 Number = Annotated[float, Field(allow_inf_nan=False)]
 Share = Annotated[float, Field(ge=0, le=1)]

@@ -2,6 +2,7 @@
 
 import codecs
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -79,6 +80,18 @@ def unwritable(path: Path, error: OSError) -> LabError:
         f"cannot write {path}: {cause}; free some space or make the folder writable, "
         "then run the same command again."
     )
+
+
+def is_aside(name: str) -> bool:
+    """Whether a file of this name was being written when its process was killed."""
+    return re.fullmatch(r"\..+\.\d+", name) is not None
+
+
+def flush_folder(folder: Path) -> None:
+    """Wait until the disk holds every file below a folder."""
+    for path in folder.rglob("*"):
+        if path.is_file():
+            _flush(path)
 
 
 def _flush(path: Path) -> None:
