@@ -430,8 +430,8 @@ def curves(
         list[Path],
         typer.Argument(
             metavar="FILE...",
-            help="log.jsonl, curves.parquet, .csv, trainer_state.json, TensorBoard's "
-            "events.out.tfevents.*, or the folder of a run.",
+            help="log.jsonl, trainer_log.jsonl, curves.parquet, .csv, trainer_state.json, "
+            "TensorBoard's events.out.tfevents.*, or the folder of a run or of several.",
         ),
     ],
     only: Annotated[
@@ -441,17 +441,21 @@ def curves(
 ) -> None:
     """Say what happened in a run from its loss curves: at which step, and on what evidence.
 
-    Finds plateaus, spikes, divergence, a rise at the start and over-fitting; extrapolates a loss
-    that is still falling; and, given training and validation loss, says what it looks like.
+    Finds losses and gradient norms that are no numbers, plateaus, spikes, divergence, a rise at the
+    start and over-fitting; extrapolates a loss that is still falling; and, given training and
+    validation loss, says what it looks like.
     """
     from llmlab.finetune.curves.readers import read_runs
-    from llmlab.finetune.curves.report import print_reports, report
+    from llmlab.finetune.curves.report import has_loss, print_reports, report
 
     runs = [run for file in files for run in read_runs(file)]
     chosen = [run for run in runs if only in run.name]
     if not chosen:
         raise LabError(f"no run's name holds '{only}': there is, for instance, {runs[0].name}.")
-    reports = [report(run) for run in chosen]
+    reports = [report(run) for run in chosen if has_loss(run)] or [report(chosen[0])]
+    for run in chosen:
+        if not has_loss(run):
+            print(f"left out: {run.name} (no loss among its curves)", file=sys.stderr)
     if as_json:
         _print_json(reports)
     else:
