@@ -303,7 +303,7 @@ def test_a_second_build_runs_nothing(book: Book) -> None:
             id="hypothesis",
         ),
         pytest.param(
-            "src/llmlab/method/verdicts.py",
+            "src/llmlab/method/judging/verdicts.py",
             appended("SPARE = 1\n"),
             {*PAGES.values(), BOOK, COMPARED} - {PAGES["index"]},
             id="rule of verdicts",
