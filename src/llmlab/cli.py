@@ -632,6 +632,28 @@ def book(context: typer.Context) -> None:
     commands(context.args, prog_name="llmlab book")
 
 
+@app.command(
+    add_help_option=False,
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+)
+def market(context: typer.Context) -> None:
+    """Scaling laws on market data: bars, features, runs, search: see `llmlab market --help`."""
+    from llmlab.market.commands import app as commands
+
+    commands(context.args, prog_name="llmlab market")
+
+
+@app.command(
+    add_help_option=False,
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+)
+def fit(context: typer.Context) -> None:
+    """Fit a scaling law to a table of runs, with intervals: see `llmlab fit --help`."""
+    from llmlab.market.commands import fit_app as commands
+
+    commands(context.args, prog_name="llmlab fit")
+
+
 def main() -> None:
     """Run the command line; what the user can mend ends as one line on standard error."""
     try:
