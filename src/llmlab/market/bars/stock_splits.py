@@ -69,8 +69,8 @@ def refuse_splits(bars: Bars) -> Bars:
     """The same bars, if no split stands in them; LabError names the first one."""
     for split in find_splits(bars.frame):
         raise LabError(
-            f"{bars.name} looks split on {split.date}, {split.ratio:g} for 1, and the prices before "
-            "are not adjusted: give --jumps adjust to adjust them, or --jumps keep if the fall is "
-            "real."
+            f"{bars.name} looks split on {split.date}, {split.ratio:g} for 1, and the prices "
+            "before are not adjusted: give --jumps adjust to adjust them, or --jumps keep if the "
+            "fall is real."
         )
     return replace(bars, frame=bars.frame.drop(columns="adj_close", errors="ignore"))

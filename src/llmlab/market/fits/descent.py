@@ -4,7 +4,6 @@ Scipy's takes one problem at a time; a bootstrap has hundreds, of five parameter
 """
 
 from collections import deque
-from collections.abc import Callable
 from typing import Protocol
 
 import numpy as np

@@ -37,7 +37,10 @@ def warnings(fit: Fit) -> Iterator[str]:
     if len(fit.runs) < FEW_RUNS:
         yield f"There are {len(fit.runs)} runs only: a bootstrap over so few is rough."
     if fit.optimum.reached < FEW_REACHED:
-        yield f"Only {fit.optimum.reached:.0%} of the starts reached the optimum: there may be a better one."
+        yield (
+            f"Only {fit.optimum.reached:.0%} of the starts reached the optimum: there may be a "
+            "better one."
+        )
     repeated = _repeated(fit)
     if repeated:
         yield (
