@@ -1,6 +1,6 @@
 # The LLM Lab Book. Needs Python 3.11 or newer, GNU make, git and a package index.
 
-.PHONY: book test results serve clean lock quarto
+.PHONY: book test fuzz hostile results serve clean lock quarto
 SCALE ?= laptop
 
 book: .venv/installed .venv/quarto  ## smoke runs, chapters, HTML and PDF into site/dev/
@@ -13,6 +13,12 @@ test: .venv/installed  ## style, walls between the rooms, tests
 	$(BIN)/snakefmt --check Snakefile
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/pytest
+
+hostile: .venv/installed  ## all hundred hostile programs against the sandbox
+	LLMLAB_ALL_HOSTILE=1 $(BIN)/pytest tests/sleep/sandbox
+
+fuzz: .venv/installed  ## 10,000 damaged inputs for every loader, where the tests try 300
+	LLMLAB_FUZZ=10000 $(BIN)/pytest -k fuzz
 
 results: .venv/installed  ## every experiment at SCALE=smoke|laptop|gpu
 	$(BIN)/snakemake results --config scale=$(SCALE)

@@ -9,7 +9,7 @@ from pathlib import Path
 ROOT = Path(workflow.basedir)
 sys.path.insert(0, str(ROOT / "src"))
 
-from llmlab.book.graph import Graph
+from llmlab.book.press.graph import Graph
 from llmlab.method.errors import LabError
 from llmlab.method.project import Project
 

@@ -23,21 +23,22 @@ import torch
 from peer import four_bit, llama_1b, peer, train_with_trainer, with_lora
 from report import in_a_process, peak_mib, save
 
-from llmlab.finetune.base import load_base, new_base, save_base
-from llmlab.finetune.bases import HubModel
-from llmlab.finetune.batches import encode, epochs
-from llmlab.finetune.lora import LoraSpec
-from llmlab.finetune.memory import Memory, measure_memory, predict_memory
-from llmlab.finetune.methods import Method
-from llmlab.finetune.qlora import QloraSpec
-from llmlab.finetune.skills import subtraction
-from llmlab.finetune.stacked import new_stack, train_stack
-from llmlab.finetune.tuning import Task, Tuning, tuned_model
+from llmlab.finetune.model.base_model import load_base_model, new_base_model, save_base_model
+from llmlab.finetune.model.hub import HubModel
+from llmlab.finetune.model.lora import LoraSpec
+from llmlab.finetune.model.methods import Method
+from llmlab.finetune.model.qlora import QloraSpec
+from llmlab.finetune.observe.memory import Memory, measure_memory, predict_memory
+from llmlab.finetune.study.stacked import new_stack, train_stack
+from llmlab.finetune.study.tuning import Tuning, tuned_model
+from llmlab.finetune.tasks.batches import encode, epochs
+from llmlab.finetune.tasks.skills import subtraction
+from llmlab.finetune.tasks.task import Task
 from llmlab.gpt.configs import PRESETS
 from llmlab.gpt.model import GPT
 from llmlab.gpt.speed import keep_freed_memory
 from llmlab.gpt.training import Batch, TrainConfig, Trainer, best_device
-from llmlab.method.provenance import available_cores
+from llmlab.method.evidence.provenance import available_cores
 
 ON_GPU = best_device().type == "cuda"
 PRECISION = "bfloat16" if ON_GPU else "float32"
@@ -128,7 +129,9 @@ NANO_SWEEP = SweepShape(
 
 def sweep(shape: SweepShape, folder: Path) -> list[Tuning]:
     """The runs of a sweep on an untrained base, which is written into `folder`."""
-    save_base(new_base(shape.d_model, shape.n_layers, shape.n_heads, context=32, seed=0), folder)
+    save_base_model(
+        new_base_model(shape.d_model, shape.n_layers, shape.n_heads, context=32, seed=0), folder
+    )
     items = subtraction().train[:3000]
     return [
         Tuning(
@@ -157,7 +160,7 @@ def peft_one_after_another(tunings: Sequence[Tuning]) -> None:
     """The same runs with `peft` and the Trainer, on a GPT-2 of the same shape."""
     for tuning in tunings:
         torch.manual_seed(tuning.seed)
-        model = with_lora(peer(load_base(tuning.base, best_device()).config), tuning.method)
+        model = with_lora(peer(load_base_model(tuning.base, best_device()).config), tuning.method)
         batches = epochs(encode(tuning.task.train), tuning.batch_size, tuning.seed)
         train_with_trainer(model, batches, tuning.config.steps, tuning.config.learning_rate)
 

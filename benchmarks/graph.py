@@ -18,7 +18,7 @@ TURNS = ("first", "again")
 
 EXPERIMENT = '''"""Synthetic experiment {number}."""
 
-from llmlab.method.experiment import Axis, Budget, Experiment, Metric, Outcome, Trial
+from llmlab.method.declare.experiment import Axis, Budget, Experiment, Metric, Outcome, Trial
 
 
 def run(trial: Trial) -> Outcome:

@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 
 import torch
 
-from llmlab.finetune.lora import LoraSpec
+from llmlab.finetune.model.lora import LoraSpec
 from llmlab.gpt.model import GPTConfig
 from llmlab.gpt.training import Batch, best_device
 

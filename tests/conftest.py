@@ -14,8 +14,8 @@ import hypothesis
 import pytest
 
 import llmlab.experiments
-from llmlab.method import digest
-from llmlab.method.experiment import Experiment
+from llmlab.method.declare.experiment import Experiment
+from llmlab.method.evidence import modules
 from llmlab.method.project import Project
 
 # the same examples at every run, however busy the machine
@@ -30,7 +30,7 @@ TOY = '''
 import random
 import time
 
-from llmlab.method.experiment import Axis, Budget, Experiment, Metric, Outcome, Trial
+from llmlab.method.declare.experiment import Axis, Budget, Experiment, Metric, Outcome, Trial
 
 
 def run(trial: Trial) -> Outcome:
@@ -136,7 +136,7 @@ def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Lab]:
         path.unlink()
     (root / "chapters" / "hypotheses").mkdir(parents=True)
     monkeypatch.syspath_prepend(root / "src")
-    monkeypatch.setattr(digest, "SOURCE", root / "src")
+    monkeypatch.setattr(modules, "SOURCE", root / "src")
     monkeypatch.setattr(llmlab.experiments, "__path__", [str(experiments)])
     known = {name: sys.modules[name] for name in list(sys.modules) if _is_experiment(name)}
     for name in known:

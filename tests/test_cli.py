@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import pytest
 
 from llmlab.cli import main
-from llmlab.method.runner import run_experiment
+from llmlab.method.running.runner import run_experiment
 
 HEAVY = ["torch", "pandas", "matplotlib", "jupytext", "nbformat", "snakemake", "transformers"]
 
@@ -32,6 +32,22 @@ def llmlab(lab, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[s
         return Result(ended.value.code or 0, said.out, said.err)
 
     return call
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "cp1252"])
+def test_a_terminal_of_few_characters_is_enough(lab, encoding: str) -> None:
+    lab.add()
+    for arguments in (["run", "--help"], ["run", "t\u0151y\u2026", "-s", "smoke"], ["status"]):
+        done = subprocess.run(
+            [sys.executable, "-m", "llmlab", *arguments],
+            cwd=lab.root,
+            env={"PATH": "/usr/bin:/bin", "PYTHONIOENCODING": encoding, "PYTHONUTF8": "1"}
+            | {"PYTHONPATH": str(lab.root / "src")},
+            capture_output=True,
+            check=False,
+        )
+        assert b"Traceback" not in done.stderr
+        assert done.stdout or done.stderr.startswith(b"error: unknown experiment 't")
 
 
 def modules_after(lab, *arguments: str) -> set[str]:
@@ -143,12 +159,12 @@ def test_status_shows_each_experiment_at_each_scale(lab, llmlab) -> None:
     lab.edit("toy", "tokens=3", "tokens=4")
     shown = llmlab("status").out
     assert "stale" in shown
-    assert "fresh, llmlab.experiments.toy" in shown
+    assert "fresh, run" in shown
     found = json.loads(llmlab("status", "--json").out)
     assert found["toy"]["laptop"]["word"] == "missing"
     assert found["toy"]["smoke"] == {
         "word": "stale",
-        "reason": "llmlab.experiments.toy",
+        "reason": "run",
         "origin": "fresh",
     }
 

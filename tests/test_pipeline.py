@@ -34,7 +34,7 @@ def train(rate: float, seed: int, pause: float) -> float:
 
 EXPERIMENT = '''"""Varies the rate of {name}."""
 
-from llmlab.method.experiment import Axis, Budget, Experiment, Metric, Outcome, Trial
+from llmlab.method.declare.experiment import Axis, Budget, Experiment, Metric, Outcome, Trial
 from llmlab.toys import train
 
 
@@ -311,7 +311,16 @@ def test_a_second_build_runs_nothing(book: Book) -> None:
         pytest.param("chapters/references.bib", replaced("2000", "2001"), {BOOK}, id="reference"),
         pytest.param("_quarto.yml", replaced("Nobody", "Somebody"), {BOOK}, id="contents"),
         pytest.param(
-            "src/llmlab/book/assets/site/book.css", appended("/* end */"), {BOOK}, id="style sheet"
+            "src/llmlab/book/press/assets/site/book.css",
+            appended("/* end */"),
+            {BOOK},
+            id="style sheet",
+        ),
+        pytest.param(
+            "src/llmlab/book/views/assets/kinds/samples.js",
+            appended("// end"),
+            {BOOK},
+            id="script of a widget",
         ),
     ],
 )

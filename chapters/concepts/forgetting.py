@@ -77,8 +77,8 @@ import random
 import torch
 from IPython.display import Markdown
 
-from llmlab.finetune.batches import encode, epochs
-from llmlab.finetune.skills import TOKENIZER, Item
+from llmlab.finetune.tasks.batches import encode, epochs
+from llmlab.finetune.tasks.skills import TOKENIZER, Item
 from llmlab.gpt.model import GPT, GPTConfig
 from llmlab.gpt.training import Evaluation, TrainConfig, Trainer, evaluate, train
 
@@ -297,7 +297,7 @@ Markdown(
 # | echo: true
 from dataclasses import replace
 
-from llmlab.finetune.forgetting import report
+from llmlab.finetune.study.forgetting import report
 
 
 def levelled(task: str) -> list[Item]:

@@ -49,7 +49,7 @@ figure
 # An adapter on one layer has $r \, (d_{in} + d_{out})$ parameters instead of $d_{in} \, d_{out}$. Our GPT
 # (the shape of GPT-2 [@radford2019gpt2], made small) has four linear layers in each block, and in this book all of
 # them get a detour unless a chapter says otherwise. The book's own adapter is a module of some twenty lines
-# (`LoraLinear` in `llmlab.finetune.lora`); a test trains it beside that of the library `peft`
+# (`LoraLinear` in `llmlab.finetune.model.lora`); a test trains it beside that of the library `peft`
 # [@mangrulkar2022peft] and holds the two against each other, loss by loss.
 
 # %%
@@ -60,7 +60,7 @@ import torch
 from IPython.display import Markdown
 
 from llmlab.book.markup import pipe_table
-from llmlab.finetune.skills import TOKENIZER
+from llmlab.finetune.tasks.skills import TOKENIZER
 from llmlab.gpt.model import GPT, GPTConfig
 
 gpt = GPT(GPTConfig(TOKENIZER.vocab_size, context=32, d_model=128, n_layers=4, n_heads=4))
@@ -88,8 +88,8 @@ Markdown(pipe_table(["rank", "trained parameters", "of the model's"], rows, nume
 # | code-summary: "Train, fine-tune, and keep the change of every matrix"
 import itertools
 
-from llmlab.finetune.batches import encode, epochs
-from llmlab.finetune.skills import Item
+from llmlab.finetune.tasks.batches import encode, epochs
+from llmlab.finetune.tasks.skills import Item
 from llmlab.gpt.training import TrainConfig, evaluate, train
 
 torch.set_num_threads(1)  # the same numbers on every run
@@ -244,7 +244,7 @@ figure
 # | fig-cap: "How far one Adam step with one learning rate moves a layer's output, relative to rank 1. Mean over 20 random starts of $A$; bars are 95 % intervals."
 # | fig-alt: "Under alpha over r the size of the first step is the same at every rank; under alpha over root r it grows about eightfold from rank one to rank sixty-four."
 # | echo: true
-from llmlab.method.statistics import mean_interval
+from llmlab.method.judging.statistics import mean_interval
 
 
 def first_step(rank: int, seed: int) -> float:

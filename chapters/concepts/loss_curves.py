@@ -53,8 +53,9 @@ figure
 #
 # Five questions, in this order. Each needs only the curves.
 #
-# 1. **Is it still there?** A loss that is not a number, or ends above its start, needs no more reading: the step was too
-#    long (@sec-learning-rate).
+# 1. **Is it still there?** A training loss that ends as no number, or above its start, needs no more reading: the step
+#    was too long (@sec-learning-rate). One that is not a number for a few steps and comes back has not diverged. One
+#    that drops to exactly zero at once was not computed: look at the gradient norm.
 # 2. **What happened first?** Adam's first steps are as large as the rate, whatever the gradient [@kingma2014adam].
 #    Without a warm-up [@goyal2017minibatch] a high rate throws the model uphill before it starts to learn.
 # 3. **Do the two losses part, and which way?** A validation loss that turns while the training loss falls on is
@@ -121,8 +122,9 @@ print(f"over-fitting from step {turned.step} on: {turned.lowest:.2f} to {turned.
 
 # %% [markdown]
 # A spike is a jump that stands out among its neighbours, not one that is large: in the first steps every difference is
-# large. A plateau begins where all that still comes lowers the loss by no more than noise would. Over-fitting asks for
-# both curves, since a validation loss that rises together with the training loss is something else.
+# large; and where the curve is smooth, it must exceed what the last printed digit and half a percent of the loss explain.
+# A plateau begins where all that still comes lowers the loss by no more than noise would. Over-fitting asks for both
+# curves, since a validation loss that rises together with the training loss is something else: a divergence.
 #
 # ## From events to causes
 #
@@ -215,8 +217,9 @@ print(f"put in: 40; found: {found.value:.0f} ({found.low:.0f} to {found.high:.0f
 # ## On your own runs
 #
 # `llmlab curves FILE` says all this of a run: of the log of `llmlab train` and `llmlab finetune`, a table of curves of
-# this book, a CSV file with a column of steps, an event file of TensorBoard, or the `trainer_state.json` of Hugging
-# Face.
+# this book, a CSV file with a column of steps or epochs, the event files of TensorBoard, the `trainer_state.json` of
+# Hugging Face, or the `trainer_log.jsonl` of LLaMA-Factory. Given a folder, it reads all event files of a resumed run
+# as one. Whatever it leaves out, it names in one line.
 #
 # ## What the book tests
 #

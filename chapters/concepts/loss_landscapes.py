@@ -18,8 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from llmlab.book import style
-from llmlab.finetune.batches import encode, epochs
-from llmlab.finetune.landscape import (
+from llmlab.finetune.observe.landscape import (
     Landscape,
     Weights,
     barrier,
@@ -28,7 +27,8 @@ from llmlab.finetune.landscape import (
     plane,
     weights_of,
 )
-from llmlab.finetune.skills import TOKENIZER, Item
+from llmlab.finetune.tasks.batches import encode, epochs
+from llmlab.finetune.tasks.skills import TOKENIZER, Item
 from llmlab.gpt.model import GPT, GPTConfig, next_token_loss
 from llmlab.gpt.training import TrainConfig, train
 
@@ -190,7 +190,7 @@ def hessian_times(v: Tensor) -> Tensor:
 # | fig-cap: "How much of the largest eigenvalue is still missing after each multiplication with the Hessian, from the same random start. Live demonstration on the matrices of the tiny GPT."
 # | fig-alt: "Two falling curves over the number of products on a logarithmic axis. That of Lanczos falls ever faster; that of power iteration falls evenly and lies far above it from the fourth product on."
 # | echo: true
-from llmlab.finetune.curvature import lanczos
+from llmlab.finetune.observe.curvature import lanczos
 
 start = torch.randn(len(gradient), generator=torch.Generator().manual_seed(0))
 power, v = [], start / start.norm()

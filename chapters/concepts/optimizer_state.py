@@ -17,10 +17,10 @@ import torch
 from torch import Tensor
 
 from llmlab.book import style
-from llmlab.finetune.batches import encode, epochs
-from llmlab.finetune.noise_scale import measured_noise
-from llmlab.finetune.optimizer_state import moments
-from llmlab.finetune.skills import TOKENIZER, Item
+from llmlab.finetune.observe.noise_scale import measured_noise
+from llmlab.finetune.observe.optimizer_state import moments
+from llmlab.finetune.tasks.batches import encode, epochs
+from llmlab.finetune.tasks.skills import TOKENIZER, Item
 from llmlab.gpt.model import GPT, GPTConfig
 from llmlab.gpt.training import TrainConfig, Trainer
 
@@ -228,7 +228,7 @@ figure
 from IPython.display import Markdown
 
 from llmlab.book.markup import pipe_table
-from llmlab.finetune.lora import LoraSpec
+from llmlab.finetune.model.lora import LoraSpec
 
 gpt = GPT(GPTConfig(TOKENIZER.vocab_size, context=32, d_model=128, n_layers=4, n_heads=4))
 weights = sum(parameter.numel() for parameter in gpt.parameters())

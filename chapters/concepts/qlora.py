@@ -16,7 +16,7 @@ import numpy as np
 from scipy.stats import norm
 
 from llmlab.book import style
-from llmlab.finetune.quantisation import OFFSET, nf4_levels
+from llmlab.finetune.model.nf4 import OFFSET, nf4_levels
 
 levels = np.array(nf4_levels())
 spread = 1 / norm.ppf(OFFSET)
@@ -71,8 +71,8 @@ import copy
 
 import torch
 
-from llmlab.finetune.batches import encode, epochs
-from llmlab.finetune.skills import TOKENIZER, Item
+from llmlab.finetune.tasks.batches import encode, epochs
+from llmlab.finetune.tasks.skills import TOKENIZER, Item
 from llmlab.gpt.model import GPT, GPTConfig
 from llmlab.gpt.training import TrainConfig, evaluate, train
 
@@ -91,7 +91,7 @@ history = train(base, epochs(reverse, 64, seed=0), TrainConfig(learning_rate=3e-
 # | fig-cap: "One block of 64 weights of the trained model, before (circles) and after (crosses) it was put into four bits. The grey lines are the levels that the block can have: the sixteen of NF4, times its constant."
 # | fig-alt: "Sixty-four small circles scattered around zero, each with a cross on the nearest of sixteen horizontal grey lines. The lines are dense near zero."
 # | echo: true
-from llmlab.finetune.quantisation import dequantise_nf4, quantise_nf4
+from llmlab.finetune.model.nf4 import dequantise_nf4, quantise_nf4
 
 weights = base.blocks[0].mlp.up.weight.detach()
 kept = dequantise_nf4(quantise_nf4(weights, block_size=64))
@@ -125,7 +125,7 @@ Markdown(
 # | fig-cap: "How often each of sixteen levels is used by the weights of the tiny model: NF4's levels (left) and evenly spaced ones (right). The dashed line is equal use. Errors are norms of the change over norms of the weights."
 # | fig-alt: "Two bar charts. Left: bars of similar height for NF4. Right: a hump, with tall bars in the middle and nearly none at the ends, for even levels."
 # | echo: true
-from llmlab.finetune.quantisation import Blocks
+from llmlab.finetune.model.nf4 import Blocks
 
 layers = [layer for layer in base.blocks.modules() if isinstance(layer, torch.nn.Linear)]
 all_weights = torch.cat([layer.weight.detach().flatten() for layer in layers])
@@ -230,8 +230,8 @@ figure
 # %%
 # | echo: true
 from llmlab.book.markup import pipe_table
-from llmlab.finetune.lora import LoraSpec
-from llmlab.finetune.qlora import QloraSpec
+from llmlab.finetune.model.lora import LoraSpec
+from llmlab.finetune.model.qlora import QloraSpec
 from llmlab.gpt.model import next_token_loss
 
 adapter = LoraSpec(rank=8, alpha=16)
@@ -297,9 +297,9 @@ Markdown(" ".join(summary))
 # | echo: true
 from dataclasses import asdict
 
-from llmlab.finetune.memory import measure_memory, predict_memory
-from llmlab.finetune.methods import Full
-from llmlab.finetune.qlora import FourBit
+from llmlab.finetune.model.methods import Full
+from llmlab.finetune.model.qlora import FourBit
+from llmlab.finetune.observe.memory import measure_memory, predict_memory
 from llmlab.gpt.training import Trainer
 
 laptop = GPTConfig(TOKENIZER.vocab_size, context=32, d_model=128, n_layers=4, n_heads=4)

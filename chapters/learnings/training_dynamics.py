@@ -27,7 +27,7 @@ from llmlab.book.show import (
     says,
     verdict,
 )
-from llmlab.method import statistics
+from llmlab.method.judging import statistics
 
 # %%
 note("minimum")

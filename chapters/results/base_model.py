@@ -35,7 +35,7 @@ Markdown(
 # | label: tbl-base-skills
 # | tbl-cap: "The four skills. Train and test items share no prompt."
 from llmlab.book.markup import pipe_table
-from llmlab.finetune.skills import SKILLS
+from llmlab.finetune.tasks.skills import SKILLS
 
 TESTED_ON = {
     "math": "sums",
@@ -88,7 +88,7 @@ command("base_model")
 # | label: tbl-base-items
 # | tbl-cap: "Accuracy of the one base model with Wilson's 95 % interval over test items."
 from llmlab.book.numbers import interval, number
-from llmlab.method.statistics import wilson_interval
+from llmlab.method.judging.statistics import wilson_interval
 
 (row,) = found.runs.to_dict("records")
 limit = found.experiment.budgets[found.scale].settings["test_items"]

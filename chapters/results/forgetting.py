@@ -11,8 +11,9 @@
 # %%
 from IPython.display import Markdown
 
-from llmlab.book import readings, style
-from llmlab.book.results import footer
+from llmlab.book import style
+from llmlab.book.evidence import readings
+from llmlab.book.evidence.results import footer
 from llmlab.book.show import (
     best,
     command,

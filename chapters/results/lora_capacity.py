@@ -14,8 +14,8 @@ import math
 from IPython.display import Markdown
 
 from llmlab.book import style
+from llmlab.book.evidence.results import footer
 from llmlab.book.numbers import number
-from llmlab.book.results import footer
 from llmlab.book.show import (
     badge,
     command,

@@ -97,7 +97,7 @@ curves("optimizer", "validation_loss", by="change", log_y=True)
 # | tbl-cap: "What each change has cost in validation loss (nats/token, beside the whole recipe with the same seed; mean ± half of the 95 % interval) early, in the middle and at the end."
 from llmlab.book.markup import pipe_table
 from llmlab.book.numbers import bare, plus_minus
-from llmlab.method.statistics import mean_interval
+from llmlab.method.judging.statistics import mean_interval
 
 found = evidence("optimizer")
 runs = found.runs.set_index("run_id")[["change", "seed"]]

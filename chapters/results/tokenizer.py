@@ -117,8 +117,9 @@ Markdown(
 # | label: fig-results-tokenizer-way
 # | fig-cap: "Bits per byte of unseen code against the text read so far, for each size of the vocabulary. Means over seeds with 95 % intervals. The first point is the untrained model."
 # | fig-alt: "One falling curve for each vocabulary. They start far apart, the largest vocabulary lowest, and come closer to each other while they fall."
-from llmlab.book import results, style
-from llmlab.book.readings import mean_curves
+from llmlab.book import style
+from llmlab.book.evidence import results
+from llmlab.book.evidence.readings import mean_curves
 
 way = mean_curves(found, ["validation_loss"], ["vocab_size"], {})
 drawn, axes = style.subplots()

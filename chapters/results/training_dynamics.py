@@ -14,8 +14,7 @@
 from IPython.display import Markdown
 
 from llmlab.book import style
-from llmlab.book.landscapes import draw_paths, draw_planes, path_means
-from llmlab.book.results import footer
+from llmlab.book.evidence.results import footer
 from llmlab.book.show import (
     best,
     command,
@@ -31,6 +30,7 @@ from llmlab.book.show import (
     word,
 )
 from llmlab.book.views import find_view
+from llmlab.book.views.landscapes import draw_paths, draw_planes, path_means
 
 note("training_dynamics")
 

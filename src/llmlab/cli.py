@@ -3,19 +3,24 @@
 Imports inside the commands keep each of them from loading what only another one needs.
 """
 
+import io
 import json
-import math
 import os
 import sys
 from collections import deque
-from dataclasses import asdict, is_dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from llmlab.finetune.command.options import FinetuneOptions
+from llmlab.gpt.options import TrainOptions
 from llmlab.method.errors import LabError
+from llmlab.method.json_values import json_value
+from llmlab.method.options import LARGEST_SEED, expand_options
 from llmlab.method.project import Project
+from llmlab.runs.shell import command
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -34,7 +39,6 @@ Scale = Annotated[
     str,
     typer.Option("--scale", "-s", metavar="SCALE", help="Budget to spend: smoke, laptop or gpu."),
 ]
-MOST_SEED = 2**63 - 1
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for another program to read.")]
 
 
@@ -74,11 +78,11 @@ def run(
     Finished runs are kept, so the same command carries on after an interruption at any moment,
     and does nothing once the tables are current.
     """
-    from llmlab.method.catalog import load_experiment
     from llmlab.method.console import print_plan, progress
-    from llmlab.method.extension import take_over
-    from llmlab.method.plan import make_plan, parse_seeds
-    from llmlab.method.runner import run_experiment
+    from llmlab.method.declare.catalog import load_experiment
+    from llmlab.method.running.extension import take_over
+    from llmlab.method.running.plan import make_plan, parse_seeds
+    from llmlab.method.running.runner import run_experiment
 
     project = Project.find()
     declared = load_experiment(experiment)
@@ -113,7 +117,7 @@ def status(as_json: Json = False) -> None:
     depend on changed since.
     """
     from llmlab.method.console import print_status
-    from llmlab.method.evidence import states
+    from llmlab.method.running.status import states
 
     found = states(Project.find())
     if as_json:
@@ -139,9 +143,9 @@ def verdicts(
     SUPPORTED, REFUTED and UNDECIDED are computed, with effect, interval and n. Without evidence
     beyond smoke runs a hypothesis is UNTESTED.
     """
-    from llmlab.method.catalog import check_scale
     from llmlab.method.console import print_verdicts
-    from llmlab.method.verdicts import judge_all
+    from llmlab.method.declare.catalog import check_scale
+    from llmlab.method.judging.verdicts import judge_all
 
     if scale:
         check_scale(scale)
@@ -170,7 +174,7 @@ def record(
 
     Only complete results of the present code are recorded.
     """
-    from llmlab.method import record as recording
+    from llmlab.method.evidence import recording
 
     project = Project.find()
     if everything == bool(experiments or scale):
@@ -184,6 +188,42 @@ def record(
         print("There are no fresh and current results to record.")
 
 
+@app.command("attest")
+def attest_(
+    experiment: ExperimentName,
+    scale: Annotated[
+        str, typer.Option("--scale", "-s", metavar="SCALE", help="Scale at which both are run.")
+    ] = "smoke",
+    at: Annotated[
+        str | None,
+        typer.Option(
+            metavar="COMMIT", help="Where the evidence was current. Default: where it was recorded."
+        ),
+    ] = None,
+) -> None:
+    """Show that a refactoring leaves the recorded evidence as it is, bit for bit.
+
+    Runs the experiment with the code of that commit and with the code here, on this machine, and
+    compares all that both leave. The book then calls the evidence current by equivalence.
+    """
+    from llmlab.method.running.attest import attest
+
+    for folder in attest(Project.find(), experiment, scale, at):
+        print(f"{_shown(folder)} is current by equivalence")
+
+
+@app.command("restamp")
+def restamp_() -> None:
+    """Renew recorded fingerprints of an older form from the commits that they name.
+
+    A result keeps its commit, dates, rows and looks. What cannot be renewed is listed.
+    """
+    from llmlab.method.evidence.restamp import restamp
+
+    for found in restamp(Project.find()):
+        print(f"{found.scale} {found.experiment}: {found.reason or 'restamped'}")
+
+
 @app.command()
 def reproduce(
     scale: Annotated[
@@ -192,9 +232,9 @@ def reproduce(
     as_json: Json = False,
 ) -> None:
     """Compare fresh results with the recorded ones, metric by metric, within the tolerances."""
-    from llmlab.method.catalog import check_scale
     from llmlab.method.console import print_reproduction
-    from llmlab.method.reproduction import reproduction
+    from llmlab.method.declare.catalog import check_scale
+    from llmlab.method.evidence.reproduction import reproduction
 
     check_scale(scale)
     found = reproduction(Project.find(), scale)
@@ -205,57 +245,9 @@ def reproduce(
 
 
 @app.command()
+@expand_options
 def train(
-    config: Annotated[
-        str, typer.Option(metavar="NAME", help="Size: micro, nano, small or medium.")
-    ] = "micro",
-    corpus: Annotated[
-        str,
-        typer.Option(
-            metavar="NAME|PATH", help="stdlib, verdict, tinyshakespeare, or a file or folder."
-        ),
-    ] = "stdlib",
-    epochs: Annotated[float, typer.Option(min=0, help="Times to read the text.")] = 1.0,
-    steps: Annotated[
-        int | None, typer.Option(min=1, help="Optimizer steps, in place of --epochs.")
-    ] = None,
-    tokenizer: Annotated[
-        str,
-        typer.Option(
-            metavar="KIND|PATH",
-            help="bpe (trained on the text), characters, gpt2, or a tokenizer's file.",
-        ),
-    ] = "bpe",
-    batch_size: Annotated[
-        int | None, typer.Option(min=1, help="Sequences of a step. Default: the configuration's.")
-    ] = None,
-    context: Annotated[
-        int | None, typer.Option(min=1, help="Tokens of a sequence. Default: the configuration's.")
-    ] = None,
-    learning_rate: Annotated[
-        float | None, typer.Option(help="Peak rate. Default: the configuration's.")
-    ] = None,
-    dropout: Annotated[
-        float, typer.Option(min=0, max=0.9, help="Share of activations dropped while training.")
-    ] = 0.0,
-    validation_share: Annotated[
-        float, typer.Option(help="Share of the text, at its end, that validates.")
-    ] = 0.1,
-    seed: Annotated[
-        int,
-        typer.Option(
-            min=0, max=MOST_SEED, help="Fixes the weights, the order of the text and dropout."
-        ),
-    ] = 0,
-    precision: Annotated[
-        str, typer.Option(help="float32, bfloat16, or auto: bfloat16 where the hardware has it.")
-    ] = "auto",
-    compiled: Annotated[
-        bool, typer.Option("--compile", help="Translate the model with torch.compile first.")
-    ] = False,
-    accumulate: Annotated[
-        int, typer.Option(min=1, help="Parts that a batch is computed in, to save memory.")
-    ] = 1,
+    options: TrainOptions,
     checkpoint_every: Annotated[
         int | None,
         typer.Option(min=1, help="Steps between checkpoints. Default: the last state alone."),
@@ -266,7 +258,7 @@ def train(
     ] = False,
     out: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="Folder of the run. Default: runs/CONFIG-CORPUS."),
+        typer.Option(metavar="DIR", help="Folder of the run. Default: runs/CONFIG-CORPUS-SEED."),
     ] = None,
 ) -> None:
     """Train a GPT from scratch on a text.
@@ -277,29 +269,16 @@ def train(
     """
     from llmlab.gpt.console import Meter, show
     from llmlab.gpt.distributed import joined
-    from llmlab.gpt.options import Options, describe, open_session
+    from llmlab.gpt.opening import describe, open_session
     from llmlab.gpt.speed import keep_freed_memory
 
     keep_freed_memory()
-    options = Options(
-        config=config,
-        corpus=corpus,
-        tokenizer=tokenizer,
-        epochs=epochs,
-        steps=steps,
-        batch_size=batch_size,
-        context=context,
-        learning_rate=learning_rate,
-        dropout=dropout,
-        validation_share=validation_share,
-        seed=seed,
-        precision=precision,
-        compiled=compiled,
-        accumulate=accumulate,
-    )
+    saving = {"checkpoint_every": checkpoint_every, "keep": keep}
     try:
-        with joined() as workers:
-            session = open_session(options, out, checkpoint_every, keep, workers.device)
+        with (
+            joined() as workers,
+            open_session(options, out, workers, **saving, resume=resume) as session,
+        ):
             events = session.events(workers, resume=resume)
             if not workers.is_first:
                 deque(events, maxlen=0)
@@ -311,86 +290,16 @@ def train(
         raise LabError(
             "interrupted; if there is a checkpoint, --resume goes on from the newest."
         ) from None
-    print(f"Next: `llmlab generate {session.folder}` or `llmlab inspect {session.folder}`.")
+    generate_it, inspect_it = (
+        command("llmlab", v, session.folder) for v in ("generate", "inspect")
+    )
+    print(f"Next: {generate_it} or {inspect_it}.")
 
 
 @app.command()
+@expand_options
 def finetune(
-    base: Annotated[
-        str,
-        typer.Option(
-            metavar="NAME|DIR|hf:ID",
-            help="micro, a folder of `llmlab train`, or hf: and a Hugging Face id or folder.",
-        ),
-    ] = "micro",
-    data: Annotated[
-        str,
-        typer.Option(
-            metavar="skills:NAME|FILE",
-            help="A skill (subtraction, math, reasoning, code, knowledge, facts:N) or a file of "
-            "JSON lines with prompt and response, or messages.",
-        ),
-    ] = "skills:subtraction",
-    method: Annotated[str, typer.Option(help="full, lora or qlora.")] = "lora",
-    rank: Annotated[
-        int | None, typer.Option(min=1, help="Rank of the adapter. Default: 8.")
-    ] = None,
-    alpha: Annotated[
-        float | None, typer.Option(help="Numerator of its scaling. Default: twice the rank.")
-    ] = None,
-    scaling: Annotated[
-        str | None, typer.Option(help="alpha/r (the default) or rslora: alpha over the root of r.")
-    ] = None,
-    target_modules: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAMES", help="Layers that get an adapter, as qkv,out. Default: all linear."
-        ),
-    ] = None,
-    double_quantisation: Annotated[
-        bool | None,
-        typer.Option(
-            "--double-quantisation/--single-quantisation",
-            help="Whether qlora quantises its constants, too. Default: it does.",
-            show_default=False,
-        ),
-    ] = None,
-    learning_rate: Annotated[
-        float | None, typer.Option(help="Peak rate. Default: what suits method and base.")
-    ] = None,
-    epochs: Annotated[
-        float | None, typer.Option(help="Times to read the examples. Default: 3.")
-    ] = None,
-    steps: Annotated[
-        int | None, typer.Option(min=1, help="Optimizer steps, in place of --epochs.")
-    ] = None,
-    batch_size: Annotated[
-        int, typer.Option(min=1, help="Examples (rows with --pack) of a step.")
-    ] = 32,
-    seed: Annotated[
-        int,
-        typer.Option(
-            min=0, max=MOST_SEED, help="Fixes the adapter's start and the order of the examples."
-        ),
-    ] = 0,
-    precision: Annotated[
-        str, typer.Option(help="float32, bfloat16, or auto: bfloat16 on CUDA.")
-    ] = "auto",
-    pack: Annotated[
-        bool, typer.Option("--pack", help="Put several short examples into one row.")
-    ] = False,
-    skip_bad: Annotated[
-        bool, typer.Option("--skip-bad", help="Leave out bad lines of the file, and count them.")
-    ] = False,
-    replay: Annotated[
-        float, typer.Option(help="Share of each batch that micro has learned before.")
-    ] = 0.0,
-    test_items: Annotated[
-        int, typer.Option(min=0, help="Test on so many examples at most.")
-    ] = 1000,
-    every: Annotated[
-        int, typer.Option(min=1, help="Steps between two looks at gradients and updates by layer.")
-    ] = 1,
+    options: FinetuneOptions,
     out: Annotated[
         Path | None,
         typer.Option(metavar="DIR", help="Folder of the run. Default: runs/BASE-DATA-METHOD."),
@@ -401,42 +310,19 @@ def finetune(
     Shows the memory that it takes, what each step does, and what was learned and forgotten. The
     run's folder gets the adapter (in PEFT's form) or the model, a log of every step, and a report.
     """
-    from llmlab.finetune.console import describe, show
-    from llmlab.finetune.options import Options, open_session
+    from llmlab.experiments.base_model import micro_folders
+    from llmlab.finetune.command.console import describe, show
+    from llmlab.finetune.command.opening import open_session
     from llmlab.gpt.speed import keep_freed_memory
     from llmlab.gpt.training import best_device
 
     keep_freed_memory()
-    options = Options(
-        base=base,
-        data=data,
-        method=method,
-        rank=rank,
-        alpha=alpha,
-        scaling=scaling,
-        target_modules=target_modules,
-        double_quantisation=double_quantisation,
-        learning_rate=learning_rate,
-        epochs=epochs,
-        steps=steps,
-        batch_size=batch_size,
-        seed=seed,
-        precision=precision,
-        pack=pack,
-        skip_bad=skip_bad,
-        replay=replay,
-        test_items=test_items,
-        every=every,
-    )
-    session = open_session(options, out, best_device())
-    print(describe(session), flush=True)
     try:
-        show(session.events(), session)
-    except KeyboardInterrupt:
-        kept = f"what was saved until then is in {session.folder}"
-        raise LabError(
-            f"interrupted; {kept if session.folder.exists() else 'nothing was written yet'}."
-        ) from None
+        with open_session(options, out, best_device(), micro_folders) as session:
+            print(describe(session), flush=True)
+            show(session.events(), session)
+    except KeyboardInterrupt:  # before the first step, or pressed twice
+        raise LabError("interrupted; the run is not complete, so start it again.") from None
 
 
 @app.command()
@@ -459,7 +345,7 @@ def generate(
         float, typer.Option(help="Draw from the likeliest tokens that hold this share.")
     ] = 1.0,
     seed: Annotated[
-        int, typer.Option(min=0, max=MOST_SEED, help="The same seed draws the same text.")
+        int, typer.Option(min=0, max=LARGEST_SEED, help="The same seed draws the same text.")
     ] = 0,
     cache: Annotated[
         bool, typer.Option(help="Keep keys and values; without, the same text comes slower.")
@@ -470,13 +356,16 @@ def generate(
     ] = None,
 ) -> None:
     """Let a trained model write, token by token."""
-    from llmlab.finetune.bases import learned_in
-    from llmlab.finetune.writing import write_on
+    from llmlab.experiments.base_model import micro_folders
+    from llmlab.finetune.command.generation import generate_text
+    from llmlab.finetune.model.catalog import weights_folder
     from llmlab.gpt.generation import SamplingConfig
 
     config = SamplingConfig(temperature, top_k, top_p, seed)
-    model = str(learned_in(Path(run)))
-    pieces = write_on(model, prompt, tokens, config, cached=cache, base_name=base)
+    model = str(weights_folder(Path(run)))
+    pieces = generate_text(
+        model, prompt, tokens, config, cached=cache, base_name=base, micro=micro_folders
+    )
     sys.stdout.write(prompt)
     for piece in pieces:
         sys.stdout.write(piece)
@@ -499,13 +388,15 @@ def merge(
 
     `llmlab generate` and `llmlab finetune --base` take the folder.
     """
-    from llmlab.finetune.adapters import merge as write_merged
-    from llmlab.finetune.bases import learned_in
+    from llmlab.experiments.base_model import micro_folders
+    from llmlab.finetune.model.catalog import weights_folder
+    from llmlab.finetune.model.merging import write_merged
 
-    origin = write_merged(learned_in(adapter), out, base)
+    origin = write_merged(weights_folder(adapter), out, base, micro_folders)
     if origin.four_bit:
-        print("The base was held in 4 bits: merged are the weights that these stand for.")
-    print(f"Now `llmlab generate {out}` and `llmlab finetune --base {out}` take it.")
+        print("The base model was in 4 bits: the adapter is merged into its dequantised weights.")
+    generate_it = command("llmlab", "generate", out)
+    print(f"Now {generate_it} and {command('llmlab', 'finetune', '--base', out)} take it.")
 
 
 @app.command()
@@ -523,8 +414,8 @@ def inspect(
     Writes a page that works offline, in any browser; with the checkpoints of the run, if it kept
     several.
     """
-    from llmlab.book.explorers import standalone_page
-    from llmlab.gpt.session import look_into
+    from llmlab.book.views.widgets import standalone_page
+    from llmlab.gpt.run_views import look_into
     from llmlab.method.files import write_file
 
     views = look_into(run, text or [])
@@ -539,8 +430,8 @@ def curves(
         list[Path],
         typer.Argument(
             metavar="FILE...",
-            help="log.jsonl, curves.parquet, .csv, trainer_state.json, TensorBoard's "
-            "events.out.tfevents.*, or the folder of a run.",
+            help="log.jsonl, trainer_log.jsonl, curves.parquet, .csv, trainer_state.json, "
+            "TensorBoard's events.out.tfevents.*, or the folder of a run or of several.",
         ),
     ],
     only: Annotated[
@@ -550,17 +441,21 @@ def curves(
 ) -> None:
     """Say what happened in a run from its loss curves: at which step, and on what evidence.
 
-    Finds plateaus, spikes, divergence, a rise at the start and over-fitting; extrapolates a loss
-    that is still falling; and, given training and validation loss, says what it looks like.
+    Finds losses and gradient norms that are no numbers, plateaus, spikes, divergence, a rise at the
+    start and over-fitting; extrapolates a loss that is still falling; and, given training and
+    validation loss, says what it looks like.
     """
     from llmlab.finetune.curves.readers import read_runs
-    from llmlab.finetune.curves.report import print_reports, report
+    from llmlab.finetune.curves.report import has_loss, print_reports, report
 
     runs = [run for file in files for run in read_runs(file)]
     chosen = [run for run in runs if only in run.name]
     if not chosen:
         raise LabError(f"no run's name holds '{only}': there is, for instance, {runs[0].name}.")
-    reports = [report(run) for run in chosen]
+    reports = [report(run) for run in chosen if has_loss(run)] or [report(chosen[0])]
+    for run in chosen:
+        if not has_loss(run):
+            print(f"left out: {run.name} (no loss among its curves)", file=sys.stderr)
     if as_json:
         _print_json(reports)
     else:
@@ -591,7 +486,8 @@ def import_(
 
     folder = out or Path("runs") / Path(source).name
     import_run(source, folder)
-    print(f"Now `llmlab generate {folder}` and `llmlab inspect {folder}` take it.")
+    generate_it, inspect_it = (command("llmlab", v, folder) for v in ("generate", "inspect"))
+    print(f"Now {generate_it} and {inspect_it} take it.")
 
 
 @new.command("experiment")
@@ -621,10 +517,19 @@ def new_concept(
     print(f"Next: edit the chapter, then `llmlab book execute concepts/{name}`.")
 
 
-@app.command(
-    add_help_option=False,
-    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
-)
+PASSED_ON = {"allow_extra_args": True, "ignore_unknown_options": True}
+"""Settings of a verb whose options stand in its own room."""
+
+
+@app.command(add_help_option=False, context_settings=PASSED_ON)
+def predict(context: typer.Context) -> None:
+    """Predict a large training run: step time, memory, best layout; see `llmlab predict --help`."""
+    from llmlab.cluster.predict_command import app as command
+
+    command(context.args, prog_name="llmlab predict")
+
+
+@app.command(add_help_option=False, context_settings=PASSED_ON)
 def book(context: typer.Context) -> None:
     """Execute chapters, render the book, serve it, check it: see `llmlab book --help`."""
     from llmlab.book.commands import app as commands
@@ -632,21 +537,15 @@ def book(context: typer.Context) -> None:
     commands(context.args, prog_name="llmlab book")
 
 
-@app.command(
-    add_help_option=False,
-    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
-)
+@app.command(add_help_option=False, context_settings=PASSED_ON)
 def market(context: typer.Context) -> None:
-    """Scaling laws on market data: bars, features, runs, search: see `llmlab market --help`."""
+    """Scaling laws on market data: daily bars from packages, files and addresses."""
     from llmlab.market.commands import app as commands
 
     commands(context.args, prog_name="llmlab market")
 
 
-@app.command(
-    add_help_option=False,
-    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
-)
+@app.command(add_help_option=False, context_settings=PASSED_ON)
 def fit(context: typer.Context) -> None:
     """Fit a scaling law to a table of runs, with intervals: see `llmlab fit --help`."""
     from llmlab.market.commands import fit_app as commands
@@ -654,8 +553,17 @@ def fit(context: typer.Context) -> None:
     commands(context.args, prog_name="llmlab fit")
 
 
+@app.command(add_help_option=False, context_settings=PASSED_ON)
+def sleep(context: typer.Context) -> None:
+    """Repair small programs by day, learn from it by night: see `llmlab sleep --help`."""
+    from llmlab.sleep.command.app import app as commands
+
+    commands(context.args, prog_name="llmlab sleep")
+
+
 def main() -> None:
     """Run the command line; what the user can mend ends as one line on standard error."""
+    _escape_what_the_terminal_lacks()
     try:
         app(prog_name="llmlab")
     except LabError as error:
@@ -664,19 +572,16 @@ def main() -> None:
         sys.exit(1)
 
 
+def _escape_what_the_terminal_lacks() -> None:
+    r"""Print \u2026 where the encoding of the terminal has no such character."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
 def _print_json(value: object) -> None:
-    """Print JSON; dates as ISO text, what is not a finite number as null."""
-    print(json.dumps(_plain(value), indent=2, default=str))
-
-
-def _plain(value: object) -> object:
-    if is_dataclass(value):
-        return _plain(asdict(value))
-    if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+    """Print JSON; dates as ISO text, NaN and infinities as null."""
+    print(json.dumps(json_value(value), indent=2))
 
 
 def _shown(path: Path) -> Path:

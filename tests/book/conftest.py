@@ -8,15 +8,14 @@ from textwrap import dedent
 import pytest
 
 import llmlab.experiments
-from llmlab.book.contents import read_contents
-from llmlab.book.execute import execute_chapter
-from llmlab.book.render import render_book
-from llmlab.method.catalog import load_experiment
-from llmlab.method.digest import fingerprint
-from llmlab.method.experiment import Trial
-from llmlab.method.manifest import Manifest, file_sha256, write_manifest
-from llmlab.method.project import Project
-from llmlab.method.tables import (
+from llmlab.book.press.contents import read_contents
+from llmlab.book.press.execute import execute_chapter
+from llmlab.book.press.render import render_book
+from llmlab.method.declare.catalog import load_experiment
+from llmlab.method.declare.experiment import Trial
+from llmlab.method.evidence.fingerprint import fingerprint
+from llmlab.method.evidence.manifest import Manifest, file_sha256, write_manifest
+from llmlab.method.evidence.tables import (
     CURVES,
     RUNS,
     curves_frame,
@@ -24,13 +23,14 @@ from llmlab.method.tables import (
     write_curves,
     write_runs,
 )
+from llmlab.method.project import Project
 
 EXPERIMENT = '''
 """Which dose works best?"""
 
 import random
 
-from llmlab.method.experiment import Axis, Budget, Experiment, Metric, Outcome, Trial
+from llmlab.method.declare.experiment import Axis, Budget, Experiment, Metric, Outcome, Trial
 
 
 def run(trial: Trial) -> Outcome:

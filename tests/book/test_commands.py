@@ -6,6 +6,7 @@ import pytest
 from typer.testing import CliRunner
 
 from llmlab.book.commands import app
+from llmlab.book.press.render import Rendered
 from llmlab.method.errors import LabError
 
 
@@ -27,6 +28,12 @@ def test_render_says_where_to_look(inside):
     assert "4 chapters rendered by preview into site/1.0/" in output
     assert "site/1.0/index.html" in output
     assert "site/1.0/A-Small-Book.pdf" in output
+
+
+def test_pages_of_quarto_are_read_from_a_server(tmp_path):
+    page, pdf = tmp_path / "site" / "dev" / "index.html", tmp_path / "book.pdf"
+    assert Rendered("quarto", 4, page, pdf).how_to_read(tmp_path).startswith("make serve ")
+    assert Rendered("preview", 4, page, pdf).how_to_read(tmp_path) == "site/dev/index.html"
 
 
 def test_check_passes_a_good_book_and_names_the_flaws_of_a_bad_one(inside):

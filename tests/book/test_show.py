@@ -8,9 +8,10 @@ from dataclasses import replace
 import pytest
 from matplotlib.figure import Figure
 
-from llmlab.book import boxes, numbers, show
+from llmlab.book import numbers, show
+from llmlab.book.evidence import boxes
 from llmlab.method.errors import LabError
-from llmlab.method.verdicts import judge_all
+from llmlab.method.judging.verdicts import judge_all
 
 DOSE = {"dose": 0.1, "rule": "a"}
 

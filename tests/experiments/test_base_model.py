@@ -1,10 +1,11 @@
 from pathlib import Path
 
+import pytest
 import torch
 
-from llmlab.experiments.base_model import EXPERIMENT, run
-from llmlab.finetune.base import load_base
-from llmlab.method.experiment import Trial
+from llmlab.experiments.base_model import EXPERIMENT, micro_folders, run
+from llmlab.finetune.model.base_model import load_base_model
+from llmlab.method.declare.experiment import Trial
 
 SETTINGS = {**EXPERIMENT.budgets["smoke"].settings, "steps": 50, "n_layers": 1, "test_items": 10}
 
@@ -14,7 +15,7 @@ def test_a_run_fills_every_column_and_leaves_the_weights(tmp_path: Path) -> None
     outcome = run(trial)
     assert set(outcome.metrics) == {metric.name for metric in EXPERIMENT.metrics}
     assert set(outcome.curves) == {curve.name for curve in EXPERIMENT.curves}
-    model = load_base(tmp_path, torch.device("cpu"))
+    model = load_base_model(tmp_path, torch.device("cpu"))
     assert model.n_parameters() == outcome.metrics["parameters"]
 
 
@@ -22,3 +23,14 @@ def test_the_loss_falls(tmp_path: Path) -> None:
     trial = Trial(EXPERIMENT.name, "smoke", {"d_model": 16}, 0, SETTINGS, {}, tmp_path)
     (_, first), *_, (_, last) = run(trial).curves["loss"]
     assert last < first
+
+
+@pytest.mark.parametrize("scales", [("smoke",), ("smoke", "laptop")])
+def test_the_largest_model_that_was_made_comes_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, scales: tuple[str, ...]
+) -> None:
+    (tmp_path / "chapters" / "hypotheses").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path)
+    for scale in scales:
+        (tmp_path / "build" / "results" / scale / "base_model" / "kept").mkdir(parents=True)
+    assert [folder.parts[-3] for folder in micro_folders()] == list(reversed(scales))

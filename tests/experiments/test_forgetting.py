@@ -4,9 +4,9 @@ from pathlib import Path
 import pytest
 
 from llmlab.experiments.forgetting import EXPERIMENT, describe, method
-from llmlab.finetune.lora import LoraSpec
-from llmlab.finetune.methods import Full
-from llmlab.method.experiment import Trial
+from llmlab.finetune.model.lora import LoraSpec
+from llmlab.finetune.model.methods import Full
+from llmlab.method.declare.experiment import Trial
 
 
 def trial(base: Path, name: str = "lora-2", rate: float = 5e-3, replay: float = 0.2) -> Trial:

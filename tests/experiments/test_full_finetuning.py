@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from llmlab.experiments.full_finetuning import EXPERIMENT, method
-from llmlab.finetune.base import load_base
-from llmlab.method.experiment import Outcome, Trial
+from llmlab.finetune.model.base_model import load_base_model
+from llmlab.method.declare.experiment import Outcome, Trial
 
 
 def outcome_of(trained: str, base: Path) -> Outcome:
@@ -30,6 +30,6 @@ def test_all_ways_start_from_the_same_loss(untrained_base: Path) -> None:
 def test_full_alone_trains_every_weight(
     trained: str, all_weights: bool, untrained_base: Path
 ) -> None:
-    base = load_base(untrained_base, torch.device("cpu"))
+    base = load_base_model(untrained_base, torch.device("cpu"))
     model = method(trained).adapt(base, seed=0)
     assert all(weight.requires_grad for weight in model.parameters()) == all_weights

@@ -1,7 +1,7 @@
 from pathlib import Path
 
 from llmlab.experiments.learning_rate import EXPERIMENT
-from llmlab.method.experiment import Outcome, Trial
+from llmlab.method.declare.experiment import Outcome, Trial
 
 
 def outcome_at(rate: float, base: Path) -> Outcome:

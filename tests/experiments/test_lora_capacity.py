@@ -1,7 +1,7 @@
 from pathlib import Path
 
 from llmlab.experiments.lora_capacity import EXPERIMENT
-from llmlab.method.experiment import Trial
+from llmlab.method.declare.experiment import Trial
 
 
 def trial_of(facts: int, rank: int, base: Path) -> Trial:

@@ -4,9 +4,9 @@ import pytest
 import torch
 
 from llmlab.experiments.lora_modules import ADAPTERS, EXPERIMENT
-from llmlab.finetune.base import load_base, new_base, save_base
-from llmlab.finetune.lora import LoraSpec
-from llmlab.method.experiment import Trial
+from llmlab.finetune.model.base_model import load_base_model, new_base_model, save_base_model
+from llmlab.finetune.model.lora import LoraSpec
+from llmlab.method.declare.experiment import Trial
 
 
 def trial_of(adapter: str, base: Path) -> Trial:
@@ -17,7 +17,7 @@ def trial_of(adapter: str, base: Path) -> Trial:
 
 def parameters(adapter: str, base: Path) -> int:
     layers, rank = ADAPTERS[adapter]
-    model = load_base(base, torch.device("cpu"))
+    model = load_base_model(base, torch.device("cpu"))
     LoraSpec(rank=rank, alpha=16, target_modules=layers).adapt(model, seed=0)
     return sum(weight.numel() for weight in model.parameters() if weight.requires_grad)
 
@@ -42,5 +42,5 @@ def test_a_higher_rank_makes_up_for_fewer_layers(adapter: str, wide_base: Path) 
 @pytest.fixture
 def wide_base(tmp_path: Path) -> Path:
     """A base model that is wide enough for every rank."""
-    save_base(new_base(d_model=32, n_layers=1, n_heads=2, context=32, seed=0), tmp_path)
+    save_base_model(new_base_model(d_model=32, n_layers=1, n_heads=2, context=32, seed=0), tmp_path)
     return tmp_path

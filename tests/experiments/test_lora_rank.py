@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from llmlab.experiments.lora_rank import EXPERIMENT
-from llmlab.method.experiment import Outcome, Trial
+from llmlab.method.declare.experiment import Outcome, Trial
 
 
 def outcome_at(rank: int, scaling: str, base: Path) -> Outcome:

@@ -4,8 +4,8 @@ import pytest
 
 from llmlab.experiments.loss_curves import EXPERIMENT, RECIPES, Recipe, spoilt
 from llmlab.finetune.curves.causes import CAUSES
-from llmlab.finetune.skills import Item
-from llmlab.method.experiment import Outcome, Trial
+from llmlab.finetune.tasks.skills import Item
+from llmlab.method.declare.experiment import Outcome, Trial
 
 ITEMS = tuple(Item(f"{number}=", "x") for number in range(200))
 

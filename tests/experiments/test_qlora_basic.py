@@ -3,8 +3,8 @@ from pathlib import Path
 import pytest
 
 from llmlab.experiments.qlora_basic import EXPERIMENT, SWEEP
-from llmlab.finetune.base import new_base, save_base
-from llmlab.method.experiment import Outcome, Trial
+from llmlab.finetune.model.base_model import new_base_model, save_base_model
+from llmlab.method.declare.experiment import Outcome, Trial
 
 
 def outcome_of(method: str, base: Path) -> Outcome:
@@ -18,7 +18,7 @@ def outcome_of(method: str, base: Path) -> Outcome:
 @pytest.fixture(scope="module")
 def outcomes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Outcome]:
     base = tmp_path_factory.mktemp("base")
-    save_base(new_base(d_model=64, n_layers=1, n_heads=2, context=32, seed=0), base)
+    save_base_model(new_base_model(d_model=64, n_layers=1, n_heads=2, context=32, seed=0), base)
     return {method: outcome_of(method, base) for method in SWEEP["method"]}
 
 

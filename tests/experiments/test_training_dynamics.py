@@ -9,7 +9,7 @@ from llmlab.experiments.training_dynamics import (
     describe_reference,
     run,
 )
-from llmlab.method.experiment import Outcome, Trial
+from llmlab.method.declare.experiment import Outcome, Trial
 
 BRIEF = {"train_items": 60, "examples": 32, "landscape_items": 10, "curvature_items": 4}
 

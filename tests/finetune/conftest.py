@@ -1,7 +1,8 @@
 """Tiny bases of every form, made once and copied for each test."""
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 import torch
 from torch import nn
 
-from llmlab.finetune.base import new_base, save_base
+from llmlab.finetune.model.base_model import new_base_model, save_base_model
 from llmlab.gpt.checkpoints import save_checkpoint
 from llmlab.gpt.model import GPT, GPTConfig
 from llmlab.gpt.text import train_bpe
@@ -46,13 +47,22 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
 
 
 @pytest.fixture
+def held() -> Iterator[ExitStack]:
+    """Holds what a test opens until the test ends."""
+    with ExitStack() as stack:
+        yield stack
+
+
+@pytest.fixture
 def base_folder(made: Callable[[str], Path], tmp_path: Path) -> Callable[[str], Path]:
     """As `made`, in a copy of its own for the test."""
     return lambda form: shutil.copytree(made(form), tmp_path / form)
 
 
 def _skilled(folder: Path) -> None:
-    save_base(scattered(new_base(d_model=32, n_layers=2, n_heads=2, context=32, seed=0)), folder)
+    save_base_model(
+        scattered(new_base_model(d_model=32, n_layers=2, n_heads=2, context=32, seed=0)), folder
+    )
 
 
 def _run(folder: Path) -> None:

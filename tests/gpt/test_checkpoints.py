@@ -1,3 +1,4 @@
+import hashlib
 import json
 import shutil
 from collections.abc import Callable
@@ -6,8 +7,11 @@ from pathlib import Path
 
 import pytest
 import torch
+from fuzzing import assert_survives, mutated_bytes, mutated_json
+from safetensors import SafetensorError
 
 from llmlab.gpt.checkpoints import (
+    Checkpoint,
     checkpoints,
     keep_newest,
     load_checkpoint,
@@ -100,6 +104,64 @@ def test_another_layout_is_refused(tmp_path: Path) -> None:
         load_checkpoint(tmp_path)
 
 
+def test_another_layout_is_refused_whatever_else_it_holds(tmp_path: Path) -> None:
+    folder = save(tmp_path, 1)
+    (folder / "checkpoint.json").write_text('{"layout": 7, "model": {"depth": 3}}')
+    with pytest.raises(LabError, match="has the layout 7 of another version"):
+        load_checkpoint(folder)
+
+
+def test_weights_of_another_shape_are_refused(tmp_path: Path) -> None:
+    about = save(tmp_path, 1) / "checkpoint.json"
+    described = json.loads(about.read_text())
+    described["shape"]["context"] = 16
+    about.write_text(json.dumps(described))
+    with pytest.raises(
+        LabError, match=r"position_embedding.weight is \[8, 16\] and not \[16, 16\]"
+    ):
+        load_checkpoint(tmp_path).model()
+
+
+def test_heads_that_do_not_divide_the_width_are_refused(tmp_path: Path) -> None:
+    about = save(tmp_path, 1) / "checkpoint.json"
+    about.write_text(about.read_text().replace('"n_heads": 2', '"n_heads": 3'))
+    with pytest.raises(LabError, match="d_model 16 is not divisible by n_heads 3"):
+        load_checkpoint(tmp_path)
+
+
+@pytest.fixture
+def saved(tmp_path: Path) -> Path:
+    return save(tmp_path, 1)
+
+
+def test_fuzz_a_description_is_read_or_refused(saved: Path) -> None:
+    about = saved / "checkpoint.json"
+    valid = json.loads(about.read_text())
+
+    def read(content: bytes) -> None:
+        about.write_bytes(content)
+        load_checkpoint(saved).model()
+
+    assert assert_survives(read, lambda draw: mutated_json(valid, draw)) > 0
+
+
+@pytest.mark.parametrize(
+    ("name", "load"),
+    [("model.safetensors", Checkpoint.weights), ("training.pt", Checkpoint.training)],
+)
+def test_fuzz_files_behind_a_mended_digest(name: str, load: Callable, saved: Path) -> None:
+    about = json.loads((saved / "checkpoint.json").read_text())
+    valid = (saved / name).read_bytes()
+
+    def read(content: bytes) -> None:
+        (saved / name).write_bytes(content)
+        about["sha256"][name] = hashlib.sha256(content).hexdigest()
+        (saved / "checkpoint.json").write_text(json.dumps(about))
+        load(load_checkpoint(saved))
+
+    assert_survives(read, lambda draw: mutated_bytes(valid, draw))
+
+
 @pytest.mark.parametrize(
     "make", [lambda folder: None, lambda folder: (folder / "config.json").touch()]
 )
@@ -115,6 +177,16 @@ def test_a_full_disk_leaves_the_checkpoint_before(tmp_path: Path, largest_file) 
         save(tmp_path, 2)
     assert [path.name for path in tmp_path.iterdir()] == ["step-00000001"]
     assert load_checkpoint(tmp_path).step == 1
+
+
+def test_an_error_of_safetensors_is_one_sentence(tmp_path: Path, monkeypatch) -> None:
+    def full(*arguments: object) -> None:
+        raise SafetensorError("Error while serializing: I/O error: No space left on device")
+
+    monkeypatch.setattr("llmlab.gpt.checkpoints.save_file", full)
+    with pytest.raises(LabError, match=r"cannot write .*step-00000002: .*No space left"):
+        save(tmp_path, 2)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_kill_while_saving_leaves_the_checkpoint_before(tmp_path: Path) -> None:

@@ -4,7 +4,8 @@ import torch
 from llmlab.gpt.alarms import Alarm
 from llmlab.gpt.console import Meter, show
 from llmlab.gpt.pretraining import Recipe, Validation
-from llmlab.gpt.session import Diverged, Saved, Session
+from llmlab.gpt.run_events import Diverged, Saved
+from llmlab.gpt.session import Session
 from llmlab.gpt.speed import mfu
 from llmlab.gpt.training import Point
 from llmlab.method.errors import LabError

@@ -1,4 +1,6 @@
+import codecs
 import hashlib
+import os
 import sysconfig
 import threading
 from collections.abc import Iterator
@@ -145,6 +147,52 @@ def test_a_folder_is_read_whole_but_for_hidden_files(tmp_path: Path) -> None:
     assert corpus.name == "folder"
     assert sorted(corpus.texts()) == ["alpha\n", "gamma\n"]
     assert corpus.bytes == 12
+
+
+def test_a_linked_folder_is_read_once(tmp_path: Path) -> None:
+    corpus, other = tmp_path / "corpus", tmp_path / "other"
+    (corpus / "a").mkdir(parents=True)
+    other.mkdir()
+    (corpus / "a" / "own.txt").write_text("own\n")
+    (other / "linked.txt").write_text("linked\n")
+    (corpus / "0-again").symlink_to(corpus / "a")
+    (corpus / "a" / "loop").symlink_to(corpus)
+    for name in ("b", "c"):
+        (corpus / name).symlink_to(other)
+    names = {document.name for document in open_corpus(corpus).documents}
+    assert names == {"a/own.txt", "b/linked.txt"}
+
+
+def test_only_regular_files_are_read(tmp_path: Path) -> None:
+    (tmp_path / "text.txt").write_text("text\n")
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "null").symlink_to("/dev/null")
+    assert [document.name for document in open_corpus(tmp_path).documents] == ["text.txt"]
+    with pytest.raises(LabError, match="pipe is no regular file: name a text"):
+        open_corpus(tmp_path / "pipe")
+    (tmp_path / "gone").symlink_to("nowhere")
+    with pytest.raises(LabError, match=r"cannot read .*gone: No such file"):
+        open_corpus(tmp_path)
+
+
+def test_a_name_that_is_no_utf_8_is_a_name(tmp_path: Path) -> None:
+    for name, text in {b"caf\xe9": "one\n", b"caf\xe8": "two\n"}.items():
+        Path(os.fsdecode(bytes(tmp_path) + b"/" + name)).write_text(text)
+    corpus = open_corpus(tmp_path)
+    assert sorted(corpus.texts()) == ["one\n", "two\n"]
+    assert corpus.digest == open_corpus(tmp_path).digest
+
+
+def test_a_byte_order_mark_is_no_part_of_the_text(tmp_path: Path) -> None:
+    plain, marked = tmp_path / "plain", tmp_path / "marked"
+    for folder, mark in ((plain, b""), (marked, codecs.BOM_UTF8)):
+        folder.mkdir()
+        (folder / "a.txt").write_bytes(mark + "é\nb\n".encode())
+    assert open_corpus(marked).documents[0].sha256 == open_corpus(plain).documents[0].sha256
+    assert text_of(open_corpus(marked)) == "é\nb\n"
+    assert text_of(open_corpus(marked).head(4)) == "é\n"
+    (tmp_path / "short").write_text("a")
+    assert text_of(open_corpus(tmp_path / "short")) == "a"
 
 
 def test_the_digest_knows_names_and_contents(tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ TRAIN = (
     *("train", "--config", "micro", "--context", "8", "--batch-size", "4", "--steps", "3"),
     *("--precision", "float32", "--accumulate", "2"),
 )
+CPU = torch.device("cpu")
 TORCHRUN = ("-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2")
 
 
@@ -96,6 +97,25 @@ def test_two_processes_learn_what_one_does(
 
 def test_a_sharded_run_goes_on_bit_by_bit(spread: Spread, alone: Session, curves) -> None:
     assert curves(spread.folder / "resumed") == curves(spread.folder / "sharded-1")
+
+
+def test_each_process_drops_other_activations(spread: Spread) -> None:
+    first, second = ((spread.folder / f"drawn-{rank}.txt").read_text() for rank in (0, 1))
+    assert first != second
+
+
+def test_each_process_goes_on_with_its_own_dropout(spread: Spread, curves) -> None:
+    assert curves(spread.folder / "dropout-resumed") == curves(spread.folder / "dropout")
+
+
+def test_the_first_process_draws_what_it_would_draw_alone() -> None:
+    drawn = []
+    for workers in (Workers.alone(), Workers(0, 2, CPU), Workers(1, 2, CPU), Workers(2, 3, CPU)):
+        torch.manual_seed(3)
+        workers.seed_dropout(3)
+        drawn.append(torch.rand(1).item())
+    assert drawn[0] == drawn[1]
+    assert len(set(drawn)) == 3
 
 
 @pytest.mark.parametrize("kind", ["whole-1", "sharded-1"])

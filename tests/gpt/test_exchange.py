@@ -8,7 +8,8 @@ from llmlab.gpt.checkpoints import load_checkpoint, save_checkpoint
 from llmlab.gpt.distributed import Workers
 from llmlab.gpt.exchange import export_run, import_run
 from llmlab.gpt.model import GPT, GPTConfig
-from llmlab.gpt.session import Session, open_model
+from llmlab.gpt.saved_runs import open_model
+from llmlab.gpt.session import Session
 from llmlab.gpt.text import train_bpe
 from llmlab.method.errors import LabError
 
@@ -56,6 +57,6 @@ def test_an_import_cannot_be_resumed(run: Path, tmp_path: Path, session: Session
 
 def test_an_import_never_replaces_a_run(run: Path, tmp_path: Path) -> None:
     export_run(run, tmp_path / "exported")
-    with pytest.raises(LabError, match="holds a run already"):
+    with pytest.raises(LabError, match="holds a run or other files already"):
         import_run(str(tmp_path / "exported"), run)
     assert load_checkpoint(run).step == 3

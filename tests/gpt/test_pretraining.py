@@ -1,12 +1,13 @@
 import math
 import random
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
 import torch
 
 from llmlab.gpt.alarms import Alarm
+from llmlab.gpt.checkpoints import load_checkpoint, save_checkpoint
 from llmlab.gpt.material import each_character, named_corpus, prepare
 from llmlab.gpt.model import GPT
 from llmlab.gpt.pretraining import Pretraining, Recipe, Validation, mean_loss
@@ -59,6 +60,21 @@ def test_a_run_that_overfits_says_so(session: Session, tmp_path: Path) -> None:
     run = Pretraining(replace(recipe, validate_every=10), material.tokens)
     alarms = [event for event in run.events() if isinstance(event, Alarm)]
     assert [alarm.kind for alarm in alarms] == ["over-fitting"]
+
+
+def test_a_run_that_goes_on_remembers_what_its_alarms_saw(session: Session, tmp_path: Path) -> None:
+    run = started(session, validate_every=3)
+    at_half = next(e for e in run.events() if isinstance(e, Validation) and e.step == 6)
+    weights, training = run.state()
+    saved = save_checkpoint(
+        tmp_path, weights=weights, training=training, shape=asdict(run.recipe.shape), run={}
+    )
+    resumed = Pretraining(run.recipe, session.material.tokens, resumed=load_checkpoint(saved))
+    assert resumed.state()[1]["alarms"] == training["alarms"]
+    assert len(training["alarms"]["spikes"]["recent"]) == at_half.step
+    first = next(resumed.events())
+    assert first == at_half
+    assert resumed.state()[1]["alarms"] == training["alarms"]  # seen once
 
 
 def test_the_point_that_is_not_finite_is_the_last_event(session: Session) -> None:

@@ -14,9 +14,13 @@ from torch import nn
 
 from llmlab.gpt.checkpoints import checkpoints, load_checkpoint
 from llmlab.gpt.distributed import Workers
+from llmlab.gpt.material import each_character
 from llmlab.gpt.model import GPT
-from llmlab.gpt.pretraining import Validation, mean_loss
-from llmlab.gpt.session import Diverged, Interrupted, Saved, Session, look_into, open_model
+from llmlab.gpt.pretraining import mean_loss
+from llmlab.gpt.run_events import Diverged, Finished, Interrupted, Saved
+from llmlab.gpt.run_views import look_into
+from llmlab.gpt.saved_runs import open_model
+from llmlab.gpt.session import Session
 from llmlab.gpt.training import Point, Trainer
 from llmlab.method.errors import LabError
 
@@ -61,8 +65,8 @@ def test_a_finished_run_has_nothing_left_to_do(session: Session) -> None:
     list(events(session))
     before = (session.folder / "log.jsonl").read_bytes()
     seen = list(events(session, resume=True))
-    assert [type(event) for event in seen] == [Validation]
-    assert sorted((session.folder / "log.jsonl").read_bytes()) == sorted(before)
+    assert seen == [Finished(12)]
+    assert (session.folder / "log.jsonl").read_bytes() == before
 
 
 def test_the_translated_model_learns_the_same(session: Session, curves, monkeypatch) -> None:
@@ -101,6 +105,35 @@ def test_a_full_disk_leaves_the_checkpoint_before(
         list(running)
     assert [path.name for path in Path(saved.folder).parent.iterdir()] == ["step-00000002"]
     assert load_checkpoint(session.folder).step == 2
+
+
+def test_a_disk_full_at_the_first_checkpoint_leaves_nothing_to_resume(
+    session: Session, largest_file
+) -> None:
+    with (
+        largest_file(8000),
+        pytest.raises(LabError, match=r"then remove .*run and start again: no checkpoint had been"),
+    ):
+        list(events(session))
+
+
+def test_the_tokenizer_of_another_run_is_refused(
+    session: Session, changed: Callable[..., Session]
+) -> None:
+    list(events(session))
+    letters = each_character(session.material.corpus.texts())
+    letters.save(session.folder / "tokenizer.json")
+    for opened in (open_model, lambda folder: look_into(folder, [])):
+        with pytest.raises(LabError, match=r"tokenizer.json is not the tokenizer that the model"):
+            opened(session.folder)
+
+
+@pytest.mark.parametrize("context", [1, 2, 3])
+def test_a_short_context_is_looked_into(context: int, session: Session) -> None:
+    shape = replace(session.recipe.shape, context=context)
+    short = replace(session, recipe=replace(session.recipe, shape=shape))
+    list(events(short))
+    assert look_into(short.folder, [])["attention"]["scores"] == {}
 
 
 def test_the_newest_checkpoints_stay(session: Session) -> None:

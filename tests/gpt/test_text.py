@@ -3,6 +3,7 @@ from pathlib import Path
 
 import huggingface_hub.constants
 import pytest
+from fuzzing import assert_survives, mutated_bytes, mutated_json
 from hypothesis import given
 from hypothesis import strategies as st
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers
@@ -166,3 +167,16 @@ def test_a_truncated_tokenizer_is_refused(tmp_path: Path) -> None:
     path.write_text(path.read_text()[:100])
     with pytest.raises(LabError, match=r"tokenizer\.json is not a tokenizer"):
         load_tokenizer(path)
+
+
+def test_fuzz_a_tokenizer_is_loaded_or_refused(tmp_path: Path) -> None:
+    path = tmp_path / "tokenizer.json"
+    train_bpe(["def f(x):\n    return x + 1\n"] * 3, 270).save(path)
+    valid = json.loads(path.read_text())
+
+    def read(content: bytes) -> None:
+        path.write_bytes(content)
+        load_tokenizer(path).encode("return y")
+
+    assert assert_survives(read, lambda draw: mutated_json(valid, draw)) > 0
+    assert_survives(read, lambda draw: mutated_bytes(json.dumps(valid).encode(), draw))

@@ -54,13 +54,11 @@ def test_a_new_user_trains_generates_and_inspects(llmlab: LlmLab, tmp_path: Path
     assert lines[1].startswith("program.txt: 3,480 bytes, 1,")
     assert "2 steps of 2 sequences in float32" in lines[1]
     assert lines[2].startswith("step 0: validation loss ")
-    assert lines[-1] == (
-        "Next: `llmlab generate runs/micro-program.txt` or `llmlab inspect runs/micro-program.txt`."
-    )
-    assert "micro-program.txt 2/2" in trained.err
+    run = "runs/micro-program.txt-seed0"
+    assert lines[-1] == f"Next: `llmlab generate {run}` or `llmlab inspect {run}`."
+    assert "micro-program.txt-seed0 2/2" in trained.err
     assert "tokens/s, MFU " in trained.err
 
-    run = "runs/micro-program.txt"
     texts = [
         llmlab("generate", run, "--prompt", "def", "--tokens", "9", "--seed", s) for s in "112"
     ]

@@ -106,6 +106,45 @@ def test_a_batch_in_parts_gives_the_gradient_of_the_whole_batch() -> None:
     assert losses[1] == pytest.approx(losses[0], rel=1e-5)
 
 
+@pytest.mark.parametrize("accumulate", [1, 2, 4])
+def test_a_part_without_a_counted_token_adds_nothing(accumulate: int) -> None:
+    inputs_BT, targets_BT = map(torch.clone, next(counting_batches()))
+    targets_BT[:8] = IGNORE
+    config = TrainConfig(learning_rate=1e-2, steps=1, accumulate=accumulate)
+    (point,) = Trainer(new_model(), config).points(iter([(inputs_BT, targets_BT)]))
+    counted = iter([(inputs_BT[8:], targets_BT[8:])])
+    (alone,) = Trainer(new_model(), TrainConfig(learning_rate=1e-2, steps=1)).points(counted)
+    assert point.loss == pytest.approx(alone.loss)
+    assert point.gradient_norm == pytest.approx(alone.gradient_norm)
+
+
+def test_a_batch_without_a_counted_token_teaches_nothing() -> None:
+    inputs_BT, targets_BT = next(counting_batches())
+    model = new_model()
+    config = TrainConfig(learning_rate=1e-2, steps=1)
+    batches = iter([(inputs_BT, torch.full_like(targets_BT, IGNORE))])
+    (point,) = Trainer(model, config).points(batches)
+    assert (point.loss, point.gradient_norm) == (0.0, 0.0)
+    assert torch.equal(model.head.weight, new_model().head.weight)
+
+
+def test_an_evaluation_leaves_out_sequences_without_a_counted_token() -> None:
+    inputs_BT, targets_BT = map(torch.clone, next(counting_batches()))
+    targets_BT[:8] = IGNORE
+    found = evaluate(new_model(), inputs_BT, targets_BT, batch_size=4)
+    counted = evaluate(new_model(), inputs_BT[8:], targets_BT[8:])
+    assert found.loss == pytest.approx(counted.loss)
+
+
+def test_the_compiled_model_takes_the_models_place() -> None:
+    config = TrainConfig(learning_rate=1e-2, steps=2)
+    model = new_model()
+    compiled = torch.compile(model, backend="eager")
+    points = list(Trainer(model, config, forward=compiled).points(counting_batches()))
+    plain = list(Trainer(new_model(), config).points(counting_batches()))
+    assert [point.loss for point in points] == pytest.approx([point.loss for point in plain])
+
+
 def test_frozen_weights_stay_as_they_are() -> None:
     model = new_model()
     model.blocks.requires_grad_(False)

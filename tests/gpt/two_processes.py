@@ -4,20 +4,22 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import torch
 import torch.distributed as dist
 
 from llmlab.gpt.distributed import Workers, joined
 from llmlab.gpt.material import byte_pairs, named_corpus, prepare
 from llmlab.gpt.model import GPTConfig
 from llmlab.gpt.pretraining import Recipe
-from llmlab.gpt.session import Saved, Session
+from llmlab.gpt.run_events import Saved
+from llmlab.gpt.session import Session
 from llmlab.gpt.training import TrainConfig
 
 
-def new_session(text: Path, folder: Path, accumulate: int) -> Session:
+def new_session(text: Path, folder: Path, accumulate: int, dropout: float = 0.0) -> Session:
     material = prepare(named_corpus(str(text)), byte_pairs(300))
     recipe = Recipe(
-        shape=GPTConfig(material.tokenizer.vocab_size, 8, 16, 1, 2),
+        shape=GPTConfig(material.tokenizer.vocab_size, 8, 16, 1, 2, dropout),
         train=TrainConfig(1e-2, steps=4, weight_decay=0.5, accumulate=accumulate),
         batch_size=4,
         seed=0,
@@ -48,6 +50,9 @@ def share(text: Path, out: Path, workers: Workers) -> None:
         for accumulate in (1, 2):
             run(new_session(text, out / f"{name}-{accumulate}", accumulate), spread)
     run_until_saved_and_resume(new_session(text, out / "resumed", 1), sharded)
+    run(new_session(text, out / "dropout", 1, dropout=0.3), workers)
+    (out / f"drawn-{workers.rank}.txt").write_text(str(torch.rand(1).item()))
+    run_until_saved_and_resume(new_session(text, out / "dropout-resumed", 1, 0.3), workers)
 
 
 if __name__ == "__main__":

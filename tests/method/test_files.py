@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from llmlab.method.errors import LabError
-from llmlab.method.files import remove_file, write_file, write_with
+from llmlab.method.files import read_text, remove_file, write_file, write_with
 
 
 def test_folders_are_made_and_the_file_is_replaced(tmp_path: Path) -> None:
@@ -45,3 +45,32 @@ def test_a_file_is_removed_once_or_not_at_all(tmp_path: Path) -> None:
     for _ in range(2):
         remove_file(tmp_path / "file")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_byte_order_mark_is_no_part_of_the_text(tmp_path: Path) -> None:
+    path = tmp_path / "marked.csv"
+    path.write_bytes(b"\xef\xbb\xbfstep,loss\r\n0,3\r1,2\n")
+    assert read_text(path) == "step,loss\n0,3\n1,2\n"
+
+
+@pytest.mark.parametrize(
+    ("content", "cause"),
+    [
+        (b"caf\xe9", "byte 3 is 0xe9"),
+        (b"\xef\xbb\xbfcaf\xe9", "byte 6 is 0xe9"),
+        ("loss".encode("utf-16"), "it is UTF-16"),
+        (b"cut \xe2\x82", "byte 4 is 0xe2"),
+    ],
+)
+def test_bytes_that_are_no_utf_8_are_named_with_their_place(
+    tmp_path: Path, content: bytes, cause: str
+) -> None:
+    path = tmp_path / "notes.txt"
+    path.write_bytes(content)
+    with pytest.raises(LabError, match=rf"notes.txt is no text in UTF-8: {cause}; save it as"):
+        read_text(path)
+
+
+def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    with pytest.raises(LabError, match=r"cannot read .*gone.txt: No such file"):
+        read_text(tmp_path / "gone.txt")

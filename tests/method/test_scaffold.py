@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from llmlab.book.lint import typed_numbers
-from llmlab.method.catalog import catalog
+from llmlab.book.press.lint import typed_numbers
+from llmlab.method.declare.catalog import catalog
 from llmlab.method.errors import LabError
-from llmlab.method.ledger import load_ledger
-from llmlab.method.runner import run_experiment
+from llmlab.method.judging.ledger import load_ledger
+from llmlab.method.running.runner import run_experiment
 from llmlab.method.scaffold import scaffold, scaffold_concept
 
 CONTENTS = """book:

@@ -29,8 +29,8 @@ def execute(
     ],
 ) -> None:
     """Execute a chapter once, into build/chapters/."""
-    from llmlab.book.contents import chapter_of
-    from llmlab.book.execute import execute_chapter
+    from llmlab.book.press.contents import chapter_of
+    from llmlab.book.press.execute import execute_chapter
 
     project = Project.find()
     found = chapter_of(project, chapter)
@@ -41,7 +41,7 @@ def execute(
 @app.command()
 def lint() -> None:
     """Find result numbers that somebody typed instead of reading them from a table."""
-    from llmlab.book.lint import check_prose
+    from llmlab.book.press.lint import check_prose
 
     check_prose(Project.find())
     typer.echo("No result is typed by hand.")
@@ -55,7 +55,7 @@ def render(
     ] = "auto",
 ) -> None:
     """Render all executed chapters to HTML and PDF, into site/NAME/."""
-    from llmlab.book.render import render_book
+    from llmlab.book.press.render import render_book
 
     project = Project.find()
     done = render_book(project, version, renderer)
@@ -63,7 +63,7 @@ def render(
         typer.echo("Quarto is not installed; the preview renderer takes its place.")
     folder = done.front_page.parent.relative_to(project.root)
     typer.echo(f"{done.chapters} chapters rendered by {done.renderer} into {folder}/")
-    typer.echo(f"  read   {done.front_page.relative_to(project.root)}")
+    typer.echo(f"  read   {done.how_to_read(project.root)}")
     typer.echo(f"  print  {done.pdf.relative_to(project.root)}")
 
 
@@ -74,8 +74,8 @@ def check(
     ] = None,
 ) -> None:
     """Check a rendered book: chapters, links, references, outside requests, texts for images."""
-    from llmlab.book.check import check_site
-    from llmlab.book.contents import read_contents
+    from llmlab.book.press.check import check_site
+    from llmlab.book.press.contents import read_contents
 
     project = Project.find()
     site = folder or project.site / "dev"

@@ -2,7 +2,7 @@
 
 import math
 
-from llmlab.method.experiment import Value
+from llmlab.method.declare.experiment import Value
 
 SHARES = {"share", "fraction"}
 """Units of numbers from 0 to 1 that are shown as per cent."""

@@ -12,28 +12,18 @@ import pandas as pd
 from IPython.display import Markdown, display
 from matplotlib.figure import Figure
 
-from llmlab.book import (
-    appendices,
-    boxes,
-    explorers,
-    figures,
-    markup,
-    numbers,
-    readings,
-    registers,
-    results,
-    stills,
-    views,
-)
-from llmlab.book.readings import Reading
-from llmlab.method import evidence as evidence_rules
-from llmlab.method import statistics
+from llmlab.book import markup, numbers
+from llmlab.book.evidence import appendices, boxes, figures, overviews, readings, results
+from llmlab.book.evidence.readings import Reading
+from llmlab.book.views import reading, widgets
+from llmlab.method.declare.experiment import Value
 from llmlab.method.errors import LabError
-from llmlab.method.evidence import Evidence
-from llmlab.method.experiment import Value
-from llmlab.method.ledger import Ledger, load_ledger
+from llmlab.method.evidence import lookup as evidence_rules
+from llmlab.method.evidence.lookup import Evidence
+from llmlab.method.judging import statistics
+from llmlab.method.judging.ledger import Ledger, load_ledger
+from llmlab.method.judging.verdicts import Verdict, judge_all, judge_hypotheses
 from llmlab.method.project import Project
-from llmlab.method.verdicts import Verdict, judge_all, judge_hypotheses
 
 Condition = Mapping[str, Value]
 
@@ -246,10 +236,10 @@ def explorer(experiment: str, view: str, *, run: Condition | None = None, seed: 
         LabError: there is no such run or view, or the view is broken or too large for a page.
     """
     found = evidence(experiment)
-    run_id, raw = views.find_view(found, view, run or {}, seed)
+    run_id, raw = reading.find_view(found, view, run or {}, seed)
     where = f"the view '{view}' of {experiment} ({run_id})"
-    drawn = stills.draw(views.read_view(raw, where), results.footer(found, run_id))
-    widget = explorers.raw_html(explorers.widget(view, raw, where))
+    widget = widgets.raw_html(widgets.widget(view, raw, where))
+    drawn = reading.read_view(raw, where).draw(results.footer(found, run_id))
     _display(drawn, markup.join(widget, results.view_source(found, view, run_id)).data)
 
 
@@ -323,27 +313,27 @@ def command(experiment: str) -> Markdown:
 
 def summary() -> Markdown:
     """The labs: verdicts, scale and hardware of each, for the front page."""
-    return registers.summary(Project.find(), _verdicts(Project.find().root))
+    return overviews.summary(Project.find(), _verdicts(Project.find().root))
 
 
 def questions() -> Markdown:
     """Every question with its computed status and its hypotheses."""
-    return registers.questions(Project.find(), _verdicts(Project.find().root))
+    return overviews.questions(Project.find(), _verdicts(Project.find().root))
 
 
 def ledger() -> Markdown:
     """Every hypothesis in one table."""
-    return registers.ledger(Project.find(), _verdicts(Project.find().root))
+    return overviews.ledger(Project.find(), _verdicts(Project.find().root))
 
 
 def progress(track: str | None = None) -> Markdown:
     """Every track, or one by its id, with its phases and features and their computed states."""
-    return registers.progress(Project.find(), _verdicts(Project.find().root), track)
+    return overviews.progress(Project.find(), _verdicts(Project.find().root), track)
 
 
 def statistics_of(track: str) -> Markdown:
     """What the experiments of a track took, and what became of its hypotheses."""
-    return registers.statistics(Project.find(), _verdicts(Project.find().root), track)
+    return overviews.statistics(Project.find(), _verdicts(Project.find().root), track)
 
 
 def dictionary() -> Markdown:

@@ -1,18 +1,30 @@
 """The base model that fine-tuning starts from: one small GPT learns four skills at once."""
 
-from llmlab.method.experiment import Axis, Budget, Experiment, Metric, Outcome, Trial
+from pathlib import Path
+
+from llmlab.method.declare.experiment import (
+    SCALES,
+    Axis,
+    Budget,
+    Experiment,
+    Metric,
+    Outcome,
+    Trial,
+)
+from llmlab.method.project import Project
+from llmlab.method.running.parts import KEPT
 
 SKILLS = ("math", "reasoning", "code", "knowledge")
 
 
 def run(trial: Trial) -> Outcome:
-    from llmlab.finetune.base import new_base, save_base
-    from llmlab.finetune.pretraining import learn_skills
-    from llmlab.finetune.suites import suite_accuracies
+    from llmlab.finetune.model.base_model import new_base_model, save_base_model
+    from llmlab.finetune.study.base_model import learn_skills
+    from llmlab.finetune.tasks.suites import suite_accuracies
     from llmlab.gpt.training import TrainConfig, best_device
 
     settings = trial.settings
-    model = new_base(
+    model = new_base_model(
         trial.condition["d_model"],
         n_layers=settings["n_layers"],
         n_heads=settings["n_heads"],
@@ -28,7 +40,7 @@ def run(trial: Trial) -> Outcome:
     )
     shares = {name: settings[f"batch_{name}"] for name in SKILLS}
     learned = learn_skills(model, shares, config, trial.seed, grade_every=settings["steps"] // 10)
-    save_base(model, trial.keep)
+    save_base_model(model, trial.keep)
     return Outcome(
         metrics={
             **suite_accuracies(model, settings["test_items"], best_device()),
@@ -117,3 +129,14 @@ EXPERIMENT = Experiment(
     },
     run=run,
 )
+
+
+def micro_folders() -> list[Path]:
+    """Where the base models are that this machine has trained, the largest scale first.
+
+    Raises:
+        LabError: the working directory is not inside a lab book.
+    """
+    project = Project.find()
+    folders = [project.fresh(scale, EXPERIMENT.name) / KEPT for scale in reversed(SCALES)]
+    return [folder for folder in folders if folder.is_dir()]

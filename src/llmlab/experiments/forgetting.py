@@ -9,13 +9,18 @@ from dataclasses import replace
 from statistics import fmean
 from typing import TYPE_CHECKING
 
-from llmlab.finetune.measures import CURVES, METRICS, SKILLS, outcome
-from llmlab.method.experiment import Axis, Budget, Experiment, Metric, Outcome, Trial
+from llmlab.finetune.study.measures import (
+    CURVES,
+    METRICS,
+    SKILLS,
+    outcome,
+)
+from llmlab.method.declare.experiment import Axis, Budget, Experiment, Metric, Outcome, Trial
 
 if TYPE_CHECKING:
-    from llmlab.finetune.forgetting import Check
-    from llmlab.finetune.methods import Method
-    from llmlab.finetune.tuning import Tuned, Tuning
+    from llmlab.finetune.model.methods import Method
+    from llmlab.finetune.study.tracking import Check
+    from llmlab.finetune.study.tuning import Tuned, Tuning
 
 TARGET = 0.4
 """Accuracy on the new task at which methods are compared."""
@@ -25,11 +30,11 @@ FAR = tuple(name for name in SKILLS if name != "math")
 
 
 def run(trial: Trial) -> Outcome:
-    from llmlab.finetune.forgetting import watched_run
-    from llmlab.finetune.tuning import graded
+    from llmlab.finetune.study.tracking import tracked_run
+    from llmlab.finetune.study.tuning import graded
 
     tuning = describe(trial)
-    watched = watched_run(tuning, trial.settings["look_every"], trial.settings["look_items"])
+    watched = tracked_run(tuning, trial.settings["look_every"], trial.settings["look_items"])
     tuned = graded(watched.model, watched.history, tuning)
     found = outcome(tuned)
     if found.status == "diverged":
@@ -50,43 +55,26 @@ def run(trial: Trial) -> Outcome:
 
 
 def describe(trial: Trial) -> "Tuning":
-    from llmlab.finetune.forgetting import with_replay
-    from llmlab.finetune.skills import subtraction
-    from llmlab.finetune.tuning import Task, Tuning
-    from llmlab.gpt.training import TrainConfig
+    from llmlab.finetune.study.tuning import tuning_of
+    from llmlab.finetune.tasks.replay import with_replay
+    from llmlab.finetune.tasks.task import subtraction_task
 
-    settings, condition, new_skill = trial.settings, trial.condition, subtraction()
-    new = new_skill.train[: settings["train_items"]]
-    return Tuning(
-        base=trial.needs["base_model"],
-        task=Task(
-            train=with_replay(new, condition["replay"], trial.seed),
-            validation=new_skill.test[:300],
-            test=new_skill.test[300:],
-        ),
-        method=method(condition["method"]),
-        config=TrainConfig(
-            learning_rate=condition["learning_rate"],
-            steps=settings["steps"],
-            precision=settings["precision"],
-        ),
-        batch_size=settings["batch_size"],
-        seed=trial.seed,
-        suite_items=settings["suite_items"],
-    )
+    new = subtraction_task(trial.settings["train_items"])
+    mixed = with_replay(new.train, trial.condition["replay"], trial.seed)
+    return tuning_of(trial, replace(new, train=mixed), method(trial.condition["method"]))
 
 
 def method(name: str) -> "Method":
     """Full fine-tuning, or LoRA of the rank in the name."""
-    from llmlab.finetune.lora import LoraSpec
-    from llmlab.finetune.methods import Full
+    from llmlab.finetune.model.lora import LoraSpec
+    from llmlab.finetune.model.methods import Full
 
     return Full() if name == "full" else LoraSpec(rank=int(name.removeprefix("lora-")), alpha=16)
 
 
 def forgotten(tuning: "Tuning", tuned: "Tuned") -> dict[str, float]:
     """What became of each skill, and of the near one beside the far ones."""
-    from llmlab.finetune.tuning import accuracies_of_base
+    from llmlab.finetune.study.tuning import accuracies_of_base
 
     before = accuracies_of_base(tuning.base, tuning.suite_items)
     lost = {name: before[name] - tuned.suites[name] for name in SKILLS}
@@ -98,7 +86,7 @@ def forgotten(tuning: "Tuning", tuned: "Tuned") -> dict[str, float]:
 
 def on_the_way(checks: "tuple[Check, ...]") -> dict[str, float]:
     """What the looks at the model in training say."""
-    from llmlab.finetune.forgetting import at_accuracy, loss_correlation
+    from llmlab.finetune.study.tracking import at_accuracy, loss_correlation
 
     base = checks[0]
     return {

@@ -6,41 +6,28 @@ in the same order, the same steps, and the same learning rates to choose from.
 
 from typing import TYPE_CHECKING
 
-from llmlab.finetune.measures import tuning_sweep
-from llmlab.method.experiment import Axis, Budget, Trial
+from llmlab.finetune.study.measures import tuning_sweep
+from llmlab.method.declare.experiment import Axis, Budget, Trial
 
 if TYPE_CHECKING:
-    from llmlab.finetune.methods import Method
-    from llmlab.finetune.tuning import Tuning
+    from llmlab.finetune.model.methods import Method
+    from llmlab.finetune.study.tuning import Tuning
 
 RANKS = {"rank 2": 2, "rank 8": 8, "rank 32": 32}
 
 
 def describe(trial: Trial) -> "Tuning":
-    from llmlab.finetune.tasks import subtraction_task
-    from llmlab.finetune.tuning import Tuning
-    from llmlab.gpt.training import TrainConfig
+    from llmlab.finetune.study.tuning import tuning_of
+    from llmlab.finetune.tasks.task import subtraction_task
 
-    settings, condition = trial.settings, trial.condition
-    return Tuning(
-        base=trial.needs["base_model"],
-        task=subtraction_task(settings["train_items"]),
-        method=method(condition["trained"]),
-        config=TrainConfig(
-            learning_rate=condition["learning_rate"],
-            steps=settings["steps"],
-            precision=settings["precision"],
-        ),
-        batch_size=settings["batch_size"],
-        seed=trial.seed,
-        suite_items=settings["suite_items"],
-    )
+    task = subtraction_task(trial.settings["train_items"])
+    return tuning_of(trial, task, method(trial.condition["trained"]))
 
 
 def method(trained: str) -> "Method":
     """The way to fine-tune that a level of the axis `trained` names."""
-    from llmlab.finetune.lora import LoraSpec
-    from llmlab.finetune.methods import Full
+    from llmlab.finetune.model.lora import LoraSpec
+    from llmlab.finetune.model.methods import Full
 
     return Full() if trained == "full" else LoraSpec(rank=RANKS[trained], alpha=16)
 

@@ -1,7 +1,7 @@
 """Heads that continue what came before: when do they appear, and how many layers do they take?"""
 
 from llmlab.gpt.measures import CURVES, METRICS, Log
-from llmlab.method.experiment import Axis, Budget, Experiment, Metric, Outcome, Trial
+from llmlab.method.declare.experiment import Axis, Budget, Experiment, Metric, Outcome, Trial
 
 
 def run(trial: Trial) -> Outcome:

@@ -6,37 +6,20 @@ same order for every rate of one seed.
 
 from typing import TYPE_CHECKING
 
-from llmlab.finetune.measures import tuning_sweep
-from llmlab.method.experiment import Axis, Budget, Trial
+from llmlab.finetune.study.measures import tuning_sweep
+from llmlab.method.declare.experiment import Axis, Budget, Trial
 
 if TYPE_CHECKING:
-    from llmlab.finetune.tuning import Tuning
+    from llmlab.finetune.study.tuning import Tuning
 
 
 def describe(trial: Trial) -> "Tuning":
-    from llmlab.finetune.lora import LoraSpec
-    from llmlab.finetune.skills import subtraction
-    from llmlab.finetune.tuning import Task, Tuning
-    from llmlab.gpt.training import TrainConfig
+    from llmlab.finetune.model.lora import LoraSpec
+    from llmlab.finetune.study.tuning import tuning_of
+    from llmlab.finetune.tasks.task import subtraction_task
 
-    settings, new_skill = trial.settings, subtraction()
-    return Tuning(
-        base=trial.needs["base_model"],
-        task=Task(
-            train=new_skill.train[: settings["train_items"]],
-            validation=new_skill.test[:300],
-            test=new_skill.test[300:],
-        ),
-        method=LoraSpec(rank=8, alpha=16),
-        config=TrainConfig(
-            learning_rate=trial.condition["learning_rate"],
-            steps=settings["steps"],
-            precision=settings["precision"],
-        ),
-        batch_size=settings["batch_size"],
-        seed=trial.seed,
-        suite_items=settings["suite_items"],
-    )
+    task = subtraction_task(trial.settings["train_items"])
+    return tuning_of(trial, task, LoraSpec(rank=8, alpha=16))
 
 
 RATES = (1e-5, 5e-5, 2e-4, 5e-4, 1e-3, 5e-3, 1e-2, 2e-2, 5e-2)

@@ -7,35 +7,23 @@ takes as many steps: what differs is how much has to fit at once.
 
 from typing import TYPE_CHECKING
 
-from llmlab.finetune.measures import tuning_sweep
-from llmlab.method.experiment import Axis, Budget, Trial
+from llmlab.finetune.study.measures import tuning_sweep
+from llmlab.method.declare.experiment import Axis, Budget, Trial
 
 if TYPE_CHECKING:
-    from llmlab.finetune.tuning import Tuning
+    from llmlab.finetune.study.tuning import Tuning
 
 BATCHES_PER_EPOCH = 8
 
 
 def describe(trial: Trial) -> "Tuning":
-    from llmlab.finetune.lora import LoraSpec
-    from llmlab.finetune.tasks import facts_task
-    from llmlab.finetune.tuning import Tuning
-    from llmlab.gpt.training import TrainConfig
+    from llmlab.finetune.model.lora import LoraSpec
+    from llmlab.finetune.study.tuning import tuning_of
+    from llmlab.finetune.tasks.task import facts_task
 
-    settings, condition = trial.settings, trial.condition
-    return Tuning(
-        base=trial.needs["base_model"],
-        task=facts_task(condition["facts"]),
-        method=LoraSpec(rank=condition["rank"], alpha=16, scaling="rslora"),
-        config=TrainConfig(
-            learning_rate=condition["learning_rate"],
-            steps=settings["steps"],
-            precision=settings["precision"],
-        ),
-        batch_size=condition["facts"] // BATCHES_PER_EPOCH,
-        seed=trial.seed,
-        suite_items=settings["suite_items"],
-    )
+    facts, rank = trial.condition["facts"], trial.condition["rank"]
+    adapter = LoraSpec(rank=rank, alpha=16, scaling="rslora")
+    return tuning_of(trial, facts_task(facts), adapter, batch_size=facts // BATCHES_PER_EPOCH)
 
 
 EXPERIMENT = tuning_sweep(

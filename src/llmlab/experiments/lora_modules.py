@@ -6,11 +6,11 @@ all layers have, which gives them fewer parameters, and at the rank that gives t
 
 from typing import TYPE_CHECKING
 
-from llmlab.finetune.measures import tuning_sweep
-from llmlab.method.experiment import Axis, Budget, Trial
+from llmlab.finetune.study.measures import tuning_sweep
+from llmlab.method.declare.experiment import Axis, Budget, Trial
 
 if TYPE_CHECKING:
-    from llmlab.finetune.tuning import Tuning
+    from llmlab.finetune.study.tuning import Tuning
 
 ATTENTION = ("qkv", "out")
 MLP = ("up", "down")
@@ -27,26 +27,13 @@ within 2 %: a rank costs a block's attention 6 d_model, its MLP 10 d_model, both
 
 
 def describe(trial: Trial) -> "Tuning":
-    from llmlab.finetune.lora import LoraSpec
-    from llmlab.finetune.tasks import subtraction_task
-    from llmlab.finetune.tuning import Tuning
-    from llmlab.gpt.training import TrainConfig
+    from llmlab.finetune.model.lora import LoraSpec
+    from llmlab.finetune.study.tuning import tuning_of
+    from llmlab.finetune.tasks.task import subtraction_task
 
-    settings, condition = trial.settings, trial.condition
-    layers, rank = ADAPTERS[condition["adapter"]]
-    return Tuning(
-        base=trial.needs["base_model"],
-        task=subtraction_task(settings["train_items"]),
-        method=LoraSpec(rank=rank, alpha=16, target_modules=layers),
-        config=TrainConfig(
-            learning_rate=condition["learning_rate"],
-            steps=settings["steps"],
-            precision=settings["precision"],
-        ),
-        batch_size=settings["batch_size"],
-        seed=trial.seed,
-        suite_items=settings["suite_items"],
-    )
+    layers, rank = ADAPTERS[trial.condition["adapter"]]
+    task = subtraction_task(trial.settings["train_items"])
+    return tuning_of(trial, task, LoraSpec(rank=rank, alpha=16, target_modules=layers))
 
 
 EXPERIMENT = tuning_sweep(

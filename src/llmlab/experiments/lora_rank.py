@@ -6,36 +6,21 @@ under both scaling rules at every learning rate, so that each is compared at its
 
 from typing import TYPE_CHECKING
 
-from llmlab.finetune.measures import tuning_sweep
-from llmlab.method.experiment import Axis, Budget, Trial
+from llmlab.finetune.study.measures import tuning_sweep
+from llmlab.method.declare.experiment import Axis, Budget, Trial
 
 if TYPE_CHECKING:
-    from llmlab.finetune.tuning import Tuning
+    from llmlab.finetune.study.tuning import Tuning
 
 
 def describe(trial: Trial) -> "Tuning":
-    from llmlab.finetune.lora import LoraSpec
-    from llmlab.finetune.skills import new_facts
-    from llmlab.finetune.tuning import Task, Tuning
-    from llmlab.gpt.training import TrainConfig
+    from llmlab.finetune.model.lora import LoraSpec
+    from llmlab.finetune.study.tuning import tuning_of
+    from llmlab.finetune.tasks.task import facts_task
 
-    settings, condition = trial.settings, trial.condition
-    facts = new_facts(settings["facts"])
-    half = len(facts) // 2
-    return Tuning(
-        base=trial.needs["base_model"],
-        # all facts are to be memorised: one half chooses the learning rate, the other reports
-        task=Task(train=facts, validation=facts[:half], test=facts[half:]),
-        method=LoraSpec(rank=condition["rank"], alpha=16, scaling=condition["scaling"]),
-        config=TrainConfig(
-            learning_rate=condition["learning_rate"],
-            steps=settings["steps"],
-            precision=settings["precision"],
-        ),
-        batch_size=settings["batch_size"],
-        seed=trial.seed,
-        suite_items=settings["suite_items"],
-    )
+    rank, scaling = trial.condition["rank"], trial.condition["scaling"]
+    adapter = LoraSpec(rank=rank, alpha=16, scaling=scaling)
+    return tuning_of(trial, facts_task(trial.settings["facts"]), adapter)
 
 
 SWEEP = {

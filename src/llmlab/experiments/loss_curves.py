@@ -11,12 +11,12 @@ from dataclasses import astuple, dataclass, fields, replace
 from typing import TYPE_CHECKING
 
 from llmlab.finetune.curves.causes import CAUSES, Signs, name_cause, signs
-from llmlab.method.experiment import Axis, Budget, Experiment, Metric, Outcome, Trial
+from llmlab.method.declare.experiment import Axis, Budget, Experiment, Metric, Outcome, Trial
 
 if TYPE_CHECKING:
     from llmlab.finetune.curves.curve import Curve
-    from llmlab.finetune.skills import Item
-    from llmlab.finetune.tuning import Tuning
+    from llmlab.finetune.study.tuning import Tuning
+    from llmlab.finetune.tasks.skills import Item
 
 
 @dataclass(frozen=True)
@@ -53,12 +53,12 @@ RECIPES = {
 
 
 def run(trial: Trial) -> Outcome:
-    from llmlab.finetune.curve_runs import watched_run
-    from llmlab.finetune.tuning import grade
+    from llmlab.finetune.study.loss_curves import run_with_curves
+    from llmlab.finetune.tasks.suites import grade
     from llmlab.gpt.training import best_device
 
     tuning = describe(trial)
-    model, watched = watched_run(tuning, trial.settings["validate_every"])
+    model, watched = run_with_curves(tuning, trial.settings["validate_every"])
     found = signs(watched.training, watched.validation)
     named = name_cause(found).cause
     # a run that diverged has curves to read, too, so its row is as complete as any other
@@ -79,9 +79,10 @@ def run(trial: Trial) -> Outcome:
 
 
 def describe(trial: Trial) -> "Tuning":
-    from llmlab.finetune.methods import Full
-    from llmlab.finetune.skills import subtraction
-    from llmlab.finetune.tuning import Task, Tuning
+    from llmlab.finetune.model.methods import Full
+    from llmlab.finetune.study.tuning import Tuning
+    from llmlab.finetune.tasks.skills import subtraction
+    from llmlab.finetune.tasks.task import Task
     from llmlab.gpt.training import TrainConfig
 
     settings, skill = trial.settings, subtraction()

@@ -3,7 +3,7 @@
 import math
 
 from llmlab.gpt.measures import CURVES, METRICS, Log
-from llmlab.method.experiment import Axis, Budget, Experiment, Metric, Outcome, Trial
+from llmlab.method.declare.experiment import Axis, Budget, Experiment, Metric, Outcome, Trial
 
 
 def run(trial: Trial) -> Outcome:

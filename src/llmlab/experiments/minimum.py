@@ -5,17 +5,17 @@ The intervention is the learning rate; the number of steps says how little of it
 
 from typing import TYPE_CHECKING
 
-from llmlab.finetune.measures import tuning_sweep
-from llmlab.method.experiment import Axis, Budget, Trial
+from llmlab.finetune.study.measures import tuning_sweep
+from llmlab.method.declare.experiment import Axis, Budget, Trial
 
 if TYPE_CHECKING:
-    from llmlab.finetune.tuning import Tuning
+    from llmlab.finetune.study.tuning import Tuning
 
 
 def describe(trial: Trial) -> "Tuning":
-    from llmlab.finetune.lora import LoraSpec
-    from llmlab.finetune.tasks import subtraction_task
-    from llmlab.finetune.tuning import Tuning
+    from llmlab.finetune.model.lora import LoraSpec
+    from llmlab.finetune.study.tuning import Tuning
+    from llmlab.finetune.tasks.task import subtraction_task
     from llmlab.gpt.training import TrainConfig
 
     return Tuning(

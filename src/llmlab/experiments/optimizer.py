@@ -1,7 +1,7 @@
 """One part of the optimizer is taken away or changed at a time: what does each of them buy?"""
 
 from llmlab.gpt.measures import CURVES, METRICS, Log
-from llmlab.method.experiment import Axis, Budget, Experiment, Outcome, Trial
+from llmlab.method.declare.experiment import Axis, Budget, Experiment, Outcome, Trial
 
 
 def run(trial: Trial) -> Outcome:

@@ -1,7 +1,7 @@
 """A GPT from scratch on two texts: the loss against tokens and seconds, and what it writes."""
 
 from llmlab.gpt.measures import CURVES, METRICS, Log
-from llmlab.method.experiment import Axis, Budget, Experiment, Metric, Outcome, Trial
+from llmlab.method.declare.experiment import Axis, Budget, Experiment, Metric, Outcome, Trial
 
 
 def run(trial: Trial) -> Outcome:

@@ -8,23 +8,21 @@ well. Every method is tried at the same learning rates.
 import time
 from typing import TYPE_CHECKING
 
-from llmlab.finetune.measures import CURVES, METRICS, outcome
-from llmlab.method.experiment import Axis, Budget, Experiment, Metric, Outcome, Trial
+from llmlab.finetune.study.measures import CURVES, METRICS, outcome
+from llmlab.method.declare.experiment import Axis, Budget, Experiment, Metric, Outcome, Trial
 
 if TYPE_CHECKING:
-    from llmlab.finetune.tuning import Tuning
+    from llmlab.finetune.study.tuning import Tuning
     from llmlab.gpt.training import Batch, Trainer
 
 
 def describe(trial: Trial) -> "Tuning":
-    from llmlab.finetune.lora import LoraSpec
-    from llmlab.finetune.methods import Full
-    from llmlab.finetune.qlora import FourBit, QloraSpec
-    from llmlab.finetune.skills import subtraction
-    from llmlab.finetune.tuning import Task, Tuning
-    from llmlab.gpt.training import TrainConfig
+    from llmlab.finetune.model.lora import LoraSpec
+    from llmlab.finetune.model.methods import Full
+    from llmlab.finetune.model.qlora import FourBit, QloraSpec
+    from llmlab.finetune.study.tuning import tuning_of
+    from llmlab.finetune.tasks.task import subtraction_task
 
-    settings, new_skill = trial.settings, subtraction()
     adapter = LoraSpec(rank=8, alpha=16)
     methods = {
         "full": Full(),
@@ -32,29 +30,14 @@ def describe(trial: Trial) -> "Tuning":
         "qlora": QloraSpec(adapter, FourBit(double_quantisation=False)),
         "qlora-double": QloraSpec(adapter, FourBit(double_quantisation=True)),
     }
-    return Tuning(
-        base=trial.needs["base_model"],
-        task=Task(
-            train=new_skill.train[: settings["train_items"]],
-            validation=new_skill.test[:300],
-            test=new_skill.test[300:],
-        ),
-        method=methods[trial.condition["method"]],
-        config=TrainConfig(
-            learning_rate=trial.condition["learning_rate"],
-            steps=settings["steps"],
-            precision=settings["precision"],
-        ),
-        batch_size=settings["batch_size"],
-        seed=trial.seed,
-        suite_items=settings["suite_items"],
-    )
+    task = subtraction_task(trial.settings["train_items"])
+    return tuning_of(trial, task, methods[trial.condition["method"]])
 
 
 def run(trial: Trial) -> Outcome:
     from dataclasses import replace
 
-    from llmlab.finetune.tuning import fine_tune
+    from llmlab.finetune.study.tuning import fine_tune
 
     tuning = describe(trial)
     costs = _memory(tuning) | _step_time(tuning, trial.settings["timed_steps"]) | _damage(tuning)
@@ -67,13 +50,13 @@ MIB = 2**20
 
 def _memory(tuning: "Tuning") -> dict[str, float]:
     """Memory of the first step, and how far the prediction was from it."""
-    from llmlab.finetune.base import load_base
-    from llmlab.finetune.memory import measure_memory, predict_memory
+    from llmlab.finetune.model.base_model import load_base_model
+    from llmlab.finetune.observe.memory import measure_memory, predict_memory
     from llmlab.gpt.training import best_device
 
     trainer, batch = _start(tuning, tuning.method)
     found = measure_memory(trainer, batch)
-    base, precision = load_base(tuning.base, best_device()), tuning.config.precision
+    base, precision = load_base_model(tuning.base, best_device()), tuning.config.precision
     predicted = predict_memory(base, tuning.method, tuple(batch[0].shape), precision)
     return {
         "weight_memory": (found.weights + found.constants) / MIB,
@@ -85,7 +68,7 @@ def _memory(tuning: "Tuning") -> dict[str, float]:
 
 def _step_time(tuning: "Tuning", n_steps: int) -> dict[str, float]:
     """By turns with LoRA, the fastest of each: so other work on the machine weighs the least."""
-    from llmlab.finetune.lora import LoraSpec
+    from llmlab.finetune.model.lora import LoraSpec
 
     (trainer, batch), (lora, _) = (
         _start(tuning, method) for method in (tuning.method, LoraSpec(rank=8, alpha=16))
@@ -105,17 +88,18 @@ def _seconds(trainer: "Trainer", batch: "Batch") -> float:
 
 def _damage(tuning: "Tuning") -> dict[str, float]:
     """What four bits did to the weights and to the skills, before any training."""
-    from llmlab.finetune.base import load_base
-    from llmlab.finetune.qlora import QloraSpec, quantisation_report
-    from llmlab.finetune.suites import suite_accuracies
-    from llmlab.finetune.tuning import accuracies_of_base
+    from llmlab.finetune.model.base_model import load_base_model
+    from llmlab.finetune.model.qlora import QloraSpec
+    from llmlab.finetune.observe.quantisation import quantisation_report
+    from llmlab.finetune.study.tuning import accuracies_of_base
+    from llmlab.finetune.tasks.suites import suite_accuracies
     from llmlab.gpt.training import best_device
 
     device, n_items = best_device(), tuning.suite_items
     error, accuracies = 0.0, accuracies_of_base(tuning.base, n_items)
     if isinstance(tuning.method, QloraSpec):
-        adapted = tuning.method.adapt(load_base(tuning.base, device), tuning.seed)
-        error = quantisation_report(load_base(tuning.base, device), adapted).relative_error
+        adapted = tuning.method.adapt(load_base_model(tuning.base, device), tuning.seed)
+        error = quantisation_report(load_base_model(tuning.base, device), adapted).relative_error
         accuracies = suite_accuracies(adapted, n_items, device)
     return {
         "quantisation_error": error,
@@ -125,12 +109,12 @@ def _damage(tuning: "Tuning") -> dict[str, float]:
 
 def _start(tuning: "Tuning", method: object) -> tuple["Trainer", "Batch"]:
     """A run of its own by `method`, before its first step, and its first batch."""
-    from llmlab.finetune.base import load_base
-    from llmlab.finetune.batches import encode, epochs
+    from llmlab.finetune.model.base_model import load_base_model
+    from llmlab.finetune.tasks.batches import encode, epochs
     from llmlab.gpt.training import Trainer, best_device
 
     device = best_device()
-    model = method.adapt(load_base(tuning.base, device), tuning.seed).to(device)
+    model = method.adapt(load_base_model(tuning.base, device), tuning.seed).to(device)
     batches = epochs(encode(tuning.task.train).to(device), tuning.batch_size, tuning.seed)
     return Trainer(model, tuning.config), next(batches)
 

@@ -1,7 +1,7 @@
 """Vocabularies of different size on one text: which predicts it with the fewest bits per byte?"""
 
 from llmlab.gpt.measures import CURVES, METRICS, Log
-from llmlab.method.experiment import Axis, Budget, Experiment, Metric, Outcome, Trial
+from llmlab.method.declare.experiment import Axis, Budget, Experiment, Metric, Outcome, Trial
 
 
 def run(trial: Trial) -> Outcome:

@@ -9,83 +9,57 @@ import math
 from functools import cache
 from typing import TYPE_CHECKING
 
-from llmlab.finetune.measures import CURVES, METRICS
-from llmlab.method.experiment import Axis, Budget, Experiment, Metric, Outcome, Trial
+from llmlab.finetune.study.measures import CURVES, METRICS
+from llmlab.method.declare.experiment import Axis, Budget, Experiment, Metric, Outcome, Trial
 
 if TYPE_CHECKING:
     from torch import nn
 
-    from llmlab.finetune.landscape import Weights
-    from llmlab.finetune.optimizer_state import Moments
-    from llmlab.finetune.tuning import Tuning
+    from llmlab.finetune.model.methods import Method
+    from llmlab.finetune.observe.landscape import Weights
+    from llmlab.finetune.observe.optimizer_state import Moments
+    from llmlab.finetune.study.tuning import Tuning
 
 View = dict[str, object]
 
 
 def describe(trial: Trial) -> "Tuning":
-    from llmlab.finetune.lora import LoraSpec
-    from llmlab.finetune.methods import Full
+    from llmlab.finetune.model.lora import LoraSpec
+    from llmlab.finetune.model.methods import Full
 
     methods = {"full": Full(), "lora": LoraSpec(rank=8, alpha=16)}
-    condition = trial.condition
-    return _tuning(
-        trial,
-        method=methods[condition["method"]],
-        learning_rate=condition["learning_rate"],
-        batch_size=condition["batch_size"],
-        seed=trial.seed,
-    )
+    return _tuning(trial, methods[trial.condition["method"]], trial.condition["batch_size"])
 
 
 def describe_reference(trial: Trial) -> "Tuning":
     """A full run with the same start and other examples first: a second minimum to walk to."""
-    from llmlab.finetune.methods import Full
+    from llmlab.finetune.model.methods import Full
 
-    settings = trial.settings
-    return _tuning(
-        trial,
-        method=Full(),
-        learning_rate=settings["reference_rate"],
-        batch_size=settings["landscape_batch_size"],
-        seed=trial.seed + 1000,
-    )
+    rate, batch_size = (trial.settings[n] for n in ("reference_rate", "landscape_batch_size"))
+    return _tuning(trial, Full(), batch_size, learning_rate=rate, seed=trial.seed + 1000)
 
 
-def _tuning(trial: Trial, *, learning_rate: float, **choices: object) -> "Tuning":
-    from llmlab.finetune.skills import subtraction
-    from llmlab.finetune.tuning import Task, Tuning
-    from llmlab.gpt.training import TrainConfig
+def _tuning(trial: Trial, method: "Method", batch_size: int, **changes: object) -> "Tuning":
+    """A run of as many steps as make up the trial's number of examples."""
+    from llmlab.finetune.study.tuning import tuning_of
+    from llmlab.finetune.tasks.task import subtraction_task
 
-    settings, new_skill = trial.settings, subtraction()
-    steps = settings["examples"] // choices["batch_size"]
-    return Tuning(
-        base=trial.needs["base_model"],
-        task=Task(
-            train=new_skill.train[: settings["train_items"]],
-            validation=new_skill.test[:300],
-            test=new_skill.test[300:],
-        ),
-        config=TrainConfig(
-            learning_rate=learning_rate,
-            steps=steps,
-            precision=settings["precision"],
-            log_every=max(1, steps // 32),
-        ),
-        suite_items=0,
-        **choices,
-    )
+    steps = trial.settings["examples"] // batch_size
+    changes |= {"batch_size": batch_size, "steps": steps, "log_every": max(1, steps // 32)}
+    task = subtraction_task(trial.settings["train_items"])
+    return tuning_of(trial, task, method, suite_items=0, **changes)
 
 
 def run(trial: Trial) -> Outcome:
-    from llmlab.finetune.base import load_base
-    from llmlab.finetune.batches import encode, epochs
-    from llmlab.finetune.landscape import plain
-    from llmlab.finetune.optimizer_state import full_rate_share, moments, rate_spread
-    from llmlab.finetune.tuning import grade
+    from llmlab.finetune.model.base_model import load_base_model
+    from llmlab.finetune.observe.landscape import merged_copy
+    from llmlab.finetune.observe.optimizer_state import full_rate_share, moments, rate_spread
+    from llmlab.finetune.tasks.batches import encode, epochs
+    from llmlab.finetune.tasks.suites import grade
     from llmlab.gpt.training import History, Trainer, best_device
 
     tuning, device = describe(trial), best_device()
-    model = tuning.method.adapt(load_base(tuning.base, device), tuning.seed).to(device)
+    model = tuning.method.adapt(load_base_model(tuning.base, device), tuning.seed).to(device)
     noise_start = _noise_scale(model, trial)
     trainer = Trainer(model, tuning.config)
     batches = epochs(encode(tuning.task.train).to(device), tuning.batch_size, tuning.seed)
@@ -98,7 +72,7 @@ def run(trial: Trial) -> Outcome:
         return EXPERIMENT.diverged(**told)
     noise_end = _noise_scale(model, trial)
     memory = moments(model, trainer.optimizer)
-    shape, views = _shape(plain(model), trial)
+    shape, views = _shape(merged_copy(model), trial)
     return Outcome(
         metrics={
             "accuracy": grade(model, tuning.task.test, device).accuracy,
@@ -123,8 +97,8 @@ def _is_shown(trial: Trial) -> bool:
 
 def _noise_scale(model: "nn.Module", trial: Trial) -> float:
     """The noise scale in examples; where it is lost in noise, the most that could be told."""
-    from llmlab.finetune.batches import encode
-    from llmlab.finetune.noise_scale import measured_noise
+    from llmlab.finetune.observe.noise_scale import measured_noise
+    from llmlab.finetune.tasks.batches import encode
     from llmlab.gpt.training import best_device
 
     n_examples = trial.settings["noise_examples"]
@@ -138,8 +112,15 @@ MOST_NOISE = 10
 
 def _shape(model: "nn.Module", trial: Trial) -> tuple[dict[str, float], dict[str, View]]:
     """What the loss looks like around the plain model, and on the way to a full minimum."""
-    from llmlab.finetune.batches import encode
-    from llmlab.finetune.landscape import Landscape, barrier, path, plane, rise, weights_of
+    from llmlab.finetune.observe.landscape import (
+        Landscape,
+        barrier,
+        path,
+        plane,
+        rise,
+        weights_of,
+    )
+    from llmlab.finetune.tasks.batches import encode
     from llmlab.gpt.training import best_device
 
     settings, task = trial.settings, describe(trial).task
@@ -186,17 +167,17 @@ FLATTEST = 1e-6
 @cache
 def full_minimum(tuning: "Tuning") -> "Weights":
     """Where a full run ends; one per seed serves all conditions that a process runs."""
-    from llmlab.finetune.landscape import weights_of
-    from llmlab.finetune.tuning import tuned_model
+    from llmlab.finetune.observe.landscape import weights_of
+    from llmlab.finetune.study.tuning import tuned_model
 
     return weights_of(tuned_model(tuning)[0])
 
 
 def _top_eigenvalue(model: "nn.Module", trial: Trial) -> float:
     """Of the Hessian of the training loss over the matrices of the blocks, which LoRA adapts."""
-    from llmlab.finetune.batches import encode
-    from llmlab.finetune.curvature import hessian_product, top_eigenvalues
-    from llmlab.finetune.noise_scale import flat
+    from llmlab.finetune.observe.curvature import hessian_product, top_eigenvalues
+    from llmlab.finetune.observe.noise_scale import flat
+    from llmlab.finetune.tasks.batches import encode
     from llmlab.gpt.model import next_token_loss
     from llmlab.gpt.training import best_device
 
@@ -212,7 +193,7 @@ def _top_eigenvalue(model: "nn.Module", trial: Trial) -> float:
 
 def moments_view(memory: "dict[str, Moments]") -> View:
     """Quantiles of √v̂ and of the share of the rate that is used, for each parameter."""
-    from llmlab.finetune.optimizer_state import QUANTILES, quantiles
+    from llmlab.finetune.observe.optimizer_state import QUANTILES, quantiles
 
     return {
         "kind": "second_moment",

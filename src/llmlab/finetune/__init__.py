@@ -1,11 +1,11 @@
-"""The fine-tuning lab. Read it in this order:
+"""The fine-tuning lab. Its rooms, each of which imports only those above it:
 
-what is learned     skills (items with exact answers), suites, tasks, batches, data (JSONL)
-from what           base (the book's own), bases (that, a run, a model of transformers)
-by which method     methods, lora, quantisation (NF4 by hand), qlora (by bitsandbytes)
-one run             tuning, measures; for the command: options, session, console, writing
-many runs at once   stacked
-what comes out      adapters (the format of peft, merging), forgetting
-looks inside        instruments, memory, noise_scale, curvature, landscape, optimizer_state
-loss curves         curves (reading them), curve_runs (making each shape on purpose)
+tasks      what is learned: skills with exact answers, as items, batches and tasks
+model      what learns: base models, the methods (full, LoRA, QLoRA), adapters on disk
+observe    looks inside: layers, quantisation, memory, gradient noise, curvature, landscape, Adam
+curves     loss curves: what a run's curves say, and the reports of `llmlab curves`
+study      runs of the experiments: tuning, forgetting, whole sweeps at once
+command    `llmlab finetune` and `generate`: options, data, a run in its folder, what is printed
+
+`study` and `command` do not know each other.
 """

@@ -6,9 +6,10 @@ To read it in an evening, follow the data:
 2. `model`, `configs`: the GPT itself, and its four sizes.
 3. `training`: one optimizer step after another, as a stream of points.
 4. `pretraining`, `alarms`, `measures`: a run as a stream of events; what experiments keep of it.
-5. `checkpoints`, `session`, `options`, `console`: a run in a folder, as `llmlab train` leads it.
+5. `checkpoints`, `saved_runs`, `run_events`, `session`: a run in its folder.
+   `options`, `opening`, `console`: how `llmlab train` leads it.
 6. `distributed`, `speed`: several processes; how fast, and how fast it could be.
-7. `generation`, `inspection`: text from a model, and looks inside.
+7. `generation`, `inspection`, `run_views`: text from a model, and looks inside.
 8. `hugging_face`, `exchange`: GPT-2's weights in, ours out.
 
 `tokenizer` is the strict alphabet of the fine-tuning skills.

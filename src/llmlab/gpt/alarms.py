@@ -2,6 +2,7 @@
 
 import statistics
 from collections import deque
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -30,7 +31,15 @@ class SpikeAlarm:
     _recent: deque[float] = field(default_factory=deque, repr=False)
     _silent_until: int = field(default=0, repr=False)
 
+    def state_dict(self) -> dict[str, object]:
+        """What was seen, as a checkpoint keeps it."""
+        return {"recent": list(self._recent), "silent_until": self._silent_until}
+
+    def load_state_dict(self, state: Mapping[str, object]) -> None:
+        self._recent, self._silent_until = deque(state["recent"]), state["silent_until"]
+
     def see(self, step: int, loss: float) -> Alarm | None:
+        """Count the loss of a step; an alarm if it stands out."""
         alarm = self._judge(step, loss) if len(self._recent) == self.window else None
         self._recent.append(loss)
         if len(self._recent) > self.window:
@@ -64,8 +73,20 @@ class OverfittingAlarm:
     margin: float = 0.01
     _best: tuple[float, int] | None = field(default=None, repr=False)
     _above: int = field(default=0, repr=False)
+    _seen: int = field(default=-1, repr=False)
+
+    def state_dict(self) -> dict[str, object]:
+        """What was seen, as a checkpoint keeps it."""
+        return {"best": self._best, "above": self._above, "seen": self._seen}
+
+    def load_state_dict(self, state: Mapping[str, object]) -> None:
+        self._best, self._above, self._seen = state["best"], state["above"], state["seen"]
 
     def see(self, step: int, validation_loss: float) -> Alarm | None:
+        """Count a validation, once for each step; an alarm if it was one too many above."""
+        if step <= self._seen:
+            return None
+        self._seen = step
         if self._best is None or validation_loss < self._best[0]:
             self._best, self._above = (validation_loss, step), 0
             return None

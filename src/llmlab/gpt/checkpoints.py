@@ -16,20 +16,60 @@ import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 import torch
+from pydantic import BaseModel, Field, JsonValue, ValidationError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from llmlab.gpt.model import GPT, GPTConfig
 from llmlab.method.errors import LabError
-from llmlab.method.files import unwritable
+from llmlab.method.files import unreadable, unwritable
 
 WEIGHTS = "model.safetensors"
 TRAINING = "training.pt"
 ABOUT = "checkpoint.json"
 LAYOUT = 1
 """To be raised with whatever makes older checkpoints unreadable."""
+
+
+Count = Annotated[int, Field(ge=1, le=2**24)]
+"""Of tokens, layers, heads or numbers of a layer: no model has more."""
+
+
+class Shape(BaseModel):
+    """A GPT's shape, as a file has it."""
+
+    vocab_size: Count
+    context: Count
+    d_model: Count
+    n_layers: Annotated[int, Field(ge=1, le=2**12)]
+    n_heads: Count
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
+
+
+class Layout(BaseModel):
+    """What stands in the description of a checkpoint whatever its layout."""
+
+    layout: int
+
+
+class Digests(BaseModel):
+    """SHA-256 of the files, in hexadecimal digits."""
+
+    weights: Annotated[str, Field(alias=WEIGHTS)]
+    training: Annotated[str, Field(alias=TRAINING)]
+
+
+class Description(Layout):
+    """`checkpoint.json`."""
+
+    step: Annotated[int, Field(ge=0, lt=2**63)]
+    shape: Shape
+    run: dict[str, JsonValue]
+    sha256: Digests
 
 
 @dataclass(frozen=True)
@@ -48,19 +88,58 @@ class Checkpoint:
     run: Mapping[str, object]
 
     def weights(self) -> dict[str, Tensor]:
-        """The model's state, on the CPU."""
+        """The model's state, on the CPU.
+
+        Raises:
+            LabError: the file holds other weights than a model of this shape has.
+        """
+        self._require_fitting()
         weights = load_file(self.folder / WEIGHTS)
         return weights | {"head.weight": weights["token_embedding.weight"]}
 
     def training(self) -> dict[str, object]:
-        """Step, optimizer and random numbers, on the CPU."""
-        return torch.load(self.folder / TRAINING, map_location="cpu", weights_only=True)
+        """Step, optimizer and random numbers, on the CPU.
+
+        Raises:
+            LabError: the file holds something else.
+        """
+        path = self.folder / TRAINING
+        try:
+            found = torch.load(path, map_location="cpu", weights_only=True)
+            found["step"], found["optimizer"]["state"], found["random"]["cpu"]
+        except Exception as error:  # of pickle, of zip, of torch: many kinds
+            raise LabError(
+                f"{path} does not hold the state of a training: go on from another checkpoint."
+            ) from error
+        return found
 
     def model(self) -> GPT:
-        """The model, on the CPU, ready to be used."""
+        """The model, on the CPU, ready to be used; errors as `weights`."""
+        weights = self.weights()
         model = GPT(self.shape)
-        model.load_state_dict(self.weights())
+        model.load_state_dict(weights)
         return model.eval()
+
+    def _require_fitting(self) -> None:
+        path = self.folder / WEIGHTS
+        with torch.device("meta"):
+            wanted = {
+                name: [*tensor.shape] for name, tensor in GPT(self.shape).state_dict().items()
+            }
+        try:
+            with safe_open(path, "pt") as file:
+                found = {name: file.get_slice(name).get_shape() for name in file.keys()}  # noqa: SIM118
+        except (OSError, SafetensorError) as error:
+            raise LabError(
+                f"{path} holds no weights ({error}): go on from another checkpoint."
+            ) from error
+        wanted.pop("head.weight")
+        if wrong := sorted(n for n in wanted | found if wanted.get(n) != found.get(n)):
+            raise LabError(
+                f"{path} does not fit the shape in {ABOUT}: {wrong[0]} is "
+                f"{found.get(wrong[0], 'missing')} and not {wanted.get(wrong[0], 'expected')}; "
+                "go on from another checkpoint."
+            )
 
 
 def save_checkpoint(
@@ -97,7 +176,7 @@ def save_checkpoint(
         _flush(aside)
         shutil.rmtree(target, ignore_errors=True)
         aside.rename(target)
-    except (OSError, RuntimeError) as error:  # torch and safetensors wrap what the disk says
+    except (OSError, RuntimeError, SafetensorError) as error:  # libraries wrap what the disk says
         shutil.rmtree(aside, ignore_errors=True)
         raise _unwritable(target, error) from error
     return target
@@ -111,27 +190,59 @@ def load_checkpoint(path: Path) -> Checkpoint:
     """
     if not (path / ABOUT).is_file():
         return _newest(path)
-    try:
-        about = json.loads((path / ABOUT).read_bytes())
-        layout, digests = about["layout"], about["sha256"]
-        found = Checkpoint(path, about["step"], GPTConfig(**about["shape"]), about["run"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise LabError(
-            f"{path / ABOUT} is not the description of a checkpoint ({error}): "
-            "name a folder that `llmlab train` wrote."
-        ) from error
-    if layout != LAYOUT:
-        raise LabError(
-            f"{path} has the layout {layout} of another version of this program, which reads "
-            f"{LAYOUT}: use that version, or train again."
-        )
-    for name, digest in digests.items():
+    about = _description(path / ABOUT)
+    for name, digest in {WEIGHTS: about.sha256.weights, TRAINING: about.sha256.training}.items():
         if not (path / name).is_file() or _sha256(path / name) != digest:
             raise LabError(
                 f"{path / name} is not the file that was saved (its SHA-256 differs): it was cut "
                 "short or changed; go on from an earlier checkpoint."
             )
-    return found
+    return Checkpoint(path, about.step, _shape(path / ABOUT, about.shape), about.run)
+
+
+def _description(path: Path) -> Description:
+    """What `path` says, its layout compared before the rest is read."""
+    try:
+        content = path.read_bytes()
+        layout = Layout.model_validate_json(content).layout
+        if layout == LAYOUT:
+            return Description.model_validate_json(content)
+    except OSError as error:
+        raise unreadable(path, error) from error
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        raise _foreign(path, " ".join([*map(str, first["loc"]), first["msg"]])) from error
+    raise LabError(
+        f"{path.parent} has the layout {layout} of another version of this program, which reads "
+        f"{LAYOUT}: use that version, or train again."
+    )
+
+
+def _shape(path: Path, shape: Shape) -> GPTConfig:
+    try:
+        return GPTConfig(**shape.model_dump())
+    except ValueError as error:
+        raise _foreign(path, str(error).partition(":")[0]) from error
+
+
+def _foreign(path: Path, cause: str) -> LabError:
+    return LabError(
+        f"{path} is not the description of a checkpoint ({cause}): "
+        "name a folder that `llmlab train` wrote."
+    )
+
+
+def require_checkpoint(folder: Path) -> None:
+    """See that a run's folder holds a checkpoint.
+
+    Raises:
+        LabError: it holds none.
+    """
+    if not checkpoints(folder):
+        raise LabError(
+            f"{folder} holds no checkpoint: name a checkpoint, or the folder of a run that "
+            "`llmlab train` has finished or saved with --checkpoint-every."
+        )
 
 
 def checkpoints(folder: Path) -> list[Path]:
@@ -164,13 +275,8 @@ def set_random_state(states: Mapping[str, Tensor]) -> None:
 
 
 def _newest(folder: Path) -> Checkpoint:
-    found = checkpoints(folder)
-    if not found:
-        raise LabError(
-            f"{folder} holds no checkpoint: name a checkpoint, or the folder of a run that "
-            "`llmlab train` has finished or saved with --checkpoint-every."
-        )
-    return load_checkpoint(found[-1])
+    require_checkpoint(folder)
+    return load_checkpoint(checkpoints(folder)[-1])
 
 
 def _sha256(path: Path) -> str:

@@ -7,7 +7,7 @@ than all the rest of it.
 from dataclasses import dataclass
 
 from llmlab.gpt.model import GPTConfig
-from llmlab.method.catalog import suggestion
+from llmlab.method.declare.catalog import suggestion
 from llmlab.method.errors import LabError
 
 

@@ -7,7 +7,8 @@ import torch
 
 from llmlab.gpt.alarms import Alarm
 from llmlab.gpt.pretraining import Recipe, Validation
-from llmlab.gpt.session import Diverged, Interrupted, Saved, SessionEvent
+from llmlab.gpt.run_events import Diverged, Finished, Interrupted, Saved
+from llmlab.gpt.session import SessionEvent
 from llmlab.gpt.speed import mfu, peak_flops
 from llmlab.gpt.training import Point
 from llmlab.method.console import progress
@@ -43,7 +44,7 @@ def show(events: Iterable[SessionEvent], title: str, recipe: Recipe, meter: Mete
     """Show the events of a run as they come.
 
     Raises:
-        LabError: training stopped since its loss left the finite numbers, or by Ctrl-C.
+        LabError: training stopped because its loss became NaN or infinite, or by Ctrl-C.
     """
     total = recipe.train.steps
     often = 1 if sys.stderr.isatty() else max(1, total // 20)
@@ -65,6 +66,8 @@ def show(events: Iterable[SessionEvent], title: str, recipe: Recipe, meter: Mete
                     print(f"step {event.step}: {event.kind}: {event.message}", file=sys.stderr)
                 case Saved():
                     print(f"step {event.step}: saved {event.folder}", flush=True)
+                case Finished():
+                    print(f"nothing to resume: all {event.step} steps are done", flush=True)
                 case Diverged():
                     raise LabError(event.sentence)
                 case Interrupted():

@@ -7,15 +7,17 @@ import codecs
 import hashlib
 import os
 import sysconfig
+from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import accumulate, chain, takewhile
 from pathlib import Path
+from typing import BinaryIO
 
 import pooch
 
-from llmlab.method.catalog import suggestion
+from llmlab.method.declare.catalog import suggestion
 from llmlab.method.errors import LabError
 
 DATA_DIR = "LLMLAB_DATA_DIR"
@@ -109,7 +111,7 @@ class CorpusText:
     def digest(self) -> str:
         """SHA-256 over the names and contents of the documents, in hexadecimal digits."""
         lines = (f"{document.sha256} {document.name}\n" for document in self.documents)
-        return hashlib.sha256("".join(lines).encode()).hexdigest()
+        return hashlib.sha256(_name_bytes("".join(lines))).hexdigest()
 
     def texts(self) -> Iterator[str]:
         """The text in pieces; a document of up to `PIECE` bytes is one piece."""
@@ -135,9 +137,10 @@ class CorpusText:
 def open_corpus(name_or_path: str | Path) -> CorpusText:
     """The corpus of that name, or the text in that file or folder, read once to check it.
 
-    Of a folder all files are taken, those below it too, but for hidden ones. The order of several
-    documents is drawn from their names, so that the first megabytes, or the last tenth, are a
-    fair sample of the whole.
+    Of a folder all regular files are taken, those below it and in linked folders too, but for
+    hidden ones. A byte-order mark at the start of a file is no part of its text. The order of
+    several documents is drawn from their names, so that the first megabytes, or the last tenth,
+    are a fair sample of the whole.
 
     "stdlib" leaves out tests, installed packages and generated tables (encodings, topics of the
     help). Its text differs between versions of Python, so its digest does too; some systems
@@ -145,7 +148,7 @@ def open_corpus(name_or_path: str | Path) -> CorpusText:
 
     Raises:
         LabError: no such name or path; a download fails or its checksum differs; a file is
-            empty, no UTF-8, or cannot be read.
+            empty, no UTF-8, no regular file, or cannot be read.
     """
     corpus = CORPORA.get(str(name_or_path))
     if corpus is STDLIB:
@@ -155,8 +158,10 @@ def open_corpus(name_or_path: str | Path) -> CorpusText:
     path = Path(name_or_path)
     if path.is_dir():
         return _collect(path.resolve().name, _visible_files(path))
-    if path.exists():
+    if path.is_file():
         return _collect(path.name, {path.name: path})
+    if path.exists():
+        raise LabError(f"{path} is no regular file: name a text, or a folder of texts.")
     names = ", ".join(CORPORA)
     raise LabError(
         f'there is no corpus "{name_or_path}"{suggestion(str(name_or_path), CORPORA)} and no such '
@@ -213,27 +218,57 @@ def _stdlib_files() -> dict[str, Path]:
 
 
 def _visible_files(folder: Path) -> dict[str, Path]:
-    return _files_below(folder, lambda name: not name.startswith("."))
+    return _files_below(folder, lambda name: not name.startswith("."), linked=True)
 
 
-def _files_below(folder: Path, is_wanted: Callable[[str], bool]) -> dict[str, Path]:
-    """Files by their names relative to `folder`; folders that are not wanted are not entered."""
-    files = {}
-    for parent, folders, names in os.walk(folder):
-        folders[:] = filter(is_wanted, folders)
-        for path in (Path(parent, name) for name in names if is_wanted(name)):
-            files[path.relative_to(folder).as_posix()] = path
+def _files_below(
+    folder: Path, is_wanted: Callable[[str], bool], *, linked: bool = False
+) -> dict[str, Path]:
+    """Regular files by their names relative to `folder`, in the folders that are wanted.
+
+    Args:
+        linked: whether to enter linked folders. Each folder is entered once, and by its own path
+            where it has one below `folder`.
+    """
+    files: dict[str, Path] = {}
+    seen: set[tuple[int, int]] = set()
+    starts = deque([folder])
+    while starts:
+        for parent, folders, names in os.walk(starts.popleft()):
+            if (identity := _identity(Path(parent))) in seen:
+                folders.clear()
+                continue
+            seen.add(identity)
+            folders[:] = filter(is_wanted, folders)
+            if linked:
+                below = (Path(parent, name) for name in sorted(folders))
+                starts += (path for path in below if path.is_symlink())
+            for path in (Path(parent, name) for name in names if is_wanted(name)):
+                if (
+                    path.is_file() or not path.exists()
+                ):  # a dangling link is told of when it is read
+                    files[path.relative_to(folder).as_posix()] = path
     return files
+
+
+def _identity(folder: Path) -> tuple[int, int]:
+    found = folder.stat()
+    return found.st_dev, found.st_ino
 
 
 def _collect(name: str, files: dict[str, Path]) -> CorpusText:
     """The corpus of these files; empty ones are left out."""
-    ordered = sorted(files, key=lambda file: hashlib.sha256(file.encode()).digest())
+    ordered = sorted(files, key=lambda file: hashlib.sha256(_name_bytes(file)).digest())
     documents = (_document(file, files[file]) for file in ordered)
     corpus = CorpusText(name, tuple(document for document in documents if document.bytes))
     if not corpus.documents:
         raise LabError(f'the corpus "{name}" is empty: name a file or folder with some text.')
     return corpus
+
+
+def _name_bytes(name: str) -> bytes:
+    """A file's name as the disk has it, which may be no UTF-8."""
+    return name.encode("utf-8", "surrogateescape")
 
 
 def _document(name: str, path: Path, n_bytes: int | None = None) -> Document:
@@ -260,16 +295,24 @@ def _not_text(path: Path) -> LabError:
 
 
 def _blocks(path: Path, n_bytes: int | None) -> Iterator[bytes]:
-    """The first `n_bytes` of `path`, or all, in blocks of `PIECE` bytes."""
+    """The first `n_bytes` of the text in `path`, or all, in blocks of `PIECE` bytes."""
     left = path.stat().st_size if n_bytes is None else n_bytes
-    with path.open("rb") as file:
+    with _opened(path) as file:
         while left and (data := file.read(min(left, PIECE))):
             yield data
             left -= len(data)
 
 
 def _bytes_of_lines(path: Path, n_bytes: int) -> int:
-    """Bytes of the first lines of `path` that fit into `n_bytes`."""
-    with path.open("rb") as file:
+    """Bytes of the first lines of the text in `path` that fit into `n_bytes`."""
+    with _opened(path) as file:
         totals = takewhile(lambda total: total <= n_bytes, accumulate(map(len, file)))
         return max(totals, default=0)
+
+
+def _opened(path: Path) -> BinaryIO:
+    """The file at the beginning of its text, after a byte-order mark if there is one."""
+    file = path.open("rb")
+    if file.read(len(codecs.BOM_UTF8)) != codecs.BOM_UTF8:
+        file.seek(0)
+    return file

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
@@ -64,6 +65,23 @@ class Workers:
         total = loss.clone()
         dist.all_reduce(total)
         return total / self.world
+
+    def seed_dropout(self, seed: int) -> None:
+        """Have each process draw random numbers of its own from here on.
+
+        The first draws what it would draw alone; all have made the same model before.
+        """
+        if self.rank:
+            (derived,) = np.random.SeedSequence((seed, self.rank)).generate_state(1)
+            torch.manual_seed(int(derived))
+
+    def each(self, value: object) -> list[object]:
+        """The values of all processes, in the order of their ranks; all must call it."""
+        if self.world == 1:
+            return [value]
+        values = [None] * self.world
+        dist.all_gather_object(values, value)
+        return values
 
     def gathered(self, state: object) -> object:
         """A state dictionary on the CPU, every shard put back into its whole tensor.

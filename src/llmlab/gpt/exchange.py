@@ -3,11 +3,10 @@
 from dataclasses import asdict
 from pathlib import Path
 
-from llmlab.gpt.checkpoints import checkpoints
 from llmlab.gpt.hugging_face import export_gpt2, load_gpt2
-from llmlab.gpt.session import TOKENIZER, open_model, write_checkpoint
+from llmlab.gpt.saved_runs import TOKENIZER, open_model, write_checkpoint
 from llmlab.gpt.text import gpt2_tokenizer
-from llmlab.method.errors import LabError
+from llmlab.runs.folder import RunFolder
 
 
 def export_run(run: Path, folder: Path) -> None:
@@ -28,14 +27,15 @@ def import_run(source: str, folder: Path) -> None:
     Raises:
         LabError: the source cannot be had or is another kind of model, or `folder` holds a run.
     """
-    if checkpoints(folder):
-        raise LabError(f"{folder} holds a run already: name another folder with --out.")
-    model, tokenizer = load_gpt2(source), gpt2_tokenizer(source)
-    write_checkpoint(
-        folder,
-        weights=model.state_dict(),
-        training={"step": 0},
-        shape=asdict(model.config),
-        run={"imported": source},
-    )
-    tokenizer.save(folder / TOKENIZER)
+    run = RunFolder(folder)
+    with run.held():
+        run.require_empty()
+        model, tokenizer = load_gpt2(source), gpt2_tokenizer(source)
+        write_checkpoint(
+            folder,
+            weights=model.state_dict(),
+            training={"step": 0},
+            shape=asdict(model.config),
+            run={"imported": source, "tokenizer": tokenizer.digest},
+        )
+        tokenizer.save(folder / TOKENIZER)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from llmlab.method.experiment import Metric, Status
+from llmlab.method.declare.experiment import Metric, Status
 
 if TYPE_CHECKING:
     from llmlab.gpt.pretraining import Event, Pretraining, Validation

@@ -1,169 +1,65 @@
-"""From what a user asks for to a run that can begin."""
+"""What `llmlab train` can be told."""
 
-import math
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import dataclass
+from typing import Annotated
 
-import torch
+from typer import Option
 
-from llmlab.gpt.configs import n_parameters, preset
-from llmlab.gpt.corpora import CORPORA, CorpusText
-from llmlab.gpt.material import byte_pairs, each_character, encode, named_corpus
-from llmlab.gpt.pretraining import Recipe
-from llmlab.gpt.session import Session
-from llmlab.gpt.text import TextTokenizer, gpt2_tokenizer, load_tokenizer
-from llmlab.gpt.tokens import TokenBatches
-from llmlab.gpt.training import Precision, TrainConfig, best_precision
-from llmlab.method.catalog import suggestion
-from llmlab.method.errors import LabError
+from llmlab.method.options import LARGEST_SEED
 
 TOKENIZERS = ("bpe", "characters", "gpt2")
-MOST_EPOCHS = 1_000_000
 PRECISIONS = ("auto", "float32", "bfloat16")
 
 
 @dataclass(frozen=True)
-class Options:
-    """What `llmlab train` can be told; None leaves it to the configuration.
+class TrainOptions:
+    """What is trained, and how; None leaves it to the configuration."""
 
-    Attributes:
-        config: name of a preset.
-        corpus: name or path.
-        tokenizer: one of `TOKENIZERS`, or the path of a tokenizer's file.
-        epochs: times that the text is read, unless `steps` says how long to train.
-        precision: one of `PRECISIONS`.
-    """
-
-    config: str = "micro"
-    corpus: str = "stdlib"
-    tokenizer: str = "bpe"
-    epochs: float = 1.0
-    steps: int | None = None
-    batch_size: int | None = None
-    context: int | None = None
-    learning_rate: float | None = None
-    dropout: float = 0.0
-    validation_share: float = 0.1
-    seed: int = 0
-    precision: str = "auto"
-    compiled: bool = False
-    accumulate: int = 1
-
-
-def open_session(
-    options: Options,
-    folder: Path | None,
-    checkpoint_every: int | None,
-    keep: int,
-    device: torch.device,
-) -> Session:
-    """A run that can begin, its text cut into tokens.
-
-    Raises:
-        LabError: an option names nothing that there is or is out of its range, the text is too
-            short for the context, or it cannot be had.
-    """
-    _check_ranges(options)
-    chosen = preset(options.config)
-    precision = _precision(options.precision, device)
-    corpus = named_corpus(options.corpus)
-    tokenizer = _tokenizer(options.tokenizer, corpus, chosen.shape.vocab_size)
-    material = encode(corpus, tokenizer)
-    shape = replace(
-        chosen.shape,
-        vocab_size=tokenizer.vocab_size,
-        context=options.context or chosen.shape.context,
-        dropout=options.dropout,
+    config: Annotated[str, Option(metavar="NAME", help="Size: micro, nano, small or medium.")] = (
+        "micro"
     )
-    batch_size = options.batch_size or chosen.batch_size
-    if options.accumulate > batch_size:
-        raise LabError(
-            f"a batch of {batch_size} sequences cannot be computed in {options.accumulate} parts: "
-            "take a larger --batch-size or a smaller --accumulate."
-        )
-    training, validation = material.tokens.split(options.validation_share)
-    TokenBatches(validation, shape.context, 1, options.seed)  # raises if it is too short
-    batches = TokenBatches(training, shape.context, batch_size, options.seed)
-    steps = options.steps or max(1, batches.steps(options.epochs))
-    recipe = Recipe(
-        shape=shape,
-        train=TrainConfig(
-            learning_rate=options.learning_rate or chosen.learning_rate,
-            steps=steps,
-            weight_decay=0.1,
-            accumulate=options.accumulate,
-            precision=precision,
+    corpus: Annotated[
+        str,
+        Option(metavar="NAME|PATH", help="stdlib, verdict, tinyshakespeare, or a file or folder."),
+    ] = "stdlib"
+    epochs: Annotated[float, Option(min=0, help="Times to read the text.")] = 1.0
+    steps: Annotated[int | None, Option(min=1, help="Optimizer steps, in place of --epochs.")] = (
+        None
+    )
+    tokenizer: Annotated[
+        str,
+        Option(
+            metavar="KIND|PATH",
+            help="bpe (trained on the text), characters, gpt2, or a tokenizer's file.",
         ),
-        batch_size=batch_size,
-        seed=options.seed,
-        validation_share=options.validation_share,
-        validate_every=max(50, math.ceil(steps / 20)),
-        compiled=options.compiled,
-    )
-    target = folder or Path("runs") / f"{options.config}-{corpus.name}"
-    return Session(target, recipe, material, checkpoint_every, keep)
-
-
-def describe(session: Session) -> str:
-    """Some lines on what is about to be trained, and on what."""
-    recipe, corpus = session.recipe, session.material.corpus
-    shape, tokens = recipe.shape, len(session.material.tokens.ids)
-    tied, untied = n_parameters(shape), n_parameters(shape, tied=False)
-    return (
-        f"{tied / 1e6:.2f}M parameters ({untied / 1e6:.2f}M untied): {shape.n_layers} layers, "
-        f"{shape.n_heads} heads, d_model {shape.d_model}, context {shape.context}, "
-        f"vocabulary {shape.vocab_size:,}\n"
-        f"{corpus.name}: {corpus.bytes:,} bytes, {tokens:,} tokens; {recipe.train.steps:,} "
-        f"step{'s' * (recipe.train.steps > 1)} of {recipe.batch_size} sequences in "
-        f"{recipe.train.precision}{_about(corpus.name)}"
-    )
-
-
-def _about(corpus: str) -> str:
-    """What a named corpus is, and whose."""
-    known = CORPORA.get(corpus)
-    return f"\n{known.description} (licence: {known.licence})" if known else ""
-
-
-def _check_ranges(options: Options) -> None:
-    if not 0 < options.epochs <= MOST_EPOCHS:
-        raise LabError(
-            f"{options.epochs:g} epochs train nothing, or for ever: take --epochs above 0 and up "
-            f"to {MOST_EPOCHS:,}, or --steps."
-        )
-    rate = options.learning_rate
-    if rate is not None and not 0 < rate < math.inf:
-        raise LabError(f"a learning rate of {rate:g} learns nothing: take one above 0, as 0.001.")
-
-
-def _tokenizer(kind: str, corpus: CorpusText, vocab_size: int) -> TextTokenizer:
-    match kind:
-        case "bpe":
-            return byte_pairs(vocab_size)(corpus.texts())
-        case "characters":
-            return each_character([_alphabet(corpus)])
-        case "gpt2":
-            return gpt2_tokenizer()
-    if not Path(kind).exists():
-        raise LabError(
-            f"there is no tokenizer '{kind}'{suggestion(kind, TOKENIZERS)}: choose one of "
-            f"{', '.join(TOKENIZERS)}, or the path of a tokenizer's file."
-        )
-    return gpt2_tokenizer(kind) if Path(kind).is_dir() else load_tokenizer(Path(kind))
-
-
-def _alphabet(corpus: CorpusText) -> str:
-    """Every character of a text, which may be larger than memory."""
-    found: set[str] = set()
-    for text in corpus.texts():
-        found.update(text)
-    return "".join(found)
-
-
-def _precision(name: str, device: torch.device) -> Precision:
-    if name not in PRECISIONS:
-        raise LabError(
-            f"there is no precision '{name}'{suggestion(name, PRECISIONS)}: "
-            f"choose one of {', '.join(PRECISIONS)}."
-        )
-    return best_precision(device) if name == "auto" else name
+    ] = "bpe"
+    batch_size: Annotated[
+        int | None, Option(min=1, help="Sequences of a step. Default: the configuration's.")
+    ] = None
+    context: Annotated[
+        int | None, Option(min=1, help="Tokens of a sequence. Default: the configuration's.")
+    ] = None
+    learning_rate: Annotated[
+        float | None, Option(help="Peak rate. Default: the configuration's.")
+    ] = None
+    dropout: Annotated[
+        float, Option(min=0, max=0.9, help="Share of activations dropped while training.")
+    ] = 0.0
+    validation_share: Annotated[
+        float, Option(help="Share of the text, at its end, that validates.")
+    ] = 0.1
+    seed: Annotated[
+        int,
+        Option(
+            min=0, max=LARGEST_SEED, help="Fixes the weights, the order of the text and dropout."
+        ),
+    ] = 0
+    precision: Annotated[
+        str, Option(help="float32, bfloat16, or auto: bfloat16 where the hardware has it.")
+    ] = "auto"
+    compiled: Annotated[
+        bool, Option("--compile", help="Translate the model with torch.compile first.")
+    ] = False
+    accumulate: Annotated[
+        int, Option(min=1, help="Parts that a batch is computed in, to save memory.")
+    ] = 1

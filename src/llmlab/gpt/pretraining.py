@@ -76,6 +76,7 @@ class Pretraining:
             LabError: a part of the text is shorter than the context.
         """
         self.recipe = recipe
+        self._spikes, self._overfitting = SpikeAlarm(), OverfittingAlarm()
         self.workers = workers or Workers.alone()
         training, self.validation = tokens.split(recipe.validation_share)
         context = recipe.shape.context
@@ -84,6 +85,7 @@ class Pretraining:
         self.batches = whole.shard(self.workers.rank, self.workers.world)
         torch.manual_seed(recipe.seed)
         self.model = GPT(recipe.shape).to(self.workers.device)
+        self.workers.seed_dropout(recipe.seed)
         if resumed:
             self.model.load_state_dict(resumed.weights())
         self._forward = self.workers.spread(self.model)
@@ -101,7 +103,14 @@ class Pretraining:
 
     def state(self) -> tuple[dict[str, Tensor], dict[str, object]]:
         """Weights, and all else that a checkpoint holds; every process must ask for them."""
-        training = {**self.trainer.state_dict(), "random": random_state()}
+        alarms = {"spikes": self._spikes, "overfitting": self._overfitting}
+        random, *of_others = self.workers.each(random_state())
+        training = {
+            **self.trainer.state_dict(),
+            "random": random,
+            "random_of_others": of_others,
+            "alarms": {name: alarm.state_dict() for name, alarm in alarms.items()},
+        }
         weights = self.workers.gathered(self.model.state_dict())
         return weights, self.workers.gathered(training)
 
@@ -109,24 +118,25 @@ class Pretraining:
         """Train to the end, or to the first point that is not finite, which is then the last event.
 
         A validation comes first, after every `validate_every` steps, and last; each of the points
-        between them stands for one step, already taken.
+        between them stands for one step, already taken. An alarm comes before what set it off, so
+        that a state that is saved after a point or a validation has counted it.
         """
-        spikes, overfitting = SpikeAlarm(), OverfittingAlarm()
         if self._is_validated():
-            yield self.validate()
+            yield from self._validation()
         for point in self.trainer.points(
             self.batches.stream(self.trainer.step, self.workers.device)
         ):
-            yield point
-            if not point.is_finite:
-                return
-            if alarm := spikes.see(point.step, point.loss):
+            if point.is_finite and (alarm := self._spikes.see(point.step, point.loss)):
                 yield alarm
-            if self._is_validated():
-                validation = self.validate()
-                yield validation
-                if alarm := overfitting.see(validation.step, validation.loss):
-                    yield alarm
+            yield point
+            if point.is_finite and self._is_validated():
+                yield from self._validation()
+
+    def _validation(self) -> Iterator[Validation | Alarm]:
+        found = self.validate()
+        if alarm := self._overfitting.see(found.step, found.loss):
+            yield alarm
+        yield found
 
     def validate(self) -> Validation:
         """The loss on the validation part (its first `validation_tokens`) now."""
@@ -145,7 +155,12 @@ class Pretraining:
     def _resume(self, training: dict[str, object]) -> None:
         optimizer = self.workers.scattered(training["optimizer"], self.trainer.optimizer)
         self.trainer.load_state_dict({**training, "optimizer": optimizer})
-        set_random_state(training["random"])
+        states = [training["random"], *training.get("random_of_others", ())]
+        if self.workers.rank < len(states):
+            set_random_state(states[self.workers.rank])
+        if alarms := training.get("alarms"):  # none in checkpoints of earlier versions
+            self._spikes.load_state_dict(alarms["spikes"])
+            self._overfitting.load_state_dict(alarms["overfitting"])
 
     def _loss_on(self, span: TokenSpan) -> float:
         return mean_loss(

@@ -1,99 +1,33 @@
-"""A pretraining run in a folder: its log, its checkpoints, and going on where it stopped.
-
-runs/micro-stdlib/
-    tokenizer.json          what text is cut into
-    log.jsonl               one event a line, written as it happens: anything may follow it
-    checkpoints/step-…/     the last state, and those on the way if asked for
-"""
+"""A pretraining run in its folder: it logs every event, saves, and goes on where it stopped."""
 
 import copy
-import json
 import math
 import shutil
-import signal
-import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-import torch
-from safetensors import SafetensorError
-from torch import Tensor
+from torch import Tensor, device
 
-from llmlab.gpt.checkpoints import (
-    Checkpoint,
-    checkpoints,
-    keep_newest,
-    load_checkpoint,
-    save_checkpoint,
-)
+from llmlab.gpt.checkpoints import Checkpoint, checkpoints, keep_newest, load_checkpoint
 from llmlab.gpt.distributed import Workers
-from llmlab.gpt.inspection import (
-    CheckpointBrowser,
-    View,
-    activation_statistics,
-    activations_view,
-    attention_view,
-    head_scores,
-    logit_lens_view,
-)
 from llmlab.gpt.material import Material
-from llmlab.gpt.model import GPT
 from llmlab.gpt.pretraining import Event, Pretraining, Recipe, Validation
-from llmlab.gpt.text import TextTokenizer, load_tokenizer
+from llmlab.gpt.run_events import Diverged, Finished, Interrupted, Saved
+from llmlab.gpt.saved_runs import (
+    CHECKPOINTS,
+    TOKENIZER,
+    remove_unfinished,
+    require_new,
+    write_checkpoint,
+)
 from llmlab.gpt.training import Point
 from llmlab.method.errors import LabError
-from llmlab.method.files import unwritable, write_file
-
-LOG = "log.jsonl"
-TOKENIZER = "tokenizer.json"
-CHECKPOINTS = "checkpoints"
-
-TEXT = "def add(first, second):\n    return first + second\n\ndef add(first, second):\n    return"
-"""What one looks at unless told otherwise: code that begins to repeat itself."""
-
-
-@dataclass(frozen=True)
-class Saved:
-    """A checkpoint was written."""
-
-    step: int
-    folder: str
-
-
-@dataclass(frozen=True)
-class Diverged:
-    """The loss left the finite numbers.
-
-    Attributes:
-        step: that was not taken, since the weights that the one before it left give no loss.
-        last_good_step: the last one whose weights do, which are saved; None if no step's do.
-    """
-
-    step: int
-    last_good_step: int | None
-    learning_rate: float
-    loss: float
-    gradient_norm: float
-
-    @property
-    def sentence(self) -> str:
-        good = f"last good step: {self.last_good_step}; the state after it is saved"
-        return (
-            f"training stopped at step {self.step}, where the loss is {self.loss:.3g} and the "
-            f"gradient norm {self.gradient_norm:.3g} at the learning rate {self.learning_rate:.3g} "
-            f"({'no step was good' if self.last_good_step is None else good}): start again with a "
-            "lower --learning-rate and another --out."
-        )
-
-
-@dataclass(frozen=True)
-class Interrupted:
-    """The user stopped the run after `step` steps; its state is saved."""
-
-    step: int
-
+from llmlab.method.json_values import json_value
+from llmlab.runs.folder import RunFolder
+from llmlab.runs.interrupt import deferred_interrupt
+from llmlab.runs.log import RunLog
 
 State = tuple[Mapping[str, Tensor], Mapping[str, object]]
 """Weights, and all else that a checkpoint holds."""
@@ -115,12 +49,16 @@ class Session:
     keep: int = 3
 
     @property
+    def log(self) -> RunLog:
+        return RunFolder(self.folder).log
+
+    @property
     def run(self) -> dict[str, object]:
         """What decides the numbers of the run; a checkpoint belongs to one of these."""
         recipe = asdict(self.recipe)
         return {
             **{f"shape.{name}": value for name, value in recipe.pop("shape").items()},
-            **{f"train.{name}": _plain(value) for name, value in recipe.pop("train").items()},
+            **{f"train.{name}": json_value(value) for name, value in recipe.pop("train").items()},
             "batch_size": self.recipe.batch_size,
             "seed": self.recipe.seed,
             "validation_share": self.recipe.validation_share,
@@ -131,7 +69,8 @@ class Session:
     def events(self, workers: Workers, *, resume: bool) -> "Iterator[SessionEvent]":
         """Train, logging every event and saving what was asked for.
 
-        It ends with `Diverged` or `Interrupted` where training did. Ctrl-C is waited for between
+        It ends with `Diverged` or `Interrupted` where training did; a run that is resumed after its
+        last step gives `Finished` alone. Ctrl-C is waited for between
         two steps of a process that trains alone.
 
         Raises:
@@ -140,8 +79,11 @@ class Session:
                 cannot be written; or there is nothing to translate the model with.
         """
         checkpoint = self._checkpoint() if resume else None
+        if checkpoint and self._is_done(checkpoint.step):
+            yield Finished(checkpoint.step)
+            return
         if workers.is_first and not resume:
-            self._refuse_another_run()
+            require_new(self.folder)
         # translated in place, each process its own part of the model
         recipe = replace(self.recipe, compiled=False)
         pretraining = Pretraining(recipe, self.material.tokens, workers, checkpoint)
@@ -149,10 +91,10 @@ class Session:
             pretraining.model.compile()
         if workers.is_first:
             self._open(checkpoint)
-        with _translating(self.recipe.compiled):
+        with _compiling(self.recipe.compiled):
             for event in self._training(pretraining, resumed_at=checkpoint and checkpoint.step):
                 if workers.is_first:
-                    self._log(event)
+                    self.log.append(type(event).__name__.lower(), asdict(event))
                 yield event
 
     def _training(
@@ -160,7 +102,7 @@ class Session:
     ) -> "Iterator[SessionEvent]":
         """The events of training, of all processes together, and what is saved between them."""
         saved_at, good, world = resumed_at, None, pretraining.workers.world
-        with noted_interrupt(world == 1) as interrupted:
+        with deferred_interrupt(world == 1) as interrupted:
             for event in pretraining.events():
                 step = pretraining.trainer.step
                 if isinstance(event, Point):
@@ -271,96 +213,21 @@ class Session:
                 f"{found[-2].name}."
             ) from error
 
-    def _refuse_another_run(self) -> None:
-        if checkpoints(self.folder):
-            raise LabError(
-                f"{self.folder} holds a run already: go on with it by --resume, name another "
-                "folder with --out, or remove it."
-            )
-        if (self.folder / LOG).exists():
-            raise LabError(
-                f"{self.folder} holds a run that stopped before its first checkpoint: remove it, "
-                "or name another folder with --out."
-            )
-
     def _open(self, checkpoint: Checkpoint | None) -> None:
         """Prepare the folder; of a log, keep what came before the checkpoint."""
         remove_unfinished(self.folder)
-        log = self.folder / LOG
         if checkpoint:
-            before = [event for event in _events(log) if _is_before(event, checkpoint.step)]
-            write_file(log, "".join(json.dumps(event) + "\n" for event in before))
+            self.log.cut(checkpoint.step)
             return
         self.material.tokenizer.save(self.folder / TOKENIZER)
-        write_file(log, json.dumps({"event": "run", **self.run}) + "\n")
-
-    def _log(self, event: "SessionEvent") -> None:
-        line = {"event": type(event).__name__.lower(), **_finite(asdict(event))}
-        try:
-            with (self.folder / LOG).open("a") as file:
-                file.write(json.dumps(line) + "\n")
-        except OSError as error:
-            raise unwritable(self.folder / LOG, error) from error
+        self.log.start(self.run)
 
 
-SessionEvent = Event | Saved | Diverged | Interrupted
-
-
-def write_checkpoint(folder: Path, **parts: Mapping[str, object]) -> None:
-    """Write a checkpoint into a run's folder by `save_checkpoint`, which takes the parts.
-
-    Raises:
-        LabError: as `save_checkpoint`; it tells of a full disk, and nothing is left of the file.
-    """
-    target = folder / CHECKPOINTS
-    try:
-        save_checkpoint(target, **parts)
-    except (LabError, SafetensorError) as error:  # safetensors wraps what the disk says
-        remove_unfinished(folder)
-        needed = sum(tensor.nbytes for tensor in parts["weights"].values())
-        is_full = target.is_dir() and shutil.disk_usage(target).free < needed
-        cause = "the disk is full" if is_full else str(error.__cause__ or error)
-        raise LabError(
-            f"cannot write step-{parts['training']['step']:08d} into {target}: {cause}; free some "
-            "space or make the folder writable. Earlier checkpoints are whole: --resume goes on "
-            "from the newest."
-        ) from error
-
-
-def remove_unfinished(run: Path) -> None:
-    """Remove what a kill or a full disk left of a checkpoint."""
-    for unfinished in (run / CHECKPOINTS).glob(".step-*"):
-        shutil.rmtree(unfinished, ignore_errors=True)
+SessionEvent = Event | Saved | Diverged | Interrupted | Finished
 
 
 @contextmanager
-def noted_interrupt(is_alone: bool = True) -> Iterator[Callable[[], bool]]:
-    """Gives a function that says whether Ctrl-C was pressed; pressed again it interrupts as ever.
-
-    So a step that has begun is finished, and the weights after it are whole.
-
-    Args:
-        is_alone: whether no other process waits for what this one sends in its next step.
-    """
-    noted = threading.Event()
-
-    def note(signum: int, frame: object) -> None:
-        if noted.is_set():
-            raise KeyboardInterrupt
-        noted.set()
-
-    if not is_alone or threading.current_thread() is not threading.main_thread():
-        yield noted.is_set
-        return
-    before = signal.signal(signal.SIGINT, note)
-    try:
-        yield noted.is_set
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-
-@contextmanager
-def _translating(compiled: bool) -> Iterator[None]:
+def _compiling(compiled: bool) -> Iterator[None]:
     """Say in one sentence that `torch.compile` cannot do its work here."""
     if not compiled:
         yield
@@ -377,93 +244,9 @@ def _translating(compiled: bool) -> Iterator[None]:
         ) from error
 
 
-def open_model(path: Path) -> tuple[GPT, TextTokenizer]:
-    """The newest model of a run's folder, or that of a checkpoint, and its tokenizer.
-
-    Raises:
-        LabError: there is none, or a file of it is damaged.
-    """
-    checkpoint = load_checkpoint(path)
-    return checkpoint.model(), load_tokenizer(_run_folder(path) / TOKENIZER)
-
-
-def look_into(path: Path, texts: Sequence[str]) -> dict[str, View]:
-    """Views of the model of a run or checkpoint, by name; of several checkpoints a browser, too.
-
-    Earlier checkpoints that are damaged are left out.
-
-    Args:
-        texts: to look at; a default one if there are none.
-
-    Raises:
-        LabError: there is no model, or a text has no token.
-    """
-    newest = load_checkpoint(path)
-    model, tokenizer = newest.model(), load_tokenizer(_run_folder(path) / TOKENIZER)
-    texts = texts or [TEXT]
-    scores = head_scores(model, range(tokenizer.vocab_size))
-    ids = torch.tensor([tokenizer.encode(texts[0])[: model.config.context]])
-    views = {
-        "attention": attention_view(model, tokenizer, texts, newest.step, scores),
-        "logit lens": logit_lens_view(model, tokenizer, texts),
-        "activations": activations_view({newest.step: activation_statistics(model, ids)}),
-    }
-    found = list(_whole_checkpoints(path))
-    if len(found) < 2:
-        return views
-    browser = CheckpointBrowser(model, tokenizer, texts[0])
-    for checkpoint in found:
-        model.load_state_dict(checkpoint.weights())
-        browser.look(checkpoint.step)
-    return views | {"checkpoints": browser.view(_curves(_run_folder(path) / LOG))}
-
-
-def _whole_checkpoints(path: Path) -> Iterator[Checkpoint]:
-    for folder in checkpoints(path):
-        try:
-            yield load_checkpoint(folder)
-        except LabError:
-            continue
-
-
-def _curves(log: Path) -> dict[str, list[tuple[int, float]]]:
-    """Training and validation loss from a log; the first as the mean of every fiftieth part."""
-    events = list(_events(log))
-    points = [(e["step"], e["loss"]) for e in events if e["event"] == "point"]
-    width = max(1, len(points) // 50)
-    parts = [points[start : start + width] for start in range(0, len(points), width)]
-    return {
-        "loss": [(part[-1][0], sum(loss for _, loss in part) / len(part)) for part in parts],
-        "validation_loss": [(e["step"], e["loss"]) for e in events if e["event"] == "validation"],
-    }
-
-
-def _run_folder(path: Path) -> Path:
-    """The folder of the run that this is, or that this checkpoint or its folder lies in."""
-    path = path.resolve()
-    inside = (folder for folder in (path, path.parent) if folder.name == CHECKPOINTS)
-    return next((folder.parent for folder in inside), path)
-
-
-def _events(log: Path) -> Iterator[dict[str, object]]:
-    """The events of a log, if there is one; a line that a kill cut short is none."""
-    if not log.is_file():
-        return
-    for line in log.read_text().splitlines():
-        try:
-            yield json.loads(line)
-        except ValueError:
-            continue
-
-
-def _is_before(event: dict[str, object], step: int) -> bool:
-    """Whether a run that goes on from the checkpoint of `step` does not see this event again."""
-    return event.get("step", -1) < step + (event["event"] == "saved")
-
-
-def _apart(state: State, device: torch.device) -> State:
+def _apart(state: State, on: device) -> State:
     """A state that training does not change any more: of a CPU's, its tensors are the model's."""
-    return copy.deepcopy(state) if device.type == "cpu" else state
+    return copy.deepcopy(state) if on.type == "cpu" else state
 
 
 def _step(state: State) -> int:
@@ -474,19 +257,6 @@ def _step(state: State) -> int:
 def _stopped_at(point: Point, good: int) -> Diverged:
     last_good = good - 1 if good else None
     return Diverged(point.step, last_good, point.learning_rate, point.loss, point.gradient_norm)
-
-
-def _finite(fields: dict[str, object]) -> dict[str, object]:
-    """What JSON can hold: numbers that are not finite by name."""
-    return {
-        name: str(value) if isinstance(value, float) and not math.isfinite(value) else value
-        for name, value in fields.items()
-    }
-
-
-def _plain(value: object) -> object:
-    """As JSON gives it back."""
-    return list(value) if isinstance(value, tuple) else value
 
 
 def _shown(value: object) -> str:

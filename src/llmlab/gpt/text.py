@@ -9,8 +9,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
+from pydantic import BaseModel, Field, ValidationError
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
 from llmlab.method.errors import LabError
@@ -107,6 +109,23 @@ class TextTokenizer:
         return tuple(spell(self.core.id_to_token(index)) for index in range(self.vocab_size))
 
 
+Affix = Annotated[str, Field(max_length=0)] | None
+"""Of pieces within a word: a lossless tokenizer has none, and a long one aborts the library."""
+
+
+class TokenizerModel(BaseModel):
+    """What is checked of the model in a tokenizer's file before the library reads it."""
+
+    continuing_subword_prefix: Affix = None
+    end_of_word_suffix: Affix = None
+
+
+class TokenizerFile(BaseModel):
+    """`tokenizer.json`, in the form of the library `tokenizers`."""
+
+    model: TokenizerModel
+
+
 def train_bpe(texts: Iterable[str], vocab_size: int) -> TextTokenizer:
     """Byte-level BPE (1508.07909, GPT-2's variant) trained on `texts`, which are streamed.
 
@@ -181,10 +200,25 @@ def load_tokenizer(path: Path) -> TextTokenizer:
     if not path.is_file():
         raise LabError(f"there is no tokenizer at {path}: name the JSON file of one.")
     try:
-        core = Tokenizer.from_file(str(path))
-    except Exception as error:  # the library raises nothing narrower
-        raise LabError(f"{path} is not a tokenizer ({error}): make or copy it again.") from error
-    return TextTokenizer(core)
+        content = path.read_bytes()
+        TokenizerFile.model_validate_json(content)
+        tokenizer = TextTokenizer(Tokenizer.from_buffer(content))
+        if not tokenizer.byte_lengths.any():  # raises where an id spells no bytes
+            raise _no_tokenizer(path, "its ids spell nothing")
+    except LabError as error:
+        raise LabError(f"{path} cannot be used: {error}") from error
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        raise _no_tokenizer(path, " ".join([*map(str, first["loc"]), first["msg"]])) from error
+    except (KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException as error:  # the library raises nothing narrower, and panics beside
+        raise _no_tokenizer(path, " ".join(str(error).split())[:200]) from error
+    return tokenizer
+
+
+def _no_tokenizer(path: Path, cause: str) -> LabError:
+    return LabError(f"{path} is not a tokenizer ({cause}): make or copy it again.")
 
 
 def _byte_level(model: models.BPE) -> Tokenizer:

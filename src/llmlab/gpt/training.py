@@ -170,7 +170,7 @@ class Trainer:
         self.optimizer = make_optimizer(model, config)
         self.step = 0
         self._trained = [p for group in self.optimizer.param_groups for p in group["params"]]
-        self._forward = forward or model
+        self._forward = model if forward is None else forward
         self._without_sync = without_sync
         self._mean = mean
 
@@ -213,10 +213,13 @@ class Trainer:
         self.optimizer.zero_grad(set_to_none=True)
         parts = [whole.chunk(self.config.accumulate) for whole in (inputs_BT, targets_BT)]
         last = len(parts[0]) - 1
-        n_counted = (targets_BT != IGNORE).sum()
+        n_counted = (targets_BT != IGNORE).sum().clamp(min=1)
         total = torch.zeros((), device=inputs_BT.device)
         for index, (inputs_bT, targets_bT) in enumerate(zip(*parts, strict=True)):
-            share = (targets_bT != IGNORE).sum() / n_counted
+            n_part = (targets_bT != IGNORE).sum()
+            share = n_part / n_counted
+            # the mean over no target is NaN; a part without any has share 0, so any will do
+            targets_bT = targets_bT.masked_fill(n_part == 0, 0)
             with nullcontext() if index == last else self._without_sync():
                 loss = share * self._loss(inputs_bT, targets_bT)
                 loss.backward()
@@ -271,8 +274,9 @@ def evaluate(
     ):
         logits_BTV = model(inputs_BT)
         counted_BT = targets_BT != IGNORE
-        losses.append(next_token_loss(logits_BTV, targets_BT).item())
-        counts.append(counted_BT.sum().item())
+        if n_counted := counted_BT.sum().item():
+            losses.append(next_token_loss(logits_BTV, targets_BT).item())
+            counts.append(n_counted)
         right_BT = (logits_BTV.argmax(dim=-1) == targets_BT) | ~counted_BT
         correct += right_BT.all(dim=1).tolist()
     loss = sum(map(operator.mul, losses, counts)) / sum(counts)

@@ -1,8 +1,6 @@
 """The command lines `llmlab fit` and `llmlab market`."""
 
 import json
-import math
-from dataclasses import asdict, is_dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -15,7 +13,7 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    help="Scaling laws on market data: bars, features, runs, a search, fits.",
+    help="Scaling laws on market data: daily bars, and fits to tables of runs.",
 )
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for another program to read.")]
@@ -51,6 +49,7 @@ def fit(
     from llmlab.market.fits.report import as_json as in_json
     from llmlab.market.fits.report import print_fit
     from llmlab.market.fits.table import read_table, runs_of
+    from llmlab.method.json_values import json_value
 
     table = read_table(file)
     for condition in where or []:
@@ -61,21 +60,59 @@ def fit(
     runs = runs_of(table, {"params": params, "tokens": tokens}, loss)
     found = fit_law(runs, resamples=resamples, seed=seed)
     if as_json:
-        _print_json(in_json(found))
+        print(json.dumps(json_value(in_json(found)), indent=2))
     else:
         print_fit(found)
 
 
-def _print_json(value: object) -> None:
-    print(json.dumps(_plain(value), indent=2, default=str))
+@app.command()
+def data(
+    source: Annotated[
+        str | None, typer.Option(metavar="NAME", help="A package with bars in it, see --list.")
+    ] = None,
+    csv: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Bars of your own, a row for each day.")
+    ] = None,
+    jumps: Annotated[
+        str,
+        typer.Option(help="Falls in --csv that look like splits: refuse, adjust or keep."),
+    ] = "refuse",
+    url: Annotated[
+        str | None,
+        typer.Option(metavar="ADDRESS", help="Fetch CSV files; {symbol} stands for each name."),
+    ] = None,
+    symbols: Annotated[
+        str, typer.Option(metavar="A,B", help="The names that --url is fetched for.")
+    ] = "",
+    show_list: Annotated[bool, typer.Option("--list", help="Show the sources.")] = False,
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Folder of the manifests. Default: runs/market-data."),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Check daily bars and write a manifest of each asset; the bars stay where they are.
 
+    A manifest has source, version, licence, SHA-256, rows, dates, gaps, and what was done to the
+    bars. With --url the files are fetched first: retried, resumed, and kept only if they are bars.
+    """
+    from llmlab.market.bars.report import print_manifests, print_sources
+    from llmlab.market.bars.survey import fetched, from_file, from_source
+    from llmlab.method.json_values import json_value
 
-def _plain(value: object) -> object:
-    """Dataclasses as objects, what is no finite number as null."""
-    if is_dataclass(value):
-        return _plain(asdict(value))
-    if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+    folder = out or Path("runs") / "market-data"
+    if show_list:
+        print_sources()
+        return
+    if sum(choice is not None for choice in (source, csv, url)) != 1:
+        raise LabError("say where bars come from: one of --source, --csv, --url; or see --list.")
+    if source is not None:
+        found = from_source(source, folder)
+    elif csv is not None:
+        found = from_file(csv, jumps, folder)
+    else:
+        found = fetched(url, [name for name in symbols.split(",") if name], jumps, folder)
+    if as_json:
+        print(json.dumps(json_value(found), indent=2))
+    else:
+        print_manifests(found, folder)

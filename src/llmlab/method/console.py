@@ -11,13 +11,13 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from llmlab.method.evidence import State
-from llmlab.method.experiment import SCALES
+from llmlab.method.declare.experiment import SCALES
+from llmlab.method.running.status import State
 
 if TYPE_CHECKING:
-    from llmlab.method.plan import Plan
-    from llmlab.method.reproduction import Agreement
-    from llmlab.method.verdicts import Verdict
+    from llmlab.method.evidence.reproduction import Agreement
+    from llmlab.method.judging.verdicts import Verdict
+    from llmlab.method.running.plan import Plan
 
 STYLES = {
     "current": "green",

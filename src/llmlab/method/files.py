@@ -1,10 +1,36 @@
-"""Files that are either there completely or not at all."""
+"""Files that are either there completely or not at all, and one way to read text."""
 
+import codecs
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 
 from llmlab.method.errors import LabError
+
+UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+
+
+def read_text(path: Path) -> str:
+    r"""The text of a UTF-8 file, without a byte-order mark and with `\n` at the end of each line.
+
+    Raises:
+        LabError: the bytes are no UTF-8, or the file cannot be read.
+    """
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise unreadable(path, error) from error
+    text = data.removeprefix(codecs.BOM_UTF8)
+    try:
+        return text.decode("utf-8").replace("\r\n", "\n").replace("\r", "\n")
+    except UnicodeDecodeError as error:
+        place = error.start + len(data) - len(text)
+        is_utf_16 = data.startswith(UTF_16)
+        cause = "it is UTF-16" if is_utf_16 else f"byte {place} is 0x{data[place]:02x}"
+        raise LabError(
+            f"{path} is no text in UTF-8: {cause}; save it as UTF-8 or give another file."
+        ) from error
 
 
 def write_file(path: Path, content: str | bytes) -> None:
@@ -41,6 +67,12 @@ def remove_file(path: Path) -> None:
         raise unwritable(path, error) from error
 
 
+def unreadable(path: Path, error: OSError) -> LabError:
+    """The sentence for a file that is not there or may not be read."""
+    cause = error.strerror or str(error)
+    return LabError(f"cannot read {path}: {cause}; give a file that is there and readable.")
+
+
 def unwritable(path: Path, error: OSError) -> LabError:
     """The sentence for a full disk or a folder that may not be written to."""
     cause = error.strerror or str(error)
@@ -48,6 +80,18 @@ def unwritable(path: Path, error: OSError) -> LabError:
         f"cannot write {path}: {cause}; free some space or make the folder writable, "
         "then run the same command again."
     )
+
+
+def is_aside(name: str) -> bool:
+    """Whether a file of this name was being written when its process was killed."""
+    return re.fullmatch(r"\..+\.\d+", name) is not None
+
+
+def flush_folder(folder: Path) -> None:
+    """Wait until the disk holds every file below a folder."""
+    for path in folder.rglob("*"):
+        if path.is_file():
+            _flush(path)
 
 
 def _flush(path: Path) -> None:

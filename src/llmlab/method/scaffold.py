@@ -13,7 +13,7 @@ from string import Template
 
 from llmlab.method.errors import LabError
 from llmlab.method.files import write_file
-from llmlab.method.ledger import load_ledger
+from llmlab.method.judging.ledger import load_ledger
 from llmlab.method.project import Project
 
 CONTENTS = "_quarto.yml"

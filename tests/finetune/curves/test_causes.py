@@ -59,3 +59,16 @@ def test_without_a_sign_a_run_is_healthy() -> None:
 
 def test_the_last_rule_always_fits() -> None:
     assert RULES[-1].fits(replace(PLAIN, excess=float("nan")))
+
+
+def test_a_gap_that_closes_does_not_change_the_name() -> None:
+    values = FALL.copy()
+    values[[50, 120]] = np.nan
+    training = noisy(values, 0)
+    assert name_cause(signs(training, noisy(FALL, 1))).cause == HEALTHY
+
+
+def test_overfitting_beyond_the_start_comes_of_tiny_data() -> None:
+    found = signs(noisy(FALL - 0.28, 0), noisy(FALL + STEPS / 10, 1))
+    assert not found.diverged
+    assert name_cause(found).cause == "tiny data"

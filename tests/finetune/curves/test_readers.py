@@ -1,15 +1,22 @@
 import json
 import math
+import os
+from collections.abc import Iterable
 from pathlib import Path
 
 import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tensorboard.compat.proto.event_pb2 import Event
+from tensorboard.compat.proto.summary_pb2 import Summary
+from tensorboard.summary.writer.event_file_writer import EventFileWriter
 from torch.utils.tensorboard import SummaryWriter
 
 from llmlab.finetune.curves.curve import Curve
-from llmlab.finetune.curves.readers import Run, canonical, read_runs
+from llmlab.finetune.curves.names import canonical
+from llmlab.finetune.curves.readers import Run, read_runs
+from llmlab.finetune.curves.tfrecords import records
 from llmlab.method.errors import LabError
 
 TRAINING = Curve.of([(0, 3.0), (10, 2.0), (20, 1.5)])
@@ -22,7 +29,7 @@ def only(path: Path) -> Run:
 
 
 def write(path: Path, text: str) -> Path:
-    path.write_text(text)
+    path.write_text(text, encoding="utf-8")
     return path
 
 
@@ -119,8 +126,8 @@ def test_an_event_file_that_was_cut_is_read_to_there(tmp_path: Path) -> None:
     assert only(tmp_path).curves["loss"].steps == tuple(range(49))
 
 
-@pytest.mark.parametrize(("place", "read"), [(9, 0), (200, 2)])
-def test_a_damaged_event_file_is_read_to_the_damage(tmp_path: Path, place: int, read: int) -> None:
+@pytest.mark.parametrize("place", [9, 200, 300, 700])
+def test_only_the_damaged_record_of_an_event_file_is_lost(tmp_path: Path, place: int) -> None:
     with SummaryWriter(str(tmp_path)) as writer:
         for step in range(20):
             writer.add_scalar("loss", 1.0, step)
@@ -128,11 +135,10 @@ def test_a_damaged_event_file_is_read_to_the_damage(tmp_path: Path, place: int, 
     content = bytearray(file.read_bytes())
     content[place] ^= 0xFF
     file.write_bytes(content)
-    if read:
-        assert len(only(tmp_path).curves["loss"]) == read
-    else:
-        with pytest.raises(LabError, match="event file"):
-            read_runs(tmp_path)
+    run = only(tmp_path)
+    assert len(run.curves["loss"]) == (20 if place == 9 else 19)
+    (note,) = run.notes
+    assert note.startswith("left out once: a damaged or cut part, in events.out.tfevents")
 
 
 STATE = {
@@ -184,11 +190,11 @@ def test_names_of_others_are_known(theirs: str, ours: str) -> None:
     ("name", "content", "sentence"),
     [
         ("run.csv", b"", "is empty"),
-        ("run.csv", b"epoch,loss\n1,2\n", "no column of steps"),
+        ("run.csv", b"phase,loss\n1,2\n", "no column of steps"),
         ("run.csv", b"step,loss\n0,3\n1,abc\n", "line 3: 'abc' in the column 'loss' is no number"),
         ("run.csv", b"step,loss\n", "holds no curve"),
         ("run.csv", b"step,loss\n1,2,3,4\n1,2\n", "line 2: it has 4 cells"),
-        ("run.csv", b"\xff\xfe\x00", "is no text file"),
+        ("run.csv", b"\xff\xfe\x00", "is no text in UTF-8: it is UTF-16"),
         ("log.jsonl", b'{"event": \n{"event": "run"}\n', "line 1"),
         ("log.jsonl", b'{"event": "run"}\n', "holds no curve"),
         ("trainer_state.json", b'{"log_history": [', "is no whole JSON file"),
@@ -224,3 +230,286 @@ def test_a_file_that_is_not_there_is_one_sentence(tmp_path: Path) -> None:
 def test_a_folder_without_curves_says_what_it_lacks(tmp_path: Path) -> None:
     with pytest.raises(LabError, match="holds neither"):
         read_runs(tmp_path)
+
+
+SECONDS = iter(range(1, 100))
+
+
+def events(folder: Path, tag: str, points: Iterable[tuple[int, float]], suffix: str = "") -> None:
+    """One more event file in the folder, later than those before."""
+    writer = EventFileWriter(str(folder), filename_suffix=suffix)
+    began = next(SECONDS)
+    for step, value in points:
+        summary = Summary(value=[Summary.Value(tag=tag, simple_value=value)])
+        writer.add_event(Event(wall_time=began, step=step, summary=summary))
+    writer.close()
+
+
+@pytest.mark.parametrize("suffixes", [(".0", ".1"), (".1", ".0")])
+def test_a_resumed_run_goes_on_in_its_second_event_file(tmp_path: Path, suffixes) -> None:
+    events(tmp_path, "train/loss", [(0, 4.0), (10, 3.0), (20, 2.0), (25, 1.9)], suffixes[0])
+    events(tmp_path, "train/loss", [(20, 2.5), (30, 9.0)], suffixes[1])
+    run = only(tmp_path)
+    assert run.curves["loss"] == Curve.of([(0, 4.0), (10, 3.0), (20, 2.5), (30, 9.0)])
+    assert run.notes == (
+        "2 event files are read as one run; 2 points of earlier ones are left out, since a later "
+        "one repeats them",
+    )
+
+
+def test_an_event_file_of_another_curve_replaces_nothing(tmp_path: Path) -> None:
+    events(tmp_path, "loss", [(0, 4.0), (10, 3.0)])
+    events(tmp_path, "hp_metric", [(0, -1.0)], ".1")
+    assert only(tmp_path).curves["loss"] == Curve.of([(0, 4.0), (10, 3.0)])
+
+
+def test_an_empty_event_file_beside_a_full_one_is_no_harm(tmp_path: Path) -> None:
+    events(tmp_path, "loss", [(0, 4.0)])
+    (tmp_path / "events.out.tfevents.0.host").touch()
+    assert only(tmp_path).curves["loss"] == Curve.of([(0, 4.0)])
+
+
+def test_the_two_folders_of_keras_are_one_run(tmp_path: Path) -> None:
+    events(tmp_path / "fit" / "train", "epoch_loss", [(0, 4.0), (1, 3.0)])
+    events(tmp_path / "fit" / "validation", "epoch_loss", [(0, 5.0), (1, 4.0)])
+    run = only(tmp_path / "fit")
+    assert run.curves["loss"].values == (4.0, 3.0)
+    assert run.curves["validation_loss"].values == (5.0, 4.0)
+
+
+def test_folders_within_a_folder_are_runs_and_links_are_followed_once(tmp_path: Path) -> None:
+    events(tmp_path / "elsewhere", "loss", [(0, 4.0)])
+    runs = tmp_path / "runs"
+    events(runs / "version_0", "loss", [(0, 3.0)])
+    (runs / "linked").symlink_to(tmp_path / "elsewhere")
+    (runs / "loop").symlink_to(runs)
+    assert [run.name for run in read_runs(runs)] == ["linked", "version_0"]
+    assert only(runs / "linked").curves["loss"].values == (4.0,)
+
+
+def test_the_last_of_the_checkpoints_of_a_run_is_read(tmp_path: Path) -> None:
+    for step in (500, 1000):
+        folder = tmp_path / f"checkpoint-{step}"
+        folder.mkdir()
+        write(folder / "trainer_state.json", json.dumps(STATE))
+    run = only(tmp_path)
+    assert run.name == "checkpoint-1000"
+    assert run.notes == ("left out: checkpoint-500 (earlier checkpoints)",)
+
+
+def test_files_beside_the_one_that_is_read_are_named(tmp_path: Path) -> None:
+    write(tmp_path / "trainer_state.json", json.dumps(STATE))
+    write(tmp_path / "trainer_log.jsonl", lines({"current_steps": 1, "loss": 9.0}))
+    events(tmp_path / "runs" / "a", "loss", [(0, 4.0)])
+    run = only(tmp_path)
+    assert run.curves["loss"] == TRAINING
+    assert run.notes == ("left out: trainer_log.jsonl, runs/a (trainer_state.json is read)",)
+
+
+def test_the_log_of_llama_factory_is_read(tmp_path: Path) -> None:
+    log = lines(
+        *(
+            {"current_steps": s, "total_steps": 20, "loss": v, "lr": 1e-4, "elapsed_time": "0:01"}
+            for s, v in zip(TRAINING.steps, TRAINING.values, strict=True)
+        ),
+        {"current_steps": 20, "eval_loss": 1.75},
+    )
+    run = only(write(tmp_path / "trainer_log.jsonl", log))
+    assert run.curves["loss"] == TRAINING
+    assert run.curves["validation_loss"] == Curve.of([(20, 1.75)])
+    assert run.notes == ()
+
+
+@pytest.mark.parametrize(
+    ("header", "loss", "validation"),
+    [
+        ("epoch,step,train_loss_step,train_loss_epoch,val_loss", 2, 4),  # Lightning
+        ("epoch,train_loss,valid_loss,accuracy,time", 1, 2),  # fastai
+        ("epoch,accuracy,loss,val_accuracy,val_loss", 2, 4),  # Keras
+        ("Step,run-7 - train/loss,run-7 - eval/loss,b,c", 1, 2),  # Weights & Biases
+        ("iteration,lm loss,lm loss validation,grad-norm,lr", 1, 2),  # Megatron
+        (",step,eval_wiki_loss,train/loss,lr", 3, 2),  # pandas, Hugging Face
+        ("step;loss;val_loss;b;c", 1, 2),
+        ("step\tloss\tval_loss\tb\tc", 1, 2),
+    ],
+)
+def test_the_columns_of_others_are_known(
+    tmp_path: Path, header: str, loss: int, validation: int
+) -> None:
+    sign = next(sign for sign in ";\t," if sign in header)
+    rows = [[0, 10, 20, 30, 40], [1, 11, 21, 31, 41]]
+    text = "\n".join([header, *(sign.join(map(str, row)) for row in rows)])
+    curves = only(write(tmp_path / "metrics.csv", text)).curves
+    assert curves["loss"].values == (rows[0][loss], rows[1][loss])
+    assert curves["validation_loss"].values == (rows[0][validation], rows[1][validation])
+
+
+def test_a_loss_that_is_logged_twice_is_read_once_and_the_other_is_named(tmp_path: Path) -> None:
+    text = "step,train_loss_epoch,train_loss_step\n0,9,3\n1,,2\n"
+    run = only(write(tmp_path / "metrics.csv", text))
+    assert run.curves["loss"].values == (3.0, 2.0)
+    assert run.notes == ("left out: train_loss_epoch (training loss is read from train_loss_step)",)
+
+
+def test_a_csv_saved_from_the_page_of_tensorboard_has_its_tag_in_its_name(tmp_path: Path) -> None:
+    text = "Wall time,Step,Value\n1.6e9,0,3.0\n1.6e9,10,2.0\n"
+    run = only(write(tmp_path / "run-.-tag-train_loss.csv", text))
+    assert run.curves == {"loss": Curve.of([(0, 3.0), (10, 2.0)])}
+
+
+@pytest.mark.parametrize(
+    ("text", "column"),
+    [
+        ("step,loss,loss\n0,3,9\n1,2,9\n", "loss (column 3)"),
+        ("step,step,loss\n0,7,3\n1,7,2\n", "step (column 2)"),
+        ("step,loss,lr,lr\n0,3,1,1\n1,2,1,1\n", "lr (column 4)"),
+    ],
+)
+def test_of_two_columns_of_one_name_the_first_is_read(
+    tmp_path: Path, text: str, column: str
+) -> None:
+    run = only(write(tmp_path / "run.csv", text))
+    assert run.curves["loss"] == Curve.of([(0, 3.0), (1, 2.0)])
+    assert run.notes == (f"left out: {column} (an earlier column has the same name)",)
+
+
+def test_an_empty_column_gives_its_name_to_a_full_one(tmp_path: Path) -> None:
+    run = only(write(tmp_path / "run.csv", "step,loss,loss\n0,,3\n1,,2\n"))
+    assert run.curves["loss"] == Curve.of([(0, 3.0), (1, 2.0)])
+
+
+def test_columns_without_numbers_are_named(tmp_path: Path) -> None:
+    run = only(write(tmp_path / "run.csv", "step,loss,host,phase\n0,3,a,b\n"))
+    assert run.notes == ("left out: host, phase (no numbers)",)
+
+
+MARK = "\ufeff"
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("run.csv", "step,loss\n0,3.0\n10,2.0\n20,1.5\n"),
+        ("run.csv", '"step","loss"\r\n0,3.0\r\n10,2.0\r\n20,1.5\r\n'),
+        ("trainer_state.json", json.dumps(STATE)),
+        ("log.jsonl", lines(*LOG)),
+        ("history.json", json.dumps({"loss": [3.0, 2.0, 1.5]})),
+    ],
+)
+def test_a_byte_order_mark_changes_nothing(tmp_path: Path, name: str, text: str) -> None:
+    plain = only(write(tmp_path / name, text))
+    assert only(write(tmp_path / name, MARK + text)) == plain
+    assert plain.curves["loss"].values == TRAINING.values
+
+
+def state(*entries: str) -> str:
+    return '{"log_history": [' + ", ".join(entries) + "]}"
+
+
+GOOD = '{"step": 1, "loss": 2.5}'
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        *("null", "NaN", "Infinity", "-Infinity", "1.5", '"one"', "true", "[]", "{}"),
+        *("1e30", "9" * 400, str(2**53 + 1), str(-(2**63))),
+    ],
+)
+@pytest.mark.parametrize("name", ["trainer_state.json", "log.jsonl", "trainer_log.jsonl"])
+def test_a_step_that_is_none_is_left_out_with_its_place(
+    tmp_path: Path, name: str, step: str
+) -> None:
+    bad = f'{{"step": {step}, "loss": 9.0}}'
+    text = state(GOOD, bad) if name.endswith("json") else f"{GOOD}\n{bad}\n{GOOD}\n"
+    run = only(write(tmp_path / name, text))
+    assert run.curves == {"loss": Curve.of([(1, 2.5)])}
+    place = "entry 2" if name.endswith("json") else "line 2"
+    assert run.notes == (f"left out once: an entry without a whole number as its step, in {place}",)
+
+
+@pytest.mark.parametrize(("step", "read"), [("3.0", 3), ('"3"', 3), ("-1", -1), ("1e2", 100)])
+def test_a_step_that_is_whole_is_read_however_it_is_written(
+    tmp_path: Path, step: str, read: int
+) -> None:
+    text = state(f'{{"step": {step}, "loss": 9.0}}')
+    assert only(write(tmp_path / "trainer_state.json", text)).curves["loss"].steps == (read,)
+
+
+@pytest.mark.parametrize("value", ["null", "true", '"-"', "[1]", "9" * 400])
+def test_a_value_that_is_no_number_is_left_out_with_its_place(tmp_path: Path, value: str) -> None:
+    text = f'{GOOD}\n{{"step": 2, "loss": {value}}}\n'
+    run = only(write(tmp_path / "a.jsonl", text))
+    assert run.curves == {"loss": Curve.of([(1, 2.5)])}
+    assert run.notes == ("left out once: a value that is no number (loss), in line 2",)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "sentence"),
+    [
+        ("trainer_state.json", '{"log_history": null}', "log_history: .*valid list"),
+        ("trainer_state.json", '{"log_history": 5}', "log_history: .*valid list"),
+        ("trainer_state.json", '{"log_history": [7]}', r"log_history\.0: .*valid dictionary"),
+        ("trainer_state.json", "null", "the whole"),
+        ("trainer_state.json", "[" * 100_000 + "]" * 100_000, "recursion limit"),
+        ("trainer_state.json", state(f'{{"step": {"9" * 6000}}}'), "number out of range"),
+        ("history.json", '{"loss": 3}', "neither 'log_history' nor lists"),
+        ("log.jsonl", f"{GOOD}\n{'[' * 100_000}\n{GOOD}\n", "line 2: this is no JSON"),
+        ("log.jsonl", f'{GOOD}\n{{"step": {"9" * 6000}}}\n{GOOD}', "line 2: this is no JSON"),
+        ("log.jsonl", f'{GOOD}\n{{"text": "{"x" * 2**20}"}}', "line 2: it has 10485.. characters"),
+        ("log.jsonl", "null\n5\n", "holds no curve: .*left out 2 times: a line that holds no obj"),
+        ("run.csv", f"step,loss\n0,3\n1,{'x' * 200_000}\n", "line 3: field larger than"),
+        ("run.csv", f"{MARK}\n\n", "is empty"),
+        ("run.csv", "step,loss\n0,3\n\n1,x\n", "line 4: 'x' in the column 'loss'"),
+    ],
+)
+def test_what_no_curve_can_be_made_of_is_one_sentence(
+    tmp_path: Path, name: str, text: str, sentence: str
+) -> None:
+    with pytest.raises(LabError, match=sentence) as raised:
+        read_runs(write(tmp_path / name, text))
+    assert "\n" not in str(raised.value)
+    assert len(str(raised.value)) < 400 + len(str(tmp_path))
+
+
+def test_rows_without_a_step_are_counted(tmp_path: Path) -> None:
+    run = only(write(tmp_path / "run.csv", "step,loss\n0,3\nx,9\n1.5,9\n,9\n1,2\n"))
+    assert run.curves == {"loss": Curve.of([(0, 3.0), (1, 2.0)])}
+    assert run.notes == (
+        "left out 3 times: a row without a whole number as its step ('x', '1.5', ''), first in "
+        "line 3",
+    )
+
+
+def test_odd_steps_of_a_table_are_counted(tmp_path: Path) -> None:
+    frame = pd.DataFrame(
+        {"run_id": "a", "metric": "loss", "step": [0, math.nan, math.inf, 1.5], "value": 2.0}
+    )
+    frame.to_parquet(tmp_path / "curves.parquet")
+    run = only(tmp_path / "curves.parquet")
+    assert run.curves == {"loss": Curve.of([(0, 2.0)])}
+    assert run.notes == ("left out 3 times: a row without a whole step or a value, first in row 2",)
+
+
+@pytest.mark.parametrize("name", [b"run \xff.csv", b"caf\xe9.csv", b"\xed\xa0\x80.csv"])
+def test_a_file_whose_name_is_no_utf_8_has_a_name_that_can_be_printed(
+    tmp_path: Path, name: bytes
+) -> None:
+    run = only(write(tmp_path / os.fsdecode(name), "step,loss\n0,3\n"))
+    assert run.name.encode().endswith(b".csv")
+
+
+def test_a_pipe_is_no_file(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "run.csv")
+    with pytest.raises(LabError, match="is no regular file"):
+        read_runs(tmp_path / "run.csv")
+
+
+def test_a_damaged_length_costs_one_record_too(tmp_path: Path) -> None:
+    events(tmp_path, "loss", [(step, 1.0) for step in range(20)])
+    (file,) = tmp_path.iterdir()
+    content = bytearray(file.read_bytes())
+    second = len(next(iter(records(bytes(content))))) + 16
+    content[second + 2] ^= 1
+    file.write_bytes(content)
+    assert only(tmp_path).curves["loss"].steps == tuple(range(1, 20))

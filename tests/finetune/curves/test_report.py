@@ -93,6 +93,97 @@ def test_every_curve_can_be_reported(values: list[float]) -> None:
     assert isinstance(report(Run("run", {"loss": curve, "validation_loss": curve})), Report)
 
 
+def evidence(what: str, **curves: Curve) -> list[str]:
+    findings = report(Run("run", curves)).findings
+    return [finding.evidence for finding in findings if finding.what == what]
+
+
+def test_two_stray_points_are_no_divergence() -> None:
+    values = noisy(FALL).y
+    values[[60, 61]] = np.nan, np.inf
+    curves = {"loss": Curve.of(enumerate(values)), "validation_loss": noisy(FALL, 1)}
+    names = found(**curves)
+    assert names["not finite"] == 60
+    assert "looks like: healthy" in names
+    assert "divergence" not in names
+    (sentence,) = evidence("not finite", **curves)
+    assert "from step 60 to 61 (2 points) and recovers at step 62" in sentence
+
+
+def test_stray_points_are_counted_where_there_are_many() -> None:
+    values = noisy(FALL).y
+    values[[20, 60, 100, 140, 180]] = np.nan
+    curve = Curve.of(enumerate(values))
+    assert len(evidence("not finite", loss=curve)) == 3
+    assert evidence("not finite again", loss=curve) == [
+        "2 further times in the training loss, 2 points"
+    ]
+
+
+def collapsed(at: int) -> Curve:
+    """A smooth fall that is printed as exactly zero from a step on."""
+    return Curve.of(enumerate(np.where(at <= STEPS, 0.0, np.round(FALL, 4))))
+
+
+@pytest.mark.parametrize("at", [0, 1, 50, 195])
+def test_a_loss_of_zero_with_a_broken_gradient_is_no_plateau(at: int) -> None:
+    norm = Curve.of(enumerate(np.where(at <= STEPS, np.nan, 1.0)))
+    names = found(loss=collapsed(at), gradient_norm=norm)
+    assert names["zero loss"] == names["not finite"] == at
+    assert "looks like: broken arithmetic" in names
+    assert not {"plateau", "spike"} & names.keys()
+    (sentence,) = evidence("not finite", loss=collapsed(at), gradient_norm=norm)
+    assert sentence.startswith("gradient norm is not finite (nan) from step")
+    assert "to the end" in sentence
+
+
+def test_a_zero_that_passes_is_told_with_its_end() -> None:
+    values = np.where((STEPS >= 50) & (STEPS < 60), 0, FALL)
+    curve = Curve.of(enumerate(values))
+    assert evidence("zero loss", loss=curve) == [
+        "training loss is exactly 0 from step 50 to 59 (10 points) and recovers at step 60"
+    ]
+    assert "spike" not in found(loss=curve)
+
+
+def test_a_loss_that_is_learned_down_to_zero_is_in_order() -> None:
+    assert "zero loss" not in found(loss=Curve.of(enumerate(np.round(np.exp(-STEPS / 8), 4))))
+
+
+def test_a_broken_gradient_norm_that_recovers_leaves_the_name_to_the_losses() -> None:
+    norm = Curve.of(enumerate(np.where(STEPS < 3, np.inf, 1.0)))
+    names = found(loss=noisy(FALL), validation_loss=noisy(FALL, 1), gradient_norm=norm)
+    assert names["not finite"] == 0
+    assert "looks like: healthy" in names
+
+
+@pytest.mark.parametrize("digits", [1, 2, 3])
+def test_the_last_digit_of_a_printed_loss_is_no_spike(digits: int) -> None:
+    printed = np.round(2 - STEPS * 0.3 * 10**-digits, digits)
+    assert "spike" not in found(loss=Curve.of(enumerate(printed)))
+
+
+def test_overfitting_beyond_the_start_is_no_divergence() -> None:
+    training = Curve.of(enumerate([0.9, 0.3, 0.08, 0.02, 0.005, 0.001]))
+    validation = Curve.of(enumerate([0.2965, 0.3117, 0.36, 0.4119, 0.4519, 0.47]))
+    names = found(loss=training, validation_loss=validation)
+    assert "over-fitting" in names
+    assert "divergence" not in names
+
+
+def test_four_validation_losses_that_only_rise_are_enough() -> None:
+    training = noisy(FALL)
+    validation = Curve.of([(50, 0.2965), (100, 0.3117), (150, 0.4119), (199, 0.4519)])
+    assert found(loss=training, validation_loss=validation)["over-fitting"] == 50
+
+
+def test_a_loss_that_turns_below_its_start_has_risen() -> None:
+    turning = 1 + np.abs(STEPS - 120) / 60
+    names = found(loss=noisy(turning))
+    assert names["rise"] == pytest.approx(120, abs=8)
+    assert not {"divergence", "plateau"} & names.keys()
+
+
 def test_the_table_shows_step_and_evidence() -> None:
     screen = io.StringIO()
     spiky = noisy(FALL + 3.0 * (STEPS == 120))

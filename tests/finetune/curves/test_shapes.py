@@ -13,9 +13,13 @@ from llmlab.finetune.curves.shapes import (
     early_rise,
     halfway,
     level_at_end,
+    not_finite,
     overfitting,
     plateau,
+    rise,
     spikes,
+    validation_divergence,
+    zeros,
 )
 
 SEEDS = st.integers(0, 10_000)
@@ -158,3 +162,46 @@ def test_a_curve_of_one_point_has_no_events(detect) -> None:
 
 def test_a_curve_without_a_finite_value_has_no_plateau() -> None:
     assert plateau(Curve.of([(0, math.nan), (1, math.nan)])) is None
+
+
+@given(SEEDS, st.integers(1, 390), st.integers(1, 9))
+def test_a_gap_that_closes_is_no_divergence(seed: int, at: int, points: int) -> None:
+    values = noisy(power_law(), seed).y
+    values[at : at + points] = math.nan
+    curve = Curve.of(enumerate(values))
+    assert divergence(curve) is None
+    (gap,) = not_finite(curve)
+    assert (gap.first, gap.last, gap.points) == (at, at + points - 1, points)
+    assert gap.over_at == at + points
+
+
+def test_a_gap_at_the_end_is_never_over() -> None:
+    (gap,) = not_finite(Curve.of([(0, 2.0), (10, math.inf), (20, math.nan)]))
+    assert (gap.first, gap.over_at) == (10, None)
+
+
+def test_a_run_that_flickers_into_nan_diverges_where_most_values_are_lost() -> None:
+    values = power_law()
+    values[100] = math.nan
+    values[300:] = math.nan
+    values[[320, 350]] = 1.5
+    assert divergence(Curve.of(enumerate(values))).step == 300
+
+
+def test_zero_counts_only_where_the_loss_was_not_near_it() -> None:
+    assert zeros(Curve.of([(0, 2.0), (1, 0.05), (2, 0.0), (3, 0.04)])) == ()
+    (found,) = zeros(Curve.of([(0, 2.0), (1, 1.9), (2, 0.0), (3, 1.8)]))
+    assert (found.first, found.over_at) == (2, 3)
+
+
+def test_a_rise_says_where_it_began() -> None:
+    found = rise(noisy(2 + np.abs(STEPS - 250) / 100))
+    assert found.step == pytest.approx(250, abs=25)
+    assert rise(noisy(power_law())) is None
+
+
+def test_a_validation_loss_diverges_only_if_training_does_not_fall() -> None:
+    rising = noisy(2 + STEPS / 100)
+    assert validation_divergence(noisy(power_law()), rising) is None
+    assert validation_divergence(noisy(rising.y), rising) is not None
+    assert validation_divergence(None, rising) is not None

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from llmlab.finetune.curves.smoothing import ema, noise_level, running_median
+from llmlab.finetune.curves.smoothing import ema, noise_level, resolution, running_median
 
 VALUES = arrays(float, st.integers(1, 60), elements=st.floats(-100, 100))
 WIDTHS = st.integers(0, 20).map(lambda half: 2 * half + 1)
@@ -64,3 +64,14 @@ def test_a_straight_line_has_no_noise(start: float, slope: float) -> None:
 
 def test_too_few_values_have_none() -> None:
     assert noise_level([1.0, 2.0]) == 0
+
+
+@pytest.mark.parametrize("kind", [np.float64, np.float32])
+@given(st.integers(1, 5), st.integers(0, 100))
+def test_the_digits_of_printed_values_are_found(kind: type, digits: int, seed: int) -> None:
+    values = np.round(np.random.default_rng(seed).uniform(1, 9, 50), digits)
+    assert resolution(values.astype(kind)) == pytest.approx(10.0**-digits)
+
+
+def test_values_that_were_not_rounded_have_no_last_digit() -> None:
+    assert resolution(np.random.default_rng(0).uniform(1, 9, 50)) == 0

@@ -17,6 +17,7 @@ from llmlab.finetune.curves.shapes import (
     level_at_end,
     overfitting,
     plateau,
+    validation_divergence,
 )
 
 HEALTHY = "healthy"
@@ -27,7 +28,7 @@ class Signs:
     """What the rules look at, as numbers without a unit.
 
     Attributes:
-        diverged: whether the loss left the finite numbers or ended above its start.
+        diverged: whether the loss ended not finite or above its start, over-fitting aside.
         rise: highest validation loss in the first tenth of the run over the first one, less 1.
         rebound: validation loss at the end over its minimum, less 1; 0 where training did not go on
             falling.
@@ -102,19 +103,24 @@ def signs(training: Curve, validation: Curve) -> Signs:
     risen = early_rise(validation)
     validation_level = level_at_end(validation)
     return Signs(
-        diverged=bool(divergence(training) or divergence(validation)),
+        diverged=bool(divergence(training) or validation_divergence(training, validation)),
         rise=_beyond(risen.peak, risen.start) if risen else 0.0,
         rebound=_beyond(turned.last, turned.lowest) if turned else 0.0,
         excess=_beyond(level_at_end(training), validation_level),
         halfway=halfway(validation),
         plateau=flat.share if flat else 1.0,
-        level=1 + _beyond(validation_level, validation.values[0]),
+        level=1 + _beyond(validation_level, _first_finite(validation)),
     )
 
 
 def name_cause(found: Signs) -> Rule:
     """The first rule that fits."""
     return next(rule for rule in RULES if rule.fits(found))
+
+
+def _first_finite(curve: Curve) -> float:
+    finite = curve.finite()
+    return finite.values[0] if finite else math.nan
 
 
 def _beyond(value: float, reference: float) -> float:

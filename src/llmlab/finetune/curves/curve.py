@@ -48,6 +48,8 @@ class Curve:
 
     def finite(self) -> "Curve | None":
         """The points whose value is finite; None if there are none."""
+        if np.isfinite(self.y).all():
+            return self
         kept = [point for point in zip(self.steps, self.values, strict=True) if _is_finite(point)]
         return Curve.of(kept) if kept else None
 

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from llmlab.finetune.curves.smoothing import ema
-from llmlab.finetune.noise_scale import gradient_noise
+from llmlab.finetune.observe.noise_scale import gradient_noise
 
 RESAMPLES = 2000
 

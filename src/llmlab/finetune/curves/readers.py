@@ -1,39 +1,35 @@
 """Curves from files: our tables and logs, CSV, TensorBoard's events, Hugging Face's trainer."""
 
-import csv
-import json
-import math
+import os
+import re
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import pandas as pd
-
 from llmlab.finetune.curves.curve import Curve
+from llmlab.finetune.curves.documents import (
+    LOG,
+    TRAINER_LOG,
+    TRAINER_STATE,
+    read_document,
+    read_log,
+    run_name,
+)
+from llmlab.finetune.curves.events import EVENTS, read_events
+from llmlab.finetune.curves.names import WORDS, canonical, chosen, is_exact
+from llmlab.finetune.curves.readings import Point, Readings, listed
+from llmlab.finetune.curves.tables import read_csv, read_parquet
 from llmlab.method.errors import LabError
 
-LOG, TRAINER_STATE, EVENTS = "log.jsonl", "trainer_state.json", "events.out.tfevents"
-TABLE = "curves.parquet"
-
-STEP_NAMES = ("step", "steps", "global_step", "iteration", "iter")
-NAMES = {
-    "loss": ("loss", "train_loss", "training_loss", "loss_train"),
-    "validation_loss": (
-        "validation_loss",
-        "val_loss",
-        "valid_loss",
-        "eval_loss",
-        "loss_validation",
-        "loss_val",
-        "loss_eval",
-    ),
-    "gradient_norm": ("gradient_norm", "grad_norm", "train_grad_norm"),
-}
-"""What others call the curves that we know; anything else keeps its name."""
-
-Point = tuple[str, int, float]
-"""A curve's name, step and value."""
+TABLE, CSV_LOG = "curves.parquet", "metrics.csv"
+USUAL = (LOG, TRAINER_STATE, TRAINER_LOG, TABLE, CSV_LOG)
+"""Files that hold the curves of a folder, the best first; TensorBoard's come after them."""
+PARTS = {"train", "validation", "val", "eval", "test"}
+"""Folders that Keras and others divide the event files of one run into."""
+LARGEST = 1 << 30
+"""Bytes of a text file that is read."""
+CHECKPOINT = re.compile(r"checkpoint-(\d+)")
 
 
 @dataclass(frozen=True)
@@ -42,248 +38,173 @@ class Run:
 
     Attributes:
         name: the run's id in a table of several, else the file's name.
+        notes: a sentence for each thing that was left out or put together.
     """
 
     name: str
     curves: Mapping[str, Curve]
+    notes: tuple[str, ...] = ()
 
 
 def read_runs(path: Path) -> tuple[Run, ...]:
-    """The runs in a file, or in the folder of a run.
+    """The runs in a file, in the folder of a run, or in the folders within it.
 
     Raises:
         LabError: there is no such file, it has another form, or there is no curve in it.
     """
-    file = _within(path) if path.is_dir() else path
-    if not file.is_file():
-        raise LabError(f"there is no file {path}: give the path of a file with curves.")
-    if not file.stat().st_size:
-        raise LabError(f"{file} is empty: the run has not written anything into it yet.")
-    read = _reader(file)
     try:
-        points = read(file)
+        if path.is_dir():
+            readings = list(_within(path))
+        elif path.is_file():
+            readings = [_read(path)]
+        elif path.exists():
+            raise LabError(f"{path} is no regular file: give a file with curves.")
+        else:
+            raise LabError(f"there is no file {path}: give the path of a file with curves.")
     except OSError as error:
-        raise LabError(f"{file} cannot be read: {error.strerror or error}.") from error
-    except UnicodeDecodeError as error:
-        raise LabError(f"{file} is no text file, although its name says so.") from error
-    runs = tuple(Run(name, _curves(found)) for name, found in points.items() if found)
+        raise LabError(
+            f"{path} cannot be read: {error.strerror or error}; make it readable or give another."
+        ) from error
+    except ValueError as error:  # a null byte within a path
+        raise LabError(f"{str(path)!r} is no path: {error}; give another.") from error
+    runs = tuple(
+        _run(name, points, found.notes)
+        for found in readings
+        for name, points in found.points.items()
+        if points
+    )
     if not runs:
-        raise LabError(f"{file} holds no curve: no number in it belongs to a step.")
+        notes = "".join(f"; {note}" for found in readings for note in found.notes)
+        raise LabError(f"{path} holds no curve: no number in it belongs to a step{notes}.")
     return runs
 
 
-def _within(folder: Path) -> Path:
-    """The file with the curves of a run's folder."""
-    names = (LOG, TRAINER_STATE, TABLE)
-    found = [folder / name for name in names if (folder / name).is_file()]
-    found += sorted(folder.glob(f"{EVENTS}*"))
-    if not found:
-        raise LabError(
-            f"the folder {folder} holds neither {LOG}, {TRAINER_STATE}, {TABLE} nor {EVENTS}.*: "
-            "give the path of a file with curves."
-        )
-    return found[0]
-
-
-def _reader(file: Path) -> Callable[[Path], dict[str, list[Point]]]:
+def _read(file: Path) -> Readings:
+    if not file.stat().st_size:
+        raise LabError(f"{file} is empty: the run has not written anything into it yet.")
     if file.name.startswith(EVENTS):
-        return _read_events
+        return read_events([file], file.name)
+    read = _reader(file)
+    if file.stat().st_size > LARGEST and file.suffix.lower() != ".parquet":
+        raise LabError(f"{file} is larger than a gibibyte: give a shorter part of it.")
+    return read(file)
+
+
+def _reader(file: Path) -> Callable[[Path], Readings]:
     readers = {
-        ".parquet": _read_parquet,
-        ".csv": _read_csv,
-        ".jsonl": _read_log,
-        ".json": _read_trainer_state,
+        ".parquet": read_parquet,
+        ".csv": read_csv,
+        ".tsv": read_csv,
+        ".jsonl": read_log,
+        ".json": read_document,
     }
-    if file.suffix not in readers:
+    if file.suffix.lower() not in readers:
         raise LabError(
             f"{file} is of no form that is read here: give a .csv, a .parquet of the results, a "
             f"{LOG}, a {TRAINER_STATE} or an {EVENTS}.* of TensorBoard."
         )
-    return readers[file.suffix]
+    return readers[file.suffix.lower()]
 
 
-def _read_parquet(file: Path) -> dict[str, list[Point]]:
-    """Our own tables: one row per run, curve and step."""
-    try:
-        frame = pd.read_parquet(file)
-    except (ValueError, OSError) as error:  # pyarrow's errors are of these
-        raise LabError(f"{file} is no whole parquet file: write it again.") from error
-    return _from_long(file, frame)
-
-
-def _from_long(file: Path, frame: pd.DataFrame) -> dict[str, list[Point]]:
-    missing = [name for name in ("run_id", "metric", "step", "value") if name not in frame.columns]
-    if missing:
+def _within(folder: Path) -> Iterator[Readings]:
+    """What the folder of a run holds; if nothing, what the folders within it hold."""
+    files = _sources(folder)
+    below = [found for found in _folders(folder) if found != folder]
+    if files:
+        yield _read_folder(folder, files, below)
+        return
+    parts = [found for found in below if found.parent == folder and found.name in PARTS]
+    if len(parts) > 1 and parts == below:
+        yield _read_parts(folder, parts)
+        return
+    if not below:
         raise LabError(
-            f"{file} has no column '{missing[0]}': a table of curves has run_id, metric, step and "
-            "value."
+            f"the folder {folder} holds neither {', '.join(USUAL)} nor {EVENTS}.*, and no folder "
+            "within it does: give the path of a file with curves."
         )
-    points: dict[str, list[Point]] = defaultdict(list)
-    for run, metric, step, value in frame[["run_id", "metric", "step", "value"]].itertuples(
-        index=False
-    ):
-        points[str(run)].append((str(metric), int(step), float(value)))
-    return points
+    kept, others = _newest_checkpoints(below)
+    notes = _left_out([str(one.relative_to(folder)) for one in others], "earlier checkpoints")
+    for found in kept:
+        read = _read_folder(found, _sources(found), ())
+        name = str(found.relative_to(folder))
+        is_one = len(read.points) == 1
+        points = {name if is_one else f"{name}/{run}": p for run, p in read.points.items()}
+        yield Readings(points, (*read.notes, *notes))
 
 
-def _read_csv(file: Path) -> dict[str, list[Point]]:
-    """A column of steps, and a column for each curve; an empty cell is no point."""
-    frame = _cells(file)
-    steps = next((c for c in frame.columns if c.lower() in STEP_NAMES), None)
-    if steps is None:
-        raise LabError(
-            f"{file} has no column of steps: name one of its columns 'step' (it has "
-            f"{', '.join(frame.columns)})."
-        )
-    if {"run_id", "metric", "value"} <= set(frame.columns):
-        columns = {"step": frame[steps], "value": frame["value"]}
-        numbers = {name: _numbers(file, name, cells) for name, cells in columns.items()}
-        return _from_long(file, frame.assign(**numbers).dropna(subset="step"))
-    at = _numbers(file, steps, frame[steps])
-    points = [
-        (column, int(step), value)
-        for column in frame.columns
-        if column != steps and _is_numeric(frame[column])
-        for step, cell, value in zip(
-            at, frame[column], _numbers(file, column, frame[column]), strict=True
-        )
-        if cell and math.isfinite(step)
-    ]
-    return {file.name: points}
+def _read_folder(folder: Path, files: Sequence[Path], below: Sequence[Path]) -> Readings:
+    """The best of the files, or all event files; a note for what else is there."""
+    first, *others = files
+    if first.name.startswith(EVENTS):
+        found, others = read_events(files, run_name(folder / LOG)), []
+    else:
+        found = _read(first)
+    names = [*(other.name for other in others), *(str(one.relative_to(folder)) for one in below)]
+    return Readings(found.points, (*found.notes, *_left_out(names, f"{first.name} is read")))
 
 
-def _cells(file: Path) -> pd.DataFrame:
-    """The cells of a CSV file as text."""
-    with file.open(newline="", encoding="utf-8") as opened:
-        try:
-            header, *rows = csv.reader(opened, skipinitialspace=True)
-        except csv.Error as error:
-            raise LabError(f"{file} is no table: {error}.") from error
-    for line, row in enumerate(rows, start=2):
-        if len(row) not in (0, len(header)):
-            raise LabError(
-                f"{file}, line {line}: it has {len(row)} cells and the header {len(header)}; "
-                "correct or remove that line."
-            )
-    return pd.DataFrame(filter(None, rows), columns=[name.strip() for name in header], dtype=str)
+def _read_parts(folder: Path, parts: Sequence[Path]) -> Readings:
+    files = [file for part in parts for file in _sources(part)]
+    files = [file for file in files if file.name.startswith(EVENTS)]
+    return read_events(files, folder.resolve().name, [f"{file.parent.name}/" for file in files])
 
 
-def _is_numeric(cells: pd.Series) -> bool:
-    """Whether the first cell with anything in it is a number."""
-    first = next((cell for cell in cells if cell), "")
-    return _number(first) is not None
+def _sources(folder: Path) -> list[Path]:
+    """The files with curves that lie in a folder, the best first."""
+    usual = [folder / name for name in USUAL if (folder / name).is_file()]
+    return usual + sorted(f for f in folder.iterdir() if f.name.startswith(EVENTS) and f.is_file())
 
 
-def _numbers(file: Path, column: str, cells: pd.Series) -> list[float]:
-    """The cells as numbers, NaN where one is empty."""
-    numbers = []
-    for line, cell in enumerate(cells, start=2):
-        number = _number(cell) if cell else math.nan
-        if number is None:
-            raise LabError(
-                f"{file}, line {line}: '{cell}' in the column '{column}' is no number; correct "
-                "that cell or remove it."
-            )
-        numbers.append(number)
-    return numbers
+def _folders(folder: Path) -> Iterator[Path]:
+    """Every folder with curves in or below this one, links included, each once."""
+    seen = set()
+    for place, within, _ in os.walk(folder, followlinks=True):
+        within.sort()
+        real = os.path.realpath(place)
+        if real in seen:
+            within.clear()
+            continue
+        seen.add(real)
+        if _sources(Path(place)):
+            yield Path(place)
 
 
-def _number(text: str) -> float | None:
-    try:
-        return float(text)
-    except ValueError:
-        return None
+def _newest_checkpoints(folders: Sequence[Path]) -> tuple[list[Path], list[Path]]:
+    """The folders without the checkpoints that a later one of the same run holds, and those."""
+    newest: dict[Path, tuple[int, Path]] = {}
+    for folder in folders:
+        if found := CHECKPOINT.fullmatch(folder.name):
+            here = (int(found[1][:18]), folder)
+            newest[folder.parent] = max(here, newest.get(folder.parent, here))
+    last = {folder for _, folder in newest.values()}
+    others = [one for one in folders if CHECKPOINT.fullmatch(one.name) and one not in last]
+    return [one for one in folders if one not in others], others
 
 
-def _read_log(file: Path) -> dict[str, list[Point]]:
-    """The log of `llmlab train` or `llmlab finetune`; its last line may be cut short by a kill."""
-    points: list[Point] = []
-    lines = file.read_text(encoding="utf-8").splitlines()
-    for number, line in enumerate(lines, start=1):
-        try:
-            event = json.loads(line)
-        except ValueError as error:
-            if number == len(lines):
-                break
-            raise LabError(f"{file}, line {number}: this is no JSON; remove that line.") from error
-        points += _points_of(event) if isinstance(event, dict) else ()
-    return {_run_name(file): points}
+def _left_out(names: list[str], reason: str) -> tuple[str, ...]:
+    return (f"left out: {listed(names, 4)} ({reason})",) if names else ()
 
 
-def _points_of(event: Mapping[str, object]) -> Iterator[Point]:
-    """What one event adds to the curves; numbers that JSON cannot hold stand there by name."""
-    curves = {
-        "point": {"loss": "loss", "gradient_norm": "gradient_norm"},
-        "validation": {"validation_loss": "loss"},
-        "diverged": {"loss": "loss", "gradient_norm": "gradient_norm"},
-    }.get(str(event.get("event")), {})
-    for name, key in curves.items():
-        if "step" in event and key in event:
-            yield name, int(event["step"]), float(event[key])
-
-
-def _read_trainer_state(file: Path) -> dict[str, list[Point]]:
-    """`trainer_state.json` of transformers: its `log_history` has an entry for each look."""
-    try:
-        history = json.loads(file.read_text(encoding="utf-8"))["log_history"]
-    except ValueError as error:
-        raise LabError(f"{file} is no whole JSON file: {_one_line(error)}.") from error
-    except (KeyError, TypeError) as error:
-        raise LabError(
-            f"{file} has no 'log_history': give the {TRAINER_STATE} that the Trainer of "
-            "transformers writes into a checkpoint."
-        ) from error
-    points = [
-        (name, int(entry["step"]), float(value))
-        for entry in history
-        if "step" in entry
-        for name, value in entry.items()
-        # train_loss is the mean over the whole run, logged once at its end
-        if name not in ("step", "epoch", "train_loss") and isinstance(value, int | float)
-    ]
-    return {_run_name(file): points}
-
-
-def _read_events(file: Path) -> dict[str, list[Point]]:
-    try:
-        from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
-        from tensorboard.util.tensor_util import make_ndarray
-    except ImportError as error:
-        raise LabError(
-            f"{file} is TensorBoard's, which is not installed: pip install 'llmlab[events]'."
-        ) from error
-    points = []
-    for event in EventFileLoader(str(file)).Load():
-        for value in event.summary.value:
-            # the loader gives old and new scalars alike as tensors
-            number = make_ndarray(value.tensor) if value.HasField("tensor") else None
-            if number is not None and number.ndim == 0 and number.dtype.kind == "f":
-                points.append((value.tag, event.step, float(number)))
-    if not points:
-        raise LabError(
-            f"{file} holds no scalar: it is no event file of TensorBoard, or nothing was logged."
-        )
-    return {file.name: points}
-
-
-def _curves(points: Iterable[Point]) -> dict[str, Curve]:
+def _run(name: str, points: Iterable[Point], notes: Sequence[str]) -> Run:
     """Curves by their names here; of several values at one step the last, as after a resumption."""
     found: dict[str, dict[int, float]] = defaultdict(dict)
-    for name, step, value in points:
-        found[canonical(name)][step] = value
-    return {name: Curve.of(sorted(by_step.items())) for name, by_step in found.items()}
+    for curve, step, value in points:
+        found[curve][step] = value
+    best = chosen(found)
+    ours = {theirs: known for known, theirs in best.items()}
+    passed_over = [theirs for theirs in found if theirs not in ours and is_exact(theirs)]
+    curves = {
+        ours.get(theirs, theirs): Curve.of(sorted(by_step.items()))
+        for theirs, by_step in found.items()
+        if theirs not in passed_over
+    }
+    others = [
+        f"left out: {theirs} ({WORDS[canonical(theirs)]} is read from {best[canonical(theirs)]})"
+        for theirs in passed_over
+    ]
+    return Run(_printable(name), curves, tuple(map(_printable, (*notes, *others))))
 
 
-def canonical(name: str) -> str:
-    """The name that a curve has here."""
-    plain = name.strip().lower().replace("/", "_").replace(" ", "_").replace("-", "_")
-    return next((known for known, others in NAMES.items() if plain in others), name)
-
-
-def _run_name(file: Path) -> str:
-    """The folder that a log or state stands in tells runs apart better than its own name."""
-    return file.resolve().parent.name if file.name in (LOG, TRAINER_STATE) else file.name
-
-
-def _one_line(error: Exception) -> str:
-    return str(error).strip().splitlines()[0].rstrip(".")
+def _printable(name: str) -> str:
+    """A name that can be printed, even that of a file that is no UTF-8."""
+    return name.encode("utf-8", "surrogatepass").decode("utf-8", "replace")

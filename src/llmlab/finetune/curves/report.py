@@ -6,22 +6,42 @@ from dataclasses import dataclass
 
 import numpy as np
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from llmlab.finetune.curves.causes import name_cause, signs
 from llmlab.finetune.curves.curve import Curve
 from llmlab.finetune.curves.extrapolation import fit_power_law
 from llmlab.finetune.curves.readers import Run
-from llmlab.finetune.curves.shapes import divergence, early_rise, overfitting, plateau, spikes
+from llmlab.finetune.curves.readings import listed
+from llmlab.finetune.curves.shapes import (
+    Divergence,
+    Stretch,
+    divergence,
+    early_rise,
+    not_finite,
+    overfitting,
+    plateau,
+    rise,
+    spikes,
+    validation_divergence,
+    zeros,
+)
 from llmlab.method.errors import LabError
 
 BARS = "▁▂▃▄▅▆▇█"
 WIDTH = 32
 """Characters of a sparkline."""
-LOSSES = ("loss", "validation_loss")
-SPIKES_SHOWN = 3
+LOSSES, NORM = ("loss", "validation_loss"), "gradient_norm"
+NAMES_SHOWN = 6
+SHOWN = 3
+"""Findings of one kind in one curve; the others are counted."""
 FEWEST = 5
 """Points of a curve in which something can be told from noise."""
+BROKEN_ARITHMETIC = (
+    "the loss or its gradient is no usable number to the end: look for an overflow in float16, "
+    "a batch in which no token is counted, or a learning rate far too high"
+)
 EARLY = 0.02
 """Share of a run within which the validation loss has to be known for a cause to be named."""
 
@@ -38,6 +58,9 @@ class Finding:
     what: str
     step: int | None
     evidence: str
+
+
+NOTHING = Finding("nothing unusual", None, "no spike, rise, plateau or value that is no number")
 
 
 @dataclass(frozen=True)
@@ -59,12 +82,22 @@ class Sketch:
 
 @dataclass(frozen=True)
 class Report:
-    """What there is to say about one run."""
+    """What there is to say about one run.
+
+    Attributes:
+        notes: what was left out or put together when it was read, and curves that are not judged.
+    """
 
     run: str
     steps: tuple[int, int]
     curves: tuple[Sketch, ...]
     findings: tuple[Finding, ...]
+    notes: tuple[str, ...]
+
+
+def has_loss(run: Run) -> bool:
+    """Whether there is anything to report of a run."""
+    return any(name in run.curves for name in LOSSES)
 
 
 def report(run: Run) -> Report:
@@ -84,8 +117,14 @@ def report(run: Run) -> Report:
         run=run.name,
         steps=(min(first for first, _ in ends), max(last for _, last in ends)),
         curves=tuple(_sketch(name, run.curves[name]) for name in LOSSES if name in run.curves),
-        findings=tuple(_findings(run.curves.get("loss"), run.curves.get("validation_loss"))),
+        findings=tuple(_findings(*map(run.curves.get, (*LOSSES, NORM)))) or (NOTHING,),
+        notes=(*run.notes, *_not_judged(run)),
     )
+
+
+def _not_judged(run: Run) -> tuple[str, ...]:
+    others = [name for name in run.curves if name not in (*LOSSES, NORM)]
+    return (f"not judged: {listed(others, NAMES_SHOWN)}",) if others else ()
 
 
 def sparkline(curve: Curve, width: int = WIDTH) -> str:
@@ -112,7 +151,8 @@ def print_reports(reports: Sequence[Report], console: Console | None = None) -> 
     console = console or Console()
     for found in reports:
         first, last = found.steps
-        console.print(f"\n[bold]{found.run}[/bold]  steps {first} to {last}", highlight=False)
+        title = f"\n[bold]{escape(found.run)}[/bold]  steps {first} to {last}"
+        console.print(title, highlight=False)
         for sketch in found.curves:
             console.print(
                 f"  {sketch.name:<16}{sketch.line}  {_short(sketch.first)} → {_short(sketch.last)}"
@@ -124,16 +164,36 @@ def print_reports(reports: Sequence[Report], console: Console | None = None) -> 
             step = "–" if finding.step is None else str(finding.step)
             table.add_row(finding.what, step, finding.evidence)
         console.print(table)
+        for note in found.notes:
+            console.print(f"  {note}", highlight=False, markup=False)
 
 
-def _findings(training: Curve | None, validation: Curve | None) -> Iterator[Finding]:
-    longest = max(len(curve) for curve in (training, validation) if curve)
-    if longest < FEWEST and not _broken(training, validation):
-        yield Finding("too short", None, f"{longest} points; {FEWEST} are needed to see a shape")
+def _findings(
+    training: Curve | None, validation: Curve | None, norm: Curve | None
+) -> Iterator[Finding]:
+    diverged = {
+        "training loss": training and divergence(training),
+        "validation loss": validation and validation_divergence(training, validation),
+    }
+    losses = {"training loss": training, "validation loss": validation}
+    losses = {name: curve for name, curve in losses.items() if curve}
+    broken = [
+        *(one for name in losses for one in _broken(name, losses[name], diverged[name])),
+        *(_broken("gradient norm", norm, None) if norm else ()),
+    ]
+    yield from broken
+    longest = max(map(len, losses.values()))
+    if longest < FEWEST:
+        if not broken:
+            evidence = f"{longest} points; {FEWEST} are needed to see a shape"
+            yield Finding("too short", None, evidence)
         return
-    for name, curve in (("training loss", training), ("validation loss", validation)):
-        if curve:
-            yield from _events(name, curve)
+    turned = bool(training and validation and overfitting(training, validation))
+    for name, curve in losses.items():
+        sound = _sound(curve)
+        if sound:
+            is_known = bool(diverged[name]) or (turned and name == "validation loss")
+            yield from _events(name, sound, falls=not is_known)
     if validation and (found := early_rise(validation)):
         yield Finding(
             "rise at the start",
@@ -147,9 +207,66 @@ def _findings(training: Curve | None, validation: Curve | None) -> Iterator[Find
             f"validation loss {_short(found.lowest)} → {_short(found.last)}, while training loss "
             f"{_short(found.training_then)} → {_short(found.training_last)}",
         )
-    if training and validation and _can_be_named(training, validation):
+    if _is_miscomputed(training, norm):
+        yield Finding("looks like: broken arithmetic", None, BROKEN_ARITHMETIC)
+    elif training and validation and _can_be_named(training, validation):
         rule = name_cause(signs(training, validation))
         yield Finding(f"looks like: {rule.cause}", None, rule.sign)
+
+
+def _broken(name: str, curve: Curve, diverged: Divergence | None) -> Iterator[Finding]:
+    """Where the curve diverged, is no number or is zero, which no loss becomes at once."""
+    if diverged:
+        evidence = f"{name} {_short(diverged.lowest)} → {_short(diverged.last)}, and not back"
+        yield Finding("divergence", diverged.step, evidence)
+    is_lost = diverged and not math.isfinite(diverged.last)
+    stretches = [s for s in not_finite(curve) if not is_lost or s.last < diverged.step]
+    yield from _stretches("not finite", name, "not finite", stretches)
+    if name != "gradient norm":
+        yield from _stretches("zero loss", name, "exactly 0", zeros(curve))
+
+
+def _stretches(what: str, name: str, state: str, stretches: Sequence[Stretch]) -> Iterator[Finding]:
+    for one in stretches[:SHOWN]:
+        value = "" if one.value == 0 else f" ({_short(one.value)})"
+        yield Finding(what, one.first, f"{name} is {state}{value} {_extent(one)}")
+    others = stretches[SHOWN:]
+    if others:
+        points = sum(one.points for one in others)
+        evidence = f"{_count(len(others), 'further time')} in the {name}, {_count(points, 'point')}"
+        yield Finding(f"{what} again", others[0].first, evidence)
+
+
+def _extent(stretch: Stretch) -> str:
+    points = _count(stretch.points, "point")
+    if stretch.over_at is None:
+        return f"from step {stretch.first} to the end ({points})"
+    where = f"at step {stretch.first}"
+    if stretch.points > 1:
+        where = f"from step {stretch.first} to {stretch.last}"
+    return f"{where} ({points}) and recovers at step {stretch.over_at}"
+
+
+def _sound(curve: Curve) -> Curve | None:
+    """The points that tell a shape: finite, and not zero for want of a computed loss."""
+    for stretch in zeros(curve):
+        outside = [
+            point
+            for point in zip(curve.steps, curve.values, strict=True)
+            if not stretch.first <= point[0] <= stretch.last
+        ]
+        if not outside:
+            return None
+        curve = Curve.of(outside)
+    return curve.finite()
+
+
+def _is_miscomputed(training: Curve | None, norm: Curve | None) -> bool:
+    """Whether loss or gradient are no usable numbers at the end of a loss that is finite."""
+    if training is None or not math.isfinite(training.values[-1]):
+        return False
+    ends = [*zeros(training), *(not_finite(norm) if norm else ())]
+    return any(one.over_at is None and one.points > 1 for one in ends)
 
 
 def _can_be_named(training: Curve, validation: Curve) -> bool:
@@ -159,13 +276,14 @@ def _can_be_named(training: Curve, validation: Curve) -> bool:
     return in_time and min(len(training), len(validation)) >= FEWEST
 
 
-def _events(name: str, curve: Curve) -> Iterator[Finding]:
-    """What happened in one curve alone."""
-    if found := divergence(curve):
-        evidence = f"{name} {_short(found.lowest)} → {_short(found.last)}"
-        yield Finding("divergence", found.step, evidence)
+def _events(name: str, curve: Curve, *, falls: bool) -> Iterator[Finding]:
+    """What happened in one curve alone.
+
+    Args:
+        falls: whether nothing is known yet that keeps the loss from falling in the end.
+    """
     jumps = spikes(curve)
-    for spike in jumps[:SPIKES_SHOWN]:
+    for spike in jumps[:SHOWN]:
         over = "never over" if spike.recovered_at is None else f"over at step {spike.recovered_at}"
         yield Finding(
             "spike",
@@ -173,19 +291,25 @@ def _events(name: str, curve: Curve) -> Iterator[Finding]:
             f"{name} {_short(spike.before)} → {_short(spike.peak)} ({spike.z:.0f} robust standard "
             f"deviations), {over}",
         )
-    if len(jumps) > SPIKES_SHOWN:
-        yield Finding(
-            "more spikes", None, f"{len(jumps) - SPIKES_SHOWN} further ones in the {name}"
-        )
-    flat = plateau(curve)
-    if flat:
+    if len(jumps) > SHOWN:
+        yield Finding("more spikes", None, f"{len(jumps) - SHOWN} further ones in the {name}")
+    if falls:
+        yield from _ending(name, curve)
+
+
+def _ending(name: str, curve: Curve) -> Iterator[Finding]:
+    """Whether the loss ends on a rise, on a plateau, or on its way down."""
+    if risen := rise(curve):
+        evidence = f"{name} {_short(risen.lowest)} → {_short(risen.last)}, and not back"
+        yield Finding("rise", risen.step, evidence)
+    elif flat := plateau(curve):
         yield Finding(
             "plateau",
             flat.step,
             f"{name} stays near {_short(flat.level)}: the {_short(flat.left)} that it still falls "
             f"by is no more than {_short(flat.tolerance)}, which noise explains",
         )
-    elif not found and (law := fit_power_law(curve)):
+    elif law := fit_power_law(curve):
         ahead = law.at(2 * curve.steps[-1])
         yield Finding(
             "still falling",
@@ -193,10 +317,6 @@ def _events(name: str, curve: Curve) -> Iterator[Finding]:
             f"a power law towards {_short(law.a)} fits the {name}; at step {ahead.step} it says "
             f"{_short(ahead.value)} ({_short(ahead.low)} to {_short(ahead.high)}, 95 %)",
         )
-
-
-def _broken(*curves: Curve | None) -> bool:
-    return any(curve and not np.isfinite(curve.y).all() for curve in curves)
 
 
 def _sketch(name: str, curve: Curve) -> Sketch:
@@ -215,6 +335,10 @@ def _bar(level: float, low: float, high: float) -> str:
         return "x"
     share = (level / 2 - low / 2) / (high / 2 - low / 2) if high > low else 0.0  # no overflow
     return BARS[round(share * (len(BARS) - 1))]
+
+
+def _count(n: int, noun: str) -> str:
+    return f"{n} {noun}" if n == 1 else f"{n} {noun}s"
 
 
 def _short(value: float) -> str:

@@ -1,17 +1,18 @@
-"""Events in a loss curve: plateau, spike, divergence, over-fitting.
+"""Events in a loss curve: plateau, spike, divergence, over-fitting, values that are no numbers.
 
 Each function answers with what it found, the step and the numbers that it rests on, or None. What
-counts as a change is told from the noise of the curve itself (`smoothing.noise_level`).
+counts as a change is told from the noise of the curve itself (`smoothing.noise_level`), and from
+the digits that it was printed with.
 """
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 
 from llmlab.finetune.curves.curve import Curve
-from llmlab.finetune.curves.smoothing import ROBUST, noise_level, running_median
+from llmlab.finetune.curves.smoothing import ROBUST, noise_level, resolution, running_median
 
 SURE = 4.0
 """Standard errors that make a difference more than noise."""
@@ -21,6 +22,33 @@ MEDIAN_ERROR = math.sqrt(math.pi / 2)
 
 NEAR = 7
 """Neighbouring jumps that tell how steep a curve is: more than a spike has."""
+
+LEAST_JUMP = 0.005
+"""Share of the loss that its jumps scatter by at least, however smooth it is."""
+
+ABRUPT = 0.05
+"""Share of its first value above which a loss does not become zero in one step by learning."""
+
+SURELY_RISING = 4
+"""Validation losses in a row, each above the last, that no noise is taken for."""
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """Neighbouring points of a curve that have something in common.
+
+    Attributes:
+        first, last: steps of its two ends.
+        points: how many there are.
+        value: the first of them.
+        over_at: the first step after it; None if the curve ends in it.
+    """
+
+    first: int
+    last: int
+    points: int
+    value: float
+    over_at: int | None
 
 
 @dataclass(frozen=True)
@@ -61,12 +89,25 @@ class Spike:
 
 @dataclass(frozen=True)
 class Divergence:
-    """The run broke: the loss is not finite from `step` on, or ended above its start.
+    """The run broke and did not come back: the loss ended not finite, or above its start.
 
     Attributes:
-        step: the first one that is not finite, or the one from which the loss rose for good.
+        step: from which on most values are not finite, or from which the loss rose for good.
         lowest: the loss before it rose.
         last: the loss at the end; NaN or infinite where it is not finite.
+    """
+
+    step: int
+    lowest: float
+    last: float
+
+
+@dataclass(frozen=True)
+class Rise:
+    """The loss turned at `step` and ended higher.
+
+    Attributes:
+        lowest, last: smoothed loss where it turned and at the end.
     """
 
     step: int
@@ -120,7 +161,7 @@ def plateau(curve: Curve, *, smallest: float = 0.01, shortest: float = 0.2) -> P
     width = _window(curve)
     smooth = running_median(curve.y, width)
     smooth[-(width // 2) :] = smooth[-(width // 2) - 1]  # medians of fewer values are noisier
-    error = MEDIAN_ERROR * noise_level(curve.y) * math.sqrt(2 / width)
+    error = MEDIAN_ERROR * _noise(curve.y) * math.sqrt(2 / width)
     tolerance = np.maximum(SURE * error, smallest * np.abs(smooth))
     left = smooth - np.minimum.accumulate(smooth[::-1])[::-1]
     start = int(np.argmax(left <= tolerance))
@@ -148,7 +189,7 @@ def spikes(curve: Curve, *, threshold: float = 8.0, window: int = 31) -> tuple[S
         return ()
     z = _jump_scores(curve.y, window)
     found: list[Spike] = []
-    for place in np.flatnonzero(z > threshold) + 1:
+    for place in np.flatnonzero((z > threshold) & (np.diff(curve.y) > 0)) + 1:
         recovered_at = found[-1].recovered_at if found else None
         if found and (recovered_at is None or curve.steps[place] <= recovered_at):
             continue
@@ -156,21 +197,73 @@ def spikes(curve: Curve, *, threshold: float = 8.0, window: int = 31) -> tuple[S
     return tuple(found)
 
 
-def divergence(curve: Curve) -> Divergence | None:
-    """Whether the loss left the finite numbers, or ended above where it began."""
-    broken = np.flatnonzero(~np.isfinite(curve.y))
+def not_finite(curve: Curve) -> tuple[Stretch, ...]:
+    """Where the curve is NaN or infinite."""
+    return _stretches(curve, ~np.isfinite(curve.y))
+
+
+def zeros(curve: Curve) -> tuple[Stretch, ...]:
+    """Where the loss is exactly zero without having come near it before.
+
+    A loss that learning brings down prints as zero only after it was small. One that falls to zero
+    at once, or begins there and stays, was not computed.
+    """
     finite = curve.finite()
-    if broken.size:
+    usual = abs(finite.values[0]) if finite else math.nan
+    found = []
+    for stretch in _stretches(curve, curve.y == 0):
+        place = int(np.searchsorted(curve.x, stretch.first))
+        before = abs(curve.values[place - 1]) if place else math.nan
+        begins = not math.isfinite(before) and stretch.points > 1
+        if begins or before > ABRUPT * usual:
+            found.append(stretch)
+    return tuple(found)
+
+
+def divergence(curve: Curve) -> Divergence | None:
+    """Whether the loss ended not finite, or above where it began.
+
+    What comes back is no divergence: see `not_finite`.
+    """
+    broken, finite = ~np.isfinite(curve.y), curve.finite()
+    if broken[-1]:
+        share_from_here = np.cumsum(broken[::-1])[::-1] / np.arange(len(curve), 0, -1)
+        start = int(np.argmax(broken & (share_from_here > 1 / 2)))
         lowest = min(finite.values) if finite else math.nan
-        return Divergence(curve.steps[broken[0]], lowest, curve.values[-1])
-    if len(curve) < 5:
+        return Divergence(curve.steps[start], lowest, curve.values[-1])
+    if len(finite) < 5:
+        return None
+    start = max(finite.values[0], float(np.median(finite.y[: _window(finite) // 2 + 1])))
+    risen = rise(finite, smallest=0)
+    if risen is None or risen.last - start <= max(SURE * _noise(finite.y), 0.02 * abs(start)):
+        return None
+    return Divergence(risen.step, risen.lowest, risen.last)
+
+
+def validation_divergence(training: Curve | None, validation: Curve) -> Divergence | None:
+    """As `divergence`, of a validation loss; one that rises by over-fitting does not diverge."""
+    found = divergence(validation)
+    if found and math.isfinite(found.last) and training and overfitting(training, validation):
+        return None
+    return found
+
+
+def rise(curve: Curve, *, smallest: float = 0.1) -> Rise | None:
+    """Whether the loss turned and ended higher.
+
+    Args:
+        smallest: rise that counts, as a share of the lowest loss; noise counts never.
+    """
+    curve = curve.finite()
+    if curve is None or len(curve) < 5:
         return None
     width = _window(curve)
-    start, last = np.median(curve.y[: width // 2 + 1]), np.median(curve.y[-width:])
-    if last - start <= max(SURE * noise_level(curve.y), 0.02 * abs(start)):
+    smooth = running_median(curve.y, width)
+    lowest, last = float(smooth.min()), float(np.median(curve.y[-width:]))
+    if last - lowest <= max(SURE * _noise(curve.y), smallest * abs(lowest)):
         return None
-    lowest = int(np.argmin(running_median(curve.y, width)))
-    return Divergence(curve.steps[lowest], float(curve.y[lowest]), float(last))
+    turn = np.flatnonzero((curve.y <= lowest) | (smooth <= lowest))[-1]
+    return Rise(curve.steps[turn], lowest, last)
 
 
 def overfitting(
@@ -182,14 +275,16 @@ def overfitting(
         smallest: rise that counts, as a share of the lowest validation loss; noise counts never.
     """
     training, validation = training.finite(), validation.finite()
-    if training is None or validation is None or min(len(training), len(validation)) < 5:
+    if training is None or validation is None:
+        return None
+    if min(len(training), len(validation)) < SURELY_RISING:
         return None
     width = _window(validation)
     smooth = running_median(validation.y, min(3, width))
     turn, last = int(np.argmin(smooth)), float(np.median(validation.y[-width:]))
     lowest, step = float(smooth[turn]), validation.steps[turn]
-    rise = last - lowest
-    if rise <= max(SURE * noise_level(validation.y), smallest * abs(lowest)):
+    noise = 0.0 if _only_rises(validation) else SURE * _noise(validation.y)
+    if last - lowest <= max(noise, smallest * abs(lowest)):
         return None
     then, now = _level_around(training, step), level_at_end(training)
     return Overfitting(step, lowest, last, then, now) if now < then else None
@@ -252,24 +347,56 @@ def _level_around(curve: Curve, step: int) -> float:
     return float(part.y.mean()) if part else float(np.interp(step, curve.x, curve.y))
 
 
+def _noise(values: np.ndarray) -> float:
+    """The noise of the values, and no less than what rounding them to their digits adds.
+
+    A curve that only falls, or only rises, bends without any noise.
+    """
+    changes = np.diff(values)
+    is_smooth = (changes < 0).all() or (changes > 0).all()
+    rounding = resolution(values) / math.sqrt(12)
+    return rounding if is_smooth else max(noise_level(values), rounding)
+
+
+def _only_rises(curve: Curve) -> bool:
+    """Whether each value after the lowest is above the one before it, for long enough."""
+    after = curve.y[int(np.argmin(curve.y)) :]
+    return len(after) >= SURELY_RISING and bool((np.diff(after) > 0).all())
+
+
+def _stretches(curve: Curve, inside: np.ndarray) -> tuple[Stretch, ...]:
+    """The stretches of neighbouring points that lie `inside`."""
+    edges = np.flatnonzero(np.diff(inside, prepend=False, append=False))
+    return tuple(
+        Stretch(
+            first=curve.steps[start],
+            last=curve.steps[stop - 1],
+            points=int(stop - start),
+            value=curve.values[start],
+            over_at=curve.steps[stop] if stop < len(curve) else None,
+        )
+        for start, stop in edges.reshape(-1, 2)
+    )
+
+
 def _jump_scores(values: np.ndarray, window: int) -> np.ndarray:
     """Robust z of each difference of neighbouring values, beside the trend around it."""
     jumps = np.diff(values)
-    excess = jumps - [np.median(around) for around in _neighbours(jumps, NEAR)]
-    floor = max(math.sqrt(2) * noise_level(values), 1e-12 * max(1.0, float(np.ptp(values))))
-    spreads = [ROBUST * np.median(np.abs(around)) for around in _neighbours(excess, window)]
-    return excess / np.maximum(spreads, floor)
+    excess = jumps - _medians(jumps, NEAR)
+    smallest = max(math.sqrt(2) * _noise(values), 1e-12 * max(1.0, float(np.ptp(values))))
+    floor = np.maximum(smallest, LEAST_JUMP * np.abs(values[:-1]))
+    return excess / np.maximum(ROBUST * _medians(np.abs(excess), window), floor)
 
 
-def _neighbours(values: np.ndarray, window: int) -> Iterator[np.ndarray]:
-    """For each value those around it and itself, `window` in all; fewer at the ends."""
-    half = window // 2
-    return (values[max(0, place - half) : place + half + 1] for place in range(len(values)))
+def _medians(values: np.ndarray, window: int) -> np.ndarray:
+    """For each value the median of those around it, `window` in all; of fewer at the ends."""
+    padded = np.pad(values, window // 2, constant_values=np.nan)
+    return np.nanmedian(sliding_window_view(padded, window), axis=1)
 
 
 def _spike(curve: Curve, place: int, z: float) -> Spike:
     before = curve.values[place - 1]
-    margin = 2 * noise_level(curve.y)
+    margin = 2 * _noise(curve.y)
     later = np.flatnonzero(curve.y[place + 1 :] <= before + margin)
     over = place + 1 + int(later[0]) if later.size else None
     peak = float(curve.y[place:over].max())

@@ -5,15 +5,14 @@ import re
 from collections.abc import Sequence
 from io import StringIO
 from pathlib import Path
-from typing import Literal
 
 import pandas as pd
 
 from llmlab.market.bars.bars import COLUMNS, Bars, checked
 from llmlab.market.bars.stock_splits import adjusted, refuse_splits
 from llmlab.method.errors import LabError
+from llmlab.method.files import read_text
 
-Jumps = Literal["refuse", "adjust", "keep"]
 NAMES = {
     "date": ("date", "day", "timestamp", "time", "datetime"),
     "adj_close": ("adj close", "adj_close", "adjusted close", "adjclose", "adjusted_close"),
@@ -53,12 +52,9 @@ def read_csv(path: Path, jumps: str = "refuse") -> Bars:
 
 
 def _cells(path: Path) -> tuple[list[str], list[tuple[int, Sequence[str]]]]:
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except FileNotFoundError as error:
-        raise LabError(f"there is no file {path}: give the path of a CSV file of bars.") from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise LabError(f"{path} cannot be read as UTF-8 text: save it as CSV in UTF-8.") from error
+    if not path.is_file():
+        raise LabError(f"there is no file {path}: give the path of a CSV file of bars.")
+    text = read_text(path)
     first = text.split("\n", 1)[0]
     reader = csv.reader(StringIO(text), delimiter=max(",;\t", key=first.count))
     rows = [(reader.line_num, row) for row in reader if any(map(str.strip, row))]

@@ -12,7 +12,7 @@ import pandas as pd
 
 from llmlab.market.bars.bars import COLUMNS, Bars, checked
 from llmlab.market.bars.stock_splits import adjusted
-from llmlab.method.catalog import suggestion
+from llmlab.method.declare.catalog import suggestion
 from llmlab.method.errors import LabError
 
 
@@ -58,20 +58,6 @@ def load(name: str) -> dict[str, Bars]:
             f"the source '{name}' needs the package {name}, which is not installed: "
             f"pip install {name}."
         ) from error
-
-
-def assets(names: list[str]) -> list[Bars]:
-    """Whole bars by asset, from whichever source has them; LabError names one that none has."""
-    return [_asset(name) for name in names]
-
-
-def _asset(name: str) -> Bars:
-    for asset, source in HOMES.items():
-        if asset == name:
-            return load(source)[name]
-    raise LabError(
-        f"there is no asset '{name}'{suggestion(name, HOMES)}; assets are {', '.join(HOMES)}."
-    )
 
 
 def _arch() -> Iterator[Bars]:
@@ -140,12 +126,3 @@ SOURCES = {
         ),
     )
 }
-HOMES = {
-    "sp500": "arch",
-    "nasdaq": "arch",
-    "msft": "pmdarima",
-    "aapl": "bokeh-sampledata",
-    "goog": "bokeh-sampledata",
-    "ibm": "bokeh-sampledata",
-}
-"""Assets with whole bars that experiments may use, and the source of each."""

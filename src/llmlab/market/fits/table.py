@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from llmlab.market.fits.law import Runs
-from llmlab.method.catalog import suggestion
+from llmlab.method.declare.catalog import suggestion
 from llmlab.method.errors import LabError
+from llmlab.method.files import read_text
 
 FEWEST_SIZES = 3
 """Different values of a size that an exponent and a floor take."""
@@ -86,17 +87,9 @@ def read_table(file: Path) -> Table:
     Raises:
         LabError: there is no such file, it is no table, or it has no rows.
     """
-    try:
-        text = file.read_text(encoding="utf-8-sig")
-    except FileNotFoundError as error:
-        raise LabError(f"there is no file {file}: give the path of a CSV file of runs.") from error
-    except OSError as error:
-        raise LabError(f"{file} cannot be read: {error.strerror or error}.") from error
-    except UnicodeDecodeError as error:
-        raise LabError(
-            f"{file} is no UTF-8 text: save the table as a CSV file in UTF-8."
-        ) from error
-    header, *rows = _cells(file, text) or [(1, [])]
+    if not file.is_file():
+        raise LabError(f"there is no file {file}: give the path of a CSV file of runs.")
+    header, *rows = _cells(file, read_text(file)) or [(1, [])]
     columns = [name.strip() for name in header[1]]
     if not rows:
         raise LabError(f"{file} has no rows: the first line names columns, each other is one run.")

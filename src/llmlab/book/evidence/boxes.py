@@ -1,0 +1,221 @@
+"""The box of a verdict: a word, the effect against the claim, and all that backs it."""
+
+import bisect
+
+import numpy as np
+
+from llmlab.book import markup, numbers
+from llmlab.book.evidence.effects import (
+    amount,
+    claim_text,
+    claimed_region,
+    declared,
+    drawing,
+    effect_text,
+    interval_text,
+)
+from llmlab.book.evidence.readings import condition_text, hardware, label
+from llmlab.method.judging import statistics
+from llmlab.method.judging.ledger import Hypothesis
+from llmlab.method.judging.verdicts import Verdict
+
+MOST_SEEDS = 1000
+"""Beyond this many seeds we say only that more would be needed."""
+
+
+def verdict_box(verdict: Verdict) -> str:
+    """The verdict on one hypothesis, in Markdown."""
+    hypothesis = verdict.hypothesis
+    return markup.box(
+        ["verdict", verdict.word.lower()],
+        [
+            hypothesis.statement,
+            _finding(verdict),
+            drawing(verdict),
+            _facts(verdict),
+            _alarms(verdict),
+            f"**What would change our mind.** {change_of_mind(verdict)}",
+            markup.details("Why we expected it", hypothesis.reason),
+        ],
+        label=hypothesis.id,
+        title=hypothesis.title,
+    )
+
+
+def verdict_badge(verdict: Verdict) -> str:
+    """The word of a verdict with its sign and colour."""
+    return markup.badge(verdict.word.capitalize(), verdict.word.lower())
+
+
+def effect_span(verdict: Verdict) -> str:
+    """The effect of a verdict with its provenance."""
+    return markup.value_span(
+        effect_text(verdict),
+        f"{interval_text(verdict)}; {verdict.hypothesis.id}, {_evidence(verdict)}",
+    )
+
+
+def change_of_mind(verdict: Verdict) -> str:
+    """The evidence that would turn this verdict, computed from its own interval."""
+    hypothesis = verdict.hypothesis
+    if verdict.effect is None:
+        return "Any evidence at laptop or gpu scale: so far there is none."
+    if hypothesis.claim == "interval":
+        return _other_levels(verdict)
+    if verdict.word in ("UNDECIDED", "UNTESTED"):
+        return _seeds_to_decide(verdict)
+    half = (verdict.high - verdict.low) / 2
+    low, high = claimed_region(hypothesis)
+    edge = min((low, high), key=lambda end: abs(end - verdict.effect))
+    threshold = edge + half if verdict.effect > edge else edge - half
+    direction = "below" if verdict.effect > edge else "above"
+    return (
+        f"A rerun whose effect lies {direction} {amount(verdict, threshold)} with the same spread "
+        f"over seeds: its interval would cross {declared(hypothesis, edge, str(verdict.unit))}."
+    )
+
+
+def _other_levels(verdict: Verdict) -> str:
+    """What the levels of a sweep would have to do to turn a verdict on the best of them."""
+    axis = label(str(verdict.hypothesis.best))
+    if verdict.word == "UNDECIDED":
+        return (
+            f"Runs in which one {axis} inside the claimed interval beats every one outside, seed "
+            "by seed, or one outside beats every one inside."
+        )
+    side = "outside" if verdict.word == "SUPPORTED" else "inside"
+    return f"A rerun in which some {axis} {side} the claimed interval is as good as the best."
+
+
+def _seeds_to_decide(verdict: Verdict) -> str:
+    """How many seeds a test would need to tell the effect from the nearest edge of the claim."""
+    edges = [end for end in claimed_region(verdict.hypothesis) if np.isfinite(end)]
+    distance = min(abs(verdict.effect - end) for end in edges)
+    spread = float(np.std(verdict.per_seed, ddof=1))
+    if spread == 0:
+        return "Seeds that differ: all gave the same effect, so its spread is unknown."
+    needed = seeds_needed(distance, spread, verdict.hypothesis.alpha / (len(verdict.looks) + 1))
+    if needed is None:
+        return f"So close to the edge of the claim even {MOST_SEEDS} paired seeds would not decide."
+    return (
+        f"If the effect stays where it is, about {needed} paired seeds would decide "
+        "(one test, one more look, 80 % power)."
+    )
+
+
+def seeds_needed(distance: float, spread: float, alpha: float) -> int | None:
+    """The fewest seeds that find `distance` with 80 % power; None beyond `MOST_SEEDS`."""
+
+    def finds(n: int) -> bool:
+        return statistics.detectable_effect(spread, n, alpha) <= distance
+
+    if not finds(MOST_SEEDS):
+        return None
+    return bisect.bisect_left(range(MOST_SEEDS), True, lo=3, key=finds)
+
+
+def _finding(verdict: Verdict) -> str:
+    if verdict.effect is None:
+        return verdict.reason
+    what = {
+        "monotone": f"Rank correlation of {label(verdict.hypothesis.metric)} with "
+        f"{label(str(verdict.hypothesis.along))}",
+        "interval": f"Best {label(str(verdict.hypothesis.best))}",
+    }.get(verdict.hypothesis.claim, _difference(verdict.hypothesis, str(verdict.unit)))
+    claim = claim_text(verdict.hypothesis, str(verdict.unit))
+    found = f"**{what}: {effect_text(verdict)}** ({interval_text(verdict)}); claimed was {claim}."
+    return f"{found} {_why_not(verdict)}".strip()
+
+
+def _difference(hypothesis: Hypothesis, unit: str) -> str:
+    """What the effect of a comparison is: between two conditions, or from a fixed number."""
+    name = f"Difference in {label(hypothesis.metric)}"
+    if hypothesis.reference is None:
+        return name
+    return f"{name} from {numbers.number(hypothesis.reference, unit)}"
+
+
+def _why_not(verdict: Verdict) -> str:
+    """Why numbers that look decisive are not."""
+    if verdict.scale == "smoke":
+        return "These are smoke runs, which prove that the code runs and are no evidence."
+    if verdict.word != "UNDECIDED":
+        return ""
+    if verdict.p_value <= verdict.hypothesis.alpha:
+        return "Taken alone this test would decide; corrected as the table says it does not."
+    return "The runs do not decide."
+
+
+def _facts(verdict: Verdict) -> str:
+    rows = {
+        "Compared": _sides(verdict),
+        "Test": _test(verdict),
+        "Looks": _looks(verdict),
+        "Could have seen": _detectable(verdict),
+        "Evidence": f"{_evidence(verdict)}; {hardware(str(verdict.hardware))}"
+        if verdict.scale
+        else "",
+        "Registered": verdict.registration.text.removeprefix("Registered in "),
+        "Smoke rerun": verdict.smoke,
+    }
+    return markup.pipe_table(["", ""], [[f"**{key}**", text] for key, text in rows.items() if text])
+
+
+def _sides(verdict: Verdict) -> str:
+    if verdict.sides and verdict.hypothesis.swept:
+        return f"{len(verdict.sides)} levels of {label(verdict.hypothesis.swept)}"
+    return "; ".join(
+        f"{side.name}: {condition_text(side.condition)} "
+        f"(mean {numbers.number(side.mean, str(verdict.unit))})"
+        for side in verdict.sides
+    )
+
+
+def _test(verdict: Verdict) -> str:
+    if verdict.test is None:
+        return ""
+    side = "for the opposite, " if verdict.word == "REFUTED" else ""
+    pairing = ", paired" if verdict.hypothesis.reference is None else ""
+    return (
+        f"{verdict.test}; {numbers.sample(verdict.n)} seeds{pairing}; "
+        f"{side}{numbers.p_value(verdict.p_value)}, "
+        f"adjusted {numbers.p_value(verdict.p_adjusted)}, α = {verdict.hypothesis.alpha:g}"
+    )
+
+
+def _looks(verdict: Verdict) -> str:
+    """Said only where more seeds were added after a look at the first ones."""
+    if len(verdict.looks) < 2:
+        return ""
+    earlier = ", then ".join(map(str, verdict.looks[:-1]))
+    return (
+        f"{len(verdict.looks)}: at {earlier}, now at {verdict.looks[-1]} seeds; "
+        f"p values are multiplied by {len(verdict.looks)}"
+    )
+
+
+def _detectable(verdict: Verdict) -> str:
+    if verdict.detectable is None:
+        return ""
+    size = amount(verdict, verdict.detectable).lstrip("+")
+    if verdict.hypothesis.claim == "equivalent":
+        return f"equivalence within a margin of {size} (80 % power)"
+    return f"an effect {size} beyond the margin (80 % power)"
+
+
+def _evidence(verdict: Verdict) -> str:
+    if verdict.scale is None:
+        return ""
+    standing = "" if verdict.state == "current" else f"; {verdict.state}"
+    if verdict.changes:
+        standing = f"; **stale**, changed since: {', '.join(verdict.changes)}"
+    return (
+        f"{verdict.hypothesis.experiment} at {verdict.scale} scale, {verdict.origin}, "
+        f"commit {str(verdict.commit)[:7]}, {str(verdict.date)[:10]}{standing}"
+    )
+
+
+def _alarms(verdict: Verdict) -> str:
+    if not verdict.alarms:
+        return ""
+    return "**Beware.**\n\n" + markup.bullets(verdict.alarms)

@@ -1,0 +1,165 @@
+"""The effect of a verdict and the claim about it, in words and as a drawing."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from llmlab.book import markup, numbers, style
+from llmlab.book.evidence.readings import label
+from llmlab.method.judging.ledger import Hypothesis
+from llmlab.method.judging.verdicts import Verdict
+
+
+def effect_text(verdict: Verdict) -> str:
+    """The effect with sign and unit."""
+    return amount(verdict, verdict.effect)
+
+
+def interval_text(verdict: Verdict) -> str:
+    """The interval of the effect, with n."""
+    level = f"{100 * verdict.level:.0f} %"
+    return f"{level} interval {ends_text(verdict)}, {numbers.sample(verdict.n)} seeds"
+
+
+def ends_text(verdict: Verdict) -> str:
+    """Both ends of the interval, the unit said once."""
+    unit = str(verdict.unit)
+    if verdict.hypothesis.claim == "interval":
+        low, high = numbers.level(verdict.low), numbers.level(verdict.high)
+        return f"{low} to {high}{numbers.suffix(unit)}"
+    if verdict.hypothesis.claim == "monotone":
+        return f"{numbers.correlation(verdict.low)} to {numbers.correlation(verdict.high)}"
+    return numbers.changes(verdict.low, verdict.high, unit)
+
+
+def claim_text(hypothesis: Hypothesis, unit: str) -> str:
+    """What was claimed of the effect, as "above +2.0 points"."""
+    low, high = claimed_region(hypothesis)
+    if np.isinf(high):
+        return f"above {declared(hypothesis, low, unit)}"
+    if np.isinf(low):
+        return f"below {declared(hypothesis, high, unit)}"
+    if hypothesis.claim == "equivalent":
+        return f"within ±{numbers.declared(high, unit)}"
+    return f"from {numbers.level(low)} to {numbers.level(high)}{numbers.suffix(unit)}"
+
+
+def claimed_region(hypothesis: Hypothesis) -> tuple[float, float]:
+    """The effects for which the claim is true, as an open or closed interval."""
+    margin = hypothesis.margin
+    if hypothesis.claim == "interval":
+        return hypothesis.interval or (-np.inf, np.inf)
+    if hypothesis.claim == "equivalent":
+        return -margin, margin
+    return (margin, np.inf) if hypothesis.claims_more else (-np.inf, -margin)
+
+
+def declared(hypothesis: Hypothesis, edge: float, unit: str) -> str:
+    """An end of the claimed region with its sign, in the digits in which it was registered."""
+    if hypothesis.claim == "interval":
+        return numbers.level(edge) + numbers.suffix(unit)
+    return ("+" if edge > 0 else "") + numbers.declared(edge, unit)
+
+
+def amount(verdict: Verdict, x: float | None) -> str:
+    """A number on the scale of the effect, with sign and unit."""
+    if x is None:
+        return ""
+    return _of_claim(verdict.hypothesis, x, str(verdict.unit))
+
+
+def drawing(verdict: Verdict) -> str:
+    """The effect with its interval against the claim, as an image."""
+    if verdict.effect is None:
+        return ""
+    figure, axes = style.subplots(height=1.35)
+    scale = 100.0 if verdict.unit in numbers.SHARES else 1.0
+    claim = [scale * end for end in claimed_region(verdict.hypothesis)]
+    shown = [scale * x for x in (verdict.low, verdict.high, *verdict.per_seed)]
+    shown += [end for end in claim if np.isfinite(end)]
+    if verdict.hypothesis.claim == "interval":
+        _set_levels(axes, verdict, shown)
+    else:
+        _set_differences(axes, shown)
+    _draw_claim(axes, *claim)
+    _draw_effect(axes, verdict, scale)
+    axes.set_ylim(-1, 1)
+    axes.set_yticks([])
+    axes.spines["left"].set_visible(False)
+    axes.grid(axis="y", visible=False)
+    axes.set_xlabel(_axis_label(verdict), fontsize=9.5)
+    alternative = markup.attribute(_alternative(verdict))
+    return f'![]({style.svg_uri(figure)}){{alt="{alternative}"}}'
+
+
+def _alternative(verdict: Verdict) -> str:
+    claim = claim_text(verdict.hypothesis, str(verdict.unit))
+    return f"Effect {effect_text(verdict)}, {interval_text(verdict)}; claimed is an effect {claim}."
+
+
+def _set_differences(axes: Axes, shown: Sequence[float]) -> None:
+    """An even axis around everything shown and zero."""
+    low, high = min([*shown, 0.0]), max([*shown, 0.0])
+    room = 0.15 * (high - low or 1.0)
+    axes.set_xlim(low - room, high + room)
+    axes.axvline(0, color=style.MUTED, linewidth=0.8)
+
+
+def _set_levels(axes: Axes, verdict: Verdict, shown: Sequence[float]) -> None:
+    """An axis with a tick at each level that was tried."""
+    levels = [float(side.condition[str(verdict.hypothesis.best)]) for side in verdict.sides]
+    low, high = min([*shown, *levels]), max([*shown, *levels])
+    if low > 0:
+        axes.set_xscale("log")
+        axes.set_xlim(low / 1.5, high * 1.5)
+    axes.set_xticks(levels, [numbers.level(level) for level in levels], fontsize=8.5)
+    axes.set_xticks([], minor=True)
+
+
+def _draw_claim(axes: Axes, low: float, high: float) -> None:
+    """The claimed effects as a shaded band that runs off the drawing where it is open."""
+    left, right = axes.get_xlim()
+    axes.axvspan(max(low, left), min(high, right), color=style.GREEN, alpha=0.13, linewidth=0)
+    for end in filter(np.isfinite, (low, high)):
+        axes.axvline(end, color=style.GREEN, linestyle="--", linewidth=1.2)
+    text = {"va": "top", "fontsize": 8.5, "color": style.VERDICT_COLOURS["SUPPORTED"]}
+    if np.isfinite(low):
+        axes.text(low, 0.95, " claimed", ha="left", **text)
+    else:
+        axes.text(high, 0.95, "claimed ", ha="right", **text)
+
+
+def _draw_effect(axes: Axes, verdict: Verdict, scale: float) -> None:
+    """The seeds as faint dots, the interval as a bar, the effect as a point."""
+    colour = style.VERDICT_COLOURS[verdict.word]
+    seeds = [scale * x for x in verdict.per_seed]
+    axes.plot(seeds, [-0.6] * len(seeds), ".", color=style.MUTED, alpha=0.5, markersize=5)
+    axes.plot(
+        [scale * verdict.low, scale * verdict.high],
+        [0, 0],
+        color=colour,
+        linewidth=3.5,
+        solid_capstyle="butt",
+    )
+    axes.plot([scale * verdict.effect], [0], "o", color=colour, markersize=9)
+
+
+def _axis_label(verdict: Verdict) -> str:
+    hypothesis = verdict.hypothesis
+    unit = " (points)" if verdict.unit in numbers.SHARES else numbers.bracket(str(verdict.unit))
+    names: Mapping[str, str] = {
+        "monotone": f"rank correlation of {label(hypothesis.metric)} "
+        f"with {label(str(hypothesis.along))}",
+        "interval": f"best {label(str(hypothesis.best))}{unit}",
+    }
+    return names.get(hypothesis.claim, f"difference in {label(hypothesis.metric)}{unit}")
+
+
+def _of_claim(hypothesis: Hypothesis, x: float, unit: str) -> str:
+    """A number on the scale of the effect: a level, a rank correlation or a difference."""
+    if hypothesis.claim == "interval":
+        return numbers.level(x) + numbers.suffix(unit)
+    if hypothesis.claim == "monotone":
+        return numbers.correlation(x)
+    return numbers.change(x, unit)

@@ -1,0 +1,291 @@
+"""The computed lists of the book: labs, hypotheses, questions, progress."""
+
+import operator
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from IPython.display import Markdown
+
+from llmlab.book import markup, numbers
+from llmlab.book.evidence import boxes, effects
+from llmlab.book.evidence.readings import hardware
+from llmlab.book.evidence.results import duration
+from llmlab.method.declare.catalog import catalog, suggestion
+from llmlab.method.errors import LabError
+from llmlab.method.evidence.lookup import Evidence, best_evidence
+from llmlab.method.judging.ledger import Ledger, Track, load_ledger
+from llmlab.method.judging.progress import (
+    FeatureProgress,
+    PhaseProgress,
+    TrackProgress,
+    question_statuses,
+)
+from llmlab.method.judging.progress import progress as tracks_progress
+from llmlab.method.judging.verdicts import SIGNS, Verdict
+from llmlab.method.project import Project
+
+NO_BREAK = "\N{NO-BREAK SPACE}"
+WORDS = ("SUPPORTED", "REFUTED", "UNDECIDED", "UNTESTED")
+STAGE_BADGES: Mapping[str, str] = {
+    "planned": "todo",
+    "code ready": "partial",
+    "run at smoke": "exploring",
+    "recorded at laptop": "current",
+    "recorded at gpu": "current",
+    "answered": "answered",
+}
+
+
+def summary(project: Project, verdicts: Sequence[Verdict]) -> Markdown:
+    """For each track its hypotheses by verdict, and what the evidence stands on."""
+    ledger = load_ledger(project)
+    rows = [
+        [
+            f"**{track.title}**",
+            *(str(_count(ledger, track, verdicts, word)) for word in WORDS),
+            _standing(ledger, track, verdicts),
+        ]
+        for track in ledger.tracks
+    ]
+    header = ["Lab", *(f"{SIGNS[word]} {word.capitalize()}" for word in WORDS), "Evidence"]
+    return Markdown(markup.pipe_table(header, rows, numeric=range(1, 1 + len(WORDS))))
+
+
+def ledger(project: Project, verdicts: Sequence[Verdict]) -> Markdown:
+    """Every hypothesis: what it claims, when it was registered, effect, verdict."""
+    rows = [
+        [
+            f"**{verdict.hypothesis.id}** {verdict.hypothesis.title}",
+            boxes.verdict_badge(verdict),
+            _effect(verdict),
+            effects.claim_text(verdict.hypothesis, _unit(verdict)),
+            f"{verdict.scale or markup.NOTHING}{', stale' if verdict.changes else ''}",
+            f"{verdict.hypothesis.registered}{_order(verdict)}",
+            chapter_of(project, verdict.hypothesis.experiment),
+        ]
+        for verdict in verdicts
+    ]
+    header = ["Hypothesis", "Verdict", "Effect", "Claimed", "Scale", "Registered", "Tested in"]
+    return Markdown(markup.pipe_table(header, rows))
+
+
+def questions(project: Project, verdicts: Sequence[Verdict]) -> Markdown:
+    """Every question by track: status, and the hypotheses that test it."""
+    ledger = load_ledger(project)
+    statuses = question_statuses(ledger, verdicts)
+    parts = []
+    for track in ledger.tracks:
+        asked = [question for question in ledger.questions if question.track == track.id]
+        if not asked:
+            continue
+        rows = [
+            [
+                f"**{question.id}** {question.text}",
+                markup.badge(statuses[question.id].capitalize(), statuses[question.id].lower()),
+                _answers(project, question.id, verdicts),
+            ]
+            for question in asked
+        ]
+        parts += [
+            f"## {track.title} {{.unnumbered}}",
+            markup.pipe_table(["Question", "Status", "Hypotheses"], rows),
+        ]
+    return markup.join(*parts)
+
+
+def progress(project: Project, verdicts: Sequence[Verdict], only: str | None = None) -> Markdown:
+    """Every track: its phases and features with their stages, and the gates that stand open.
+
+    Args:
+        only: the id of the one track that is shown, without a heading.
+
+    Raises:
+        LabError: there is no such track.
+    """
+    tracks = tracks_progress(project, load_ledger(project), verdicts)
+    titles = {phase.phase.id: phase.phase.title for track in tracks for phase in track.phases}
+    if only is not None:
+        _find_track(load_ledger(project), only)
+        (track,) = (track for track in tracks if track.track.id == only)
+        return markup.join(*_state(track, titles))
+    return markup.join(
+        *(part for track in tracks for part in (_heading(track), *_state(track, titles)))
+    )
+
+
+def statistics(project: Project, verdicts: Sequence[Verdict], track_id: str) -> Markdown:
+    """For each experiment of a track its runs, tokens and seconds, and its verdicts; and the sum.
+
+    The runs are those that the chapters show: of the largest scale that there is.
+
+    Raises:
+        LabError: there is no such track, or an experiment of it has no results.
+    """
+    ledger = load_ledger(project)
+    _find_track(ledger, track_id)
+    counted = [
+        _Count.of(best_evidence(project, name), verdicts)
+        for question in ledger.questions
+        for name, experiment in catalog().items()
+        if question.track == track_id and experiment.question == question.id
+    ]
+    rows = [
+        [f"{count.title} ({chapter_of(project, count.name)}), {count.scale}", *count.cells()]
+        for count in counted
+    ]
+    rows.append(["**Together**", *sum(counted[1:], counted[0]).cells()])
+    words = [f"{SIGNS[word]} {word.capitalize()}" for word in WORDS]
+    header = ["Experiment, scale", "Runs", "Tokens", "Time", *words]
+    return Markdown(markup.pipe_table(header, rows, numeric=range(1, len(header))))
+
+
+@dataclass(frozen=True)
+class _Count:
+    """What experiments took, and how many of their hypotheses have each of the `WORDS`."""
+
+    name: str
+    title: str
+    scale: str
+    runs: int
+    diverged: int
+    tokens: int
+    seconds: float
+    verdicts: tuple[int, ...]
+
+    @classmethod
+    def of(cls, evidence: Evidence, verdicts: Sequence[Verdict]) -> "_Count":
+        runs, name = evidence.runs, evidence.experiment.name
+        own = [verdict.word for verdict in verdicts if verdict.hypothesis.experiment == name]
+        return cls(
+            name,
+            evidence.experiment.title,
+            evidence.scale,
+            len(runs),
+            int((runs["status"] == "diverged").sum()),
+            int(runs["tokens"].sum()),
+            float(runs["seconds"].sum()),
+            tuple(own.count(word) for word in WORDS),
+        )
+
+    def __add__(self, other: "_Count") -> "_Count":
+        return replace(
+            self,
+            runs=self.runs + other.runs,
+            diverged=self.diverged + other.diverged,
+            tokens=self.tokens + other.tokens,
+            seconds=self.seconds + other.seconds,
+            verdicts=tuple(map(operator.add, self.verdicts, other.verdicts)),
+        )
+
+    def cells(self) -> list[str]:
+        runs = f"{self.runs}, {self.diverged} diverged" if self.diverged else str(self.runs)
+        tokens = f"{self.tokens / 1e6:,.1f} M" if self.tokens >= 1e5 else f"{self.tokens:,}"
+        took = [runs, *(text.replace(" ", NO_BREAK) for text in (tokens, duration(self.seconds)))]
+        return took + [str(count) for count in self.verdicts]
+
+
+def chapter_of(project: Project, experiment: str) -> str:
+    """A reference to the results chapter of an experiment; its name where it has none."""
+    path = project.chapters / "results" / f"{experiment}.py"
+    text = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
+    heading = re.search(r"\{#(sec-[\w-]+)", text)
+    return f"@{heading[1]}" if heading else f"`{experiment}`"
+
+
+def _of_track(ledger: Ledger, track: Track, verdicts: Sequence[Verdict]) -> list[Verdict]:
+    questions = {question.id for question in ledger.questions if question.track == track.id}
+    return [verdict for verdict in verdicts if verdict.hypothesis.question in questions]
+
+
+def _count(ledger: Ledger, track: Track, verdicts: Sequence[Verdict], word: str) -> int:
+    return sum(verdict.word == word for verdict in _of_track(ledger, track, verdicts))
+
+
+def _standing(ledger: Ledger, track: Track, verdicts: Sequence[Verdict]) -> str:
+    standing = {
+        f"{verdict.scale} on {hardware(str(verdict.hardware))}": None
+        for verdict in _of_track(ledger, track, verdicts)
+        if verdict.scale
+    }
+    return "; ".join(standing) or "none yet"
+
+
+def _effect(verdict: Verdict) -> str:
+    if verdict.effect is None:
+        return markup.NOTHING
+    effect = f"{effects.effect_text(verdict)} ({effects.ends_text(verdict)})"
+    return f"{effect}, {numbers.sample(verdict.n)}"
+
+
+def _unit(verdict: Verdict) -> str:
+    """The unit of the claim: of the verdict, or of the metric where there is no effect yet."""
+    hypothesis = verdict.hypothesis
+    if verdict.unit is not None:
+        return verdict.unit
+    if hypothesis.claim in ("monotone", "interval"):
+        return "1"
+    return catalog()[hypothesis.experiment].metric(hypothesis.metric).unit
+
+
+def _order(verdict: Verdict) -> str:
+    """A warning where the hypothesis does not precede its result."""
+    return {"after": ", **after its result**", "same commit": ", **with its result**"}.get(
+        verdict.registration.order, ""
+    )
+
+
+def _answers(project: Project, question: str, verdicts: Sequence[Verdict]) -> str:
+    own = [verdict for verdict in verdicts if verdict.hypothesis.question == question]
+    answers = [
+        f"{verdict.hypothesis.id}\N{NO-BREAK SPACE}{boxes.verdict_badge(verdict)}"
+        for verdict in own
+    ]
+    chapters = dict.fromkeys(chapter_of(project, v.hypothesis.experiment) for v in own)
+    return f"{' '.join(answers)} in {', '.join(chapters)}" if own else "none yet"
+
+
+def _find_track(ledger: Ledger, track_id: str) -> None:
+    """Raises LabError, with the nearest id, if the ledger has no such track."""
+    known = [track.id for track in ledger.tracks]
+    if track_id not in known:
+        raise LabError(
+            f"there is no track '{track_id}'{suggestion(track_id, known)}; "
+            f"the ledger has {', '.join(known)}."
+        )
+
+
+def _heading(track: TrackProgress) -> str:
+    return f"## {track.track.title} {{.unnumbered}}"
+
+
+def _state(track: TrackProgress, titles: Mapping[str, str]) -> Iterator[str]:
+    yield f"{track.track.goal} {track.done} of {len(track.features)} features done."
+    rows = [row for phase in track.phases for row in _phase_rows(phase, titles)]
+    yield markup.pipe_table(["Phase and feature", "State"], rows)
+    open_gates = [
+        f"{feature.feature.title}: {'; '.join(map(_quiet, feature.missing))}"
+        for feature in track.features
+        if feature.missing
+    ]
+    if open_gates:
+        yield markup.details("Gates that stand open", markup.bullets(open_gates))
+
+
+def _phase_rows(phase: PhaseProgress, titles: Mapping[str, str]) -> Iterator[list[str]]:
+    kinds = {"waiting": "todo", "open": "todo", "under way": "exploring", "finished": "done"}
+    waits_for = ", ".join(f"*{titles[name]}*" for name in phase.waits_for)
+    after = f" Comes after {waits_for}." if waits_for else ""
+    state = markup.badge(phase.state.capitalize(), kinds[phase.state])
+    yield [f"**{phase.phase.title}**. {phase.phase.goal}{after}", state]
+    yield from (_feature_row(feature) for feature in phase.features)
+
+
+def _feature_row(feature: FeatureProgress) -> list[str]:
+    kind = "done" if feature.done else STAGE_BADGES[feature.stage]
+    return [f"· {feature.feature.title}", markup.badge(feature.stage.capitalize(), kind)]
+
+
+def _quiet(gate: str) -> str:
+    """A gate with its file names set as code."""
+    return re.sub(r"([\w./]+\.\w+)", r"`\1`", gate)

@@ -1,0 +1,429 @@
+"""From a table of runs to what a page shows: means over seeds with intervals, and where they stand.
+
+Every reading treats runs as the verdicts do (`method.judging.judgement`): a run that diverged
+counts as the worst completed value, and a tuned axis gets the level that the selection metric
+chooses.
+"""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike
+from scipy import stats
+
+from llmlab.book import numbers
+from llmlab.method.declare.catalog import suggestion
+from llmlab.method.declare.experiment import Axis, Experiment, Metric, Value
+from llmlab.method.errors import LabError
+from llmlab.method.evidence.lookup import Evidence
+from llmlab.method.evidence.tables import level_type
+from llmlab.method.judging import statistics
+from llmlab.method.judging.judgement import settled, tuned_rows
+
+LEVEL = 0.95
+"""Confidence level of every interval that is not a verdict's."""
+
+ALPHA = 0.05
+"""Level at which a condition is told apart from the best one in a table."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """One metric under one condition.
+
+    Attributes:
+        condition: the level of every axis, chosen levels of tuned axes included.
+        mean: over seeds; NaN where no seed has a value.
+        low, high: the 95 % t interval of the mean; NaN with fewer than two seeds.
+        by_seed: the value of each seed, a diverged run at the worst completed value.
+        diverged: how many of them are of diverged runs.
+        lines: lines of `runs.csv` that it was read from; the first run stands in line 2.
+        ties: not told apart from the best of its table (paired t test over seeds, Holm).
+    """
+
+    metric: Metric
+    condition: Mapping[str, Value]
+    mean: float
+    low: float
+    high: float
+    by_seed: Mapping[int, float]
+    diverged: int
+    lines: tuple[int, ...]
+    best: bool = False
+    ties: bool = False
+
+    @property
+    def n(self) -> int:
+        return len(self.by_seed)
+
+    @property
+    def text(self) -> str:
+        """The mean with its unit; "diverged" where every run did."""
+        return "diverged" if self.all_diverged else numbers.number(self.mean, self.metric.unit)
+
+    @property
+    def all_diverged(self) -> bool:
+        return self.diverged == self.n > 0
+
+    @property
+    def lines_text(self) -> str:
+        """The lines of `runs.csv`, as `lines 2 to 11`."""
+        first, last = min(self.lines), max(self.lines)
+        return f"line {first}" if first == last else f"lines {first} to {last}"
+
+    @property
+    def interval_text(self) -> str:
+        """The interval in words, with n and diverged runs."""
+        unit = self.metric.unit
+        seeds = f"n = {self.n} seed{'' if self.n == 1 else 's'}"
+        if self.n > 1:
+            seeds = f"95 % interval {numbers.interval(self.low, self.high, unit)}, {seeds}"
+        if self.diverged:
+            seeds += f", {self.diverged} diverged (counted as the worst completed value)"
+        return seeds
+
+
+@dataclass(frozen=True)
+class Difference:
+    """What one level of an axis changes in a metric, beside another level with the same seeds.
+
+    Attributes:
+        mean: of the paired differences, level minus control.
+        low, high: their 95 % t interval; NaN with fewer than two pairs.
+        by_seed: the difference of each pair.
+    """
+
+    metric: Metric
+    level: Value
+    mean: float
+    low: float
+    high: float
+    by_seed: tuple[float, ...]
+
+    @property
+    def n(self) -> int:
+        return len(self.by_seed)
+
+
+def read(
+    evidence: Evidence, metric: str, condition: Mapping[str, Value], tuned: Sequence[str] = ()
+) -> Reading:
+    """One metric under one condition.
+
+    Raises:
+        LabError: the metric, an axis or a level does not exist, or an axis is left open.
+    """
+    readings = list(read_cells(evidence, metric, (), condition, tuned))
+    return readings[0]
+
+
+def read_cells(
+    evidence: Evidence,
+    metric: str,
+    by: Sequence[str],
+    condition: Mapping[str, Value],
+    tuned: Sequence[str] = (),
+) -> Iterator[Reading]:
+    """One metric for each combination of the levels of the axes `by`, ordered by the first one.
+
+    Raises:
+        LabError: as `read`.
+    """
+    chosen = find_metric(evidence.experiment, metric)
+    axes = [axis.name for axis in evidence.experiment.axes]
+    for rows in _cells(evidence, by, condition, tuned):
+        yield _reading(chosen, rows, axes)
+
+
+def read_differences(
+    evidence: Evidence,
+    metric: str,
+    axis: str,
+    control: Value,
+    condition: Mapping[str, Value],
+) -> list[Difference]:
+    """What every other level of an axis changes, beside the level `control`.
+
+    Raises:
+        LabError: as `read`.
+    """
+    base = read(evidence, metric, {**condition, axis: control})
+    return [
+        _difference(reading, base, axis)
+        for reading in read_cells(evidence, metric, [axis], condition)
+        if reading.condition[axis] != base.condition[axis]
+    ]
+
+
+def find_run(evidence: Evidence, condition: Mapping[str, Value], seed: int) -> str:
+    """The id of the run under one condition with one seed.
+
+    Raises:
+        LabError: as `read`, or no run has the seed.
+    """
+    rows = _matching(evidence, evidence.runs, condition)
+    _check_one_condition(evidence, rows)
+    ids = rows.set_index("seed")["run_id"]
+    if seed not in ids.index:
+        raise LabError(
+            f"{evidence.experiment.name} at {evidence.scale} scale has no run with seed {seed}; "
+            f"its seeds are {', '.join(map(str, ids.index))}."
+        )
+    return str(ids.loc[seed])
+
+
+def mean_curves(
+    evidence: Evidence,
+    curves: Sequence[str],
+    by: Sequence[str],
+    condition: Mapping[str, Value],
+    tuned: Sequence[str] = (),
+    x: str = "step",
+) -> pd.DataFrame:
+    """Curves averaged over seeds: columns curve, those of `by`, step, x, mean, low, high, n.
+
+    Steps that a diverged run never reached are averaged over the other seeds.
+
+    Args:
+        x: where a step stands: "step", "tokens" trained on until then, or the mean of another
+            curve, on a straight line between its points; a share counts in per cent.
+
+    Raises:
+        LabError: as `read`.
+    """
+    averaged = []
+    for curve in curves:
+        for rows in _cells(evidence, by, condition, tuned):
+            points = _mean_curve(evidence, rows, curve)
+            places = _places(evidence, rows, points["step"], x)
+            averaged.append(points.assign(curve=curve, x=places, **rows[list(by)].iloc[0]))
+    return pd.concat(averaged, ignore_index=True)
+
+
+def compare_with_best(readings: Sequence[Reading]) -> list[Reading]:
+    """The readings with the best one marked, and those that seeds cannot tell from it.
+
+    A paired t test of each against the best, Holm's correction over all of them. With fewer than
+    three common seeds nothing is marked.
+    """
+    rated = [reading for reading in readings if not np.isnan(reading.mean)]
+    if len(rated) < 2 or rated[0].metric.direction == "none":
+        return list(readings)
+    sign = 1 if rated[0].metric.direction == "higher" else -1
+    best = max(rated, key=lambda reading: sign * reading.mean)
+    others = [reading for reading in rated if reading is not best]
+    differences = [paired(best, other) for other in others]
+    if min(map(len, differences)) < 3:
+        return list(readings)
+    p_values = statistics.holm([statistics.p_outside(values, 0.0) for values in differences])
+    ties = {id(other) for other, p in zip(others, p_values, strict=True) if p > ALPHA}
+    return [
+        replace(reading, best=reading is best, ties=id(reading) in ties) for reading in readings
+    ]
+
+
+def by_level(readings: Sequence[Reading], axis: str | None) -> dict[str | None, list[Reading]]:
+    """The readings of each level of an axis, by its text; all under None without an axis."""
+    lines: dict[str | None, list[Reading]] = {}
+    for reading in readings:
+        name = None if axis is None else numbers.level(reading.condition[axis])
+        lines.setdefault(name, []).append(reading)
+    return lines
+
+
+def frame(readings: Sequence[Reading], axes: Sequence[str]) -> pd.DataFrame:
+    """Readings as a table: the levels of the axes, then mean, low, high, n, diverged."""
+    return pd.DataFrame(
+        [
+            {
+                **{axis: reading.condition[axis] for axis in axes},
+                "mean": reading.mean,
+                "low": reading.low,
+                "high": reading.high,
+                "n": reading.n,
+                "diverged": reading.diverged,
+            }
+            for reading in readings
+        ]
+    )
+
+
+def provenance(evidence: Evidence) -> str:
+    """Where a number stands: experiment, scale, commit, date, and what changed since."""
+    manifest = evidence.manifest
+    commit = manifest.git_commit[:7] + (" with uncommitted changes" if manifest.git_dirty else "")
+    changed = "" if evidence.state == "current" else f"; {evidence.state}"
+    if evidence.changes:
+        changed = f"; changed since: {', '.join(evidence.changes)}"
+    return (
+        f"{evidence.experiment.name} at {evidence.scale} scale, {evidence.origin}, "
+        f"commit {commit}, {manifest.finished[:10]}{changed}"
+    )
+
+
+def hardware(device: str) -> str:
+    """The machine of a table: its GPU, or its cores, as "2 cores of AMD EPYC"."""
+    match = re.match(r"(\d+) x (.+)", device)
+    if match is None:
+        return device
+    return f"{match[1]}\N{NO-BREAK SPACE}core{'' if match[1] == '1' else 's'} of {match[2]}"
+
+
+def condition_text(condition: Mapping[str, Value]) -> str:
+    """A condition as `rank = 8, scaling = rslora`."""
+    return ", ".join(f"{label(name)} = {numbers.level(level)}" for name, level in condition.items())
+
+
+def label(name: str) -> str:
+    """The name of a column as words."""
+    return name.replace("_", " ")
+
+
+def heading(metric: Metric) -> str:
+    """The name of a metric with its unit, unless the name says it: `seconds`, not `seconds (s)`."""
+    name, unit = label(metric.name), numbers.unit_name(metric.unit)
+    return name if name.startswith(unit) else f"{name} ({unit})"
+
+
+def find_metric(experiment: Experiment, name: str) -> Metric:
+    """The metric of this name; LabError with the nearest name if there is none."""
+    return _find(experiment, experiment.metrics, name, "metric")
+
+
+def find_curve(experiment: Experiment, name: str) -> Metric:
+    """The curve of this name; LabError with the nearest name if there is none."""
+    return _find(experiment, experiment.curves, name, "curve")
+
+
+def x_label(experiment: Experiment, x: str) -> str:
+    """The name and unit of the horizontal axis of curves; LabError if there is no such axis."""
+    if x == "step":
+        return "step"
+    if x == "tokens":
+        return "tokens trained on"
+    return heading(find_curve(experiment, x))
+
+
+def find_axis(experiment: Experiment, name: str) -> Axis:
+    """The axis of this name; LabError with the nearest name if there is none."""
+    return _find(experiment, experiment.axes, name, "axis")
+
+
+def _find(experiment: Experiment, things: Sequence, name: str, kind: str) -> Metric | Axis:
+    for thing in things:
+        if thing.name == name:
+            return thing
+    known = [thing.name for thing in things]
+    raise LabError(
+        f"experiment {experiment.name} has no {kind} '{name}'{suggestion(name, known)}; "
+        f"it has {', '.join(known) or 'none'}."
+    )
+
+
+def _cells(
+    evidence: Evidence,
+    by: Sequence[str],
+    condition: Mapping[str, Value],
+    tuned: Sequence[str],
+) -> Iterator[pd.DataFrame]:
+    """The settled runs of each combination of levels of `by`, tuned axes at their best level."""
+    experiment = evidence.experiment
+    for name in (*by, *tuned):
+        find_axis(experiment, name)
+    rows = _matching(evidence, settled(evidence.runs, experiment), condition)
+    groups = _in_order(rows, by).groupby(list(by), sort=False) if by else [((), rows)]
+    for _, group in groups:
+        cell = tuned_rows(group, experiment, tuned) if tuned else group
+        _check_one_condition(evidence, cell)
+        yield cell
+
+
+def _in_order(rows: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
+    """The rows ordered by the first axis, then the next; levels as they come in the table."""
+    return rows.sort_values(list(by), key=lambda levels: pd.factorize(levels)[0], kind="stable")
+
+
+def _mean_curve(evidence: Evidence, runs: pd.DataFrame, curve: str) -> pd.DataFrame:
+    points = evidence.curves
+    own = (points["metric"] == curve) & points["run_id"].isin(runs["run_id"])
+    steps = points[own].groupby("step")["value"].agg(["mean", "sem", "count"]).reset_index()
+    half = stats.t.ppf((1 + LEVEL) / 2, np.maximum(steps["count"] - 1, 1)) * steps["sem"]
+    steps = steps.assign(low=steps["mean"] - half, high=steps["mean"] + half)
+    return steps.drop(columns="sem").rename(columns={"count": "n"})
+
+
+def _places(evidence: Evidence, runs: pd.DataFrame, steps: pd.Series, x: str) -> ArrayLike:
+    """Where steps stand on the axis `x` of `mean_curves`."""
+    if x == "step":
+        return steps
+    if x == "tokens":  # every step takes as many
+        own = evidence.curves[evidence.curves["run_id"].isin(runs["run_id"])]
+        return steps * (runs["tokens"].sum() / own.groupby("run_id")["step"].max().sum())
+    known = _mean_curve(evidence, runs, x)
+    in_per_cent = find_curve(evidence.experiment, x).unit in numbers.SHARES
+    return np.interp(steps, known["step"], known["mean"] * (100 if in_per_cent else 1))
+
+
+def _matching(
+    evidence: Evidence, rows: pd.DataFrame, condition: Mapping[str, Value]
+) -> pd.DataFrame:
+    experiment = evidence.experiment
+    for name, level in condition.items():
+        find_axis(experiment, name)
+        levels = rows[name].unique().tolist()
+        rows = rows[rows[name] == level_type(experiment, name)(level)]
+        if rows.empty:
+            raise LabError(
+                f"{experiment.name} at {evidence.scale} scale has no runs with {name} = {level}; "
+                f"its levels are {', '.join(map(str, levels))}."
+            )
+    return rows
+
+
+def _check_one_condition(evidence: Evidence, rows: pd.DataFrame) -> None:
+    for axis in evidence.experiment.axes:
+        levels = rows[axis.name].unique().tolist()
+        if len(levels) > 1:
+            raise LabError(
+                f"{axis.name} of {evidence.experiment.name} is left open; fix it, as in "
+                f"{axis.name}={levels[0]!r}, or name it in by= or tuned="
+            )
+
+
+def _reading(metric: Metric, rows: pd.DataFrame, axes: Sequence[str]) -> Reading:
+    valued = rows[rows[metric.name].notna()]
+    values = valued[metric.name].to_numpy()
+    low, high = _interval(values)
+    return Reading(
+        metric=metric,
+        condition=rows[axes].iloc[0].to_dict() if axes else {},
+        mean=float(values.mean()) if len(values) else np.nan,
+        low=low,
+        high=high,
+        by_seed=dict(zip(valued["seed"].tolist(), values.tolist(), strict=True)),
+        diverged=int((rows["status"] == "diverged").sum()),
+        lines=tuple(index + 2 for index in rows.index.tolist()),
+    )
+
+
+def _interval(values: np.ndarray) -> tuple[float, float]:
+    """The interval of a mean; NaN with fewer than two values."""
+    if len(values) < 2:
+        return np.nan, np.nan
+    estimate = statistics.mean_interval(values, LEVEL)
+    return estimate.low, estimate.high
+
+
+def _difference(reading: Reading, base: Reading, axis: str) -> Difference:
+    values = paired(reading, base)
+    low, high = _interval(values)
+    level = reading.condition[axis]
+    return Difference(reading.metric, level, float(values.mean()), low, high, tuple(values))
+
+
+def paired(first: Reading, second: Reading) -> np.ndarray:
+    seeds = sorted({*first.by_seed} & {*second.by_seed})
+    return np.array([first.by_seed[seed] - second.by_seed[seed] for seed in seeds])

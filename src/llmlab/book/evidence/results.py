@@ -1,0 +1,184 @@
+"""The parts of a results page that are made from a table of runs: tables, notes, method."""
+
+from collections.abc import Iterable, Sequence
+
+import pandas as pd
+from IPython.display import Markdown
+
+from llmlab.book import markup, numbers
+from llmlab.book.evidence.readings import Difference, Reading, hardware, heading, label, provenance
+from llmlab.method.declare.experiment import Metric
+from llmlab.method.evidence.lookup import Evidence
+
+
+def means_table(columns: Sequence[Sequence[Reading]], axes: Sequence[str]) -> str:
+    """A row for each condition: its levels, each metric with interval and mark, n, diverged."""
+    header = [*map(label, axes)]
+    metrics = [column[0].metric for column in columns]
+    header += [heading(metric) for metric in metrics]
+    diverged = any(reading.diverged for reading in columns[0])
+    header += ["n", "diverged"] if diverged else ["n"]
+    rows = []
+    for readings in zip(*columns, strict=True):
+        row = [numbers.level(readings[0].condition[axis]) for axis in axes]
+        row += [_mean_cell(reading) for reading in readings]
+        row += [str(readings[0].n), *([str(readings[0].diverged)] if diverged else [])]
+        rows.append(row)
+    return markup.pipe_table(header, rows, numeric=range(len(axes), len(header)))
+
+
+def source_line(evidence: Evidence, columns: Sequence[Sequence[Reading]]) -> str:
+    """What the marks of a table mean, and where its numbers stand, in small type."""
+    text = "Mean ± half of the 95 % interval over n seeds."
+    if any(reading.best for column in columns for reading in column):
+        text += (
+            " **Bold**: the best; ≈: not told apart from it (paired t test over seeds, "
+            "Holm's correction, α = 0.05)."
+        )
+    return markup.box(["source"], [f"{text} Source: {provenance(evidence)}."])
+
+
+def figure_numbers(
+    evidence: Evidence, columns: Sequence[Sequence[Reading]], axes: Sequence[str]
+) -> str:
+    """The numbers of a figure, folded: a column for each metric."""
+    table = means_table(columns, axes)
+    return markup.details("The numbers of this figure", table, source_line(evidence, columns))
+
+
+def curve_numbers(
+    evidence: Evidence, metric: Metric, curves: pd.DataFrame, lines: Sequence[str]
+) -> str:
+    """The last point of each curve, folded; `lines` are the columns that tell them apart."""
+    last = curves.loc[curves.groupby(list(lines), sort=False)["step"].idxmax()]
+    rows = [
+        [
+            *(label(numbers.level(row[line])) for line in lines),
+            str(row["step"]),
+            numbers.number(row["mean"], metric.unit),
+            _interval(row["low"], row["high"], metric),
+            str(row["n"]),
+        ]
+        for row in last.to_dict("records")
+    ]
+    header = [*map(label, lines), "last step", "mean", "95 % interval", "n"]
+    table = markup.pipe_table(header, rows, numeric=range(len(lines), len(header)))
+    return markup.details("The numbers of this figure", table, _source(evidence, "curves.parquet"))
+
+
+def difference_numbers(evidence: Evidence, differences: Sequence[Difference], axis: str) -> str:
+    """The numbers of a figure of differences, folded."""
+    unit = differences[0].metric.unit
+    rows = [
+        [
+            numbers.level(found.level),
+            numbers.change(found.mean, unit),
+            markup.NOTHING if found.n < 2 else numbers.changes(found.low, found.high, unit),
+            str(found.n),
+        ]
+        for found in differences
+    ]
+    header = [label(axis), "mean difference", "95 % interval", "pairs"]
+    table = markup.pipe_table(header, rows, numeric=range(1, len(header)))
+    note = "Paired by seed; the intervals are not corrected for their number."
+    source = markup.box(["source"], [f"{note} {_source(evidence, 'runs.csv')}"])
+    return markup.details("The numbers of this figure", table, source)
+
+
+def view_source(evidence: Evidence, view: str, run_id: str) -> str:
+    """Where a view stands, in small type."""
+    warning = " **A smoke run: no evidence.**" if evidence.scale == "smoke" else ""
+    source = f"Source: `{view}` of `{run_id}` in `views.json` of {provenance(evidence)}."
+    return markup.box(["source"], [source + warning])
+
+
+INTERVALS = "bars and bands: 95 % intervals"
+
+
+def footer(evidence: Evidence, run_id: str | None = None, legend: str = INTERVALS) -> str:
+    """The line below a figure of all runs, or of one; `legend` says what else is drawn."""
+    text = f"{evidence.experiment.name}, {evidence.scale} scale"
+    if run_id:
+        text += f", {run_id}"
+    elif legend and len(evidence.manifest.seeds) > 1:
+        text += f", {legend}"
+    text += f", commit {evidence.manifest.git_commit[:7]}"
+    if evidence.scale == "smoke":
+        text += " · SMOKE RUNS: no evidence"
+    return f"{text} · STALE" if evidence.changes else text
+
+
+def caution(evidence: Evidence) -> str:
+    """A callout about evidence that is only smoke or older than the code; empty if neither."""
+    name = evidence.experiment.name
+    notes = []
+    if evidence.scale == "smoke":
+        notes.append(
+            f"Only smoke runs of `{name}` exist so far. They prove that its code runs; their "
+            "numbers are no evidence."
+        )
+    if evidence.changes:
+        notes.append(
+            f"The tables of `{name}` are older than the code. Changed since: "
+            f"{', '.join(evidence.changes)}."
+        )
+    return markup.box(["callout-warning"], notes) if notes else ""
+
+
+def method(evidence: Evidence) -> Markdown:
+    """Conditions, seeds and budget of one experiment, and what its runs cost."""
+    experiment, scale = evidence.experiment, evidence.scale
+    budget = experiment.budgets[scale]
+    runs = evidence.runs
+    rows = [
+        [label(axis.name) + numbers.bracket(axis.unit), _levels(budget.conditions[axis.name])]
+        for axis in experiment.axes
+    ]
+    rows += [
+        ["seeds", str(budget.seeds)],
+        *([label(name), numbers.level(level)] for name, level in budget.settings.items()),
+        ["needs", ", ".join(experiment.needs) or "nothing"],
+        ["measures", ", ".join(label(metric.name) for metric in experiment.metrics)],
+        ["runs", f"{len(runs)}, of which {_statuses(runs)}"],
+        ["computing time", f"{duration(runs['seconds'].sum())} summed over the runs"],
+        ["computed on", hardware(evidence.manifest.device)],
+        ["shown here", provenance(evidence)],
+    ]
+    if experiment.selection_metric:
+        chosen = label(experiment.selection_metric)
+        rows.insert(len(experiment.axes), ["chosen by", f"best {chosen}, where an axis is tuned"])
+    return Markdown(markup.pipe_table(["Setting", "Value"], rows))
+
+
+def _mean_cell(reading: Reading) -> str:
+    if reading.all_diverged:
+        return "diverged"
+    text = numbers.bare(reading.mean, reading.metric.unit)
+    if reading.n > 1:
+        half = (reading.high - reading.low) / 2
+        text = numbers.plus_minus(reading.mean, half, reading.metric.unit)
+    if reading.best:
+        return f"**{text}**"
+    return f"≈ {text}" if reading.ties else text
+
+
+def _interval(low: float, high: float, metric: Metric) -> str:
+    return markup.NOTHING if pd.isna(low) else numbers.interval(low, high, metric.unit)
+
+
+def _source(evidence: Evidence, file: str) -> str:
+    return f"Source: `{file}` of {provenance(evidence)}."
+
+
+def _levels(levels: Iterable) -> str:
+    return ", ".join(map(numbers.level, levels))
+
+
+def _statuses(runs: pd.DataFrame) -> str:
+    return ", ".join(f"{count} {status}" for status, count in runs["status"].value_counts().items())
+
+
+def duration(seconds: float) -> str:
+    """Seconds, or minutes if there are that many."""
+    minutes = seconds / 60
+    return f"{minutes:.0f} min" if minutes >= 1 else f"{seconds:.0f} s"

@@ -1,0 +1,160 @@
+--- Values, verdicts, badges, details, sources and cards, for any renderer built on pandoc: Quarto
+-- runs this as a filter, and the preview does. On screen they become HTML that evidence.css styles;
+-- in print, footnotes and boxes of typst.
+
+local GREEN = { ink = '#1a7f4b', ground = '#eef7f1' } -- in print
+local RED = { ink = '#b3372f', ground = '#fbf0ef' }
+local AMBER = { ink = '#8a6100', ground = '#fbf5e6' }
+local GREY = { ink = '#5d6673', ground = '#f3f4f6' }
+local MUTED = '#59606b'
+
+local KINDS = {
+  supported = { '✓', GREEN }, refuted = { '✗', RED }, undecided = { '?', AMBER }, untested = { '–', GREY },
+  current = { '✓', GREEN }, recorded = { '✓', GREEN }, done = { '✓', GREEN }, answered = { '✓', GREEN },
+  partial = { '…', AMBER }, running = { '…', AMBER }, exploring = { '…', AMBER },
+  stale = { '!', RED }, superseded = { '→', GREY },
+  missing = { '–', GREY }, open = { '–', GREY }, todo = { '–', GREY },
+}
+
+local in_print = FORMAT:match 'typst' ~= nil
+
+--- The name, sign and colours of what the classes of an element say.
+local function kind_of(element)
+  local name = element.classes:find_if(function(class) return KINDS[class] ~= nil end) or 'untested'
+  return name, table.unpack(KINDS[name])
+end
+
+local function typst(text)
+  return pandoc.RawInline('typst', text)
+end
+
+--- `#function[content]`, as blocks.
+local function enclosed(before, content, after)
+  local blocks = pandoc.Blocks { pandoc.RawBlock('typst', before) }
+  blocks:extend(content)
+  blocks:insert(pandoc.RawBlock('typst', after or ']'))
+  return blocks
+end
+
+local function sign_of(text)
+  return pandoc.Span({ pandoc.Str(text) }, { class = 'sign', ['aria-hidden'] = 'true' })
+end
+
+--- A number with its provenance: a hint on screen, a footnote in print.
+local function value(span)
+  local provenance = span.attributes.title
+  if not provenance then return nil end
+  if in_print then
+    span.content:insert(pandoc.Note { pandoc.Plain { pandoc.Str(provenance) } })
+    return span.content
+  end
+  span.attributes.tabindex = '0'
+  return span
+end
+
+local function badge(span)
+  local _, sign, tone = kind_of(span)
+  if not in_print then
+    span.content:insert(1, sign_of(sign))
+    return span
+  end
+  span.content:insert(1, pandoc.Str(sign .. '\u{a0}'))
+  span.content:insert(1, typst(('#text(fill: rgb("%s"))['):format(tone.ink)))
+  span.content:insert(typst ']')
+  return span.content
+end
+
+--- A box that no page break divides, unless it is longer than a page.
+local WHOLE_BOX = '#block(width: 100%%, above: 1.6em, below: 1.6em, layout(area => { '
+  .. 'let verdict = block.with(width: area.width, inset: (x: 1.1em, y: 1em), radius: 3pt, '
+  .. 'fill: rgb("%s"), stroke: (left: 3pt + rgb("%s"))); let content = [#set table(fill: none)'
+local WHOLE_BOX_END = ']; verdict(content, breakable: measure(verdict(content)).height > area.height) }))'
+
+--- A drawing that is a paragraph of its own stands in the middle.
+local function centred(paragraph)
+  if #paragraph.content ~= 1 or paragraph.content[1].t ~= 'Image' then return nil end
+  return enclosed('#align(center)[', { paragraph })
+end
+
+local function verdict_in_print(div, word, sign, tone, title, label)
+  local head = pandoc.Para {
+    typst(('#text(fill: rgb("%s"), weight: "bold")['):format(tone.ink)), pandoc.Str(sign .. ' ' .. word),
+    typst '] #h(1fr) #text(size: 0.85em)[', pandoc.Str(label), typst ']',
+  }
+  local top = #title > 0 and { head, pandoc.Para { pandoc.Strong(title) } } or { head }
+  local blocks = enclosed('#block(sticky: true)[', top)
+  blocks:extend(div.content:walk { Para = centred })
+  return enclosed(WHOLE_BOX:format(tone.ground, tone.ink), blocks, WHOLE_BOX_END)
+end
+
+local function verdict_on_screen(div, word, sign, title, label)
+  local head = pandoc.Plain {
+    sign_of(sign),
+    pandoc.Span({ pandoc.Str(word) }, { class = 'word' }),
+    pandoc.Span({ pandoc.Str(label) }, { class = 'label' }),
+  }
+  div.content:insert(1, pandoc.Div({ head }, { class = 'verdict-head' }))
+  if #title > 0 then
+    div.content:insert(2, pandoc.Div({ pandoc.Para(title) }, { class = 'verdict-title' }))
+  end
+  return div
+end
+
+--- The box of a verdict: sign, word and colour, so that none is needed alone.
+local function verdict(div)
+  local name, sign, tone = kind_of(div)
+  local word = name:sub(1, 1):upper() .. name:sub(2)
+  local label = div.attributes.label or ''
+  local title = pandoc.utils.blocks_to_inlines(pandoc.read(div.attributes.title or '', 'markdown').blocks)
+  div.attributes.label, div.attributes.title = nil, nil
+  if in_print then return verdict_in_print(div, word, sign, tone, title, label) end
+  return verdict_on_screen(div, word, sign, title, label)
+end
+
+--- One click away on screen, open and small in print.
+local function details(div)
+  local summary = div.attributes.summary or 'Details'
+  if in_print then
+    local title = enclosed('#block(sticky: true)[', { pandoc.Para { pandoc.Emph(summary) } })
+    for index, block in ipairs(title) do div.content:insert(index, block) end
+    return enclosed('#block(width: 100%, above: 1.2em, below: 1.2em)[#set text(size: 0.9em)', div.content)
+  end
+  local blocks = pandoc.Blocks {
+    pandoc.RawBlock('html', '<details class="details"><summary>'),
+    pandoc.Plain { pandoc.Str(summary) },
+    pandoc.RawBlock('html', '</summary>'),
+  }
+  blocks:extend(div.content)
+  blocks:insert(pandoc.RawBlock('html', '</details>'))
+  return blocks
+end
+
+--- What the marks of a table mean and where its numbers stand.
+local function source(div)
+  if not in_print then return nil end
+  local box = '#block(width: 100%%, above: 0.7em)[#set text(size: 0.8em, fill: rgb("%s"))'
+  return enclosed(box:format(MUTED), div.content)
+end
+
+--- Boxes side by side.
+local function cards(div)
+  if not in_print then return nil end
+  local blocks = pandoc.Blocks {}
+  for _, card in ipairs(div.content) do
+    local box = 'block(width: 100%, inset: 0.9em, radius: 3pt, fill: rgb("#f7f6f2"))['
+    blocks:extend(enclosed(box, card.content, '],'))
+  end
+  return enclosed(('#grid(columns: (1fr,) * %d, gutter: 0.8em, '):format(#div.content), blocks, ')')
+end
+
+local SPANS = { value = value, badge = badge }
+local DIVS = { verdict = verdict, details = details, source = source, cards = cards }
+
+local function by_class(functions)
+  return function(element)
+    local class = element.classes:find_if(function(name) return functions[name] ~= nil end)
+    if class then return functions[class](element) end
+  end
+end
+
+return { { Span = by_class(SPANS), Div = by_class(DIVS) } }

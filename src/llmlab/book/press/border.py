@@ -1,0 +1,97 @@
+"""Where files that people wrote come in: text, YAML, Python. What is wrong in one is a sentence."""
+
+import ast
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import TypeAdapter, ValidationError
+
+from llmlab.method.errors import LabError
+
+Parsed = TypeVar("Parsed")
+
+
+def read_text(path: Path, name: str) -> str:
+    """The text of a file in UTF-8, with or without a byte-order mark.
+
+    Args:
+        name: what a message calls the file.
+
+    Raises:
+        LabError: the file is missing, cannot be read, or is not UTF-8.
+    """
+    try:
+        return path.read_bytes().decode("utf-8-sig").replace("\r\n", "\n")
+    except OSError as error:
+        raise LabError(f"{name} cannot be read: {error.strerror}; put it back.") from None
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        raise LabError(
+            f"{name}, line {line}, has the byte 0x{error.object[error.start]:02x}, which is not "
+            "UTF-8; save the file in that encoding."
+        ) from None
+
+
+def parse_python(text: str, name: str) -> ast.Module:
+    """The syntax tree of a script.
+
+    Raises:
+        LabError: the script is not Python.
+    """
+    try:
+        return ast.parse(text)
+    except SyntaxError as error:
+        where = f"{name}, line {error.lineno or 1}"
+        raise LabError(f"{where}, is not Python: {error.msg}; mend the script.") from None
+    except (ValueError, RecursionError, MemoryError) as error:  # NUL bytes, nested too deep
+        raise LabError(f"{name} is not Python: {in_one_line(error)}; mend the script.") from None
+
+
+def parse_yaml(text: str, name: str) -> dict[str, Any]:
+    """The mapping that YAML holds; empty for no text.
+
+    Raises:
+        LabError: it is not YAML, uses an alias (a few lines of them can stand for gigabytes), or
+            is no mapping.
+    """
+    try:
+        found = yaml.load(text, _Loader) or {}
+    except (yaml.YAMLError, ValueError, RecursionError, TypeError) as error:
+        said = in_one_line(error).replace(' in "<unicode string>",', ",")
+        raise LabError(f"{name} is not valid YAML: {said}; mend it.") from None
+    if not isinstance(found, dict) or any(not isinstance(key, str) for key in found):
+        raise LabError(f"{name} is no list of names with values; write `name: value`.")
+    return found
+
+
+def validated(form: type[Parsed], value: object, name: str) -> Parsed:
+    """What a foreign value holds, in the types of `form`.
+
+    Raises:
+        LabError: something in it is missing or of another type; names the first such place.
+    """
+    try:
+        return TypeAdapter(form).validate_python(value)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"])
+        message = first["msg"].removeprefix("Value error, ")
+        at = f" at '{place}'" if place else ""
+        raise LabError(f"{name} is wrong{at}: {in_one_line(message)}; mend it.") from None
+
+
+def in_one_line(error: object) -> str:
+    """What a library says of a mistake, in one line of bounded length, without a full stop."""
+    text = " ".join(str(error).encode("utf-8", "backslashreplace").decode().split())
+    return (text if len(text) <= 200 else f"{text[:197]}...").rstrip(".")
+
+
+class _Loader(yaml.SafeLoader):
+    """Plain values only, each written out where it stands."""
+
+    def compose_node(self, parent: yaml.Node | None, index: object) -> yaml.Node | None:
+        if self.check_event(yaml.AliasEvent):
+            mark = self.peek_event().start_mark
+            raise yaml.MarkedYAMLError(problem="an alias (*name)", problem_mark=mark)
+        return super().compose_node(parent, index)

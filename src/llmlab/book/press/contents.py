@@ -1,0 +1,235 @@
+"""What the book holds, in which order: `_quarto.yml` says it to both renderers."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from llmlab.book.press.border import in_one_line, parse_yaml, read_text, validated
+from llmlab.method.errors import LabError
+from llmlab.method.project import Project
+
+CONFIG = "_quarto.yml"
+FRONT_PAGE = "index"
+
+ASSETS = Path(__file__).parent / "assets"
+"""Templates, filters, styles, scripts and fonts of the book."""
+
+
+@dataclass(frozen=True)
+class Chapter:
+    """One chapter.
+
+    Attributes:
+        name: path without suffix below `chapters/`, such as "concepts/lora".
+        part: title of the part that it stands in; "" before the first part.
+        source: the percent script.
+        notebook: where its executed notebook lies.
+    """
+
+    name: str
+    part: str
+    appendix: bool
+    source: Path
+    notebook: Path
+
+    @property
+    def page(self) -> str:
+        """Path of its page below the site's folder."""
+        return f"{self.name}.html"
+
+    def executed(self) -> Path:
+        """Its notebook.
+
+        Raises:
+            LabError: the chapter has not been executed.
+        """
+        if not self.notebook.is_file():
+            raise LabError(
+                f"chapter {self.name} has not been executed; "
+                f"run `llmlab book execute {self.name}` first."
+            )
+        return self.notebook
+
+
+@dataclass(frozen=True)
+class Edition:
+    """Which state of the book is shown; `commit` ends in "+" where files differ from it."""
+
+    version: str
+    commit: str
+
+
+class CellOptions(BaseModel):
+    """What a code cell may say of itself, and a book or a chapter of all its cells."""
+
+    model_config = ConfigDict(
+        frozen=True, alias_generator=lambda name: name.replace("_", "-"), coerce_numbers_to_str=True
+    )
+    label: str = ""
+    fig_cap: str = ""
+    fig_alt: str = ""
+    tbl_cap: str | None = None
+    echo: bool = True
+    include: bool = True
+    output: bool | Literal["asis"] = True
+    code_fold: bool | Literal["show"] = False
+    code_summary: str = "Code"
+
+
+class _Book(BaseModel):
+    """What `book:` says, as far as the preview renderer looks at it."""
+
+    model_config = ConfigDict(coerce_numbers_to_str=True)
+    # the title names the PDF
+    title: Annotated[str, Field(max_length=200, pattern=r"^[^/\\\x00-\x1f\x7f]+$")]
+    author: str
+    subtitle: str | None = None
+    description: str | None = None
+    chapters: list[Any] | None = None
+    appendices: list[Any] | None = None
+
+
+@dataclass(frozen=True)
+class Contents:
+    """Title, authors and chapters of the book.
+
+    Attributes:
+        options: defaults for code cells.
+    """
+
+    title: str
+    subtitle: str
+    author: str
+    description: str
+    chapters: tuple[Chapter, ...]
+    options: CellOptions
+
+    @property
+    def pdf(self) -> str:
+        """File name of the PDF, formed from the title as Quarto forms it."""
+        return self.title.replace(" ", "-") + ".pdf"
+
+
+def read_contents(project: Project) -> Contents:
+    """The contents of the project's book.
+
+    Raises:
+        LabError: `_quarto.yml` is missing or malformed, lists a chapter that has no source or
+            lists it twice, or leaves a source out.
+    """
+    config = read_config(project)
+    book = config["book"]
+    if not isinstance(book, dict) or not book.get("title") or not book.get("author"):
+        raise LabError(f"{CONFIG} has no book with a title and an author; add both under `book:`.")
+    facts = validated(_Book, book, f"`book:` in {CONFIG}")
+    chapters = tuple(
+        _chapter(project, entry, part, appendix)
+        for entries, appendix in ((facts.chapters, False), (facts.appendices, True))
+        for entry, part in _flatten(entries or [], "Appendices" if appendix else "")
+    )
+    _check_complete(project, chapters)
+    return Contents(
+        title=facts.title,
+        subtitle=facts.subtitle or "",
+        author=facts.author,
+        description=facts.description or "",
+        chapters=chapters,
+        options=validated(CellOptions, _cell_options(config), f"`execute:` in {CONFIG}"),
+    )
+
+
+def chapter_of(project: Project, name: str) -> Chapter:
+    """The chapter called `name`: "concepts/lora", or the path of its script.
+
+    Raises:
+        LabError: there is no such chapter; names the nearest.
+    """
+    chapters = {chapter.name: chapter for chapter in read_contents(project).chapters}
+    wanted = name.removeprefix("chapters/").removesuffix(".py").removesuffix(".ipynb")
+    if wanted not in chapters:
+        near = get_close_matches(wanted, chapters, n=1)
+        hint = f"did you mean {near[0]}?" if near else f"the chapters stand in {CONFIG}."
+        raise LabError(f"there is no chapter {wanted}; {hint}")
+    return chapters[wanted]
+
+
+def read_config(project: Project) -> dict[str, Any]:
+    """What `_quarto.yml` says, as Quarto reads it; "project" and "book" are in it.
+
+    Raises:
+        LabError: the file is missing, or is no YAML of names with values.
+    """
+    path = project.root / CONFIG
+    if not path.is_file():
+        raise LabError(f"{CONFIG} is missing; it lists the chapters of the book.")
+    config = {"project": {}, "book": {}, **parse_yaml(read_text(path, CONFIG), CONFIG)}
+    if not isinstance(config["project"], dict):
+        raise LabError(f"{CONFIG} has no names below `project:`; write `type: book` there.")
+    return config
+
+
+def _cell_options(config: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Defaults for code cells, from the two places where Quarto looks for them."""
+    formats = config.get("format")
+    html = formats.get("html") if isinstance(formats, dict) else None
+    fold = html.get("code-fold") if isinstance(html, dict) else None
+    execute = config.get("execute")
+    chosen = execute if isinstance(execute, dict) else {}
+    return chosen if fold is None else {**chosen, "code-fold": fold}
+
+
+def _flatten(entries: list[Any], part: str) -> Iterator[tuple[str, str]]:
+    """Each chapter with the title of its part."""
+    for entry in entries:
+        match entry:
+            case {"part": str(title), "chapters": list(below)}:
+                yield from _flatten(below, title)
+            case {"part": str(), "chapters": None}:
+                continue
+            case str():
+                yield entry, part
+            case _:
+                raise LabError(
+                    f"{CONFIG} lists the chapter {in_one_line(repr(entry))}; write a path such as "
+                    "concepts/lora.ipynb, or `part:` with `chapters:`."
+                )
+
+
+def _chapter(project: Project, entry: str, part: str, appendix: bool) -> Chapter:
+    name = entry.removesuffix(".ipynb")
+    return Chapter(
+        name=name,
+        part=part,
+        appendix=appendix,
+        source=project.chapters / f"{name}.py",
+        notebook=project.build / "chapters" / f"{name}.ipynb",
+    )
+
+
+def _check_complete(project: Project, chapters: tuple[Chapter, ...]) -> None:
+    """Every chapter listed has a source, and every source is listed, once."""
+    sources = {
+        path.relative_to(project.chapters).with_suffix("").as_posix()
+        for path in project.chapters.rglob("*.py")
+    }
+    names = [chapter.name for chapter in chapters]
+    if FRONT_PAGE not in names:
+        raise LabError(f"{CONFIG} lists no index.ipynb; a book needs this front page.")
+    for name in names:
+        if name not in sources:
+            near = get_close_matches(name, sources, n=1)
+            hint = f"did you mean {near[0]}.ipynb?" if near else "write it, or drop the entry."
+            listed = in_one_line(name)
+            raise LabError(
+                f"{CONFIG} lists {listed}.ipynb, but chapters/{listed}.py is missing; {hint}"
+            )
+        if names.count(name) > 1:
+            raise LabError(f"{CONFIG} lists {name}.ipynb twice; drop one entry.")
+    for name in sorted(sources - set(names)):
+        raise LabError(
+            f"chapters/{name}.py stands in no part of {CONFIG}; list it as {name}.ipynb."
+        )

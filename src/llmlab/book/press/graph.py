@@ -1,0 +1,260 @@
+"""What each part of the book is made from: the inputs that the Snakefile asks for.
+
+Snakemake compares inputs by their time, which says too much of code (a comment changes it) and
+nothing of evidence that the build may show but must never start. So these go into a digest, and the
+digest into a file in `build/digests/` that is written only when it changes. Snakemake's own memory
+of parameters would not do: it forgets whatever was made by hand, by `llmlab run`.
+
+Paths are relative to the root of the project.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterable, Mapping
+from functools import cached_property
+from pathlib import Path
+
+from llmlab.book.press.contents import ASSETS, CONFIG, read_contents
+from llmlab.book.press.sources import Inputs, code_of, inputs_of
+from llmlab.book.views import widgets
+from llmlab.book.views.kinds import kinds
+from llmlab.method.declare.catalog import catalog, check_scale, load_experiment
+from llmlab.method.declare.experiment import SCALES
+from llmlab.method.evidence.fingerprint import fingerprint
+from llmlab.method.evidence.manifest import MANIFEST
+from llmlab.method.evidence.modules import closure, closure_of_file, source_digest
+from llmlab.method.judging.ledger import FILES, load_ledger
+from llmlab.method.judging.registration import History, read_history
+from llmlab.method.project import Project
+from llmlab.method.running.plan import runs_together
+
+KINDS = "llmlab.book.views.kinds"
+
+BUILT = "smoke"
+"""The scale that every build computes; larger ones are shown, never started."""
+
+
+class Graph:
+    """The parts of one project's book, read at once, so that a mistake stops the build first.
+
+    Attributes:
+        digests: by experiment and scale; changes when its tables must be computed again.
+        shown: by chapter, the experiments whose evidence or verdicts it shows.
+
+    Raises:
+        LabError: an experiment, the ledger, a chapter or the contents has a mistake.
+    """
+
+    def __init__(self, project: Project) -> None:
+        self.project = project
+        self.experiments = catalog()
+        self.digests = {
+            (name, scale): fingerprint(experiment, scale, together=runs_together(experiment)).digest
+            for name, experiment in self.experiments.items()
+            for scale in SCALES
+            if scale in experiment.budgets
+        }
+        self.ledger = load_ledger(project)
+        self.contents = read_contents(project)
+        self.chapters = {chapter.name: chapter for chapter in self.contents.chapters}
+        self.inputs = {name: inputs_of(chapter.source) for name, chapter in self.chapters.items()}
+        self.shown = {name: self._shown(inputs) for name, inputs in self.inputs.items()}
+
+    def manifests(self, scale: str, names: Iterable[str] | None = None) -> list[str]:
+        """What these experiments (default: all that have a budget for it) leave at `scale`.
+
+        Raises:
+            LabError: there is no such scale.
+        """
+        check_scale(scale)
+        return [
+            self._relative(self.project.fresh(scale, name) / MANIFEST)
+            for name in (self.experiments if names is None else names)
+            if (name, scale) in self.digests
+        ]
+
+    def experiment_inputs(self, experiment: str, scale: str) -> list[str]:
+        """The experiments that one waits for, and the digest of its code and budget."""
+        needs = self.manifests(scale, load_experiment(experiment).needs)
+        return [*needs, self._stamp(f"{scale}/{experiment}", self.digests[experiment, scale])]
+
+    def chapter_inputs(self, chapter: str) -> list[str]:
+        """The files that the code of a chapter reads, and the digest of all else that it shows.
+
+        Its text is put around its outputs when the book is rendered (`notebooks.refresh`).
+        """
+        shown, inputs = self.shown[chapter], self.inputs[chapter]
+        named = [self.project.root / path for path in sorted(inputs.paths)]
+        files = [path for path in named if path.is_file()]
+        files += [path for name in shown for path in self._recorded[name]]
+        files += [self.project.ledger / name for name in FILES.values()] if _judges(inputs) else []
+        return [
+            *(self._relative(path) for path in files),
+            *self.manifests(BUILT, shown),
+            self._stamp(f"chapters/{chapter}", self._chapter_digest(chapter)),
+        ]
+
+    def book_inputs(self) -> list[str]:
+        """Scripts, notebooks, all files that a renderer reads, and the digest of what renders."""
+        beside = [
+            path
+            for path in _files(self.project.chapters)
+            if path.suffix not in (".py", ".pyc") and self.project.ledger not in path.parents
+        ]
+        chapters = [path for ch in self.chapters.values() for path in (ch.source, ch.notebook)]
+        files = [
+            self.project.root / CONFIG,
+            *beside,
+            *_files(ASSETS),
+            *_files(widgets.ASSETS),
+            *chapters,
+        ]
+        return [*(self._relative(path) for path in files), self._stamp("book", _book_digest())]
+
+    def reproduction_inputs(self) -> list[str]:
+        """The fresh and the recorded tables that are compared, and the digest of what compares."""
+        recorded = [
+            path for name in self.experiments for path in _files(self.project.recorded(BUILT, name))
+        ]
+        digests = [self.digests.get((name, BUILT)) for name in self.experiments]
+        code = _digests(
+            closure("llmlab.method.evidence.reproduction") | closure("llmlab.method.console")
+        )
+        return [
+            *self.manifests(BUILT),
+            *(self._relative(path) for path in recorded),
+            self._stamp("reproduction", _hash([code, digests])),
+        ]
+
+    def _chapter_digest(self, chapter: str) -> str:
+        """Changes with the code that a chapter runs and with what it says beside its tables."""
+        source = self.chapters[chapter].source
+        inputs = self.inputs[chapter]
+        return _hash(
+            {
+                "cells": code_of(source),
+                "code": _digests(_code_of(source)),
+                "experiments": {name: self._described[name] for name in self.shown[chapter]},
+                "history": self._registrations(chapter) if _judges(inputs) else None,
+                "gates": self._gates if inputs.everything else None,
+            }
+        )
+
+    def _shown(self, inputs: Inputs) -> list[str]:
+        """A verdict is corrected within its family, so it shows the experiments of them all."""
+        if inputs.everything:
+            return list(self.experiments)
+        families = {self.ledger.hypothesis(name).family for name in inputs.hypotheses}
+        judged = {one.experiment for one in self.ledger.hypotheses if one.family in families}
+        named = {load_experiment(name).name for name in inputs.experiments}
+        return sorted(named | judged)
+
+    @cached_property
+    def _recorded(self) -> dict[str, list[Path]]:
+        """The committed tables of each experiment."""
+        return {
+            name: [path for scale in SCALES for path in _files(self.project.recorded(scale, name))]
+            for name in self.experiments
+        }
+
+    @cached_property
+    def _described(self) -> dict[str, list[object]]:
+        """What a page says of each experiment: its prose, its age, results of larger scales."""
+        return {name: self._description(name) for name in self.experiments}
+
+    def _description(self, name: str) -> list[object]:
+        module = f"llmlab.experiments.{name}"
+        larger = [self.project.fresh(scale, name) / MANIFEST for scale in SCALES if scale != BUILT]
+        return [
+            source_digest(closure(module)[module]),
+            [self.digests.get((name, scale)) for scale in SCALES],
+            [path.name for path in self._recorded[name]],
+            [
+                path.read_text(encoding="utf-8", errors="replace")
+                for path in larger
+                if path.is_file()
+            ],
+        ]
+
+    def _registrations(self, chapter: str) -> list[str]:
+        """The commits that decide whether the hypotheses on a page came before their results."""
+        if self._history is None:
+            return []
+        inputs = self.inputs[chapter]
+        names = (
+            [hypothesis.id for hypothesis in self.ledger.hypotheses]
+            if inputs.everything
+            else sorted(inputs.hypotheses)
+        )
+        results = [(scale, name) for scale in SCALES for name in self.shown[chapter]]
+        return [
+            *(str(self._history.registered.get(name)) for name in names),
+            *(str(self._history.results.get(result)) for result in results),
+        ]
+
+    @cached_property
+    def _history(self) -> History | None:
+        return read_history(self.project)
+
+    @cached_property
+    def _gates(self) -> list[str]:
+        """The files that are there, of those that the features of a track may wait for."""
+        folders = [self.project.root / "src", self.project.root / "tests", self.project.chapters]
+        code = [path for folder in folders for path in _files(folder) if path.suffix == ".py"]
+        promised = {
+            self.project.root / path
+            for track in self.ledger.tracks
+            for phase in track.phases
+            for feature in phase.features
+            for path in feature.files
+        }
+        return [self._relative(path) for path in [*code, *sorted(promised)] if path.exists()]
+
+    def _stamp(self, name: str, digest: str) -> str:
+        """A file that is as old as its digest."""
+        path = self.project.build / "digests" / name
+        if not path.is_file() or path.read_bytes() != digest.encode():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(digest.encode())
+        return self._relative(path)
+
+    def _relative(self, path: Path) -> str:
+        return os.path.relpath(path, self.project.root)
+
+
+def _book_digest() -> str:
+    """Changes with the code that renders, and with the renderer."""
+    return _hash([_digests(closure("llmlab.book.press.render")), shutil.which("quarto")])
+
+
+def _code_of(chapter: Path) -> dict[str, Path]:
+    """The modules that a chapter runs; those of kinds of views are imported by computed names."""
+    code = closure_of_file(chapter)
+    if KINDS in code:
+        code |= {
+            name: path for kind in kinds() for name, path in closure(f"{KINDS}.{kind}").items()
+        }
+    return code
+
+
+def _digests(code: Mapping[str, Path]) -> dict[str, str]:
+    return {module: source_digest(path) for module, path in code.items()}
+
+
+def _judges(inputs: Inputs) -> bool:
+    """Whether a chapter reads the ledger."""
+    return bool(inputs.hypotheses) or inputs.everything
+
+
+def _files(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.rglob("*") if path.is_file())
+
+
+def _digest_of_file(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _hash(value: object) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()

@@ -1,0 +1,157 @@
+"""Notebooks on the way from a chapter's script to the renderers: how they begin, how they end.
+
+A notebook knows which script it was made from, so that a script whose prose alone has changed need
+not be executed again: its new text is put around the old outputs.
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Iterator
+from itertools import zip_longest
+from pathlib import Path
+
+import jupytext
+import nbformat
+from nbformat import NotebookNode
+
+from llmlab.book.press.border import in_one_line, read_text
+from llmlab.book.press.contents import Chapter
+from llmlab.method.errors import LabError
+from llmlab.method.files import write_file
+
+SCRIPT = "script_sha256"
+"""Where the metadata of a notebook keep the digest of its script."""
+
+CONTINUED = "#| echo: false"
+"""The source of a cell that holds what followed the image of a figure in the cell before."""
+
+AGAIN = "execute its chapter again, by"
+"""What to do about a damaged notebook."""
+
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
+_FIGURE = re.compile(r"^#\| label: *fig-", re.MULTILINE)
+_OPTION = re.compile(r"^# ?\| ?", re.MULTILINE)
+
+
+def read_script(source: Path, name: str) -> NotebookNode:
+    """The notebook of a percent script, without outputs.
+
+    Args:
+        name: what messages call it.
+
+    Raises:
+        LabError: the script is missing, or is not a percent script.
+    """
+    if not source.is_file():
+        raise LabError(f"{name} is missing; a chapter is a percent script below chapters/.")
+    text = read_text(source, name)
+    try:
+        notebook = jupytext.reads(text, fmt="py:percent")
+    except Exception as error:  # whatever jupytext and its parsers raise
+        raise LabError(f"{name} is not a percent script: {in_one_line(error)}; mend it.") from None
+    notebook.metadata[SCRIPT] = _digest(text)
+    for cell in code_cells(notebook):  # formatters write `# |` where Quarto's manual has `#|`
+        cell.source = _OPTION.sub("#| ", cell.source)
+    return notebook
+
+
+def write_notebook(notebook: NotebookNode, out: Path) -> None:
+    """Writes an executed notebook with nothing in it that changes by itself."""
+    notebook.metadata = NotebookNode(
+        {
+            "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+            "language_info": {"name": "python"},
+            SCRIPT: notebook.metadata[SCRIPT],
+        }
+    )
+    notebook.cells = [part for cell in notebook.cells for part in _one_figure(cell)]
+    for number, cell in enumerate(notebook.cells, 1):
+        cell.id = f"cell-{number}"
+        cell.metadata = NotebookNode()
+    write_file(out, nbformat.writes(notebook) + "\n")
+
+
+def read_notebook(chapter: Chapter) -> NotebookNode:
+    """The executed notebook of a chapter.
+
+    Raises:
+        LabError: the chapter is not executed, or its notebook is damaged.
+    """
+    text = read_text(chapter.executed(), f"the notebook of {chapter.name}")
+    try:
+        notebook = nbformat.reads(text, as_version=4)
+        nbformat.validate(notebook)
+        if _SURROGATE.search(text):
+            json.dumps(notebook, ensure_ascii=False).encode()
+    except Exception as error:  # whatever nbformat and its parsers raise
+        raise LabError(
+            f"the notebook of {chapter.name} is damaged ({in_one_line(error)}); {AGAIN} "
+            f"`llmlab book execute {chapter.name}`."
+        ) from None
+    return notebook
+
+
+def refresh(chapter: Chapter) -> None:
+    """Puts the text of a chapter as it is now around the outputs of its last execution.
+
+    Raises:
+        LabError: the chapter is not executed, or its code has changed since.
+    """
+    name = f"chapters/{chapter.name}.py"
+    stored = read_notebook(chapter)
+    if stored.metadata.get(SCRIPT) == _digest(read_text(chapter.source, name)):
+        return
+    notebook = read_script(chapter.source, name)
+    shown = list(_shown(stored))
+    cells = code_cells(notebook)
+    if [cell.source for cell in cells] != [source for source, _ in shown]:
+        raise LabError(
+            f"the code of chapter {chapter.name} has changed since it was executed; "
+            f"run `llmlab book execute {chapter.name}` first."
+        )
+    for cell, (_, outputs) in zip(cells, shown, strict=True):
+        cell.outputs = outputs
+    write_notebook(notebook, chapter.notebook)
+
+
+def code_cells(notebook: NotebookNode) -> list[NotebookNode]:
+    """The cells of a notebook that hold code, in order."""
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def is_image(output: NotebookNode) -> bool:
+    """Whether an output can be shown as an image."""
+    return any(kind.startswith("image/") for kind in output.get("data", {}))
+
+
+def is_of_figure(cell: NotebookNode) -> bool:
+    """Whether the output of a cell is a numbered figure."""
+    return _FIGURE.search(cell.source) is not None
+
+
+def _shown(notebook: NotebookNode) -> Iterator[tuple[str, list[NotebookNode]]]:
+    """Source and outputs of each code cell of the script that was executed."""
+    cells = code_cells(notebook)
+    for cell, following in zip_longest(cells, cells[1:]):
+        if cell.source != CONTINUED:
+            more = following.outputs if following and following.source == CONTINUED else []
+            yield cell.source, [*cell.outputs, *more]
+
+
+def _one_figure(cell: NotebookNode) -> list[NotebookNode]:
+    """Moves what follows the image of a figure into a cell of its own.
+
+    Quarto would make sub-figures of two outputs under one figure's label.
+    """
+    outputs = cell.get("outputs", [])
+    image = next((n for n, output in enumerate(outputs, 1) if is_image(output)), len(outputs))
+    if not is_of_figure(cell) or image == len(outputs):
+        return [cell]
+    rest = nbformat.v4.new_code_cell(CONTINUED, outputs=outputs[image:])
+    cell.outputs = outputs[:image]
+    return [cell, rest]
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -1,0 +1,112 @@
+"""Renders the book: by Quarto where it is found, by the preview renderer where it is not."""
+
+import json
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from llmlab.book.press.contents import Edition, read_contents
+from llmlab.book.press.lint import check_prose
+from llmlab.book.press.notebooks import refresh
+from llmlab.book.press.quarto import find_quarto, render_quarto
+from llmlab.method.errors import LabError
+from llmlab.method.evidence.provenance import git_state
+from llmlab.method.files import unwritable, write_file
+from llmlab.method.project import Project
+
+Renderer = Literal["auto", "quarto", "preview"]
+RENDERERS = ("auto", "quarto", "preview")
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """What was rendered: by which renderer, how many chapters, where its front page and PDF are."""
+
+    renderer: Literal["quarto", "preview"]
+    chapters: int
+    front_page: Path
+    pdf: Path
+
+    def how_to_read(self, root: Path) -> str:
+        """How the front page opens; no browser loads the modules of Quarto's pages from files."""
+        if self.renderer == "quarto":
+            return "make serve   (Quarto's pages need a web server)"
+        return str(self.front_page.relative_to(root))
+
+
+def render_book(project: Project, version: str = "dev", renderer: Renderer = "auto") -> Rendered:
+    """Renders all executed chapters into `site/<version>/`, HTML and PDF.
+
+    Raises:
+        LabError: Quarto was asked for and is not there; the code of a chapter is not executed; a
+            chapter has a typed result or something that leads nowhere; the site cannot be written.
+            What was there before stays as it was.
+    """
+    quarto = _choose(renderer)
+    if Path(version).name != version:
+        raise LabError(f"a version is the name of one folder below site/, and {version!r} is not.")
+    contents = read_contents(project)
+    check_prose(project)
+    for chapter in contents.chapters:
+        refresh(chapter)
+    edition = Edition(version, _commit(project.root))
+    site = project.site / version
+    with _replacing(site) as out:
+        if quarto:
+            render_quarto(quarto, project, contents, edition, out)
+        else:
+            # its pandoc and typst are there only where Quarto is not
+            from llmlab.book.press.preview import render_preview
+
+            render_preview(contents, project.chapters, edition, out)
+    _list_versions(project.site)
+    return Rendered(
+        renderer="quarto" if quarto else "preview",
+        chapters=len(contents.chapters),
+        front_page=site / "index.html",
+        pdf=site / contents.pdf,
+    )
+
+
+def _choose(renderer: str) -> Path | None:
+    """Quarto's program, or None for the preview renderer."""
+    if renderer not in RENDERERS:
+        raise LabError(f"there is no renderer {renderer!r}; choose auto, quarto or preview.")
+    quarto = find_quarto() if renderer != "preview" else None
+    if renderer == "quarto" and quarto is None:
+        raise LabError("Quarto is not installed; install it, or render with --renderer preview.")
+    return quarto
+
+
+def _commit(root: Path) -> str:
+    commit, dirty = git_state(root)
+    return commit[:7] + ("+" if dirty else "")
+
+
+@contextmanager
+def _replacing(folder: Path) -> Iterator[Path]:
+    """An empty folder aside that takes the place of `folder` at the end, and only if all went well.
+
+    So a reader never sees half a book.
+    """
+    try:
+        folder.parent.mkdir(exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as aside:
+            new = Path(aside, "new")
+            new.mkdir()
+            yield new
+            if folder.exists():
+                os.replace(folder, new.with_name("old"))
+            os.replace(new, folder)
+    except OSError as error:
+        raise unwritable(folder, error) from error
+
+
+def _list_versions(site: Path) -> None:
+    """Lists the versions that there are, newest name last, for the menu on each page."""
+    versions = sorted(page.parent.name for page in site.glob("[!.]*/index.html"))
+    write_file(site / "versions.json", json.dumps(versions) + "\n")

@@ -1,0 +1,118 @@
+"""Which experiments and hypotheses a chapter reads, found in its script without running it."""
+
+import ast
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from llmlab.book.press.border import parse_python, read_text
+from llmlab.method.errors import LabError
+
+OF_EXPERIMENT = {
+    "value", "difference", "best", "means", "table", "figure", "curves", "evidence", "method",
+    "command", "note", "explorer", "differences", "confusion",
+}  # fmt: skip
+OF_HYPOTHESIS = {"verdict", "badge", "effect", "word", "says"}
+OF_EVERYTHING = {
+    "summary", "questions", "ledger", "progress", "dictionary", "provenance", "reproduction",
+    "tolerances", "statistics_of",
+}  # fmt: skip
+_CELL = re.compile(r"^# ?%%", re.MULTILINE)
+_TEXT = re.compile(r"[^\n]*\[(markdown|md|raw)\]")
+SHOW = "llmlab.book.show"
+_PATH = re.compile(r"[\w.-]+(/[\w.-]+)+")
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What a chapter reads.
+
+    Attributes:
+        everything: it reads the whole ledger and the tables of all experiments.
+        paths: the paths that it names, of files or of anything else.
+    """
+
+    experiments: frozenset[str]
+    hypotheses: frozenset[str]
+    everything: bool
+    paths: frozenset[str]
+
+
+def inputs_of(chapter: Path) -> Inputs:
+    """The inputs of the percent script `chapter`, by its calls of what `llmlab.book.show` offers.
+
+    Raises:
+        LabError: the script is not Python, or names an experiment or hypothesis by an expression
+            instead of a literal, so that nobody can tell what the chapter depends on.
+    """
+    tree = parse_python(read_text(chapter, str(chapter)), str(chapter))
+    calls = list(_calls(tree))
+    return Inputs(
+        experiments=_names(calls, OF_EXPERIMENT, "experiment", chapter),
+        hypotheses=_names(calls, OF_HYPOTHESIS, "hypothesis", chapter),
+        everything=any(name in OF_EVERYTHING for name, _ in calls),
+        paths=frozenset(_paths(tree)),
+    )
+
+
+def code_of(chapter: Path) -> str:
+    """The percent script `chapter` without its cells of text, which an execution does not see."""
+    cells = _CELL.split(read_text(chapter, str(chapter)))
+    return "# %%".join(cell.rstrip() for cell in cells if not _TEXT.match(cell))
+
+
+def _calls(tree: ast.Module) -> Iterator[tuple[str, ast.Call]]:
+    """Calls of functions of the show module, under whatever name they were imported."""
+    functions, modules = _imports(tree)
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.Call):
+            continue
+        match node.func:
+            case ast.Name(id=name) if name in functions:
+                yield functions[name], node
+            case ast.Attribute(value=ast.Name(id=module), attr=name) if module in modules:
+                yield name, node
+
+
+def _imports(tree: ast.Module) -> tuple[dict[str, str], set[str]]:
+    """Local name -> function of the show module, and local names of the module itself."""
+    package, _, module = SHOW.rpartition(".")
+    functions: dict[str, str] = {}
+    modules: set[str] = set()
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.ImportFrom):
+            continue
+        for alias in node.names:
+            local = alias.asname or alias.name
+            if node.module == SHOW:
+                functions[local] = alias.name
+            elif node.module == package and alias.name == module:
+                modules.add(local)
+    return functions, modules
+
+
+def _names(
+    calls: list[tuple[str, ast.Call]], functions: set[str], what: str, chapter: Path
+) -> frozenset[str]:
+    """The literal first arguments of the calls of these functions."""
+    return frozenset(_literal(call, what, chapter) for name, call in calls if name in functions)
+
+
+def _paths(tree: ast.Module) -> Iterator[str]:
+    """String literals of the form of a path with a folder."""
+    for node in ast.walk(tree):
+        match node:
+            case ast.Constant(value=str(text)) if _PATH.fullmatch(text):
+                yield text
+
+
+def _literal(call: ast.Call, what: str, chapter: Path) -> str:
+    match call.args:
+        case [ast.Constant(value=str(name)), *_]:
+            return name
+    raise LabError(
+        f"{chapter}, line {call.lineno}, names its {what} by an expression; "
+        f"write the name of the {what} as a string in first place, "
+        "so that the build can see what the chapter depends on."
+    )

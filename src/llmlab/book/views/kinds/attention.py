@@ -1,0 +1,182 @@
+"""Where the heads of a model look."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Annotated
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+from pydantic import Field
+
+from llmlab.book import style
+from llmlab.book.views.drawing import HEAT, SHARES, draw_footer, label_text, words, write_token
+from llmlab.book.views.kinds import Many, Number, StepNumber, Tokens, View
+
+Byte = Annotated[int, Field(ge=0, le=255)]
+Weights = Many[Many[list[list[Byte]]]]
+"""Attention by layer, head, query and key, of 255; a query sees the keys up to itself."""
+
+
+@dataclass(frozen=True)
+class AttentionText:
+    """One text at one checkpoint, and where each token of it looks."""
+
+    tokens: Tokens
+    weights: Weights
+    checkpoint: StepNumber | None = None
+
+    def __post_init__(self) -> None:
+        if len({len(layer) for layer in self.weights}) > 1:
+            raise ValueError("the layers do not have the same number of heads")
+        rows = list(range(1, len(self.tokens) + 1))
+        for layer in self.weights:
+            for head in layer:
+                if [len(row) for row in head] != rows:
+                    raise ValueError("attention is not one row per token, each up to that token")
+
+    @property
+    def n_layers(self) -> int:
+        return len(self.weights)
+
+    @property
+    def n_heads(self) -> int:
+        return len(self.weights[0])
+
+
+@dataclass(frozen=True)
+class Attention(View):
+    """Where the heads of a model look.
+
+    Attributes:
+        scores: by name, such as "induction", a number for each layer and head.
+    """
+
+    texts: Many[AttentionText]
+    n_layers: Annotated[int, Field(ge=1)]
+    n_heads: Annotated[int, Field(ge=1)]
+    scores: dict[str, list[list[Number]]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        of_heads = [*(text.weights for text in self.texts), *self.scores.values()]
+        if any(
+            [len(layer) for layer in layers] != [self.n_heads] * self.n_layers
+            for layers in of_heads
+        ):
+            raise ValueError(f"not all has {self.n_layers} layers of {self.n_heads} heads")
+
+    @property
+    def telling_head(self) -> tuple[int, int]:
+        """Layer and head with the highest score of the first kind; the first head without one."""
+        scores = next(iter(self.scores.values()), [[0.0]])
+        return max(
+            ((layer, head) for layer, row in enumerate(scores) for head in range(len(row))),
+            key=lambda place: scores[place[0]][place[1]],
+        )
+
+    @property
+    def opening(self) -> tuple[int, int]:
+        return self.telling_head
+
+    def draw(self, footer: str) -> Figure:
+        """One head with the names of its tokens, and in the free corner all heads."""
+        text, (layer, head) = self.texts[0], self.telling_head
+        figure, axes = style.subplots(height=style.WIDTH)
+        _draw_map(axes, text, layer, head)
+        title = f"Layer {layer + 1}, head {head + 1}{_scores(self, layer, head)}"
+        axes.set_title(label_text(title), fontsize=9.5)
+        draw_heads(axes.inset_axes((0.6, 0.6, 0.4, 0.4)), text, (layer, head))
+        _draw_scale(axes.inset_axes((0.66, 0.54, 0.32, 0.014)))
+        draw_footer(figure, footer)
+        return figure
+
+
+def _draw_scale(axes: Axes) -> None:
+    """The colour of each share."""
+    shares = [0, 0.05, 0.25, 0.5, 1]
+    bar = axes.figure.colorbar(ScalarMappable(SHARES, HEAT), axes, orientation="horizontal")
+    bar.set_ticks(shares, labels=[f"{share:.0%}" for share in shares])
+    bar.ax.tick_params(labelsize=6, length=2, pad=1)
+    bar.outline.set_visible(False)
+
+
+def _draw_map(axes: Axes, text: AttentionText, layer: int, head: int) -> None:
+    """Each token's name stands at the end of its row, which is the top of its column."""
+    count = len(text.tokens)
+    points = min(8.0, 300 / count)
+    _draw_head(axes, text, layer, head)
+    corners = np.repeat(np.arange(count + 1), 2)
+    axes.plot([0, *corners[1:]], [0, *corners[:-1]], color=style.FAINT, linewidth=0.8)
+    for place, token in enumerate(text.tokens):
+        write_token(axes, place + 1.3, place + 0.5, token, points, color=style.MUTED)
+    axes.set_xlim(0, count * 1.12)
+
+
+def _draw_head(axes: Axes, text: AttentionText, layer: int, head: int) -> None:
+    axes.imshow(
+        _square(text.weights[layer][head]),
+        cmap=HEAT,
+        norm=SHARES,
+        extent=(0, len(text.tokens), len(text.tokens), 0),
+        interpolation="none",
+    )
+    axes.axis("off")
+
+
+def draw_heads(axes: Axes, text: AttentionText, chosen: tuple[int, int] | None) -> None:
+    """All heads as one picture: a row for each layer, a column for each head."""
+    count = len(text.tokens)
+    pitch = count * 1.12
+    for layer in range(text.n_layers):
+        for head in range(text.n_heads):
+            left, top = head * pitch, layer * pitch
+            axes.imshow(
+                _square(text.weights[layer][head]),
+                cmap=HEAT,
+                norm=SHARES,
+                extent=(left, left + count, top + count, top),
+                interpolation="none",
+            )
+            marked = (layer, head) == chosen
+            axes.add_patch(
+                Rectangle(
+                    (left, top),
+                    count,
+                    count,
+                    fill=False,
+                    edgecolor=style.VERMILION if marked else style.FAINT,
+                    linewidth=1.8 if marked else 0.6,
+                    zorder=3 if marked else 2,
+                )
+            )
+    axes.set_xlim(-0.02 * pitch, text.n_heads * pitch)
+    axes.set_ylim(text.n_layers * pitch, -0.02 * pitch)
+    axes.set_xticks([(head + 0.45) * pitch for head in range(text.n_heads)])
+    axes.set_xticklabels(str(head + 1) for head in range(text.n_heads))
+    axes.set_yticks([(layer + 0.45) * pitch for layer in range(text.n_layers)])
+    axes.set_yticklabels(str(layer + 1) for layer in range(text.n_layers))
+    axes.tick_params(length=0, labelsize=7, pad=1)
+    axes.grid(visible=False)
+    axes.spines[:].set_visible(False)
+    axes.xaxis.tick_top()
+    axes.xaxis.set_label_position("top")
+    axes.set_xlabel("head", fontsize=8)
+    axes.set_ylabel("layer", fontsize=8)
+
+
+def _square(rows: Sequence[Sequence[int]]) -> np.ndarray:
+    """Shares by query and key, shape [T, T]; NaN where a query cannot look."""
+    square = np.full((len(rows), len(rows)), np.nan)
+    for query, row in enumerate(rows):
+        square[query, : query + 1] = row
+    return square / 255
+
+
+def _scores(view: Attention, layer: int, head: int) -> str:
+    named = [f"{words(name)} score {table[layer][head]:.2f}" for name, table in view.scores.items()]
+    return f" ({', '.join(named)})" if named else ""
+
+
+KIND = Attention

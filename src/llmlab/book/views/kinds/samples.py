@@ -1,0 +1,59 @@
+"""Texts that models wrote, and what tells them apart."""
+
+from dataclasses import dataclass
+
+from matplotlib.figure import Figure
+
+from llmlab.book import style
+from llmlab.book.views.drawing import (
+    draw_footer,
+    draw_texts,
+    first_lines,
+    label_text,
+    spread,
+    text_heights,
+    words,
+)
+from llmlab.book.views.kinds import Many, Number, View, Whole
+
+MOST_SAMPLES = 5
+
+
+@dataclass(frozen=True)
+class Samples(View):
+    """Texts that models wrote: "text", perhaps "prompt", and the levels that tell them apart."""
+
+    samples: Many[dict[str, str | Whole | Number]]
+
+    def __post_init__(self) -> None:
+        if any(not isinstance(sample.get("text"), str) for sample in self.samples):
+            raise ValueError("a sample has no text")
+
+    @property
+    def facets(self) -> list[str]:
+        """What the samples differ in, besides their text."""
+        names = dict.fromkeys(name for sample in self.samples for name in sample)
+        return [
+            name
+            for name in names
+            if name not in ("text", "prompt")
+            and len({sample.get(name) for sample in self.samples}) > 1
+        ]
+
+    def draw(self, footer: str) -> Figure:
+        """Some of the samples, one below the other."""
+        samples = spread(self.samples, MOST_SAMPLES)
+        titles = [
+            ", ".join(
+                f"{words(name)} {label_text(str(sample.get(name, '–')))}" for name in self.facets
+            )
+            for sample in samples
+        ]
+        texts = [first_lines(f"{sample.get('prompt', '')}{sample['text']}") for sample in samples]
+        figure = style.empty(sum(text_heights(texts)) + 0.25)
+        draw_texts(figure, titles, texts)
+        draw_footer(figure, footer)
+        return figure
+
+
+KIND = Samples

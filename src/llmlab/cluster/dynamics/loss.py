@@ -1,0 +1,60 @@
+"""How the loss of a real run falls and scatters.
+
+The level is Chinchilla's law; the scatter around a run's own trend is fitted to real losses.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.ndimage import gaussian_filter1d
+
+from llmlab.cluster.dynamics.noise import FEWEST, Noise, fit_noise
+
+IRREDUCIBLE, A, ALPHA, B, BETA = 1.8172, 482.01, 0.3478, 2085.43, 0.3658
+"""Besiroglu et al. 2024 (arXiv:2404.10102), table 1: their fit to Chinchilla's runs."""
+TREND = 0.04
+"""Width of the trend's filter, as a share of the run."""
+
+
+def chinchilla(parameters: float, tokens: float) -> float:
+    """Nats per token after so many tokens (Hoffmann et al. 2022, arXiv:2203.15556, equation 2)."""
+    return IRREDUCIBLE + A / parameters**ALPHA + B / tokens**BETA
+
+
+def early_loss(parameters: float, tokens: float, vocab: int, warm_up: float) -> float:
+    """Chinchilla's law, entered from the loss of a uniform guess over `warm_up` tokens."""
+    guess = math.log(vocab)
+    level = chinchilla(parameters, tokens + warm_up)
+    left = math.exp(-3 * tokens / warm_up)
+    return level + (guess - level) * left
+
+
+@dataclass(frozen=True)
+class LossDynamics:
+    """Scatter of the loss around its trend, relative to the loss."""
+
+    run: str
+    noise: Noise
+
+    def draw(self, length: int, rng: np.random.Generator) -> np.ndarray:
+        """Factors (length,) on the trend."""
+        return 1 + self.noise.draw(length, rng)
+
+
+def fit_loss(run: str, losses: np.ndarray) -> LossDynamics:
+    """The scatter of one run's losses (n,).
+
+    Raises:
+        ValueError: fewer losses than a fit needs.
+    """
+    known = losses[np.isfinite(losses)]
+    if len(known) < 2 * FEWEST:
+        raise ValueError(f"{run} has {len(known)} losses, a fit needs {2 * FEWEST}")
+    residual = known / trend(known) - 1
+    return LossDynamics(run, fit_noise(residual[len(residual) // 8 :]))
+
+
+def trend(losses: np.ndarray) -> np.ndarray:
+    """A smooth line (n,) through losses (n,)."""
+    return gaussian_filter1d(losses, max(2.0, TREND * len(losses)), mode="nearest")

@@ -1,0 +1,85 @@
+"""Time of collectives by the ring algorithm, inside a fast domain and between domains.
+
+Thakur, Rabenseifner and Gropp 2005, "Optimization of Collective Communication Operations in MPICH",
+sections 4.1 and 4.5: a ring all-gather of S bytes over n ranks moves S (n - 1) / n bytes through
+each rank, an all-reduce twice that.
+"""
+
+import math
+from dataclasses import dataclass
+
+from llmlab.cluster.physics.coefficients import Coefficients
+from llmlab.cluster.physics.hardware import Accelerator
+
+LINK_LATENCY = 3e-6
+NETWORK_LATENCY = 1e-5
+"""Seconds of one hop: assumptions of the usual size; they matter for small messages alone."""
+
+
+@dataclass(frozen=True)
+class Group:
+    """Ranks that communicate: so many, each `stride` ranks after the one before."""
+
+    size: int
+    stride: int
+
+    def inside(self, domain: int) -> bool:
+        """Whether the fast links join all of them."""
+        return self.size * self.stride <= domain
+
+
+def bandwidth(group: Group, gpu: Accelerator, c: Coefficients) -> float:
+    """Bytes/s of a ring through the group.
+
+    Between domains the ring uses the network adapters of all its members in a domain.
+    """
+    if group.inside(gpu.domain):
+        return c.link * gpu.link
+    members = max(gpu.domain // group.stride, 1)
+    return min(c.network(gpu.family) * gpu.network * members, c.link * gpu.link)
+
+
+def all_gather(size: float, group: Group, gpu: Accelerator, c: Coefficients) -> float:
+    """Seconds to collect `size` bytes from all ranks on each of them; a reduce-scatter takes as
+    long."""
+    if group.size == 1:
+        return 0.0
+    share = (group.size - 1) / group.size
+    return share * size / bandwidth(group, gpu, c) + _latency(group, gpu)
+
+
+def all_reduce(size: float, group: Group, gpu: Accelerator, c: Coefficients) -> float:
+    """Seconds to sum `size` bytes over all ranks."""
+    return 2 * all_gather(size, group, gpu, c)
+
+
+def all_to_all(size: float, group: Group, gpu: Accelerator, c: Coefficients) -> float:
+    """Seconds to send `size` bytes of each rank, in equal parts, to all ranks."""
+    if group.size == 1:
+        return 0.0
+    inside = min(max(gpu.domain // group.stride, 1), group.size)
+    near, far = inside - 1, group.size - inside
+    times = near / (c.link * gpu.link), far / (c.network(gpu.family) * gpu.network)
+    return size / group.size * sum(times) + _latency(group, gpu)
+
+
+def send(size: float, stride: int, gpu: Accelerator, c: Coefficients) -> float:
+    """Seconds to send `size` bytes to the rank `stride` further on."""
+    near = 2 * stride <= gpu.domain
+    rate = c.link * gpu.link if near else c.network(gpu.family) * gpu.network
+    return size / rate + (LINK_LATENCY if near else NETWORK_LATENCY)
+
+
+def exposed(communication: float, compute: float, c: Coefficients) -> float:
+    """What is left of `communication` seconds beside `compute` seconds that could hide them.
+
+    All of it where there is nothing to hide behind, a vanishing share where there is plenty.
+    """
+    if communication == 0:
+        return 0.0
+    return communication**2 / (communication + compute / c.contention)
+
+
+def _latency(group: Group, gpu: Accelerator) -> float:
+    hop = LINK_LATENCY if group.inside(gpu.domain) else NETWORK_LATENCY
+    return hop * math.log2(group.size)

@@ -1,0 +1,145 @@
+"""Accelerators: what their datasheets promise, with units checked where they enter.
+
+The catalogue is `data/hardware.toml`; every entry names its source. `pint` reads the units, inside
+the simulator there are floats in FLOP/s, bytes, bytes/s and watts.
+"""
+
+import tomllib
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import TYPE_CHECKING
+
+from llmlab.method.declare.catalog import suggestion
+from llmlab.method.errors import LabError
+
+if TYPE_CHECKING:
+    import pint
+
+UNITS = {
+    "tensor_16bit": "flop/second",
+    "tensor_8bit": "flop/second",
+    "tensor_4bit": "flop/second",
+    "memory": "byte",
+    "memory_bandwidth": "byte/second",
+    "link": "byte/second",
+    "network": "byte/second",
+    "power": "watt",
+}
+PLAIN = ("family", "year", "domain", "source")
+ALIASES = {
+    "A100": "A100-80GB",
+    "A100-SXM4-40GB": "A100-40GB",
+    "A100-SXM4-80GB": "A100-80GB",
+    "H100-80GB": "H100",
+    "H100-SXM": "H100",
+    "H100-SXM5-80GB": "H100",
+    "H200-SXM5-141GB": "H200",
+    "B200-SXM-180GB": "B200",
+    "B300-SXM-270GB": "B300",
+    "V100-32GB": "V100",
+    "TPU-v5lite": "TPU-v5e",
+}
+
+
+@dataclass(frozen=True)
+class Accelerator:
+    """One accelerator and its share of the wires, as the datasheet has them.
+
+    Attributes:
+        family: architecture; accelerators of one family share calibrated efficiencies.
+        year: of its introduction; the software of a run is taken to be of that time.
+        tensor_16bit, tensor_8bit, tensor_4bit: dense peak, FLOP/s; that of the next wider format
+            where there is none.
+        memory: bytes.
+        memory_bandwidth: bytes/s.
+        link: bytes/s one way to the others in its fast domain.
+        network: bytes/s one way to other domains.
+        domain: accelerators that the fast links join.
+        power: watts at most.
+    """
+
+    name: str
+    family: str
+    year: int
+    tensor_16bit: float
+    tensor_8bit: float
+    tensor_4bit: float
+    memory: float
+    memory_bandwidth: float
+    link: float
+    network: float
+    domain: int
+    power: float
+    source: str
+
+    def peak(self, bits: int) -> float:
+        """Dense peak for operands of so many bits, FLOP/s."""
+        return {16: self.tensor_16bit, 8: self.tensor_8bit, 4: self.tensor_4bit}[bits]
+
+
+def accelerator(name: str) -> Accelerator:
+    """The accelerator of that name; case, blanks and underscores do not matter.
+
+    Raises:
+        LabError: it is not in the catalogue.
+    """
+    known = accelerators()
+    found = _keys().get(_key(name))
+    if not found:
+        raise LabError(
+            f'there is no GPU "{name}"{suggestion(name, known)} in the catalogue: name one of '
+            f"{', '.join(known)}."
+        )
+    return known[found]
+
+
+@cache
+def accelerators() -> dict[str, Accelerator]:
+    """The whole catalogue, by name."""
+    text = files("llmlab.cluster").joinpath("data/hardware.toml").read_text(encoding="utf-8")
+    return {name: _parsed(name, row) for name, row in tomllib.loads(text).items()}
+
+
+def _parsed(name: str, row: dict) -> Accelerator:
+    peak = magnitude(row["tensor_16bit"], "flop/second")
+    values = {key: magnitude(row[key], unit) for key, unit in UNITS.items() if key in row}
+    values.setdefault("tensor_8bit", peak)
+    values.setdefault("tensor_4bit", values["tensor_8bit"])
+    return Accelerator(name=name, **{key: row[key] for key in PLAIN}, **values)
+
+
+@cache
+def magnitude(text: str, unit: str) -> float:
+    """The number in `unit` of a quantity such as "80 GB".
+
+    Raises:
+        LabError: the text is no quantity, or one of another dimension.
+    """
+    import pint
+
+    try:
+        return float(_units().Quantity(text).to(unit).magnitude)
+    except (pint.PintError, AttributeError, ValueError, TypeError, AssertionError) as error:
+        raise LabError(
+            f'"{text}" is no quantity in {unit}: write a number and a unit, as in "80 GB".'
+        ) from error
+
+
+@cache
+def _units() -> "pint.UnitRegistry":
+    import pint
+
+    registry = pint.UnitRegistry()
+    registry.define("flop = [operation] = FLOP")
+    return registry
+
+
+@cache
+def _keys() -> dict[str, str]:
+    named = {_key(name): name for name in accelerators()}
+    return named | {_key(alias): name for alias, name in ALIASES.items()}
+
+
+def _key(name: str) -> str:
+    return name.casefold().replace(" ", "").replace("_", "").replace("-", "")

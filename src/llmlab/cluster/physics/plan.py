@@ -1,0 +1,154 @@
+"""A plan: how a training step is laid out over the accelerators."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
+
+from llmlab.cluster.physics.hardware import Accelerator
+from llmlab.cluster.physics.shapes import Shape
+from llmlab.method.errors import LabError
+
+Sharding = Literal["none", "optimizer", "gradients", "parameters"]
+Recompute = Literal["none", "selective", "full"]
+Software = Literal["plain", "eager", "compiled", "fused"]
+SHARDINGS = ("none", "optimizer", "gradients", "parameters")
+RECOMPUTES = ("none", "selective", "full")
+SOFTWARES = ("plain", "eager", "compiled", "fused")
+BITS = (16, 8, 4)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One training step of a model on a cluster.
+
+    Ranks are laid out as Megatron does it: tensor parallelism varies fastest, then context, data
+    and pipeline parallelism. Experts lie across the ranks of context and data parallelism.
+
+    Attributes:
+        gpus: accelerators in all.
+        tp, pp, cp, ep: sizes of tensor, pipeline, context and expert parallelism.
+        seq_len: tokens of a sequence.
+        global_batch, micro_batch: sequences of a step, and of one pass of one data-parallel rank.
+        interleave: virtual pipeline stages of a rank; 1 for none.
+        sharding: what data-parallel ranks share out: stages 1 to 3 of ZeRO; the last is FSDP.
+        recompute: activations that the backward pass computes anew; selective: attention.
+        bits: of the operands of the layers' matrix products; attention stays at 16.
+        sequence_parallel: norms and dropout are split over the tensor-parallel ranks.
+        software: plain, as Megatron-LM was before FlashAttention, with communication that nothing
+            hides; eager, with the first FlashAttention kernels and overlapped gradients, as FSDP
+            without a compiler; compiled, with one; fused, with Transformer Engine's kernels.
+    """
+
+    shape: Shape
+    accelerator: Accelerator
+    gpus: int
+    seq_len: int
+    global_batch: int
+    micro_batch: int = 1
+    tp: int = 1
+    pp: int = 1
+    cp: int = 1
+    ep: int = 1
+    interleave: int = 1
+    sharding: Sharding = "none"
+    recompute: Recompute = "none"
+    bits: int = 16
+    sequence_parallel: bool = False
+    software: Software = "fused"
+
+    @cached_property
+    def dp(self) -> int:
+        """Data-parallel replicas."""
+        return self.gpus // (self.tp * self.pp * self.cp)
+
+    @cached_property
+    def micro_batches(self) -> float:
+        """Passes of one data-parallel rank; a fraction where a published batch does not divide."""
+        return max(self.global_batch / (self.dp * self.micro_batch), 1.0)
+
+    @property
+    def is_flash(self) -> bool:
+        """Whether attention is one kernel, which never writes its scores."""
+        return self.software != "plain"
+
+    @property
+    def tokens(self) -> int:
+        """Tokens of one step."""
+        return self.global_batch * self.seq_len
+
+    @property
+    def layers_per_stage(self) -> float:
+        return self.shape.layers / self.pp
+
+
+def check(plan: Plan) -> None:
+    """See that a plan can be laid out.
+
+    Raises:
+        LabError: a size is not positive, or something does not divide; the sentence names a remedy.
+    """
+    for name in ("gpus", "seq_len", "global_batch", "micro_batch", "tp", "pp", "cp", "ep"):
+        if getattr(plan, name) < 1:
+            raise LabError(f"{name} is {getattr(plan, name)}: give a number from 1 on.")
+    if plan.interleave < 1:
+        raise LabError(f"interleave is {plan.interleave}: give a number from 1 on.")
+    product = plan.tp * plan.pp * plan.cp
+    if plan.gpus % product:
+        raise LabError(
+            f"tp x pp x cp = {plan.tp} x {plan.pp} x {plan.cp} = {product} does not divide "
+            f"{plan.gpus} GPUs: change one of them, or take {nearest_multiple(plan.gpus, product)} "
+            "GPUs."
+        )
+    for mistake in _mistakes(plan):
+        raise LabError(mistake)
+
+
+def fits_evenly(plan: Plan) -> bool:
+    """Whether a plan can be laid out, without a word why not."""
+    product = plan.tp * plan.pp * plan.cp
+    return plan.gpus % product == 0 and not any(True for _ in _mistakes(plan))
+
+
+def _mistakes(plan: Plan):
+    shape = plan.shape
+    if shape.heads % plan.tp:
+        yield (
+            f"tp = {plan.tp} does not divide the {shape.heads} attention heads of {shape.name}: "
+            f"take one of {_divisors(shape.heads, 64)}."
+        )
+    if plan.pp > shape.layers:
+        yield (
+            f"pp = {plan.pp} has more stages than {shape.name} has layers ({shape.layers}): "
+            "take fewer."
+        )
+    if plan.pp * plan.interleave > shape.layers:
+        yield (
+            f"interleave = {plan.interleave} with pp = {plan.pp} needs "
+            f"{plan.pp * plan.interleave} chunks of layers, and {shape.name} has {shape.layers} "
+            "layers: lower it."
+        )
+    replica = plan.dp * plan.micro_batch
+    if plan.global_batch % replica:
+        yield (
+            f"a global batch of {plan.global_batch} does not divide into {plan.dp} data-parallel "
+            f"ranks of micro-batches of {plan.micro_batch}: take "
+            f"{nearest_multiple(plan.global_batch, replica)} sequences."
+        )
+    if plan.seq_len % plan.cp:
+        yield f"cp = {plan.cp} does not divide a sequence of {plan.seq_len} tokens: change one."
+    if plan.ep > 1 and not shape.experts:
+        yield f"ep = {plan.ep}, and {shape.name} has no experts: take ep = 1."
+    if shape.experts and (shape.experts % plan.ep or (plan.dp * plan.cp * plan.tp) % plan.ep):
+        yield (
+            f"ep = {plan.ep} does not divide the {shape.experts} experts of {shape.name} or the "
+            f"{plan.dp * plan.cp * plan.tp} ranks of a pipeline stage: take a common divisor."
+        )
+
+
+def nearest_multiple(number: int, of: int) -> int:
+    """The multiple of `of` nearest to `number`, at least `of` itself."""
+    return max(of, round(number / of) * of)
+
+
+def _divisors(number: int, most: int) -> str:
+    return ", ".join(str(i) for i in range(1, min(number, most) + 1) if number % i == 0)

@@ -1,0 +1,177 @@
+"""Plans as a user writes them: a TOML or JSON file, checked before it is used.
+
+    model = "Llama 3.1 70B"     # or "7B", or a table of sizes
+    gpu = "H100"
+    gpus = 64
+    seq_len = 8192
+    global_batch = 256
+    tp = 4
+    pp = 2
+    precision = "bf16"
+
+A table `[cluster]` changes what the catalogue says of the GPU, with units: `network = "25 GB/s"`.
+"""
+
+import json
+import tomllib
+from dataclasses import replace
+from pathlib import Path
+from typing import Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from llmlab.cluster.physics.hardware import UNITS, Accelerator, accelerator, magnitude
+from llmlab.cluster.physics.plan import Plan, Recompute, Sharding, Software
+from llmlab.cluster.physics.shapes import Shape, shape_named
+from llmlab.method.declare.catalog import suggestion
+from llmlab.method.errors import LabError
+
+Model = TypeVar("Model", bound=BaseModel)
+
+BITS_OF = {"fp16": 16, "bf16": 16, "fp8": 8, "fp4": 4}
+
+
+class Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class Sizes(Strict):
+    """A model that the catalogue does not have."""
+
+    name: str = "model"
+    layers: int = Field(gt=0)
+    d_model: int = Field(gt=0)
+    heads: int = Field(gt=0)
+    kv_heads: int | None = Field(default=None, gt=0)
+    head_dim: int | None = Field(default=None, gt=0)
+    d_ff: int | None = Field(default=None, gt=0)
+    vocab: int = Field(default=50257, gt=0)
+    gated: bool = False
+    tied: bool = True
+    biases: bool = True
+    experts: int = Field(default=0, ge=0)
+    experts_per_token: int = Field(default=0, ge=0)
+    shared_experts: int = Field(default=0, ge=0)
+    expert_d_ff: int = Field(default=0, ge=0)
+    dense_layers: int = Field(default=0, ge=0)
+
+    def shape(self) -> Shape:
+        given = self.model_dump()
+        given["kv_heads"] = self.kv_heads or self.heads
+        given["head_dim"] = self.head_dim or self.d_model // self.heads
+        given["d_ff"] = self.d_ff or 4 * self.d_model
+        return Shape(**given)
+
+
+class Wires(Strict):
+    """What a cluster has in place of the catalogue's values; quantities carry their unit."""
+
+    memory: str | None = None
+    memory_bandwidth: str | None = None
+    link: str | None = None
+    network: str | None = None
+    power: str | None = None
+    domain: int | None = Field(default=None, gt=0)
+
+    def changed(self, gpu: Accelerator) -> Accelerator:
+        given = {key: value for key, value in self.model_dump().items() if value is not None}
+        texts = {key: magnitude(text, UNITS[key]) for key, text in given.items() if key in UNITS}
+        if negative := [key for key, value in texts.items() if value <= 0]:
+            raise LabError(f"{negative[0]} of the cluster must be positive.")
+        return replace(gpu, **given | texts)
+
+
+class PlanFile(Strict):
+    """The fields of a plan's file."""
+
+    model: str | Sizes
+    gpu: str = "H100"
+    gpus: int = Field(gt=0)
+    seq_len: int = Field(default=4096, gt=0)
+    global_batch: int = Field(gt=0)
+    micro_batch: int = Field(default=1, gt=0)
+    tp: int = Field(default=1, gt=0)
+    pp: int = Field(default=1, gt=0)
+    cp: int = Field(default=1, gt=0)
+    ep: int = Field(default=1, gt=0)
+    interleave: int = Field(default=1, gt=0)
+    sharding: Sharding = "optimizer"
+    recompute: Recompute = "none"
+    precision: Literal["fp16", "bf16", "fp8", "fp4"] = "bf16"
+    sequence_parallel: bool | None = None
+    software: Software = "fused"
+    cluster: Wires = Wires()
+
+    def plan(self) -> Plan:
+        """The plan; whether it can be laid out is not checked here.
+
+        Raises:
+            LabError: the model or the GPU is unknown.
+        """
+        same = self.model_dump(exclude={"model", "gpu", "precision", "cluster"})
+        if same["sequence_parallel"] is None:
+            same["sequence_parallel"] = self.tp > 1 and self.software != "plain"
+        return Plan(
+            shape=shape_named(self.model) if isinstance(self.model, str) else self.model.shape(),
+            accelerator=self.cluster.changed(accelerator(self.gpu)),
+            bits=BITS_OF[self.precision],
+            **same,
+        )
+
+
+def read_plan(path: Path) -> Plan:
+    """The plan in a file.
+
+    Raises:
+        LabError: it cannot be read, is no TOML or JSON, or has a field that is wrong or unknown.
+    """
+    return parsed(PlanFile, read_table(path), str(path)).plan()
+
+
+def read_table(path: Path) -> dict:
+    """The content of a TOML or JSON file.
+
+    Raises:
+        LabError: it cannot be read or parsed.
+    """
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise LabError(
+            f"cannot read {path}: {error.strerror}; name a TOML or JSON file."
+        ) from error
+    except UnicodeDecodeError as error:
+        raise LabError(f"{path} is not text in UTF-8: convert it.") from error
+    try:
+        table = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
+    except (json.JSONDecodeError, tomllib.TOMLDecodeError) as error:
+        raise LabError(f"{path} cannot be parsed: {error}.") from error
+    if not isinstance(table, dict):
+        raise LabError(f"{path} holds no table of fields: write name = value lines.")
+    return table
+
+
+def parsed(model: type[Model], table: dict, name: str) -> Model:
+    """The table as a typed model.
+
+    Raises:
+        LabError: the first field that is wrong, missing or unknown, with what it should be.
+    """
+    try:
+        return model(**table)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        if first["type"] == "extra_forbidden":
+            known = model.model_fields
+            raise LabError(
+                f'{name} has an unknown field "{where}"{suggestion(where, known)}: '
+                f"the fields are {', '.join(known)}."
+            ) from None
+        if first["type"] == "missing":
+            raise LabError(f"{name} lacks {where}: add it.") from None
+        raise LabError(f"{name}: {where} is {first['input']!r}: {_said(first['msg'])}.") from None
+
+
+def _said(message: str) -> str:
+    return message[0].lower() + message[1:]

@@ -1,0 +1,120 @@
+"""What the simulator says about a plan."""
+
+from dataclasses import asdict, dataclass, replace
+
+from llmlab.cluster.physics.coefficients import Coefficients, calibrated
+from llmlab.cluster.physics.memory import MemoryUse, memory_use
+from llmlab.cluster.physics.plan import Plan, check, fits_evenly
+from llmlab.cluster.physics.search import nearest_fitting
+from llmlab.cluster.physics.step import PARTS, StepTime, step_time
+from llmlab.method.errors import LabError
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """Time, speed and memory of a step.
+
+    Attributes:
+        tokens_per_s_per_gpu: tokens per second and accelerator.
+        mfu: model FLOPs utilisation: FLOPs of the model, without recomputation, over the peak of
+            the plan's precision (arXiv:2204.02311, appendix B).
+        tflops_per_gpu: the FLOPs of the model, 1e12 per second and accelerator.
+    """
+
+    plan: Plan
+    step: StepTime
+    memory: MemoryUse
+
+    @property
+    def seconds(self) -> float:
+        return self.step.total
+
+    @property
+    def tokens_per_s_per_gpu(self) -> float:
+        return self.plan.tokens / self.seconds / self.plan.gpus
+
+    @property
+    def tflops_per_gpu(self) -> float:
+        flops = self.plan.shape.flops_per_token(self.plan.seq_len)
+        return self.tokens_per_s_per_gpu * flops / 1e12
+
+    @property
+    def mfu(self) -> float:
+        return self.tflops_per_gpu * 1e12 / self.plan.accelerator.peak(self.plan.bits)
+
+    @property
+    def fits(self) -> bool:
+        return self.memory.total <= self.plan.accelerator.memory
+
+    def shares(self) -> dict[str, float]:
+        """Each part's share of the step."""
+        return {part: getattr(self.step, part) / self.seconds for part in PARTS}
+
+    def as_json(self) -> dict:
+        """Plain numbers: seconds, bytes, shares."""
+        return {
+            "plan": plan_as_json(self.plan),
+            "step_time_s": self.seconds,
+            "tokens_per_s_per_gpu": self.tokens_per_s_per_gpu,
+            "model_tflops_per_gpu": self.tflops_per_gpu,
+            "mfu_fraction": self.mfu,
+            "memory_bytes": {**asdict(self.memory), "total": self.memory.total},
+            "fits": self.fits,
+            "parts_s": asdict(self.step),
+            "shares": self.shares(),
+        }
+
+
+def plan_as_json(plan: Plan) -> dict:
+    """A plan's sizes, with names in place of model and accelerator."""
+    sizes = {key: value for key, value in vars(plan).items() if key in Plan.__dataclass_fields__}
+    names = {"shape": plan.shape.name, "accelerator": plan.accelerator.name}
+    return {**sizes, **names, "dp": plan.dp}
+
+
+def predict(plan: Plan, coefficients: Coefficients | None = None) -> Prediction:
+    """Predict one step, whether it fits memory or not."""
+    return Prediction(plan, step_time(plan, coefficients or calibrated()), memory_use(plan))
+
+
+def predict_checked(plan: Plan) -> Prediction:
+    """As `predict`, for a plan that a user wrote.
+
+    Raises:
+        LabError: it cannot be laid out, or does not fit memory; the sentence says by how much, and
+            names the nearest plan that does.
+    """
+    check(plan)
+    found = predict(plan)
+    if found.fits:
+        return found
+    over = (found.memory.total - plan.accelerator.memory) / 1e9
+    nearest = nearest_fitting(plan, calibrated())
+    remedy = (
+        f"the nearest that fits has {describe_change(plan, nearest)}"
+        if nearest
+        else "no layout on so few fits: take more GPUs"
+    )
+    raise LabError(
+        f"{plan.shape.name} needs {found.memory.total / 1e9:.1f} GB on each "
+        f"{plan.accelerator.name}, {over:.1f} GB more than it has; {remedy}."
+    )
+
+
+def describe_change(plan: Plan, other: Plan) -> str:
+    """What `other` does differently."""
+    names = ("tp", "pp", "cp", "ep", "micro_batch", "interleave", "sharding", "recompute")
+    changes = [
+        f"{name} = {getattr(other, name)}"
+        for name in names
+        if getattr(plan, name) != getattr(other, name)
+    ]
+    return ", ".join(changes)
+
+
+def scaled(plan: Plan, gpus: int, global_batch: int) -> Plan:
+    """The plan on more accelerators, all of the new ones data parallel."""
+    return replace(plan, gpus=gpus, global_batch=global_batch)
+
+
+__all__ = ["Prediction", "fits_evenly", "predict", "predict_checked", "scaled"]

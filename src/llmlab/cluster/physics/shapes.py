@@ -1,0 +1,300 @@
+"""Models: their sizes, their exact parameter counts, their floating-point operations.
+
+Dense GPT and Llama with grouped queries, mixtures of experts, and the latent attention of DeepSeek
+are one dataclass with some fields at their neutral value.
+"""
+
+import math
+import re
+from dataclasses import dataclass, replace
+
+from llmlab.method.declare.catalog import suggestion
+from llmlab.method.errors import LabError
+
+
+@dataclass(frozen=True)
+class LatentAttention:
+    """Multi-head latent attention (DeepSeek-V2, arXiv:2405.04434, section 2.1): its inner sizes."""
+
+    query_rank: int
+    key_value_rank: int
+    rotary_dim: int
+    value_dim: int
+
+
+@dataclass(frozen=True)
+class Shape:
+    """The sizes of a decoder-only transformer.
+
+    Attributes:
+        heads, kv_heads: of queries, and of keys and values; equal without grouped queries.
+        head_dim: of queries and keys.
+        d_ff: inner width of a dense feed-forward layer.
+        gated: three feed-forward matrices (SwiGLU) in place of two.
+        tied: the head shares the weights of the embedding.
+        biases: linear layers have biases, norms have a shift (GPT-2); none in Llama.
+        positions: rows of a learned position embedding; 0 without one.
+        experts, experts_per_token: of a mixture; 0 in a dense model.
+        shared_experts: that every token visits besides.
+        expert_d_ff: inner width of one expert.
+        dense_layers: first layers of a mixture that have no experts.
+        window: tokens that half of the layers look back at most; 0 for all.
+    """
+
+    name: str
+    layers: int
+    d_model: int
+    heads: int
+    kv_heads: int
+    head_dim: int
+    d_ff: int
+    vocab: int
+    gated: bool = False
+    tied: bool = True
+    biases: bool = True
+    positions: int = 0
+    experts: int = 0
+    experts_per_token: int = 0
+    shared_experts: int = 0
+    expert_d_ff: int = 0
+    dense_layers: int = 0
+    window: int = 0
+    latent: LatentAttention | None = None
+
+    @property
+    def moe_layers(self) -> int:
+        return self.layers - self.dense_layers if self.experts else 0
+
+    @property
+    def value_dim(self) -> int:
+        return self.latent.value_dim if self.latent else self.head_dim
+
+    @property
+    def attention_weights(self) -> int:
+        """Weights of the matrices of one attention layer."""
+        d, h = self.d_model, self.heads
+        if self.latent:
+            inner = self.latent
+            queries = d * inner.query_rank + inner.query_rank * h * self.head_dim
+            down = d * (inner.key_value_rank + inner.rotary_dim)
+            up = inner.key_value_rank * h * (self.head_dim - inner.rotary_dim + inner.value_dim)
+            return queries + down + up + h * inner.value_dim * d
+        return d * self.head_dim * (2 * h + 2 * self.kv_heads)
+
+    @property
+    def dense_weights(self) -> int:
+        """Weights of the matrices of one dense feed-forward layer."""
+        return self.feed_forward_matrices * self.d_model * self.d_ff
+
+    @property
+    def expert_weights(self) -> int:
+        """Weights of the matrices of one expert."""
+        return self.feed_forward_matrices * self.d_model * self.expert_d_ff
+
+    @property
+    def feed_forward_matrices(self) -> int:
+        return 3 if self.gated else 2
+
+    @property
+    def embedding_weights(self) -> int:
+        return self.vocab * self.d_model
+
+    @property
+    def small_weights(self) -> int:
+        """Norms, biases, routers and positions, over the whole model."""
+        d = self.d_model
+        norms = (2 * self.layers + 1) * d * (2 if self.biases else 1)
+        routers = self.moe_layers * d * self.experts
+        ranks = self.latent.query_rank + self.latent.key_value_rank if self.latent else 0
+        biases = 0
+        if self.biases:
+            qkv = self.head_dim * (self.heads + 2 * self.kv_heads)
+            biases = self.layers * (qkv + d + (self.feed_forward_matrices - 1) * self.d_ff + d)
+        return norms + routers + self.layers * ranks + biases + self.positions * d
+
+    @property
+    def parameters(self) -> int:
+        """All parameters, exactly; the embedding counts once if it is tied."""
+        embeddings = self.embedding_weights * (1 if self.tied else 2)
+        return embeddings + self._layers(self.experts + self.shared_experts) + self.small_weights
+
+    @property
+    def active_parameters(self) -> int:
+        """Parameters that one token meets."""
+        embeddings = self.embedding_weights * (1 if self.tied else 2)
+        visited = self.experts_per_token + self.shared_experts
+        return embeddings + self._layers(visited) + self.small_weights
+
+    @property
+    def matmul_weights(self) -> int:
+        """Weights that a token is multiplied with: all active matrices, the head included."""
+        visited = self.experts_per_token + self.shared_experts
+        return self._layers(visited) + self.embedding_weights
+
+    def _layers(self, experts: int) -> int:
+        dense = self.layers - self.moe_layers
+        feed_forward = dense * self.dense_weights + self.moe_layers * experts * self.expert_weights
+        return self.layers * self.attention_weights + feed_forward
+
+    def attended(self, seq_len: int) -> float:
+        """Tokens that a query attends to, on average over positions and layers."""
+        whole = (seq_len + 1) / 2
+        if not self.window or self.window >= seq_len:
+            return whole
+        inside = self.window - self.window * (self.window - 1) / (2 * seq_len)
+        return (whole + inside) / 2
+
+    def flops_per_token(self, seq_len: int) -> float:
+        """Forward and backward, causal attention counted once, without recomputation.
+
+        Chowdhery et al. 2022 (PaLM, arXiv:2204.02311), appendix B, with the triangle of attention.
+        """
+        attention = 2 * self.layers * self.heads * (self.head_dim + self.value_dim)
+        return 6 * self.matmul_weights + 3 * attention * self.attended(seq_len)
+
+
+def gpt(name: str, layers: int, d_model: int, heads: int, vocab: int = 50257, **more) -> Shape:
+    """A GPT: as many key heads as query heads, an inner width of four times the model's."""
+    sizes = {"head_dim": d_model // heads, "d_ff": 4 * d_model, "kv_heads": heads, "vocab": vocab}
+    return Shape(name, layers, d_model, heads, **{**sizes, **more})
+
+
+def llama(
+    name: str, layers: int, d_model: int, heads: int, kv_heads: int, d_ff: int, vocab: int, **more
+) -> Shape:
+    """A Llama: grouped queries, gated feed-forward layers, no biases, an untied head."""
+    style = {"gated": True, "tied": False, "biases": False, "head_dim": d_model // heads}
+    sizes = {"kv_heads": kv_heads, "d_ff": d_ff, "vocab": vocab}
+    return Shape(name, layers, d_model, heads, **{**style, **sizes, **more})
+
+
+def moe(
+    base: Shape, experts: int, experts_per_token: int, expert_d_ff: int, **more: object
+) -> Shape:
+    """`base` with experts in place of its feed-forward layers."""
+    mixture = {"experts": experts, "experts_per_token": experts_per_token}
+    return replace(base, **mixture, expert_d_ff=expert_d_ff, **more)
+
+
+def _mla(name: str, d_ff: int, heads: int, vocab: int) -> Shape:
+    inner = LatentAttention(query_rank=1536, key_value_rank=512, rotary_dim=64, value_dim=128)
+    return llama(name, 61, 7168, heads, heads, d_ff, vocab, head_dim=192, latent=inner)
+
+
+SHAPES = (
+    gpt("GPT-2 124M", 12, 768, 12, positions=1024),
+    gpt("GPT-2 1.5B", 48, 1600, 25, positions=1024),
+    gpt("GPT-3 175B", 96, 12288, 96, positions=2048),
+    gpt("Megatron 22B", 48, 6144, 64, 51200, positions=2048),
+    gpt("Megatron 1T", 128, 25600, 160, 51200, positions=2048),
+    gpt("BLOOM 176B", 70, 14336, 112, 250880),
+    llama("TinyLlama 1.1B", 22, 2048, 32, 4, 5632, 32000),
+    llama("Llama 2 7B", 32, 4096, 32, 32, 11008, 32000),
+    llama("Llama 2 13B", 40, 5120, 40, 40, 13824, 32000),
+    llama("Llama 2 70B", 80, 8192, 64, 8, 28672, 32000),
+    llama("Llama 3.2 1B", 16, 2048, 32, 8, 8192, 128256, tied=True),
+    llama("Llama 3.2 3B", 28, 3072, 24, 8, 8192, 128256, tied=True),
+    llama("Llama 3.1 8B", 32, 4096, 32, 8, 14336, 128256),
+    llama("Llama 3.1 70B", 80, 8192, 64, 8, 28672, 128256),
+    llama("Llama 3.1 405B", 126, 16384, 128, 8, 53248, 128256),
+    llama("Mistral 7B", 32, 4096, 32, 8, 14336, 32000),
+    moe(llama("Mixtral 8x7B", 32, 4096, 32, 8, 14336, 32000), 8, 2, 14336),
+    moe(llama("Mixtral 8x22B", 56, 6144, 48, 8, 16384, 32768), 8, 2, 16384),
+    moe(llama("Qwen3 30B A3B", 48, 2048, 32, 4, 6144, 151936, head_dim=128), 128, 8, 768),
+    moe(llama("Qwen3 235B A22B", 94, 4096, 64, 4, 12288, 151936, head_dim=128), 128, 8, 1536),
+    moe(llama("GPT OSS 20B", 24, 2880, 64, 8, 2880, 201088, head_dim=64, window=128), 32, 4, 2880),
+    moe(
+        llama("GPT OSS 120B", 36, 2880, 64, 8, 2880, 201088, head_dim=64, window=128), 128, 4, 2880
+    ),
+    moe(_mla("DeepSeek V3", 18432, 128, 129280), 256, 8, 2048, shared_experts=1, dense_layers=3),
+    moe(_mla("Kimi K2", 18432, 64, 163840), 384, 8, 2048, shared_experts=1, dense_layers=1),
+)
+"""Public sizes: GPT-2 and GPT-3 from their papers (GPT-3: table 2.1), Megatron from
+arXiv:2205.05198, table 3, BLOOM from arXiv:2211.05100, table 3, the others from the `config.json`
+of their release."""
+
+SAME = {
+    "llama38b": "Llama 3.1 8B",
+    "llama370b": "Llama 3.1 70B",
+    "llama3405b": "Llama 3.1 405B",
+    "gpt3": "GPT-3 175B",
+    "gpt2": "GPT-2 124M",
+    "bloom": "BLOOM 176B",
+    "deepseekv3671b": "DeepSeek V3",
+}
+
+
+def known_shape(name: str) -> Shape | None:
+    """The public model of that name, or None; case and punctuation do not matter."""
+    key = _key(name)
+    return _by_key().get(_key(SAME.get(key, name)))
+
+
+def shape_named(name: str) -> Shape:
+    """The public model of that name, or a GPT of so many parameters ("1.3B").
+
+    Raises:
+        LabError: it is neither.
+    """
+    if found := known_shape(name):
+        return found
+    if size := re.fullmatch(r"(?i)([\d.]+)\s*([MBT])", name.strip()):
+        try:
+            return gpt_of(float(size[1]) * {"M": 1e6, "B": 1e9, "T": 1e12}[size[2].upper()])
+        except ValueError:
+            pass
+    names = [shape.name for shape in SHAPES]
+    raise LabError(
+        f'there is no model "{name}"{suggestion(name, names)}: name a number of parameters, as '
+        f"in 7B, or one of {', '.join(names)}."
+    )
+
+
+def gpt_of(parameters: float) -> Shape:
+    """A GPT of about so many parameters, about 100 times as wide as it is deep.
+
+    Raises:
+        LabError: fewer than a million.
+    """
+    if not 1e6 <= parameters <= 1e14:
+        raise LabError(f"a model of {parameters:g} parameters: name from 1M to 100T.")
+    layers = max(2, round((parameters / (12 * 100**2)) ** (1 / 3)))
+    width = math.sqrt(parameters / (12 * layers))
+    head_dim = 128 if width >= 1024 else 64
+    heads = max(1, round(width / head_dim))
+    return gpt(f"GPT {_short(parameters)}", layers, heads * head_dim, heads)
+
+
+def shape_like(
+    name: str, layers: int, d_model: int, heads: int, parameters: float | None = None
+) -> Shape:
+    """The shape behind the sizes that a table of runs gives.
+
+    A public model by its name, if the sizes agree; else a GPT whose feed-forward layers hold what
+    the given parameters leave for them.
+    """
+    public = known_shape(name)
+    if public and (public.layers, public.d_model, public.heads) == (layers, d_model, heads):
+        return public
+    plain = gpt(name, layers, d_model, heads, vocab=50304)
+    if not parameters:
+        return plain
+    rest = (parameters - plain.embedding_weights) / layers - plain.attention_weights
+    d_ff = round(rest / (2 * d_model))
+    usual = abs(d_ff / plain.d_ff - 1) < 0.25 or d_ff <= 0
+    return plain if usual else replace(plain, d_ff=d_ff)
+
+
+def _by_key() -> dict[str, Shape]:
+    return {_key(shape.name): shape for shape in SHAPES}
+
+
+def _key(name: str) -> str:
+    return re.sub(r"[^a-z0-9]", "", name.casefold())
+
+
+def _short(parameters: float) -> str:
+    for size, unit in ((1e12, "T"), (1e9, "B"), (1e6, "M")):
+        if parameters >= size:
+            return f"{parameters / size:.3g}{unit}"
+    return f"{parameters:.0f}"

@@ -1,0 +1,223 @@
+"""Time of one optimizer step, by what the accelerators spend it on."""
+
+import math
+from dataclasses import dataclass, fields
+
+from llmlab.cluster.physics import kernels
+from llmlab.cluster.physics.coefficients import Coefficients
+from llmlab.cluster.physics.collectives import (
+    Group,
+    all_gather,
+    all_reduce,
+    all_to_all,
+    exposed,
+    send,
+)
+from llmlab.cluster.physics.kernels import BYTES, FLASH_BACKWARD, Pass, Rates, tokens_per_pass
+from llmlab.cluster.physics.plan import Plan
+
+OPTIMIZER_BYTES = 28
+"""Of a parameter: Adam reads gradient, master weight and two moments, writes the last three and the
+weight in 16 bits (4 + 4 + 8 + 4 + 8 bytes)."""
+
+
+@dataclass(frozen=True)
+class StepTime:
+    """Seconds of a step by part; communication counts where nothing hides it.
+
+    Attributes:
+        matmul, attention, elementwise: forward and backward passes.
+        recompute: forward passes done once more.
+        launch: the accelerator waits for the host to launch kernels.
+        tensor, context, expert, pipeline, data: exposed communication of each parallelism.
+        bubble: stages wait for their first or their last micro-batch.
+        optimizer: the update of the weights.
+        waiting: for the slowest rank.
+    """
+
+    matmul: float
+    attention: float
+    elementwise: float
+    recompute: float
+    launch: float
+    tensor: float
+    context: float
+    expert: float
+    pipeline: float
+    data: float
+    bubble: float
+    optimizer: float
+    waiting: float
+
+    @property
+    def total(self) -> float:
+        return sum(getattr(self, part) for part in PARTS)
+
+
+PARTS = tuple(field.name for field in fields(StepTime))
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Seconds of the forward and backward pass of one micro-batch through one pipeline stage."""
+
+    matmul: float
+    attention: float
+    elementwise: float
+    recompute: float
+    launch: float
+    tensor: float
+    context: float
+    expert: float
+
+    @property
+    def total(self) -> float:
+        return (
+            (self.matmul + self.attention + self.elementwise)
+            + (self.recompute + self.launch)
+            + (self.tensor + self.context + self.expert)
+        )
+
+
+def step_time(plan: Plan, c: Coefficients) -> StepTime:
+    """Seconds of one step of `plan`."""
+    stage = stage_time(plan, c)
+    passes = plan.micro_batches
+    busy = passes * stage.total
+    bubble = (plan.pp - 1) / plan.interleave * stage.total
+    pipeline = passes * _pipeline(plan, stage, c)
+    data = _data(plan, stage, c)
+    update = _optimizer(plan, c)
+    slowest = c.jitter * math.sqrt(2 * math.log(max(plan.gpus / 8, 1.0)))
+    return StepTime(
+        matmul=passes * stage.matmul,
+        attention=passes * stage.attention,
+        elementwise=passes * stage.elementwise,
+        recompute=passes * stage.recompute,
+        launch=passes * stage.launch,
+        tensor=passes * stage.tensor,
+        context=passes * stage.context,
+        expert=passes * stage.expert,
+        pipeline=pipeline,
+        data=data,
+        bubble=bubble,
+        optimizer=update,
+        waiting=slowest * (busy + bubble + pipeline + data + update),
+    )
+
+
+def stage_time(plan: Plan, c: Coefficients) -> Stage:
+    """The slowest stage: that of the head, unless uneven layers say that it was relieved."""
+    rates = Rates.of(plan, c)
+    shape = plan.shape
+    dense = shape.layers - shape.moe_layers
+    attention = kernels.attention_layer(plan, rates, c)
+    layers = [(shape.layers, attention), (dense, kernels.dense_layer(plan, rates, c))]
+    if shape.moe_layers:
+        layers.append((shape.moe_layers, kernels.expert_layer(plan, rates, c)))
+    forward = Pass(
+        matmul=sum(count * layer.matmul for count, layer in layers) / plan.pp,
+        attention=sum(count * layer.attention for count, layer in layers) / plan.pp,
+        elementwise=sum(count * layer.elementwise for count, layer in layers) / plan.pp,
+    )
+    relieved = shape.layers % plan.pp != 0
+    head = kernels.head(plan, rates) / (plan.pp if relieved else 1)
+    recompute = {
+        "none": 0.0,
+        "selective": forward.attention if not plan.is_flash else 0.0,
+        "full": forward.total,
+    }[plan.recompute]
+    backward = FLASH_BACKWARD if plan.is_flash else 2.0
+    matmul = 3 * (forward.matmul + head)
+    core = (1 + backward) * forward.attention
+    elementwise = 3 * forward.elementwise
+    tensor = _tensor(plan, c)
+    expert = _expert(plan, c)
+    busy = matmul + core + elementwise + recompute + tensor + expert
+    again = 1 if plan.recompute == "full" else 0
+    host = c.launch * plan.layers_per_stage * (3 + again)
+    return Stage(
+        matmul=matmul,
+        attention=core,
+        elementwise=elementwise,
+        recompute=recompute,
+        launch=host**4 / (host**3 + busy**3),
+        tensor=tensor,
+        context=_context(plan, core, c),
+        expert=expert,
+    )
+
+
+def _tensor(plan: Plan, c: Coefficients) -> float:
+    """Two all-reduces a layer forward, two backward, and two more where it is recomputed
+    (Megatron-LM, arXiv:1909.08053, section 3); sequence parallelism moves as much."""
+    times = 6 if plan.recompute == "full" else 4
+    size = BYTES * tokens_per_pass(plan) * plan.shape.d_model
+    group = Group(plan.tp, 1)
+    return times * plan.layers_per_stage * all_reduce(size, group, plan.accelerator, c)
+
+
+def _context(plan: Plan, attention: float, c: Coefficients) -> float:
+    """Keys and values go round the ring, and their gradients back, behind attention
+    (Ring Attention, arXiv:2310.01889)."""
+    if plan.cp == 1:
+        return 0.0
+    shape = plan.shape
+    width = shape.kv_heads * (shape.head_dim + shape.value_dim) / plan.tp
+    size = 3 * BYTES * tokens_per_pass(plan) * width * plan.cp
+    group = Group(plan.cp, plan.tp)
+    time = plan.layers_per_stage * all_gather(size, group, plan.accelerator, c)
+    return exposed(time, attention, c)
+
+
+def _expert(plan: Plan, c: Coefficients) -> float:
+    """Tokens go to their experts and back, forward and backward (GShard, arXiv:2006.16668)."""
+    shape = plan.shape
+    if plan.ep == 1 or not shape.experts:
+        return 0.0
+    times = 6 if plan.recompute == "full" else 4
+    size = BYTES * tokens_per_pass(plan) * shape.experts_per_token * shape.d_model / plan.tp
+    once = all_to_all(size, Group(plan.ep, 1), plan.accelerator, c)
+    return times * shape.moe_layers / plan.pp * once
+
+
+def _pipeline(plan: Plan, stage: Stage, c: Coefficients) -> float:
+    """Activations to the next stage and gradients to the one before, for every virtual stage, a
+    part from each tensor-parallel rank (Megatron-LM, arXiv:2104.04473, section 4.1)."""
+    if plan.pp == 1:
+        return 0.0
+    size = BYTES * tokens_per_pass(plan) * plan.shape.d_model / plan.tp
+    stride = plan.tp * plan.cp * plan.dp
+    time = 2 * plan.interleave * send(size, stride, plan.accelerator, c)
+    return exposed(time, stage.total, c) if plan.is_flash else time
+
+
+def _data(plan: Plan, stage: Stage, c: Coefficients) -> float:
+    """Gradients are summed over the replicas; sharded parameters are collected for each pass."""
+    gpu, replicas = plan.accelerator, Group(plan.dp * plan.cp, plan.tp)
+    if replicas.size == 1:
+        return 0.0
+    here = parameters_per_rank(plan)
+    if plan.sharding == "parameters":
+        size = BYTES * here
+        once = 3 * all_gather(size, replicas, gpu, c)  # forward, backward, gradients
+        return plan.micro_batches * exposed(once, stage.total, c)
+    if plan.sharding == "none":
+        time = all_reduce(BYTES * here, replicas, gpu, c)
+    else:
+        time = all_gather((4 + BYTES) * here, replicas, gpu, c)
+    return exposed(time, stage.total, c) if plan.is_flash else time
+
+
+def _optimizer(plan: Plan, c: Coefficients) -> float:
+    shared = 1 if plan.sharding == "none" else plan.dp * plan.cp
+    state = OPTIMIZER_BYTES * parameters_per_rank(plan) / shared
+    return c.optimizer * state / (c.memory * plan.accelerator.memory_bandwidth)
+
+
+def parameters_per_rank(plan: Plan) -> float:
+    """Parameters that one rank computes with, before data-parallel sharding."""
+    shape = plan.shape
+    experts = shape.moe_layers * shape.experts * shape.expert_weights
+    rest = shape.parameters - experts
+    return (rest / plan.tp + experts / max(plan.ep, plan.tp)) / plan.pp

@@ -1,0 +1,221 @@
+"""`llmlab predict`: step time, speed, utilisation and memory of a plan, before it is paid for."""
+
+import json
+import math
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from llmlab.cluster.physics.coefficients import calibrated
+from llmlab.cluster.physics.plan import Plan, check
+from llmlab.cluster.physics.planfile import PlanFile, parsed, read_plan
+from llmlab.cluster.physics.prediction import Prediction, predict, predict_checked
+from llmlab.cluster.physics.search import Found, search
+from llmlab.cluster.reports import print_comparison, print_found, print_prediction, print_score
+from llmlab.cluster.scoring.rows import read_published
+from llmlab.cluster.scoring.score import Score, score, score_runs
+from llmlab.cluster.wear.estimate import Campaign, campaign
+from llmlab.method.errors import LabError
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="markdown")
+
+EXAMPLE = "for example `llmlab predict --model 'Llama 3.1 70B' --gpus 64 --tp 4 --pp 2 --batch 256`"
+
+
+@app.command()
+def main(
+    plans: Annotated[
+        list[Path] | None,
+        typer.Option("--plan", metavar="FILE", help="A plan in TOML or JSON; may be repeated."),
+    ] = None,
+    search_gpus: Annotated[
+        int | None,
+        typer.Option(
+            "--search",
+            metavar="GPUS",
+            min=1,
+            help="Find the fastest layout that fits so many GPUs.",
+        ),
+    ] = None,
+    compare: Annotated[
+        bool, typer.Option("--compare", help="Show several plans side by side.")
+    ] = False,
+    score_file: Annotated[
+        Path | None,
+        typer.Option("--score", metavar="FILE", help="Errors on published runs, a CSV file."),
+    ] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(metavar="NAME|SIZE", help="A public model, or a number of parameters: 7B."),
+    ] = None,
+    gpu: Annotated[str | None, typer.Option(metavar="NAME", help="Accelerator. [H100]")] = None,
+    gpus: Annotated[int | None, typer.Option(metavar="N", help="How many. [8]")] = None,
+    batch: Annotated[
+        int | None, typer.Option(metavar="N", help="Sequences of a step. [four per GPU]")
+    ] = None,
+    seq_len: Annotated[
+        int | None, typer.Option(metavar="N", help="Tokens of a sequence. [4096]")
+    ] = None,
+    micro_batch: Annotated[
+        int | None, typer.Option(metavar="N", help="Sequences of one pass. [1]")
+    ] = None,
+    tp: Annotated[int | None, typer.Option(metavar="N", help="Tensor parallelism. [1]")] = None,
+    pp: Annotated[int | None, typer.Option(metavar="N", help="Pipeline stages. [1]")] = None,
+    cp: Annotated[int | None, typer.Option(metavar="N", help="Context parallelism. [1]")] = None,
+    ep: Annotated[int | None, typer.Option(metavar="N", help="Expert parallelism. [1]")] = None,
+    interleave: Annotated[
+        int | None, typer.Option(metavar="N", help="Virtual stages of a rank. [1]")
+    ] = None,
+    sharding: Annotated[
+        str | None,
+        typer.Option(help="none, optimizer, gradients or parameters (FSDP). [optimizer]"),
+    ] = None,
+    recompute: Annotated[str | None, typer.Option(help="none, selective or full. [none]")] = None,
+    precision: Annotated[str | None, typer.Option(help="fp16, bf16, fp8 or fp4. [bf16]")] = None,
+    software: Annotated[
+        str | None, typer.Option(help="plain, eager, compiled or fused kernels. [fused]")
+    ] = None,
+    tokens: Annotated[
+        str | None,
+        typer.Option(metavar="N", help="Tokens to train on, as 15T: adds days, with failures."),
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print JSON for another program to read.")
+    ] = False,
+) -> None:
+    """Predict the step of a training run: time, tokens/s, MFU, memory, and where the time goes.
+
+    A plan comes from files (`--plan`) or from options. `--search` ranks all layouts, `--compare`
+    puts plans side by side, `--score` measures the predictor on published runs.
+    """
+    options = {
+        "model": model,
+        "gpu": gpu,
+        "gpus": gpus,
+        "global_batch": batch,
+        "seq_len": seq_len,
+        "micro_batch": micro_batch,
+        "tp": tp,
+        "pp": pp,
+        "cp": cp,
+        "ep": ep,
+        "interleave": interleave,
+        "sharding": sharding,
+        "recompute": recompute,
+        "precision": precision,
+        "software": software,
+    }
+    given = {name: value for name, value in options.items() if value is not None}
+    if score_file:
+        _score(score_file, as_json)
+    elif search_gpus:
+        _search(_one_plan(plans, given, gpus=search_gpus), as_json)
+    elif compare:
+        _compare(plans or [], as_json)
+    else:
+        _predict(_one_plan(plans, given), tokens, as_json)
+
+
+def _one_plan(files: list[Path] | None, given: dict, gpus: int | None = None) -> Plan:
+    """The plan of the one file, or of the options."""
+    if files and len(files) > 1:
+        raise LabError("several plans: add --compare to see them side by side.")
+    if files and given:
+        raise LabError(
+            f"--plan has all sizes, and --{next(iter(given)).replace('_', '-')} would change one: "
+            "edit the file, or leave it out."
+        )
+    if files:
+        plan = read_plan(files[0])
+        return replace(plan, gpus=gpus) if gpus else plan
+    if "model" not in given:
+        raise LabError(f"there is no plan to predict: name a --plan or a --model, {EXAMPLE}.")
+    count = gpus or given.get("gpus", 8)
+    table = {"global_batch": 4 * count, **given, "gpus": count}
+    return parsed(PlanFile, table, "the plan").plan()
+
+
+def _predict(plan: Plan, tokens: str | None, as_json: bool) -> None:
+    found = predict_checked(plan)
+    lasting = campaign(found, token_count(tokens)) if tokens else None
+    if as_json:
+        extra = {"campaign": asdict(lasting)} if lasting else {}
+        print_json({**found.as_json(), **extra})
+    else:
+        print_prediction(found, lasting)
+
+
+def _search(base: Plan, as_json: bool) -> None:
+    if base.gpus < 1:
+        raise LabError(f"{base.gpus} GPUs: search from 1 on.")
+    found = search(replace(base, tp=1, pp=1, cp=1, ep=1), calibrated())
+    best = [predict(ranked.plan) for ranked in found.plans]
+    if as_json:
+        plans = [prediction.as_json() for prediction in best]
+        print_json({"tried": found.tried, "fitting": found.fitting, "best": plans})
+    else:
+        print_found(found, best)
+
+
+def _compare(files: list[Path], as_json: bool) -> None:
+    if len(files) < 2:
+        raise LabError("--compare needs two plans or more: repeat --plan FILE.")
+    found = []
+    for file in files:
+        plan = read_plan(file)
+        check(plan)
+        found.append((file.stem, predict(plan)))
+    if as_json:
+        print_json({name: prediction.as_json() for name, prediction in found})
+    else:
+        print_comparison(found)
+
+
+def _score(file: Path, as_json: bool) -> None:
+    runs, skipped = read_published(file)
+    if not runs:
+        raise LabError(
+            f"no row of {file} can be scored; the first: {skipped[0].row}: {skipped[0].reason}."
+            if skipped
+            else f"{file} has no rows: give it some."
+        )
+    found = score(score_runs(runs, calibrated()), skipped)
+    if as_json:
+        print_json(asdict(found))
+    else:
+        print_score(found)
+
+
+def token_count(text: str) -> float:
+    """The number in "15T", "300B" or "1e12".
+
+    Raises:
+        LabError: it is no positive number.
+    """
+    units = {"T": 1e12, "B": 1e9, "M": 1e6}
+    digits, unit = (text[:-1], text[-1].upper()) if text[-1:].upper() in units else (text, "")
+    try:
+        number = float(digits) * units.get(unit, 1.0)
+    except ValueError:
+        number = math.nan
+    if not 0 < number < math.inf:
+        raise LabError(f"--tokens {text}: write a positive number, as in 300B or 15T.")
+    return number
+
+
+def print_json(value: object) -> None:
+    """Print JSON; what is not finite becomes null."""
+    print(json.dumps(_plain(value), indent=2))
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+__all__ = ["Campaign", "Found", "Prediction", "Score", "app"]

@@ -1,0 +1,175 @@
+"""What `llmlab predict` prints: tables for a reader."""
+
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.table import Table
+
+from llmlab.cluster.physics.prediction import Prediction
+from llmlab.cluster.physics.search import Found
+from llmlab.cluster.scoring.score import Errors, Score
+from llmlab.cluster.wear.estimate import Campaign
+
+BAR = 24
+"""Characters of a bar that stands for the whole step."""
+SKIPPED_SHOWN = 12
+LABELS = {
+    "matmul": "matrix products",
+    "attention": "attention",
+    "elementwise": "norms, activations",
+    "recompute": "recomputation",
+    "launch": "kernel launches",
+    "tensor": "tensor parallel comm.",
+    "context": "context parallel comm.",
+    "expert": "expert comm.",
+    "pipeline": "pipeline comm.",
+    "data": "data parallel comm.",
+    "bubble": "pipeline bubble",
+    "optimizer": "optimizer",
+    "waiting": "slowest rank",
+}
+
+
+def print_prediction(found: Prediction, lasting: Campaign | None) -> None:
+    """One plan: the numbers, where the time goes, what fills the memory."""
+    console, plan = Console(), found.plan
+    console.print(
+        f"[bold]{plan.shape.name}[/] ({plan.shape.parameters / 1e9:.1f}B parameters) on "
+        f"{plan.gpus} x {plan.accelerator.name}: {layout(found)}"
+    )
+    console.print(
+        f"{found.seconds:.3f} s a step, {found.tokens_per_s_per_gpu:,.0f} tokens/s/GPU, "
+        f"{found.tflops_per_gpu:.0f} TFLOP/s/GPU, MFU {found.mfu:.1%}"
+    )
+    if lasting:
+        console.print(_lasting(lasting))
+    console.print(_parts(found))
+    console.print(_memory(found))
+
+
+def print_found(found: Found, best: Sequence[Prediction]) -> None:
+    """The best layouts of a search."""
+    console, plan = Console(), best[0].plan
+    console.print(
+        f"{found.tried} layouts of {plan.shape.name} on {plan.gpus} x {plan.accelerator.name}, "
+        f"{found.fitting} of them fit memory. The fastest:"
+    )
+    console.print(_side_by_side([(str(rank), one) for rank, one in enumerate(best, start=1)]))
+
+
+def print_comparison(found: Sequence[tuple[str, Prediction]]) -> None:
+    """Plans side by side, with where their time goes."""
+    console = Console()
+    console.print(_side_by_side(found))
+    table = Table(title="seconds of a step", title_justify="left")
+    table.add_column("part")
+    for name, _ in found:
+        table.add_column(name, justify="right")
+    for part, label in LABELS.items():
+        times = [getattr(prediction.step, part) for _, prediction in found]
+        if any(times):
+            table.add_row(label, *(f"{time:.3f}" for time in times))
+    console.print(table)
+
+
+def print_score(found: Score) -> None:
+    """Errors by source, and which rows were left out."""
+    console = Console()
+    table = Table(title="errors of the predicted step time", title_justify="left")
+    table.add_column("runs")
+    for name in ("rows", "mean abs.", "median abs.", "bias", "rank corr."):
+        table.add_column(name, justify="right")
+    for source, errors in found.by_source.items():
+        table.add_row(source, *_cells(errors))
+    if found.dense_16bit:
+        table.add_row("dense, 16 bits", *_cells(found.dense_16bit), style="bold")
+    table.add_row("all", *_cells(found.overall), style="bold")
+    console.print(table)
+    if found.skipped:
+        console.print(f"{len(found.skipped)} rows lack what is needed:")
+        for row in found.skipped[:SKIPPED_SHOWN]:
+            console.print(f"  {row.row}: {row.reason}", highlight=False)
+        if len(found.skipped) > SKIPPED_SHOWN:
+            console.print(f"  and {len(found.skipped) - SKIPPED_SHOWN} more; --json names them all")
+
+
+def layout(found: Prediction) -> str:
+    """A plan's layout in one line."""
+    plan = found.plan
+    sizes = [f"tp {plan.tp}", f"pp {plan.pp}", f"cp {plan.cp}", f"dp {plan.dp}"]
+    if plan.shape.experts:
+        sizes.append(f"ep {plan.ep}")
+    more = [f"micro-batch {plan.micro_batch}"]
+    if plan.interleave > 1:
+        more.append(f"interleave {plan.interleave}")
+    return ", ".join([*sizes, *more, f"sharding {plan.sharding}", f"recompute {plan.recompute}"])
+
+
+def _cells(errors: Errors) -> list[str]:
+    return [
+        str(errors.rows),
+        f"{errors.mean_absolute_error:.1%}",
+        f"{errors.median_absolute_error:.1%}",
+        f"{errors.bias:+.1%}",
+        f"{errors.rank_correlation:.2f}",
+    ]
+
+
+def _lasting(lasting: Campaign) -> str:
+    return (
+        f"{lasting.tokens:.3g} tokens take {lasting.days:.1f} days ({lasting.days_without:.1f} "
+        f"without interruptions): {lasting.interruptions:.0f} interruptions, one every "
+        f"{lasting.hours_between:.1f} h, a checkpoint every {lasting.interval_s / 60:.0f} min, "
+        f"goodput {lasting.goodput:.1%}"
+    )
+
+
+def _parts(found: Prediction) -> Table:
+    table = Table(title="where the time goes", title_justify="left")
+    table.add_column("part")
+    table.add_column("seconds", justify="right")
+    table.add_column("share", justify="right")
+    table.add_column("")
+    for part, share in found.shares().items():
+        if share > 0:
+            seconds = getattr(found.step, part)
+            bar = "█" * round(share * BAR)
+            table.add_row(LABELS[part], f"{seconds:.3f}", f"{share:.1%}", bar)
+    return table
+
+
+def _memory(found: Prediction) -> Table:
+    table = Table(title="memory of the fullest GPU", title_justify="left")
+    table.add_column("part")
+    table.add_column("GB", justify="right")
+    for part, size in vars(found.memory).items():
+        table.add_row(part, f"{size / 1e9:.1f}")
+    limit = found.plan.accelerator.memory / 1e9
+    table.add_row(f"all, of {limit:.0f} GB", f"{found.memory.total / 1e9:.1f}", style="bold")
+    return table
+
+
+def _side_by_side(found: Sequence[tuple[str, Prediction]]) -> Table:
+    table = Table()
+    table.add_column("plan")
+    names = ("tp", "pp", "cp", "ep", "dp", "mb", "v")
+    for name in names:
+        table.add_column(name, justify="right")
+    table.add_column("sharding")
+    table.add_column("recompute")
+    for name in ("s/step", "tok/s/GPU", "MFU", "GB"):
+        table.add_column(name, justify="right")
+    for name, one in found:
+        plan = one.plan
+        sizes = (plan.tp, plan.pp, plan.cp, plan.ep, plan.dp, plan.micro_batch, plan.interleave)
+        table.add_row(
+            name,
+            *map(str, sizes),
+            plan.sharding,
+            plan.recompute,
+            f"{one.seconds:.3f}",
+            f"{one.tokens_per_s_per_gpu:,.0f}",
+            f"{one.mfu:.1%}",
+            f"{one.memory.total / 1e9:.1f}" + ("" if one.fits else " too much"),
+        )
+    return table

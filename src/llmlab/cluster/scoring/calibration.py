@@ -1,0 +1,69 @@
+"""Fits the simulator's coefficients to published runs.
+
+Least squares on log(predicted / observed), with a loss that forgives outliers, and with each
+coefficient held near where it started unless the runs speak (a Gaussian prior on its logarithm).
+Every model weighs the same within a source, so that a sweep of one model does not decide alone.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+from scipy.optimize import least_squares
+
+from llmlab.cluster.physics.coefficients import NAMES, SHARES, Coefficients
+from llmlab.cluster.physics.step import step_time
+from llmlab.cluster.scoring.rows import Published
+
+PRIOR = 0.25
+"""Standard deviation of the logarithm of a coefficient around its start."""
+MOST = 0.97
+"""Share of a peak that no kernel and no wire exceeds."""
+SPREAD = 0.08
+"""Residual from which on a row counts as an outlier, in the logarithm."""
+
+
+def calibrate(
+    runs: Sequence[Published], start: Coefficients | None = None, rounds: int = 12
+) -> Coefficients:
+    """The coefficients that fit `runs` best, after so many rounds of the search at most."""
+    first = start or Coefficients()
+    origin = np.log([getattr(first, name) for name in NAMES])
+    weights = row_weights(runs)
+    observed = np.log([run.observed for run in runs])
+
+    def residuals(shift: np.ndarray) -> np.ndarray:
+        c = _shifted(first, shift)
+        predicted = np.log([step_time(run.plan, c).total for run in runs])
+        return np.concatenate([weights * (predicted - observed) / SPREAD, shift / PRIOR])
+
+    highest = [
+        math.log(MOST) - at if name.startswith(SHARES) else 4.0
+        for name, at in zip(NAMES, origin, strict=True)
+    ]
+    fit = least_squares(
+        residuals,
+        np.zeros(len(origin)),
+        bounds=(-4.0, highest),
+        loss="soft_l1",
+        x_scale=PRIOR,
+        ftol=1e-4,
+        max_nfev=rounds,
+    )
+    return _shifted(first, fit.x)
+
+
+def row_weights(runs: Sequence[Published]) -> np.ndarray:
+    """Square roots of weights: the rows of one model of one source share a fixed sum."""
+    sizes = Counter((run.source, run.model) for run in runs)
+    shares = [1 / math.sqrt(sizes[run.source, run.model]) for run in runs]
+    return np.sqrt(np.array(shares) * len(shares) / sum(shares))
+
+
+def _shifted(first: Coefficients, shift: np.ndarray) -> Coefficients:
+    moved = {
+        name: getattr(first, name) * math.exp(by) for name, by in zip(NAMES, shift, strict=True)
+    }
+    return replace(first, **moved)

@@ -1,0 +1,278 @@
+"""Tables of published runs: which rows say enough to be predicted, and as which plan.
+
+The columns are described in `data/README.md`. A row needs sizes, a layout and a step time; what
+else is missing gets the usual value, the same for all.
+"""
+
+import csv
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, BeforeValidator, Field, ValidationError
+
+from llmlab.cluster.physics.hardware import Accelerator, accelerator
+from llmlab.cluster.physics.plan import Plan, Software
+from llmlab.cluster.physics.shapes import Shape, known_shape, shape_like
+from llmlab.method.errors import LabError
+
+
+def _blank(value: object) -> object:
+    return None if value is None or str(value).strip() in ("", "nan", "NaN", "None") else value
+
+
+def _count(value: object) -> object:
+    """A count that a table may write as 8.0."""
+    value = _blank(value)
+    try:
+        whole = value is not None and float(value).is_integer()
+    except (TypeError, ValueError):
+        return value
+    return int(float(value)) if whole else value
+
+
+Count = Annotated[Annotated[int, Field(gt=0)] | None, BeforeValidator(_count)]
+Number = Annotated[
+    Annotated[float, Field(gt=0, allow_inf_nan=False)] | None, BeforeValidator(_blank)
+]
+Flag = Annotated[Annotated[int, Field(ge=0, le=1)] | None, BeforeValidator(_count)]
+Text = Annotated[str | None, BeforeValidator(_blank)]
+
+
+class Row(BaseModel):
+    """One published run; what the table leaves blank is None."""
+
+    line: int
+    source: Text = None
+    model: Text = None
+    task: Text = None
+    params_billion: Number = None
+    layers: Count = None
+    d_model: Count = None
+    heads: Count = None
+    seq_len_tokens: Count = None
+    global_batch_sequences: Count = None
+    micro_batch: Number = None
+    gpus: Count = None
+    gpu_type: Text = None
+    tp: Count = None
+    pp: Count = None
+    cp: Count = None
+    ep: Count = None
+    fsdp: Flag = None
+    interleave: Number = None
+    sequence_parallel: Flag = None
+    recompute: Text = None
+    precision: Text = None
+    step_time_s: Number = None
+    tokens_per_s_per_gpu: Number = None
+    note: Text = None
+
+    @property
+    def name(self) -> str:
+        """How a message calls the row."""
+        return f"line {self.line} ({self.source or 'no source'}, {self.model or 'no model'})"
+
+    def bits(self, gpu: Accelerator) -> int:
+        """Of the operands of matrix products.
+
+        What does not say so is taken to use 8 bits where the accelerator has a faster peak for
+        them: who publishes a throughput publishes the best one.
+        """
+        text = (self.precision or "unknown").casefold()
+        if text == "unknown":
+            return 8 if gpu.peak(8) > gpu.peak(16) else 16
+        return 4 if "fp4" in text else 8 if "fp8" in text else 16
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """A row that cannot be predicted or compared, and why."""
+
+    row: str
+    source: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Published:
+    """A published run and the plan that it is taken for.
+
+    Attributes:
+        observed: seconds per step, printed or from the tokens per second.
+        is_dense_16bit: pretraining of a dense model with 16-bit products.
+    """
+
+    row: Row
+    plan: Plan
+    observed: float
+
+    @property
+    def source(self) -> str:
+        return self.row.source or "unnamed"
+
+    @property
+    def model(self) -> str:
+        return self.row.model or self.plan.shape.name
+
+    @property
+    def is_dense_16bit(self) -> bool:
+        dense = not self.plan.shape.experts
+        return dense and self.plan.bits == 16 and (self.row.task or "pretrain") == "pretrain"
+
+
+def read_published(path: Path) -> tuple[list[Published], list[Skipped]]:
+    """The rows of a CSV file, apart: what can be predicted, and what cannot.
+
+    Raises:
+        LabError: the file cannot be read, or has not one of the columns that are needed.
+    """
+    runs, skipped = [], []
+    for line, cells in enumerate(_table(path), start=2):
+        found = published(cells, line)
+        (runs if isinstance(found, Published) else skipped).append(found)
+    return runs, skipped
+
+
+def published(cells: Mapping[str, object], line: int) -> Published | Skipped:
+    """One row of a table, or why it is left out."""
+    given = {key: value for key, value in cells.items() if key in Row.model_fields}
+    try:
+        row = Row(line=line, **given)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = f"line {line} ({cells.get('source')}, {cells.get('model')})"
+        reason = f"{first['loc'][0]} is {first['input']!r}"
+        return Skipped(name, str(cells.get("source") or "unnamed"), reason)
+    try:
+        return Published(row, plan_of(row), _observed(row))
+    except _LackingError as lacking:
+        return Skipped(row.name, row.source or "unnamed", str(lacking))
+
+
+class _LackingError(Exception):
+    """What a row would need."""
+
+
+def plan_of(row: Row) -> Plan:
+    """The plan that a row describes.
+
+    A micro-batch that is not stated is 1; a layout that is not stated is 1, the rest of the GPUs
+    being data parallel. Software is of the time of the accelerator (`plan.FUSED_SINCE`).
+    """
+    gpu = _accelerator(row)
+    shape = _shape(row)
+    needed = ("seq_len_tokens", "global_batch_sequences", "gpus")
+    if missing := [name for name in needed if getattr(row, name) is None]:
+        raise _LackingError(f"no {' and no '.join(missing)}")
+    tp, pp, cp = row.tp or 1, row.pp or 1, row.cp or 1
+    if row.gpus % (tp * pp * cp):
+        raise _LackingError(f"tp x pp x cp = {tp * pp * cp} does not divide {row.gpus} gpus")
+    if pp > shape.layers:
+        raise _LackingError(f"pp = {pp} exceeds the {shape.layers} layers")
+    software = software_of(row, gpu)
+    modern = software != "plain"
+    return Plan(
+        shape=shape,
+        accelerator=gpu,
+        gpus=row.gpus,
+        seq_len=row.seq_len_tokens,
+        global_batch=row.global_batch_sequences,
+        micro_batch=row.micro_batch or 1,
+        tp=tp,
+        pp=pp,
+        cp=cp,
+        ep=(row.ep or 1) if shape.experts else 1,
+        interleave=int(row.interleave or 1),
+        sharding=_sharding(row, modern),
+        recompute=row.recompute if row.recompute in ("selective", "full") else "none",
+        bits=row.bits(gpu),
+        sequence_parallel=_or(row.sequence_parallel, modern and tp > 1),
+        software=software,
+    )
+
+
+FLASH_SINCE = 2022
+"""Year of FlashAttention (arXiv:2205.14135): Megatron on accelerators from before is plain."""
+COMPILED = ("compile", "float8", "2d", " tp")
+"""Words of a note on FSDP that are taken to imply torch.compile."""
+FUSED_SINCE = 2024
+"""From this generation of accelerators on, FSDP too runs with fused kernels."""
+
+
+def software_of(row: Row, gpu: Accelerator) -> Software:
+    """What software a row stands for.
+
+    FSDP on accelerators before Blackwell is PyTorch's, with a compiler if the note names one or
+    what needs it; in 8 bits without one it stands on Transformer Engine.
+    """
+    note = (row.note or "").casefold()
+    if row.fsdp == 1 and gpu.year < FUSED_SINCE:
+        if any(mark in note for mark in COMPILED):
+            return "compiled"
+        return "fused" if row.bits(gpu) < 16 else "eager"
+    return "fused" if row.fsdp == 1 or gpu.year >= FLASH_SINCE else "plain"
+
+
+def _accelerator(row: Row) -> Accelerator:
+    if row.gpu_type is None:
+        raise _LackingError("no gpu_type")
+    try:
+        return accelerator(row.gpu_type)
+    except LabError:
+        raise _LackingError(f"gpu_type {row.gpu_type} is not in the catalogue") from None
+
+
+def _shape(row: Row) -> Shape:
+    if row.layers and row.d_model and row.heads:
+        billions = row.params_billion
+        return shape_like(
+            row.model or "model",
+            row.layers,
+            row.d_model,
+            row.heads,
+            billions * 1e9 if billions else None,
+        )
+    if row.model and (public := known_shape(row.model)):
+        return public
+    raise _LackingError("no layers, d_model and heads, and the model is not one that we know")
+
+
+def _sharding(row: Row, modern: bool) -> str:
+    if row.fsdp == 1:
+        return "parameters"
+    return "optimizer" if modern else "none"
+
+
+def _observed(row: Row) -> float:
+    if row.step_time_s:
+        return row.step_time_s
+    if row.tokens_per_s_per_gpu:
+        tokens = row.global_batch_sequences * row.seq_len_tokens
+        return tokens / (row.tokens_per_s_per_gpu * row.gpus)
+    raise _LackingError("no step_time_s and no tokens_per_s_per_gpu")
+
+
+def _or(flag: int | None, otherwise: bool) -> bool:
+    return otherwise if flag is None else bool(flag)
+
+
+NEEDED = ("model", "gpus", "gpu_type", "seq_len_tokens", "global_batch_sequences")
+
+
+def _table(path: Path) -> list[dict[str, str]]:
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            reader = csv.DictReader(file)
+            rows = list(reader)
+    except OSError as error:
+        raise LabError(f"cannot read {path}: {error.strerror}; name a CSV file.") from error
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise LabError(f"{path} is not a CSV file in UTF-8: {error}.") from error
+    missing = [name for name in NEEDED if name not in (reader.fieldnames or [])]
+    if missing:
+        raise LabError(
+            f"{path} has no column {', '.join(missing)}: give it the columns of published_runs.csv."
+        )
+    return rows

@@ -1,0 +1,108 @@
+"""Errors of the simulator on published runs, overall, by source and by model."""
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.stats import spearmanr
+
+from llmlab.cluster.physics.coefficients import Coefficients
+from llmlab.cluster.physics.step import step_time
+from llmlab.cluster.scoring.rows import Published, Skipped
+
+
+@dataclass(frozen=True)
+class Errors:
+    """Errors of predicted step times, as shares of the observed ones.
+
+    Attributes:
+        bias: mean of the signed errors; positive where the prediction is too slow.
+        rank_correlation: Spearman's, of predicted and observed tokens per second and accelerator;
+            NaN for fewer than three rows.
+    """
+
+    mean_absolute_error: float
+    median_absolute_error: float
+    bias: float
+    p90_absolute_error: float
+    rank_correlation: float
+    rows: int
+
+
+@dataclass(frozen=True)
+class Scored:
+    """One run, observed and predicted: seconds per step."""
+
+    run: Published
+    predicted: float
+
+    @property
+    def error(self) -> float:
+        return self.predicted / self.run.observed - 1
+
+
+@dataclass(frozen=True)
+class Score:
+    """Errors on a table of runs.
+
+    Attributes:
+        dense_16bit: pretraining of dense models with 16-bit products, None if there is none.
+    """
+
+    overall: Errors | None
+    dense_16bit: Errors | None
+    by_source: dict[str, Errors]
+    by_model: dict[str, Errors]
+    skipped: tuple[Skipped, ...]
+
+
+def score_runs(runs: Iterable[Published], c: Coefficients) -> list[Scored]:
+    """Predict every run."""
+    return [Scored(run, step_time(run.plan, c).total) for run in runs]
+
+
+def score(scored: Sequence[Scored], skipped: Sequence[Skipped] = ()) -> Score:
+    """The errors of these runs, together and by group."""
+    dense = [one for one in scored if one.run.is_dense_16bit]
+    return Score(
+        overall=errors(scored) if scored else None,
+        dense_16bit=errors(dense) if dense else None,
+        by_source=_grouped(scored, lambda one: one.run.source),
+        by_model=_grouped(scored, lambda one: f"{one.run.source}: {one.run.model}"),
+        skipped=tuple(skipped),
+    )
+
+
+def errors(scored: Sequence[Scored]) -> Errors:
+    """The errors of at least one run."""
+    signed = np.array([one.error for one in scored])
+    sizes = np.abs(signed)
+    return Errors(
+        mean_absolute_error=float(sizes.mean()),
+        median_absolute_error=float(np.median(sizes)),
+        bias=float(signed.mean()),
+        p90_absolute_error=float(np.quantile(sizes, 0.9)),
+        rank_correlation=rank_correlation(scored),
+        rows=len(scored),
+    )
+
+
+def rank_correlation(scored: Sequence[Scored]) -> float:
+    """Spearman's correlation of predicted and observed speed."""
+    if len(scored) < 3:
+        return math.nan
+    speeds = [_speed(one, one.predicted) for one in scored]
+    observed = [_speed(one, one.run.observed) for one in scored]
+    if len(set(speeds)) < 2 or len(set(observed)) < 2:
+        return math.nan
+    return float(spearmanr(speeds, observed).statistic)
+
+
+def _speed(one: Scored, seconds: float) -> float:
+    return one.run.plan.tokens / seconds / one.run.plan.gpus
+
+
+def _grouped(scored: Sequence[Scored], key: Callable[[Scored], str]) -> dict[str, Errors]:
+    names = sorted({key(one) for one in scored})
+    return {name: errors([one for one in scored if key(one) == name]) for name in names}

@@ -1,0 +1,120 @@
+"""What a show is about: model, cluster, and how often things go wrong."""
+
+import random
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+
+from llmlab.cluster.physics.coefficients import calibrated
+from llmlab.cluster.physics.hardware import accelerator
+from llmlab.cluster.physics.plan import Plan
+from llmlab.cluster.physics.planfile import BITS_OF, Strict, parsed, read_table
+from llmlab.cluster.physics.search import search
+from llmlab.cluster.physics.shapes import shape_named
+from llmlab.cluster.wear.causes import mean_time_between
+
+NAMES = (
+    "Llama 3.1 8B",
+    "Llama 3.1 70B",
+    "Mixtral 8x7B",
+    "GPT-3 175B",
+    "Llama 2 13B",
+    "Qwen3 30B A3B",
+)
+"""Models that a run is drawn from if none is named."""
+PATIENCE = 2.0
+NICKNAMES = (
+    "overfit-final-v2-really-final",
+    "stochastic-parrot-supreme",
+    "loss-goes-brrr",
+    "attention-deficit",
+    "gradient-descent-into-madness",
+    "one-more-epoch",
+    "no-free-lunch-large",
+    "vanishing-point",
+)
+"""Names of runs, beside dull ones."""
+
+
+class Scenario(Strict):
+    """The fields of a scenario file; all have a default.
+
+    Attributes:
+        model: a public model or a number of parameters; drawn anew for each run if None.
+        steps: of a run; None for as many as Chinchilla's 20 tokens per parameter take.
+        global_batch: sequences; None for four per GPU.
+        checkpoint_every: steps; None for Daly's interval.
+        hours_between: mean simulated time between interruptions; None for the published rate of so
+            many GPUs, but for the show's sake not more than `PATIENCE` hours.
+        warnings_per_hour: of simulated time: corrected memory errors, slow ranks, hot GPUs.
+        spikes_per_hour: of simulated time: jumps of the loss, each rolled back.
+    """
+
+    model: str | None = None
+    gpu: str = "H100"
+    gpus: int = Field(default=64, gt=0, le=131072)
+    seq_len: int = Field(default=8192, gt=0)
+    global_batch: int | None = Field(default=None, gt=0)
+    precision: Literal["bf16", "fp8"] = "bf16"
+    steps: int | None = Field(default=None, gt=0)
+    learning_rate: float = Field(default=3e-4, gt=0, le=1)
+    warmup_steps: int = Field(default=2000, ge=0)
+    validate_every: int = Field(default=250, gt=0)
+    checkpoint_every: int | None = Field(default=None, gt=0)
+    log_every: int = Field(default=1, gt=0)
+    gpus_every: int = Field(default=20, gt=0)
+    hours_between: float | None = Field(default=None, gt=0)
+    warnings_per_hour: float = Field(default=20.0, ge=0, allow_inf_nan=False)
+    spikes_per_hour: float = Field(default=2.0, ge=0, allow_inf_nan=False)
+
+    def seconds_between(self, gpus: int) -> float:
+        """Mean simulated seconds between interruptions of a run on so many GPUs."""
+        published = mean_time_between(gpus) / 3600
+        return 3600 * (self.hours_between or min(published, PATIENCE))
+
+
+@dataclass(frozen=True)
+class Cast:
+    """What one run is: its name and its plan."""
+
+    name: str
+    plan: Plan
+    steps: int
+
+
+def read_scenario(path: Path) -> Scenario:
+    """The scenario in a TOML or JSON file.
+
+    Raises:
+        LabError: it cannot be read, or a field is unknown or wrong.
+    """
+    return parsed(Scenario, read_table(path), str(path))
+
+
+def cast(scenario: Scenario, rng: random.Random) -> Cast:
+    """Draw the model and the name of one run, and lay it out as fast as it goes.
+
+    Raises:
+        LabError: the model or GPU is unknown, or does not fit so many GPUs.
+    """
+    shape = shape_named(scenario.model or rng.choice(NAMES))
+    base = Plan(
+        shape=shape,
+        accelerator=accelerator(scenario.gpu),
+        gpus=scenario.gpus,
+        seq_len=scenario.seq_len,
+        global_batch=scenario.global_batch or 4 * scenario.gpus,
+        bits=BITS_OF[scenario.precision],
+    )
+    plan = search(replace(base, micro_batch=1), calibrated(), keep=1).plans[0].plan
+    chinchilla = max(1, round(20 * shape.active_parameters / plan.tokens))
+    dull = f"{_slug(shape.name)}-{rng.choice(('pretrain', 'base', 'ablation'))}"
+    nickname = f"{rng.choice(NICKNAMES)}-{shape.name.split()[-1].lower()}"
+    name = f"{rng.choice((dull, nickname))}-{rng.randrange(16**6):06x}"
+    return Cast(name, plan, scenario.steps or chinchilla)
+
+
+def _slug(name: str) -> str:
+    return name.lower().replace(" ", "-")

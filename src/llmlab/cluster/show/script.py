@@ -1,0 +1,171 @@
+"""The lines of the show: what ranks, libraries and health checks say, which files they write."""
+
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from llmlab.cluster.physics.plan import Plan
+from llmlab.cluster.show.events import File, Level
+from llmlab.cluster.show.scenario import Cast
+from llmlab.cluster.wear.causes import Cause
+
+SHARD_BYTES = 5_000_000_000
+COMPANIONS = {
+    "config.json": 731,
+    "generation_config.json": 184,
+    "special_tokens_map.json": 296,
+    "tokenizer.json": 9_085_698,
+    "tokenizer_config.json": 55_351,
+}
+"""Files beside the weights of a released model, with bytes of the usual size."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """What is said, and by whom."""
+
+    text: str
+    level: Level = "INFO"
+    rank: int = 0
+    source: str = "trainer"
+
+
+Timed = tuple[float, Line]
+"""Seconds that pass before a line, and the line."""
+
+
+def start_up(cast: Cast, dice: random.Random, first: bool, step: int) -> Iterator[Timed]:
+    """From the launcher to the first step."""
+    plan = cast.plan
+    nodes = max(plan.gpus // 8, 1)
+    port = dice.randrange(29500, 29900)
+    yield 0.5, Line(f"rendezvous complete: {nodes} nodes, world size {plan.gpus}", source="elastic")
+    yield 1 + dice.random(), Line(f"master node-0000:{port}, backend nccl", source="elastic")
+    for rank in _some_ranks(plan.gpus):
+        host = f"node-{rank // 8:04d}"
+        line = Line(f"cuda:{rank % 8} on {host}, local rank {rank % 8}", rank=rank, source="init")
+        yield 0.05 + 0.1 * dice.random(), line
+    channels = dice.choice((16, 24, 32))
+    version = dice.choice(("2.23.4", "2.25.1", "2.26.2"))
+    nccl = f"NCCL version {version}+cuda12.8, {channels} channels, NET/IB: 8 adapters, GDRDMA"
+    yield 2 + 3 * dice.random(), Line(nccl, source="nccl")
+    groups = f"groups: tp={plan.tp} pp={plan.pp} cp={plan.cp} ep={plan.ep} dp={plan.dp}"
+    yield 4 + nodes**0.5, Line(f"communicators ready, {groups}", source="nccl")
+    if first:
+        yield from _first_load(cast, dice)
+    else:
+        yield (
+            8 + 10 * dice.random(),
+            Line(f"loading checkpoint step-{step:07d}", source="checkpoint"),
+        )
+        yield 20 + 20 * dice.random(), Line(f"resumed at step {step}, data loader moved on")
+    compiled = 20 + 20 * dice.random()
+    yield compiled, Line(f"kernels compiled in {compiled:.1f} s, CUDA graphs captured")
+
+
+def _first_load(cast: Cast, dice: random.Random) -> Iterator[Timed]:
+    shape = cast.plan.shape
+    vocabulary = f"tokenizer: {shape.vocab} tokens, BPE"
+    yield 0.8, Line(vocabulary, source="data")
+    shards = dice.randrange(200, 1200)
+    yield (
+        2.0,
+        Line(
+            f"{shards} shards found, {shards * dice.randrange(90, 110) / 1000:.1f}B tokens indexed",
+            source="data",
+        ),
+    )
+    for part in range(1, 5):
+        loaded = shards * part // 4
+        yield 1 + dice.random(), Line(f"loaded {loaded}/{shards} shards", source="data")
+    yield (
+        3.0,
+        Line(
+            f"{shape.name}: {shape.parameters:,} parameters, {shape.layers} layers, "
+            f"d_model {shape.d_model}, {shape.heads} heads",
+            source="model",
+        ),
+    )
+    yield 1.0, Line("AdamW (betas 0.9, 0.95, eps 1e-08, weight decay 0.1), cosine schedule")
+
+
+def failure(cause: Cause, node: int, dice: random.Random, step: int) -> Iterator[Timed]:
+    """From the fault to the moment the job starts again."""
+    rank = 8 * node + dice.randrange(8)
+    host = f"node-{node:04d}"
+    yield (
+        0.0,
+        Line(
+            FAULTS.get(cause.category, "{cause} on {host}").format(
+                cause=cause.name, host=host, gpu=rank % 8
+            ),
+            "ERROR",
+            rank,
+            "health",
+        ),
+    )
+    if not cause.is_planned:
+        waited = dice.choice((600_000, 1_200_000, 1_800_000))
+        yield (
+            60 + 120 * dice.random(),
+            Line(
+                f"[PG 0] watchdog caught collective operation timeout: WorkNCCL(SeqNum="
+                f"{dice.randrange(10**5, 10**7)}, OpType=ALLREDUCE) ran for {waited + 47} ms",
+                "ERROR",
+                rank,
+                "nccl",
+            ),
+        )
+    yield 5.0, Line(f"job stopped, {host} cordoned", "WARNING", source="elastic")
+    spare = f"node-{dice.randrange(9000, 9999)}"
+    yield (
+        60 + 120 * dice.random(),
+        Line(f"{host} replaced by {spare}, health checks passed", source="elastic"),
+    )
+    yield 10.0, Line(f"restart from checkpoint step-{step:07d}", "WARNING", source="elastic")
+
+
+FAULTS = {
+    "GPU": "{host} GPU {gpu}: {cause} (Xid 79: GPU has fallen off the bus)",
+    "Network": "{host}: {cause}, link mlx5_{gpu} down",
+    "Host": "{host}: {cause} fault",
+    "Dependency": "{cause}: unhandled exception in the job",
+    "Planned": "{cause}: job drained",
+}
+
+
+def warning(rank: int, dice: random.Random) -> str:
+    """Something that a health check saw on one rank."""
+    return dice.choice(
+        (
+            f"ECC: {dice.randrange(1, 9)} corrected error(s) on rank {rank}, row remapping pending",
+            f"slow rank {rank}: step {dice.uniform(4, 14):.1f} % above the median of its group",
+            f"rank {rank}: SM clock throttled to {dice.randrange(1200, 1700, 15)} MHz (thermal)",
+            f"rank {rank}: data loader waited {dice.uniform(0.3, 2.5):.2f} s for its next batch",
+            f"rank {rank}: NIC retransmits {dice.randrange(20, 900)} in 60 s",
+        )
+    )
+
+
+def shards(plan: Plan) -> tuple[File, ...]:
+    """A sharded checkpoint: one file for each rank of the model, optimizer state included."""
+    ranks = plan.tp * plan.pp
+    size = 14 * plan.shape.parameters // ranks
+    names = [f"shard-{rank + 1:05d}-of-{ranks:05d}.safetensors" for rank in range(ranks)]
+    return (*(File(name, size) for name in names), File("metadata.json", 48_211))
+
+
+def export_files(parameters: int) -> tuple[File, ...]:
+    """A released model: weights in 16 bits, their index, and the files beside them."""
+    total = 2 * parameters
+    count = -(-total // SHARD_BYTES)
+    sizes = [SHARD_BYTES] * (count - 1) + [total - SHARD_BYTES * (count - 1)]
+    names = [f"model-{i:05d}-of-{count:05d}.safetensors" for i in range(1, count + 1)]
+    weights = [File(name, size) for name, size in zip(names, sizes, strict=True)]
+    index = File("model.safetensors.index.json", 180 * count + 22_000)
+    return (*weights, index, *(File(name, size) for name, size in COMPANIONS.items()))
+
+
+def _some_ranks(gpus: int) -> list[int]:
+    """The ranks that announce themselves: all of a small run, the first of each node else."""
+    return list(range(gpus)) if gpus <= 16 else list(range(0, min(gpus, 256), 8))

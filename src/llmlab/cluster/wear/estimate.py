@@ -1,0 +1,54 @@
+"""Days to a token budget, interruptions included."""
+
+from dataclasses import dataclass
+
+from llmlab.cluster.physics.prediction import Prediction
+from llmlab.cluster.wear.causes import mean_time_between
+from llmlab.cluster.wear.checkpoints import RESTART, Wear, daly, goodput, save_seconds
+
+DAY = 86400.0
+
+
+@dataclass(frozen=True)
+class Campaign:
+    """A whole training run, expected.
+
+    Attributes:
+        days: with interruptions; `days_without` if nothing ever stopped.
+        goodput: share of the time that goes into work that stays.
+        interval_s: seconds between checkpoints, by Daly.
+        hours_between: mean time between interruptions.
+    """
+
+    tokens: float
+    days: float
+    days_without: float
+    goodput: float
+    interruptions: float
+    interval_s: float
+    save_s: float
+    hours_between: float
+
+
+def campaign(prediction: Prediction, tokens: float) -> Campaign:
+    """How long `prediction`'s plan takes for so many tokens, stopped as often as Llama 3 was."""
+    plan = prediction.plan
+    wear = Wear(
+        between=mean_time_between(plan.gpus),
+        save=save_seconds(plan.shape.parameters, plan.gpus),
+        restart=RESTART,
+    )
+    interval = daly(wear)
+    share = goodput(wear, interval)
+    without = tokens / (prediction.tokens_per_s_per_gpu * plan.gpus) / DAY
+    days = without / share
+    return Campaign(
+        tokens=tokens,
+        days=days,
+        days_without=without,
+        goodput=share,
+        interruptions=days * DAY / wear.between,
+        interval_s=interval,
+        save_s=wear.save,
+        hours_between=wear.between / 3600,
+    )

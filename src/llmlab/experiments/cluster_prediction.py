@@ -1,0 +1,77 @@
+"""How well does a simulator predict the step time of models that it has not seen?
+
+The intervention is the predictor. A seed is a model: all its runs are held out, whatever their
+source, and the predictor learns from the runs of all others. So intervals are over models.
+"""
+
+from llmlab.cluster.scoring.held_out import (
+    comparable_runs,
+    constant_mfu,
+    dense_models,
+    flops_and_bubble,
+    simulator,
+    test_on,
+    uncalibrated,
+)
+from llmlab.cluster.scoring.score import errors
+from llmlab.method.declare.experiment import Axis, Budget, Experiment, Metric, Outcome, Trial
+
+PREDICTORS = ("simulator", "uncalibrated", "FLOPs and bubble", "constant MFU")
+
+
+def run(trial: Trial) -> Outcome:
+    runs = comparable_runs()
+    models = dense_models(runs)
+    model = models[trial.seed]
+    thinned = (
+        [one for index, one in enumerate(runs) if index % trial.settings["every"] == 0]
+        if trial.settings["every"] > 1
+        else runs
+    )
+    held_out = [one for one in runs if one.is_dense_16bit]
+    predictors = {
+        "simulator": simulator(trial.settings["rounds"]),
+        "uncalibrated": uncalibrated,
+        "FLOPs and bubble": flops_and_bubble,
+        "constant MFU": constant_mfu,
+    }
+    known = {id(one): one for one in [*thinned, *held_out]}
+    scored = test_on(model, list(known.values()), predictors[trial.condition["predictor"]])
+    found = errors(scored)
+    return Outcome(
+        metrics={
+            "mean_absolute_error": found.mean_absolute_error,
+            "median_absolute_error": found.median_absolute_error,
+            "bias": found.bias,
+            "rows": float(found.rows),
+        },
+        curves={"error": [(one.run.row.line, one.error) for one in scored]},
+    )
+
+
+EXPERIMENT = Experiment(
+    name="cluster_prediction",
+    title="Predicting the step time of models not seen",
+    question="Q-PREDICT",
+    summary="Predicts published dense 16-bit runs of models that were left out of the calibration.",
+    axes=(Axis("predictor", "What predicts the step time."),),
+    metrics=(
+        Metric(
+            "mean_absolute_error",
+            "Mean over a model's runs of |predicted / observed - 1|.",
+            "share",
+            "lower",
+            tolerance=0.02,
+        ),
+        Metric("median_absolute_error", "Median of the same.", "share", "lower", tolerance=0.02),
+        Metric("bias", "Mean of predicted / observed - 1.", "share", tolerance=0.02),
+        Metric("rows", "Runs of the model.", "1"),
+    ),
+    curves=(Metric("error", "Predicted / observed - 1, by line of the table of runs.", "share"),),
+    budgets={
+        "smoke": Budget({"predictor": PREDICTORS}, 2, {"rounds": 1, "every": 12}),
+        "laptop": Budget({"predictor": PREDICTORS}, 12, {"rounds": 12, "every": 1}),
+        "gpu": Budget({"predictor": PREDICTORS}, 12, {"rounds": 12, "every": 1}),
+    },
+    run=run,
+)

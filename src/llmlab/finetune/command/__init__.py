@@ -1,0 +1,7 @@
+"""`llmlab finetune` and what writes text. Read it in this order:
+
+what is asked for    options
+what is learned from examples, encoding
+a run                config, opening, events, session, console
+afterwards           generation
+"""

@@ -1,0 +1,234 @@
+"""The examples to train on: those of a skill, or of a file of JSON lines.
+
+A line is {"prompt": …, "response": …}, or {"messages": [{"role": …, "content": …}, …]} that ends
+with the assistant's.
+"""
+
+import json
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from llmlab.finetune.tasks.skills import SKILLS, Item, Split, new_facts, subtraction
+from llmlab.method.declare.catalog import suggestion
+from llmlab.method.errors import LabError
+
+SKILL = "skills:"
+FACTS = "facts:"
+MAX_FACTS = 4000
+"""There are few more made-up names of two syllables."""
+TASKS: dict[str, Callable[[], Split]] = {**SKILLS, "subtraction": subtraction}
+"""Skills by the name after `skills:`; `facts:N` comes on top."""
+
+
+class _Strict(BaseModel):
+    """Other fields of a line are ignored."""
+
+    model_config = ConfigDict(frozen=True, strict=True)
+
+
+class Pair(_Strict):
+    """A prompt, directly followed by its response."""
+
+    prompt: str
+    response: str = Field(min_length=1)
+
+
+class Message(_Strict):
+    role: Literal["system", "user", "assistant"]
+    content: str
+
+
+class Chat(_Strict):
+    """A conversation; every message of the assistant is an answer to learn."""
+
+    messages: list[Message] = Field(min_length=2)
+
+    @model_validator(mode="after")
+    def _ends_with_an_answer(self) -> "Chat":
+        if self.messages[-1].role != "assistant":
+            raise ValueError("the last message is not the assistant's")
+        if self.messages[0].role == "assistant":
+            raise ValueError("the first message is the assistant's, who has nothing to answer")
+        if any(not m.content for m in self.messages if m.role == "assistant"):
+            raise ValueError("an answer is empty")
+        return self
+
+
+@dataclass(frozen=True)
+class Example:
+    """One training text.
+
+    Attributes:
+        where: file and line, or skill and item, for messages.
+        line: number in the file, from 1; 0 for a skill.
+    """
+
+    content: Pair | Chat
+    where: str
+    line: int = 0
+
+
+@dataclass(frozen=True)
+class SkippedLine:
+    """A bad line that was left out; lines count from 1."""
+
+    line: int
+    reason: str
+
+
+@dataclass(frozen=True)
+class ParsedFile:
+    """The examples of a file, and the bad lines that were skipped."""
+
+    examples: tuple[Example, ...]
+    skipped: tuple[SkippedLine, ...] = ()
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Training examples, test examples (none if the source is one file), and skipped lines."""
+
+    train: tuple[Example, ...]
+    test: tuple[Example, ...] = ()
+    skipped: tuple[SkippedLine, ...] = ()
+
+    @property
+    def test_is_train(self) -> bool:
+        """Whether the test examples are the training examples, as for facts."""
+        contents = ([example.content for example in part] for part in (self.train, self.test))
+        return next(contents) == next(contents)
+
+
+def open_dataset(source: str, *, skip_bad: bool = False) -> Dataset:
+    """The examples of `skills:NAME` or of a file of JSON lines.
+
+    Raises:
+        LabError: as `skill_dataset` and `read_examples`.
+    """
+    if source.startswith(SKILL):
+        return skill_dataset(source.removeprefix(SKILL))
+    if source in TASKS or source.startswith(FACTS):
+        raise LabError(f"there is no file '{source}': for the skill, say {SKILL}{source}.")
+    reading = read_examples(Path(source), skip_bad=skip_bad)
+    return Dataset(reading.examples, skipped=reading.skipped)
+
+
+def skill_dataset(name: str) -> Dataset:
+    """Training and test items of a skill; all facts of `facts:N` are both.
+
+    Raises:
+        LabError: there is no such skill, or N is out of range.
+    """
+    if name.startswith(FACTS):
+        facts = new_facts(_count(name))
+        return _dataset(name, Split(facts, facts))
+    if name not in TASKS:
+        raise LabError(
+            f"there is no skill '{name}'{suggestion(name, TASKS)}: choose one of "
+            f"{', '.join(TASKS)}, or {FACTS}N for N made-up facts."
+        )
+    return _dataset(name, TASKS[name]())
+
+
+def read_examples(path: Path, *, skip_bad: bool = False) -> ParsedFile:
+    """The examples of a file of JSON lines; blank lines are skipped.
+
+    Raises:
+        LabError: there is no such file, a line is bad and `skip_bad` is False, or no line is
+            good.
+    """
+    examples, skipped = [], []
+    for line, text in _lines(path):
+        try:
+            examples.append(Example(_parsed(text), f"{path}, line {line}", line))
+        except ValueError as error:
+            if not skip_bad:
+                raise LabError(
+                    f"line {line} of {path} is not an example ({error}): correct it, or skip all "
+                    "such lines with --skip-bad."
+                ) from None
+            skipped.append(SkippedLine(line, str(error)))
+    if not examples:
+        bad = f": all its {len(skipped)} lines are bad" if skipped else ""
+        raise LabError(
+            f"{path} holds no example{bad}: write one a line, such as "
+            '{"prompt": "1+1=", "response": "2"}.'
+        )
+    return ParsedFile(tuple(examples), tuple(skipped))
+
+
+def _dataset(name: str, split: Split) -> Dataset:
+    def examples(items: Iterable[Item], part: str) -> tuple[Example, ...]:
+        return tuple(
+            Example(
+                Pair(prompt=item.prompt, response=item.answer),
+                f"{SKILL}{name}, {part} item {number}",
+            )
+            for number, item in enumerate(items, start=1)
+        )
+
+    return Dataset(examples(split.train, "train"), examples(split.test, "test"))
+
+
+def _count(name: str) -> int:
+    count = name.removeprefix(FACTS)
+    if not (count.isascii() and count.isdigit() and 1 <= int(count) <= MAX_FACTS):
+        raise LabError(
+            f"'{SKILL}{name}' asks for {count or 'no number of'} facts: ask for 1 to {MAX_FACTS}, "
+            f"as in {SKILL}{FACTS}64."
+        )
+    return int(count)
+
+
+def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
+    """Number and bytes of each line that is not blank."""
+    try:
+        with path.open("rb") as file:
+            yield from ((n, line) for n, line in enumerate(file, start=1) if line.strip())
+    except FileNotFoundError:
+        beside = [str(other) for other in path.parent.glob("*.jsonl")]
+        raise LabError(
+            f"there is no file '{path}'{suggestion(str(path), beside)}: name a file of JSON lines, "
+            f"or a skill such as {SKILL}subtraction."
+        ) from None
+    except OSError as error:
+        raise LabError(
+            f"cannot read {path}: {error.strerror or error}; name a file of JSON lines."
+        ) from error
+
+
+def _parsed(line: bytes) -> Pair | Chat:
+    """The example of a line; ValueError with the reason if it is bad."""
+    try:
+        value = json.loads(line.decode("utf-8-sig").strip(), parse_constant=_no_number)
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeDecodeError:
+        raise ValueError("it is not UTF-8") from None
+    except UnicodeEncodeError:
+        raise ValueError("it holds half a character, a lone surrogate") from None
+    except json.JSONDecodeError as error:
+        raise ValueError(f"it is not JSON: {error.msg} at column {error.colno}") from None
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+    if not isinstance(value, dict):
+        raise ValueError("it is no JSON object")
+    form = Chat if "messages" in value else Pair
+    try:
+        return form.model_validate(value)
+    except ValidationError as error:
+        raise ValueError(_reason(error)) from None
+
+
+def _no_number(name: str) -> None:
+    raise ValueError(f"it holds {name}, which is no JSON")
+
+
+def _reason(error: ValidationError) -> str:
+    first = error.errors()[0]
+    place = ".".join(map(str, first["loc"]))
+    said = first["msg"].removeprefix("Value error, ").removesuffix(".")
+    return f"{place}: {said}" if place else said

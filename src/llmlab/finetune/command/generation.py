@@ -1,0 +1,105 @@
+"""Text from any model that can be fine-tuned, before and after."""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from llmlab.finetune.model.catalog import MICRO, MicroFolders, open_pretrained, unknown_model
+from llmlab.finetune.model.hub import HUB
+from llmlab.finetune.model.merging import open_merged
+from llmlab.finetune.model.peft_format import ADAPTER
+from llmlab.finetune.model.pretrained import Pretrained
+from llmlab.gpt.checkpoints import ABOUT, checkpoints
+from llmlab.gpt.generation import Sampler, SamplingConfig, generate, stream_text, window_start
+from llmlab.gpt.model import GPT
+from llmlab.gpt.saved_runs import open_model
+
+
+def generate_text(
+    name: str,
+    prompt: str,
+    n_tokens: int,
+    config: SamplingConfig,
+    *,
+    cached: bool = True,
+    base_name: str | None = None,
+    micro: MicroFolders = tuple,
+) -> Iterator[str]:
+    """Stream the text by which the model of that name continues `prompt`.
+
+    Args:
+        name: a run or checkpoint of `llmlab train`, an adapter, or the name of a base model.
+        cached: as for `llmlab.gpt.generation.generate`.
+        base_name: an adapter's base model, if it is not where the adapter says it is.
+        micro: as for `open_pretrained`.
+
+    Raises:
+        LabError: as `open_pretrained`, `open_merged` and `generate`.
+    """
+    folder = Path(name)
+    if not (folder.is_dir() or name == MICRO or name.startswith(HUB)):
+        raise unknown_model(name, "run or model")
+    if (folder / ADAPTER).is_file():
+        base, model = open_merged(folder, base_name, micro)
+        return continue_text(base, model, prompt, n_tokens, config, cached=cached)
+    if (folder / ABOUT).is_file() or checkpoints(folder):
+        return stream_text(*open_model(folder), prompt, n_tokens, config, cached=cached)
+    base = open_pretrained(name, micro, device=torch.device("cpu"))
+    return continue_text(base, base.model, prompt, n_tokens, config, cached=cached)
+
+
+def continue_text(
+    base: Pretrained,
+    model: nn.Module,
+    prompt: str,
+    n_tokens: int,
+    config: SamplingConfig,
+    *,
+    cached: bool = True,
+) -> Iterator[str]:
+    """Stream the text by which `model`, in the format of `base`, continues `prompt`.
+
+    The text ends after `n_tokens` or at the end of an answer. An empty prompt starts a new text.
+
+    Args:
+        cached: as for `llmlab.gpt.generation.generate`; for a GPT without an adapter only.
+
+    Raises:
+        LabError: the prompt has characters that the tokenizer does not know, or as `generate`.
+    """
+    codec = base.tokenizer
+    ids = [*codec.start, *codec.encode(prompt)] or [codec.end]
+    if isinstance(model, GPT):
+        tokens = generate(model, ids, n_tokens, config, cached=cached, stop=codec.end)
+    else:
+        tokens = _sample(base, model.eval(), ids, n_tokens, config)
+    return _pieces(base, tokens)
+
+
+def _pieces(base: Pretrained, tokens: Iterable[int]) -> Iterator[str]:
+    """The text of the tokens, as soon as a character is complete, or at the end."""
+    ids: list[int] = []
+    text, shown = "", 0
+    for token in tokens:
+        ids.append(token)
+        text = base.tokenizer.decode(ids)
+        if not text.endswith("\ufffd"):
+            yield text[shown:]
+            shown = len(text)
+    yield text[shown:]
+
+
+@torch.no_grad()
+def _sample(
+    base: Pretrained, model: nn.Module, ids: list[int], n_tokens: int, config: SamplingConfig
+) -> Iterator[int]:
+    sampler, device = Sampler(config), next(model.parameters()).device
+    for _ in range(n_tokens):
+        seen = ids[window_start(len(ids), base.context) :]
+        token = sampler.draw(model(torch.tensor([seen], device=device))[0, -1].float())
+        if token == base.tokenizer.end:
+            return
+        ids = [*ids, token]
+        yield token

@@ -1,0 +1,152 @@
+"""What `llmlab finetune` can be told, and what of it contradicts itself."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated
+
+from typer import Option
+
+from llmlab.gpt.options import PRECISIONS
+from llmlab.method.declare.catalog import suggestion
+from llmlab.method.errors import LabError
+from llmlab.method.options import LARGEST_SEED
+
+METHODS = ("full", "lora", "qlora")
+SCALINGS = ("alpha/r", "rslora")
+
+
+@dataclass(frozen=True)
+class FinetuneOptions:
+    """What is fine-tuned, on what, and how; None leaves it to the method and the base model."""
+
+    base: Annotated[
+        str,
+        Option(
+            metavar="NAME|DIR|hf:ID",
+            help="micro, a folder of `llmlab train`, or hf: and a Hugging Face id or folder.",
+        ),
+    ] = "micro"
+    data: Annotated[
+        str,
+        Option(
+            metavar="skills:NAME|FILE",
+            help="A skill (subtraction, math, reasoning, code, knowledge, facts:N) or a file of "
+            "JSON lines with prompt and response, or messages.",
+        ),
+    ] = "skills:subtraction"
+    method: Annotated[str, Option(help="full, lora or qlora.")] = "lora"
+    rank: Annotated[int | None, Option(min=1, help="Rank of the adapter. Default: 8.")] = None
+    alpha: Annotated[
+        float | None, Option(help="Numerator of its scaling. Default: twice the rank.")
+    ] = None
+    scaling: Annotated[
+        str | None, Option(help="alpha/r (the default) or rslora: alpha over the root of r.")
+    ] = None
+    target_modules: Annotated[
+        str | None,
+        Option(
+            metavar="NAMES", help="Layers that get an adapter, as qkv,out. Default: all linear."
+        ),
+    ] = None
+    double_quantisation: Annotated[
+        bool | None,
+        Option(
+            "--double-quantisation/--single-quantisation",
+            help="Whether qlora quantises its constants, too. Default: it does.",
+            show_default=False,
+        ),
+    ] = None
+    learning_rate: Annotated[
+        float | None, Option(help="Peak rate. Default: what suits method and base.")
+    ] = None
+    epochs: Annotated[float | None, Option(help="Times to read the examples. Default: 3.")] = None
+    steps: Annotated[int | None, Option(min=1, help="Optimizer steps, in place of --epochs.")] = (
+        None
+    )
+    batch_size: Annotated[int, Option(min=1, help="Examples (rows with --pack) of a step.")] = 32
+    seed: Annotated[
+        int,
+        Option(
+            min=0,
+            max=LARGEST_SEED,
+            help="Fixes the adapter's start and the order of the examples.",
+        ),
+    ] = 0
+    precision: Annotated[str, Option(help="float32, bfloat16, or auto: bfloat16 on CUDA.")] = "auto"
+    pack: Annotated[bool, Option("--pack", help="Put several short examples into one row.")] = False
+    skip_bad: Annotated[
+        bool, Option("--skip-bad", help="Leave out bad lines of the file, and count them.")
+    ] = False
+    replay: Annotated[float, Option(help="Share of each batch that micro has learned before.")] = (
+        0.0
+    )
+    test_items: Annotated[int, Option(min=0, help="Test on so many examples at most.")] = 1000
+    every: Annotated[
+        int, Option(min=1, help="Steps between two looks at gradients and updates by layer.")
+    ] = 1
+
+
+def check_options(options: FinetuneOptions) -> None:
+    """Check that each option is in its range and that none contradicts another.
+
+    Raises:
+        LabError: one is not, or does.
+    """
+    _choose(options.method, METHODS, "method")
+    _choose(options.precision, PRECISIONS, "precision")
+    if options.scaling is not None:
+        _choose(options.scaling, SCALINGS, "scaling")
+    adapters_own = ("rank", "alpha", "scaling", "target_modules")
+    for name in adapters_own if options.method == "full" else ():
+        if getattr(options, name) is not None:
+            raise LabError(
+                f"full fine-tuning has no adapter and so no {_flag(name)}: leave it out, or take "
+                "--method lora."
+            )
+    if options.double_quantisation is not None and options.method != "qlora":
+        raise LabError(
+            f"--method {options.method} quantises nothing, so that there is nothing to quantise "
+            "twice: leave out --double-quantisation, or take --method qlora."
+        )
+    if options.steps is not None and options.epochs is not None:
+        raise LabError("--steps and --epochs both say how long to train: leave one of them out.")
+    if options.epochs is not None and not 0 < options.epochs < math.inf:
+        raise LabError(
+            f"{options.epochs:g} epochs train nothing: take --epochs above 0, or --steps."
+        )
+    for name in ("learning_rate", "alpha"):
+        value = getattr(options, name)
+        if value is not None and not 0 < value < math.inf:
+            raise LabError(f"{_flag(name)} {value:g} learns nothing: take a number above 0.")
+    _check_replay(options)
+
+
+def _check_replay(options: FinetuneOptions) -> None:
+    if not 0 <= options.replay < 1:
+        raise LabError(
+            f"a batch cannot replay the share {options.replay:g}: take one from 0 up to 1, as 0.2."
+        )
+    if options.replay and options.pack:
+        raise LabError(
+            "--pack fills rows with several examples and --replay counts examples: leave one of "
+            "them out."
+        )
+    n_replayed = round(options.replay * options.batch_size)
+    if options.replay and n_replayed in (0, options.batch_size):
+        raise LabError(
+            f"of {options.batch_size} examples a share of {options.replay:g} is {n_replayed}: "
+            "take a larger --batch-size, or another --replay."
+        )
+
+
+def _choose(name: str, choices: Sequence[str], what: str) -> None:
+    if name not in choices:
+        raise LabError(
+            f"there is no {what} '{name}'{suggestion(name, choices)}: "
+            f"choose one of {', '.join(choices)}."
+        )
+
+
+def _flag(name: str) -> str:
+    return f"--{name.replace('_', '-')}"

@@ -1,0 +1,190 @@
+"""Curves from tables: our own, in parquet, and CSV with a column for each curve."""
+
+import csv
+import io
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from llmlab.finetune.curves.names import STEP_NAMES
+from llmlab.finetune.curves.readings import (
+    Omissions,
+    Point,
+    Readings,
+    as_step,
+    as_value,
+    listed,
+)
+from llmlab.method.errors import LabError
+from llmlab.method.files import read_text
+
+LONG = ("run_id", "metric", "step", "value")
+"""Columns of a table with a row for each run, curve and step."""
+BESIDE = ("wall time", "time", "timestamp", "walltime", "", "unnamed: 0", "index")
+"""Columns that are no curves and that nobody misses, in lower case."""
+SECOND = " (column {})"
+"""What the name of a column gets that an earlier one has, too."""
+EMPTY = ("", "-", "none", "null", "n/a")
+"""What stands in a cell without a value, in lower case; nan is a value."""
+
+
+@dataclass(frozen=True)
+class Cells:
+    """The cells of a table as text.
+
+    Attributes:
+        lines: for each row its line in the file.
+        columns: by name, a cell for each row.
+    """
+
+    lines: Sequence[int]
+    columns: Mapping[str, Sequence[str]]
+
+
+def read_parquet(file: Path) -> Readings:
+    """Our own tables: one row per run, curve and step.
+
+    Raises:
+        LabError: the file is no whole parquet file, or has other columns.
+    """
+    try:
+        table = pq.read_table(file)
+        columns = {
+            name: table.column(name).to_pylist() for name in LONG if name in table.schema.names
+        }
+    except (pa.ArrowException, ValueError, OSError, KeyError, OverflowError) as error:
+        raise LabError(f"{file} is no whole parquet file: write it again.") from error
+    return _from_long(file, columns, [f"row {row + 1}" for row in range(table.num_rows)])
+
+
+def read_csv(file: Path) -> Readings:
+    """A column of steps, and a column for each curve; an empty cell is no point.
+
+    Raises:
+        LabError: there is no column of steps, a row has other cells than the header, or a cell in
+            a column of numbers holds none.
+    """
+    cells = _cells(file)
+    by_lower = {name.lower(): name for name in reversed(cells.columns)}
+    steps = next((by_lower[name] for name in STEP_NAMES if name in by_lower), None)
+    if steps is None:
+        raise LabError(
+            f"{file} has no column of steps: name one of its columns 'step' (it has "
+            f"{', '.join(cells.columns)})."
+        )
+    places = [f"line {line}" for line in cells.lines]
+    if {"run_id", "metric", "value"} <= set(cells.columns):
+        return _from_long(file, {**cells.columns, "step": cells.columns[steps]}, places)
+    left_out = Omissions()
+    at = [as_step(cell) for cell in cells.columns[steps]]
+    for step, cell, place in zip(at, cells.columns[steps], places, strict=True):
+        if step is None:
+            left_out.add("a row without a whole number as its step", place, f"'{cell}'")
+    curves = {n: c for n, c in cells.columns.items() if n.lower() not in (*STEP_NAMES, *BESIDE)}
+    numeric = {name: column for name, column in curves.items() if _is_numeric(column)}
+    points = [
+        (_name(file, name), step, value)
+        for name, column in numeric.items()
+        for step, value in zip(at, _numbers(file, name, column, places), strict=True)
+        if step is not None and value is not None
+    ]
+    text = [name for name in curves if name not in numeric]
+    notes = (f"left out: {listed(text, 4)} (no numbers)",) if text else ()
+    again = [name for name in cells.columns if re.search(r" \(column \d+\)$", name)]
+    if again:
+        notes += (f"left out: {listed(again, 4)} (an earlier column has the same name)",)
+    return Readings({file.name: points}, (*left_out.notes(), *notes))
+
+
+def _from_long(file: Path, columns: Mapping[str, Sequence], places: Iterable[str]) -> Readings:
+    missing = [name for name in LONG if name not in columns]
+    if missing:
+        raise LabError(
+            f"{file} has no column '{missing[0]}': a table of curves has run_id, metric, step and "
+            "value."
+        )
+    left_out = Omissions()
+    points: dict[str, list[Point]] = defaultdict(list)
+    rows = zip(places, *(columns[name] for name in LONG), strict=True)
+    for place, run, metric, step_cell, value_cell in rows:
+        step, value = as_step(step_cell), as_value(value_cell)
+        if step is None or value is None:
+            left_out.add("a row without a whole step or a value", place)
+        else:
+            points[str(run)].append((str(metric), step, value))
+    return Readings(points, left_out.notes())
+
+
+def _cells(file: Path) -> Cells:
+    text = read_text(file)
+    lines, rows = [], []
+    reader = csv.reader(io.StringIO(text), skipinitialspace=True, delimiter=_delimiter(text))
+    try:
+        for row in reader:
+            if row:
+                lines.append(reader.line_num)
+                rows.append([cell.strip() for cell in row])
+    except csv.Error as error:
+        raise LabError(
+            f"{file}, line {reader.line_num}: {error}; correct or remove that line."
+        ) from error
+    if not rows:
+        raise LabError(f"{file} is empty: the run has not written anything into it yet.")
+    header, *rows = rows
+    for line, row in zip(lines[1:], rows, strict=True):
+        if len(row) != len(header):
+            raise LabError(
+                f"{file}, line {line}: it has {len(row)} cells and the header {len(header)}; "
+                "correct or remove that line."
+            )
+    columns = zip(*rows, strict=True) if rows else [()] * len(header)
+    return Cells(lines[1:], _apart(header, columns))
+
+
+def _delimiter(text: str) -> str:
+    """What the header's cells are divided by."""
+    header = text.split("\n", 1)[0]
+    return max(",;\t", key=header.count)
+
+
+def _apart(header: Sequence[str], columns: Iterable[Sequence[str]]) -> dict[str, Sequence[str]]:
+    """The columns by name; of several of one name, the first with anything in it has it."""
+    named: dict[str, Sequence[str]] = {}
+    for place, (name, column) in enumerate(zip(header, columns, strict=True), start=1):
+        if name in named and not any(named[name]):
+            del named[name]
+        named[f"{name}{SECOND.format(place)}" if name in named else name] = column
+    return named
+
+
+def _is_numeric(cells: Iterable[str]) -> bool:
+    """Whether the first cell with anything in it is a number, if there is one."""
+    first = next((cell for cell in cells if cell.lower() not in EMPTY), "0")
+    return as_value(first) is not None
+
+
+def _numbers(
+    file: Path, column: str, cells: Iterable[str], places: Iterable[str]
+) -> list[float | None]:
+    """The cells as numbers, None where one is empty."""
+    numbers = []
+    for cell, place in zip(cells, places, strict=True):
+        number = None if cell.lower() in EMPTY else as_value(cell)
+        if number is None and cell.lower() not in EMPTY:
+            raise LabError(
+                f"{file}, {place}: '{cell[:40]}' in the column '{column}' is no number; correct "
+                "that cell or remove it."
+            )
+        numbers.append(number)
+    return numbers
+
+
+def _name(file: Path, column: str) -> str:
+    """The curve's name; a file that TensorBoard's page saves has it in its own."""
+    tag = re.search(r"tag-(.+)\.csv$", file.name)
+    return tag[1] if tag and column.lower() == "value" else column

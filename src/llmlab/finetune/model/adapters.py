@@ -1,0 +1,205 @@
+"""Adapters on disk, in the format of `peft`.
+
+runs/sums/adapter/
+    adapter_config.json         as peft writes and reads it
+    adapter_model.safetensors   A and B of each layer, under peft's names
+    llmlab.json                 which base it was made for, and the SHA-256 of the two files above
+"""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+from safetensors.torch import save as save_tensors
+from torch import Tensor, nn
+
+from llmlab.finetune.model.hub import HUB, HubModel
+from llmlab.finetune.model.lora import LoraLinear, LoraSpec
+from llmlab.finetune.model.peft_format import (
+    ABOUT,
+    ADAPTER,
+    PREFIX,
+    WEIGHTS,
+    json_bytes,
+    matrices_by_layer,
+    read_adapter,
+    read_json,
+)
+from llmlab.finetune.model.pretrained import Pretrained
+from llmlab.finetune.model.qlora import FourBit
+from llmlab.finetune.model.replacing import replace_module
+from llmlab.method.errors import LabError
+from llmlab.method.files import write_file
+
+
+@dataclass(frozen=True)
+class Origin:
+    """The base model that an adapter was made for.
+
+    Attributes:
+        base: its name, for `open_pretrained`.
+        identity: SHA-256 of its weights; None if the adapter does not say.
+        four_bit: how it was quantised, if it was.
+    """
+
+    base: str
+    identity: str | None = None
+    four_bit: FourBit | None = None
+
+
+def save_adapter(model: nn.Module, spec: LoraSpec, base: Pretrained, folder: Path) -> None:
+    """Write the adapter of `model` into `folder`, where other files may lie.
+
+    Each file is written aside and renamed; the last says what the others must be.
+
+    Args:
+        model: of `base`, adapted by `spec`.
+
+    Raises:
+        LabError: the model has no adapter, a weight of it is not finite, or the folder cannot be
+            written to.
+    """
+    layers = {_their_path(path): layer for path, layer in lora_layers(model)}
+    if not layers:
+        raise LabError("the model has no adapter to save: fine-tune it with lora or qlora.")
+    tensors = {}
+    for path, layer in layers.items():
+        tensors[f"{PREFIX}{path}.lora_A.weight"] = layer.a_RI.detach().cpu().contiguous()
+        tensors[f"{PREFIX}{path}.lora_B.weight"] = layer.b_RO.detach().T.cpu().contiguous()
+    for name, tensor in tensors.items():
+        if not tensor.isfinite().all():
+            raise LabError(
+                f"the adapter's {name.removeprefix(PREFIX)} holds a number that is not finite: "
+                "training diverged; start again with a lower learning rate."
+            )
+    files = {
+        WEIGHTS: save_tensors(tensors, metadata={"format": "pt"}),
+        ADAPTER: json_bytes(_their_config(spec, base, list(layers))),
+    }
+    about = {
+        "base": base.name,
+        "identity": base.identity,
+        "four_bit": (found := _four_bit(model)) and asdict(found),
+        "sha256": {name: hashlib.sha256(content).hexdigest() for name, content in files.items()},
+    }
+    for name, content in [*files.items(), (ABOUT, json_bytes(about))]:
+        write_file(folder / name, content)
+
+
+def load_adapter(folder: Path, base: Pretrained) -> nn.Module:
+    """The model of `base` itself, frozen, with the adapter from `folder`, ours or of `peft`.
+
+    Raises:
+        LabError: there is no adapter, a file of it is damaged, it was made for another base, or it
+            computes something that ours does not.
+    """
+    config, tensors = read_adapter(folder)
+    origin = adapter_origin(folder)
+    if origin.identity not in (None, base.identity):
+        raise LabError(
+            f"the adapter in {folder} was made for the base {origin.base}, whose weights are "
+            f"others ({origin.identity[:12]}) than those of {base.name} ({base.identity[:12]}): "
+            "name the base that it was made for with --base."
+        )
+    scale = LoraSpec(
+        config["r"], config["lora_alpha"], "rslora" if config.get("use_rslora") else "alpha/r"
+    ).scale
+    adapted = {
+        path: _adapted(path, a_RI, b_OR, scale, base, folder)
+        for path, (a_RI, b_OR) in matrices_by_layer(tensors, config["r"], folder).items()
+    }
+    base.model.requires_grad_(False)
+    for path, layer in adapted.items():
+        replace_module(base.model, _model_path(base.model, path), layer)
+    return base.model
+
+
+def adapter_origin(folder: Path) -> Origin:
+    """What the adapter in `folder` was made for; errors as `load_adapter`."""
+    config, about = read_json(folder / ADAPTER), folder / ABOUT
+    if not about.is_file():
+        name = config.get("base_model_name_or_path")
+        return Origin(f"{HUB}{name}" if name else "")
+    said = read_json(about)
+    try:
+        four_bit = said["four_bit"] and FourBit(**said["four_bit"])
+        return Origin(said["base"], said["identity"], four_bit)
+    except (KeyError, TypeError) as error:
+        raise LabError(f"{about} does not say what its adapter was made for: copy it again.") from (
+            error
+        )
+
+
+def lora_layers(model: nn.Module) -> Iterator[tuple[str, LoraLinear]]:
+    """Paths and layers of the adapter of `model`."""
+    return ((path, m) for path, m in model.named_modules() if isinstance(m, LoraLinear))
+
+
+def _adapted(
+    path: str, a_RI: Tensor, b_OR: Tensor, scale: float, base: Pretrained, folder: Path
+) -> LoraLinear:
+    try:
+        layer = base.model.get_submodule(_model_path(base.model, path))
+    except AttributeError:
+        raise LabError(
+            f"the adapter in {folder} adapts the layer {path}, which {base.name} does not have: "
+            "it was made for another base; name that one."
+        ) from None
+    if not isinstance(layer, nn.Linear):
+        raise LabError(
+            f"the adapter in {folder} adapts {path}, which in {base.name} is a "
+            f"{type(layer).__name__} and no linear layer: open the base anew, or name the one "
+            "that it was made for."
+        )
+    theirs, ours = (b_OR.shape[0], a_RI.shape[1]), (layer.out_features, layer.in_features)
+    if theirs != ours:
+        raise LabError(
+            f"the adapter in {folder} fits a layer {path} of shape {list(theirs)}, and that of "
+            f"{base.name} has {list(ours)}: it was made for another base; name that one."
+        )
+    adapted = LoraLinear(layer, a_RI.shape[0], scale)
+    with torch.no_grad():
+        adapted.a_RI.copy_(a_RI)
+        adapted.b_RO.copy_(b_OR.T)
+    return adapted
+
+
+def _their_config(spec: LoraSpec, base: Pretrained, paths: list[str]) -> dict[str, object]:
+    leaves = sorted({path.rpartition(".")[2] for path in paths})
+    return {
+        "peft_type": "LORA",
+        "task_type": "CAUSAL_LM" if isinstance(base.model, HubModel) else None,
+        "base_model_name_or_path": base.name.removeprefix(HUB),
+        "r": spec.rank,
+        "lora_alpha": spec.alpha,
+        "use_rslora": spec.scaling == "rslora",
+        "target_modules": leaves,
+        "lora_dropout": 0.0,
+        "bias": "none",
+        "fan_in_fan_out": False,
+        "init_lora_weights": True,
+        "modules_to_save": None,
+        "inference_mode": True,
+    }
+
+
+def _their_path(path: str) -> str:
+    """The path in the model that peft sees, which is the inner one of `transformers`."""
+    return path.removeprefix(HubModel.PREFIX)
+
+
+def _model_path(model: nn.Module, path: str) -> str:
+    return HubModel.PREFIX + path if isinstance(model, HubModel) else path
+
+
+def is_four_bit(module: nn.Module) -> bool:
+    """Whether its weights are of four bits; without loading the library where none are."""
+    return getattr(getattr(module, "weight", None), "quant_state", None) is not None
+
+
+def _four_bit(model: nn.Module) -> FourBit | None:
+    """How the model was quantised, by its first layer that is."""
+    states = (module.weight.quant_state for module in model.modules() if is_four_bit(module))
+    return next((FourBit(state.nested, state.blocksize) for state in states), None)

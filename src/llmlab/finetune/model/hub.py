@@ -1,0 +1,227 @@
+"""Base models of Hugging Face `transformers`: from the hub, its cache or a folder."""
+
+import logging
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from safetensors import safe_open
+from torch import Tensor, nn
+
+from llmlab.finetune.model.codecs import HubCodec
+from llmlab.finetune.model.lora import target_layers
+from llmlab.finetune.model.peft_format import ADAPTER
+from llmlab.finetune.model.pretrained import Pretrained, first_line, weights_digest
+from llmlab.finetune.model.qlora import FourBit, quantise
+from llmlab.method.declare.catalog import suggestion
+from llmlab.method.errors import LabError
+from llmlab.runs.shell import command
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+HUB = "hf:"
+HUB_CONFIG = "config.json"
+OTHER_FORMATS = ["*/*", "*.bin", "*.pth", "consolidated*"]
+"""Files of a model on the hub that hold the same weights in other formats."""
+
+
+DTYPES = {
+    "F64": torch.float64,
+    "F32": torch.float32,
+    "F16": torch.float16,
+    "BF16": torch.bfloat16,
+}
+"""Precisions by their names in a safetensors file."""
+
+
+class HubModel(nn.Module):
+    """A causal language model of `transformers` that returns logits only.
+
+    Attributes:
+        inner: the model itself; the paths of its layers follow `PREFIX`.
+    """
+
+    PREFIX = "inner."
+
+    def __init__(self, inner: "PreTrainedModel") -> None:
+        super().__init__()
+        self.inner = inner
+
+    def forward(self, tokens_BT: Tensor) -> Tensor:
+        """Logits [B, T, V]; without a mask, so padding may only stand at the end of a row."""
+        return self.inner(input_ids=tokens_BT, use_cache=False).logits
+
+
+def open_hub_model(name: str, four_bit: FourBit | None, device: torch.device) -> Pretrained:
+    """Open the model with that id on the hub, or in that folder; errors as `open_pretrained`."""
+    folder = _local_folder(name.removeprefix(HUB))
+    tokenizer = _load_tokenizer(folder, name)
+    model = HubModel(_load_model(folder, name, four_bit, device))
+    _check_vocabulary(model, tokenizer, name)
+
+    def write(tuned: HubModel, target: Path) -> None:
+        _unquantised_model(folder, tuned.inner).save_pretrained(target)
+        tokenizer.save_pretrained(target)
+
+    context = getattr(model.inner.config, "max_position_embeddings", None)
+    context = min(context or tokenizer.model_max_length, tokenizer.model_max_length)
+    identity = weights_digest(sorted(folder.glob("*.safetensors")))
+    return Pretrained(name, model, HubCodec(tokenizer), context, identity, write, folder)
+
+
+def _transformers() -> Any:
+    try:
+        import transformers
+    except ImportError as error:
+        raise LabError(
+            "Hugging Face models need the package transformers, which is not installed: "
+            'install it with pip install "llmlab[hub]".'
+        ) from error
+    transformers.utils.logging.disable_progress_bar()
+    transformers.utils.logging.set_verbosity_error()  # our own errors say what is wrong
+    return transformers
+
+
+def _local_folder(source: str) -> Path:
+    """That folder, or the one into which the model with that id is downloaded or cached."""
+    folder = Path(source)
+    if not folder.is_dir():
+        _transformers()
+        from huggingface_hub import snapshot_download
+
+        try:
+            folder = Path(snapshot_download(source, ignore_patterns=OTHER_FORMATS))
+        except Exception as error:  # of the network, of the hub, of the name: many kinds
+            beside = [str(path) for path in folder.parent.glob("*") if path.is_dir()]
+            raise LabError(
+                f'there is no folder "{source}"{suggestion(source, beside)}, and Hugging Face '
+                "does not give a model of that name to this machine: name a folder that holds "
+                "config.json, model.safetensors and a tokenizer."
+            ) from error
+    if (folder / ADAPTER).is_file():
+        raise LabError(
+            f"{source} is an adapter, not a base model: name the model that it was made for, or "
+            "merge the two with `llmlab merge`."
+        )
+    if not (folder / HUB_CONFIG).is_file() or not any(folder.glob("*.safetensors")):
+        raise LabError(
+            f"{source} holds no model in the format of transformers: a folder with config.json "
+            "and model.safetensors is needed."
+        )
+    if b'"quantization_config"' in (folder / HUB_CONFIG).read_bytes():
+        raise LabError(
+            f"the weights of {source} are quantised already: name the model that they were made "
+            "from; --method qlora quantises it here."
+        )
+    return folder
+
+
+def _load_tokenizer(folder: Path, name: str) -> "PreTrainedTokenizerBase":
+    transformers = _transformers()
+    try:
+        tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
+    except Exception as error:  # of the files: many kinds
+        raise LabError(
+            f"the tokenizer of {name} cannot be read: copy its tokenizer.json and "
+            "tokenizer_config.json beside the weights."
+        ) from error
+    if tokenizer.eos_token_id is None:
+        raise LabError(
+            f"the tokenizer of {name} has no token that ends an answer: set eos_token in its "
+            "tokenizer_config.json."
+        )
+    return tokenizer
+
+
+def _load_model(
+    folder: Path, name: str, four_bit: FourBit | None, device: torch.device
+) -> "PreTrainedModel":
+    """In float32; on CUDA what stays beside 4-bit weights is in bfloat16."""
+    transformers = _transformers()
+    halved = four_bit is not None and device.type == "cuda"
+    options: dict[str, Any] = {"dtype": torch.bfloat16 if halved else torch.float32}
+    directly = four_bit is not None and four_bit.block_size == _LIBRARY_BLOCK_SIZE
+    if directly:
+        logging.getLogger("bitsandbytes.backends.cpu.ops").setLevel(logging.ERROR)  # as in qlora
+        options["quantization_config"] = transformers.BitsAndBytesConfig(
+            load_in_4bit=True,
+            bnb_4bit_quant_type="nf4",
+            bnb_4bit_use_double_quant=four_bit.double_quantisation,
+            bnb_4bit_compute_dtype=options["dtype"],
+        )
+        options["device_map"] = {"": device}
+    try:
+        _require_linear_layers(_empty_model(folder, options["dtype"]), name)
+        model, report = transformers.AutoModelForCausalLM.from_pretrained(
+            folder, output_loading_info=True, **options
+        )
+    except LabError:
+        raise
+    except Exception as error:  # of the files, of an architecture: many kinds
+        raise LabError(
+            f"{name} cannot be loaded as a causal language model ({first_line(error)}): copy or "
+            "fetch its files again, or choose another model."
+        ) from error
+    if missing := sorted(report["missing_keys"]):
+        raise LabError(f"{missing[0]} is missing from the weights of {name}: fetch them again.")
+    model = model if directly else model.to(device)
+    return quantise(model, four_bit) if four_bit else model
+
+
+_LIBRARY_BLOCK_SIZE = 64
+"""The only block size that BitsAndBytesConfig offers."""
+
+
+def _empty_model(folder: Path, dtype: torch.dtype) -> "PreTrainedModel":
+    """The model in `folder` without its weights."""
+    transformers = _transformers()
+    config = transformers.AutoConfig.from_pretrained(folder)
+    with torch.device("meta"):
+        return transformers.AutoModelForCausalLM.from_config(config, dtype=dtype)
+
+
+def _unquantised_model(folder: Path, tuned: "PreTrainedModel") -> "PreTrainedModel":
+    """The model in `folder` with the weights of `tuned`, each in the precision that it has there.
+
+    What 4-bit loading added to `tuned` is left out.
+    """
+    stored = _stored_dtypes(folder)
+    usual = max(stored.values(), key=list(stored.values()).count)
+    model = _empty_model(folder, usual)
+    weights = {
+        name: tensor.to(stored.get(name, usual)) if tensor.is_floating_point() else tensor
+        for name, tensor in tuned.state_dict().items()
+    }
+    model.load_state_dict(weights, assign=True)
+    model.tie_weights()
+    model.generation_config = tuned.generation_config
+    return model
+
+
+def _stored_dtypes(folder: Path) -> dict[str, torch.dtype]:
+    """The precision of each weight in the files of a model; integers apart."""
+    found = {}
+    for path in sorted(folder.glob("*.safetensors")):
+        with safe_open(path, "pt") as file:
+            found |= {name: file.get_slice(name).get_dtype() for name in file.keys()}  # noqa: SIM118
+    return {name: DTYPES[dtype] for name, dtype in found.items() if dtype in DTYPES}
+
+
+def _check_vocabulary(model: HubModel, tokenizer: "PreTrainedTokenizerBase", name: str) -> None:
+    known = model.inner.get_input_embeddings().num_embeddings
+    if len(tokenizer) > known:
+        raise LabError(
+            f"the tokenizer of {name} has {len(tokenizer)} tokens and its model {known}: put the "
+            "tokenizer that it was trained with beside the weights."
+        )
+
+
+def _require_linear_layers(model: "PreTrainedModel", name: str) -> None:
+    """Check before the model is loaded: loading in four bits would turn others into linear ones."""
+    if not any(target_layers(HubModel(model))):
+        source = name.removeprefix(HUB)
+        raise LabError(
+            f"{name} has no linear layer but its output layer: if it is a GPT-2, run "
+            f"{command('llmlab', 'import', source)} and name the folder that this makes."
+        )

@@ -1,0 +1,152 @@
+"""Adapters merged into the weights of their base models."""
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from torch import Tensor, nn
+
+from llmlab.finetune.model.adapters import (
+    Origin,
+    adapter_origin,
+    is_four_bit,
+    load_adapter,
+    lora_layers,
+)
+from llmlab.finetune.model.catalog import MICRO, MicroFolders, micro_with, open_pretrained
+from llmlab.finetune.model.pretrained import Pretrained
+from llmlab.finetune.model.qlora import dequantise
+from llmlab.finetune.model.replacing import replace_module
+from llmlab.method.errors import LabError
+from llmlab.method.files import unwritable
+
+
+@torch.no_grad()
+def merge_adapter(model: nn.Module) -> nn.Module:
+    """Merge the adapter of `model` into its weights, in place, and dequantise 4-bit weights.
+
+    A dequantised weight is the one that the adapter was trained on: rounding is not undone.
+
+    Raises:
+        LabError: an adapted weight is shared with another layer, as that of an output layer may be
+            with the embedding.
+    """
+    adapted = dict(lora_layers(model))
+    for path, layer in adapted.items():
+        _require_own_weight(model, path, layer.base.weight)
+    for path, layer in adapted.items():
+        weight_OI = _dense_weight(layer.base)
+        merged_OI = (weight_OI.float() + layer.delta_weight().float()).to(weight_OI.dtype)
+        replace_module(model, path, _linear(merged_OI, layer.base.bias))
+    for path, module in list(model.named_modules()):
+        if is_four_bit(module):
+            replace_module(model, path, _linear(_dense_weight(module), module.bias))
+    return model.requires_grad_(False)
+
+
+def save_model(model: nn.Module, base: Pretrained, folder: Path) -> None:
+    """Write a model without an adapter, in the format of `base`, into `folder`.
+
+    `open_pretrained` opens the folder. It is written aside and renamed.
+
+    Raises:
+        LabError: the folder holds something, or cannot be written to.
+    """
+    with _new_folder(folder) as new:
+        base.write(model, new)
+
+
+def open_merged(
+    folder: Path, base_name: str | None = None, micro: MicroFolders = tuple
+) -> tuple[Pretrained, nn.Module]:
+    """The base of the adapter in `folder`, and its model with the adapter merged, on the CPU.
+
+    Args:
+        base_name: the base model; by default the one that the adapter names.
+        micro: as for `open_pretrained`.
+
+    Raises:
+        LabError: as `load_adapter`, `open_pretrained` and `merge_adapter`.
+    """
+    origin = adapter_origin(folder)
+    name = base_name or origin.base
+    if not name:
+        raise LabError(f"the adapter in {folder} does not name its base: name it with --base.")
+    try:
+        if name == MICRO:
+            name = micro_with(origin.identity, micro)
+        base = open_pretrained(name, micro, four_bit=origin.four_bit, device=torch.device("cpu"))
+    except LabError as error:
+        if base_name:
+            raise
+        raise LabError(
+            f"the adapter in {folder} was made for the base {name}, which cannot be opened from "
+            f"here ({str(error).rstrip('.')}): name it with --base."
+        ) from error
+    return base, merge_adapter(load_adapter(folder, base))
+
+
+def write_merged(
+    adapter: Path, out: Path, base_name: str | None = None, micro: MicroFolders = tuple
+) -> Origin:
+    """Write the base model of an adapter with the adapter merged into it.
+
+    Returns:
+        What the adapter was made for.
+
+    Raises:
+        LabError: as `open_merged` and `save_model`.
+    """
+    _require_empty(out)
+    base, model = open_merged(adapter, base_name, micro)
+    save_model(model, base, out)
+    return adapter_origin(adapter)
+
+
+def _require_own_weight(model: nn.Module, path: str, weight: nn.Parameter) -> None:
+    names = [n for n, p in model.named_parameters(remove_duplicate=False) if p is weight]
+    others = [name for name in names if not name.startswith(path)]
+    if others:
+        raise LabError(
+            f"the adapted layer {path} shares its weight with {others[0]}, which the adapter does "
+            "not change: use the adapter as it is, or train one without that layer."
+        )
+
+
+def _linear(weight_OI: Tensor, bias_O: nn.Parameter | None) -> nn.Linear:
+    width_out, width_in = weight_OI.shape
+    layer = nn.Linear(width_in, width_out, bias=bias_O is not None, device="meta")
+    layer.weight = nn.Parameter(weight_OI)
+    layer.bias = bias_O
+    return layer
+
+
+def _dense_weight(layer: nn.Linear) -> Tensor:
+    return dequantise(layer) if is_four_bit(layer) else layer.weight
+
+
+@contextmanager
+def _new_folder(folder: Path) -> Iterator[Path]:
+    """A new folder that takes the place of `folder` once it is filled."""
+    _require_empty(folder)
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as aside:
+            new = Path(aside, "new")
+            new.mkdir()
+            yield new
+            if folder.is_dir():
+                folder.rmdir()
+            new.rename(folder)
+    except OSError as error:
+        raise unwritable(folder, error) from error
+    except SafetensorError as error:  # what the disk says, wrapped
+        raise unwritable(folder, OSError(str(error))) from error
+
+
+def _require_empty(folder: Path) -> None:
+    if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
+        raise LabError(f"{folder} exists already: name a new or empty folder with --out.")

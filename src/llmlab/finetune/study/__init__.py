@@ -1,0 +1,8 @@
+"""The runs that experiments are made of. Read it in this order:
+
+one run              tuning, measures (the columns of every table)
+many runs at once    stacked (adapters trained together), sweeps (which of them)
+runs on their way    loss_curves, tracking
+what was lost        forgetting
+the base model       base_model
+"""

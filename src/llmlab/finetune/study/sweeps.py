@@ -1,0 +1,113 @@
+"""Which trials of a sweep are trained together, on one frozen base, where there is a GPU."""
+
+import math
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from functools import partial
+
+import torch
+
+from llmlab.finetune.model.base_model import load_base_model
+from llmlab.finetune.model.lora import LoraSpec
+from llmlab.finetune.observe.memory import predict_memory
+from llmlab.finetune.study.measures import outcome
+from llmlab.finetune.study.stacked import fine_tune_stack
+from llmlab.finetune.study.tuning import Tuning
+from llmlab.finetune.tasks.batches import encode
+from llmlab.gpt.training import best_device
+from llmlab.method.declare.experiment import Outcome, Trial
+from llmlab.method.declare.sweep import Sweep
+
+MEMORY_SHARE = 0.7
+"""Share of the device's memory that a stack may plan with."""
+
+
+def run_together(
+    sweep: Sweep, trials: Sequence[Trial]
+) -> Iterator[tuple[list[Trial], Callable[[], list[Outcome]]]]:
+    """The trials in groups, each with the call that runs the group as a whole.
+
+    Trials that can share a stack do; any other is a group of its own, run as `sweep.run` does.
+    """
+    described = [(trial, sweep.describe(trial)) for trial in trials]
+    for members in _groups(described):
+        those = [trial for trial, _ in members]
+        if len(members) == 1:
+            yield those, lambda those=those: [sweep.run(those[0])]
+        else:
+            yield those, partial(_run_stack, [tuning for _, tuning in members])
+
+
+def _run_stack(tunings: Sequence[Tuning]) -> list[Outcome]:
+    return [outcome(tuned) for tuned in fine_tune_stack(tunings)]
+
+
+# Which runs go together
+
+Described = tuple[Trial, Tuning]
+
+
+def _groups(described: Sequence[Described]) -> Iterator[list[Described]]:
+    """Runs that can share a stack, in stacks that memory holds; then the others one by one."""
+    stacks: list[list[Described]] = []
+    alone: list[list[Described]] = []
+    for member in described:
+        like = [stack for stack in stacks if can_stack(stack[0][1], member[1])]
+        if like:
+            like[0].append(member)
+        else:
+            (stacks if _is_stackable(member[1]) else alone).append([member])
+    for stack in stacks:
+        yield from _chunks(stack)
+    yield from alone
+
+
+def can_stack(first: Tuning, second: Tuning) -> bool:
+    """Whether two runs differ in no more than adapter, seed, schedule, decay and clipping."""
+    return (
+        _is_stackable(first)
+        and _is_stackable(second)
+        and _shared_part(first) == _shared_part(second)
+    )
+
+
+def _is_stackable(tuning: Tuning) -> bool:
+    return type(tuning.method) is LoraSpec and tuning.config.accumulate == 1
+
+
+def _shared_part(tuning: Tuning) -> Tuning:
+    """`tuning` without what each run of a stack has for itself."""
+    own_rates = {"learning_rate": 0.0, "warmup_share": 0.0, "final_share": 0.0}
+    config = replace(tuning.config, **own_rates, weight_decay=0.0, clip=0.0, log_every=1)
+    method = LoraSpec(rank=1, alpha=1, target_modules=tuning.method.target_modules)
+    return replace(tuning, method=method, config=config, seed=0)
+
+
+def _chunks(stack: Sequence[Described]) -> Iterator[list[Described]]:
+    """Parts of even size, as few as the device's memory allows."""
+    largest = max((tuning for _, tuning in stack), key=lambda tuning: tuning.method.rank)
+    room = MEMORY_SHARE * available_memory(best_device())
+    most = max(1, int(room / memory_per_adapter(largest)))
+    parts = math.ceil(len(stack) / most)
+    yield from (list(stack[part::parts]) for part in range(parts))
+
+
+def available_memory(device: torch.device) -> int:
+    """Bytes that are free on a GPU; of a CPU, all of its memory."""
+    if device.type == "cuda":
+        torch.cuda.empty_cache()  # what the stack before this one left
+        return torch.cuda.mem_get_info(device)[0]
+    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+
+
+def memory_per_adapter(tuning: Tuning) -> int:
+    """Bytes that one adapter adds to a stack, about.
+
+    Half is added to its activations for what passes through; an adapter has its weights, their
+    gradients and two moments, and three more numbers for each while it is updated.
+    """
+    model = load_base_model(tuning.base, best_device())
+    shape = (tuning.batch_size, encode(tuning.task.train).tokens_NT.shape[1])
+    parts = predict_memory(model, tuning.method, shape, tuning.config.precision)
+    return int(1.5 * parts.activations) + 7 * parts.adapter

@@ -1,0 +1,1 @@
+"""What is learned. Read: skills (items with exact answers), replay, batches, suites, task."""

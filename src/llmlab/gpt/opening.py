@@ -1,0 +1,171 @@
+"""From what a user asks for to a run that can begin."""
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+
+from llmlab.gpt.checkpoints import require_checkpoint
+from llmlab.gpt.configs import n_parameters, preset
+from llmlab.gpt.corpora import CORPORA, CorpusText
+from llmlab.gpt.distributed import Workers
+from llmlab.gpt.material import Material, byte_pairs, each_character, encode, named_corpus
+from llmlab.gpt.options import PRECISIONS, TOKENIZERS, TrainOptions
+from llmlab.gpt.pretraining import Recipe
+from llmlab.gpt.saved_runs import require_new
+from llmlab.gpt.session import Session
+from llmlab.gpt.text import TextTokenizer, gpt2_tokenizer, load_tokenizer
+from llmlab.gpt.tokens import TokenBatches
+from llmlab.gpt.training import Precision, TrainConfig, best_precision
+from llmlab.method.declare.catalog import suggestion
+from llmlab.method.errors import LabError
+from llmlab.runs.folder import RunFolder, default_folder
+
+MOST_EPOCHS = 1_000_000
+
+
+@contextmanager
+def open_session(
+    options: TrainOptions,
+    out: Path | None,
+    workers: Workers,
+    *,
+    checkpoint_every: int | None = None,
+    keep: int = 3,
+    resume: bool = False,
+) -> Iterator[Session]:
+    """A run that can begin, its text cut into tokens; its folder is held until the block ends.
+
+    Args:
+        out: the run's folder; by default one in runs/ that is named after the options.
+        resume: whether to go on with the run that is there.
+
+    Raises:
+        LabError: the folder is taken, or holds nothing to resume; an option names nothing that
+            there is or is out of its range; the text is too short for the context, or it cannot
+            be had.
+    """
+    _check_ranges(options)
+    preset(options.config)  # raises if there is none of that name
+    folder = out or _default_folder(options)
+    with RunFolder(folder).held() if workers.is_first else nullcontext():
+        if resume:
+            require_checkpoint(folder)
+        elif workers.is_first:
+            require_new(folder)
+        recipe, material = _prepared(options, workers.device)
+        yield Session(folder, recipe, material, checkpoint_every, keep)
+
+
+def _default_folder(options: TrainOptions) -> Path:
+    corpus = options.corpus
+    name = corpus if corpus in CORPORA else Path(corpus).resolve().name
+    return default_folder(options.config, name, seed=options.seed)
+
+
+def _prepared(options: TrainOptions, device: torch.device) -> tuple[Recipe, Material]:
+    chosen = preset(options.config)
+    precision = _precision(options.precision, device)
+    corpus = named_corpus(options.corpus)
+    tokenizer = _tokenizer(options.tokenizer, corpus, chosen.shape.vocab_size)
+    material = encode(corpus, tokenizer)
+    shape = replace(
+        chosen.shape,
+        vocab_size=tokenizer.vocab_size,
+        context=options.context or chosen.shape.context,
+        dropout=options.dropout,
+    )
+    batch_size = options.batch_size or chosen.batch_size
+    if options.accumulate > batch_size:
+        raise LabError(
+            f"a batch of {batch_size} sequences cannot be computed in {options.accumulate} parts: "
+            "take a larger --batch-size or a smaller --accumulate."
+        )
+    training, validation = material.tokens.split(options.validation_share)
+    TokenBatches(validation, shape.context, 1, options.seed)  # raises if it is too short
+    batches = TokenBatches(training, shape.context, batch_size, options.seed)
+    steps = options.steps or max(1, batches.steps(options.epochs))
+    recipe = Recipe(
+        shape=shape,
+        train=TrainConfig(
+            learning_rate=options.learning_rate or chosen.learning_rate,
+            steps=steps,
+            weight_decay=0.1,
+            accumulate=options.accumulate,
+            precision=precision,
+        ),
+        batch_size=batch_size,
+        seed=options.seed,
+        validation_share=options.validation_share,
+        validate_every=max(50, math.ceil(steps / 20)),
+        compiled=options.compiled,
+    )
+    return recipe, material
+
+
+def describe(session: Session) -> str:
+    """Some lines on what is about to be trained, and on what."""
+    recipe, corpus = session.recipe, session.material.corpus
+    shape, tokens = recipe.shape, len(session.material.tokens.ids)
+    tied, untied = n_parameters(shape), n_parameters(shape, tied=False)
+    return (
+        f"{tied / 1e6:.2f}M parameters ({untied / 1e6:.2f}M untied): {shape.n_layers} layers, "
+        f"{shape.n_heads} heads, d_model {shape.d_model}, context {shape.context}, "
+        f"vocabulary {shape.vocab_size:,}\n"
+        f"{corpus.name}: {corpus.bytes:,} bytes, {tokens:,} tokens; {recipe.train.steps:,} "
+        f"step{'s' * (recipe.train.steps > 1)} of {recipe.batch_size} sequences in "
+        f"{recipe.train.precision}{_about(corpus.name)}"
+    )
+
+
+def _about(corpus: str) -> str:
+    """What a named corpus is, and whose."""
+    known = CORPORA.get(corpus)
+    return f"\n{known.description} (licence: {known.licence})" if known else ""
+
+
+def _check_ranges(options: TrainOptions) -> None:
+    if not 0 < options.epochs <= MOST_EPOCHS:
+        raise LabError(
+            f"{options.epochs:g} epochs train nothing, or for ever: take --epochs above 0 and up "
+            f"to {MOST_EPOCHS:,}, or --steps."
+        )
+    rate = options.learning_rate
+    if rate is not None and not 0 < rate < math.inf:
+        raise LabError(f"a learning rate of {rate:g} learns nothing: take one above 0, as 0.001.")
+
+
+def _tokenizer(kind: str, corpus: CorpusText, vocab_size: int) -> TextTokenizer:
+    match kind:
+        case "bpe":
+            return byte_pairs(vocab_size)(corpus.texts())
+        case "characters":
+            return each_character([_alphabet(corpus)])
+        case "gpt2":
+            return gpt2_tokenizer()
+    if not Path(kind).exists():
+        raise LabError(
+            f"there is no tokenizer '{kind}'{suggestion(kind, TOKENIZERS)}: choose one of "
+            f"{', '.join(TOKENIZERS)}, or the path of a tokenizer's file."
+        )
+    return gpt2_tokenizer(kind) if Path(kind).is_dir() else load_tokenizer(Path(kind))
+
+
+def _alphabet(corpus: CorpusText) -> str:
+    """Every character of a text, which may be larger than memory."""
+    found: set[str] = set()
+    for text in corpus.texts():
+        found.update(text)
+    return "".join(found)
+
+
+def _precision(name: str, device: torch.device) -> Precision:
+    if name not in PRECISIONS:
+        raise LabError(
+            f"there is no precision '{name}'{suggestion(name, PRECISIONS)}: "
+            f"choose one of {', '.join(PRECISIONS)}."
+        )
+    return best_precision(device) if name == "auto" else name

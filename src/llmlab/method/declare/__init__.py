@@ -1,0 +1,1 @@
+"""What an experiment declares: its axes, metrics, budgets, and what runs it."""

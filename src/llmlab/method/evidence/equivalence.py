@@ -1,0 +1,76 @@
+"""Evidence that other code would have given: a rerun showed that both agree bit for bit.
+
+`equivalence.json` lies beside a manifest that names older code. It holds for that one fingerprint
+and for the one of the code that was compared with it; any later change makes the evidence stale.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from functools import cache
+from pathlib import Path
+
+from pydantic import TypeAdapter, ValidationError
+
+from llmlab.method.errors import LabError
+from llmlab.method.evidence.fingerprint import Fingerprint
+from llmlab.method.files import write_file
+
+EQUIVALENCE = "equivalence.json"
+
+
+@dataclass(frozen=True)
+class Equivalence:
+    """Two states of the code that gave the same rows, curves, views and kept files.
+
+    Attributes:
+        recorded, now: digests of the fingerprints of the evidence and of the code compared with it.
+        commit_recorded, commit_now: the commits that were run.
+        changed: the definitions that say something else, all of which the run executed.
+        scale: at which both were run.
+        rows: runs compared.
+        sha256: of the tables that both gave, seconds and memory apart.
+        date: ISO 8601 in UTC.
+    """
+
+    recorded: str
+    now: str
+    commit_recorded: str
+    commit_now: str
+    changed: tuple[str, ...]
+    scale: str
+    rows: int
+    sha256: Mapping[str, str]
+    host: str
+    device: str
+    libraries: Mapping[str, str]
+    date: str
+
+    def holds(self, recorded: Fingerprint, now: Fingerprint) -> bool:
+        """Whether it speaks of exactly these two fingerprints."""
+        return (self.recorded, self.now) == (recorded.digest, now.digest)
+
+
+def write_equivalence(folder: Path, equivalence: Equivalence) -> None:
+    """Write `equivalence.json` into `folder`; errors as `write_file`."""
+    write_file(folder / EQUIVALENCE, json.dumps(asdict(equivalence), indent=2) + "\n")
+
+
+def read_equivalence(folder: Path) -> Equivalence | None:
+    """The equivalence in `folder`, if there is one.
+
+    Raises:
+        LabError: it is not what `write_equivalence` writes.
+    """
+    path = folder / EQUIVALENCE
+    if not path.is_file():
+        return None
+    try:
+        return _reader().validate_json(path.read_bytes())
+    except ValidationError as error:
+        raise LabError(f"{path} is damaged; restore it or remove it.") from error
+
+
+@cache
+def _reader() -> TypeAdapter:
+    return TypeAdapter(Equivalence)

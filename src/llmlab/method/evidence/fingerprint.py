@@ -1,0 +1,135 @@
+"""What a result depends on: the code that its runs reach, the budget, and the results it needs."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from llmlab.method.declare.catalog import load_experiment, scale_budget
+from llmlab.method.declare.experiment import Budget, Experiment
+from llmlab.method.errors import LabError
+from llmlab.method.evidence import modules
+from llmlab.method.evidence.reach import Reach, reach
+
+
+@dataclass(frozen=True)
+class Fingerprint:
+    """What one table depends on; two that differ in nothing but labels are equal.
+
+    Attributes:
+        budget: digest of the conditions, the number of seeds and the names of what is measured.
+        settings: digest of the settings and the number of threads.
+        needs: digest of the fingerprint of each needed experiment at the same scale, by name.
+        reach: digest of all code that a run reaches; empty where a manifest has an older form.
+        together: whether the runs were computed together, as a `Sweep` can be.
+        code: digest of each definition that is reached, by its label; says what changed.
+        whole: modules that count whole, since their use does not show what of them is used.
+    """
+
+    budget: str
+    settings: str
+    needs: Mapping[str, str]
+    reach: str = ""
+    together: bool = False
+    code: Mapping[str, str] = field(default_factory=dict, compare=False)
+    whole: tuple[str, ...] = field(default=(), compare=False)
+
+    @property
+    def digest(self) -> str:
+        """One digest of everything: the tables are current while it stays the same."""
+        return _hash([self.reach, self.budget, self.settings, dict(self.needs)])
+
+    @property
+    def run_digest(self) -> str:
+        """Digest of what a single run can see: more seeds or conditions leave it as it is."""
+        return _hash([self.reach, self.settings, dict(self.needs)])
+
+    def changes_since(self, other: "Fingerprint") -> tuple[str, ...]:
+        """What differs from an older fingerprint: definitions, "budget", "needs x"."""
+        code = () if self.reach == other.reach else _changed_code(self.code, other)
+        same_budget = (self.budget, self.settings) == (other.budget, other.settings)
+        needs = [f"needs {name}" for name in _changed(self.needs, other.needs)]
+        return (*code, *(() if same_budget else ("budget",)), *needs)
+
+
+def fingerprint(experiment: Experiment, scale: str, *, together: bool = False) -> Fingerprint:
+    """What the tables of `experiment` at `scale` depend on now.
+
+    Of the experiment's declaration only what a run can see counts: neither its prose nor the
+    budgets of other scales.
+
+    Args:
+        together: for runs that are computed together, which reach other code than runs one by one.
+
+    Raises:
+        LabError: the experiment, or one that it needs, has no budget for the scale; or experiments
+            need each other in a circle.
+    """
+    return _fingerprint(experiment, scale, together, ())
+
+
+def fingerprint_like(older: Fingerprint, experiment: Experiment, scale: str) -> Fingerprint:
+    """What tables that were computed in the way of an older fingerprint depend on now."""
+    return fingerprint(experiment, scale, together=older.together)
+
+
+def reached_code(experiment: Experiment, *, together: bool = False) -> Reach:
+    """The code that the runs of an experiment reach."""
+    module = f"llmlab.experiments.{experiment.name}"
+    return reach(modules.SOURCE, module, "EXPERIMENT", together=together)
+
+
+def _fingerprint(
+    experiment: Experiment, scale: str, together: bool, above: tuple[str, ...]
+) -> Fingerprint:
+    """The fingerprint of an experiment that the experiments `above` need, each the one after it."""
+    chain = (*above, experiment.name)
+    if experiment.name in above:
+        raise LabError(
+            f"experiments need each other in a circle ({' needs '.join(chain)}); cut it in one "
+            "of their files."
+        )
+    budget = scale_budget(experiment, scale)
+    code = reached_code(experiment, together=together)
+    return Fingerprint(
+        reach=code.digest,
+        budget=_budget_digest(experiment, budget),
+        settings=_hash([dict(budget.settings), budget.threads]),
+        needs={
+            name: _fingerprint(load_experiment(name), scale, together, chain).digest
+            for name in experiment.needs
+        },
+        together=together,
+        code=code.code,
+        whole=code.whole,
+    )
+
+
+def _budget_digest(experiment: Experiment, budget: Budget) -> str:
+    conditions = [[name, list(levels)] for name, levels in budget.conditions.items()]
+    measured = [metric.name for metric in (*experiment.metrics, *experiment.curves)]
+    return _hash([conditions, budget.seeds, measured])
+
+
+def _changed_code(new: Mapping[str, str], other: Fingerprint) -> tuple[str, ...]:
+    """The bare names of definitions that say something else, came or went; a move is none."""
+    if not other.reach:
+        return ("the form of fingerprints",)
+    now, before = _by_bare_name(new), _by_bare_name(other.code)
+    return tuple(_changed(now, before)) or ("the way from one definition to another",)
+
+
+def _by_bare_name(code: Mapping[str, str]) -> dict[str, list[str]]:
+    """The digests of definitions by name, without the modules that these stand in."""
+    found: dict[str, list[str]] = {}
+    for label, digest in code.items():
+        found.setdefault(label.rpartition(".")[2], []).append(digest)
+    return {name: sorted(digests) for name, digests in found.items()}
+
+
+def _changed(new: Mapping[str, object], old: Mapping[str, object]) -> list[str]:
+    return sorted(name for name in {*new, *old} if new.get(name) != old.get(name))
+
+
+def _hash(value: object) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()

@@ -1,0 +1,112 @@
+"""The evidence there is for an experiment: freshly computed or recorded, current or stale."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from llmlab.method.declare.catalog import check_scale, load_experiment
+from llmlab.method.declare.experiment import SCALES, Experiment
+from llmlab.method.errors import LabError
+from llmlab.method.evidence.equivalence import Equivalence, read_equivalence
+from llmlab.method.evidence.fingerprint import fingerprint_like
+from llmlab.method.evidence.manifest import MANIFEST, Manifest, read_manifest
+from llmlab.method.evidence.views import Views, read_views
+from llmlab.method.project import Project
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Origin = Literal["fresh", "recorded"]
+Standing = Literal["current", "current, by equivalence", "stale"]
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """The complete tables of one experiment at one scale.
+
+    Attributes:
+        origin: "fresh" if this machine computed them, "recorded" if they come with the book.
+        changes: what changed since they were made; empty if nothing that they depend on did.
+        equivalence: shows that code which changed since gives the same, bit for bit.
+    """
+
+    experiment: Experiment
+    scale: str
+    origin: Origin
+    folder: Path
+    manifest: Manifest
+    changes: tuple[str, ...]
+    equivalence: Equivalence | None = None
+
+    @property
+    def state(self) -> Standing:
+        if self.equivalence:
+            return "current, by equivalence"
+        return "stale" if self.changes else "current"
+
+    @cached_property
+    def runs(self) -> pd.DataFrame:
+        """The table of runs; errors as `tables.read_runs`."""
+        from llmlab.method.evidence.tables import read_runs  # pandas takes longer than all else
+
+        return read_runs(self.folder, self.experiment)
+
+    @cached_property
+    def curves(self) -> pd.DataFrame:
+        """The table of curves; errors as `tables.read_runs`."""
+        from llmlab.method.evidence.tables import read_curves
+
+        return read_curves(self.folder)
+
+    @cached_property
+    def views(self) -> Views:
+        """For each run its looks inside the model, by name; errors as `views.read_views`."""
+        return read_views(self.folder)
+
+
+def fresh_evidence(project: Project, name: str, scale: str) -> Evidence | None:
+    """The complete tables that this machine computed, if there are any."""
+    return _evidence(project.fresh(scale, name), name, scale, "fresh")
+
+
+def recorded_evidence(project: Project, name: str, scale: str) -> Evidence | None:
+    """The tables that come with the book, if there are any."""
+    return _evidence(project.recorded(scale, name), name, scale, "recorded")
+
+
+def evidence_at(project: Project, name: str, scale: str) -> Evidence | None:
+    """The evidence at one scale: current before stale, then fresh before recorded."""
+    check_scale(scale)
+    found = [fresh_evidence(project, name, scale), recorded_evidence(project, name, scale)]
+    return min(filter(None, found), key=lambda evidence: bool(evidence.changes), default=None)
+
+
+def best_evidence(project: Project, name: str) -> Evidence:
+    """The evidence at the largest scale that there is.
+
+    Raises:
+        LabError: there is none at any scale; names the command that makes some.
+    """
+    for scale in reversed(SCALES):
+        evidence = evidence_at(project, name, scale)
+        if evidence is not None:
+            return evidence
+    raise LabError(
+        f"there are no results of {name} yet; `llmlab run {name} --scale smoke` makes them."
+    )
+
+
+def _evidence(folder: Path, name: str, scale: str, origin: Origin) -> Evidence | None:
+    experiment = load_experiment(name)
+    if scale not in experiment.budgets or not (folder / MANIFEST).is_file():
+        return None
+    manifest = read_manifest(folder)
+    now = fingerprint_like(manifest.fingerprint, experiment, scale)
+    changes = now.changes_since(manifest.fingerprint)
+    shown = read_equivalence(folder) if changes else None
+    if shown is not None and shown.holds(manifest.fingerprint, now):
+        return Evidence(experiment, scale, origin, folder, manifest, (), shown)
+    return Evidence(experiment, scale, origin, folder, manifest, changes)

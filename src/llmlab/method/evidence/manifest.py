@@ -1,0 +1,144 @@
+"""Where a table comes from: the manifest that lies beside it."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from functools import cache
+from pathlib import Path
+
+from pydantic import TypeAdapter, ValidationError
+
+from llmlab.method.errors import LabError
+from llmlab.method.evidence.fingerprint import Fingerprint
+from llmlab.method.files import is_aside, write_file
+
+MANIFEST = "manifest.json"
+KEPT = "kept"
+"""The folder of the files that runs leave for other experiments."""
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """Provenance of the tables in one folder.
+
+    Attributes:
+        git_commit: commit that the code was at when the tables were made, or "unknown".
+        git_dirty: whether the code that the runs reach differed from that commit.
+        command: the command that makes the tables again.
+        started, finished: of the first and the last run, ISO 8601 in UTC.
+        host: operating system and machine type.
+        device: processor or accelerator that computed, in words.
+        libraries: version of each library that can change a number.
+        rows: rows of `runs.csv`.
+        sha256: SHA-256 of each file beside the manifest, by name.
+        judged_before: how many seeds the table had each time that it was recorded, and so judged,
+            before more seeds were added to the same runs.
+        kept: SHA-256 of each file that the runs left for other experiments, by its path.
+        commits: how many runs were computed at each commit; empty in older manifests.
+    """
+
+    experiment: str
+    scale: str
+    fingerprint: Fingerprint
+    git_commit: str
+    git_dirty: bool
+    command: str
+    started: str
+    finished: str
+    host: str
+    device: str
+    libraries: Mapping[str, str]
+    seeds: tuple[int, ...]
+    rows: int
+    sha256: Mapping[str, str]
+    judged_before: tuple[int, ...] = ()
+    kept: Mapping[str, str] = field(default_factory=dict)
+    commits: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def looks(self) -> tuple[int, ...]:
+        """The number of seeds at each look at these runs, this one included."""
+        return (*self.judged_before, len(self.seeds))
+
+
+def write_manifest(folder: Path, manifest: Manifest) -> None:
+    """Write `manifest.json` into `folder`; errors as `write_file`."""
+    write_file(folder / MANIFEST, json.dumps(asdict(manifest), indent=2) + "\n")
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """The manifest in `folder`.
+
+    Raises:
+        LabError: there is none that can be read, or it is not what `write_manifest` writes.
+    """
+    path = folder / MANIFEST
+    try:
+        return _reader().validate_json(path.read_bytes())
+    except OSError as error:
+        raise LabError(
+            f"{path} cannot be read ({error.strerror}); run the experiment again."
+        ) from error
+    except ValidationError as error:
+        raise LabError(
+            f"{path} is damaged ({_first(error)}); restore it or run the experiment again."
+        ) from error
+
+
+@cache
+def _reader() -> TypeAdapter:
+    return TypeAdapter(Manifest)
+
+
+def _first(error: ValidationError) -> str:
+    """Where a file is wrong first, and how."""
+    first = error.errors(include_url=False, include_input=False)[0]
+    place = ".".join(map(str, first["loc"]))
+    return f"{place}: {first['msg']}" if place else first["msg"]
+
+
+def verified(folder: Path, name: str) -> Path:
+    """The path of a file in `folder` whose content is the one that its manifest knows.
+
+    Raises:
+        LabError: it is missing, or not the one that was written.
+    """
+    path = folder / name
+    if not path.is_file():
+        raise LabError(f"{path} is missing; restore it or run the experiment again.")
+    if file_sha256(path) != read_manifest(folder).sha256.get(name):
+        raise LabError(
+            f"{path} is not the file that was written (its SHA-256 differs from manifest.json): "
+            "it was cut short or edited; restore it or run the experiment again."
+        )
+    return path
+
+
+def is_intact(folder: Path, manifest: Manifest) -> bool:
+    """Whether all files that a manifest vouches for are there as they were written."""
+    kept = {f"{KEPT}/{name}": sha256 for name, sha256 in manifest.kept.items()}
+    return all(
+        (folder / name).is_file() and file_sha256(folder / name) == sha256
+        for name, sha256 in {**manifest.sha256, **kept}.items()
+    )
+
+
+def checksums(folder: Path) -> dict[str, str]:
+    """SHA-256 of each file below a folder, by its path; without those that a kill left half."""
+    found = sorted(path for path in folder.rglob("*") if path.is_file() and not is_aside(path.name))
+    return {path.relative_to(folder).as_posix(): file_sha256(path) for path in found}
+
+
+TEXT = frozenset({".csv", ".json", ".toml", ".txt"})
+
+
+def file_sha256(path: Path) -> str:
+    """SHA-256 of a file, in hexadecimal; of text with the line ends that this book writes.
+
+    A checkout may have other ones: git rewrites them where `core.autocrlf` is set.
+    """
+    if path.suffix in TEXT:
+        return hashlib.sha256(path.read_bytes().replace(b"\r\n", b"\n")).hexdigest()
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

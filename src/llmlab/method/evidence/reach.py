@@ -1,0 +1,322 @@
+"""The code that a run reaches, as digests that no move and no new name can change.
+
+Starting at one definition, references are followed through the modules of the package. The digest
+is a Merkle digest: in the form of a definition each reference stands for the digest of what it
+refers to, so that no name of a module, file or definition enters. Definitions that refer to each
+other in a circle are hashed together. A module that is used as a value counts whole, since nobody
+can tell from its source which of its names are read.
+"""
+
+import hashlib
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from llmlab.method.evidence.modules import find_module
+from llmlab.method.evidence.syntax import (
+    PACKAGE,
+    Form,
+    Module,
+    Reference,
+    file_version,
+    parse_module,
+)
+
+DECLARATIONS = frozenset({"Axis", "Budget", "Experiment", "Metric", "Sweep"})
+"""Classes of the contract that a run never sees: what it sees of them is hashed by value."""
+
+Node = TypeVar("Node", bound=Hashable)
+
+WHOLE = "*"
+"""Takes the place of a name where a module counts whole."""
+
+
+@dataclass(frozen=True, order=True)
+class Definition:
+    """A top-level name of a module, all of a module ("*"), or one of its statements ("#0")."""
+
+    module: str
+    name: str
+
+    @property
+    def label(self) -> str:
+        """What a person calls it, e.g. "gpt.model.GPT"."""
+        module = self.module.removeprefix(f"{PACKAGE}.")
+        return module if self.name == WHOLE else f"{module}.{self.name}"
+
+
+@dataclass(frozen=True)
+class Reach:
+    """The code that one definition reaches.
+
+    Attributes:
+        digest: changes with anything that is reached, and with nothing else.
+        code: digest of each reached definition by its label, references by their names.
+        whole: modules that count whole.
+        files: the files that the reached definitions stand in.
+        places: where each definition stands: the file, and first and last line of each statement.
+    """
+
+    digest: str
+    code: Mapping[str, str]
+    whole: tuple[str, ...]
+    files: tuple[Path, ...]
+    places: Mapping[str, "Place"]
+
+
+Place = tuple[Path, tuple[tuple[int, int], ...]]
+
+
+def reach(source: Path, module: str, name: str, *, together: bool = False) -> Reach:
+    """The code below `source` that the definition `name` of `module` reaches.
+
+    Args:
+        together: follow also what is declared for runs that are computed together.
+
+    Raises:
+        LookupError: there is no such definition.
+        SyntaxError: a module cannot be parsed.
+    """
+    return _program(source, together).reach(Definition(module, name))
+
+
+_programs: dict[tuple[Path, bool], "_Program"] = {}
+
+
+def _program(source: Path, together: bool) -> "_Program":
+    """What is known of the package below `source`, while none of its files changes."""
+    known = _programs.get((source, together))
+    if known is None or not known.is_current:
+        known = _programs[source, together] = _Program(source, together)
+    return known
+
+
+class _Program:
+    """The definitions of a package and what each refers to, found as they are asked for."""
+
+    def __init__(self, source: Path, together: bool) -> None:
+        self.source, self.together = source, together
+        self.modules: dict[str, Module | None] = {}
+        self.versions: dict[Path, tuple[int, int]] = {}
+        self.linked: dict[Definition, tuple[str | Definition, ...]] = {}
+        self.digests: dict[Definition, str] = {}
+        self.found: dict[Definition, Reach] = {}
+
+    @property
+    def is_current(self) -> bool:
+        return all(
+            path.is_file() and file_version(path) == version
+            for path, version in self.versions.items()
+        )
+
+    def reach(self, start: Definition) -> Reach:
+        if start not in self.found:
+            definition = self._find(start.module, start.name)
+            if definition is None:
+                raise LookupError(f"{start.module} defines no {start.name}")
+            self.found[start] = self._reach(definition)
+        return self.found[start]
+
+    def _reach(self, start: Definition) -> Reach:
+        reached = self._follow(start)
+        self._digest(reached)
+        statements = sorted(self.digests[one] for one in reached if one.name.startswith("#"))
+        paths = {find_module(self.source, one.module) for one in reached}
+        return Reach(
+            digest=_hash([self.digests[start], *statements]),
+            code={
+                one.label: _hash(self._by_name(one))[:16]
+                for one in sorted(reached)
+                if one.name != WHOLE
+            },
+            whole=tuple(sorted(one.module for one in reached if one.name == WHOLE)),
+            files=tuple(sorted(path for path in paths if path)),
+            places={one.label: self._place(one) for one in reached if self._is_named(one)},
+        )
+
+    def _is_named(self, one: Definition) -> bool:
+        return one.name in self.modules[one.module].definitions
+
+    def _place(self, one: Definition) -> Place:
+        path = find_module(self.source, one.module)
+        return path, self.modules[one.module].lines[one.name]
+
+    # finding
+
+    def _module(self, name: str) -> Module | None:
+        if name not in self.modules:
+            path = find_module(self.source, name)
+            if path:
+                self.versions[path] = file_version(path)
+            self.modules[name] = parse_module(name, path) if path else None
+        return self.modules[name]
+
+    def _find(self, module: str, name: str, seen: tuple = ()) -> Definition | None:
+        """Where a name of a module is defined, through the imports that pass it on."""
+        found = self._module(module)
+        if found is None or (module, name) in seen:
+            return None
+        if name in found.definitions:
+            return Definition(module, name)
+        seen = (*seen, (module, name))
+        if name in found.imports:
+            target, rest = self._link(found.imports[name], seen)
+            return target if target and not rest else None
+        passed_on = (self._find(star, name, seen) for star in found.stars)
+        return next(filter(None, passed_on), None)
+
+    def _link(self, dotted: str, seen: tuple = ()) -> tuple[Definition | None, str]:
+        """What a dotted path refers to, and the attributes that are read from it.
+
+        A path that ends at a module, or at a name that no source shows, takes the whole module.
+        """
+        parts = dotted.split(".")
+        lengths = range(len(parts), 0, -1)
+        length = next((n for n in lengths if self._module(".".join(parts[:n]))), None)
+        if length is None:
+            return None, dotted
+        module, rest = ".".join(parts[:length]), parts[length:]
+        if rest and (target := self._find(module, rest[0], seen)):
+            return target, "".join(f".{name}" for name in rest[1:])
+        return Definition(module, WHOLE), "".join(f".{name}" for name in rest)
+
+    # following
+
+    def _follow(self, start: Definition) -> set[Definition]:
+        """All that a definition leads to, and what runs when the modules of these are imported."""
+        reached: set[Definition] = set()
+        waiting = [start]
+        while waiting:
+            one = waiting.pop()
+            if one not in reached:
+                reached.add(one)
+                waiting += [*self._leads_to(one), *self._statements(one.module)]
+        return reached
+
+    def _leads_to(self, one: Definition) -> list[Definition]:
+        return [piece for piece in self._links(one) if isinstance(piece, Definition)]
+
+    def _links(self, one: Definition) -> tuple[str | Definition, ...]:
+        """The form of a definition, each reference linked to what it refers to."""
+        if one not in self.linked:
+            self.linked[one] = tuple(self._linked(self._form(one)))
+        return self.linked[one]
+
+    def _linked(self, form: Form) -> Iterator[str | Definition]:
+        for piece in form:
+            if isinstance(piece, str):
+                yield piece
+            elif piece.together and not self.together:
+                yield "<together>"
+            else:
+                target, rest = self._link(piece.dotted)
+                if target is not None:
+                    yield f"<{target.name}>" if _is_declaration(target) else target
+                yield rest
+
+    def _form(self, one: Definition) -> Form:
+        module = self._module(one.module)
+        if one.name == WHOLE:
+            pieces: list[str | Reference] = []
+            for name in module.definitions:
+                pieces += [name, Reference(f"{one.module}.{name}")]
+            return tuple(pieces)
+        if one.name.startswith("#"):
+            return module.statements[int(one.name[1:])]
+        return module.definitions[one.name]
+
+    def _statements(self, module: str) -> list[Definition]:
+        """What runs when a module is imported, and the packages above it are."""
+        parts = module.split(".")
+        above = [".".join(parts[:length]) for length in range(1, len(parts) + 1)]
+        return [
+            Definition(found.name, f"#{place}")
+            for found in filter(None, map(self._module, above))
+            for place in range(len(found.statements))
+        ]
+
+    # hashing
+
+    def _by_name(self, one: Definition) -> list[str]:
+        """The pieces of a form, each reference by its bare name."""
+        return [
+            piece.name if isinstance(piece, Definition) else piece for piece in self._links(one)
+        ]
+
+    def _digest(self, reached: Iterable[Definition]) -> None:
+        graph = {one: self._leads_to(one) for one in reached if one not in self.digests}
+        for circle in circles(graph):
+            self.digests |= self._digest_circle(circle)
+
+    def _digest_circle(self, circle: list[Definition]) -> dict[Definition, str]:
+        """Digests of definitions that lead to each other: each round sees one step further."""
+        inside = dict.fromkeys(circle, "circle")
+        for _ in range(len(circle) + 1):
+            inside = {
+                one: _hash(
+                    (inside.get(piece) or self.digests[piece])
+                    if isinstance(piece, Definition)
+                    else piece
+                    for piece in self._links(one)
+                )
+                for one in circle
+            }
+        return inside
+
+
+def _is_declaration(one: Definition) -> bool:
+    return one.name in DECLARATIONS and one.module.startswith(f"{PACKAGE}.method.")
+
+
+def circles(graph: Mapping[Node, Sequence[Node]]) -> Iterator[list[Node]]:
+    """The strongly connected parts of a graph, each after all that it leads to.
+
+    Edges that leave the graph are passed over. Tarjan, "Depth-first search and linear graph
+    algorithms" (1972), with a stack of its own in place of recursion.
+    """
+    index: dict[Node, int] = {}
+    low: dict[Node, int] = {}
+    stack: list[Node] = []
+    work: list[tuple[Node, Iterator[Node]]] = []
+
+    def enter(node: Node) -> None:
+        index[node] = low[node] = len(index)
+        stack.append(node)
+        work.append((node, iter(graph[node])))
+
+    for root in graph:
+        if root not in index:
+            enter(root)
+        while work:
+            node, ahead = work[-1]
+            new = None
+            for other in ahead:
+                if other in graph and other not in index:
+                    new = other
+                    break
+                if other in low:
+                    low[node] = min(low[node], low[other])
+            if new is not None:
+                enter(new)
+                continue
+            work.pop()
+            if work:
+                low[work[-1][0]] = min(low[work[-1][0]], low[node])
+            if low[node] == index[node]:
+                place = stack.index(node)
+                circle = stack[place:]
+                del stack[place:]
+                for member in circle:
+                    del low[member]
+                yield circle
+
+
+def _hash(pieces: Iterable[str]) -> str:
+    """SHA-256 of pieces of text, their borders included."""
+    whole = hashlib.sha256()
+    for piece in pieces:
+        data = piece.encode("utf-8", "surrogatepass")
+        whole.update(f"{len(data)}:".encode())
+        whole.update(data)
+    return whole.hexdigest()

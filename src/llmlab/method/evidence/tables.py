@@ -1,0 +1,162 @@
+"""The two tables of an experiment: their columns, how they are written, how they are read.
+
+`runs.csv` has one row per run, `curves.parquet` one row per run, curve and step. The schemas carry
+units and descriptions; the data dictionary is generated from them.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+import pandas as pd
+import pandera.pandas as pa
+
+from llmlab.method.declare.experiment import Experiment
+from llmlab.method.errors import LabError
+from llmlab.method.evidence.manifest import verified
+from llmlab.method.files import write_file, write_with
+
+RUNS = "runs.csv"
+CURVES = "curves.parquet"
+STATUSES = ("completed", "diverged", "failed")
+TIMING = ("seconds", "peak_memory_mib")
+"""Columns that differ between any two runs and are never compared."""
+
+
+def _column(
+    dtype: type, description: str, unit: str = "1", checks: Sequence[pa.Check] = (), **options: bool
+) -> pa.Column:
+    return pa.Column(
+        dtype, list(checks), description=description, metadata={"unit": unit}, **options
+    )
+
+
+RUN_ID = _column(str, "Condition and seed of the run, as axis=level/.../seed=n.", unique=True)
+SEED = _column(int, "Random seed; runs with one seed are pairs.", checks=[pa.Check.ge(0)])
+COMMON_COLUMNS: Mapping[str, pa.Column] = {
+    "status": _column(
+        str,
+        "How the run ended: completed, diverged (its loss left the finite numbers) or failed.",
+        checks=[pa.Check.isin(STATUSES)],
+    ),
+    "seconds": _column(float, "Wall-clock time of the run.", "s", [pa.Check.ge(0)]),
+    "tokens": _column(int, "Tokens trained on.", "tokens", [pa.Check.ge(0)]),
+    "peak_memory_mib": _column(
+        float,
+        "Peak memory: of the accelerator where there is one, of the process otherwise.",
+        "MiB",
+        [pa.Check.ge(0)],
+    ),
+}
+"""The columns that end every `runs.csv`."""
+
+CURVES_SCHEMA = pa.DataFrameSchema(
+    {
+        "run_id": _column(str, "The run in runs.csv that the point belongs to."),
+        "metric": _column(str, "Name of the curve."),
+        "step": _column(int, "Optimiser step, or whatever the curve runs over.", "steps"),
+        "value": _column(float, "Value of the curve at the step, in its own unit.", nullable=True),
+    },
+    strict=True,
+    ordered=True,
+    description="One row per run, curve and step.",
+)
+
+
+def runs_schema(experiment: Experiment) -> pa.DataFrameSchema:
+    """The columns of the experiment's `runs.csv`, in order."""
+    axes = {
+        axis.name: _column(level_type(experiment, axis.name), axis.description, axis.unit)
+        for axis in experiment.axes
+    }
+    metrics = {
+        metric.name: _column(float, metric.description, metric.unit, nullable=True)
+        for metric in experiment.metrics
+    }
+    return pa.DataFrameSchema(
+        {"run_id": RUN_ID, **axes, "seed": SEED, **metrics, **COMMON_COLUMNS},
+        strict=True,
+        ordered=True,
+        description="One row per run, in the order of the conditions, then of the seeds.",
+    )
+
+
+def level_type(experiment: Experiment, axis: str) -> type:
+    """The type of an axis' column: the narrowest that fits its levels at every scale."""
+    kinds = {
+        type(level) for budget in experiment.budgets.values() for level in budget.conditions[axis]
+    }
+    if kinds <= {bool} or kinds <= {int}:
+        return kinds.pop()
+    return float if kinds <= {int, float} else str
+
+
+def runs_frame(experiment: Experiment, rows: Iterable[Mapping[str, object]]) -> pd.DataFrame:
+    """Rows of runs as a valid table.
+
+    Raises:
+        LabError: a row lacks a column, or a value does not fit it.
+    """
+    schema = runs_schema(experiment)
+    frame = pd.DataFrame(rows, columns=list(schema.columns)).astype(_types(schema))
+    return _validated(frame, schema, f"the table of {experiment.name}")
+
+
+def curves_frame(rows: Iterable[tuple[str, str, int, float]]) -> pd.DataFrame:
+    """Points (run_id, metric, step, value) as a valid table."""
+    frame = pd.DataFrame(rows, columns=list(CURVES_SCHEMA.columns))
+    return CURVES_SCHEMA.validate(frame.astype(_types(CURVES_SCHEMA)))
+
+
+def write_runs(folder: Path, runs: pd.DataFrame) -> None:
+    """Write `runs.csv`; floats with the fewest digits that give the same number back."""
+    write_file(folder / RUNS, runs.to_csv(index=False, na_rep="nan", lineterminator="\n"))
+
+
+def write_curves(folder: Path, curves: pd.DataFrame) -> None:
+    """Write `curves.parquet`, compressed."""
+    write_with(
+        folder / CURVES, lambda aside: curves.to_parquet(aside, index=False, compression="zstd")
+    )
+
+
+def read_runs(folder: Path, experiment: Experiment) -> pd.DataFrame:
+    """The table of runs in `folder`.
+
+    Raises:
+        LabError: the file is missing, is not the one that was written (SHA-256 in the manifest), or
+            does not have the columns of the experiment.
+    """
+    path = verified(folder, RUNS)
+    schema = runs_schema(experiment)
+    types = _types(schema)
+    exact = {name: float for name, kind in types.items() if kind == "float64"}
+    others = {name: kind for name, kind in types.items() if name not in exact}
+    frame = pd.read_csv(path, converters=exact, dtype=others, keep_default_na=False)
+    return _validated(frame, schema, str(path))
+
+
+def read_curves(folder: Path) -> pd.DataFrame:
+    """The table of curves in `folder`; errors as `read_runs`."""
+    path = verified(folder, CURVES)
+    return _validated(pd.read_parquet(path), CURVES_SCHEMA, str(path))
+
+
+def _types(schema: pa.DataFrameSchema) -> dict[str, object]:
+    """The pandas type of each column."""
+    return {name: column.dtype.type for name, column in schema.columns.items()}
+
+
+def _validated(frame: pd.DataFrame, schema: pa.DataFrameSchema, source: str) -> pd.DataFrame:
+    missing = [name for name in schema.columns if name not in frame.columns]
+    extra = [name for name in frame.columns if name not in schema.columns]
+    if missing or extra:
+        raise LabError(
+            f"{source} was made with other columns (missing: {', '.join(missing) or 'none'}; "
+            f"extra: {', '.join(extra) or 'none'}); run the experiment again."
+        )
+    try:
+        return schema.validate(frame)
+    except pa.errors.SchemaError as error:
+        raise LabError(
+            f"{source} does not fit its schema ({error}); run the experiment again."
+        ) from error

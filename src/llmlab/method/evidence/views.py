@@ -1,0 +1,33 @@
+"""Looks inside a model that runs leave beside their numbers: attention, samples, activations.
+
+Where there are any, `views.json` maps each run to its views by name. A view is plain JSON whose
+"kind" says what it shows; the book draws it, and knows nothing else about the model.
+"""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+from llmlab.method.evidence.manifest import read_manifest, verified
+from llmlab.method.files import remove_file, write_file
+
+VIEWS = "views.json"
+
+Views = Mapping[str, Mapping[str, Mapping[str, object]]]
+"""Run id, then name of the view, then the view."""
+
+
+def write_views(folder: Path, views: Views) -> None:
+    """Write `views.json`, or remove it if no run has a view; errors as `write_file`."""
+    seen = {run_id: found for run_id, found in views.items() if found}
+    if seen:
+        write_file(folder / VIEWS, json.dumps(seen, separators=(",", ":"), allow_nan=False) + "\n")
+    else:
+        remove_file(folder / VIEWS)
+
+
+def read_views(folder: Path) -> Views:
+    """The views in `folder`, by run and name; errors as `manifest.verified`."""
+    if VIEWS not in read_manifest(folder).sha256:
+        return {}
+    return json.loads(verified(folder, VIEWS).read_bytes())

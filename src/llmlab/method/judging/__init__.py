@@ -1,0 +1,1 @@
+"""Judges hypotheses: the ledger, statistics, verdicts, the progress of tracks."""

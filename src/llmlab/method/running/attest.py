@@ -1,0 +1,266 @@
+"""Shows that a refactored code gives what the recorded evidence gives, bit for bit.
+
+The experiment is run twice on this machine with the same libraries: with the code of a commit that
+the evidence is current at, and with the code here. Whatever both leave must be the same, seconds
+and memory apart, and the run must have executed every definition that changed: a rerun proves
+nothing of code that it passes by.
+"""
+
+import ast
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+
+from llmlab.method.declare.catalog import load_experiment, scale_budget
+from llmlab.method.declare.experiment import SCALES, Experiment
+from llmlab.method.errors import LabError
+from llmlab.method.evidence.equivalence import Equivalence, write_equivalence
+from llmlab.method.evidence.fingerprint import fingerprint, reached_code
+from llmlab.method.evidence.lookup import Evidence, recorded_evidence
+from llmlab.method.evidence.manifest import KEPT, checksums
+from llmlab.method.evidence.provenance import device, git_state, host, libraries
+from llmlab.method.evidence.reach import Place, Reach, reach
+from llmlab.method.evidence.syntax import without_docstrings
+from llmlab.method.git import worktree
+from llmlab.method.project import Project
+from llmlab.method.running.runner import run_experiment
+from llmlab.method.running.trace import TRACE, Called, read_trace
+
+PROCESSOR = re.compile(r"\d+ x ")
+HALF = frozenset({"bfloat16", "bf16", "float16", "auto"})
+
+
+def attest(project: Project, name: str, scale: str, commit: str | None = None) -> list[Path]:
+    """Attest all recorded evidence of an experiment that only changed code makes stale.
+
+    Args:
+        scale: at which both are run.
+        commit: where the evidence was current; by default the one that it was recorded at.
+
+    Returns:
+        The folders of the evidence that is now current by equivalence.
+
+    Raises:
+        LabError: there is nothing to attest, the evidence cannot be compared (it comes from a GPU
+            or is no float32), something else than code changed, the runs differ, or they do not
+            execute a definition that changed.
+    """
+    experiment = load_experiment(name)
+    scale_budget(experiment, scale)
+    stale = [found for found in _recorded(project, experiment) if found.changes]
+    if not stale:
+        raise LabError(f"no recorded evidence of {name} is stale; there is nothing to attest.")
+    for evidence in stale:
+        _check_comparable(project, evidence)
+    commit = commit or stale[0].manifest.git_commit
+    with worktree(project.root, commit) as tree:
+        before = reach(tree / "src", f"llmlab.experiments.{name}", "EXPERIMENT")
+        for evidence in stale:
+            if evidence.manifest.fingerprint.reach != before.digest:
+                raise LabError(
+                    f"the {evidence.scale} evidence of {name} is not of the code of "
+                    f"{commit[:12]}; name a commit at which it was current with --at."
+                )
+        changed = _changed_functions(before, reached_code(experiment))
+        there, here = (project.build / "attest" / side for side in (commit, "here"))
+        _run_there(tree, experiment, scale, there)
+        called = _run_here(project, experiment, scale, here)
+    _check_executed(name, changed, called)
+    sha256, rows = _compared(experiment, there / scale / name, here / scale / name)
+    return [_written(project, evidence, commit, changed, scale, sha256, rows) for evidence in stale]
+
+
+def _recorded(project: Project, experiment: Experiment) -> Iterator[Evidence]:
+    found = (recorded_evidence(project, experiment.name, scale) for scale in SCALES)
+    return filter(None, found)
+
+
+def _check_comparable(project: Project, evidence: Evidence) -> None:
+    """Refuse evidence that no rerun here could stand for."""
+    what = f"the {evidence.scale} evidence of {evidence.experiment.name}"
+    manifest = evidence.manifest
+    budget = evidence.experiment.budgets[evidence.scale]
+    values = {*map(str, budget.settings.values())}
+    values |= {str(level) for levels in budget.conditions.values() for level in levels}
+    if manifest.fingerprint.together or not all(
+        PROCESSOR.match(part) for part in manifest.device.split(" + ")
+    ):
+        raise LabError(f"{what} comes from {manifest.device}; rerun it there instead.")
+    if values & HALF:
+        raise LabError(f"{what} is not of float32, so bits may differ by chance; rerun it.")
+    for change in evidence.changes:
+        needed = change.removeprefix("needs ")
+        if change in ("budget", "the form of fingerprints"):
+            raise LabError(f"{what} is stale since {change} changed, not code alone; rerun it.")
+        if needed != change and not _is_attested(project, needed, evidence.scale):
+            raise LabError(f"{what} needs {needed}; attest that first, or rerun both.")
+
+
+def _is_attested(project: Project, name: str, scale: str) -> bool:
+    evidence = recorded_evidence(project, name, scale)
+    return evidence is not None and evidence.equivalence is not None
+
+
+# running
+
+
+def _run_there(tree: Path, experiment: Experiment, scale: str, out: Path) -> None:
+    """Run an experiment and what it needs with the code in `tree`."""
+    shutil.rmtree(out / scale / experiment.name, ignore_errors=True)
+    for name in (*_all_needs(experiment), experiment.name):
+        command = [sys.executable, "-m", "llmlab", "run", name, "--scale", scale, "--out", out]
+        done = subprocess.run(
+            list(map(str, command)),
+            cwd=tree,
+            env=os.environ | {"PYTHONPATH": str(tree / "src")},
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+            check=False,
+        )
+        if done.returncode:
+            last = "".join(done.stderr.strip().splitlines()[-1:])
+            raise LabError(f"{name} cannot be run at that commit any more ({last}).")
+
+
+def _run_here(project: Project, experiment: Experiment, scale: str, out: Path) -> set[Called]:
+    """Run an experiment with the code here; what its workers called."""
+    for name in _all_needs(experiment):
+        run_experiment(load_experiment(name), scale, project, out=out)
+    shutil.rmtree(out / scale / experiment.name, ignore_errors=True)
+    trace = out / "trace"
+    shutil.rmtree(trace, ignore_errors=True)
+    trace.mkdir(parents=True)
+    os.environ[TRACE] = str(trace)
+    try:
+        run_experiment(experiment, scale, project, out=out)
+    finally:
+        del os.environ[TRACE]
+    return read_trace(trace)
+
+
+def _all_needs(experiment: Experiment) -> list[str]:
+    """What an experiment needs, also indirectly, in the order in which to run it."""
+    found: list[str] = []
+    for name in experiment.needs:
+        found += [*_all_needs(load_experiment(name)), name]
+    return list(dict.fromkeys(found))
+
+
+# comparing
+
+
+def _compared(experiment: Experiment, there: Path, here: Path) -> tuple[dict[str, str], int]:
+    """SHA-256 of what both folders hold, and the number of runs.
+
+    Raises:
+        LabError: they differ.
+    """
+    first, second = _content(experiment, there), _content(experiment, here)
+    differing = sorted(name for name in {*first, *second} if first.get(name) != second.get(name))
+    if differing:
+        raise LabError(
+            f"{experiment.name} gives other results now ({', '.join(differing)} differ): this is "
+            "more than a refactoring; run it again and record what comes out."
+        )
+    from llmlab.method.evidence.tables import read_runs
+
+    return first, len(read_runs(here, experiment))
+
+
+def _content(experiment: Experiment, folder: Path) -> dict[str, str]:
+    """Digests of tables, views and kept files; what differs between any two runs left out."""
+    from llmlab.method.evidence.tables import TIMING, read_curves, read_runs
+
+    runs = read_runs(folder, experiment).drop(columns=list(TIMING))
+    curves = read_curves(folder)
+    views = folder / "views.json"
+    return {
+        "runs.csv": _sha256(runs.to_csv(index=False)),
+        "curves.parquet": _sha256(curves.to_csv(index=False)),
+        **({"views.json": _sha256(views.read_text(encoding="utf-8"))} if views.is_file() else {}),
+        **{f"{KEPT}/{name}": digest for name, digest in checksums(folder / KEPT).items()},
+    }
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+# what changed, and whether it ran
+
+
+def _changed_functions(before: Reach, now: Reach) -> dict[str, Called]:
+    """The functions and methods that say something else than any did before, and where they are."""
+    known = {text for place in before.places.values() for _, text, _ in _functions(place)}
+    return {
+        f"{label}{name}": where
+        for label, place in now.places.items()
+        if now.code[label] not in before.code.values()
+        for name, text, where in _functions(place)
+        if text not in known
+    }
+
+
+def _functions(place: Place) -> Iterator[tuple[str, str, Called]]:
+    """The functions of a definition: name below it, source without docstrings, where it stands."""
+    path, spans = place
+    tree = without_docstrings(ast.parse(path.read_bytes(), path))
+    for node in tree.body:
+        if (node.lineno, node.end_lineno) in spans:
+            yield from _functions_in(path, node, "")
+
+
+def _functions_in(path: Path, node: ast.AST, name: str) -> Iterator[tuple[str, str, Called]]:
+    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+        lines = [node.lineno, *(decorator.lineno for decorator in node.decorator_list)]
+        yield name, ast.unparse(node), (str(path), min(lines))
+    for inner in ast.iter_child_nodes(node):
+        below = (
+            f"{name}.{inner.name}" if hasattr(inner, "body") and hasattr(inner, "name") else name
+        )
+        yield from _functions_in(path, inner, below)
+
+
+def _check_executed(name: str, changed: Mapping[str, Called], called: set[Called]) -> None:
+    passed_by = sorted(label for label, where in changed.items() if where not in called)
+    if passed_by:
+        raise LabError(
+            f"the run of {name} does not execute {', '.join(passed_by)}, so it says nothing about "
+            "that change; attest at a larger --scale, or run the experiment again."
+        )
+
+
+def _written(
+    project: Project,
+    evidence: Evidence,
+    commit: str,
+    changed: Mapping[str, Called],
+    scale: str,
+    sha256: Mapping[str, str],
+    rows: int,
+) -> Path:
+    now = fingerprint(evidence.experiment, evidence.scale)
+    files = reached_code(evidence.experiment).files
+    equivalence = Equivalence(
+        recorded=evidence.manifest.fingerprint.digest,
+        now=now.digest,
+        commit_recorded=commit,
+        commit_now=str(git_state(project.root, files)),
+        changed=tuple(sorted(changed)),
+        scale=scale,
+        rows=rows,
+        sha256=sha256,
+        host=host(),
+        device=device(),
+        libraries=libraries(),
+        date=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
+    write_equivalence(evidence.folder, equivalence)
+    return evidence.folder

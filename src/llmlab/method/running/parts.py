@@ -1,0 +1,125 @@
+"""The runs of one experiment while it is computed: one file per finished run.
+
+A folder of results holds `parts/<digest>/`, named by what a single run depends on, so that more
+seeds or conditions compute only what is new, and runs of other code are never mixed in.
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+from pydantic import TypeAdapter, ValidationError
+
+from llmlab.method.declare.catalog import scale_budget
+from llmlab.method.declare.experiment import Experiment, Trial
+from llmlab.method.evidence.fingerprint import Fingerprint
+from llmlab.method.evidence.manifest import KEPT
+from llmlab.method.files import write_file
+
+LOCK = "run.lock"
+
+
+@dataclass(frozen=True)
+class Part:
+    """One finished run.
+
+    Attributes:
+        row: its row of `runs.csv`.
+        curves: for each curve its (step, value) points.
+        views: its looks inside a model, by name.
+        started, finished: ISO 8601 in UTC.
+        device: what computed it, in words.
+        commit: the commit that the code was at, in words.
+    """
+
+    row: dict[str, str | int | float | bool]
+    curves: dict[str, list[tuple[int, float]]]
+    views: dict[str, Any]
+    started: str
+    finished: str
+    device: str
+    commit: str
+
+    @property
+    def run_id(self) -> str:
+        return str(self.row["run_id"])
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The finished runs in `<results folder>/parts/<digest>/`."""
+
+    folder: Path
+
+    @classmethod
+    def of(cls, results: Path, fingerprint: Fingerprint) -> "Parts":
+        return cls(results / "parts" / fingerprint.run_digest[:12])
+
+    @property
+    def kept(self) -> Path:
+        """Where the runs leave files for other experiments until all are finished."""
+        return self.folder / KEPT
+
+    def path(self, run_id: str) -> Path:
+        """The file of one run: readable, and unique also where the readable half is cut."""
+        readable = re.sub(r"[^\w.=-]+", "-", run_id)[:80]
+        return self.folder / f"{readable}-{hashlib.sha256(run_id.encode()).hexdigest()[:8]}.json"
+
+    def error_path(self, run_id: str) -> Path:
+        """The file of the traceback of a run that raised."""
+        return self.path(run_id).with_suffix(".error.txt")
+
+    def write(self, part: Part) -> None:
+        """Keep one finished run; errors as `write_file`."""
+        write_file(self.path(part.run_id), json.dumps(asdict(part)))
+        self.error_path(part.run_id).unlink(missing_ok=True)
+
+    def read(self, run_id: str) -> Part | None:
+        """One finished run, or None where it has to be run (again)."""
+        try:
+            part = _reader().validate_json(self.path(run_id).read_bytes())
+        except (FileNotFoundError, ValidationError):
+            return None
+        return part if part.row.get("run_id") == run_id else None
+
+
+@cache
+def _reader() -> TypeAdapter:
+    return TypeAdapter(Part)
+
+
+def trials(
+    experiment: Experiment, scale: str, needs: Mapping[str, Path], keep: Path
+) -> Iterator[Trial]:
+    """All trials of one scale in canonical order: by condition, then by seed."""
+    budget = scale_budget(experiment, scale)
+    for condition in experiment.conditions(scale):
+        for seed in range(budget.seeds):
+            yield Trial(experiment.name, scale, condition, seed, budget.settings, needs, keep)
+
+
+def run_lock(results: Path, timeout: float = 1.0) -> FileLock:
+    """The lock that a run holds on its folder.
+
+    It waits a moment, so that somebody looking whether a run is on does not make a run fail.
+    """
+    return FileLock(results / LOCK, timeout=timeout)
+
+
+def is_running(results: Path) -> bool:
+    """Whether some process computes the experiment of this folder now."""
+    if not (results / LOCK).is_file():
+        return False
+    try:
+        with run_lock(results, timeout=0):
+            return False
+    except Timeout:
+        return True
+    except OSError:  # a folder that nobody may write to is not being written to
+        return False

@@ -1,0 +1,68 @@
+"""How far each experiment is at each scale."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from llmlab.method.declare.catalog import catalog, load_experiment
+from llmlab.method.declare.experiment import SCALES
+from llmlab.method.evidence.fingerprint import fingerprint
+from llmlab.method.evidence.lookup import Origin, evidence_at
+from llmlab.method.project import Project
+from llmlab.method.running.parts import Parts, is_running, trials
+from llmlab.method.running.plan import runs_together
+
+Word = Literal["missing", "running", "partial", "current", "stale"]
+
+
+@dataclass(frozen=True)
+class State:
+    """How far an experiment is at one scale.
+
+    Attributes:
+        word: "running" while a process computes it, "partial" if some runs are finished but there
+            are no current tables.
+        reason: what made it stale, how many runs are finished, or that a rerun showed other code
+            to give the same; empty otherwise.
+        origin: where the tables are; None if there are none.
+    """
+
+    word: Word
+    reason: str = ""
+    origin: Origin | None = None
+
+
+def state(project: Project, name: str, scale: str) -> State:
+    """How far an experiment is at one scale."""
+    folder = project.fresh(scale, name)
+    evidence = evidence_at(project, name, scale)
+    finished, total = finished_runs(project, name, scale)
+    progress = f"{finished} of {total} runs"
+    if is_running(folder):
+        return State("running", progress)
+    if evidence is not None and not evidence.changes:
+        reason = "by equivalence" if evidence.equivalence else ""
+        return State("current", reason, evidence.origin)
+    if finished:
+        return State("partial", progress)
+    if evidence is not None:
+        return State("stale", ", ".join(evidence.changes), evidence.origin)
+    return State("missing")
+
+
+def states(project: Project) -> dict[str, dict[str, State]]:
+    """How far each experiment is at each scale that it has a budget for."""
+    return {
+        name: {
+            scale: state(project, name, scale) for scale in SCALES if scale in experiment.budgets
+        }
+        for name, experiment in catalog().items()
+    }
+
+
+def finished_runs(project: Project, name: str, scale: str) -> tuple[int, int]:
+    """How many runs of the present code are finished, and how many there are to be."""
+    experiment = load_experiment(name)
+    now = fingerprint(experiment, scale, together=runs_together(experiment))
+    parts = Parts.of(project.fresh(scale, name), now)
+    paths = [parts.path(trial.run_id) for trial in trials(experiment, scale, {}, parts.kept)]
+    return sum(path.is_file() for path in paths), len(paths)

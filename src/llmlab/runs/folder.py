@@ -1,0 +1,98 @@
+"""The folder of a run: its name, whether it is taken, and the one process that writes into it."""
+
+import itertools
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from llmlab.method.errors import LabError
+from llmlab.method.files import unwritable
+from llmlab.runs.log import RunLog
+
+LOG = "log.jsonl"
+LOCK = ".lock"
+RUNS = Path("runs")
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """The folder of one run."""
+
+    path: Path
+
+    @property
+    def log(self) -> RunLog:
+        """What happened in the run."""
+        return RunLog(self.path / LOG)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing but a lock is in the folder, or the folder does not exist."""
+        return not self.path.is_dir() or all(file.name == LOCK for file in self.path.iterdir())
+
+    def require_empty(self) -> None:
+        """See that no run is in the folder, before any work is done.
+
+        Raises:
+            LabError: there is a run, or anything else.
+        """
+        if not self.is_empty:
+            raise LabError(
+                f"{self.path} holds a run or other files already: name another folder with --out, "
+                "or remove it."
+            )
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Keep other processes from writing into the folder until the block ends.
+
+        The folder is made; it is removed again if nothing was written into it. The operating
+        system drops the lock when the process dies, however it dies.
+
+        Raises:
+            LabError: another process holds the folder, or it cannot be written to.
+        """
+        made = [folder for folder in (self.path, *self.path.parents) if not folder.exists()]
+        lock = self._lock()
+        try:
+            yield
+        finally:
+            if self.is_empty:
+                _remove(self.path / LOCK, made)
+            lock.release()
+
+    def _lock(self) -> FileLock:
+        lock = FileLock(self.path / LOCK)
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            lock.acquire(blocking=False)
+        except Timeout:
+            raise LabError(
+                f"another process writes into {self.path}: wait until it ends, or name another "
+                "folder with --out."
+            ) from None
+        except OSError as error:
+            raise unwritable(self.path, error) from error
+        return lock
+
+
+def default_folder(*parts: str, seed: int) -> Path:
+    """Where a run goes unless told otherwise: `runs/micro-stdlib-seed0`."""
+    return RUNS / "-".join([*parts, f"seed{seed}"])
+
+
+def first_free(folder: Path) -> Path:
+    """`folder`, or `folder-2`, `folder-3`, …: the first that does not exist."""
+    numbered = (folder.with_name(f"{folder.name}-{number}") for number in itertools.count(2))
+    return next(path for path in itertools.chain([folder], numbered) if not path.exists())
+
+
+def _remove(lock: Path, made: list[Path]) -> None:
+    """Remove the lock and the folders that were made for it."""
+    with suppress(OSError):
+        lock.unlink(missing_ok=True)
+        for folder in made:
+            folder.rmdir()

@@ -1,0 +1,1 @@
+"""`llmlab sleep ...`: one module for each group of commands."""

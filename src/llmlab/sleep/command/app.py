@@ -1,0 +1,14 @@
+"""`llmlab sleep`: repair code by day, learn from it by night."""
+
+import typer
+
+from llmlab.sleep.command.koans import app as koans
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+    help="Repair small programs by day, learn from the repairs by night.",
+)
+app.add_typer(koans, name="koans")

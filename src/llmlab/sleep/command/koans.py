@@ -1,0 +1,152 @@
+"""`llmlab sleep koans`: list, show and check small broken programs."""
+
+import json
+import time
+from collections import Counter
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+from rich import box
+from rich.console import Console
+from rich.markup import escape
+from rich.syntax import Syntax
+from rich.table import Table
+
+from llmlab.method.errors import LabError
+from llmlab.sleep.koans.check import Checked, check_koans
+from llmlab.sleep.koans.generated import GRAMMARS, SHARES, generate
+from llmlab.sleep.koans.koan import Koan, choose_koans
+from llmlab.sleep.koans.store import Store
+from llmlab.sleep.sandbox.sandbox import Unguarded
+
+app = typer.Typer(no_args_is_help=True, help="Small broken programs, each with a solution.")
+
+Which = Annotated[
+    str,
+    typer.Argument(metavar="FILE|NAME|FAMILY|all", help="A file of koans, a name, or a family."),
+]
+Generated = Annotated[
+    int, typer.Option(min=0, metavar="N", help="Take N koans from the grammar instead.")
+]
+Tongue = Annotated[str, typer.Option("--language", help="Of generated koans: rust or python.")]
+Part = Annotated[str, typer.Option(help="Of generated koans: train, validation or test.")]
+Seed = Annotated[int, typer.Option(min=0, help="Of generated koans.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for another program to read.")]
+
+
+@app.command("list")
+def list_koans(
+    which: Which = "all",
+    generated: Generated = 0,
+    language: Tongue = "rust",
+    split: Part = "test",
+    seed: Seed = 0,
+    as_json: Json = False,
+) -> None:
+    """List koans with their families and the reasons why they are red."""
+    koans = chosen(which, generated, language, split, seed)
+    if as_json:
+        print(json.dumps([asdict(koan) for koan in koans], indent=2, ensure_ascii=False))
+        return
+    table = Table(box=box.SIMPLE_HEAD, header_style="bold")
+    for title in ("Koan", "family", "red for"):
+        table.add_column(title)
+    for koan in koans:
+        table.add_row(koan.name, koan.family, koan.error)
+    Console().print(table)
+    families = len({koan.family for koan in koans})
+    print(f"{len(koans)} koans in {families} {'families' if families > 1 else 'family'}.")
+
+
+@app.command()
+def show(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="See `llmlab sleep koans list`.")],
+    solution: Annotated[
+        bool, typer.Option("--solution", help="Show the reference solution, too.")
+    ] = False,
+) -> None:
+    """Show a koan: its code, its cases, its hint."""
+    console = Console()
+    for koan in choose_koans(name):
+        console.print(f"[bold]{koan.name}[/] ({koan.family}, red for {koan.error})")
+        console.print(Syntax(koan.start.rstrip(), koan.language, line_numbers=True))
+        for case in koan.cases:
+            console.print(f"  {case.expression} is to be {case.expected}", markup=False)
+        console.print(f"Hint: {koan.hint}\n", markup=False)
+        if solution:
+            console.print(Syntax(koan.solution.rstrip(), koan.language, line_numbers=True))
+
+
+@app.command()
+def check(
+    which: Which = "all",
+    generated: Generated = 0,
+    language: Tongue = "rust",
+    split: Part = "test",
+    seed: Seed = 0,
+    as_json: Json = False,
+) -> None:
+    """Prove that every koan is red for its declared reason and green when solved.
+
+    Koans of the grammar are drawn and verified; results are kept by content, so that the second
+    time takes no compiler.
+    """
+    began = time.monotonic()
+    koans = chosen(which, generated, language, split, seed)
+    checked = check_koans(koans, Unguarded(), Store() if generated else None)
+    faults = [found for found in checked if found.fault]
+    if as_json:
+        print(json.dumps([_plain(found) for found in checked], indent=2, ensure_ascii=False))
+    else:
+        _print_families(checked)
+        seconds = time.monotonic() - began
+        print(f"{len(checked) - len(faults)} of {len(checked)} are right, in {seconds:.1f} s.")
+    if faults:
+        first = f"{faults[0].koan.name}: {faults[0].fault}"
+        raise LabError(
+            f"{len(faults)} of {len(checked)} koans are not what they say, first {first}; mend "
+            "or remove them."
+        )
+
+
+def chosen(which: str, generated: int, language: str, split: str, seed: int) -> tuple[Koan, ...]:
+    """The koans that the options name.
+
+    Raises:
+        LabError: there are none, an option has no such value, or a compiler is missing.
+    """
+    if not generated:
+        return choose_koans(which)
+    if language not in GRAMMARS:
+        raise LabError(f"there is no grammar for '{language}': choose {' or '.join(GRAMMARS)}.")
+    if split not in SHARES:
+        raise LabError(f"there is no part '{split}': choose {', '.join(SHARES)}.")
+    families = None if which == "all" else [which]
+    return generate(language, split, generated, seed, families=families, store=Store())
+
+
+def _print_families(checked: list[Checked]) -> None:
+    table = Table(box=box.SIMPLE_HEAD, header_style="bold")
+    table.add_column("Family")
+    for title in ("koans", "right"):
+        table.add_column(title, justify="right")
+    table.add_column("red for")
+    for family in dict.fromkeys(found.koan.family for found in checked):
+        members = [found for found in checked if found.koan.family == family]
+        errors = Counter(found.start.error or "nothing" for found in members)
+        right = sum(not found.fault for found in members)
+        reasons = escape(", ".join(f"{error} {n}" for error, n in errors.most_common()))
+        table.add_row(family, str(len(members)), str(right), reasons)
+    Console().print(table)
+
+
+def _plain(found: Checked) -> dict[str, object]:
+    return {
+        "name": found.koan.name,
+        "family": found.koan.family,
+        "error": found.koan.error,
+        "start": asdict(found.start),
+        "solution": asdict(found.solution),
+        "fault": found.fault,
+    }

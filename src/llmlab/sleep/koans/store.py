@@ -1,0 +1,79 @@
+"""Results of compiling and running, kept by content: the same program is never run twice.
+
+One SQLite file in the cache folder; several processes may use it at once.
+"""
+
+import hashlib
+import json
+import sqlite3
+import sys
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from llmlab.gpt.corpora import cache_folder
+from llmlab.method.errors import LabError
+from llmlab.sleep.koans.koan import Language, Program
+from llmlab.sleep.koans.rust import need_compiler
+from llmlab.sleep.koans.verdict import Seen, Verdict
+
+FILE = "koans.sqlite"
+LAYOUT = 1
+"""To be raised with whatever makes of the same program another result."""
+MANY = 500
+"""Keys of one query: SQLite takes some hundreds at once."""
+
+
+@dataclass(frozen=True)
+class Store:
+    """Results by content in the file `path`."""
+
+    path: Path = field(default_factory=lambda: cache_folder() / FILE)
+
+    def get(self, keys: Sequence[str]) -> dict[str, Seen]:
+        """The results that are kept, by key.
+
+        Raises:
+            LabError: the file cannot be opened.
+        """
+        found: dict[str, Seen] = {}
+        with closing(self._open()) as database:
+            for start in range(0, len(keys), MANY):
+                part = keys[start : start + MANY]
+                marks = ",".join("?" * len(part))
+                rows = database.execute(f"SELECT key, seen FROM seen WHERE key IN ({marks})", part)
+                found |= {key: _seen(text) for key, text in rows}
+        return found
+
+    def put(self, results: dict[str, Seen]) -> None:
+        """Keep results; errors as `get`."""
+        rows = [(key, json.dumps(asdict(seen))) for key, seen in results.items()]
+        with closing(self._open()) as database, database:
+            database.executemany("INSERT OR REPLACE INTO seen VALUES (?, ?)", rows)
+
+    def _open(self) -> sqlite3.Connection:
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            database = sqlite3.connect(self.path, timeout=60)
+            database.execute("CREATE TABLE IF NOT EXISTS seen (key TEXT PRIMARY KEY, seen TEXT)")
+        except (OSError, sqlite3.Error) as error:
+            raise LabError(
+                f"{self.path} cannot be used as a store of results ({error}): remove it, or make "
+                "its folder writable."
+            ) from error
+        return database
+
+
+def content_key(language: Language, program: Program, level: str) -> str:
+    """What decides a result: the code, what is asked of it, who compiles it, and where it runs."""
+    compiler = need_compiler().version if language == "rust" else sys.version
+    expressions = [case.expression for case in program.cases]
+    content = [LAYOUT, language, compiler, level, program.code, expressions]
+    return hashlib.sha256(json.dumps(content).encode()).hexdigest()
+
+
+def _seen(text: str) -> Seen:
+    content = json.loads(text)
+    failure = content["failure"]
+    return Seen(tuple(content["values"]), Verdict(**failure) if failure else None)

@@ -1,0 +1,120 @@
+"""Bubblewrap: namespaces of its own for each command, and a user that owns nothing.
+
+The command sees the system's programs, read-only, its own folder as /work, and nothing else: no
+network, no home, no processes but its own. Root starts it without a user namespace and gives up
+its rights inside, since the kernel counts processes by real user: under root's own user namespace a
+limit of processes holds nothing.
+"""
+
+import itertools
+import os
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from llmlab.sleep.sandbox.process import Limits, Ran, Stopped, run_limited
+from llmlab.sleep.sandbox.sandbox import PATH
+
+INSIDE = Path("/work")
+TOOLS = Path("/tools")
+"""Where compilers stand inside, so that their path tells nothing of a home."""
+SYSTEM = ("/usr", "/bin", "/lib", "/lib64", "/etc/alternatives")
+"""The linker is found through /etc/alternatives."""
+FIRST_USER, USERS = 61_000, 4_000
+"""Numbers of users that no system gives out; each command gets one, and its own count."""
+_numbers = itertools.count(os.getpid())
+
+
+@dataclass(frozen=True)
+class Bubblewrap:
+    """Runs each command behind the walls of `bwrap`."""
+
+    level: str = "bubblewrap"
+    isolates: bool = True
+
+    def run(
+        self,
+        command: Sequence[str],
+        folder: Path,
+        limits: Limits,
+        readable: Sequence[Path] = (),
+    ) -> Ran:
+        places = {path: TOOLS / str(number) for number, path in enumerate(readable)}
+        walls = _walls(folder, limits, places)
+        shown = [_moved(command[0], places), *command[1:]]
+        inside = [*walls, "--", *_as_nobody(folder), *_limited(limits), *shown]
+        return run_limited(
+            inside, folder, {"PATH": PATH}, limits, watch=lambda: _too_big(folder, limits)
+        )
+
+
+def _moved(program: str, places: Mapping[Path, Path]) -> str:
+    """Where a program stands inside."""
+    for path, place in places.items():
+        if Path(program).is_relative_to(path):
+            return str(place / Path(program).relative_to(path))
+    return program
+
+
+def _walls(folder: Path, limits: Limits, places: Mapping[Path, Path]) -> list[str]:
+    shown = {**{Path(path): Path(path) for path in SYSTEM}, **places}
+    above = dict.fromkeys(
+        parent for place in shown.values() for parent in reversed(place.parents[:-1])
+    )
+    open_to_all = [option for path in above for option in ("--perms", "0755", "--dir", path)]
+    bound = [option for pair in shown.items() for option in ("--ro-bind-try", *pair)]
+    return [
+        shutil.which("bwrap") or "bwrap",
+        *("--unshare-ipc", "--unshare-pid", "--unshare-net", "--unshare-uts"),
+        *("--unshare-cgroup-try", "--die-with-parent", "--new-session", "--cap-drop", "ALL"),
+        *map(str, [*open_to_all, *bound]),
+        *("--proc", "/proc", "--dev", "/dev"),
+        *("--size", str(limits.file_bytes), "--tmpfs", "/tmp"),
+        *("--bind", str(folder), str(INSIDE), "--chdir", "/", "--clearenv"),
+        *("--setenv", "PATH", PATH, "--setenv", "HOME", str(INSIDE)),
+        *("--setenv", "LANG", "C.UTF-8"),
+        *(_may_change_user() if os.geteuid() == 0 else ("--unshare-user",)),
+    ]
+
+
+def _may_change_user() -> list[str]:
+    kept = ("CAP_SETUID", "CAP_SETGID", "CAP_SETPCAP")
+    return [option for name in kept for option in ("--cap-add", name)]
+
+
+def _as_nobody(folder: Path) -> list[str]:
+    """As root, become a user of no one's, who owns the folder; else we are unprivileged already."""
+    if os.geteuid() != 0:
+        return []
+    user = FIRST_USER + next(_numbers) % USERS
+    os.chown(folder, user, user)
+    return [
+        *("setpriv", "--reuid", str(user), "--regid", str(user), "--clear-groups"),
+        *("--bounding-set=-all", "--inh-caps=-all", "--no-new-privs"),
+    ]
+
+
+def _limited(limits: Limits) -> list[str]:
+    return [
+        "prlimit",
+        f"--cpu={limits.cpu_seconds}:{limits.cpu_seconds + 1}",
+        f"--as={limits.memory_bytes}",
+        f"--nproc={limits.processes}",
+        f"--fsize={limits.file_bytes}",
+        f"--nofile={limits.open_files}",
+        "--core=0",
+        *("env", "-C", str(INSIDE)),  # only its new owner may enter it
+    ]
+
+
+def _too_big(folder: Path, limits: Limits) -> Stopped | None:
+    """Whether the files in the folder are larger than all of them may be together."""
+    total = 0
+    for root, _, names in os.walk(folder):
+        for name in names:
+            try:
+                total += os.lstat(Path(root, name)).st_blocks * 512
+            except OSError:  # removed since
+                continue
+    return "disk" if total > 2 * limits.file_bytes else None

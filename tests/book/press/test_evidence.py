@@ -1,0 +1,92 @@
+"""The filter by itself, as Quarto runs it: what it makes of each kind of markup."""
+
+import subprocess
+
+import pypandoc
+import pytest
+import typst
+
+from llmlab.book.press.contents import ASSETS
+
+TEXT = """
+The loss is [0.93]{.value title="0.93, n = 5"}. [Stale]{.badge .stale}
+
+::: {.verdict .refuted label="H-1" title="A *step* of 0.1"}
+No.
+:::
+
+::: {.details summary="The numbers"}
+| a | b |
+|--:|--:|
+| 1 | 2 |
+
+::: {.source}
+Source: runs.csv
+:::
+:::
+
+:::: {.cards}
+::: {.card}
+One
+:::
+::: {.card}
+Two
+:::
+::::
+"""
+
+
+def filtered(to, text=TEXT):
+    command = [pypandoc.get_pandoc_path(), "--from=markdown", f"--to={to}"]
+    command += [f"--lua-filter={ASSETS / 'pandoc' / 'evidence.lua'}", "--wrap=none"]
+    return subprocess.run(command, input=text, capture_output=True, text=True, check=True).stdout
+
+
+@pytest.fixture(scope="module")
+def screen():
+    return filtered("html")
+
+
+@pytest.fixture(scope="module")
+def paper():
+    return filtered("typst")
+
+
+def test_a_value_keeps_its_provenance(screen, paper):
+    assert '<span class="value" title="0.93, n = 5" tabindex="0">0.93</span>' in screen
+    assert "0.93#footnote[0.93, n = 5]" in paper
+
+
+def test_a_verdict_has_sign_and_word(screen, paper):
+    assert (
+        '<span class="sign" aria-hidden="true">✗</span><span class="word">Refuted</span>' in screen
+    )
+    assert '<span class="label">H-1</span>' in screen
+    assert "✗ Refuted" in paper
+    assert "#strong[A #emph[step] of 0.1]" in paper
+
+
+def test_a_drawing_stands_in_the_middle_of_a_printed_verdict():
+    text = '::: {.verdict .supported}\nOf ![a](x.svg) two.\n\n![](x.svg){alt="b"}\n:::\n'
+    paper = filtered("typst", text)
+    assert paper.count("#align(center)[") == 1
+    assert paper.index("two.") < paper.index("#align(center)[")
+
+
+def test_a_badge_has_a_sign(screen, paper):
+    assert (
+        '<span class="badge stale"><span class="sign" aria-hidden="true">!</span>Stale</span>'
+        in screen
+    )
+    assert "!~Stale" in paper
+
+
+def test_details_are_closed_on_screen_and_open_in_print(screen, paper):
+    assert '<details class="details"><summary>' in screen
+    assert "#emph[The numbers]" in paper
+
+
+def test_typst_understands_all_of_it(paper, tmp_path):
+    source = tmp_path / "paper.typ"
+    source.write_text(paper)
+    assert typst.compile(source).startswith(b"%PDF")

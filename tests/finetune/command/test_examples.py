@@ -1,0 +1,137 @@
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from llmlab.finetune.command.encoding import last_answer
+from llmlab.finetune.command.examples import Pair, open_dataset, read_examples
+from llmlab.finetune.tasks.skills import new_facts, subtraction
+from llmlab.method.errors import LabError
+
+GOOD = '{"prompt": "1+1=", "response": "2"}'
+
+
+def file_of(folder: Path, *lines: str) -> Path:
+    path = folder / "data.jsonl"
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+# Reading
+
+
+def test_pairs_and_conversations_are_read(tmp_path: Path) -> None:
+    talk = {"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]}
+    reading = read_examples(file_of(tmp_path, GOOD, "", json.dumps(talk)))
+    assert [last_answer(example) for example in reading.examples] == ["2", "b"]
+    assert [example.where for example in reading.examples] == [
+        f"{tmp_path}/data.jsonl, line {line}" for line in (1, 3)
+    ]
+
+
+BAD = {
+    '{"prompt": "a"': "not JSON: .* at column 15",
+    '["a"]': "no JSON object",
+    '{"prompt": "a"}': "response: Field required",
+    '{"prompt": "a", "response": ""}': "response: String should have at least 1 character",
+    '{"prompt": 1, "response": "a"}': "prompt: Input should be a valid string",
+    '{"prompt": NaN, "response": "a"}': "holds NaN",
+    '{"prompt": "a", "respons": "a"}': "response: Field required",
+    '{"prompt": "\\ud800", "response": "a"}': "half a character",
+    '{"messages": []}': "messages: List should have at least 2",
+    '{"messages": [{"role": "user"}, {}]}': "messages.0.content: Field required",
+    '{"messages": [{"role": "usr", "content": "a"}, {}]}': "messages.0.role: .*'assistant'",
+    json.dumps({"messages": [{"role": "user", "content": "a"}] * 2}): "last message is not",
+    json.dumps({"messages": [{"role": "assistant", "content": "a"}] * 2}): "first message is",
+    "[" * 100_000: "nested too deeply|not JSON",
+}
+
+
+@pytest.mark.parametrize("line", BAD, ids=lambda line: line[:40])
+def test_a_bad_line_is_named_by_number_and_reason(tmp_path: Path, line: str) -> None:
+    path = file_of(tmp_path, GOOD, "", line)
+    refusal = f"line 3 of {path} is not an example.*({BAD[line]}).*skip-bad"
+    with pytest.raises(LabError, match=refusal):
+        read_examples(path)
+
+
+def test_bad_lines_are_counted_where_they_may_be_skipped(tmp_path: Path) -> None:
+    reading = read_examples(file_of(tmp_path, *BAD, GOOD), skip_bad=True)
+    assert len(reading.examples) == 1
+    assert [skipped.line for skipped in reading.skipped] == list(range(1, len(BAD) + 1))
+
+
+def test_what_else_a_line_says_is_passed_over(tmp_path: Path) -> None:
+    path = file_of(tmp_path, '{"id": 7, "prompt": "1+1=", "response": "2"}')
+    assert read_examples(path).examples[0].content == Pair(prompt="1+1=", response="2")
+
+
+@given(st.binary(max_size=40) | st.text(alphabet='{}[]":,promtesn \n', max_size=60).map(str.encode))
+def test_any_file_is_read_or_refused_in_one_sentence(
+    tmp_path_factory: pytest.TempPathFactory, content: bytes
+) -> None:
+    path = tmp_path_factory.getbasetemp() / "any.jsonl"
+    path.write_bytes(content)
+    with pytest.raises(LabError, match=r"^[^\n]*any.jsonl[^\n]*$"):
+        read_examples(path)
+    path.write_bytes(content + b"\n" + GOOD.encode())
+    reading = read_examples(path, skip_bad=True)
+    assert len(reading.examples) == 1
+    assert len(reading.skipped) == sum(bool(line.strip()) for line in content.split(b"\n"))
+
+
+def test_bytes_that_are_no_text_are_a_bad_line(tmp_path: Path) -> None:
+    path = tmp_path / "data.jsonl"
+    path.write_bytes(GOOD.encode() + b'\r\n{"prompt": "\xff", "response": "a"}\n')
+    with pytest.raises(LabError, match=r"line 2 .* is not UTF-8"):
+        read_examples(path)
+
+
+@pytest.mark.parametrize(
+    ("lines", "reason"),
+    [(["", " "], "holds no example: write one a line"), (["a", "b"], "all its 2 lines are bad")],
+)
+def test_a_file_without_an_example_is_refused(
+    tmp_path: Path, lines: list[str], reason: str
+) -> None:
+    with pytest.raises(LabError, match=reason):
+        read_examples(file_of(tmp_path, *lines), skip_bad=True)
+
+
+def test_a_file_that_does_not_exist_is_refused_with_the_nearest(tmp_path: Path) -> None:
+    file_of(tmp_path, GOOD)
+    with pytest.raises(LabError, match=r"did you mean '.*/data\.jsonl'"):
+        open_dataset(f"{tmp_path}/dat.jsonl")
+    with pytest.raises(LabError, match=r"cannot read .*: Is a directory"):
+        open_dataset(str(tmp_path))
+
+
+def test_a_skill_has_items_to_train_and_to_test_on() -> None:
+    data, split = open_dataset("skills:subtraction"), subtraction()
+    for examples, items in [(data.train, split.train), (data.test, split.test)]:
+        assert [(e.content.prompt, e.content.response) for e in examples] == [
+            (item.prompt, item.answer) for item in items
+        ]
+
+
+def test_facts_are_tested_as_they_were_trained() -> None:
+    data = open_dataset("skills:facts:5")
+    assert [example.content.prompt for example in data.train] == [i.prompt for i in new_facts(5)]
+    assert [e.content for e in data.test] == [e.content for e in data.train]
+
+
+@pytest.mark.parametrize(
+    ("source", "reason"),
+    [
+        ("skills:maths", "no skill 'maths' .did you mean 'math'"),
+        ("skills:facts:0", "asks for 0 facts: ask for 1 to"),
+        ("skills:facts:", "asks for no number of facts"),
+        ("skills:facts:99999", "asks for 99999 facts"),
+        ("math", "say skills:math"),
+    ],
+)
+def test_a_skill_that_does_not_exist_is_refused(source: str, reason: str) -> None:
+    with pytest.raises(LabError, match=reason):
+        open_dataset(source)

@@ -1,0 +1,57 @@
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+
+from llmlab.finetune.model.catalog import open_pretrained
+from llmlab.finetune.model.pretrained import Pretrained
+from llmlab.finetune.model.qlora import FourBit
+from llmlab.finetune.tasks.skills import END
+
+CPU = torch.device("cpu")
+FORMS = ["skilled", "run", "qwen2", "llama"]
+HUB_FORMS = ["qwen2", "llama"]
+Folder = Callable[[str], Path]
+
+
+def opened(folder: Path, four_bit: FourBit | None = None) -> Pretrained:
+    prefix = "hf:" if folder.name in HUB_FORMS else ""
+    return open_pretrained(f"{prefix}{folder}", four_bit=four_bit, device=CPU)
+
+
+def change_json(path: Path, **changes: object) -> None:
+    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_tokenizer_gives_back_the_text(made: Folder, form: str) -> None:
+    codec = opened(made(form)).tokenizer
+    assert codec.decode(codec.encode("the cat: 1+1=")) == "the cat: 1+1="
+
+
+@pytest.mark.parametrize(
+    ("form", "end"),
+    [("skilled", END), ("run", "<|endoftext|>"), ("qwen2", "<|im_end|>"), ("llama", "<|im_end|>")],
+)
+def test_an_answer_has_an_end(made: Folder, form: str, end: str) -> None:
+    codec = opened(made(form)).tokenizer
+    assert codec.decode([codec.end]) == end
+
+
+def test_every_example_begins_as_the_tokenizer_has_it(made: Folder, base_folder: Folder) -> None:
+    folder = base_folder("llama")
+    assert opened(folder).tokenizer.start == ()
+    begins_with_start = {
+        "type": "TemplateProcessing",
+        "single": [
+            {"SpecialToken": {"id": "<|im_start|>", "type_id": 0}},
+            {"Sequence": {"id": "A", "type_id": 0}},
+        ],
+        "pair": [{"Sequence": {"id": "A", "type_id": 0}}, {"Sequence": {"id": "B", "type_id": 0}}],
+        "special_tokens": {"<|im_start|>": {"id": "<|im_start|>", "ids": [1], "tokens": ["a"]}},
+    }
+    change_json(folder / "tokenizer.json", post_processor=begins_with_start)
+    change_json(folder / "tokenizer_config.json", bos_token="<|im_start|>")
+    assert opened(folder).tokenizer.start == (1,)

@@ -1,0 +1,126 @@
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import huggingface_hub.constants
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+from transformers import GPT2Config, GPT2LMHeadModel
+
+from llmlab.finetune.model.base_model import save_base_model
+from llmlab.finetune.model.catalog import open_pretrained
+from llmlab.finetune.model.lora import LoraLinear, LoraSpec, add_lora
+from llmlab.finetune.model.pretrained import Pretrained
+from llmlab.finetune.model.qlora import FourBit, quantised_layers
+from llmlab.gpt.model import GPT, GPTConfig
+from llmlab.method.errors import LabError
+
+CPU = torch.device("cpu")
+HUB_FORMS = ["qwen2", "llama"]
+Folder = Callable[[str], Path]
+
+
+def opened(folder: Path, four_bit: FourBit | None = None) -> Pretrained:
+    prefix = "hf:" if folder.name in HUB_FORMS else ""
+    return open_pretrained(f"{prefix}{folder}", four_bit=four_bit, device=CPU)
+
+
+def change_json(path: Path, **changes: object) -> None:
+    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+
+
+@pytest.mark.parametrize("block_size", [64, 128])
+@pytest.mark.parametrize("double", [True, False])
+def test_a_hub_model_is_quantised_as_told(made: Folder, double: bool, block_size: int) -> None:
+    base = opened(made("llama"), FourBit(double, block_size))
+    states = [layer.weight.quant_state for _, layer in quantised_layers(base.model)]
+    assert {(state.nested, state.blocksize) for state in states} == {(double, block_size)}
+
+
+@pytest.mark.parametrize("form", HUB_FORMS)
+def test_all_linear_layers_of_a_hub_model_are_adapted_but_the_output_layer(
+    made: Folder, form: str
+) -> None:
+    model = add_lora(opened(made(form)).model, LoraSpec(2, 4), seed=0)
+    adapted = {n.rpartition(".")[2] for n, m in model.named_modules() if isinstance(m, LoraLinear)}
+    attention, mlp = {"q_proj", "k_proj", "v_proj", "o_proj"}, {"gate_proj", "up_proj", "down_proj"}
+    assert adapted == attention | mlp
+
+
+def test_a_folder_of_transformers_needs_no_prefix(made: Folder) -> None:
+    assert (
+        open_pretrained(str(made("llama")), device=CPU).identity == opened(made("llama")).identity
+    )
+
+
+def test_a_whole_hub_model_can_be_trained(made: Folder) -> None:
+    assert all(parameter.requires_grad for parameter in opened(made("qwen2")).model.parameters())
+
+
+def test_a_hub_model_that_cannot_be_had_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
+    with pytest.raises(LabError, match=r'no folder "nobody/nothing".*name a folder'):
+        open_pretrained("hf:nobody/nothing", device=CPU)
+
+
+def test_a_missing_package_is_named(made: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = made("llama")
+    monkeypatch.setitem(sys.modules, "transformers", None)
+    with pytest.raises(LabError, match=r"llmlab\[hub\]"):
+        opened(folder)
+
+
+def test_another_tokenizer_than_that_of_the_weights_is_refused(base_folder: Folder) -> None:
+    llama, skilled = base_folder("llama"), base_folder("skilled")
+    save_base_model(GPT(GPTConfig(9, context=32, d_model=16, n_layers=1, n_heads=2)), skilled)
+    with pytest.raises(LabError, match="has 9 tokens and the tokenizer of the four skills"):
+        opened(skilled)
+    added = json.loads((llama / "tokenizer.json").read_text())["added_tokens"]
+    more = [added[0] | {"id": 280 + i, "content": f"<{i}>"} for i in range(40)]
+    change_json(llama / "tokenizer.json", added_tokens=added + more)
+    with pytest.raises(LabError, match=r"has \d+ tokens and its model 300"):
+        opened(llama)
+
+
+def test_a_tokenizer_without_an_end_is_refused(base_folder: Folder) -> None:
+    folder = base_folder("llama")
+    change_json(folder / "tokenizer_config.json", eos_token=None)
+    with pytest.raises(LabError, match="has no token that ends an answer"):
+        opened(folder)
+
+
+@pytest.mark.parametrize("four_bit", [None, FourBit()], ids=["whole", "four bits"])
+def test_a_gpt2_is_sent_through_import(base_folder: Folder, four_bit: FourBit | None) -> None:
+    folder = base_folder("llama")
+    shape = {"vocab_size": 300, "n_positions": 16, "n_embd": 32, "n_layer": 1, "n_head": 2}
+    GPT2LMHeadModel(GPT2Config(**shape)).save_pretrained(folder)
+    with pytest.raises(LabError, match=f"`llmlab import {folder}`"):
+        opened(folder, four_bit)
+
+
+def test_a_model_that_is_quantised_already_is_refused(base_folder: Folder) -> None:
+    folder = base_folder("llama")
+    change_json(folder / "config.json", quantization_config={"load_in_4bit": True})
+    with pytest.raises(LabError, match="are quantised already: name the model that they were"):
+        opened(folder)
+
+
+def test_a_model_is_written_in_the_precision_that_it_came_in(
+    base_folder: Folder, tmp_path: Path
+) -> None:
+    folder = base_folder("qwen2")
+    stored = load_file(folder / "model.safetensors")
+    halved = {name: tensor.bfloat16() for name, tensor in stored.items()}
+    halved["model.norm.weight"] = halved["model.norm.weight"].float()  # as some models have it
+    save_file(halved, folder / "model.safetensors", metadata={"format": "pt"})
+    base = opened(folder)
+    base.write(base.model, tmp_path / "written")
+    written = load_file(tmp_path / "written" / "model.safetensors")
+    assert {name: tensor.dtype for name, tensor in written.items()} == {
+        name: tensor.dtype for name, tensor in halved.items()
+    }
+    assert all(torch.equal(written[name], tensor) for name, tensor in halved.items())
+    config = json.loads((tmp_path / "written" / "config.json").read_text())
+    assert config["dtype"] == "bfloat16"

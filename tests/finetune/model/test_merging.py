@@ -1,0 +1,100 @@
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from llmlab.finetune.model.adapters import lora_layers, save_adapter
+from llmlab.finetune.model.catalog import open_pretrained
+from llmlab.finetune.model.lora import LoraSpec, add_lora
+from llmlab.finetune.model.merging import merge_adapter, open_merged, save_model
+from llmlab.finetune.model.pretrained import Pretrained
+from llmlab.finetune.model.qlora import FourBit
+from llmlab.method.errors import LabError
+
+SPEC = LoraSpec(rank=4, alpha=8)
+TOKENS_BT = torch.arange(3, 13).view(2, 5)
+FORMS = ["skilled", "run", "qwen2", "llama"]
+HUB_FORMS = ("qwen2", "llama")
+Folder = Callable[[str], Path]
+
+
+def opened(folder: Path, four_bit: FourBit | None = None) -> Pretrained:
+    prefix = "hf:" if folder.name in HUB_FORMS else ""
+    return open_pretrained(f"{prefix}{folder}", four_bit=four_bit, device=torch.device("cpu"))
+
+
+def adapted(base: Pretrained, spec: LoraSpec = SPEC) -> nn.Module:
+    """The base's model with an adapter that changes what it computes."""
+    model = add_lora(base.model, spec, seed=0)
+    for _, layer in lora_layers(model):
+        nn.init.normal_(layer.b_RO, std=0.3)
+    return model.eval()
+
+
+@torch.no_grad()
+def logits(model: nn.Module) -> torch.Tensor:
+    found = model.eval()(TOKENS_BT)
+    return found if isinstance(found, torch.Tensor) else found.logits
+
+
+# Merging
+
+
+@pytest.mark.parametrize("four_bit", [None, FourBit()], ids=["whole", "four bits"])
+@pytest.mark.parametrize("form", FORMS)
+def test_a_merged_model_agrees_and_is_opened_again(
+    made: Folder, tmp_path: Path, form: str, four_bit: FourBit | None
+) -> None:
+    base = opened(made(form), four_bit)
+    expected = logits(adapted(base))
+    save_adapter(base.model, SPEC, base, tmp_path / "adapter")
+    same, merged = open_merged(tmp_path / "adapter")
+    torch.testing.assert_close(logits(merged), expected, rtol=0, atol=1e-4)
+    assert not list(lora_layers(merged))
+    save_model(merged, same, tmp_path / form)
+    again = opened(tmp_path / form)
+    torch.testing.assert_close(logits(again.model), expected, rtol=0, atol=1e-4)
+    assert again.tokenizer.encode("the cat") == base.tokenizer.encode("the cat")
+    assert again.identity != base.identity
+
+
+def test_only_plain_layers_of_whole_weights_are_left(made: Folder) -> None:
+    base = opened(made("llama"), FourBit())
+    merged = merge_adapter(adapted(base, LoraSpec(2, 4, target_modules=("q_proj",))))
+    kinds = {type(m) for m in merged.modules() if isinstance(m, nn.Linear)}
+    assert kinds == {nn.Linear}
+
+
+@pytest.mark.parametrize(("form", "head"), [("skilled", "head"), ("qwen2", "lm_head")])
+def test_a_shared_output_layer_cannot_be_merged_alone(made: Folder, form: str, head: str) -> None:
+    model = adapted(opened(made(form)), LoraSpec(2, 4, target_modules=(head,)))
+    before = logits(model)
+    with pytest.raises(LabError, match=f"{head} shares its weight with .*embed"):
+        merge_adapter(model)
+    assert torch.equal(logits(model), before)
+
+
+def test_an_output_layer_of_its_own_can_be_merged(made: Folder) -> None:
+    model = adapted(opened(made("llama")), LoraSpec(2, 4, target_modules=("lm_head",)))
+    before = logits(model)
+    torch.testing.assert_close(logits(merge_adapter(model)), before, rtol=0, atol=1e-4)
+
+
+def test_a_folder_that_holds_something_is_never_replaced(made: Folder, tmp_path: Path) -> None:
+    base = opened(made("skilled"))
+    (tmp_path / "notes.txt").write_text("mine")
+    with pytest.raises(LabError, match="exists already"):
+        save_model(base.model, base, tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
+
+
+def test_nothing_half_written_is_left(made: Folder, tmp_path: Path) -> None:
+    base = opened(made("run"))
+    with pytest.raises(KeyError):
+        save_model(nn.Linear(2, 2), opened(made("skilled")), tmp_path / "merged")
+    (tmp_path / "file").write_text("")
+    with pytest.raises(LabError, match="cannot write"):
+        save_model(base.model, base, tmp_path / "file" / "merged")
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]

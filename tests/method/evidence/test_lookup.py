@@ -1,0 +1,80 @@
+import pytest
+
+from llmlab.method.errors import LabError
+from llmlab.method.evidence.lookup import best_evidence, evidence_at
+from llmlab.method.evidence.recording import record
+from llmlab.method.running.parts import run_lock
+from llmlab.method.running.runner import run_experiment
+from llmlab.method.running.status import State, state, states
+
+
+def test_without_results_there_is_no_evidence(lab) -> None:
+    lab.add()
+    assert evidence_at(lab.project, "toy", "smoke") is None
+    assert state(lab.project, "toy", "smoke") == State("missing")
+    with pytest.raises(LabError, match="no results of toy yet; `llmlab run toy --scale smoke` mak"):
+        best_evidence(lab.project, "toy")
+
+
+def test_finished_runs_without_tables_are_partial(lab) -> None:
+    run_experiment(lab.add(), "smoke", lab.project, seeds=[0])
+    assert evidence_at(lab.project, "toy", "smoke") is None
+    assert state(lab.project, "toy", "smoke") == State("partial", "2 of 4 runs")
+
+
+def test_tables_of_the_present_code_are_current(lab) -> None:
+    run_experiment(lab.add(), "smoke", lab.project)
+    found = evidence_at(lab.project, "toy", "smoke")
+    assert (found.state, found.origin, found.changes) == ("current", "fresh", ())
+    assert len(found.runs) == 4
+    assert len(found.curves) == 8
+    assert state(lab.project, "toy", "smoke") == State("current", origin="fresh")
+
+
+def test_a_real_change_makes_them_stale_and_is_named(lab) -> None:
+    run_experiment(lab.add(), "smoke", lab.project)
+    lab.edit("toy", "tokens=3", "tokens=4")
+    assert best_evidence(lab.project, "toy").changes == ("run",)
+    assert state(lab.project, "toy", "smoke") == State("stale", "run", "fresh")
+
+
+def test_stale_tables_with_some_new_runs_are_partial(lab) -> None:
+    run_experiment(lab.add(), "smoke", lab.project)
+    toy = lab.edit("toy", "tokens=3", "tokens=4")
+    run_experiment(toy, "smoke", lab.project, seeds=[0])
+    assert state(lab.project, "toy", "smoke") == State("partial", "2 of 4 runs")
+
+
+def test_a_folder_whose_lock_is_held_is_running(lab) -> None:
+    run_experiment(lab.add(), "smoke", lab.project, seeds=[0])
+    with run_lock(lab.project.fresh("smoke", "toy")):
+        assert state(lab.project, "toy", "smoke") == State("running", "2 of 4 runs")
+
+
+def test_fresh_stands_before_recorded_and_current_before_stale(lab) -> None:
+    toy = lab.add()
+    run_experiment(toy, "smoke", lab.project)
+    record(lab.project, "toy", "smoke")
+    assert evidence_at(lab.project, "toy", "smoke").origin == "fresh"
+    changed = lab.edit("toy", "tokens=3", "tokens=4")
+    run_experiment(changed, "smoke", lab.project)
+    lab.edit("toy", "tokens=4", "tokens=3")
+    assert evidence_at(lab.project, "toy", "smoke").origin == "recorded"
+
+
+def test_the_largest_scale_is_the_best_evidence(lab) -> None:
+    toy = lab.add()
+    run_experiment(toy, "smoke", lab.project)
+    run_experiment(toy, "laptop", lab.project)
+    assert best_evidence(lab.project, "toy").scale == "laptop"
+
+
+def test_a_scale_without_budget_has_no_evidence(lab) -> None:
+    lab.add()
+    assert evidence_at(lab.project, "toy", "gpu") is None
+
+
+def test_states_are_those_of_all_scales_with_a_budget(lab) -> None:
+    lab.add()
+    missing = State("missing")
+    assert states(lab.project) == {"toy": {"smoke": missing, "laptop": missing}}

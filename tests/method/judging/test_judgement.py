@@ -1,0 +1,274 @@
+"""One hypothesis on one table: each claim, tuning, diverged runs, alarms."""
+
+from dataclasses import replace
+from datetime import date
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from llmlab.method.declare.experiment import Axis, Budget, Experiment, Metric
+from llmlab.method.errors import LabError
+from llmlab.method.judging.judgement import Judgement, NoJudgement, judge, settled
+from llmlab.method.judging.ledger import Hypothesis
+
+DOSES = [1.0, 2.0, 4.0]
+NOISE = np.random.default_rng(0).normal(scale=0.01, size=10)
+
+EXPERIMENT = Experiment(
+    name="dose",
+    title="Dose",
+    question="Q-DOSE",
+    summary="Doses.",
+    axes=[Axis("dose", "Dose given.", "mg"), Axis("form", "Form given.")],
+    metrics=[
+        Metric("score", "How well.", "points", "higher"),
+        Metric("error", "How badly.", "points", "lower"),
+        Metric("loss", "What tunes.", "nats", "lower"),
+        Metric("count", "How many.", "1"),
+    ],
+    budgets={"laptop": Budget({"dose": DOSES, "form": ["pill", "drops"]}, seeds=10)},
+    run=lambda trial: None,
+    selection_metric="loss",
+)
+
+BASE = Hypothesis(
+    id="H-DOSE-1",
+    question="Q-DOSE",
+    experiment="dose",
+    title="More helps",
+    statement="It does.",
+    reason="Theory.",
+    metric="score",
+    claim="greater",
+    family="dose",
+    registered=date(2026, 1, 31),
+    treatment={"dose": 2.0, "form": "pill"},
+    control={"dose": 1.0, "form": "pill"},
+    margin=0.1,
+)
+TREND = replace(
+    BASE,
+    claim="monotone",
+    treatment={"form": "pill"},
+    control={},
+    along="dose",
+    direction="increasing",
+    margin=0.5,
+)
+OPTIMUM = replace(
+    BASE,
+    claim="interval",
+    treatment={"form": "pill"},
+    control={},
+    margin=None,
+    best="dose",
+    interval=(1.5, 3.0),
+)
+
+
+def table(score, seeds=5, forms=("pill",), loss=lambda dose, form: 1.0, doses=DOSES):
+    """Runs whose score is a function of dose, seed and form; drops are worse by 1 if there."""
+    rows = [
+        {
+            "run_id": f"dose={dose}/form={form}/seed={seed}",
+            "dose": dose,
+            "form": form,
+            "seed": seed,
+            "score": score(dose, seed) - (form == "drops"),
+            "error": -score(dose, seed),
+            "loss": loss(dose, form),
+            "count": float(seed),
+            "status": "completed",
+        }
+        for dose in doses
+        for form in forms
+        for seed in range(seeds)
+    ]
+    return pd.DataFrame(rows)
+
+
+def steep(dose, seed):
+    return dose + NOISE[seed] * dose
+
+
+def diverge(runs, rows):
+    """The table with these rows diverged."""
+    runs = runs.copy()
+    runs.loc[rows, "status"] = "diverged"
+    runs.loc[rows, ["score", "error", "loss", "count"]] = np.nan
+    return runs
+
+
+@pytest.mark.parametrize(
+    ("claim", "margin", "supported"),
+    [
+        ("greater", 0.1, True),
+        ("greater", 1.5, False),
+        ("equivalent", 1.5, True),
+        ("equivalent", 0.1, False),
+    ],
+)
+def test_a_clear_difference_is_judged_by_its_margin(claim, margin, supported):
+    judgement = judge(replace(BASE, claim=claim, margin=margin), EXPERIMENT, table(steep))
+    for_it, against_it = judgement.p_supported < 0.001, judgement.p_refuted < 0.001
+    assert (for_it, against_it) == (supported, not supported)
+
+
+def test_less_is_greater_with_the_sides_exchanged():
+    less = replace(BASE, claim="less", treatment=BASE.control, control=BASE.treatment)
+    exchanged = judge(less, EXPERIMENT, table(steep))
+    judgement = judge(BASE, EXPERIMENT, table(steep))
+    assert exchanged.effect == -judgement.effect
+    assert exchanged.p_supported == judgement.p_supported
+
+
+def test_a_judgement_tells_effect_interval_unit_and_sides():
+    judgement = judge(BASE, EXPERIMENT, table(steep))
+    treatment, control = judgement.sides
+    assert judgement.effect == pytest.approx(treatment.mean - control.mean)
+    assert judgement.low < judgement.effect < judgement.high
+    assert (judgement.n, judgement.unit, judgement.level) == (5, "points", 0.9)
+    assert judgement.per_seed == pytest.approx(1 + NOISE[:5])
+    assert treatment.condition == {"dose": 2.0, "form": "pill"}
+    assert control.values[3] == pytest.approx(1 + NOISE[3])
+    assert judgement.low <= judgement.bootstrap[0] < judgement.bootstrap[1] <= judgement.high
+
+
+def test_a_reference_stands_for_a_control():
+    judgement = judge(replace(BASE, control={}, reference=1.5), EXPERIMENT, table(steep))
+    assert judgement.effect == pytest.approx(judgement.sides[0].mean - 1.5)
+    assert (len(judgement.sides), judgement.test) == (1, "one-sided t test")
+
+
+def test_each_side_is_tuned_by_the_selection_metric_alone():
+    def loss(dose, form):
+        return {1.0: {"pill": 0, "drops": 1}}.get(dose, {"pill": 1, "drops": 0})[form]
+
+    tuned = replace(BASE, treatment={"dose": 2.0}, control={"dose": 1.0}, tuned=("form",))
+    runs = table(steep, forms=("pill", "drops"), loss=loss)
+    treatment, control = judge(tuned, EXPERIMENT, runs).sides
+    assert (treatment.condition["form"], control.condition["form"]) == ("drops", "pill")
+
+
+def test_a_tuned_level_at_the_edge_of_its_sweep_raises_an_alarm():
+    tuned = replace(
+        BASE, treatment={"form": "pill"}, control={"form": "drops"}, tuned=("dose",), margin=0.0
+    )
+
+    def loss(dose, form):
+        return -dose if form == "pill" else abs(dose - 2.0)
+
+    judgement = judge(tuned, EXPERIMENT, table(steep, forms=("pill", "drops"), loss=loss))
+    assert judgement.alarms == ("treatment: the best dose, 4, is the highest that was tried",)
+
+
+def test_a_trend_is_the_rank_correlation_of_each_seed():
+    def uneven(dose, seed):
+        return {1.0: 0, 2.0: 1 if seed < 4 else 3, 4.0: 2}[dose]
+
+    judgement = judge(TREND, EXPERIMENT, table(uneven))
+    assert judgement.per_seed == pytest.approx((1, 1, 1, 1, 0.5))
+    assert judgement.p_supported < 0.05
+    falling = judge(replace(TREND, direction="decreasing"), EXPERIMENT, table(uneven))
+    assert falling.p_refuted < 0.001
+    assert [side.name for side in judgement.sides] == ["dose = 1", "dose = 2", "dose = 4"]
+
+
+def test_equal_effects_of_all_seeds_are_left_to_the_sign_test():
+    judgement = judge(BASE, EXPERIMENT, table(lambda dose, seed: dose))
+    assert judgement.test == "one-sided exact sign test"
+    assert judgement.p_supported == pytest.approx(0.5**5)
+    assert "so its spread is unknown" in judgement.alarms[0]
+
+
+def peak_at(best):
+    return lambda dose, seed: -abs(dose - best) + NOISE[seed] * dose
+
+
+@pytest.mark.parametrize("metric", ["score", "error"])
+def test_the_best_level_is_sought_in_the_direction_of_the_metric(metric):
+    runs = table(peak_at(2.0))
+    runs["error"] = -runs["score"]
+    judgement = judge(replace(OPTIMUM, metric=metric), EXPERIMENT, runs)
+    assert (judgement.effect, judgement.low, judgement.high, judgement.unit) == (2, 2, 2, "mg")
+    assert judgement.p_supported < 0.001 < judgement.p_refuted
+    assert judgement.alarms == ()
+
+
+def test_a_best_level_at_the_edge_refutes_and_raises_an_alarm():
+    judgement = judge(OPTIMUM, EXPERIMENT, table(peak_at(4.0)))
+    assert judgement.p_refuted < 0.001 < judgement.p_supported
+    assert judgement.alarms == ("the best dose, 4, is the highest that was tried",)
+
+
+def test_seeds_that_disagree_on_the_best_level_decide_nothing():
+    judgement = judge(OPTIMUM, EXPERIMENT, table(lambda dose, seed: -abs(dose - 1 - seed % 2)))
+    assert min(judgement.p_supported, judgement.p_refuted) > 0.05
+    assert judgement.low < judgement.high
+
+
+def test_levels_that_tie_across_the_end_of_the_interval_decide_nothing():
+    judgement = judge(OPTIMUM, EXPERIMENT, table(lambda dose, seed: min(dose, 2.0)))
+    assert (judgement.p_supported, judgement.p_refuted) == (1, 1)
+    assert "tie for the best: 2, 4" in judgement.alarms[0]
+
+
+def test_a_diverged_run_counts_as_the_worst_completed_value():
+    runs = diverge(table(steep), [5])  # dose 2, seed 0
+    judgement = judge(BASE, EXPERIMENT, runs)
+    worst = runs["score"].min()
+    assert judgement.sides[0].values[0] == worst
+    assert (judgement.n, judgement.sides[0].diverged) == (5, 1)
+    assert "treatment: 1 of 5 runs diverged" in judgement.alarms[0]
+
+
+def test_divergence_of_a_whole_side_is_evidence_against_it():
+    runs = diverge(table(lambda dose, seed: 3 - dose + NOISE[seed] * dose), range(5))
+    assert judge(BASE, EXPERIMENT, runs).p_supported < 0.05  # the control, dose 1, diverged
+
+
+def test_the_worst_value_follows_the_direction_of_the_metric():
+    runs = settled(diverge(table(steep), [0]), EXPERIMENT)
+    assert runs.loc[0, "score"] == runs["score"].min()
+    assert runs.loc[0, "error"] == runs["error"].max()
+    assert np.isnan(runs.loc[0, "count"])
+
+
+def test_a_failed_run_leaves_its_seed_out_on_both_sides():
+    runs = table(steep)
+    runs.loc[5, ["status", "score"]] = ["failed", np.nan]
+    judgement = judge(BASE, EXPERIMENT, runs)
+    assert judgement.n == 4
+    assert [sorted(side.values) for side in judgement.sides] == [[1, 2, 3, 4]] * 2
+    assert "1 of 5 seeds are left out" in judgement.alarms[0]
+
+
+def test_two_pairs_are_too_few():
+    verdict = judge(BASE, EXPERIMENT, table(steep, seeds=2))
+    assert verdict == NoJudgement(
+        "UNDECIDED", "Only 2 seeds have a value on every side; a verdict needs at least 3."
+    )
+
+
+def test_a_level_that_a_scale_lacks_leaves_the_hypothesis_untested():
+    verdict = judge(BASE, EXPERIMENT, table(steep, doses=[2.0, 4.0]))
+    assert verdict == NoJudgement("UNTESTED", "This scale has no runs with dose = 1.")
+
+
+def test_an_axis_left_open_is_an_error():
+    with pytest.raises(LabError, match=r"H-DOSE-1: treatment: form has 2 levels at laptop"):
+        judge(replace(BASE, treatment={"dose": 2.0}), EXPERIMENT, table(steep))
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(st.floats(0, 1, width=16), min_size=15, max_size=15), st.permutations(range(15)))
+def test_the_order_of_the_rows_does_not_matter(scores, order):
+    runs = table(lambda dose, seed: scores[DOSES.index(dose) * 5 + seed])
+    judgement = judge(BASE, EXPERIMENT, runs)
+    shuffled = judge(BASE, EXPERIMENT, runs.iloc[order])
+    assert isinstance(judgement, Judgement)
+    assert shuffled.effect == pytest.approx(judgement.effect)
+    assert shuffled.p_supported == pytest.approx(judgement.p_supported, abs=1e-9)

@@ -1,0 +1,133 @@
+"""Statistics for few seeds: known values and properties that hold for all samples."""
+
+import numpy as np
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from statsmodels.stats.multitest import multipletests
+
+from llmlab.method.judging import statistics
+
+values = arrays(float, st.integers(3, 12), elements=st.floats(-100, 100, width=32))
+alphas = st.sampled_from([0.01, 0.05, 0.1])
+
+
+@given(values, st.floats(-100, 100), alphas)
+def test_the_interval_excludes_the_bound_exactly_if_the_test_does(sample, bound, alpha):
+    assume(not statistics.is_constant(sample))
+    interval = statistics.mean_interval(sample, 1 - 2 * alpha)
+    assume(abs(interval.low - bound) > 1e-6)
+    assert (interval.low > bound) == (statistics.p_above(sample, bound) < alpha)
+
+
+@given(values, st.floats(-100, 100))
+def test_above_and_below_mirror_each_other(sample, bound):
+    assert statistics.p_above(sample, bound) == statistics.p_below(-sample, -bound)
+
+
+@given(values, st.floats(0, 50))
+def test_a_mean_is_never_found_both_within_and_outside(sample, margin):
+    within = statistics.p_within(sample, margin)
+    assert within > 0.05 or statistics.p_outside(sample, margin) > 0.05
+
+
+@given(st.floats(-10, 10), st.integers(3, 10))
+def test_equal_values_fall_back_on_the_sign_test(value, n):
+    assert statistics.p_above(np.full(n, value), value - 1) == pytest.approx(0.5**n)
+    assert statistics.p_above(np.full(n, value), value) == 1
+
+
+def test_t_interval_of_a_worked_example():
+    # mean 3, standard error sqrt(2.5 / 5); t(0.975, 4) = 2.7764
+    interval = statistics.mean_interval([1, 2, 3, 4, 5], 0.95)
+    assert interval.value == 3
+    assert interval.high - interval.value == pytest.approx(2.7764 * np.sqrt(0.5), rel=1e-4)
+
+
+@settings(max_examples=20, deadline=None)
+@given(arrays(float, 6, elements=st.floats(-100, 100, width=32)))
+def test_bootstrap_interval_lies_within_the_sample(sample):
+    low, high = statistics.bootstrap_interval(sample, 0.9)
+    assert sample.min() - 1e-9 <= low <= high <= sample.max() + 1e-9
+
+
+def test_bootstrap_interval_is_the_same_each_time():
+    sample = [0.1, 0.5, 0.2, 0.9, 0.4]
+    first = statistics.bootstrap_interval(sample, 0.9)
+    assert first == statistics.bootstrap_interval(sample, 0.9)
+
+
+@settings(max_examples=20, deadline=None)  # statsmodels collects garbage at each call
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=8))
+def test_holm_agrees_with_statsmodels(p_values):
+    assert statistics.holm(p_values) == pytest.approx(multipletests(p_values, method="holm")[1])
+
+
+def test_holm_of_a_worked_example():
+    assert statistics.holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
+
+
+@pytest.mark.parametrize(("n", "size"), [(5, 1.359), (10, 0.853), (20, 0.577)])
+def test_detectable_effect_agrees_with_power_tables(n, size):
+    assert statistics.detectable_effect(2.0, n, alpha=0.05) == pytest.approx(2 * size, rel=1e-3)
+
+
+@pytest.mark.parametrize("n", [3, 50])
+def test_detectable_effect_holds_at_strict_levels(n):
+    effect = statistics.detectable_effect(1.0, n, alpha=0.05 / 20, power=0.9)
+    assert effect > statistics.detectable_effect(1.0, n, alpha=0.05)
+
+
+def test_rank_trend_sees_order_alone():
+    rows = [[1, 10, 100], [3, 2, 1], [5, 5, 5], [1, 3, 2]]
+    assert statistics.rank_trend(rows) == pytest.approx([1, -1, 0, 0.5])
+
+
+def test_best_columns_keeps_ties():
+    assert statistics.best_columns([[1, 3, 2], [1, 1, 2]]).tolist() == [False, True, True]
+
+
+@settings(max_examples=10, deadline=None)
+@given(arrays(float, (5, 4), elements=st.floats(-1, 1, width=16)))
+def test_every_resample_has_a_best_column(sample):
+    best = statistics.resampled_best_columns(sample)
+    assert best.shape == (statistics.RESAMPLES, 4)
+    assert best.any(axis=1).all()
+
+
+def test_the_best_is_among_columns_of_which_one_beats_all_others():
+    noise = np.random.default_rng(0).normal(scale=0.1, size=(5, 4))
+    values = noise + np.array([0, 3, 3, 1])
+    assert statistics.p_best_among(values, [False, True, True, False]) < 0.001
+    assert statistics.p_best_among(values, [True, False, False, True]) == 1
+    assert statistics.p_best_among(values, [False, True, False, False]) > 0.05
+
+
+def test_the_test_of_the_best_keeps_its_level_when_columns_tie():
+    draws = np.random.default_rng(0).normal(size=(400, 5, 3))
+    among = [True, True, False]
+    found = [statistics.p_best_among(values, among) <= 0.05 for values in draws]
+    assert np.mean(found) < 0.08
+
+
+@pytest.mark.parametrize("among", [[True, True], [False, False]])
+def test_the_best_of_nothing_is_not_found(among):
+    assert statistics.p_best_among([[0, 1], [0, 2], [0, 3]], among) == 1
+
+
+@given(st.integers(1, 200).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
+def test_wilson_interval_stays_within_zero_and_one(counts):
+    share = statistics.wilson_interval(*counts)
+    assert -1e-12 <= share.low <= share.value + 1e-12
+    assert share.value - 1e-12 <= share.high <= 1 + 1e-12
+
+
+def test_mcnemar_counts_only_items_that_differ():
+    first = [True] * 56
+    second = [True] * 50 + [False] * 6
+    assert statistics.mcnemar_p(first, second) == pytest.approx(2 * 0.5**6)
+
+
+def test_interquartile_mean_leaves_out_the_extremes():
+    assert statistics.interquartile_mean([[-1000, 1], [2, 3], [4, 5], [6, 1000]]) == 3.5

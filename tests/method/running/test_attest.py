@@ -1,0 +1,116 @@
+"""A toy is recorded, its code changes, and the change is shown to be none, or refused."""
+
+import subprocess
+
+import pytest
+
+from llmlab.method.errors import LabError
+from llmlab.method.evidence.equivalence import EQUIVALENCE, read_equivalence
+from llmlab.method.evidence.lookup import recorded_evidence
+from llmlab.method.evidence.recording import record
+from llmlab.method.running.attest import attest
+from llmlab.method.running.runner import run_experiment
+from llmlab.method.running.status import State, state
+
+TOOLS = """
+def double(x):
+    return x + x
+
+
+def never(x):
+    return x
+"""
+
+
+def git(lab, *arguments: str) -> None:
+    identity = ["-c", "user.name=Test", "-c", "user.email=test@example.org"]
+    subprocess.run(["git", *identity, *arguments], cwd=lab.root, check=True, capture_output=True)
+
+
+@pytest.fixture
+def recorded(lab):
+    """A lab with a committed toy, recorded at two scales, which calls a module of tools."""
+    (lab.root / "src" / "llmlab" / "tools.py").write_text(TOOLS)
+    lab.add()
+    imports = "    from llmlab.tools import double, never\n\n    time.sleep"
+    lab.edit("toy", "    time.sleep", imports)
+    toy = lab.edit("toy", '{"loss": draw()}', '{"loss": double(draw()) or never(1)}')
+    (lab.project.ledger / "questions.toml").write_text("# Questions.\n")
+    (lab.root / ".gitignore").write_text("build/\n__pycache__/\n")
+    git(lab, "init")
+    git(lab, "add", ".")
+    git(lab, "commit", "-m", "code")
+    for scale in ("smoke", "laptop"):
+        run_experiment(toy, scale, lab.project)
+        record(lab.project, "toy", scale)
+    return lab
+
+
+def edit_tools(lab, old: str, new: str) -> None:
+    path = lab.root / "src" / "llmlab" / "tools.py"
+    assert old in path.read_text()
+    path.write_text(path.read_text().replace(old, new))
+
+
+def test_a_refactoring_leaves_evidence_of_every_scale_current(recorded) -> None:
+    edit_tools(recorded, "return x + x", "y = x\n    return y + x")
+    assert recorded_evidence(recorded.project, "toy", "laptop").changes == ("double",)
+    folders = attest(recorded.project, "toy", "smoke")
+    assert [folder.parent.name for folder in folders] == ["smoke", "laptop"]
+    evidence = recorded_evidence(recorded.project, "toy", "laptop")
+    assert (evidence.state, evidence.changes) == ("current, by equivalence", ())
+    assert evidence.equivalence.changed == ("tools.double",)
+    assert evidence.equivalence.rows == 4
+    assert evidence.equivalence.commit_now.endswith("with changes")
+    edit_tools(recorded, "y + x", "y + y")
+    assert recorded_evidence(recorded.project, "toy", "laptop").state == "stale"
+
+
+def test_status_tells_it_from_plain_current(recorded) -> None:
+    edit_tools(recorded, "return x + x", "y = x\n    return y + x")
+    attest(recorded.project, "toy", "smoke")
+    fresh = recorded.project.fresh("laptop", "toy")
+    fresh.rename(fresh.with_name("elsewhere"))
+    assert state(recorded.project, "toy", "laptop") == State(
+        "current", "by equivalence", "recorded"
+    )
+
+
+def test_another_result_is_no_equivalence(recorded) -> None:
+    edit_tools(recorded, "return x + x", "return x + x + 1")
+    with pytest.raises(LabError, match=r"toy gives other results now \(runs\.csv differ\)"):
+        attest(recorded.project, "toy", "smoke")
+    assert read_equivalence(recorded.project.recorded("smoke", "toy")) is None
+
+
+def test_a_change_that_the_run_passes_by_is_refused(recorded) -> None:
+    edit_tools(recorded, "    return x\n", "    return -x\n")
+    with pytest.raises(LabError, match=r"does not execute tools\.never, so it says nothing"):
+        attest(recorded.project, "toy", "smoke")
+
+
+def test_more_than_code_is_refused(recorded) -> None:
+    recorded.edit("toy", '"pause": 0.0}', '"pause": 0.01}')
+    with pytest.raises(LabError, match="stale since budget changed, not code alone"):
+        attest(recorded.project, "toy", "smoke")
+
+
+def test_current_evidence_needs_no_attest(recorded) -> None:
+    with pytest.raises(LabError, match="no recorded evidence of toy is stale"):
+        attest(recorded.project, "toy", "smoke")
+
+
+def test_half_precision_is_refused(recorded) -> None:
+    edit_tools(recorded, "return x + x", "y = x\n    return y + x")
+    manifest = recorded.project.recorded("laptop", "toy") / "manifest.json"
+    manifest.write_text(manifest.read_text().replace('"device": "', '"device": "NVIDIA H100 + '))
+    with pytest.raises(LabError, match="comes from NVIDIA H100"):
+        attest(recorded.project, "toy", "smoke")
+
+
+def test_a_damaged_equivalence_is_named(recorded) -> None:
+    edit_tools(recorded, "return x + x", "y = x\n    return y + x")
+    path = recorded.project.recorded("laptop", "toy") / EQUIVALENCE
+    path.write_text("{")
+    with pytest.raises(LabError, match=r"equivalence\.json is damaged; restore it or remove it"):
+        recorded_evidence(recorded.project, "toy", "laptop")

@@ -1,0 +1,61 @@
+from dataclasses import dataclass
+from typing import Annotated
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from llmlab.method.options import expand_options
+
+
+@dataclass(frozen=True)
+class Walk:
+    """A frozen dataclass as a command takes it."""
+
+    goal: Annotated[str, typer.Option(metavar="PLACE", help="Where to go.")]
+    steps: Annotated[int, typer.Option(min=1, help="How many steps.")] = 3
+    is_slow: Annotated[bool, typer.Option("--slow", help="Take your time.")] = False
+    rest: Annotated[float | None, typer.Option(help="Hours of rest.")] = None
+
+
+@pytest.fixture
+def app() -> typer.Typer:
+    app = typer.Typer(rich_markup_mode=None)
+
+    @app.command()
+    @expand_options
+    def walk(
+        walk: Walk, loud: Annotated[bool, typer.Option("--loud", help="Sing.")] = False
+    ) -> None:
+        """Walk somewhere."""
+        print(walk, loud)
+
+    return app
+
+
+def test_a_command_gets_its_options_as_one_dataclass(app: typer.Typer) -> None:
+    done = CliRunner().invoke(app, ["--goal", "home", "--steps", "5", "--slow", "--loud"])
+    assert done.output == f"{Walk('home', 5, is_slow=True)} True\n"
+
+
+def test_defaults_are_those_of_the_dataclass(app: typer.Typer) -> None:
+    assert CliRunner().invoke(app, ["--goal", "home"]).output == f"{Walk('home')} False\n"
+
+
+def test_a_field_without_a_default_must_be_given(app: typer.Typer) -> None:
+    done = CliRunner().invoke(app, [])
+    assert done.exit_code == 2
+    assert "Missing option '--goal'" in done.output
+
+
+def test_ranges_are_checked_before_the_command_runs(app: typer.Typer) -> None:
+    done = CliRunner().invoke(app, ["--goal", "home", "--steps", "0"])
+    assert done.exit_code == 2
+    assert "Invalid value for '--steps'" in done.output
+
+
+def test_help_shows_the_commands_docstring_and_the_fields_in_their_order(app: typer.Typer) -> None:
+    shown = CliRunner().invoke(app, ["--help"]).output
+    assert "Walk somewhere." in shown
+    places = [shown.index(said) for said in ("--goal PLACE", "--steps", "--slow", "Sing.")]
+    assert places == sorted(places)

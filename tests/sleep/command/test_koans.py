@@ -1,0 +1,74 @@
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from llmlab.method.errors import LabError
+from llmlab.sleep.command.app import app
+
+Call = Callable[..., str]
+
+
+@pytest.fixture
+def sleep(capsys: pytest.CaptureFixture[str]) -> Call:
+    """What `llmlab sleep` prints for these arguments."""
+
+    def call(*arguments: str) -> str:
+        with pytest.raises(SystemExit) as ended:
+            app(list(arguments))
+        assert ended.value.code == 0
+        return capsys.readouterr().out
+
+    return call
+
+
+def test_list_shows_names_families_and_reasons(sleep: Call) -> None:
+    said = sleep("koans", "list", "moves")
+    assert "moved_in_a_loop" in said
+    assert "4 koans in 1 family." in said
+
+
+def test_list_as_json_holds_the_code(sleep: Call) -> None:
+    (koan, *_) = json.loads(sleep("koans", "list", "moves", "--json"))
+    assert koan["start"].startswith("fn length(")
+
+
+def test_show_gives_the_solution_only_when_asked(sleep: Call) -> None:
+    assert "label.clone()" not in sleep("koans", "show", "moved_in_a_loop")
+    assert "label.clone()" in sleep("koans", "show", "moved_in_a_loop", "--solution")
+
+
+def test_check_counts_by_family(sleep: Call) -> None:
+    said = sleep("koans", "check", "--generated", "24", "--language", "python")
+    assert "24 of 24 are right" in said
+
+
+def test_check_of_one_family_of_the_grammar(sleep: Call) -> None:
+    arguments = ("check", "keys", "--generated", "6", "--language", "python", "--json")
+    assert {found["family"] for found in json.loads(sleep("koans", *arguments))} == {"keys"}
+
+
+def test_a_koan_that_is_not_what_it_says_ends_in_a_sentence(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text("""
+family = "names"
+language = "python"
+hint = "Use a name that there is."
+[[koan]]
+name = "one"
+error = "NameError"
+start = "def f(): return 1"
+solution = "def f(): return 1"
+cases = [["f()", "1"]]
+""")
+    with pytest.raises(
+        LabError, match="1 of 1 koans are not what they say, first one: its start is green"
+    ):
+        app(["koans", "check", str(path)])
+
+
+@pytest.mark.parametrize(("option", "value"), [("--language", "cobol"), ("--split", "dev")])
+def test_an_unknown_choice_is_named(option: str, value: str) -> None:
+    with pytest.raises(LabError, match=value):
+        app(["koans", "list", "--generated", "3", option, value])

@@ -1,0 +1,88 @@
+"""Every hostile program is contained and none is green.
+
+A few of each kind run here; `make hostile` runs all hundred.
+"""
+
+import importlib.util
+import os
+import re
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from llmlab.sleep.koans.judges import judge
+from llmlab.sleep.koans.koan import Case, Program
+from llmlab.sleep.koans.rust import compiler
+from llmlab.sleep.sandbox.levels import open_sandbox, probe
+
+ALL_OF_THEM = "LLMLAB_ALL_HOSTILE"
+CASES = (Case("f(2)", "3"), Case("f(3)", "4"))
+
+pytestmark = pytest.mark.skipif(
+    probe().level == "none", reason=f"there is no sandbox here: {probe().reason}"
+)
+
+
+def load_suite() -> ModuleType:
+    path = Path(__file__).with_name("hostile.py")
+    spec = importlib.util.spec_from_file_location("hostile", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+SUITE = load_suite().ALL
+FIRST = [
+    next(one for one in SUITE if (one.kind, one.language) == both)
+    for both in dict.fromkeys((one.kind, one.language) for one in SUITE)
+    if both[1] == "python" or both[0] in ("build", "imitation")
+]
+
+
+@pytest.fixture
+def port() -> Iterator[int]:
+    """Of a server on this machine that a program should not reach."""
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        server.listen()
+        yield server.getsockname()[1]
+
+
+def test_the_suite_has_a_hundred_programs_of_every_kind() -> None:
+    assert len(SUITE) >= 100
+    assert len({one.code for one in SUITE}) == len(SUITE)
+
+
+def test_no_hostile_program_gets_out_or_counts_as_green(
+    tmp_path: Path, port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    secret = outside / "secret.txt"
+    secret.write_text("42")
+    monkeypatch.setenv("SECRET_OF_THE_TEST", "hidden")
+    places = {
+        "SECRET": str(secret),
+        "HOMEDIR": str(Path.home()),
+        "OUTSIDE": str(outside),
+        "PORT": str(port),
+        "PARENT": str(os.getpid()),
+    }
+    chosen = SUITE if os.environ.get(ALL_OF_THEM) else FIRST
+    for language in ("python", "rust"):
+        if language == "rust" and compiler() is None:
+            continue
+        codes = [one.code for one in chosen if one.language == language]
+        programs = [Program(_placed(code, places), CASES) for code in codes]
+        verdicts = judge(language, programs, open_sandbox())
+        green = [p.code for p, verdict in zip(programs, verdicts, strict=True) if verdict.is_green]
+        assert green == []
+    assert [path.name for path in outside.iterdir()] == ["secret.txt"]
+    assert secret.read_text() == "42"
+
+
+def _placed(code: str, places: dict[str, str]) -> str:
+    return re.sub(r"\b(?:" + "|".join(places) + r")\b", lambda match: places[match.group()], code)
