@@ -1,6 +1,9 @@
+from pathlib import Path
+
 import pytest
 
 from llmlab.method.errors import LabError
+from llmlab.method.evidence import recording
 from llmlab.method.evidence.lookup import recorded_evidence
 from llmlab.method.evidence.recording import record, recordable
 from llmlab.method.running.runner import run_experiment
@@ -65,3 +68,19 @@ def test_all_that_is_fresh_and_current_can_be_recorded(lab) -> None:
     run_experiment(toy, "smoke", lab.project)
     run_experiment(toy, "laptop", lab.project)
     assert recordable(lab.project) == [("toy", "smoke"), ("toy", "laptop")]
+
+
+def test_a_full_disk_leaves_what_was_recorded_before(lab, monkeypatch) -> None:
+    run_experiment(lab.add(), "smoke", lab.project)
+    record(lab.project, "toy", "smoke")
+    folder = lab.project.recorded("smoke", "toy")
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+
+    def full(path: Path, content: bytes) -> None:
+        raise LabError(f"cannot write {path}: No space left on device")
+
+    monkeypatch.setattr(recording, "write_file", full)
+    with pytest.raises(LabError, match="No space left"):
+        record(lab.project, "toy", "smoke")
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+    assert [path.name for path in folder.parent.iterdir()] == ["toy"]

@@ -1,6 +1,8 @@
 import json
 import resource
+import shutil
 import signal
+import subprocess
 import time
 from pathlib import Path
 
@@ -370,3 +372,49 @@ def test_the_report_tells_what_was_finished_before_and_each_run(lab) -> None:
     assert told[0] == (2, 4, "starting, each run in a process of its own")
     assert {event for _, _, event in told[1:]} == {"rate=1e-05/seed=1", "rate=0.1/seed=1"}
     assert told[-1][:2] == (4, 4)
+
+
+@pytest.mark.parametrize("damage", ["deleted", "cut"])
+def test_kept_files_that_were_damaged_are_published_again(lab, damage: str) -> None:
+    toy = lab.add()
+    manifest = run_experiment(toy, "smoke", lab.project)
+    kept = lab.project.fresh("smoke", "toy") / "kept"
+    assert sorted(manifest.kept) == ["0.txt", "1.txt"]
+    shutil.rmtree(kept) if damage == "deleted" else (kept / "0.txt").write_text("")
+    run_experiment(toy, "smoke", lab.project)
+    assert (kept / "0.txt").read_text() == "weights of seed 0"
+
+
+def test_runs_whose_own_kept_files_were_damaged_are_run_again(lab) -> None:
+    toy = lab.add()
+    run_experiment(toy, "smoke", lab.project)
+    folder = lab.project.fresh("smoke", "toy")
+    for path in folder.rglob("0.txt"):
+        path.write_text("")
+    run_experiment(toy, "smoke", lab.project)
+    assert (folder / "kept" / "0.txt").read_text() == "weights of seed 0"
+
+
+def test_what_a_kill_left_half_written_is_not_published(lab) -> None:
+    toy = lab.add()
+    run_experiment(toy, "smoke", lab.project, seeds=[0])
+    (parts,) = lab.project.fresh("smoke", "toy").glob("parts/*/kept")
+    (parts / ".weights.safetensors.4711").write_text("half")
+    manifest = run_experiment(toy, "smoke", lab.project)
+    published = lab.project.fresh("smoke", "toy") / "kept"
+    assert sorted(path.name for path in published.iterdir()) == ["0.txt", "1.txt"]
+    assert sorted(manifest.kept) == ["0.txt", "1.txt"]
+
+
+def test_a_manifest_counts_the_runs_at_each_commit(lab) -> None:
+    toy = lab.add()
+    run_experiment(toy, "smoke", lab.project, seeds=[0])
+    git_init(lab.root)
+    manifest = run_experiment(toy, "smoke", lab.project)
+    assert manifest.commits == {"unknown": 2, manifest.git_commit: 2}
+
+
+def git_init(root: Path) -> None:
+    identity = ["-c", "user.name=Test", "-c", "user.email=test@example.org"]
+    for command in (["init"], ["add", "src"], ["commit", "-m", "first"]):
+        subprocess.run(["git", *identity, *command], cwd=root, check=True, capture_output=True)

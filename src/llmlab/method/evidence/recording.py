@@ -1,5 +1,6 @@
 """Recording: fresh tables become the evidence that is committed with the book."""
 
+import shutil
 from pathlib import Path
 
 from llmlab.method.declare.catalog import catalog, load_experiment, scale_budget
@@ -7,7 +8,7 @@ from llmlab.method.declare.experiment import SCALES
 from llmlab.method.errors import LabError
 from llmlab.method.evidence.lookup import Evidence, fresh_evidence
 from llmlab.method.evidence.manifest import MANIFEST
-from llmlab.method.files import remove_file, write_file
+from llmlab.method.files import unwritable, write_file
 from llmlab.method.project import Project
 
 
@@ -51,9 +52,23 @@ def _is_current(evidence: Evidence | None) -> bool:
 
 
 def _copy(evidence: Evidence, target: Path) -> Path:
-    """Copy tables that were read and found good; the manifest last, so that it vouches for all."""
+    """Copy tables that were read and found good, then let the copy take the place of the old ones.
+
+    A full disk leaves what was recorded before as it was.
+    """
     _ = evidence.runs, evidence.curves
-    remove_file(target / MANIFEST)
-    for name in (*evidence.manifest.sha256, MANIFEST):
-        write_file(target / name, (evidence.folder / name).read_bytes())
+    aside, former = (target.with_name(f".{target.name}.{word}") for word in ("new", "old"))
+    try:
+        shutil.rmtree(aside, ignore_errors=True)
+        shutil.rmtree(former, ignore_errors=True)
+        for name in (*evidence.manifest.sha256, MANIFEST):
+            write_file(aside / name, (evidence.folder / name).read_bytes())
+        if target.exists():
+            target.rename(former)
+        aside.rename(target)
+    except OSError as error:
+        raise unwritable(target, error) from error
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+    shutil.rmtree(former, ignore_errors=True)
     return target

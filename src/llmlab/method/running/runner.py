@@ -275,13 +275,17 @@ def _publish_kept(plan: Plan) -> dict[str, str]:
     kept, aside = plan.folder / KEPT, plan.folder / f".{KEPT}"
     try:
         shutil.rmtree(aside, ignore_errors=True)
-        shutil.copytree(plan.parts.kept, aside, ignore=lambda _, names: filter(is_aside, names))
+        shutil.copytree(plan.parts.kept, aside, ignore=_asides)
         flush_folder(aside)
         shutil.rmtree(kept, ignore_errors=True)
         aside.rename(kept)
     except OSError as error:
         raise unwritable(kept, error) from error
     return checksums(kept)
+
+
+def _asides(_folder: str, names: list[str]) -> set[str]:
+    return {name for name in names if is_aside(name)}
 
 
 def _remove_old_parts(plan: Plan) -> None:
