@@ -537,10 +537,23 @@ def book(context: typer.Context) -> None:
     commands(context.args, prog_name="llmlab book")
 
 
-@app.command(
-    add_help_option=False,
-    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
-)
+@app.command(add_help_option=False, context_settings=PASSED_ON)
+def market(context: typer.Context) -> None:
+    """Scaling laws on market data: daily bars from packages, files and addresses."""
+    from llmlab.market.commands import app as commands
+
+    commands(context.args, prog_name="llmlab market")
+
+
+@app.command(add_help_option=False, context_settings=PASSED_ON)
+def fit(context: typer.Context) -> None:
+    """Fit a scaling law to a table of runs, with intervals: see `llmlab fit --help`."""
+    from llmlab.market.commands import fit_app as commands
+
+    commands(context.args, prog_name="llmlab fit")
+
+
+@app.command(add_help_option=False, context_settings=PASSED_ON)
 def sleep(context: typer.Context) -> None:
     """Repair small programs by day, learn from it by night: see `llmlab sleep --help`."""
     from llmlab.sleep.command.app import app as commands

@@ -1,0 +1,248 @@
+"""Daily bars over HTTP: retried, resumed, checked, and either there completely or not at all.
+
+Of each file the folder's `downloads.json` keeps address, size and SHA-256, so a second call fetches
+only what is missing, and a file that changed on the way to the disk or on it is noticed.
+"""
+
+import hashlib
+import json
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import requests
+
+from llmlab.market.bars.csv_file import read_csv
+from llmlab.method.errors import LabError
+from llmlab.method.files import write_file
+
+INDEX = "downloads.json"
+PIECE = 1 << 16
+PASSING = {408, 425, 429, 500, 502, 503, 504}
+"""Answers that another try may better."""
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long a download is tried.
+
+    Attributes:
+        tries: requests for one file.
+        first_wait: seconds before the second one; each wait is twice the last.
+        timeout: seconds without a byte after which a server counts as stalled.
+        most_wait: the longest that a server's Retry-After is obeyed.
+    """
+
+    tries: int = 5
+    first_wait: float = 1.0
+    timeout: float = 20.0
+    most_wait: float = 60.0
+
+
+@dataclass(frozen=True)
+class Download:
+    """A file that was fetched."""
+
+    url: str
+    bytes: int
+    sha256: str
+
+
+class PassingError(Exception):
+    """What went wrong with one try, in words; `wait` is what the server asked for, in seconds."""
+
+    def __init__(self, cause: str, wait: float = 0.0) -> None:
+        super().__init__(cause)
+        self.wait = wait
+
+
+def fetch_all(
+    template: str,
+    symbols: list[str],
+    folder: Path,
+    *,
+    patience: Patience = Patience(),
+    sha256: Mapping[str, str] | None = None,
+    tell: Callable[[str], None] = lambda event: None,
+) -> dict[str, Download]:
+    """Fetch the bars of each symbol into SYMBOL.csv; what is there already is kept.
+
+    Args:
+        template: an address with {symbol} in it.
+        sha256: what the files of some symbols must hash to.
+        tell: is told what happens, in words.
+
+    Raises:
+        LabError: the template has no {symbol}, a file cannot be had, or what came is not its bars.
+            Files fetched before stay, and the same call goes on.
+    """
+    if "{symbol}" not in template:
+        raise LabError(
+            f"the address {template} has no {{symbol}} in it: put it where the name goes."
+        )
+    known = _read_index(folder)
+    for symbol in symbols:
+        path, wanted = folder / f"{symbol}.csv", (sha256 or {}).get(symbol)
+        if symbol in known and _is_whole(path, known[symbol], wanted):
+            tell(f"{symbol}: already here")
+            continue
+        url = template.replace("{symbol}", symbol)
+        known[symbol] = fetch(url, path, patience=patience, sha256=wanted, tell=tell)
+        write_file(folder / INDEX, json.dumps({s: asdict(d) for s, d in known.items()}, indent=2))
+        tell(f"{symbol}: {known[symbol].bytes} bytes")
+    return {symbol: known[symbol] for symbol in symbols}
+
+
+def fetch(
+    url: str,
+    path: Path,
+    *,
+    patience: Patience = Patience(),
+    sha256: str | None = None,
+    tell: Callable[[str], None] = lambda event: None,
+) -> Download:
+    """Fetch one file of bars.
+
+    The bytes so far wait in a file beside `path`, so a broken connection, or the next call, goes on
+    behind them if the server allows it and still has the same file.
+
+    Raises:
+        LabError: every try failed, the server refused, the SHA-256 differs, or what came cannot be
+            read as bars; `path` is then as it was before.
+    """
+    part = path.with_name(f".{path.name}.part")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    wait = patience.first_wait
+    for number in range(1, patience.tries + 1):
+        try:
+            _one_try(url, part, patience.timeout)
+            break
+        except PassingError as error:
+            if number == patience.tries:
+                raise LabError(
+                    f"{url} could not be fetched in {number} tries, the last time because {error}; "
+                    "run the same command again later, it goes on where this one stopped."
+                ) from error
+            pause = min(max(wait, error.wait), patience.most_wait)
+            tell(f"{url}: {error}; trying again in {pause:.3g} s")
+            time.sleep(pause)
+            wait *= 2
+    return _accepted(url, part, path, sha256)
+
+
+def _accepted(url: str, part: Path, path: Path, sha256: str | None) -> Download:
+    """Put what came in its place, if it is what was wanted."""
+    found = _sha256(part)
+    if sha256 is not None and found != sha256:
+        _forget(part)
+        raise LabError(
+            f"{url} gave a file with the SHA-256 {found[:12]}…, not {sha256[:12]}…: it was "
+            "changed; check where it comes from."
+        )
+    shown = part.with_name(path.name + ".new")
+    part.rename(shown)
+    try:
+        read_csv(shown, jumps="keep")
+    except LabError as error:
+        shown.unlink()
+        _forget(part)
+        raise LabError(
+            f"{url} gave no bars: {str(error).replace(str(shown), path.name)}"
+        ) from error
+    size = shown.stat().st_size
+    shown.replace(path)
+    _forget(part)
+    return Download(url, size, found)
+
+
+def _one_try(url: str, part: Path, timeout: float) -> None:
+    """Fetch what is missing in `part`; PassingError where another try may help."""
+    tag = _tag_file(part)
+    have = part.stat().st_size if part.is_file() and tag.is_file() else 0
+    headers = {"Accept-Encoding": "identity"}
+    if have:
+        headers |= {"Range": f"bytes={have}-", "If-Range": tag.read_text(encoding="utf-8")}
+    try:
+        with requests.get(url, headers=headers, stream=True, timeout=timeout) as answer:
+            _check_status(url, answer)
+            resumed = answer.status_code == 206
+            if resumed and not _continues(answer, have):
+                _forget(part)
+                raise PassingError("the server went on from another place than asked")
+            _remember_tag(part, answer)
+            _append(answer, part, have if resumed else 0)
+    except requests.Timeout as error:
+        raise PassingError(f"the server sent nothing for {timeout:g} s") from error
+    except requests.RequestException as error:
+        raise PassingError(f"the connection broke ({type(error).__name__})") from error
+
+
+def _check_status(url: str, answer: requests.Response) -> None:
+    if answer.status_code in PASSING:
+        asked = answer.headers.get("Retry-After", "")
+        wait = float(asked) if asked.isdigit() else 0.0
+        raise PassingError(f"the server answered {answer.status_code}", wait)
+    if answer.status_code == 416:  # nothing beyond what is there: what is there is another file's
+        raise PassingError("the server has a shorter file than the one begun")
+    if answer.status_code not in (200, 206):
+        raise LabError(
+            f"{url} cannot be fetched: the server answered {answer.status_code} "
+            f"({answer.reason}); check the address."
+        )
+
+
+def _continues(answer: requests.Response, have: int) -> bool:
+    return answer.headers.get("Content-Range", "").startswith(f"bytes {have}-")
+
+
+def _append(answer: requests.Response, part: Path, have: int) -> None:
+    """Write the bytes of an answer behind the first `have` ones, and count them."""
+    answer.raw.enforce_content_length = False  # what came of a broken file is worth keeping
+    with part.open("r+b" if have else "wb") as file:
+        file.seek(have)
+        for piece in answer.iter_content(PIECE):
+            file.write(piece)
+        file.truncate()
+        size = file.tell()
+    announced = answer.headers.get("Content-Length")
+    if announced is not None and size - have != int(announced):
+        raise PassingError(f"{size - have} of {announced} bytes came")
+
+
+def _remember_tag(part: Path, answer: requests.Response) -> None:
+    """Keep what tells whether the server's file is still the same; without it, start anew."""
+    tag = answer.headers.get("ETag", "")
+    if tag and not tag.startswith("W/"):
+        write_file(_tag_file(part), tag)
+    else:
+        _tag_file(part).unlink(missing_ok=True)
+
+
+def _tag_file(part: Path) -> Path:
+    return part.with_name(part.name + ".etag")
+
+
+def _forget(part: Path) -> None:
+    part.unlink(missing_ok=True)
+    _tag_file(part).unlink(missing_ok=True)
+
+
+def _is_whole(path: Path, known: Download, wanted: str | None) -> bool:
+    return path.is_file() and _sha256(path) == known.sha256 and wanted in (None, known.sha256)
+
+
+def _read_index(folder: Path) -> dict[str, Download]:
+    path = folder / INDEX
+    if not path.is_file():
+        return {}
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        return {symbol: Download(**entry) for symbol, entry in found.items()}
+    except (ValueError, TypeError, AttributeError) as error:
+        raise LabError(f"{path} is broken: remove it to fetch its files anew.") from error
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

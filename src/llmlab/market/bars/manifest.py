@@ -1,0 +1,66 @@
+"""What is kept of bars: where they came from and what they are like, never the bars themselves."""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from llmlab.market.bars.bars import Bars, bad_days, gaps
+from llmlab.method.files import write_file
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """The facts of one data set.
+
+    Attributes:
+        version: of the package, or "" for a file.
+        sha256: of the bars as `Bars.sha256` has them.
+        gaps: stretches of more than five calendar days without a bar.
+        duplicates: dates that stood twice in what was read.
+        zero_volume, missing_volume: rows; allowed for an index.
+        bad: dates by what is wrong with them.
+        notes: what was done to the bars.
+    """
+
+    name: str
+    source: str
+    version: str
+    licence: str
+    sha256: str
+    rows: int
+    first: str
+    last: str
+    gaps: tuple[str, ...]
+    duplicates: int
+    zero_volume: int
+    missing_volume: int
+    bad: dict[str, list[str]]
+    notes: tuple[str, ...]
+
+
+def describe(bars: Bars, version: str, licence: str) -> Manifest:
+    """The manifest of bars."""
+    index, volume = bars.frame.index, bars.frame.get("volume")
+    return Manifest(
+        name=bars.name,
+        source=bars.source,
+        version=version,
+        licence=licence,
+        sha256=bars.sha256,
+        rows=len(bars),
+        first=str(index[0].date()),
+        last=str(index[-1].date()),
+        gaps=tuple(gaps(bars)),
+        duplicates=int(index.duplicated().sum()),
+        zero_volume=0 if volume is None else int((volume == 0).sum()),
+        missing_volume=len(bars) if volume is None else int(volume.isna().sum()),
+        bad={what: days for what, days in bad_days(bars).items() if days},
+        notes=bars.notes,
+    )
+
+
+def write(manifest: Manifest, folder: Path) -> Path:
+    """Write `NAME.json` into a folder; errors as `write_file`."""
+    path = folder / f"{manifest.name}.json"
+    write_file(path, json.dumps(asdict(manifest), indent=2) + "\n")
+    return path

@@ -1,0 +1,34 @@
+"""What `llmlab market data` prints."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from llmlab.market.bars.manifest import Manifest
+from llmlab.market.bars.sources import SOURCES
+
+
+def print_sources() -> None:
+    """The sources, and which of them are installed."""
+    table = Table("source", "version", "licence", "what it has", box=box.SIMPLE)
+    for source in SOURCES.values():
+        table.add_row(
+            source.name, source.version or "not installed", source.licence, source.description
+        )
+    Console().print(table)
+
+
+def print_manifests(manifests: Sequence[Manifest], folder: Path) -> None:
+    """A row for each asset, and where the manifests are."""
+    table = Table("asset", "rows", "first", "last", "gaps", "zero volume", "notes", box=box.SIMPLE)
+    for found in manifests:
+        without = found.missing_volume == found.rows
+        volume = "closes only" if without else str(found.zero_volume)
+        cells = (str(found.rows), found.first, found.last, str(len(found.gaps)), volume)
+        table.add_row(found.name, *cells, "; ".join(found.notes))
+    console = Console(highlight=False)
+    console.print(table)
+    console.print(f"Manifests with checksums are in {folder}.")

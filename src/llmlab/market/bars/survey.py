@@ -1,0 +1,38 @@
+"""Manifests of bars from wherever they come."""
+
+import sys
+from pathlib import Path
+
+from llmlab.market.bars.csv_file import read_csv
+from llmlab.market.bars.download import fetch_all
+from llmlab.market.bars.manifest import Manifest, describe, write
+from llmlab.market.bars.sources import SOURCES, load
+from llmlab.method.errors import LabError
+
+
+def from_source(name: str, folder: Path) -> list[Manifest]:
+    """A manifest of every asset of a source; errors as `sources.load`."""
+    assets, source = load(name), SOURCES[name]
+    return _written(
+        [describe(bars, source.version, source.licence) for bars in assets.values()], folder
+    )
+
+
+def from_file(path: Path, jumps: str, folder: Path) -> list[Manifest]:
+    """The manifest of the bars in a file; errors as `read_csv`."""
+    return _written([describe(read_csv(path, jumps), "", "unknown")], folder)
+
+
+def fetched(template: str, symbols: list[str], jumps: str, folder: Path) -> list[Manifest]:
+    """Fetch the bars of each symbol and describe them; errors as `fetch_all` and `read_csv`."""
+    if not symbols:
+        raise LabError("name what to fetch: --symbols A,B.")
+    fetch_all(template, symbols, folder, tell=lambda event: print(event, file=sys.stderr))
+    files = [folder / f"{symbol}.csv" for symbol in symbols]
+    return _written([describe(read_csv(file, jumps), "", "unknown") for file in files], folder)
+
+
+def _written(manifests: list[Manifest], folder: Path) -> list[Manifest]:
+    for manifest in manifests:
+        write(manifest, folder)
+    return manifests

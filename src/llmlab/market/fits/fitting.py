@@ -1,0 +1,150 @@
+"""A law fitted to runs: from many starts, with bootstrap intervals, beside simpler laws."""
+
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+from scipy.stats import qmc
+
+from llmlab.market.fits.descent import minimise
+from llmlab.market.fits.law import Array, Objective, Runs, residuals
+
+STARTS = 160
+RESAMPLES = 200
+LEVEL = 0.95
+REACHED = 1e-4
+"""A start has reached the optimum if it ends above it by no more than this share."""
+LOOSE, TIGHT = 1e-6, 1e-12
+"""Tolerances of the search: of single starts and resamples, and of the optimum."""
+NO_SPREAD = 1e-9
+"""Mean residual of the log loss that counts as none: what rounding leaves."""
+
+
+@dataclass(frozen=True)
+class Optimum:
+    """The best that any start reached.
+
+    Attributes:
+        theta_P: parameters as in `law`, for centred logarithms of the sizes.
+        value: the sum of Huber losses there.
+        reached: share of the starts that ended there.
+    """
+
+    theta_P: Array
+    value: float
+    reached: float
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A parameter with the ends of its bootstrap interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Rival:
+    """One form of the law and how well it describes the runs.
+
+    Attributes:
+        name: "flat", "params", "tokens" or "params and tokens".
+        error: mean absolute residual of the log loss.
+        bic: Bayesian information criterion; the lowest is best.
+    """
+
+    name: str
+    error: float
+    bic: float
+
+
+@dataclass(frozen=True)
+class Fit:
+    """A fitted law.
+
+    Attributes:
+        parameters: E, and of A, alpha, B, beta those of the sizes that are given.
+        residuals_M: predicted less measured log loss of each run.
+        rivals: the forms that the same runs allow, the best one first.
+    """
+
+    runs: Runs
+    optimum: Optimum
+    parameters: dict[str, Interval]
+    residuals_M: Array
+    rivals: tuple[Rival, ...]
+    level: float = LEVEL
+    starts: int = STARTS
+    resamples: int = RESAMPLES
+
+
+def fit_law(
+    runs: Runs, *, n_starts: int = STARTS, resamples: int = RESAMPLES, seed: int = 0
+) -> Fit:
+    """Fit E + A / N^alpha + B / D^beta, or the terms of it that `runs` has sizes for.
+
+    Args:
+        resamples: of the runs, drawn with replacement; intervals are percentiles over them.
+    """
+    best = optimum(runs, n_starts)
+    point = runs.plain(best.theta_P[None])
+    drawn = runs.plain(bootstrap(runs, best.theta_P, resamples, seed))
+    ends = [(1 - LEVEL) / 2, (1 + LEVEL) / 2]
+    parameters = {
+        name: Interval(float(point[name][0]), *map(float, np.nanquantile(drawn[name], ends)))
+        for name in point
+    }
+    left_M = residuals(best.theta_P[None], runs.x_TM, runs.y_M[None])[0][0]
+    return Fit(runs, best, parameters, left_M, rivals(runs), LEVEL, n_starts, resamples)
+
+
+def optimum(runs: Runs, n_starts: int = STARTS) -> Optimum:
+    """The lowest sum of Huber losses that L-BFGS reaches from `n_starts` starts."""
+    objective = Objective.of(runs)
+    theta_SP, value_S = minimise(objective, starts(runs, n_starts), tolerance=LOOSE)
+    best_S = [int(np.nanargmin(value_S))]
+    theta_1P, value_1 = minimise(objective, theta_SP[best_S], tolerance=TIGHT)
+    reached = np.mean(value_S <= value_1[0] * (1 + REACHED) + TIGHT)
+    return Optimum(theta_1P[0], float(value_1[0]), float(reached))
+
+
+def starts(runs: Runs, n_starts: int) -> Array:
+    """Points of a Sobol sequence over all that is plausible, [S, P]; the same at each call.
+
+    The floor lies between a fifth of the lowest loss and that loss, each term between a twentieth
+    of the mean loss and that loss at runs of mean size, each exponent between 0 and 1.2.
+    """
+    n_terms = len(runs.sizes)
+    unit_SP = qmc.Sobol(1 + 2 * n_terms, rng=0).random_base2((n_starts - 1).bit_length())
+    unit_SP = unit_SP[:n_starts]
+    start_SP = np.empty_like(unit_SP)
+    start_SP[:, 0] = runs.y_M.min() - np.log(5) * unit_SP[:, 0]
+    start_SP[:, 1::2] = runs.y_M.mean() - np.log(20) * unit_SP[:, 1::2]
+    start_SP[:, 2::2] = 1.2 * unit_SP[:, 2::2]
+    return start_SP
+
+
+def bootstrap(runs: Runs, theta_P: Array, resamples: int, seed: int = 0) -> Array:
+    """The parameters of `resamples` samples of the runs, [S, P], each begun at `theta_P`."""
+    n = len(runs)
+    counts_SM = np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), size=resamples)
+    objective = Objective.of(runs, counts_SM.astype(float))
+    return minimise(objective, np.repeat(theta_P[None], resamples, axis=0), tolerance=LOOSE)[0]
+
+
+def rivals(runs: Runs, n_starts: int = 32) -> tuple[Rival, ...]:
+    """Every form with some of the terms, from none ("flat") to all, the best first."""
+    names = list(runs.sizes)
+    forms = [some for size in range(len(names) + 1) for some in combinations(names, size)]
+    found = [_rival(runs.only(*form), n_starts) for form in forms]
+    return tuple(sorted(found, key=lambda rival: rival.bic))
+
+
+def _rival(runs: Runs, n_starts: int) -> Rival:
+    """BIC (Schwarz 1978) of Laplace errors, which nearly are what so small a delta assumes."""
+    theta_P, n = optimum(runs, n_starts).theta_P, len(runs)
+    left_M = residuals(theta_P[None], runs.x_TM, runs.y_M[None])[0][0]
+    error = float(np.abs(left_M).mean())
+    bic = 2 * n * np.log(max(error, NO_SPREAD)) + len(theta_P) * np.log(n)
+    return Rival(" and ".join(runs.sizes) or "flat", error, float(bic))

@@ -1,0 +1,181 @@
+"""Runs from a CSV file: columns of parameters, tokens and loss, checked cell by cell."""
+
+import csv
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from llmlab.market.fits.law import Runs
+from llmlab.method.declare.catalog import suggestion
+from llmlab.method.errors import LabError
+from llmlab.method.files import read_text
+
+FEWEST_SIZES = 3
+"""Different values of a size that an exponent and a floor take."""
+
+
+@dataclass(frozen=True)
+class Table:
+    """The rows of a CSV file as text.
+
+    Attributes:
+        lines: number of each row in the file.
+    """
+
+    file: Path
+    columns: tuple[str, ...]
+    rows: tuple[Mapping[str, str], ...]
+    lines: tuple[int, ...]
+
+    def where(self, column: str, wanted: str) -> "Table":
+        """The rows that have this in that column.
+
+        Raises:
+            LabError: there is no such column or no such row.
+        """
+        self.require(column)
+        kept = [n for n, row in enumerate(self.rows) if _same(row[column], wanted)]
+        if not kept:
+            there = sorted({row[column] for row in self.rows})
+            raise LabError(
+                f"{self.file} has no row with {column} = {wanted}{suggestion(wanted, there)}: "
+                f"the column holds {_listed(there)}."
+            )
+        rows, lines = (tuple(items[n] for n in kept) for items in (self.rows, self.lines))
+        return Table(self.file, self.columns, rows, lines)
+
+    def require(self, column: str) -> None:
+        """Raise LabError if there is no such column."""
+        if column not in self.columns:
+            raise LabError(
+                f"{self.file} has no column '{column}'{suggestion(column, self.columns)}; it has "
+                f"{_listed(self.columns)}."
+            )
+
+    def positive(self, column: str) -> np.ndarray:
+        """A column of positive numbers.
+
+        Raises:
+            LabError: there is no such column, or a cell of it is anything else.
+        """
+        self.require(column)
+        cells = [row[column] for row in self.rows]
+        return np.array(
+            [
+                self._positive(cell, column, line)
+                for cell, line in zip(cells, self.lines, strict=True)
+            ]
+        )
+
+    def _positive(self, cell: str, column: str, line: int) -> float:
+        number = _number(cell)
+        if number is None or not math.isfinite(number) or number <= 0:
+            raise LabError(
+                f"{self.file}, line {line}: {_what_is_wrong(cell, number)} in the column "
+                f"'{column}', which needs positive numbers; correct or remove that line, or choose "
+                "rows with --where COLUMN=VALUE."
+            )
+        return number
+
+
+def read_table(file: Path) -> Table:
+    """A CSV file whose first line names its columns; commas, semicolons or tabs part the cells.
+
+    Raises:
+        LabError: there is no such file, it is no table, or it has no rows.
+    """
+    if not file.is_file():
+        raise LabError(f"there is no file {file}: give the path of a CSV file of runs.")
+    header, *rows = _cells(file, read_text(file)) or [(1, [])]
+    columns = [name.strip() for name in header[1]]
+    if not rows:
+        raise LabError(f"{file} has no rows: the first line names columns, each other is one run.")
+    repeated = [name for name in columns if columns.count(name) > 1]
+    if repeated:
+        raise LabError(f"{file} has two columns called '{repeated[0]}': rename one of them.")
+    for line, row in rows:
+        if len(row) != len(columns):
+            raise LabError(
+                f"{file}, line {line}: it has {len(row)} cells and the header {len(columns)}; "
+                "correct or remove that line."
+            )
+    return Table(
+        file,
+        tuple(columns),
+        tuple(dict(zip(columns, map(str.strip, row), strict=True)) for _, row in rows),
+        tuple(line for line, _ in rows),
+    )
+
+
+def runs_of(table: Table, sizes: Mapping[str, str | None], loss: str) -> Runs:
+    """The runs of a table.
+
+    Args:
+        sizes: the column of "params" and of "tokens"; None leaves one out.
+
+    Raises:
+        LabError: a column is missing, a cell is no positive number, or there are too few runs.
+    """
+    columns = {name: column for name, column in sizes.items() if column is not None}
+    if not columns:
+        raise LabError(
+            "name the column of the parameters, of the tokens, or both: --params, --tokens."
+        )
+    runs = Runs({name: table.positive(c) for name, c in columns.items()}, table.positive(loss))
+    n_parameters = 1 + 2 * len(columns)
+    if len(runs) <= n_parameters:
+        raise LabError(
+            f"{table.file} has {len(runs)} runs, too few for a law of {n_parameters} parameters: "
+            f"give {n_parameters + 1} or more, or fit one size alone."
+        )
+    for name, column in columns.items():
+        n_values = len(set(runs.sizes[name]))
+        if n_values < FEWEST_SIZES:
+            found = "one value" if n_values == 1 else f"{n_values} values"
+            raise LabError(
+                f"the column '{column}' of {table.file} has {found} only, and an exponent over it "
+                f"takes {FEWEST_SIZES} or more: add runs of other sizes, or leave out --{name}."
+            )
+    return runs
+
+
+def _cells(file: Path, text: str) -> list[tuple[int, Sequence[str]]]:
+    """The lines that are not empty, each with its number."""
+    first = text.split("\n", 1)[0]
+    delimiter = max(",;\t", key=first.count)
+    reader = csv.reader(text.splitlines(), delimiter=delimiter, skipinitialspace=True, strict=True)
+    try:
+        return [(reader.line_num, row) for row in reader if any(map(str.strip, row))]
+    except csv.Error as error:
+        raise LabError(f"{file}, line {reader.line_num}: it is no CSV: {error}.") from error
+
+
+def _number(cell: str) -> float | None:
+    try:
+        return float(cell)
+    except ValueError:
+        return None
+
+
+def _what_is_wrong(cell: str, number: float | None) -> str:
+    if not cell:
+        return "an empty cell"
+    if number is not None:
+        return f"{cell} stands"
+    if cell[:-1].replace(".", "", 1).isdigit() and cell[-1] in "kKmMbBgGtT":
+        return f"'{cell}' stands, not a plain number such as 7e9,"
+    if "," in cell:
+        return f"'{cell}' stands, with a comma instead of a plain number such as 1250.5,"
+    return f"'{cell}' is no number"
+
+
+def _same(cell: str, wanted: str) -> bool:
+    return cell == wanted or (_number(cell) is not None and _number(cell) == _number(wanted))
+
+
+def _listed(names: Sequence[str], most: int = 12) -> str:
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more

@@ -1,0 +1,71 @@
+from pathlib import Path
+
+import pytest
+
+from llmlab.market.bars.csv_file import read_csv
+from llmlab.method.errors import LabError
+
+HEADER = "Date,Open,High,Low,Close,Volume"
+DAYS = [f"2001-01-{day:02d},10,11,9,10.5,1000" for day in range(1, 6)]
+
+
+@pytest.fixture
+def written(tmp_path: Path):
+    def write(*lines: str) -> Path:
+        path = tmp_path / "own.csv"
+        path.write_text("\n".join(lines), encoding="utf-8-sig")
+        return path
+
+    return write
+
+
+def test_bars_are_read_by_name_of_column(written) -> None:
+    bars = read_csv(written(HEADER, *DAYS))
+    assert list(bars.frame.columns) == ["open", "high", "low", "close", "volume"]
+    assert bars.frame["close"].tolist() == [10.5] * 5
+    assert str(bars.frame.index[-1].date()) == "2001-01-05"
+
+
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        ([HEADER.replace(",Volume", ""), "2001-01-01,1,1,1,1"], "no column 'volume'"),
+        ([HEADER, DAYS[1], DAYS[0]], "not in order of its dates at 2001-01-01"),
+        ([HEADER, DAYS[0], DAYS[0]], "two rows for 2001-01-01"),
+        ([HEADER, DAYS[0].replace(",", " 16:00:00+01:00,", 1)], "has a time zone"),
+        ([HEADER, "2001-01-01T00:00:00Z,1,1,1,1,1"], "has a time zone"),
+        ([HEADER, DAYS[0].replace("10.5", '"10,5"')], "use a point for decimals"),
+        ([HEADER, DAYS[0].replace("10.5", "10,5")], "if commas stand for decimals"),
+        ([HEADER, "yesterday,1,1,1,1,1"], "'yesterday' is no date"),
+        ([HEADER, "2001-01-01,1,1,2,1,1"], "a high below its low on 2001-01-01"),
+        ([HEADER, "2001-01-01,1,1,1,0,1"], "zero or negative price on 2001-01-01"),
+        ([HEADER], "has no bars"),
+    ],
+)
+def test_what_cannot_be_used_is_one_sentence(written, lines: list[str], said: str) -> None:
+    with pytest.raises(LabError, match=said):
+        read_csv(written(*lines))
+
+
+HALVED = [*DAYS, "2001-01-08,5.25,5.5,5,5.2,2000"]
+
+
+def test_a_split_in_the_middle_is_refused_with_its_date(written) -> None:
+    with pytest.raises(LabError, match="looks split on 2001-01-08, 2 for 1"):
+        read_csv(written(HEADER, *HALVED))
+
+
+def test_a_split_is_adjusted_if_asked(written) -> None:
+    frame = read_csv(written(HEADER, *HALVED), jumps="adjust").frame
+    assert frame["close"].tolist() == [5.25] * 5 + [5.2]
+    assert frame["volume"].tolist() == [2000] * 6
+
+
+def test_a_fall_is_kept_if_it_is_real(written) -> None:
+    frame = read_csv(written(HEADER, *HALVED), jumps="keep").frame
+    assert frame["close"].tolist() == [10.5] * 5 + [5.2]
+
+
+def test_a_file_that_is_not_there_is_one_sentence(tmp_path: Path) -> None:
+    with pytest.raises(LabError, match="there is no file"):
+        read_csv(tmp_path / "no.csv")

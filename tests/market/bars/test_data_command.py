@@ -1,0 +1,38 @@
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from llmlab.cli import main
+
+
+def call(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> int:
+    monkeypatch.setattr(sys, "argv", ["llmlab", "market", "data", *map(str, arguments)])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    return ended.value.code or 0
+
+
+def test_a_source_leaves_a_manifest_of_each_asset(tmp_path: Path, monkeypatch, capsys) -> None:
+    assert call(monkeypatch, "--source", "pmdarima", "--out", tmp_path, "--json") == 0
+    (found,) = json.loads(capsys.readouterr().out)
+    assert found == json.loads((tmp_path / "msft.json").read_text(encoding="utf-8"))
+    assert found["rows"] == 7983
+
+
+def test_the_list_names_the_sources(monkeypatch, capsys) -> None:
+    assert call(monkeypatch, "--list") == 0
+    assert "skfolio" in capsys.readouterr().out
+
+
+def test_a_bad_file_leaves_nothing_behind(tmp_path: Path, monkeypatch, capsys) -> None:
+    (tmp_path / "x.csv").write_text("Date,Close\n2001-01-01,3\n", encoding="utf-8")
+    assert call(monkeypatch, "--csv", tmp_path / "x.csv", "--out", tmp_path / "out") == 1
+    assert capsys.readouterr().err.count("\n") == 1
+    assert not (tmp_path / "out").exists()
+
+
+def test_nothing_to_read_is_one_sentence(monkeypatch, capsys) -> None:
+    assert call(monkeypatch) == 1
+    assert "one of --source, --csv, --url" in capsys.readouterr().err

@@ -1,0 +1,121 @@
+"""The gates of the fitter: another optimizer agrees, a bad objective does not, truth is covered."""
+
+import numpy as np
+import pytest
+from scipy.optimize import least_squares, minimize
+
+from llmlab.market.fits.fitting import Fit, bootstrap, fit_law, optimum, rivals, starts
+from llmlab.market.fits.law import HUBER_DELTA, Objective, Runs, residuals
+from llmlab.market.fits.public import public_runs
+
+TRUTH = {"E": 1.8, "A": 480.0, "alpha": 0.35, "B": 2000.0, "beta": 0.37}
+
+
+def grid_runs(spread: float, seed: int = 0, n: int = 6) -> Runs:
+    """n x n runs from the law of `TRUTH`, their loss off by a factor with this spread."""
+    params, tokens = (
+        axis.ravel() for axis in np.meshgrid(np.geomspace(1e7, 1e10, n), np.geomspace(1e8, 1e11, n))
+    )
+    loss = TRUTH["E"] + TRUTH["A"] / params ** TRUTH["alpha"] + TRUTH["B"] / tokens ** TRUTH["beta"]
+    noise = np.random.default_rng(seed).normal(0, spread, n * n)
+    return Runs({"params": params, "tokens": tokens}, loss * np.exp(noise))
+
+
+@pytest.fixture(scope="module")
+def public() -> Fit:
+    return fit_law(public_runs())
+
+
+def by_least_squares(runs: Runs, n_starts: int) -> np.ndarray:
+    """The best that scipy's `least_squares` with a Huber loss finds."""
+    tries = [
+        least_squares(
+            lambda theta: residuals(theta[None], runs.x_TM, runs.y_M[None])[0][0],
+            start,
+            loss="huber",
+            f_scale=HUBER_DELTA,
+            ftol=1e-12,
+            xtol=1e-12,
+            gtol=1e-12,
+        )
+        for start in starts(runs, n_starts)
+    ]
+    return min(tries, key=lambda found: found.cost).x
+
+
+def agrees(fit: Fit, theta_P: np.ndarray) -> bool:
+    """Whether parameters found otherwise lie inside the intervals of the fit, near its values."""
+    others = fit.runs.plain(theta_P[None])
+    return all(
+        found.low <= others[name][0] <= found.high
+        and others[name][0] == pytest.approx(found.value, rel=0.02)
+        for name, found in fit.parameters.items()
+    )
+
+
+def test_least_squares_from_the_same_starts_agrees_on_public_models(public: Fit) -> None:
+    assert agrees(public, by_least_squares(public.runs, n_starts=8))
+
+
+def test_an_unscaled_mean_with_default_tolerance_does_not_agree(public: Fit) -> None:
+    """The known mistake: L-BFGS stops at once, since the mean of small losses hardly changes."""
+    runs = public.runs
+    logs_TM = np.log(np.stack([*runs.sizes.values()]))
+    mean = Objective(logs_TM, runs.y_M[None], np.full((1, len(runs)), 1 / len(runs)))
+    grid = [(0.0, a, alpha, a, alpha) for a in (5.0, 15.0) for alpha in (0.5, 1.0)]
+    tries = [
+        minimize(
+            lambda theta: [part[0] for part in mean(theta[None])],
+            start,
+            jac=True,
+            method="L-BFGS-B",
+        )
+        for start in grid
+    ]
+    best = min(tries, key=lambda found: found.fun).x
+    centred = best.copy()
+    centred[1::2] -= best[2::2] * logs_TM.mean(axis=1)
+    assert not agrees(public, centred)
+
+
+def test_the_optimum_is_that_of_all_starts(public: Fit) -> None:
+    assert public.starts >= 150
+    assert public.optimum.reached > 0.4
+
+
+def test_public_models_scale_with_both_sizes(public: Fit) -> None:
+    assert public.rivals[0].name == "params and tokens"
+    assert public.parameters["alpha"].low > 0.1
+
+
+def test_runs_without_noise_give_the_law_back() -> None:
+    found = fit_law(grid_runs(0.0), resamples=20).parameters
+    assert {name: one.value for name, one in found.items()} == pytest.approx(TRUTH, rel=1e-3)
+
+
+@pytest.mark.parametrize("size", ["params", "tokens"])
+def test_one_size_is_fitted_alone(size: str) -> None:
+    size_M = np.geomspace(1e3, 1e8, 12)
+    found = fit_law(Runs({size: size_M}, 0.5 + 30 / size_M**0.5), resamples=20).parameters
+    assert [one.value for one in found.values()] == pytest.approx([0.5, 30, 0.5], rel=1e-3)
+
+
+def test_flat_wins_where_nothing_falls() -> None:
+    runs = grid_runs(0.0)
+    noise_KM = np.random.default_rng(0).normal(0, 0.01, (4, len(runs)))
+    found = [rivals(Runs(runs.sizes, 2 * np.exp(noise_M)), 8)[0].name for noise_M in noise_KM]
+    assert found == ["flat"] * 4
+
+
+def test_intervals_cover_the_truth_as_often_as_they_say() -> None:
+    """Forty tables; the experiment scaling_fit makes thousands."""
+    n_tables, n_resamples = 40, 40
+    tables = [grid_runs(0.01, seed) for seed in range(n_tables)]
+    truth_P = optimum(grid_runs(0.0)).theta_P
+    covered = np.zeros(5)
+    for seed, runs in enumerate(tables):
+        drawn = runs.plain(bootstrap(runs, truth_P, n_resamples, seed))
+        low, high = np.quantile([drawn[name] for name in TRUTH], [0.025, 0.975], axis=1)
+        covered += (low <= [*TRUTH.values()]) & ([*TRUTH.values()] <= high)
+    # 95 % less 2.4 standard errors of 40 tables, and for so few resamples
+    assert (covered / n_tables).min() >= 0.86
