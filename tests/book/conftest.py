@@ -13,6 +13,7 @@ from llmlab.book.press.execute import execute_chapter
 from llmlab.book.press.render import render_book
 from llmlab.method.declare.catalog import load_experiment
 from llmlab.method.declare.experiment import Trial
+from llmlab.method.evidence import modules
 from llmlab.method.evidence.fingerprint import fingerprint
 from llmlab.method.evidence.manifest import Manifest, file_sha256, write_manifest
 from llmlab.method.evidence.tables import (
@@ -116,10 +117,11 @@ CLAIMS = {
 @pytest.fixture
 def book(tmp_path, monkeypatch) -> Project:
     """A project with a ledger and the experiment `dose`, but no tables; the working directory."""
-    package = tmp_path / "experiments"
-    package.mkdir()
+    package = tmp_path / "src" / "llmlab" / "experiments"
+    package.mkdir(parents=True)
     (package / "dose.py").write_text(EXPERIMENT)
     monkeypatch.setattr(llmlab.experiments, "__path__", [str(package)])
+    monkeypatch.setattr(modules, "SOURCE", tmp_path / "src")
     monkeypatch.delitem(sys.modules, "llmlab.experiments.dose", raising=False)
     monkeypatch.delattr(llmlab.experiments, "dose", raising=False)
     root = tmp_path / "book"
