@@ -40,7 +40,7 @@ verdict("H-GOODPUT-3")
 # ## Method
 #
 # A run is drawn, not trained. Gaps between interruptions come at random, with the mean that follows from the counts of
-# Llama 3's pre-training [@grattafiori2024llama3, table 5], planned interruptions included. In each gap training
+# [Llama 3]{.setting}'s pre-training [@grattafiori2024llama3, table 5], planned interruptions included. In each gap training
 # restarts, works and saves in turns; work after the last checkpoint is lost. Gaps are exponential, or, for bursts,
 # follow a Weibull distribution with the same mean and the shape that @schroeder2010failures measured on
 # supercomputers. All intervals are judged on the same gaps. The best one is chosen in hindsight from a grid that

@@ -42,7 +42,7 @@ verdict("H-PREDICT-3")
 # The evidence is published step times, among them those of vTrain [@bang2023vtrain], of Megatron-LM
 # [@korthikanti2022recomputation], and benchmarks of public training libraries. A *seed* is a model. All its runs are
 # left out, whatever their source; the predictor learns from the runs of all other models, then predicts the dense
-# 16-bit runs of the one left out. So an interval is one over models, and a model with many runs counts no more than
+# [16]{.setting}-bit runs of the one left out. So an interval is one over models, and a model with many runs counts no more than
 # one with few. Models of one family are alike, and so are runs of one source: the interval takes models as independent,
 # which flatters it.
 #
@@ -87,7 +87,7 @@ Markdown(
 # %% [markdown]
 # ## Where it fails
 #
-# The experiment is about dense models in 16 bits. The table below is about all runs, with the coefficients that
+# The experiment is about dense models in [16]{.setting} bits. The table below is about all runs, with the coefficients that
 # `llmlab predict` carries. These were fitted to nearly all of these runs, so its errors are smaller than on new ones;
 # read it for where they are large. It is computed when this page is made.
 

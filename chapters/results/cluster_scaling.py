@@ -36,7 +36,7 @@ verdict("H-SCALING-2")
 # %% [markdown]
 # ## Method
 #
-# `llmlab predict` predicts Llama 3.1 405B on H100 GPUs in the layout of its paper [@grattafiori2024llama3, table 4]:
+# `llmlab predict` predicts [Llama 3.1 405B]{.setting} on H100 GPUs in the layout of its paper [@grattafiori2024llama3, table 4]:
 # eight ranks of tensor parallelism, sixteen pipeline stages, the rest data parallel. The paper interleaves its
 # stages but does not print how often; we assume four virtual stages a rank. With a fixed batch, more GPUs mean fewer
 # micro-batches for each pipeline. With a growing one their number stays, and it is a small one: the batch of the
