@@ -2,8 +2,8 @@
 # # Where the time of a step goes {#sec-cluster}
 #
 # A GPU is bought for its matrix products. In a large training run it spends much of its time on other things: it
-# waits for neighbours, moves numbers through memory, or computes again what it had no room to keep. @fig-cluster-parts
-# draws where one step of three runs goes, as `llmlab predict` sees it.
+# waits for neighbours, moves numbers through memory, or computes again what it had no room to keep.
+# @fig-cluster-parts draws where one step of three runs goes, as `llmlab predict` sees it.
 
 # %%
 # | label: fig-cluster-parts
@@ -58,6 +58,9 @@ figure.legend(loc="outside upper left", ncols=2)
 figure
 
 # %% [markdown]
+# The largest layout is that of Llama 3 [@grattafiori2024llama3]. By the simulator's account of memory it does not fit
+# an H100; the paper ran it by freeing activations early, of which the simulator knows nothing.
+#
 # ## Four ways to share a model out
 #
 # - **Data parallelism**: every group of GPUs has the whole model and its own sequences; gradients are summed once a
@@ -76,10 +79,11 @@ figure
 # $$ T = (1 + w) \left( m\,t + \frac{p - 1}{v}\,t + c + u \right) $$ {#eq-step-time}
 #
 # with $c$ the communication between stages and replicas that nothing hides, $u$ the optimizer's update, and $w$ the
-# wait for the slowest GPU, as a share. The second term is the bubble of @narayanan2021megatron (section 2.2): relative
-# to the work it is $(p - 1) / (v\,m)$. The time $t$ itself is a sum over the kernels of a layer: the FLOPs of each
-# over the speed that it reaches, its bytes over the bandwidth of the memory, and the sums of tensor parallelism. What
-# share of their peaks kernels and wires reach no datasheet says; these shares are fitted to published runs.
+# wait for the slowest GPU, as a share. The second term is the bubble of @narayanan2021megatron (section 2.2):
+# relative to the work it is $(p - 1) / (v\,m)$. The time $t$ itself is a sum over the kernels of a layer: the FLOPs
+# of each over the speed that it reaches, its bytes over the bandwidth of the memory, and the sums of tensor
+# parallelism. What share of their peaks kernels and wires reach no datasheet says; these shares are fitted to
+# published runs.
 #
 # How good a step is, one number says: **MFU** (model FLOPs utilisation; @chowdhery2022palm, appendix B), the FLOPs
 # that the model needs over those that the GPUs could have done in that time.
@@ -139,9 +143,9 @@ Markdown(pipe_table(header, rows, numeric=[1, 2, 3, 4, 5]))
 #
 # ## Then things break
 #
-# A step is not a run. In Llama 3's pre-training [@grattafiori2024llama3, section 3.3.4] something stopped thousands of
-# GPUs every few hours. Work since the last checkpoint is then lost. If training stands still for $\delta$ seconds to
-# save and is stopped every $M$ seconds on average, saving every
+# A step is not a run. In Llama 3's pre-training [@grattafiori2024llama3, section 3.3.4] something stopped thousands
+# of GPUs every few hours. Work since the last checkpoint is then lost. If training stands still for $\delta$ seconds
+# to save and is stopped every $M$ seconds on average, saving every
 #
 # $$ \tau = \sqrt{2\,\delta\,M} $$ {#eq-young}
 #

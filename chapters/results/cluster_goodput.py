@@ -39,15 +39,15 @@ verdict("H-GOODPUT-3")
 # %% [markdown]
 # ## Method
 #
-# A run is drawn, not trained. Gaps between interruptions come at random, with the mean that follows from the counts of
-# [Llama 3]{.setting}'s pre-training [@grattafiori2024llama3, table 5], planned interruptions included. In each gap training
-# restarts, works and saves in turns; work after the last checkpoint is lost. Gaps are exponential, or, for bursts,
-# follow a Weibull distribution with the same mean and the shape that @schroeder2010failures measured on
+# A run is drawn, not trained. Gaps between interruptions come at random, with the mean that follows from the counts
+# of [Llama 3]{.setting}'s pre-training [@grattafiori2024llama3, table 5], planned interruptions included. In each gap
+# training restarts, works and saves in turns; work after the last checkpoint is lost. Gaps are exponential, or, for
+# bursts, follow a Weibull distribution with the same mean and the shape that @schroeder2010failures measured on
 # supercomputers. All intervals are judged on the same gaps. The best one is chosen in hindsight from a grid that
 # reaches past the optimum on both sides, so it flatters itself a little.
 #
-# The time of a restart is an assumption; the paper prints neither it nor the time of a checkpoint. In bursts a gap may
-# end before the restart does; all of that gap counts as restart.
+# The time of a restart is an assumption; the paper prints neither it nor the time of a checkpoint. In bursts a gap
+# may end before the restart does; all of that gap counts as restart.
 
 # %%
 # | label: tbl-goodput-method
@@ -84,7 +84,7 @@ Markdown(
 
 # %%
 # | label: fig-results-goodput-interval
-# | fig-cap: "Share of the time kept over the seconds between two checkpoints, for checkpoints of half a minute. The optimum is flat."
+# | fig-cap: "Share of the time kept over the seconds between two checkpoints, for checkpoints of half a minute. The optimum is flat. The horizontal axis counts seconds between two checkpoints."
 # | fig-alt: "Two curves that rise steeply, stay flat around the optimum and fall slowly; the curve for bursts lies above the other."
 curves("cluster_goodput", "kept", by="arrivals", save_s=30)
 

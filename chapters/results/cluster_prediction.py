@@ -42,15 +42,15 @@ verdict("H-PREDICT-3")
 # The evidence is published step times, among them those of vTrain [@bang2023vtrain], of Megatron-LM
 # [@korthikanti2022recomputation], and benchmarks of public training libraries. A *seed* is a model. All its runs are
 # left out, whatever their source; the predictor learns from the runs of all other models, then predicts the dense
-# [16]{.setting}-bit runs of the one left out. So an interval is one over models, and a model with many runs counts no more than
-# one with few. Models of one family are alike, and so are runs of one source: the interval takes models as independent,
-# which flatters it.
+# [16]{.setting}-bit runs of the one left out. So an interval is one over models, and a model with many runs counts no
+# more than one with few. Models of one family are alike, and so are runs of one source: the interval takes models as
+# independent, which flatters it.
 #
-# Four predictors are compared. The *simulator* fits its coefficients: the shares of their peaks that kernels and wires
-# reach, never a number of one row, model or source. *Uncalibrated* it keeps the values that the fit starts from; these
-# were chosen with an eye on such runs. *FLOPs and bubble* counts the model's FLOPs, recomputation and the
-# pipeline's bubble at one utilisation. *Constant MFU* takes the model's FLOPs alone. Both learn their
-# utilisation as the median of the other runs.
+# Four predictors are compared. The *simulator* fits its coefficients: the shares of their peaks that kernels and
+# wires reach, never a number of one row, model or source. *Uncalibrated* it keeps the values that the fit starts
+# from; these were chosen with an eye on such runs. *FLOPs and bubble* counts the model's FLOPs, recomputation and the
+# pipeline's bubble at one utilisation. *Constant MFU* takes the model's FLOPs alone. Both learn their utilisation as
+# the median of the other runs.
 
 # %%
 # | label: tbl-prediction-method
@@ -87,9 +87,9 @@ Markdown(
 # %% [markdown]
 # ## Where it fails
 #
-# The experiment is about dense models in [16]{.setting} bits. The table below is about all runs, with the coefficients that
-# `llmlab predict` carries. These were fitted to nearly all of these runs, so its errors are smaller than on new ones;
-# read it for where they are large. It is computed when this page is made.
+# The experiment is about dense models in [16]{.setting} bits. The table below is about all runs, with the
+# coefficients that `llmlab predict` carries. These were fitted to nearly all of these runs, so its errors are smaller
+# than on new ones; read it for where they are large. It is computed when this page is made.
 
 # %%
 # | label: tbl-results-prediction-kinds
@@ -131,8 +131,8 @@ Markdown(
 )
 
 # %% [markdown]
-# Mixtures of experts and narrow formats are harder: how evenly tokens go to their experts, and which products a library
-# really computes in few bits, is not published. On runs of more than ten thousand GPUs see
+# Mixtures of experts are the hardest, above all in narrow formats: how evenly tokens go to their experts, and which
+# products a library really computes in few bits, is not published. On runs of more than ten thousand GPUs see
 # @sec-results-cluster-scaling.
 #
 # ## Learnings

@@ -4,8 +4,8 @@
 # ## The question
 #
 # A run on twice the GPUs should take half the time. What keeps it from that: the pipeline's bubble, communication, or
-# the wait for the slowest GPU (@sec-cluster)? Strong scaling keeps the batch of a step; weak scaling lets it grow with
-# the GPUs.
+# the wait for the slowest GPU (@sec-cluster)? Strong scaling keeps the batch of a step; weak scaling lets it grow
+# with the GPUs.
 
 # %%
 from IPython.display import Markdown
@@ -36,11 +36,23 @@ verdict("H-SCALING-2")
 # %% [markdown]
 # ## Method
 #
-# `llmlab predict` predicts [Llama 3.1 405B]{.setting} on H100 GPUs in the layout of its paper [@grattafiori2024llama3, table 4]:
-# eight ranks of tensor parallelism, sixteen pipeline stages, the rest data parallel. The paper interleaves its
-# stages but does not print how often; we assume four virtual stages a rank. With a fixed batch, more GPUs mean fewer
-# micro-batches for each pipeline. With a growing one their number stays, and it is a small one: the batch of the
-# weak runs equals that of the strong ones only near the end of the sweep.
+# `llmlab predict` predicts [Llama 3.1 405B]{.setting} on H100 GPUs in the layout of its paper
+# [@grattafiori2024llama3, table 4]: eight ranks of tensor parallelism, sixteen pipeline stages, the rest data
+# parallel. The paper interleaves its stages but does not print how often; we assume four virtual stages a rank. With
+# a fixed batch, more GPUs mean fewer micro-batches for each pipeline. With a growing one their number stays, and it
+# is a small one: the batch of the weak runs equals that of the strong ones only near the end of the sweep.
+
+# %%
+from llmlab.cluster.physics.prediction import predict
+from llmlab.experiments.cluster_scaling import layout
+
+needed = predict(layout(gpus=16384, scaling="strong")).memory.total
+Markdown(
+    f"By the simulator's own account this layout needs {needed / 1e9:.0f} GB on each GPU, more than an H100 has, so "
+    "`llmlab predict` would refuse it. The paper ran it, because it frees activations early [@grattafiori2024llama3, "
+    "section 3.3.2]; the simulator knows nothing of that. Read the times below as those of a layout that fits by such "
+    "means."
+)
 
 # %%
 # | label: tbl-scaling-method
@@ -59,7 +71,7 @@ command("cluster_scaling")
 # %%
 # | label: fig-results-scaling-parts
 # | fig-cap: "Shares of the step: the pipeline's bubble, communication that nothing hides, and the wait for the slowest rank."
-# | fig-alt: "Three panels over the number of GPUs. With a fixed batch the bubble grows steeply, communication and waiting a little; with a growing batch all three stay nearly level."
+# | fig-alt: "Three panels over the number of GPUs. With a fixed batch the bubble grows steeply, communication a little; with a growing batch both stay nearly level. Waiting grows slowly, and alike for both."
 figure("cluster_scaling", ["bubble", "communication", "waiting"], x="gpus", by="scaling")
 
 # %%
@@ -82,8 +94,8 @@ Markdown(
 )
 
 # %% [markdown]
-# Two of these plans are those that the paper ran, virtual stages apart. It prints their utilisation, and the simulator was not
-# fitted to them. The comparison was not registered, so take it as an observation.
+# Two of these plans are those that the paper ran, virtual stages apart. It prints their utilisation, and the
+# simulator was not fitted to them. The comparison was not registered, so take it as an observation.
 
 # %%
 # | label: tbl-results-scaling-published
