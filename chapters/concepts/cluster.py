@@ -168,6 +168,7 @@ figure, axes = style.subplots(height=2.9)
 axes.plot(intervals / 60, [100 * goodput(wear, interval) for interval in intervals])
 axes.plot(young(wear) / 60, 100 * goodput(wear, young(wear)), "o", color=style.VERMILION)
 axes.set_xscale("log")
+axes.set_xticks((1, 10, 100), (1, 10, 100))
 axes.set(xlabel="minutes between checkpoints", ylabel="time kept (%)")
 figure
 
