@@ -21,7 +21,7 @@ from llmlab.method.errors import LabError
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="markdown")
 
-EXAMPLE = "for example `llmlab predict --model 'Llama 3.1 70B' --gpus 64 --tp 4 --pp 2 --batch 256`"
+EXAMPLE = "for example `llmlab predict --model 'Llama 3.1 70B' --gpus 64 --tp 4 --pp 4 --batch 256`"
 
 
 @app.command()

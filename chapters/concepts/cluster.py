@@ -1,0 +1,187 @@
+# %% [markdown]
+# # Where the time of a step goes {#sec-cluster}
+#
+# A GPU is bought for its matrix products. In a large training run it spends much of its time on other things: it
+# waits for neighbours, moves numbers through memory, or computes again what it had no room to keep.
+# @fig-cluster-parts draws where one step of three runs goes, as `llmlab predict` sees it.
+
+# %%
+# | label: fig-cluster-parts
+# | fig-cap: "Where the time of one step goes, predicted for three runs on H100 GPUs with 16-bit products. Compute is what the model needs; all else is the price of its size."
+# | fig-alt: "Three stacked bars. Matrix products and attention fill most of each; communication, the pipeline's bubble and waiting take more the larger the run."
+# | echo: true
+from llmlab.book import style
+from llmlab.cluster.physics.hardware import accelerator
+from llmlab.cluster.physics.plan import Plan
+from llmlab.cluster.physics.prediction import predict
+from llmlab.cluster.physics.shapes import shape_named
+
+H100 = accelerator("H100")
+PLANS = {
+    "8B on 8": Plan(shape_named("Llama 3.1 8B"), H100, 8, 4096, 64, sharding="parameters"),
+    "70B on 64": Plan(
+        shape_named("Llama 3.1 70B"), H100, 64, 4096, 256, tp=4, pp=4, sharding="optimizer"
+    ),
+    "405B on 16,384": Plan(
+        shape_named("Llama 3.1 405B"),
+        H100,
+        16384,
+        8192,
+        2048,
+        tp=8,
+        pp=16,
+        interleave=4,
+        sharding="optimizer",
+        sequence_parallel=True,
+    ),
+}
+GROUPS = {
+    "matrix products, attention": ("matmul", "attention"),
+    "norms, launches, optimizer": ("elementwise", "recompute", "launch", "optimizer"),
+    "communication": ("tensor", "context", "expert", "pipeline", "data"),
+    "bubble": ("bubble",),
+    "slowest rank": ("waiting",),
+}
+
+figure, axes = style.subplots(height=2.9)
+for row, plan in enumerate(PLANS.values()):
+    shares, left = predict(plan).shares(), 0.0
+    for (name, parts), colour in zip(GROUPS.items(), style.CYCLE, strict=False):
+        width = 100 * sum(shares[part] for part in parts)
+        axes.barh(row, width, left=left, color=colour, label=name if row == 0 else None)
+        left += width
+axes.set_yticks(range(len(PLANS)), PLANS)
+axes.invert_yaxis()
+axes.grid(axis="y", visible=False)
+axes.set(xlabel="share of the step (%)", xlim=(0, 100))
+figure.legend(loc="outside upper left", ncols=2)
+figure
+
+# %% [markdown]
+# The largest layout is that of Llama 3 [@grattafiori2024llama3]. By the simulator's account of memory it does not fit
+# an H100; the paper ran it by freeing activations early, of which the simulator knows nothing.
+#
+# ## Four ways to share a model out
+#
+# - **Data parallelism**: every group of GPUs has the whole model and its own sequences; gradients are summed once a
+#   step. ZeRO and FSDP [@rajbhandari2019zero] also share out the optimizer, the gradients or the weights.
+# - **Tensor parallelism**: a matrix is cut into pieces, and partial results are summed in every layer
+#   [@shoeybi2019megatron]. It needs the fastest wires, so it stays inside one node.
+# - **Pipeline parallelism**: layers are cut into stages. The first stage waits for the last at the end of a step, the
+#   last for the first at its start: the *bubble*.
+# - **Context and expert parallelism**: long sequences, or the experts of a layer, are spread over GPUs.
+#
+# ## In one formula
+#
+# Let a pipeline have $p$ stages, each cut into $v$ virtual ones, and $m$ micro-batches go through it in a step. If
+# one micro-batch takes a stage the time $t$, forward and backward, the step takes
+#
+# $$ T = (1 + w) \left( m\,t + \frac{p - 1}{v}\,t + c + u \right) $$ {#eq-step-time}
+#
+# with $c$ the communication between stages and replicas that nothing hides, $u$ the optimizer's update, and $w$ the
+# wait for the slowest GPU, as a share. The second term is the bubble of @narayanan2021megatron (section 2.2):
+# relative to the work it is $(p - 1) / (v\,m)$. The time $t$ itself is a sum over the kernels of a layer: the FLOPs
+# of each over the speed that it reaches, its bytes over the bandwidth of the memory, and the sums of tensor
+# parallelism. What share of their peaks kernels and wires reach no datasheet says; these shares are fitted to
+# published runs.
+#
+# How good a step is, one number says: **MFU** (model FLOPs utilisation; @chowdhery2022palm, appendix B), the FLOPs
+# that the model needs over those that the GPUs could have done in that time.
+#
+# ## The bubble, tried
+#
+# A larger batch means more micro-batches for each pipeline, and so a smaller bubble. Interleaving divides it, at
+# the price of more messages.
+
+# %%
+# | label: fig-cluster-bubble
+# | fig-cap: "Share of the step in the bubble for the 405B run of @fig-cluster-parts, by micro-batches of a pipeline. Interleaving cuts the bubble."
+# | fig-alt: "Two falling curves over the number of micro-batches; the one with four virtual stages lies far below the one without."
+# | echo: true
+from dataclasses import replace
+
+large = PLANS["405B on 16,384"]
+micro_batches = (16, 32, 64, 128, 256)
+figure, axes = style.subplots(height=2.9)
+for virtual, marker in zip((1, 4), style.MARKERS, strict=False):
+    plans = [
+        replace(large, global_batch=large.dp * number, interleave=virtual)
+        for number in micro_batches
+    ]
+    shares = [100 * predict(plan).shares()["bubble"] for plan in plans]
+    axes.plot(micro_batches, shares, marker=marker, label=f"virtual stages: {virtual}")
+axes.set_xscale("log", base=2)
+axes.set_xticks(micro_batches, micro_batches)
+axes.set(xlabel="micro-batches of a pipeline", ylabel="bubble (% of the step)", ylim=(0, None))
+axes.legend()
+figure
+
+# %% [markdown]
+# ## Memory decides first
+#
+# The fastest layout is of no use if it does not fit. Adam keeps a master weight and two moments in 32 bits for each
+# weight in 16 (@sec-optimizer-state); activations wait for the backward pass [@korthikanti2022recomputation].
+
+# %%
+# | label: tbl-cluster-memory
+# | tbl-cap: "Memory of the fullest GPU (GB) for the 8B model on eight H100, by what its data-parallel ranks share out. An H100 has 80 GB."
+# | echo: true
+from IPython.display import Markdown
+
+from llmlab.book.markup import pipe_table
+
+rows = []
+for sharding in ("none", "optimizer", "gradients", "parameters"):
+    memory = predict(replace(PLANS["8B on 8"], sharding=sharding)).memory
+    parts = (memory.weights, memory.gradients, memory.optimizer, memory.activations, memory.total)
+    rows.append([sharding, *(f"{part / 1e9:.1f}" for part in parts)])
+header = ["shared out", "weights", "gradients", "optimizer", "activations", "all"]
+Markdown(pipe_table(header, rows, numeric=[1, 2, 3, 4, 5]))
+
+# %% [markdown]
+# `llmlab predict --search 64 --model "Llama 3.1 70B" --batch 256` tries all layouts that fit and ranks them.
+#
+# ## Then things break
+#
+# A step is not a run. In Llama 3's pre-training [@grattafiori2024llama3, section 3.3.4] something stopped thousands
+# of GPUs every few hours. Work since the last checkpoint is then lost. If training stands still for $\delta$ seconds
+# to save and is stopped every $M$ seconds on average, saving every
+#
+# $$ \tau = \sqrt{2\,\delta\,M} $$ {#eq-young}
+#
+# seconds loses least, to first order [@young1974checkpoint]: the time spent on saving, $\delta / \tau$, and the work
+# expected to be lost, $\tau / 2M$, are then equal. @daly2006checkpoint gives the share of the time that is left.
+
+# %%
+# | label: fig-cluster-goodput
+# | fig-cap: "Share of the time left for work that stays, by the interval between checkpoints (Daly's model): 16,384 GPUs that are interrupted as often as Llama 3's, half a minute for a checkpoint, ten minutes for a restart. Dot: Young's interval."
+# | fig-alt: "A curve that rises steeply, is flat around Young's interval and falls slowly."
+# | echo: true
+import numpy as np
+
+from llmlab.cluster.wear.causes import mean_time_between
+from llmlab.cluster.wear.checkpoints import Wear, goodput, young
+
+wear = Wear(between=mean_time_between(16384), save=30, restart=600)
+intervals = np.geomspace(young(wear) / 16, 16 * young(wear), 60)
+figure, axes = style.subplots(height=2.9)
+axes.plot(intervals / 60, [100 * goodput(wear, interval) for interval in intervals])
+axes.plot(young(wear) / 60, 100 * goodput(wear, young(wear)), "o", color=style.VERMILION)
+axes.set_xscale("log")
+axes.set_xticks((1, 10, 100), (1, 10, 100))
+axes.set(xlabel="minutes between checkpoints", ylabel="time kept (%)")
+figure
+
+# %%
+Markdown(
+    f"Such a run is stopped every {wear.between / 3600:.1f} hours on average, and should save every "
+    f"{young(wear) / 60:.0f} minutes."
+)
+
+# %% [markdown]
+# ## What the book tests
+#
+# - How far are such predictions off, for models that the coefficients have not seen?
+#   @sec-results-cluster-prediction
+# - What stops a run from growing: the bubble, communication, or the slowest GPU? @sec-results-cluster-scaling
+# - What do interruptions cost, and is Young's interval good enough? @sec-results-cluster-goodput

@@ -1,0 +1,141 @@
+# %% [markdown]
+# # Scaling to many GPUs, predicted {#sec-results-cluster-scaling}
+#
+# ## The question
+#
+# A run on twice the GPUs should take half the time. What keeps it from that: the pipeline's bubble, communication, or
+# the wait for the slowest GPU (@sec-cluster)? Strong scaling keeps the batch of a step; weak scaling lets it grow
+# with the GPUs.
+
+# %%
+from IPython.display import Markdown
+
+from llmlab.book.show import command, figure, method, note, says, table, value, verdict
+
+note("cluster_scaling")
+
+# %%
+# | label: fig-results-scaling
+# | fig-cap: "Predicted speed per GPU, relative to the smallest run, over the number of GPUs."
+# | fig-alt: "With a batch that grows the line stays near one; with a fixed batch it falls, faster and faster."
+figure("cluster_scaling", "efficiency", x="gpus", by="scaling")
+
+# %% [markdown]
+# ## Hypotheses and verdicts
+#
+# These are claims about a model of a cluster, not about a cluster. A seed draws the simulator's coefficients anew
+# around the calibrated ones, with a spread that we assumed; so an interval says what that much doubt about the
+# coefficients is worth. It says nothing of what the simulator leaves out.
+
+# %%
+verdict("H-SCALING-1")
+
+# %%
+verdict("H-SCALING-2")
+
+# %% [markdown]
+# ## Method
+#
+# `llmlab predict` predicts [Llama 3.1 405B]{.setting} on H100 GPUs in the layout of its paper
+# [@grattafiori2024llama3, table 4]: eight ranks of tensor parallelism, sixteen pipeline stages, the rest data
+# parallel. The paper interleaves its stages but does not print how often; we assume four virtual stages a rank. With
+# a fixed batch, more GPUs mean fewer micro-batches for each pipeline. With a growing one their number stays, and it
+# is a small one: the batch of the weak runs equals that of the strong ones only near the end of the sweep.
+
+# %%
+from llmlab.cluster.physics.prediction import predict
+from llmlab.experiments.cluster_scaling import layout
+
+needed = predict(layout(gpus=16384, scaling="strong")).memory.total
+Markdown(
+    f"By the simulator's own account this layout needs {needed / 1e9:.0f} GB on each GPU, more than an H100 has, so "
+    "`llmlab predict` would refuse it. The paper ran it, because it frees activations early [@grattafiori2024llama3, "
+    "section 3.3.2]; the simulator knows nothing of that. Read the times below as those of a layout that fits by such "
+    "means."
+)
+
+# %%
+# | label: tbl-scaling-method
+# | tbl-cap: "Conditions and budget of the experiment on scaling."
+method("cluster_scaling")
+
+# %% [markdown]
+# The table is made by
+
+# %%
+command("cluster_scaling")
+
+# %% [markdown]
+# ## Results
+
+# %%
+# | label: fig-results-scaling-parts
+# | fig-cap: "Shares of the step: the pipeline's bubble, communication that nothing hides, and the wait for the slowest rank."
+# | fig-alt: "Three panels over the number of GPUs. With a fixed batch the bubble grows steeply, communication a little; with a growing batch both stay nearly level. Waiting grows slowly, and alike for both."
+figure("cluster_scaling", ["bubble", "communication", "waiting"], x="gpus", by="scaling")
+
+# %%
+# | label: tbl-results-scaling
+# | tbl-cap: "Predicted seconds per step, utilisation and parts of the step."
+table(
+    "cluster_scaling",
+    ["step_time", "mfu", "bubble", "communication", "waiting"],
+    by=["scaling", "gpus"],
+    compare=False,
+)
+
+# %%
+most = {"gpus": 16384, "scaling": "strong"}
+Markdown(
+    f"On the most GPUs with a fixed batch {value('cluster_scaling', 'bubble', **most)} of the step is bubble, "
+    f"{value('cluster_scaling', 'communication', **most)} exposed communication and "
+    f"{value('cluster_scaling', 'waiting', **most)} waiting. The bubble grew most; communication was there from the "
+    "start."
+)
+
+# %% [markdown]
+# Two of these plans are those that the paper ran, virtual stages apart. It prints their utilisation, and the
+# simulator was not fitted to them. The comparison was not registered, so take it as an observation.
+
+# %%
+# | label: tbl-results-scaling-published
+# | tbl-cap: "Utilisation (MFU) of Llama 3 405B on sequences of 8,192 tokens: published, and predicted for the same GPUs and batch."
+from llmlab.book.markup import pipe_table
+from llmlab.cluster.facts import RUNS, fact_table
+
+published = fact_table(RUNS).query("source == 'llama3_paper_table4' and seq_len_tokens == 8192")
+rows = [
+    [
+        f"{row.gpus:,}",
+        f"{100 * row.mfu_fraction:.0f} %",
+        value("cluster_scaling", "mfu", gpus=row.gpus, scaling="strong"),
+    ]
+    for row in published.itertuples()
+]
+Markdown(pipe_table(["GPUs", "published", "predicted"], rows, numeric=[0, 1, 2]))
+
+# %% [markdown]
+# ## Learnings
+
+# %%
+bubble = says(
+    "H-SCALING-1",
+    supported="With a fixed batch the bubble takes over: too few micro-batches are left for the stages.",
+    refuted="The bubble does not take over by as much as we said. The expectation forgot that a weak batch is small, "
+    "too, and that its bubble is there from the start.",
+    undecided="Whether the bubble takes over by as much as we said, this spread of coefficients leaves open.",
+)
+weak = says(
+    "H-SCALING-2",
+    supported="With a batch that grows, speed per GPU is nearly kept: in this model gradients hide behind the backward "
+    "pass. What limits the run is how large a batch still teaches.",
+    refuted="Even with a batch that grows, speed per GPU is lost.",
+    undecided="Whether weak scaling is nearly free, this spread of coefficients leaves open.",
+)
+Markdown("\n".join(f"- {learning}" for learning in (bubble, weak)))
+
+# %% [markdown]
+# *What would change our mind:* measured steps of one model from a few hundred to many thousand GPUs. The simulator
+# gives every group of ranks the full bandwidth of its wires; a network whose upper levels are thinner, or congested,
+# would scale worse than this page says. How well it predicts single runs is asked in
+# @sec-results-cluster-prediction.
