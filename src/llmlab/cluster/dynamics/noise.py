@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.linalg import solve_toeplitz
 from scipy.signal import lfilter
-from scipy.stats import norm
+from scipy.special import ndtr, ndtri
 
 ORDER = 8
 """Lags that the autoregression remembers."""
@@ -40,7 +40,7 @@ class Noise:
         warm_up = 8 * len(self.memory)
         shocks = self.innovation * rng.standard_normal(length + warm_up)
         scores = lfilter([1.0], np.concatenate([[1.0], -self.memory]), shocks)[warm_up:]
-        places = norm.cdf(scores) * (len(self.quantiles) - 1)
+        places = ndtr(scores) * (len(self.quantiles) - 1)
         return np.interp(places, np.arange(len(self.quantiles)), self.quantiles)
 
 
@@ -65,7 +65,7 @@ def normal_scores(values: np.ndarray) -> np.ndarray:
     """Standard normal values in the order of `values`; ties are broken in time's order."""
     ranks = np.empty(len(values))
     ranks[np.argsort(values, kind="stable")] = np.arange(len(values))
-    return norm.ppf((ranks + 0.5) / len(values))
+    return ndtri((ranks + 0.5) / len(values))
 
 
 def autocorrelation(values: np.ndarray, lags: int) -> np.ndarray:
