@@ -9,8 +9,7 @@ new scores into new values. So heavy tails and autocorrelation come from the dat
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.linalg import solve_toeplitz
-from scipy.signal import lfilter
+from scipy.linalg import solve_banded, solve_toeplitz
 from scipy.special import ndtr, ndtri
 
 ORDER = 8
@@ -39,7 +38,9 @@ class Noise:
         """A new series of so many values."""
         warm_up = 8 * len(self.memory)
         shocks = self.innovation * rng.standard_normal(length + warm_up)
-        scores = lfilter([1.0], np.concatenate([[1.0], -self.memory]), shocks)[warm_up:]
+        lags = np.concatenate([[1.0], -self.memory])  # scipy.signal would take a second to import
+        bands = np.repeat(lags[:, None], len(shocks), axis=1)
+        scores = solve_banded((len(self.memory), 0), bands, shocks)[warm_up:]
         places = ndtr(scores) * (len(self.quantiles) - 1)
         return np.interp(places, np.arange(len(self.quantiles)), self.quantiles)
 

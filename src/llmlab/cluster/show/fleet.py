@@ -4,6 +4,7 @@ A rank's time is its own speed plus noise. The distribution of the maximum over 
 product of theirs; it is tabulated once, and a step then costs one draw.
 """
 
+from bisect import bisect_right
 from itertools import accumulate
 
 import numpy as np
@@ -41,4 +42,4 @@ class Fleet:
 
     def slowest(self, draw: float) -> int:
         """The rank that a step waits for, by a uniform draw from [0, 1)."""
-        return int(np.searchsorted(self._chances, draw * self._chances[-1], side="right"))
+        return bisect_right(self._chances, draw * self._chances[-1])

@@ -103,7 +103,8 @@ class World:
         self.fleet = Fleet(self.plan.gpus, self.rng)
         self.gpu_steps = 0
         self.is_stepping = False
-        self.ahead = np.empty(0)
+        self.ahead = np.empty(0)  # seconds of the next steps
+        self.scatter = np.empty(0)  # of the next losses
         self.stride: Stride | None = None
         self.checkpoint_every = scenario.checkpoint_every or self._best_interval()
 
@@ -197,6 +198,13 @@ class World:
         seconds, self.ahead = self.ahead[:count], self.ahead[count:]
         return seconds
 
+    def _next_scatter(self, count: int) -> np.ndarray:
+        """Factors on the trend of the loss, of the next steps."""
+        if len(self.scatter) < count:
+            self.scatter = np.append(self.scatter, self.loss_dynamics.draw(BLOCK, self.rng))
+        scatter, self.scatter = self.scatter[:count], self.scatter[count:]
+        return scatter
+
     def _first_spike(self, seconds: np.ndarray) -> int | None:
         """The step, counted from 0, at which the loss jumps, if it does."""
         chance = self.scenario.spikes_per_hour * seconds / 3600
@@ -210,8 +218,8 @@ class World:
         if not count:
             return
         run = self.run
-        scatter = self.loss_dynamics.draw(count, self.rng)
-        losses = self._loss(np.arange(run.step + 1, run.step + count + 1)) * scatter
+        losses = self._loss(np.arange(run.step + 1, run.step + count + 1))
+        losses *= self._next_scatter(count)
         self.stride = Stride(run.step + 1, ends, seconds, losses)
         run.step += count
         run.loss = float(losses[-1])
