@@ -34,7 +34,9 @@ def test_a_run_goes_from_its_start_to_its_summary_in_order_of_time(events: list[
 def test_a_run_trains_validates_saves_and_exports(events: list[Event]) -> None:
     kinds = {type(event) for event in events}
     assert {Step, Validation, Saved, Message} <= kinds
-    assert [event.is_export for event in events if isinstance(event, Saved)][-2:] == [False, True]
+    saves = [event for event in events if isinstance(event, Saved)]
+    assert [event.is_export for event in saves] == [False, False, False, True]
+    assert [event.step for event in saves] == [200, 400, 600, 600]
 
 
 def test_steps_count_up_except_after_a_rollback_to_the_last_checkpoint(events: list[Event]) -> None:

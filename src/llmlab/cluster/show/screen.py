@@ -61,7 +61,7 @@ class Screen:
             self.console.print(self._step_line(event), no_wrap=True, overflow="crop")
             return
         for line in said(event):
-            self.console.print(Text(_led(event) + line, style=_style(event)), highlight=False)
+            self.console.print(Text(_source(event) + line, style=_style(event)), highlight=False)
 
     def _step_line(self, step: Step) -> Text:
         """As many columns as the terminal has room for, the most important first."""
@@ -129,8 +129,8 @@ def _cells(name: str, row: GpuRow) -> list[Text]:
     ]
 
 
-def _led(event: Event) -> str:
-    return f"[{event.source} rank {event.rank}] " if isinstance(event, Message) else ""
+def _source(event: Event) -> str:
+    return f"[{event.source}] " if isinstance(event, Message) else ""
 
 
 def _style(event: Event) -> str:

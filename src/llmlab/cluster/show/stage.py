@@ -21,6 +21,9 @@ from llmlab.method.errors import LabError
 
 UNITS_S = {"d": 86400, "h": 3600, "min": 60, "m": 60, "s": 1}
 
+LONGEST_SLEEP = 3600.0
+"""Seconds; the system's sleep refuses what is far longer."""
+
 
 @dataclass(frozen=True)
 class Pace:
@@ -77,9 +80,8 @@ def paced(events: Iterator[Event], pace: Pace) -> Iterator[Event]:
 def _wait(until: float, began: float, pace: Pace) -> None:
     """Sleep to a moment of the clock, but not beyond the end of the show."""
     end = began + pace.seconds if pace.seconds is not None else until
-    left = min(until, end) - pace.clock()
-    if left > 0:
-        pace.sleep(left)
+    while (left := min(until, end) - pace.clock()) > 0:
+        pace.sleep(min(left, LONGEST_SLEEP))
 
 
 def _is_over(began: float, pace: Pace) -> bool:

@@ -147,7 +147,8 @@ class World:
                 yield from self._steps()
             except simpy.Interrupt as interruption:
                 yield from self._recover(interruption.cause)
-        yield from self._save(is_export=False)
+        if self.run.saved_step < self.run.step:
+            yield from self._save(is_export=False)
         yield from self._save(is_export=True)
         self.outbox.append(self._summary(began))
 
