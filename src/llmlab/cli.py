@@ -530,6 +530,14 @@ def predict(context: typer.Context) -> None:
 
 
 @app.command(add_help_option=False, context_settings=PASSED_ON)
+def simulate(context: typer.Context) -> None:
+    """Play a training run on a large cluster in the terminal: see `llmlab simulate --help`."""
+    from llmlab.cluster.simulate_command import app as command
+
+    command(context.args, prog_name="llmlab simulate")
+
+
+@app.command(add_help_option=False, context_settings=PASSED_ON)
 def book(context: typer.Context) -> None:
     """Execute chapters, render the book, serve it, check it: see `llmlab book --help`."""
     from llmlab.book.commands import app as commands

@@ -35,6 +35,11 @@ class RealRun:
     losses: np.ndarray
     steps_covered: int
 
+    @property
+    def has_losses(self) -> bool:
+        """Whether it logged enough losses for a fit."""
+        return int(np.isfinite(self.losses).sum()) >= 2 * FEWEST
+
 
 @cache
 def real_runs() -> tuple[RealRun, ...]:
@@ -50,8 +55,7 @@ def step_dynamics(runs: tuple[RealRun, ...]) -> list[StepDynamics]:
 
 def loss_dynamics(runs: tuple[RealRun, ...]) -> list[LossDynamics]:
     """The fits to the losses of those runs that logged them."""
-    logged = [run for run in runs if np.isfinite(run.losses).sum() >= 2 * FEWEST]
-    return [fit_loss(run.name, run.losses) for run in logged]
+    return [fit_loss(run.name, run.losses) for run in runs if run.has_losses]
 
 
 def _mlperf(table: pd.DataFrame) -> list[RealRun]:

@@ -17,16 +17,16 @@ TREND = 0.04
 """Width of the trend's filter, as a share of the run."""
 
 
-def chinchilla(parameters: float, tokens: float) -> float:
+def chinchilla(parameters: float, tokens: np.ndarray) -> np.ndarray:
     """Nats per token after so many tokens (Hoffmann et al. 2022, arXiv:2203.15556, equation 2)."""
     return IRREDUCIBLE + A / parameters**ALPHA + B / tokens**BETA
 
 
-def early_loss(parameters: float, tokens: float, vocab: int, warm_up: float) -> float:
+def early_loss(parameters: float, tokens: np.ndarray, vocab: int, warm_up: float) -> np.ndarray:
     """Chinchilla's law, entered from the loss of a uniform guess over `warm_up` tokens."""
     guess = math.log(vocab)
     level = chinchilla(parameters, tokens + warm_up)
-    left = math.exp(-3 * tokens / warm_up)
+    left = np.exp(-3 * tokens / warm_up)
     return level + (guess - level) * left
 
 

@@ -9,9 +9,8 @@ new scores into new values. So heavy tails and autocorrelation come from the dat
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.linalg import solve_toeplitz
-from scipy.signal import lfilter
-from scipy.stats import norm
+from scipy.linalg import solve_banded, solve_toeplitz
+from scipy.special import ndtr, ndtri
 
 ORDER = 8
 """Lags that the autoregression remembers."""
@@ -39,8 +38,10 @@ class Noise:
         """A new series of so many values."""
         warm_up = 8 * len(self.memory)
         shocks = self.innovation * rng.standard_normal(length + warm_up)
-        scores = lfilter([1.0], np.concatenate([[1.0], -self.memory]), shocks)[warm_up:]
-        places = norm.cdf(scores) * (len(self.quantiles) - 1)
+        lags = np.concatenate([[1.0], -self.memory])  # scipy.signal would take a second to import
+        bands = np.repeat(lags[:, None], len(shocks), axis=1)
+        scores = solve_banded((len(self.memory), 0), bands, shocks)[warm_up:]
+        places = ndtr(scores) * (len(self.quantiles) - 1)
         return np.interp(places, np.arange(len(self.quantiles)), self.quantiles)
 
 
@@ -65,7 +66,7 @@ def normal_scores(values: np.ndarray) -> np.ndarray:
     """Standard normal values in the order of `values`; ties are broken in time's order."""
     ranks = np.empty(len(values))
     ranks[np.argsort(values, kind="stable")] = np.arange(len(values))
-    return norm.ppf((ranks + 0.5) / len(values))
+    return ndtri((ranks + 0.5) / len(values))
 
 
 def autocorrelation(values: np.ndarray, lags: int) -> np.ndarray:

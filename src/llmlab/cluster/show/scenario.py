@@ -1,7 +1,7 @@
 """What a show is about: model, cluster, and how often things go wrong."""
 
 import random
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -14,6 +14,7 @@ from llmlab.cluster.physics.planfile import BITS_OF, Strict, parsed, read_table
 from llmlab.cluster.physics.search import search
 from llmlab.cluster.physics.shapes import shape_named
 from llmlab.cluster.wear.causes import mean_time_between
+from llmlab.method.errors import LabError
 
 NAMES = (
     "Llama 3.1 8B",
@@ -99,21 +100,35 @@ def cast(scenario: Scenario, rng: random.Random) -> Cast:
     Raises:
         LabError: the model or GPU is unknown, or does not fit so many GPUs.
     """
-    shape = shape_named(scenario.model or rng.choice(NAMES))
+    plan = _plan(scenario, scenario.model) if scenario.model else _drawn_plan(scenario, rng)
+    shape = plan.shape
+    chinchilla = max(1, round(20 * shape.active_parameters / plan.tokens))
+    dull = f"{_slug(shape.name)}-{rng.choice(('pretrain', 'base', 'ablation'))}"
+    nickname = f"{rng.choice(NICKNAMES)}-{shape.name.split()[-1].lower()}"
+    name = f"{rng.choice((dull, nickname))}-{rng.randrange(16**6):06x}"
+    return Cast(name, plan, scenario.steps or chinchilla)
+
+
+def _drawn_plan(scenario: Scenario, rng: random.Random) -> Plan:
+    """The plan of any of `NAMES` that fits."""
+    for model in rng.sample(NAMES, len(NAMES)):
+        try:
+            return _plan(scenario, model)
+        except LabError as error:
+            refusal = error
+    raise refusal
+
+
+def _plan(scenario: Scenario, model: str) -> Plan:
     base = Plan(
-        shape=shape,
+        shape=shape_named(model),
         accelerator=accelerator(scenario.gpu),
         gpus=scenario.gpus,
         seq_len=scenario.seq_len,
         global_batch=scenario.global_batch or 4 * scenario.gpus,
         bits=BITS_OF[scenario.precision],
     )
-    plan = search(replace(base, micro_batch=1), calibrated(), keep=1).plans[0].plan
-    chinchilla = max(1, round(20 * shape.active_parameters / plan.tokens))
-    dull = f"{_slug(shape.name)}-{rng.choice(('pretrain', 'base', 'ablation'))}"
-    nickname = f"{rng.choice(NICKNAMES)}-{shape.name.split()[-1].lower()}"
-    name = f"{rng.choice((dull, nickname))}-{rng.randrange(16**6):06x}"
-    return Cast(name, plan, scenario.steps or chinchilla)
+    return search(base, calibrated(), keep=1).plans[0].plan
 
 
 def _slug(name: str) -> str:

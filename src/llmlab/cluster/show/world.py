@@ -2,12 +2,13 @@
 
 Processes: training itself, interruptions at the rates of published runs, and smaller trouble. What
 a step takes is the physics' time, times the wait for the slowest of all ranks, times the life that
-a real run's steps had (`dynamics`).
+a real run's steps had (`dynamics`). Training moves from one halt (validation, checkpoint, spike) to
+the next in one stride of many steps, which are looked at one by one only to show them.
 """
 
+import heapq
 import math
 import random
-from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -29,31 +30,56 @@ from llmlab.cluster.show.events import (
     Step,
     Validation,
 )
+from llmlab.cluster.show.fleet import RANK_SPREAD, Fleet
 from llmlab.cluster.show.scenario import Cast, Scenario
 from llmlab.cluster.wear.causes import Cause, llama3_causes
 from llmlab.cluster.wear.checkpoints import RESTART, Wear, daly, save_seconds
 
-BLOCK_CELLS = 1 << 20
-"""Ranks times steps whose noise is drawn at once."""
-RANK_SPREAD = 0.004
-"""Standard deviation of a rank's own speed, and of its step, as shares: an assumption."""
+BLOCK = 4096
+"""Steps at most of one stride."""
 GPUS_A_NODE = 8
+FIRST_SPIKE = 50
+"""Steps before which no loss spikes."""
+VALIDATION_BATCHES = 40
+FORWARD_SHARE = 0.35
+"""Of a step's time: the forward pass and its communication."""
 
 
 @dataclass
 class _Run:
-    """What changes while a run goes on."""
+    """What changes while a run goes on.
+
+    `may_fall_back` is false from a rollback to the next checkpoint: so each rollback starts from a
+    later step than the one before, and every run ends.
+    """
 
     step: int = 0
     saved_step: int = 0
     interruptions: int = 0
-    useful_s: float = 0.0
+    may_fall_back: bool = True
     validation_loss: float | None = None
     loss: float = math.nan
 
 
+@dataclass(frozen=True)
+class Stride:
+    """Steps in a row.
+
+    Attributes:
+        first: number of the first step.
+        ends: simulated time at which each step ended (steps,).
+        seconds: that each step took (steps,).
+        losses: of each step (steps,).
+    """
+
+    first: int
+    ends: np.ndarray
+    seconds: np.ndarray
+    losses: np.ndarray
+
+
 class World:
-    """One run; `events` plays it."""
+    """One run: `events` plays it step by step, `strides` as fast as it goes."""
 
     def __init__(
         self,
@@ -71,26 +97,35 @@ class World:
         self.env = simpy.Environment(initial_time=start)
         self.rng = np.random.default_rng(seed)
         self.dice = random.Random(seed)
-        self.outbox: deque[Event] = deque()
+        self.display_dice = random.Random(seed + 1)  # what is shown never changes what happens
+        self.outbox: list[Event] = []
         self.run = _Run()
-        self.rank_speed = 1 + RANK_SPREAD * np.abs(
-            self.rng.standard_normal(self.plan.gpus, dtype=np.float32)
-        )
+        self.fleet = Fleet(self.plan.gpus, self.rng)
         self.gpu_steps = 0
-        self.slowest = 0
         self.is_stepping = False
+        self.ahead = np.empty(0)  # seconds of the next steps
+        self.scatter = np.empty(0)  # of the next losses
+        self.stride: Stride | None = None
         self.checkpoint_every = scenario.checkpoint_every or self._best_interval()
 
     def events(self) -> Iterator[Event]:
         """All events in order of time, to the end of the run."""
+        for stride, happenings in self.strides():
+            shown = self._shown(stride) if stride else iter(())
+            yield from heapq.merge(shown, happenings, key=lambda event: event.at)
+
+    def strides(self) -> Iterator[tuple[Stride | None, list[Event]]]:
+        """Steps in a row, and what else happened until their end, in order of time."""
         training = self.env.process(self._train())
         self.env.process(self._interrupt(training))
         self.env.process(self._trouble())
-        while training.is_alive or self.outbox:
-            while self.outbox:
-                yield self.outbox.popleft()
-            if training.is_alive:
-                self.env.step()
+        while training.is_alive:
+            self.env.step()
+            if self.stride or (self.outbox and not self.is_stepping):
+                found = self.stride, self.outbox
+                self.stride, self.outbox = None, []
+                yield found
+        yield None, self.outbox
 
     def _best_interval(self) -> int:
         """Steps between checkpoints by Daly's formula."""
@@ -112,7 +147,8 @@ class World:
                 yield from self._steps()
             except simpy.Interrupt as interruption:
                 yield from self._recover(interruption.cause)
-        yield from self._save(is_export=False)
+        if self.run.saved_step < self.run.step:
+            yield from self._save(is_export=False)
         yield from self._save(is_export=True)
         self.outbox.append(self._summary(began))
 
@@ -126,74 +162,108 @@ class World:
                 Message(self.env.now, message.text, message.level, message.rank, message.source)
             )
         if first:
-            self.outbox.append(self._gpu_table(busy=False))
+            self.outbox.append(self._gpu_table(self.env.now, busy=False))
+        self.ahead = self.prediction.seconds * np.exp(self.step_dynamics.start)
 
     def _steps(self) -> Iterator[simpy.Event]:
-        """Train until the run ends; an interruption leaves by an exception."""
-        block = max(BLOCK_CELLS // self.plan.gpus, 16)
-        relative, _ = self.step_dynamics.draw(block, self.rng)
-        scatter = self.loss_dynamics.draw(block, self.rng).tolist()
-        waits, ranks = self._slowest_ranks(block)
-        times = (self.prediction.seconds * waits * relative).tolist()
-        for seconds, factor, self.slowest in zip(times, scatter, ranks, strict=True):
-            if self.run.step >= self.cast.steps:
-                return
-            self.is_stepping = True
-            yield self.env.timeout(seconds)
+        """Train to the next halt; an interruption leaves by an exception."""
+        seconds = self._next_seconds()
+        spike = self._first_spike(seconds)
+        if spike is not None:
+            seconds = seconds[: spike + 1]
+        ends = self.env.now + np.cumsum(seconds)
+        self.is_stepping = True
+        try:
+            yield self.env.timeout(float(ends[-1] - self.env.now))
+        finally:
             self.is_stepping = False
-            self.gpu_steps += self.plan.gpus
-            self._finish_step(seconds, factor)
-            if self._spikes(seconds):
-                yield from self._roll_back()
-            elif self.run.step % self.scenario.validate_every == 0:
-                yield from self._validate()
-            if self.run.step % self.checkpoint_every == 0 and self.run.step:
-                yield from self._save(is_export=False)
+            done = int(np.searchsorted(ends, self.env.now + 1e-6, side="right"))
+            self._finish(seconds[:done], ends[:done])
+        if spike is not None:
+            yield from self._roll_back()
+            return
+        if self.run.step % self.scenario.validate_every == 0:
+            yield from self._validate()
+        if self.run.step % self.checkpoint_every == 0:
+            yield from self._save(is_export=False)
 
-    def _slowest_ranks(self, steps: int) -> tuple[np.ndarray, list[int]]:
-        """For each of so many steps, the slowest of all ranks: how much longer than the mean it
-        takes (steps,), and which it is."""
-        noise = self.rng.standard_normal((steps, self.plan.gpus), dtype=np.float32)
-        noise *= RANK_SPREAD
-        noise += self.rank_speed
-        return noise.max(axis=1) / noise.mean(axis=1), noise.argmax(axis=1).tolist()
+    def _next_seconds(self) -> np.ndarray:
+        """Seconds of each step to the next validation, checkpoint or end."""
+        step = self.run.step
+        halts = (self.scenario.validate_every, self.checkpoint_every)
+        count = min(BLOCK, self.cast.steps - step, *(every - step % every for every in halts))
+        if len(self.ahead) < count:
+            waits = self.fleet.waits(BLOCK, self.rng)
+            life = np.exp(self.step_dynamics.noise.draw(BLOCK, self.rng))
+            self.ahead = np.append(self.ahead, self.prediction.seconds * waits * life)
+        seconds, self.ahead = self.ahead[:count], self.ahead[count:]
+        return seconds
 
-    def _finish_step(self, seconds: float, scatter: float) -> None:
-        run, plan = self.run, self.plan
-        run.step += 1
-        run.useful_s += seconds
-        run.loss = self._loss(run.step) * scatter
-        if run.step % self.scenario.log_every == 0:
-            speed = plan.tokens / seconds
-            flops = plan.shape.flops_per_token(plan.seq_len) * speed / plan.gpus
-            self.outbox.append(
-                Step(
-                    at=self.env.now,
-                    step=run.step,
-                    steps=self.cast.steps,
-                    loss=run.loss,
-                    grad_norm=self._grad_norm(run.step),
-                    learning_rate=self._learning_rate(run.step),
-                    seconds=seconds,
-                    tokens_per_s=speed,
-                    tokens_per_s_per_gpu=speed / plan.gpus,
-                    mfu=flops / plan.accelerator.peak(plan.bits),
-                    tokens=run.step * plan.tokens,
-                    left_s=(self.cast.steps - run.step) * self.prediction.seconds,
-                )
-            )
-        if run.step % self.scenario.gpus_every == 0:
-            self.outbox.append(self._gpu_table(busy=True))
+    def _next_scatter(self, count: int) -> np.ndarray:
+        """Factors on the trend of the loss, of the next steps."""
+        if len(self.scatter) < count:
+            self.scatter = np.append(self.scatter, self.loss_dynamics.draw(BLOCK, self.rng))
+        scatter, self.scatter = self.scatter[:count], self.scatter[count:]
+        return scatter
 
-    def _loss(self, step: int) -> float:
+    def _first_spike(self, seconds: np.ndarray) -> int | None:
+        """The step, counted from 0, at which the loss jumps, if it does."""
+        chance = self.scenario.spikes_per_hour * seconds / 3600
+        hits = np.flatnonzero(self.rng.random(len(seconds)) < chance)
+        late = hits[hits + self.run.step > FIRST_SPIKE]
+        return int(late[0]) if len(late) and self.run.may_fall_back else None
+
+    def _finish(self, seconds: np.ndarray, ends: np.ndarray) -> None:
+        """Take over the steps that were done."""
+        count = len(seconds)
+        if not count:
+            return
+        run = self.run
+        losses = self._loss(np.arange(run.step + 1, run.step + count + 1))
+        losses *= self._next_scatter(count)
+        self.stride = Stride(run.step + 1, ends, seconds, losses)
+        run.step += count
+        run.loss = float(losses[-1])
+        self.gpu_steps += count * self.plan.gpus
+
+    def _shown(self, stride: Stride) -> Iterator[Event]:
+        """The steps of a stride that are logged, and the tables of GPUs between them."""
+        series = zip(stride.ends, stride.seconds, stride.losses, strict=True)
+        for number, (at, seconds, loss) in enumerate(series, stride.first):
+            if number % self.scenario.log_every == 0:
+                yield self._step(number, float(at), float(seconds), float(loss))
+            if number % self.scenario.gpus_every == 0:
+                yield self._gpu_table(float(at), busy=True)
+
+    def _step(self, number: int, at: float, seconds: float, loss: float) -> Step:
+        plan = self.plan
+        speed = plan.tokens / seconds
+        flops = plan.shape.flops_per_token(plan.seq_len) * speed / plan.gpus
+        return Step(
+            at=at,
+            step=number,
+            steps=self.cast.steps,
+            loss=loss,
+            grad_norm=self._grad_norm(number),
+            learning_rate=self._learning_rate(number),
+            seconds=seconds,
+            tokens_per_s=speed,
+            tokens_per_s_per_gpu=speed / plan.gpus,
+            mfu=flops / plan.accelerator.peak(plan.bits),
+            tokens=number * plan.tokens,
+            left_s=(self.cast.steps - number) * self.prediction.seconds,
+        )
+
+    def _loss(self, step: np.ndarray | int) -> np.ndarray:
+        """The trend of the loss at each step."""
         shape = self.plan.shape
-        tokens = float(step * self.plan.tokens)
+        tokens = np.asarray(step, dtype=float) * self.plan.tokens
         warm_up = 300.0 * self.plan.tokens
-        return float(early_loss(shape.active_parameters, tokens, shape.vocab, warm_up))
+        return early_loss(shape.active_parameters, tokens, shape.vocab, warm_up)
 
     def _grad_norm(self, step: int) -> float:
         level = 0.12 + 8.0 / (1 + step / 20) ** 0.9
-        return level * math.exp(0.12 * self.dice.gauss(0, 1))
+        return level * math.exp(0.12 * self.display_dice.gauss(0, 1))
 
     def _learning_rate(self, step: int) -> float:
         """Linear warm-up, then a cosine down to a tenth."""
@@ -205,9 +275,15 @@ class World:
         return peak * (0.1 + 0.45 * (1 + math.cos(math.pi * min(done, 1.0))))
 
     def _validate(self) -> Iterator[simpy.Event]:
-        seconds = 0.35 * 40 * self.prediction.seconds * (1 + 0.05 * self.dice.random())
+        seconds = (
+            FORWARD_SHARE
+            * VALIDATION_BATCHES
+            * self.prediction.seconds
+            * (1 + 0.05 * self.dice.random())
+        )
         yield self.env.timeout(seconds)
-        self.run.validation_loss = self._loss(self.run.step) * (1.01 + 0.002 * self.dice.random())
+        level = float(self._loss(self.run.step))
+        self.run.validation_loss = level * (1.01 + 0.002 * self.dice.random())
         self.outbox.append(
             Validation(self.env.now, self.run.step, self.run.validation_loss, seconds)
         )
@@ -221,10 +297,7 @@ class World:
         folder = f"{self.cast.name}/" + ("export" if is_export else f"step-{step:07d}")
         self.outbox.append(Saved(self.env.now, step, folder, files, seconds, is_export))
         self.run.saved_step = step
-
-    def _spikes(self, seconds: float) -> bool:
-        chance = self.scenario.spikes_per_hour * seconds / 3600
-        return self.run.step > 50 and self.dice.random() < chance
+        self.run.may_fall_back = True
 
     def _roll_back(self) -> Iterator[simpy.Event]:
         """The loss jumps; training goes back and skips the data (arXiv:2204.02311, section 5.1)."""
@@ -240,11 +313,14 @@ class World:
             level="WARNING",
         )
         yield self.env.timeout(30 + 60 * self.dice.random())
+        self._fall_back()
+
+    def _fall_back(self) -> None:
         self.run.step = self.run.saved_step
+        self.run.may_fall_back = False
 
     def _recover(self, cause: Cause) -> Iterator[simpy.Event]:
         """A node is found out and replaced, and the last checkpoint loaded."""
-        self.is_stepping = False
         self.run.interruptions += 1
         node = self.dice.randrange(max(self.plan.gpus // GPUS_A_NODE, 1))
         for pause, message in script.failure(cause, node, self.dice, self.run.saved_step):
@@ -252,7 +328,7 @@ class World:
             self.outbox.append(
                 Message(self.env.now, message.text, message.level, message.rank, message.source)
             )
-        self.run.step = self.run.saved_step
+        self._fall_back()
         yield from self._start_up(first=False)
 
     def _interrupt(self, training: simpy.Process) -> Iterator[simpy.Event]:
@@ -262,7 +338,7 @@ class World:
         between = self.scenario.seconds_between(self.plan.gpus)
         while True:
             yield self.env.timeout(self.dice.expovariate(1 / between))
-            if self.is_stepping:  # not while it starts or saves
+            if self.is_stepping and self.run.may_fall_back:  # not while it starts or saves
                 training.interrupt(self.dice.choices(causes, weights)[0])
 
     def _trouble(self) -> Iterator[simpy.Event]:
@@ -270,7 +346,11 @@ class World:
         per_second = self.scenario.warnings_per_hour / 3600
         while per_second:
             yield self.env.timeout(self.dice.expovariate(per_second))
-            rank = self.dice.choice((self.slowest, self.dice.randrange(self.plan.gpus)))
+            slow, any_rank = (
+                self.fleet.slowest(self.dice.random()),
+                self.dice.randrange(self.plan.gpus),
+            )
+            rank = self.dice.choice((slow, any_rank))
             self._say(script.warning(rank, self.dice), level="WARNING", rank=rank, source="health")
 
     def _opening(self) -> RunStart:
@@ -288,19 +368,19 @@ class World:
             seq_len=plan.seq_len,
         )
 
-    def _gpu_table(self, busy: bool) -> GpuTable:
+    def _gpu_table(self, at: float, busy: bool) -> GpuTable:
         shown = min(self.plan.gpus, 2 * GPUS_A_NODE)
         rows = tuple(self._gpu(index, busy) for index in range(shown))
         others = self.plan.gpus - shown
         rest = self._gpu(shown, busy) if others else None
         gpu = self.plan.accelerator
-        return GpuTable(self.env.now, gpu.name, gpu.memory / 1e9, rows, others, rest)
+        return GpuTable(at, gpu.name, gpu.memory / 1e9, rows, others, rest)
 
     def _gpu(self, index: int, busy: bool) -> GpuRow:
-        gpu, dice = self.plan.accelerator, self.dice
+        gpu, dice = self.plan.accelerator, self.display_dice
         load = 0.9 + 0.08 * dice.random() if busy else 0.02 * dice.random()
         drawn = (0.12 + 0.83 * load) * gpu.power * (1 + 0.02 * dice.gauss(0, 1))
-        warmth = 28 + 40 * drawn / gpu.power + 3 * float(self.rank_speed[index] - 1) / RANK_SPREAD
+        warmth = 28 + 40 * drawn / gpu.power + 3 * float(self.fleet.speeds[index] - 1) / RANK_SPREAD
         held = self.prediction.memory.total if busy else 1.4e9
         return GpuRow(
             node=index // GPUS_A_NODE,

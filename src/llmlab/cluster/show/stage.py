@@ -1,0 +1,133 @@
+"""The show: one run after another, each event shown when its time has come.
+
+Time is simulated; the stage waits between events by a clock and a sleep that are given to it.
+"""
+
+import random
+import re
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from os import getpid
+
+from llmlab.cluster.dynamics.library import loss_dynamics, real_runs, step_dynamics
+from llmlab.cluster.show.events import Event
+from llmlab.cluster.show.scenario import Scenario, cast
+from llmlab.cluster.show.world import World
+from llmlab.method.errors import LabError
+
+UNITS_S = {"d": 86400, "h": 3600, "min": 60, "m": 60, "s": 1}
+
+LONGEST_SLEEP = 3600.0
+"""Seconds; the system's sleep refuses what is far longer."""
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How fast events are shown, and when the show ends.
+
+    Attributes:
+        speed: simulated seconds that pass in a second.
+        instant: events at the start that are shown without a wait.
+        seconds: of the clock after which the show ends; None for never.
+    """
+
+    speed: float
+    clock: Callable[[], float]
+    sleep: Callable[[float], object]
+    instant: int = 0
+    seconds: float | None = None
+
+
+def play(scenario: Scenario, seed: int, runs: int | None = None) -> Iterator[Event]:
+    """The events of so many runs, one after another; without end if `runs` is None.
+
+    Raises:
+        LabError: the model or GPU is unknown, or does not fit so many GPUs.
+    """
+    dice = random.Random(seed)
+    library = real_runs()
+    with_losses = [run for run in library if run.has_losses]
+    at, played = 0.0, 0
+    while runs is None or played < runs:
+        casting = cast(scenario, dice)
+        steps = step_dynamics((dice.choice(library),))[0]
+        losses = loss_dynamics((dice.choice(with_losses),))[0]
+        world = World(scenario, casting, steps, losses, dice.randrange(2**31), at)
+        for event in world.events():
+            at = event.at
+            yield event
+        played += 1
+
+
+def paced(events: Iterator[Event], pace: Pace) -> Iterator[Event]:
+    """The same events, each when its time has come, until the show is over."""
+    began = pace.clock()
+    origin, since = began, 0.0  # the clock's time of a simulated second
+    for number, event in enumerate(events):
+        if number < pace.instant:
+            origin, since = pace.clock(), event.at
+        else:
+            _wait(origin + (event.at - since) / pace.speed, began, pace)
+        if _is_over(began, pace):
+            return
+        yield event
+
+
+def _wait(until: float, began: float, pace: Pace) -> None:
+    """Sleep to a moment of the clock, but not beyond the end of the show."""
+    end = began + pace.seconds if pace.seconds is not None else until
+    while (left := min(until, end) - pace.clock()) > 0:
+        pace.sleep(min(left, LONGEST_SLEEP))
+
+
+def _is_over(began: float, pace: Pace) -> bool:
+    return pace.seconds is not None and pace.clock() - began >= pace.seconds
+
+
+def parse_duration(text: str) -> float:
+    """Seconds of "2h10min", "90s" or "1d".
+
+    Raises:
+        LabError: it is no positive duration.
+    """
+    if not re.fullmatch(r"(\d+(d|h|min|m|s))+", text):
+        raise LabError(f'"{text}" is no duration: write it as in 2h10min, 90s or 1d.')
+    parts = re.findall(r"(\d+)(d|h|min|m|s)", text)
+    seconds = sum(int(count) * UNITS_S[unit] for count, unit in parts)
+    if not 0 < seconds <= timedelta.max.total_seconds():
+        raise LabError(f'"{text}" is no duration to wait for: write one from 1s on, as in 2h10min.')
+    return float(seconds)
+
+
+@contextmanager
+def awake() -> Iterator[None]:
+    """Keep the computer from sleeping, where a tool for that is installed."""
+    command = _inhibitor()
+    if command is None:
+        yield
+        return
+    quiet = {
+        "stdin": subprocess.DEVNULL,
+        "stdout": subprocess.DEVNULL,
+        "stderr": subprocess.DEVNULL,
+    }
+    process = subprocess.Popen(command, **quiet)
+    try:
+        yield
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def _inhibitor() -> list[str] | None:
+    """A command that keeps the computer awake as long as this process lives."""
+    if shutil.which("caffeinate"):
+        return ["caffeinate", "-i", "-w", str(getpid())]
+    if shutil.which("systemd-inhibit"):
+        waiting = ["tail", f"--pid={getpid()}", "-f", "/dev/null"]
+        return ["systemd-inhibit", "--what=idle:sleep", "--who=llmlab", *waiting]
+    return None

@@ -1,0 +1,140 @@
+"""`llmlab simulate`: a training run on a cluster, played in the terminal."""
+
+import os
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, TextIO
+
+import typer
+from rich.console import Console
+
+from llmlab.cluster.physics.planfile import parsed
+from llmlab.cluster.show.events import Event
+from llmlab.cluster.show.formats import Format, format_named
+from llmlab.cluster.show.scenario import Scenario, read_scenario
+from llmlab.cluster.show.screen import Screen
+from llmlab.cluster.show.stage import Pace, awake, paced, parse_duration, play
+from llmlab.method.errors import LabError
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="markdown")
+
+INTERRUPTED = 130
+"""Exit code of a program that Ctrl-C ended, as shells have it."""
+
+
+@app.command()
+def main(
+    model: Annotated[
+        str | None,
+        typer.Option(metavar="NAME|SIZE", help="A public model, or a number of parameters: 7B."),
+    ] = None,
+    gpus: Annotated[int | None, typer.Option(metavar="N", help="How many. [64]")] = None,
+    scenario_file: Annotated[
+        Path | None,
+        typer.Option("--scenario", metavar="FILE", help="What the run is, in TOML or JSON."),
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option(min=0, help="The same seed plays the same show. [drawn]")
+    ] = None,
+    speed: Annotated[
+        float, typer.Option(metavar="X", help="Simulated seconds that pass in a second.")
+    ] = 10.0,
+    instant: Annotated[
+        int, typer.Option(metavar="N", min=0, help="Show the first N events at once.")
+    ] = 0,
+    exit_after_time: Annotated[
+        str | None, typer.Option(metavar="TIME", help="End after this time, as in 2h10min.")
+    ] = None,
+    exit_after_runs: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="End after N runs. [never]")
+    ] = None,
+    inhibit: Annotated[
+        bool, typer.Option("--inhibit", help="Keep the computer awake, where a tool can.")
+    ] = False,
+    log: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write the lines to a new file, too.")
+    ] = None,
+    format_name: Annotated[
+        str, typer.Option("--format", metavar="NAME", help="Of lines: text, jsonl or mlperf.")
+    ] = "text",
+) -> None:
+    """Play training runs of language models on a cluster, one after another, until Ctrl-C.
+
+    Nothing is trained. Step times come from the model of `llmlab predict`, their scatter from
+    published runs, failures from Llama 3's rates. A pipe gets plain lines.
+    """
+    if not 0 < speed < float("inf"):
+        raise LabError(f"--speed {speed:g}: write a positive number, as in 10.")
+    seconds = parse_duration(exit_after_time) if exit_after_time else None
+    write = format_named(format_name)
+    scenario = _scenario(scenario_file, model, gpus)
+    drawn = seed if seed is not None else int.from_bytes(os.urandom(4), "big")
+    pace = Pace(speed, time.monotonic, time.sleep, instant, seconds)
+    began = datetime.now()
+    with ExitStack() as stack:
+        events = paced(_rehearsed(play(scenario, drawn, exit_after_runs)), pace)
+        if log:
+            events = _logged(events, stack.enter_context(_opened(log)), write, began)
+        if inhibit:
+            stack.enter_context(awake())
+        _present(events, write, began)
+
+
+def _scenario(file: Path | None, model: str | None, gpus: int | None) -> Scenario:
+    """The file's scenario, with what the options change."""
+    if gpus is not None and gpus < 1:
+        raise LabError(f"--gpus {gpus}: give a number from 1 on.")
+    scenario = read_scenario(file) if file else Scenario()
+    given = {"model": model, "gpus": gpus}
+    changes = {name: value for name, value in given.items() if value is not None}
+    return parsed(Scenario, scenario.model_dump() | changes, "the scenario")
+
+
+def _rehearsed(events: Iterator[Event]) -> Iterator[Event]:
+    """The same events, the first of them made now: so mistakes come before a file is opened."""
+    first = next(events)
+
+    def all_events() -> Iterator[Event]:
+        yield first
+        yield from events
+
+    return all_events()
+
+
+def _opened(path: Path) -> TextIO:
+    try:
+        return path.open("x", encoding="utf-8", buffering=1)
+    except OSError as error:
+        raise LabError(f"cannot write {path}: {error.strerror}; name a new file.") from error
+
+
+def _logged(
+    events: Iterator[Event], file: TextIO, write: Format, began: datetime
+) -> Iterator[Event]:
+    for event in events:
+        file.writelines(f"{line}\n" for line in write(event, began))
+        yield event
+
+
+def _present(events: Iterator[Event], write: Format, began: datetime) -> None:
+    """Show the events on the terminal, or print lines; Ctrl-C and a closed pipe end quietly."""
+    console = Console()
+    try:
+        if console.is_terminal and not console.is_dumb_terminal:
+            Screen(console).show(events)
+        else:
+            _print_lines(events, write, began)
+    except KeyboardInterrupt:
+        raise typer.Exit(INTERRUPTED) from None
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for the flush at exit
+
+
+def _print_lines(events: Iterator[Event], write: Format, began: datetime) -> None:
+    for event in events:
+        for line in write(event, began):
+            print(line, flush=True)

@@ -1,0 +1,91 @@
+"""Runs on small clusters, played to their end."""
+
+import random
+
+import numpy as np
+import pytest
+
+from llmlab.cluster.dynamics.library import loss_dynamics, real_runs, step_dynamics
+from llmlab.cluster.show.events import Event, Message, RunEnd, RunStart, Saved, Step, Validation
+from llmlab.cluster.show.fleet import RANK_SPREAD, Fleet
+from llmlab.cluster.show.scenario import Scenario, cast
+from llmlab.cluster.show.world import World
+
+
+def world(**fields: object) -> World:
+    scenario = Scenario(**{"model": "1B", "gpus": 16, "steps": 600} | fields)
+    run = next(run for run in real_runs() if run.has_losses)
+    casting = cast(scenario, random.Random(0))
+    return World(scenario, casting, step_dynamics((run,))[0], loss_dynamics((run,))[0], seed=3)
+
+
+@pytest.fixture(scope="module")
+def events() -> list[Event]:
+    return list(world(checkpoint_every=200, hours_between=0.05, warnings_per_hour=400).events())
+
+
+def test_a_run_goes_from_its_start_to_its_summary_in_order_of_time(events: list[Event]) -> None:
+    assert isinstance(events[0], RunStart)
+    assert isinstance(events[-1], RunEnd)
+    times = [event.at for event in events]
+    assert times == sorted(times)
+
+
+def test_a_run_trains_validates_saves_and_exports(events: list[Event]) -> None:
+    kinds = {type(event) for event in events}
+    assert {Step, Validation, Saved, Message} <= kinds
+    saves = [event for event in events if isinstance(event, Saved)]
+    assert [event.is_export for event in saves] == [False, False, False, True]
+    assert [event.step for event in saves] == [200, 400, 600, 600]
+
+
+def test_steps_count_up_except_after_a_rollback_to_the_last_checkpoint(events: list[Event]) -> None:
+    saved, last, falls = 0, 0, 0
+    for event in events:
+        if isinstance(event, Saved):
+            saved = event.step
+        if isinstance(event, Step):
+            falls += event.step != last + 1
+            assert event.step in (last + 1, saved + 1)
+            last = event.step
+    assert falls > 0
+    assert last == 600
+
+
+def test_the_loss_falls(events: list[Event]) -> None:
+    losses = [event.loss for event in events if isinstance(event, Step)]
+    assert losses[-1] < 0.7 * losses[0]
+
+
+def test_a_run_that_breaks_faster_than_it_saves_ends() -> None:
+    harsh = world(hours_between=1e-4, spikes_per_hour=3600.0, checkpoint_every=50)
+    for _ in harsh.strides():
+        pass
+    assert harsh.run.step == 600
+    assert harsh.run.interruptions > 0
+
+
+def test_what_is_shown_does_not_change_what_happens() -> None:
+    shown, unseen = world(), world()
+    for _ in shown.events():
+        pass
+    for _ in unseen.strides():
+        pass
+    assert (shown.env.now, shown.run) == (unseen.env.now, unseen.run)
+
+
+def test_the_wait_for_the_slowest_rank_agrees_with_drawing_every_rank() -> None:
+    rng = np.random.default_rng(0)
+    fleet = Fleet(256, rng)
+    noise = RANK_SPREAD * rng.standard_normal((4000, 256))
+    times = fleet.speeds + noise
+    drawn = times.max(axis=1) / fleet.speeds.mean()
+    waits = fleet.waits(4000, rng)
+    assert waits.mean() == pytest.approx(drawn.mean(), abs=2e-4)
+    assert waits.std() == pytest.approx(drawn.std(), rel=0.1)
+
+
+def test_a_slow_rank_is_the_slowest_more_often_than_another() -> None:
+    fleet = Fleet(64, np.random.default_rng(1))
+    found = [fleet.slowest(draw) for draw in np.linspace(0, 0.999, 500)]
+    assert max(set(found), key=found.count) == int(fleet.speeds.argmax())
