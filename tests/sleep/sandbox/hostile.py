@@ -75,11 +75,11 @@ FILES = [
         "files",
         *(
             f"return bool(open('{path}').read())"
-            for path in ("SECRET", "/etc/passwd", "/etc/shadow", "/etc/hostname", "/root/.bashrc")
+            for path in ("SECRET", "/etc/passwd", "/etc/shadow", "/etc/hostname", "/etc/sudoers")
         ),
         *(
             f"import os\nreturn bool(os.listdir('{path}'))"
-            for path in ("HOMEDIR", "/home", "/root/.ssh", "/var", "/sys", "/opt")
+            for path in ("HOMEDIR", "/home", "/boot", "/var", "/sys", "/opt")
         ),
         "import os\nreturn 'SECRET_OF_THE_TEST' in os.environ",
         "import os\nreturn 'OUTSIDE' in ''.join(os.environ.values())",
