@@ -61,7 +61,8 @@ def test_a_flat_curve_is_a_plateau_from_its_start(seed: int) -> None:
     assert found.share < 0.2
 
 
-@given(SEEDS, st.integers(3, 395), st.floats(1.0, 20.0))
+# of jumps half as high one in fifty hides in the noise of those around it
+@given(SEEDS, st.integers(3, 395), st.floats(2.0, 20.0))
 def test_a_spike_is_found_at_its_step_even_in_a_steep_fall(
     seed: int, at: int, height: float
 ) -> None:
