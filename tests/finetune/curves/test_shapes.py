@@ -61,7 +61,17 @@ def test_a_flat_curve_is_a_plateau_from_its_start(seed: int) -> None:
     assert found.share < 0.2
 
 
-# of jumps half as high one in fifty hides in the noise of those around it
+def test_nearly_every_spike_of_half_that_height_is_found() -> None:
+    draw = np.random.default_rng(0)
+    places = draw.integers(3, 396, 200)
+    found = 0
+    for seed, at in enumerate(places):
+        values = power_law()
+        values[at] += 1.0
+        found += at in {spike.step for spike in spikes(noisy(values, seed))}
+    assert found >= 0.95 * len(places)
+
+
 @given(SEEDS, st.integers(3, 395), st.floats(2.0, 20.0))
 def test_a_spike_is_found_at_its_step_even_in_a_steep_fall(
     seed: int, at: int, height: float
