@@ -151,7 +151,7 @@ def verdicts(
         check_scale(scale)
     found = judge_all(Project.find(), scale)
     if as_json:
-        _print_json(found)
+        _print_json([verdict.flat() for verdict in found])
     else:
         print_verdicts(found)
 
