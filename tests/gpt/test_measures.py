@@ -3,11 +3,11 @@ from dataclasses import replace
 
 from llmlab.gpt.measures import CURVES, METRICS, Log
 from llmlab.gpt.pretraining import Pretraining
-from llmlab.gpt.session import Session
+from llmlab.gpt.session import PretrainingSession
 
 
-def test_a_run_fills_every_metric_and_curve(session: Session) -> None:
-    log = Log(every=5).through(Pretraining(session.recipe, session.material.tokens))
+def test_a_run_fills_every_metric_and_curve(session: PretrainingSession) -> None:
+    log = Log(every=5).through(Pretraining(session.recipe, session.encoded.tokens))
     assert set(log.metrics(7)) == {metric.name for metric in METRICS}
     assert set(log.curves) == {curve.name for curve in CURVES}
     assert [step for step, _ in log.curves["loss"]] == [0, 5, 10, 11]
@@ -19,10 +19,10 @@ def test_a_run_fills_every_metric_and_curve(session: Session) -> None:
     assert log.status == "completed"
 
 
-def test_divergence_is_a_row_of_its_own_status(session: Session) -> None:
+def test_divergence_is_a_row_of_its_own_status(session: PretrainingSession) -> None:
     train = replace(session.recipe.train, learning_rate=1e30)
     log = Log(every=5).through(
-        Pretraining(replace(session.recipe, train=train), session.material.tokens)
+        Pretraining(replace(session.recipe, train=train), session.encoded.tokens)
     )
     assert log.status == "diverged"
     assert math.isnan(log.metrics(7)["validation_loss"])

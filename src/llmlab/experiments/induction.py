@@ -5,6 +5,7 @@ from llmlab.method.declare.experiment import Axis, Budget, Experiment, Metric, O
 
 
 def run(trial: Trial) -> Outcome:
+    from llmlab.gpt.encoded_corpus import byte_pairs, named_corpus, prepare
     from llmlab.gpt.inspection import (
         activation_statistics,
         activations_view,
@@ -13,18 +14,17 @@ def run(trial: Trial) -> Outcome:
         head_scores,
         logit_lens_view,
     )
-    from llmlab.gpt.material import byte_pairs, named_corpus, prepare
     from llmlab.gpt.model import GPTConfig
-    from llmlab.gpt.pretraining import Pretraining, Recipe, Validation
+    from llmlab.gpt.pretraining import Pretraining, PretrainingRecipe, Validation
     from llmlab.gpt.training import TrainConfig
 
     settings = trial.settings
-    material = prepare(
+    encoded = prepare(
         named_corpus("stdlib", settings["corpus_bytes"]), byte_pairs(settings["vocab_size"])
     )
-    recipe = Recipe(
+    recipe = PretrainingRecipe(
         shape=GPTConfig(
-            vocab_size=material.tokenizer.vocab_size,
+            vocab_size=encoded.tokenizer.vocab_size,
             context=settings["context"],
             d_model=settings["d_model"],
             n_layers=trial.condition["n_layers"],
@@ -35,7 +35,7 @@ def run(trial: Trial) -> Outcome:
         seed=trial.seed,
         validate_every=settings["steps"] // 15,
     )
-    pretraining = Pretraining(recipe, material.tokens)
+    pretraining = Pretraining(recipe, encoded.tokens)
     model, unseen = pretraining.model, pretraining.validation
     log = Log(every=settings["steps"] // 50)
     heads = {name: [] for name in ("induction", "previous_token", "copy_gain")}
@@ -49,9 +49,9 @@ def run(trial: Trial) -> Outcome:
             activations[event.step] = activation_statistics(model, as_batch(ids))
     views = {
         "attention": attention_view(
-            model, material.tokenizer, TEXTS, recipe.train.steps, head_scores(model)
+            model, encoded.tokenizer, TEXTS, recipe.train.steps, head_scores(model)
         ),
-        "logit lens": logit_lens_view(model, material.tokenizer, TEXTS),
+        "logit lens": logit_lens_view(model, encoded.tokenizer, TEXTS),
         "activations": activations_view(activations),
     }
     return Outcome(

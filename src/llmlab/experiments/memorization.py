@@ -7,17 +7,17 @@ from llmlab.method.declare.experiment import Axis, Budget, Experiment, Metric, O
 
 
 def run(trial: Trial) -> Outcome:
-    from llmlab.gpt.material import byte_pairs, named_corpus, prepare
+    from llmlab.gpt.encoded_corpus import byte_pairs, named_corpus, prepare
     from llmlab.gpt.model import GPTConfig
-    from llmlab.gpt.pretraining import Pretraining, Recipe
+    from llmlab.gpt.pretraining import Pretraining, PretrainingRecipe
     from llmlab.gpt.training import TrainConfig
 
     settings = trial.settings
     corpus = named_corpus(trial.condition["corpus"], settings["corpus_bytes"])
-    material = prepare(corpus, byte_pairs(settings["vocab_size"]))
-    recipe = Recipe(
+    encoded = prepare(corpus, byte_pairs(settings["vocab_size"]))
+    recipe = PretrainingRecipe(
         shape=GPTConfig(
-            vocab_size=material.tokenizer.vocab_size,
+            vocab_size=encoded.tokenizer.vocab_size,
             context=settings["context"],
             d_model=settings["d_model"],
             n_layers=settings["n_layers"],
@@ -29,7 +29,7 @@ def run(trial: Trial) -> Outcome:
         seed=trial.seed,
         validate_every=settings["steps"] // 20,
     )
-    pretraining = Pretraining(recipe, material.tokens)
+    pretraining = Pretraining(recipe, encoded.tokens)
     log = Log(every=settings["steps"] // 50).through(pretraining)
     return Outcome(
         metrics={

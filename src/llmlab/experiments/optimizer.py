@@ -7,9 +7,9 @@ from llmlab.method.declare.experiment import Axis, Budget, Experiment, Outcome, 
 def run(trial: Trial) -> Outcome:
     from dataclasses import replace
 
-    from llmlab.gpt.material import byte_pairs, named_corpus, prepare
+    from llmlab.gpt.encoded_corpus import byte_pairs, named_corpus, prepare
     from llmlab.gpt.model import GPTConfig
-    from llmlab.gpt.pretraining import Pretraining, Recipe
+    from llmlab.gpt.pretraining import Pretraining, PretrainingRecipe
     from llmlab.gpt.training import TrainConfig
 
     settings = trial.settings
@@ -30,12 +30,12 @@ def run(trial: Trial) -> Outcome:
         "beta2 0.999": {"betas": (0.9, 0.999)},
         "no clipping": {"clip": float("inf")},
     }[trial.condition["change"]]
-    material = prepare(
+    encoded = prepare(
         named_corpus("stdlib", settings["corpus_bytes"]), byte_pairs(settings["vocab_size"])
     )
-    recipe = Recipe(
+    recipe = PretrainingRecipe(
         shape=GPTConfig(
-            vocab_size=material.tokenizer.vocab_size,
+            vocab_size=encoded.tokenizer.vocab_size,
             context=settings["context"],
             d_model=settings["d_model"],
             n_layers=4,
@@ -46,7 +46,7 @@ def run(trial: Trial) -> Outcome:
         seed=trial.seed,
         validate_every=settings["steps"] // 10,
     )
-    pretraining = Pretraining(recipe, material.tokens)
+    pretraining = Pretraining(recipe, encoded.tokens)
     log = Log(every=settings["steps"] // 50).through(pretraining)
     return Outcome(
         metrics=log.metrics(pretraining.model.n_parameters()),

@@ -8,9 +8,9 @@ def run(trial: Trial) -> Outcome:
     from dataclasses import replace
 
     from llmlab.gpt.configs import preset
+    from llmlab.gpt.encoded_corpus import byte_pairs, each_character, named_corpus, prepare
     from llmlab.gpt.inspection import CheckpointBrowser
-    from llmlab.gpt.material import byte_pairs, each_character, named_corpus, prepare
-    from llmlab.gpt.pretraining import Pretraining, Recipe, Validation
+    from llmlab.gpt.pretraining import Pretraining, PretrainingRecipe, Validation
     from llmlab.gpt.training import TrainConfig
 
     settings = trial.settings
@@ -18,9 +18,9 @@ def run(trial: Trial) -> Outcome:
     corpus = named_corpus(trial.condition["corpus"], settings["corpus_bytes"])
     # published runs on Shakespeare predict characters
     by_character = trial.condition["corpus"] == "tinyshakespeare"
-    material = prepare(corpus, each_character if by_character else byte_pairs(shape.vocab_size))
-    recipe = Recipe(
-        shape=replace(shape, vocab_size=material.tokenizer.vocab_size, context=settings["context"]),
+    encoded = prepare(corpus, each_character if by_character else byte_pairs(shape.vocab_size))
+    recipe = PretrainingRecipe(
+        shape=replace(shape, vocab_size=encoded.tokenizer.vocab_size, context=settings["context"]),
         train=TrainConfig(
             settings["learning_rate"],
             settings["steps"],
@@ -32,9 +32,9 @@ def run(trial: Trial) -> Outcome:
         seed=trial.seed,
         validate_every=settings["steps"] // 20,
     )
-    pretraining = Pretraining(recipe, material.tokens)
+    pretraining = Pretraining(recipe, encoded.tokens)
     log = Log(every=settings["steps"] // 50)
-    browser = CheckpointBrowser(pretraining.model, material.tokenizer)
+    browser = CheckpointBrowser(pretraining.model, encoded.tokenizer)
     for event in log.watch(pretraining):
         if isinstance(event, Validation) and trial.seed == 0:
             browser.look(event.step)

@@ -5,19 +5,19 @@ from llmlab.method.declare.experiment import Axis, Budget, Experiment, Metric, O
 
 
 def run(trial: Trial) -> Outcome:
-    from llmlab.gpt.material import byte_pairs, encode, named_corpus
+    from llmlab.gpt.encoded_corpus import byte_pairs, encode, named_corpus
     from llmlab.gpt.model import GPTConfig
-    from llmlab.gpt.pretraining import Pretraining, Recipe
+    from llmlab.gpt.pretraining import Pretraining, PretrainingRecipe
     from llmlab.gpt.training import TrainConfig
 
     settings = trial.settings
     corpus = named_corpus("stdlib", settings["corpus_bytes"])
     read = corpus.head(round(0.9 * corpus.bytes))  # merges, too, are learned from training text
     tokenizer = byte_pairs(trial.condition["vocab_size"])(read.texts())
-    material = encode(corpus, tokenizer)
-    tokens_per_byte = len(material.tokens.ids) / corpus.bytes
+    encoded = encode(corpus, tokenizer)
+    tokens_per_byte = len(encoded.tokens.ids) / corpus.bytes
     tokens_per_step = settings["bytes_per_step"] * tokens_per_byte
-    recipe = Recipe(
+    recipe = PretrainingRecipe(
         shape=GPTConfig(
             vocab_size=tokenizer.vocab_size,
             context=settings["context"],
@@ -31,7 +31,7 @@ def run(trial: Trial) -> Outcome:
         validate_every=settings["steps"] // 10,
         validation_tokens=round(settings["validation_bytes"] * tokens_per_byte),
     )
-    pretraining = Pretraining(recipe, material.tokens)
+    pretraining = Pretraining(recipe, encoded.tokens)
     log = Log(every=settings["steps"] // 50).through(pretraining)
     return Outcome(
         metrics={

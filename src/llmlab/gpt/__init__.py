@@ -2,7 +2,8 @@
 
 To read it in an evening, follow the data:
 
-1. `corpora`, `text`, `tokens`, `material`: a corpus becomes tokens on disk, and batches of them.
+1. `corpora`, `text_tokenizers`, `token_dataset`, `encoded_corpus`: a corpus becomes tokens on disk,
+   and batches of them.
 2. `model`, `configs`: the GPT itself, and its four sizes.
 3. `training`: one optimizer step after another, as a stream of points.
 4. `pretraining`, `alarms`, `measures`: a run as a stream of events; what experiments keep of it.
@@ -12,5 +13,5 @@ To read it in an evening, follow the data:
 7. `generation`, `inspection`, `run_views`: text from a model, and looks inside.
 8. `hugging_face`, `exchange`: GPT-2's weights in, ours out.
 
-`tokenizer` is the strict alphabet of the fine-tuning skills.
+`character_tokenizer` is the strict alphabet of the fine-tuning skills.
 """

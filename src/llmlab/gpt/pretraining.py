@@ -14,12 +14,12 @@ from llmlab.gpt.alarms import Alarm, OverfittingAlarm, SpikeAlarm
 from llmlab.gpt.checkpoints import Checkpoint, random_state, set_random_state
 from llmlab.gpt.distributed import Workers
 from llmlab.gpt.model import GPT, GPTConfig, next_token_loss
-from llmlab.gpt.tokens import TokenBatches, TokenFile, TokenSpan
+from llmlab.gpt.token_dataset import TokenBatches, TokenFile, TokenSpan
 from llmlab.gpt.training import Point, Precision, TrainConfig, Trainer
 
 
 @dataclass(frozen=True)
-class Recipe:
+class PretrainingRecipe:
     """What decides a run, apart from its text.
 
     Attributes:
@@ -65,7 +65,7 @@ class Pretraining:
 
     def __init__(
         self,
-        recipe: Recipe,
+        recipe: PretrainingRecipe,
         tokens: TokenFile,
         workers: Workers | None = None,
         resumed: Checkpoint | None = None,

@@ -21,7 +21,7 @@ from filelock import FileLock
 from torch import Tensor
 
 from llmlab.gpt.corpora import CorpusText
-from llmlab.gpt.text import TextTokenizer
+from llmlab.gpt.text_tokenizers import TextTokenizer
 from llmlab.gpt.training import Batch
 from llmlab.method.errors import LabError
 from llmlab.method.files import unwritable, write_file, write_with

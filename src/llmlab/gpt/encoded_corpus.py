@@ -5,15 +5,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from llmlab.gpt.corpora import CorpusText, cache_folder, open_corpus
-from llmlab.gpt.text import TextTokenizer, characters, train_bpe
-from llmlab.gpt.tokens import TokenFile, prepare_tokens
+from llmlab.gpt.text_tokenizers import TextTokenizer, characters, train_bpe
+from llmlab.gpt.token_dataset import TokenFile, prepare_tokens
 
 MakeTokenizer = Callable[[Iterable[str]], TextTokenizer]
 """A tokenizer made from the texts of a corpus."""
 
 
 @dataclass(frozen=True)
-class Material:
+class EncodedCorpus:
     """A corpus, its tokenizer and its tokens."""
 
     corpus: CorpusText
@@ -31,7 +31,7 @@ def each_character(texts: Iterable[str]) -> TextTokenizer:
     return characters(texts)
 
 
-def prepare(corpus: CorpusText, make: MakeTokenizer, cache: Path | None = None) -> Material:
+def prepare(corpus: CorpusText, make: MakeTokenizer, cache: Path | None = None) -> EncodedCorpus:
     """The tokens of `corpus`, by a tokenizer that is made from it; errors as `prepare_tokens`.
 
     Args:
@@ -40,10 +40,12 @@ def prepare(corpus: CorpusText, make: MakeTokenizer, cache: Path | None = None) 
     return encode(corpus, make(corpus.texts()), cache)
 
 
-def encode(corpus: CorpusText, tokenizer: TextTokenizer, cache: Path | None = None) -> Material:
+def encode(
+    corpus: CorpusText, tokenizer: TextTokenizer, cache: Path | None = None
+) -> EncodedCorpus:
     """The tokens of `corpus` by a tokenizer that there is; errors as `prepare_tokens`."""
     folder = (cache or cache_folder()) / "tokens"
-    return Material(corpus, tokenizer, prepare_tokens(corpus, tokenizer, folder))
+    return EncodedCorpus(corpus, tokenizer, prepare_tokens(corpus, tokenizer, folder))
 
 
 def named_corpus(name: str, n_bytes: int | None = None) -> CorpusText:
