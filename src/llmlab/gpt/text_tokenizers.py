@@ -157,7 +157,8 @@ def train_bpe(texts: Iterable[str], vocab_size: int) -> TextTokenizer:
 def characters(texts: Iterable[str]) -> TextTokenizer:
     """One id for each character of `texts`, which are streamed, then 256 for bytes.
 
-    Characters stand in the order of Unicode. A character that `texts` does not hold is spelled in the bytes of its UTF-8.
+    Characters stand in the order of Unicode. A character that `texts` does not hold is spelled in
+    the bytes of its UTF-8.
     """
     alphabet: set[str] = set()
     for text in texts:
