@@ -22,7 +22,7 @@ CHECKPOINTS = "checkpoints"
 
 
 def require_new(folder: Path) -> None:
-    """See that a run can begin in `folder`, before any work is done.
+    """Make sure that a run can begin in `folder` before any work is done.
 
     Raises:
         LabError: it holds a run, or anything else.

@@ -76,7 +76,7 @@ class PretrainingSession:
         Raises:
             LabError: the folder holds a run already and `resume` was not asked for; there is
                 nothing to resume, or it was another run; a part of the text is too short; a file
-                cannot be written; or there is nothing to translate the model with.
+                cannot be written; or there is no compiler to compile the model with.
         """
         checkpoint = self._checkpoint() if resume else None
         if checkpoint and self._is_done(checkpoint.step):
@@ -84,7 +84,7 @@ class PretrainingSession:
             return
         if workers.is_first and not resume:
             require_new(self.folder)
-        # translated in place, each process its own part of the model
+        # compiled in place, each process its own part of the model
         recipe = replace(self.recipe, compiled=False)
         pretraining = Pretraining(recipe, self.encoded.tokens, workers, checkpoint)
         if self.recipe.compiled:
@@ -111,7 +111,7 @@ class PretrainingSession:
                         return
                     event = replace(event, tokens=event.tokens * world)
                 elif isinstance(event, Validation) and math.isfinite(event.loss):
-                    good = _apart(pretraining.state(), pretraining.workers.device)
+                    good = _copied(pretraining.state(), pretraining.workers.device)
                 yield event
                 stops = isinstance(event, Point) and interrupted() and not self._is_done(step)
                 if step != saved_at and (stops or self._is_due(event, step)):
@@ -228,7 +228,7 @@ SessionEvent = Event | Saved | Diverged | Interrupted | Finished
 
 @contextmanager
 def _compiling(compiled: bool) -> Iterator[None]:
-    """Say in one sentence that `torch.compile` cannot do its work here."""
+    """Explain in one sentence why `torch.compile` fails here."""
     if not compiled:
         yield
         return
@@ -244,8 +244,8 @@ def _compiling(compiled: bool) -> Iterator[None]:
         ) from error
 
 
-def _apart(state: State, on: device) -> State:
-    """A state that training does not change any more: of a CPU's, its tensors are the model's."""
+def _copied(state: State, on: device) -> State:
+    """A copy that training does not change: on a CPU, a state's tensors are the model's own."""
     return copy.deepcopy(state) if on.type == "cpu" else state
 
 

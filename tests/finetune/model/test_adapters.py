@@ -212,7 +212,7 @@ def test_an_adapter_of_another_kind_is_refused(
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        (lambda t: t | {"head.weight": torch.ones(2)}, "holds head.weight, which is no part"),
+        (lambda t: t | {"head.weight": torch.ones(2)}, "holds head.weight, which is not part"),
         (lambda t: dict(list(t.items())[1:]), "lacks a part of rank 4 for the layer blocks.0"),
         (lambda t: {}, "adapts no layer"),
     ],

@@ -45,7 +45,7 @@ def read_adapter(folder: Path) -> tuple[dict[str, object], dict[str, Tensor]]:
         return config, load_tensors((folder / WEIGHTS).read_bytes())
     except SafetensorError as error:
         raise LabError(
-            f"{folder / WEIGHTS} cannot be read ({error}): it was cut short or is no file of "
+            f"{folder / WEIGHTS} cannot be read ({error}): it was cut short or is not a file of "
             "weights; copy or train the adapter again."
         ) from error
 
@@ -93,7 +93,7 @@ def matrices_by_layer(
         path, _, kind = name.removeprefix(PREFIX).rpartition(".lora_")
         if not (name.startswith(PREFIX) and path and kind in ("A.weight", "B.weight")):
             raise LabError(
-                f"{folder / WEIGHTS} holds {name}, which is no part of a LoRA adapter of linear "
+                f"{folder / WEIGHTS} holds {name}, which is not part of a LoRA adapter of linear "
                 "layers: name a folder that holds one."
             )
         found.setdefault(path, {})[kind] = tensor

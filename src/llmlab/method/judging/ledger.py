@@ -235,7 +235,7 @@ def _raw_entries(project: Project, kind: str) -> list[dict[str, object]]:
         )
     entries = tables.get(kind, [])
     if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
-        raise LabError(f"{shown}: '{kind}' is no list of tables; begin each with [[{kind}]].")
+        raise LabError(f"{shown}: '{kind}' is not a list of tables; begin each with [[{kind}]].")
     return entries
 
 

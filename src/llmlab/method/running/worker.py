@@ -176,7 +176,7 @@ def _points(points: Sequence[tuple[int, float]]) -> list[tuple[int, float]]:
 
 
 def _check(experiment: Experiment, trial: Trial, outcome: Outcome) -> None:
-    """Hold the outcome against the declaration of the experiment."""
+    """Compare the outcome with the declaration of the experiment."""
     metrics = [metric.name for metric in experiment.metrics]
     curves = [curve.name for curve in experiment.curves]
     missing = [name for name in metrics if name not in outcome.metrics]
@@ -209,7 +209,7 @@ def _on_gpu() -> ModuleType | None:
 
 
 def _require_gpu() -> None:
-    """See that a run for which a GPU was set aside could use it.
+    """Make sure that a run for which a GPU was set aside could use it.
 
     Raises:
         LabError: it computes with PyTorch, which does not see the GPU.
