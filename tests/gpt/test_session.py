@@ -125,7 +125,7 @@ def test_the_tokenizer_of_another_run_is_refused(
     session: PretrainingSession, changed: Callable[..., PretrainingSession]
 ) -> None:
     list(events(session))
-    letters = each_character(session.encoded.corpus.texts())
+    letters = each_character(session.encoded.corpus)
     letters.save(session.folder / "tokenizer.json")
     for opened in (open_model, lambda folder: look_into(folder, [])):
         with pytest.raises(LabError, match=r"tokenizer.json is not the tokenizer that the model"):

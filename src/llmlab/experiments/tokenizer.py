@@ -19,7 +19,7 @@ def describe(trial: Trial) -> "Study":
     settings = trial.settings
     corpus = named_corpus("stdlib", settings["corpus_bytes"])
     read = corpus.head(round(0.9 * corpus.bytes))  # merges, too, are learned from training text
-    tokenizer = byte_pairs(trial.condition["vocab_size"])(read.texts())
+    tokenizer = byte_pairs(trial.condition["vocab_size"])(read)
     encoded = encode(corpus, tokenizer)
     tokens_per_byte = len(encoded.tokens.ids) / corpus.bytes
     tokens_per_step = settings["bytes_per_step"] * tokens_per_byte

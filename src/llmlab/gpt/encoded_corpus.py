@@ -1,15 +1,23 @@
 """What a model is trained on: a corpus, the tokenizer that fits it, and its tokens on disk."""
 
-from collections.abc import Callable, Iterable
+import hashlib
+import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from llmlab.gpt.corpora import CorpusText, cache_folder, open_corpus
-from llmlab.gpt.text_tokenizers import TextTokenizer, characters, train_bpe
-from llmlab.gpt.token_dataset import TokenFile, prepare_tokens
+import tokenizers
 
-MakeTokenizer = Callable[[Iterable[str]], TextTokenizer]
-"""A tokenizer made from the texts of a corpus."""
+from llmlab.gpt.corpora import CorpusText, cache_folder, open_corpus
+from llmlab.gpt.text_tokenizers import TextTokenizer, characters, load_tokenizer, train_bpe
+from llmlab.gpt.token_dataset import TokenFile, locked, prepare_tokens
+from llmlab.method.errors import LabError
+
+MakeTokenizer = Callable[[CorpusText], TextTokenizer]
+"""A tokenizer made from a corpus."""
+
+LAYOUT = 1
+"""To be raised with whatever trains other byte pairs on the same corpus."""
 
 
 @dataclass(frozen=True)
@@ -21,14 +29,33 @@ class EncodedCorpus:
     tokens: TokenFile
 
 
-def byte_pairs(vocab_size: int) -> MakeTokenizer:
-    """Makes byte-level BPE with at most so many ids."""
-    return lambda texts: train_bpe(texts, vocab_size)
+def byte_pairs(vocab_size: int, cache: Path | None = None) -> MakeTokenizer:
+    """Makes byte-level BPE with at most so many ids; errors as `train_bpe` and `prepare_tokens`.
+
+    It is trained once for each corpus and kept; others that want the same one wait for it.
+
+    Args:
+        cache: folder of the tokenizers; the user's cache by default.
+    """
+
+    def make(corpus: CorpusText) -> TextTokenizer:
+        content = [LAYOUT, corpus.digest, vocab_size, tokenizers.__version__]
+        key = hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
+        path = (cache or cache_folder()) / "tokenizers" / f"{key}.json"
+        with locked(path):
+            try:
+                return load_tokenizer(path)
+            except LabError:  # it is not there yet, or damaged
+                trained = train_bpe(corpus.texts(), vocab_size)
+                trained.save(path)
+                return trained
+
+    return make
 
 
-def each_character(texts: Iterable[str]) -> TextTokenizer:
+def each_character(corpus: CorpusText) -> TextTokenizer:
     """One id for each character."""
-    return characters(texts)
+    return characters(corpus.texts())
 
 
 def prepare(corpus: CorpusText, make: MakeTokenizer, cache: Path | None = None) -> EncodedCorpus:
@@ -37,7 +64,7 @@ def prepare(corpus: CorpusText, make: MakeTokenizer, cache: Path | None = None) 
     Args:
         cache: folder of the tokens; the user's cache by default.
     """
-    return encode(corpus, make(corpus.texts()), cache)
+    return encode(corpus, make(corpus), cache)
 
 
 def encode(

@@ -149,9 +149,9 @@ def _check_ranges(options: TrainOptions) -> None:
 def _tokenizer(kind: str, corpus: CorpusText, vocab_size: int) -> TextTokenizer:
     match kind:
         case "bpe":
-            return byte_pairs(vocab_size)(corpus.texts())
+            return byte_pairs(vocab_size)(corpus)
         case "characters":
-            return each_character([_alphabet(corpus)])
+            return each_character(corpus)
         case "gpt2":
             return gpt2_tokenizer()
     if not Path(kind).exists():
@@ -160,14 +160,6 @@ def _tokenizer(kind: str, corpus: CorpusText, vocab_size: int) -> TextTokenizer:
             f"{', '.join(TOKENIZERS)}, or the path of a tokenizer's file."
         )
     return gpt2_tokenizer(kind) if Path(kind).is_dir() else load_tokenizer(Path(kind))
-
-
-def _alphabet(corpus: CorpusText) -> str:
-    """Every character of a text, which may be larger than memory."""
-    found: set[str] = set()
-    for text in corpus.texts():
-        found.update(text)
-    return "".join(found)
 
 
 def _precision(name: str, device: torch.device) -> Precision:

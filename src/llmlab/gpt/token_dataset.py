@@ -120,11 +120,27 @@ def prepare_tokens(corpus: CorpusText, tokenizer: TextTokenizer, cache_dir: Path
     key = hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
     path = cache_dir / f"{key}.tokens"
     if not _is_whole(path, content):
-        with _locked(path):
+        with locked(path):
             if not _is_whole(path, content):
                 write_with(path, lambda aside: _encode(corpus, tokenizer, dtype, aside))
                 write_file(path.with_suffix(".json"), json.dumps(_sized(content, path), indent=2))
     return TokenFile(corpus.name, path, dtype, tokenizer.byte_lengths)
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Keep other processes, while this one makes `path`, from doing the same; its folder is made.
+
+    Raises:
+        LabError: the folder cannot be written to.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(path.with_suffix(".lock")).acquire()
+    except OSError as error:
+        raise unwritable(path, error) from error
+    with lock:
+        yield
 
 
 @dataclass(frozen=True, eq=False)
@@ -220,22 +236,6 @@ def _moved(tokens_BT: Tensor, device: torch.device) -> Tensor:
     if device.type == "cuda":
         tokens_BT = tokens_BT.pin_memory()
     return tokens_BT.to(device, non_blocking=True)
-
-
-@contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    """Keep other processes from writing `path`; its folder is made.
-
-    Raises:
-        LabError: the folder cannot be written to.
-    """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(path.with_suffix(".lock")).acquire()
-    except OSError as error:
-        raise unwritable(path, error) from error
-    with lock:
-        yield
 
 
 def _is_whole(path: Path, content: Content) -> bool:
