@@ -311,7 +311,8 @@ def finetune(
     run's folder gets the adapter (in PEFT's form) or the model, a log of every step, and a report.
     """
     from llmlab.experiments.base_model import micro_folders
-    from llmlab.finetune.command.console import describe, show
+    from llmlab.finetune.command.console import show
+    from llmlab.finetune.command.descriptions import describe
     from llmlab.finetune.command.opening import open_session
     from llmlab.gpt.speed import keep_freed_memory
     from llmlab.gpt.training import best_device
