@@ -5,7 +5,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llmlab.finetune.command.encoding import last_answer
 from llmlab.finetune.command.examples import Pair, open_dataset, read_examples
 from llmlab.finetune.tasks.skills import new_facts, subtraction
 from llmlab.method.errors import LabError
@@ -25,7 +24,8 @@ def file_of(folder: Path, *lines: str) -> Path:
 def test_pairs_and_conversations_are_read(tmp_path: Path) -> None:
     talk = {"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]}
     reading = read_examples(file_of(tmp_path, GOOD, "", json.dumps(talk)))
-    assert [last_answer(example) for example in reading.examples] == ["2", "b"]
+    first, second = (example.content for example in reading.examples)
+    assert (first.response, second.messages[-1].content) == ("2", "b")
     assert [example.where for example in reading.examples] == [
         f"{tmp_path}/data.jsonl, line {line}" for line in (1, 3)
     ]

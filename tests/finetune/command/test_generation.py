@@ -134,7 +134,7 @@ def test_a_text_ends_where_an_answer_does(made: Folder, form: str) -> None:
 
 def test_a_text_may_outgrow_the_context(made: Folder) -> None:
     base = open_pretrained(str(made("llama")), device=torch.device("cpu"))
-    model = _always(base.tokenizer.encode("a")[0], base.model)
+    model = _always(base.tokenizer.encode_prompt("a")[0], base.model)
     assert "".join(continue_text(base, model, "", 70, GREEDY)) == "a" * 70
 
 

@@ -38,12 +38,19 @@ class Pair(_Strict):
 
 
 class Message(_Strict):
+    """One message; an answer of weight 0 is read, but not learned."""
+
     role: Literal["system", "user", "assistant"]
     content: str
+    weight: Literal[0, 1] = 1
+
+    @property
+    def is_learned(self) -> bool:
+        return self.role == "assistant" and self.weight == 1
 
 
 class Chat(_Strict):
-    """A conversation; every message of the assistant is an answer to learn."""
+    """A conversation; each message of the assistant is an answer to learn."""
 
     messages: list[Message] = Field(min_length=2)
 
@@ -55,7 +62,14 @@ class Chat(_Strict):
             raise ValueError("the first message is the assistant's, who has nothing to answer")
         if any(not m.content for m in self.messages if m.role == "assistant"):
             raise ValueError("an answer is empty")
+        if not self.learned:
+            raise ValueError("every answer has weight 0, so there is nothing to learn")
         return self
+
+    @property
+    def learned(self) -> list[int]:
+        """Positions of the answers that count."""
+        return [index for index, message in enumerate(self.messages) if message.is_learned]
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import torch
 from torch.nn import functional as F
 
 from llmlab.finetune.command.config import FinetuneConfig, TokenizedDataset
-from llmlab.finetune.command.encoding import encodable, encode_examples, prompt_tokens
+from llmlab.finetune.command.encoding import encodable, encode_examples, prompt_of
 from llmlab.finetune.command.examples import (
     SKILL,
     Dataset,
@@ -173,7 +173,7 @@ def _tokenized(options: FinetuneOptions, dataset: Dataset, base: Pretrained) -> 
         training=training,
         test=encode_examples(test, base.tokenizer, base.context) if test else None,
         old=old,
-        prompt=base.tokenizer.decode(prompt_tokens((test or train)[0], base.tokenizer)),
+        prompt=prompt_of((test or train)[0], base.tokenizer),
         n_examples=len(train),
         skipped=dataset.skipped,
         test_is_new=not dataset.test_is_train,

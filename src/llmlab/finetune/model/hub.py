@@ -67,7 +67,14 @@ def open_hub_model(name: str, four_bit: FourBit | None, device: torch.device) ->
     context = getattr(model.inner.config, "max_position_embeddings", None)
     context = min(context or tokenizer.model_max_length, tokenizer.model_max_length)
     identity = weights_digest(sorted(folder.glob("*.safetensors")))
-    return Pretrained(name, model, HubCodec(tokenizer), context, identity, write, folder)
+    codec = HubCodec(tokenizer, _stops(model.inner))
+    return Pretrained(name, model, codec, context, identity, write, folder)
+
+
+def _stops(model: "PreTrainedModel") -> frozenset[int]:
+    """Ids at which `transformers` ends what the model generates."""
+    found = model.generation_config.eos_token_id
+    return frozenset([found] if isinstance(found, int) else found or ())
 
 
 def _transformers() -> Any:

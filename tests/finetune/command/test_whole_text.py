@@ -1,0 +1,110 @@
+"""Prompt and answer are encoded as one text, whatever the tokenizer."""
+
+import pytest
+
+from llmlab.finetune.command.encoding import encode_examples
+from llmlab.finetune.command.examples import Chat, Example, Pair
+from llmlab.finetune.model.codecs import HubCodec
+from llmlab.gpt.model import IGNORE
+from tests.finetune.tokenizers import TOKENIZERS
+
+CHATTING = [name for name in TOKENIZERS if name != "gpt2"]
+TALK = (("user", "hello"), ("assistant", "yo"), ("user", "more"), ("assistant", "fine"))
+PAIRS = [
+    ("12+34=", "46"),
+    ("", "46"),
+    ("hello", " world"),
+    ("h\u00e9 \U0001f600:", "\U0001f600 caf\u00e9"),
+    ("a\n", "b"),
+]
+
+
+def pair(prompt: str, response: str) -> Example:
+    return Example(Pair(prompt=prompt, response=response), "here")
+
+
+def chat(*turns: tuple[str, str], weights: dict[int, int] | None = None) -> Example:
+    messages = [
+        {"role": role, "content": content}
+        | ({"weight": weights[i]} if weights and i in weights else {})
+        for i, (role, content) in enumerate(turns)
+    ]
+    return Example(Chat(messages=messages), "here")
+
+
+def row(example: Example, codec: HubCodec) -> tuple[list[int], list[int]]:
+    """The tokens of an example, the last target included, and the targets that count."""
+    sequences = encode_examples([example], codec, context=200)
+    (tokens,), (targets,) = sequences.tokens_NT.tolist(), sequences.targets_NT.tolist()
+    return tokens, [index for index in targets if index != IGNORE]
+
+
+@pytest.mark.parametrize("name", TOKENIZERS)
+@pytest.mark.parametrize(("prompt", "response"), PAIRS)
+def test_a_pair_has_the_tokens_of_its_whole_text(name: str, prompt: str, response: str) -> None:
+    tokenizer = TOKENIZERS[name]()
+    codec = HubCodec(tokenizer)
+    tokens, counted = row(pair(prompt, response), codec)
+    whole = [*tokenizer(prompt + response)["input_ids"], codec.end]
+    if prompt or tokenizer(prompt)["input_ids"]:
+        assert tokens == whole[:-1]
+    else:  # an answer has to follow something
+        assert tokens == [codec.end, *whole[:-1]]
+    assert counted[-1] == codec.end
+    assert counted == whole[-len(counted) :]
+    assert codec.decode(counted[:-1]).strip() == response.strip()
+
+
+@pytest.mark.parametrize("name", CHATTING)
+@pytest.mark.parametrize("turns", [TALK[:2], TALK, (("system", "be"), *TALK)], ids=len)
+def test_a_conversation_has_the_tokens_of_the_template(
+    name: str, turns: tuple[tuple[str, str], ...]
+) -> None:
+    tokenizer = TOKENIZERS[name]()
+    messages = [{"role": role, "content": content} for role, content in turns]
+    whole = tokenizer.apply_chat_template(messages, tokenize=True, return_dict=False)
+    tokens, counted = row(chat(*turns), HubCodec(tokenizer))
+    assert tokens == whole[:-1]
+    said = tokenizer.decode(counted)
+    answers = [content for role, content in turns if role == "assistant"]
+    assert [
+        word for word in ("yo", "fine", "hello", "more", "user", "be") if word in said
+    ] == answers
+    assert said.rstrip().endswith(ENDS[name])
+
+
+ENDS = {
+    "llama2": "</s>",
+    "mistral": "</s>",
+    "gemma": "<end_of_turn>",
+    "llama3": "<|eot_id|>",
+    "qwen": "<|im_end|>",
+    "qwen3": "<|im_end|>",
+    "qwen3_marked": "<|im_end|>",
+}
+
+
+def test_every_token_after_a_prompt_counts_up_to_the_end_of_the_answer() -> None:
+    tokenizer = TOKENIZERS["qwen3"]()
+    _, counted = row(chat(*TALK), HubCodec(tokenizer))
+    assert tokenizer.decode(counted) == "yo<|im_end|><think>\n\n</think>\n\nfine<|im_end|>"
+
+
+def test_what_the_template_marks_counts() -> None:
+    tokenizer = TOKENIZERS["qwen3_marked"]()
+    _, counted = row(chat(*TALK), HubCodec(tokenizer))
+    messages = [{"role": role, "content": content} for role, content in TALK]
+    found = tokenizer.apply_chat_template(
+        messages, tokenize=True, return_dict=True, return_assistant_tokens_mask=True
+    )
+    marked = zip(found["input_ids"], found["assistant_masks"], strict=True)
+    assert counted == [index for index, counts in marked if counts]
+
+
+@pytest.mark.parametrize("name", TOKENIZERS)
+def test_an_answer_of_weight_0_does_not_count(name: str) -> None:
+    tokenizer = TOKENIZERS[name]()
+    tokens, counted = row(chat(*TALK, weights={1: 0}), HubCodec(tokenizer))
+    assert tokens == row(chat(*TALK), HubCodec(tokenizer))[0]
+    assert "yo" not in tokenizer.decode(counted)
+    assert "fine" in tokenizer.decode(counted)
