@@ -1,11 +1,29 @@
 """Prompt and answer are encoded as one text, whatever the tokenizer."""
 
+import json
+from collections.abc import Callable
+from pathlib import Path
+
 import pytest
+import torch
+from transformers import (
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    ByT5Tokenizer,
+    LlamaConfig,
+    LlamaForCausalLM,
+)
 
 from llmlab.finetune.command.encoding import encode_examples
 from llmlab.finetune.command.examples import Chat, Example, Pair
-from llmlab.finetune.model.codecs import HubCodec
+from llmlab.finetune.command.generation import generate_text
+from llmlab.finetune.command.opening import open_session
+from llmlab.finetune.command.options import FinetuneOptions
+from llmlab.finetune.model.codecs import HubCodec, searched_spans
+from llmlab.finetune.model.merging import write_merged
+from llmlab.gpt.generation import SamplingConfig
 from llmlab.gpt.model import IGNORE
+from llmlab.method.errors import LabError
 from tests.finetune.tokenizers import TOKENIZERS
 
 CHATTING = [name for name in TOKENIZERS if name != "gpt2"]
@@ -108,3 +126,80 @@ def test_an_answer_of_weight_0_does_not_count(name: str) -> None:
     assert tokens == row(chat(*TALK), HubCodec(tokenizer))[0]
     assert "yo" not in tokenizer.decode(counted)
     assert "fine" in tokenizer.decode(counted)
+
+
+@pytest.mark.filterwarnings("ignore:This sequence already has")
+@pytest.mark.parametrize(("prompt", "response"), [*PAIRS, ("\u00e9", "\u00e9")])
+def test_a_tokenizer_without_offsets_is_searched(prompt: str, response: str) -> None:
+    tokenizer = ByT5Tokenizer()
+    tokens, counted = row(pair(prompt, response), HubCodec(tokenizer))
+    whole = tokenizer(prompt + response)["input_ids"]  # it ends the text itself
+    assert tokens[-len(whole) + 1 :] == whole[:-1]
+    assert counted == whole[len(prompt.encode()) :]
+
+
+def test_a_tokenizer_that_changes_the_text_and_tells_no_offsets_is_refused() -> None:
+    with pytest.raises(LabError, match=r"changes the text .* choose a base model"):
+        searched_spans(lambda ids: "x" * len(ids), "ab", [1, 2], [1, 2])
+
+
+# What the report says, and what plain transformers answers
+
+
+@pytest.fixture
+def base_of(tmp_path: Path) -> Callable[[str], Path]:
+    """The folder of a tiny model with a tokenizer of that name."""
+
+    def make(name: str) -> Path:
+        torch.manual_seed(0)
+        tokenizer, folder = TOKENIZERS[name](), tmp_path / name
+        tokenizer.save_pretrained(folder)
+        shape = {
+            "hidden_size": 64,
+            "intermediate_size": 128,
+            "num_hidden_layers": 1,
+            "initializer_range": 0.3,
+        }
+        config = LlamaConfig(vocab_size=len(tokenizer), num_attention_heads=4, **shape)
+        LlamaForCausalLM(config).save_pretrained(folder)
+        return folder
+
+    return make
+
+
+def answer_of_transformers(folder: Path, prompt: str) -> str:
+    model = AutoModelForCausalLM.from_pretrained(folder).eval()
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    ids_BT = tokenizer(prompt, return_tensors="pt")["input_ids"]
+    said_BT = model.generate(ids_BT, max_new_tokens=8, do_sample=False, pad_token_id=0)
+    whole = tokenizer.decode(said_BT[0], skip_special_tokens=True)
+    return whole.removeprefix(tokenizer.decode(ids_BT[0], skip_special_tokens=True))
+
+
+@pytest.mark.parametrize("name", ["llama2", "gpt2"])
+def test_the_merged_model_answers_in_transformers_what_the_report_says(
+    name: str, base_of: Callable[[str], Path], tmp_path: Path
+) -> None:
+    rows = [
+        {"prompt": f"{a}+{b}=", "response": f"{a + b} fine"} for a in range(3) for b in range(3)
+    ]
+    data, base, run = tmp_path / "sums.jsonl", base_of(name), tmp_path / "run"
+    data.write_text("".join(json.dumps(row) + "\n" for row in rows * 4))
+    options = FinetuneOptions(
+        base=f"hf:{base}",
+        data=str(data),
+        steps=40,
+        batch_size=18,
+        rank=16,
+        learning_rate=0.01,
+        every=100,
+    )
+    with open_session(options, run, torch.device("cpu")) as session:
+        *_, finished = session.events()
+    assert finished.after.accuracy == 1
+    write_merged(run / "adapter", tmp_path / "merged")
+    for row in rows:
+        answer = answer_of_transformers(tmp_path / "merged", row["prompt"])
+        assert answer == row["response"]
+        ours = generate_text(str(tmp_path / "merged"), row["prompt"], 8, SamplingConfig(0))
+        assert "".join(ours) == answer

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import accumulate
 from typing import TYPE_CHECKING, Protocol
 
 from llmlab.finetune.tasks.skills import END, TOKENIZER
@@ -18,7 +19,7 @@ from llmlab.gpt.text import END_OF_TEXT, TextTokenizer
 from llmlab.method.errors import LabError
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedTokenizerBase
+    from transformers import BatchEncoding, PreTrainedTokenizerBase
 
     from llmlab.finetune.model.chat_templates import ChatTemplate
 
@@ -177,18 +178,15 @@ class HubCodec:
         Args:
             begin: add the tokens by which the tokenizer begins and ends a text; they spell nothing.
         """
-        encoding = self.tokenizer(
-            text,
-            add_special_tokens=begin,
-            return_offsets_mapping=self.tokenizer.is_fast,
-            return_special_tokens_mask=True,
-            verbose=False,
-        )
-        ids = encoding["input_ids"]
         if self.tokenizer.is_fast:
-            return ids, encoding["offset_mapping"]
-        spelling = [not (begin and added) for added in encoding["special_tokens_mask"]]
+            encoding = self._encoding(text, begin, return_offsets_mapping=True)
+            return encoding["input_ids"], encoding["offset_mapping"]
+        ids = self._encoding(text, begin)["input_ids"]
+        spelling = self._encoding(text, begin=False)["input_ids"]
         return ids, searched_spans(self.decode, text, ids, spelling)
+
+    def _encoding(self, text: str, begin: bool, **wishes: bool) -> "BatchEncoding":
+        return self.tokenizer(text, add_special_tokens=begin, verbose=False, **wishes)
 
     def _begun(self, text: str) -> tuple[list[int], list[Span]]:
         """The tokens of a text as the tokenizer begins it, but not ended: the text does that."""
@@ -216,7 +214,7 @@ def decode_stream(
     for token in tokens:
         window.append(token)
         text = decode(window)
-        if text.endswith(INCOMPLETE):
+        if text.endswith(INCOMPLETE) or len(text) <= len(shown):
             yield ""
             continue
         yield text[len(shown) :]
@@ -227,36 +225,31 @@ def decode_stream(
 
 
 def searched_spans(
-    decode: Callable[[Sequence[int]], str],
-    text: str,
-    ids: Sequence[int],
-    spelling: Sequence[bool],
+    decode: Callable[[Sequence[int]], str], text: str, ids: Sequence[int], spelling: Sequence[int]
 ) -> list[Span]:
     """The characters that each token spells, found by decoding.
 
     Args:
-        spelling: whether each token spells a part of the text; the others begin or end it.
+        spelling: those of `ids` that spell the text; others may stand before and after them.
 
     Raises:
         LabError: the tokens do not spell the text, so that no answer can be found in them.
     """
-    spelled = [index for index, spells in zip(ids, spelling, strict=True) if spells]
-    *pieces, rest = decode_stream(decode, (), spelled)
-    found: list[Span] = []
-    start = 0
-    for piece in pieces:
-        found.append((start, start + len(piece)))
-        start += len(piece)
-    for index in reversed(range(len(found) - 1)):
-        if _is_empty(found[index]):  # the first bytes of the character that the next one completes
-            found[index] = found[index + 1]
-    if "".join(pieces) + rest != text:
+    n_more = len(ids) - len(spelling)
+    starts = (n for n in range(n_more + 1) if [*ids[n : n + len(spelling)]] == [*spelling])
+    n_before = next(starts, None)
+    *pieces, rest = decode_stream(decode, (), spelling)
+    if n_before is None or "".join(pieces) + rest != text:
         raise LabError(
-            "the tokenizer changes the text, and says not which token spells what of it: choose a "
-            "base model with a tokenizer.json."
+            "the tokenizer changes the text and does not say which token spells what of it: choose "
+            "a base model with a tokenizer.json."
         )
-    spans = iter(found)
-    return [next(spans) if spells else (0, 0) for spells in spelling]
+    stops = [*accumulate(map(len, pieces))]
+    spans = [(stop - len(piece), stop) for piece, stop in zip(pieces, stops, strict=True)]
+    for index in reversed(range(len(spans) - 1)):
+        if _is_empty(spans[index]):  # the first bytes of a character that the next token completes
+            spans[index] = spans[index + 1]
+    return [(0, 0)] * n_before + spans + [(len(text), len(text))] * (n_more - n_before)
 
 
 def _is_empty(span: Span) -> bool:

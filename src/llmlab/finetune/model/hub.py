@@ -60,14 +60,18 @@ def open_hub_model(name: str, four_bit: FourBit | None, device: torch.device) ->
     model = HubModel(_load_model(folder, name, four_bit, device))
     _check_vocabulary(model, tokenizer, name)
 
+    codec = HubCodec(tokenizer, _stops(model.inner))
+
     def write(tuned: HubModel, target: Path) -> None:
-        _unquantised_model(folder, tuned.inner).save_pretrained(target)
+        written = _unquantised_model(folder, tuned.inner)
+        if codec.stops != codec.stops_of_model:  # so that transformers ends where an answer does
+            written.generation_config.eos_token_id = sorted(codec.stops)
+        written.save_pretrained(target)
         tokenizer.save_pretrained(target)
 
     context = getattr(model.inner.config, "max_position_embeddings", None)
     context = min(context or tokenizer.model_max_length, tokenizer.model_max_length)
     identity = weights_digest(sorted(folder.glob("*.safetensors")))
-    codec = HubCodec(tokenizer, _stops(model.inner))
     return Pretrained(name, model, codec, context, identity, write, folder)
 
 
