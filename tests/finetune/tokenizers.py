@@ -17,7 +17,7 @@ from tokenizers import (
 from transformers import PreTrainedTokenizerFast
 
 TEXT = (
-    "12+34=46 1+2=3 0 5 6 7 8 9 hello world yo fine more the answer is user assistant system "
+    "12 34 46 + = 1 2 3 0 5 6 7 8 9 hello world yo fine more the answer is user assistant system "
     "think be \n"
 )
 WORD_MARK = "\u2581"
@@ -133,7 +133,7 @@ def _sentencepiece(special: list[str]) -> Tokenizer:
     core.pre_tokenizer = pre_tokenizers.Split(WORD_MARK, "merged_with_next")
     byte_names = [f"<0x{byte:02X}>" for byte in range(256)]
     texts = [TEXT.replace(" ", WORD_MARK)] * 3
-    _train(core, [*special, *byte_names], texts, vocab_size=400)
+    _train(core, [*special, *byte_names], texts, vocab_size=360, alphabet=[])
     core.pre_tokenizer = None
     return core
 
@@ -144,15 +144,17 @@ def _byte_level(special: list[str], split: str | None = None) -> Tokenizer:
     parts = [pre_tokenizers.Split(Regex(split), "isolated")] if split else []
     core.pre_tokenizer = pre_tokenizers.Sequence([*parts, by_bytes])
     core.decoder = decoders.ByteLevel()
-    _train(core, special, [TEXT] * 3, vocab_size=360)
+    _train(core, special, [TEXT] * 3, 360, pre_tokenizers.ByteLevel.alphabet())
     return core
 
 
-def _train(core: Tokenizer, special: list[str], texts: list[str], vocab_size: int) -> None:
+def _train(
+    core: Tokenizer, special: list[str], texts: list[str], vocab_size: int, alphabet: list[str]
+) -> None:
     trainer = trainers.BpeTrainer(
         vocab_size=vocab_size,
         special_tokens=special,
-        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        initial_alphabet=alphabet,
         show_progress=False,
     )
     core.train_from_iterator(texts, trainer)

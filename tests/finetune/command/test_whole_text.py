@@ -14,7 +14,7 @@ from transformers import (
     LlamaForCausalLM,
 )
 
-from llmlab.finetune.command.encoding import encode_examples
+from llmlab.finetune.command.encoding import encode_examples, splits_token
 from llmlab.finetune.command.examples import Chat, Example, Pair
 from llmlab.finetune.command.generation import generate_text
 from llmlab.finetune.command.opening import open_session
@@ -143,6 +143,14 @@ def test_a_tokenizer_that_changes_the_text_and_tells_no_offsets_is_refused() -> 
         searched_spans(lambda ids: "x" * len(ids), "ab", [1, 2], [1, 2])
 
 
+@pytest.mark.parametrize("name", ["llama2", "gpt2"])
+def test_an_answer_that_begins_inside_a_token_is_noticed(name: str) -> None:
+    codec = HubCodec(TOKENIZERS[name]())
+    assert splits_token(pair("hello ", "world"), codec)
+    assert not splits_token(pair("hello", " world"), codec)
+    assert not splits_token(pair("12+34=", "46"), codec)
+
+
 # What the report says, and what plain transformers answers
 
 
@@ -188,7 +196,7 @@ def test_the_merged_model_answers_in_transformers_what_the_report_says(
     options = FinetuneOptions(
         base=f"hf:{base}",
         data=str(data),
-        steps=40,
+        steps=70,
         batch_size=18,
         rank=16,
         learning_rate=0.01,

@@ -20,6 +20,7 @@ class TokenizedDataset:
         old: what the base model was trained on, to be replayed; None for no replay.
         prompt: the first test example's, to try the model with.
         n_examples: number of training examples.
+        n_splitting: training examples whose answers begin inside a token.
         skipped: bad lines that were left out.
         test_is_new: whether the test items differ from the training items.
     """
@@ -30,6 +31,7 @@ class TokenizedDataset:
     old: Sequences | None
     prompt: str
     n_examples: int
+    n_splitting: int = 0
     skipped: tuple[SkippedLine, ...] = ()
     test_is_new: bool = True
 

@@ -70,7 +70,8 @@ def describe(session: FinetuneSession) -> str:
     return (
         f"base    {base.name}: {n_parameters(base):,} parameters, context {base.context}\n"
         f"data    {data.name}: {data.n_examples:,} examples{packed}, "
-        f"{_tested(n_test, data)} to test on{_skipped_lines(data.skipped)}\n"
+        f"{_tested(n_test, data)} to test on{_skipped_lines(data.skipped)}"
+        f"{_splitting(data.n_splitting)}\n"
         f"method  {describe_method(config.method)}\n"
         f"train   {config.train.steps:,} steps of {config.batch_size} rows{replayed} "
         f"({n_tokens:,} tokens)\n"
@@ -81,6 +82,16 @@ def describe(session: FinetuneSession) -> str:
 
 def _tested(n_items: int, data: TokenizedDataset) -> str:
     return f"{n_items:,} others" if data.test_is_new else f"the same {n_items:,}"
+
+
+def _splitting(n_examples: int) -> str:
+    """A warning of answers that begin inside a token."""
+    if not n_examples:
+        return ""
+    return (
+        f"\n        in {n_examples:,} of them the answer begins inside a token, so the prompt "
+        "alone\n        is cut into other tokens: move the space that ends a prompt to its answer"
+    )
 
 
 def _skipped_lines(skipped: Sequence[SkippedLine]) -> str:
@@ -265,16 +276,19 @@ def _shares(before: float, after: float, n_items: int) -> tuple[str, ...]:
 
 def _next_steps(session: FinetuneSession, finished: Finished) -> str:
     folder = session.folder
+    commands = [
+        ("generate", folder, "--prompt", session.data.prompt),
+        ("curves", folder / LOG),
+    ]
+    if not isinstance(session.config.method, Full):
+        commands.append(("merge", folder, "--out", first_free(folder.parent / "merged")))
     lines = [
         "",
         f"Trained in {finished.seconds:.0f} s. In {folder}:",
         f"  {session.saved_to.name}/, {LOG} (every step), {REPORT}",
         "Next:",
-        f"  llmlab generate {folder} --prompt {shlex.quote(session.data.prompt)}",
-        f"  llmlab curves {folder / LOG}",
+        *(f"  {shlex.join(map(str, ('llmlab', *parts)))}" for parts in commands),
     ]
-    if not isinstance(session.config.method, Full):
-        lines.append(f"  llmlab merge {folder} --out {first_free(folder.parent / 'merged')}")
     return "\n".join(lines)
 
 

@@ -73,6 +73,17 @@ def prompt_of(example: Example, tokenizer: TextCodec) -> str:
     return write_turns(before, tokenizer.end_text)[0] + turn.prompt
 
 
+def splits_token(example: Example, tokenizer: TextCodec) -> bool:
+    """Whether the answer to a prompt begins inside a token, as after a prompt that ends in a space.
+
+    A model that is asked by the prompt alone then sees other tokens than in training.
+    """
+    if not isinstance(example.content, Pair):
+        return False
+    prompt = tokenizer.encode_prompt(example.content.prompt)
+    return _tokenized(example.content, tokenizer).ids[: len(prompt)] != prompt
+
+
 def _encode(example: Example, tokenizer: TextCodec, context: int) -> TokenizedText:
     """An example in tokens; LabError if it cannot be encoded or does not fit."""
     try:
