@@ -188,7 +188,7 @@ def test_weights_that_are_no_numbers_are_not_kept(method: str, llmlab: LlmLab) -
 
 
 BAD = {
-    "holds NaN, which is no JSON": ("--data", "nan.jsonl"),
+    "holds NaN, which is not JSON": ("--data", "nan.jsonl"),
     "holds no example: write one a line": ("--data", "empty.jsonl"),
     "there is no base 'mikro' (did you mean 'micro'?)": ("--base", "mikro"),
     'there is no folder "./nowhere"': ("--base", "hf:./nowhere"),

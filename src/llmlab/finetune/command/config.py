@@ -1,7 +1,8 @@
 """What decides a fine-tuning run: its settings, and its data in tokens."""
 
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from llmlab.finetune.command.examples import SkippedLine
 from llmlab.finetune.model.methods import Method
@@ -22,6 +23,7 @@ class TokenizedDataset:
         n_examples: number of training examples.
         n_splitting: training examples whose answers begin inside a token.
         skipped: bad lines that were left out.
+        unread: keys of the file that nothing is learned from, and how often each occurs.
         test_is_new: whether the test items differ from the training items.
     """
 
@@ -33,6 +35,7 @@ class TokenizedDataset:
     n_examples: int
     n_splitting: int = 0
     skipped: tuple[SkippedLine, ...] = ()
+    unread: Mapping[str, int] = field(default_factory=dict)
     test_is_new: bool = True
 
     @property

@@ -3,7 +3,7 @@
 import shlex
 import statistics
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import rich.filesize
 from rich import box
@@ -71,7 +71,7 @@ def describe(session: FinetuneSession) -> str:
         f"base    {base.name}: {n_parameters(base):,} parameters, context {base.context}\n"
         f"data    {data.name}: {data.n_examples:,} examples{packed}, "
         f"{_tested(n_test, data)} to test on{_skipped_lines(data.skipped)}"
-        f"{_splitting(data.n_splitting)}\n"
+        f"{_unread(data.unread)}{_splitting(data.n_splitting)}\n"
         f"method  {describe_method(config.method)}\n"
         f"train   {config.train.steps:,} steps of {config.batch_size} rows{replayed} "
         f"({n_tokens:,} tokens)\n"
@@ -82,6 +82,14 @@ def describe(session: FinetuneSession) -> str:
 
 def _tested(n_items: int, data: TokenizedDataset) -> str:
     return f"{n_items:,} others" if data.test_is_new else f"the same {n_items:,}"
+
+
+def _unread(keys: Mapping[str, int]) -> str:
+    """The keys of the file that nothing is learned from."""
+    if not keys:
+        return ""
+    counts = ", ".join(f"{key!r} ({count:,})" for key, count in sorted(keys.items()))
+    return f"\n        keys that are not read, in so many lines: {counts}"
 
 
 def _splitting(n_examples: int) -> str:

@@ -183,6 +183,7 @@ def _tokenized(options: FinetuneOptions, dataset: Dataset, base: Pretrained) -> 
         n_examples=len(train),
         n_splitting=sum(splits_token(example, base.tokenizer) for example in train),
         skipped=dataset.skipped,
+        unread=dataset.unread,
         test_is_new=not dataset.test_is_train,
     )
 
