@@ -87,16 +87,19 @@ def _progress_line(point: Point, speed: Throughput) -> str:
 
 def _next_steps(session: FinetuneSession, finished: Finished) -> str:
     folder = session.folder
+    commands = [
+        ("generate", folder, "--prompt", session.data.prompt),
+        ("curves", folder / LOG),
+    ]
+    if not isinstance(session.config.method, Full):
+        commands.append(("merge", folder, "--out", first_free(folder.parent / "merged")))
     lines = [
         "",
         f"Trained in {finished.seconds:.0f} s. In {folder}:",
         f"  {session.saved_to.name}/, {LOG} (every step), {REPORT}",
         "Next:",
-        f"  llmlab generate {folder} --prompt {shlex.quote(session.data.prompt)}",
-        f"  llmlab curves {folder / LOG}",
+        *(f"  {shlex.join(map(str, ('llmlab', *parts)))}" for parts in commands),
     ]
-    if not isinstance(session.config.method, Full):
-        lines.append(f"  llmlab merge {folder} --out {first_free(folder.parent / 'merged')}")
     return "\n".join(lines)
 
 

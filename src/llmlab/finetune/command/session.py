@@ -262,6 +262,7 @@ class FinetuneSession:
         report = {
             "run": self.run,
             "skipped": [asdict(bad) for bad in self.data.skipped],
+            "unread": dict(self.data.unread),
             "prepared": asdict(prepared),
             "outcome": type(end).__name__.lower(),
             **asdict(end),
