@@ -151,7 +151,7 @@ def verdicts(
         check_scale(scale)
     found = judge_all(Project.find(), scale)
     if as_json:
-        _print_json(found)
+        _print_json([verdict.flat() for verdict in found])
     else:
         print_verdicts(found)
 
@@ -491,30 +491,48 @@ def import_(
 
 
 @new.command("experiment")
-def new_experiment(
+def new_experiment_(
     name: Annotated[str, typer.Argument(metavar="NAME", help="Name, as in learning_rate.")],
 ) -> None:
     """Write a script, a chapter, ledger entries and a test for a new experiment.
 
     All of them run as they are; edit them in the order that is printed.
     """
-    from llmlab.method.scaffold import scaffold
+    from llmlab.method.scaffold.experiment import new_experiment
 
-    for path in scaffold(Project.find(), name):
+    for path in new_experiment(Project.find(), name):
         print(_shown(path))
     print(f"Next: edit the files from top to bottom, then `llmlab run {name} --scale smoke`.")
 
 
 @new.command("concept")
-def new_concept(
+def new_concept_(
     name: Annotated[str, typer.Argument(metavar="NAME", help="Name, as in loss_landscapes.")],
 ) -> None:
     """Write the chapter of a new concept: a picture, a formula, live code, and what tests it."""
-    from llmlab.method.scaffold import scaffold_concept
+    from llmlab.method.scaffold.concept import new_concept
 
-    for path in scaffold_concept(Project.find(), name):
+    for path in new_concept(Project.find(), name):
         print(_shown(path))
     print(f"Next: edit the chapter, then `llmlab book execute concepts/{name}`.")
+
+
+@new.command("lab")
+def new_lab_(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Name, as in vision.")],
+) -> None:
+    """Write the room of a new lab: modules, tests, walls, a track, a part of the book.
+
+    One experiment of it runs as it is; edit the files in the order that is printed.
+    """
+    from llmlab.method.scaffold.lab import new_lab
+
+    for path in new_lab(Project.find(), name):
+        print(_shown(path))
+    print(
+        "Next: edit the files from top to bottom, add the room to the tables of CONTRIBUTING.md "
+        f"and README.md, then `llmlab run {name}_learning_rate --scale smoke`."
+    )
 
 
 PASSED_ON = {"allow_extra_args": True, "ignore_unknown_options": True}

@@ -12,8 +12,8 @@ from torch import Tensor, device
 
 from llmlab.gpt.checkpoints import Checkpoint, checkpoints, keep_newest, load_checkpoint
 from llmlab.gpt.distributed import Workers
-from llmlab.gpt.material import Material
-from llmlab.gpt.pretraining import Event, Pretraining, Recipe, Validation
+from llmlab.gpt.encoded_corpus import EncodedCorpus
+from llmlab.gpt.pretraining import Event, Pretraining, PretrainingRecipe, Validation
 from llmlab.gpt.run_events import Diverged, Finished, Interrupted, Saved
 from llmlab.gpt.saved_runs import (
     CHECKPOINTS,
@@ -34,7 +34,7 @@ State = tuple[Mapping[str, Tensor], Mapping[str, object]]
 
 
 @dataclass(frozen=True)
-class Session:
+class PretrainingSession:
     """One run in its folder.
 
     Attributes:
@@ -43,8 +43,8 @@ class Session:
     """
 
     folder: Path
-    recipe: Recipe
-    material: Material
+    recipe: PretrainingRecipe
+    encoded: EncodedCorpus
     checkpoint_every: int | None = None
     keep: int = 3
 
@@ -62,8 +62,8 @@ class Session:
             "batch_size": self.recipe.batch_size,
             "seed": self.recipe.seed,
             "validation_share": self.recipe.validation_share,
-            "corpus": self.material.corpus.digest,
-            "tokenizer": self.material.tokenizer.digest,
+            "corpus": self.encoded.corpus.digest,
+            "tokenizer": self.encoded.tokenizer.digest,
         }
 
     def events(self, workers: Workers, *, resume: bool) -> "Iterator[SessionEvent]":
@@ -86,7 +86,7 @@ class Session:
             require_new(self.folder)
         # translated in place, each process its own part of the model
         recipe = replace(self.recipe, compiled=False)
-        pretraining = Pretraining(recipe, self.material.tokens, workers, checkpoint)
+        pretraining = Pretraining(recipe, self.encoded.tokens, workers, checkpoint)
         if self.recipe.compiled:
             pretraining.model.compile()
         if workers.is_first:
@@ -219,7 +219,7 @@ class Session:
         if checkpoint:
             self.log.cut(checkpoint.step)
             return
-        self.material.tokenizer.save(self.folder / TOKENIZER)
+        self.encoded.tokenizer.save(self.folder / TOKENIZER)
         self.log.start(self.run)
 
 

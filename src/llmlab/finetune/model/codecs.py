@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from llmlab.finetune.tasks.skills import END, TOKENIZER
-from llmlab.gpt.text import TextTokenizer
+from llmlab.gpt.text_tokenizers import TextTokenizer
 from llmlab.method.errors import LabError
 
 if TYPE_CHECKING:

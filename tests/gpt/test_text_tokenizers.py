@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers
 
-from llmlab.gpt.text import (
+from llmlab.gpt.text_tokenizers import (
     END_OF_TEXT,
     TextTokenizer,
     characters,

@@ -155,12 +155,15 @@ def train_bpe(texts: Iterable[str], vocab_size: int) -> TextTokenizer:
 
 
 def characters(texts: Iterable[str]) -> TextTokenizer:
-    """One id for each character of `texts`, in the order of Unicode, then 256 for bytes.
+    """One id for each character of `texts`, which are streamed, then 256 for bytes.
 
-    A character that `texts` does not hold is spelled in the bytes of its UTF-8.
+    Characters stand in the order of Unicode. A character that `texts` does not hold is spelled in
+    the bytes of its UTF-8.
     """
-    alphabet = sorted(set().union(*texts))
-    vocabulary = {token: index for index, token in enumerate([*alphabet, *BYTE_NAMES])}
+    alphabet: set[str] = set()
+    for text in texts:
+        alphabet.update(text)
+    vocabulary = {token: index for index, token in enumerate([*sorted(alphabet), *BYTE_NAMES])}
     core = Tokenizer(models.BPE(vocab=vocabulary, merges=[], byte_fallback=True))
     core.decoder = decoders.Sequence([decoders.ByteFallback(), decoders.Fuse()])
     return TextTokenizer(core)

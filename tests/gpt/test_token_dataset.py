@@ -11,10 +11,10 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llmlab.gpt import corpora, tokens
+from llmlab.gpt import corpora, token_dataset
 from llmlab.gpt.corpora import CorpusText, open_corpus
-from llmlab.gpt.text import END_OF_TEXT, TextTokenizer, characters, train_bpe
-from llmlab.gpt.tokens import TokenBatches, TokenSpan, prepare_tokens
+from llmlab.gpt.text_tokenizers import END_OF_TEXT, TextTokenizer, characters, train_bpe
+from llmlab.gpt.token_dataset import TokenBatches, TokenSpan, prepare_tokens
 from llmlab.method.errors import LabError
 
 DOCUMENTS = {"a.txt": "the cat sat\non the mat\n" * 5, "b.txt": "naïve 猫\n", "c.txt": "the end"}
@@ -47,7 +47,7 @@ def test_a_document_read_in_pieces_is_one_document(
     corpus: CorpusText, tokenizer: TextTokenizer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(corpora, "PIECE", 16)
-    monkeypatch.setattr(tokens, "PIECES_AT_ONCE", 2)
+    monkeypatch.setattr(token_dataset, "PIECES_AT_ONCE", 2)
     assert len(list(corpus.texts())) > len(DOCUMENTS)
     file = prepare_tokens(corpus, tokenizer, tmp_path)
     texts = ["".join(document.pieces()) for document in corpus.documents]
@@ -131,8 +131,8 @@ MEMORY = """
 import resource, sys
 from pathlib import Path
 from llmlab.gpt.corpora import open_corpus
-from llmlab.gpt.text import characters
-from llmlab.gpt.tokens import prepare_tokens
+from llmlab.gpt.text_tokenizers import characters
+from llmlab.gpt.token_dataset import prepare_tokens
 
 def peak_mib(path: str) -> int:
     prepare_tokens(open_corpus(path), characters(["a cat"]), Path(sys.argv[1]))
@@ -197,7 +197,7 @@ def test_an_epoch_leaves_out_less_than_two_windows(batches: TokenBatches) -> Non
 @given(batches(), st.lists(st.integers(0, 50), min_size=1, max_size=5))
 def test_a_batch_depends_on_the_step_alone(batches: TokenBatches, steps: list[int]) -> None:
     asked = {step: batches.at(step) for step in steps}
-    tokens._window_starts.cache_clear()
+    token_dataset._window_starts.cache_clear()
     for step in sorted(steps, reverse=True):
         assert all(map(torch.equal, asked[step], batches.at(step)))
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llmlab.gpt.tokenizer import CharTokenizer
+from llmlab.gpt.character_tokenizer import CharTokenizer
 
 TOKENIZER = CharTokenizer(string.ascii_lowercase)
 

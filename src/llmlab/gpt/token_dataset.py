@@ -21,7 +21,7 @@ from filelock import FileLock
 from torch import Tensor
 
 from llmlab.gpt.corpora import CorpusText
-from llmlab.gpt.text import TextTokenizer
+from llmlab.gpt.text_tokenizers import TextTokenizer
 from llmlab.gpt.training import Batch
 from llmlab.method.errors import LabError
 from llmlab.method.files import unwritable, write_file, write_with
@@ -120,11 +120,27 @@ def prepare_tokens(corpus: CorpusText, tokenizer: TextTokenizer, cache_dir: Path
     key = hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
     path = cache_dir / f"{key}.tokens"
     if not _is_whole(path, content):
-        with _locked(path):
+        with locked(path):
             if not _is_whole(path, content):
                 write_with(path, lambda aside: _encode(corpus, tokenizer, dtype, aside))
                 write_file(path.with_suffix(".json"), json.dumps(_sized(content, path), indent=2))
     return TokenFile(corpus.name, path, dtype, tokenizer.byte_lengths)
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Keep other processes, while this one makes `path`, from doing the same; its folder is made.
+
+    Raises:
+        LabError: the folder cannot be written to.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(path.with_suffix(".lock")).acquire()
+    except OSError as error:
+        raise unwritable(path, error) from error
+    with lock:
+        yield
 
 
 @dataclass(frozen=True, eq=False)
@@ -205,7 +221,7 @@ class TokenBatches:
         )
 
 
-@lru_cache(maxsize=4)  # the present epoch of training and of validation, and the next
+@lru_cache(maxsize=64)  # the present epoch of each run, and the next
 def _window_starts(
     n_windows: int, context: int, largest_shift: int, seed: int, epoch: int
 ) -> np.ndarray:
@@ -220,22 +236,6 @@ def _moved(tokens_BT: Tensor, device: torch.device) -> Tensor:
     if device.type == "cuda":
         tokens_BT = tokens_BT.pin_memory()
     return tokens_BT.to(device, non_blocking=True)
-
-
-@contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    """Keep other processes from writing `path`; its folder is made.
-
-    Raises:
-        LabError: the folder cannot be written to.
-    """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(path.with_suffix(".lock")).acquire()
-    except OSError as error:
-        raise unwritable(path, error) from error
-    with lock:
-        yield
 
 
 def _is_whole(path: Path, content: Content) -> bool:
