@@ -4,6 +4,7 @@
 - `log`: `log.jsonl`, one event a line, written as it happens; read as typed events.
 - `interrupt`: Ctrl-C takes effect between two steps, so that a run can save and stop.
 - `control`: requests from outside, read between two steps and answered in the log.
+- `trials`: the same log for an experiment, a line for each of its runs.
 - `shell`: commands that a message offers can be pasted as they are.
 
 A lab's command goes like this:

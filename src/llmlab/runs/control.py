@@ -14,7 +14,6 @@ from typing import Annotated, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from llmlab.method.errors import LabError
 from llmlab.method.files import unreadable, unwritable
 from llmlab.runs.folder import RunFolder
 from llmlab.runs.log import RunLog
@@ -143,22 +142,6 @@ class Helm:
             raise unreadable(self._path, error) from error
         self._read += len(whole[0] + whole[1])
         return [request for line in whole[0].splitlines() if (request := _request_line(line))]
-
-
-def parse_request(content: bytes, **fields: object) -> Request:
-    """A request from JSON that somebody sent.
-
-    Raises:
-        LabError: it is none.
-    """
-    try:
-        value = json.loads(content)
-        return Request.model_validate({**value, **fields} if isinstance(value, dict) else value)
-    except (ValueError, RecursionError) as error:  # pydantic's and json's errors among them
-        raise LabError(
-            f"this is no request to a run: send an action, one of {', '.join(ACTIONS)}, and with "
-            "'rate' the new peak learning rate."
-        ) from error
 
 
 def _request_line(line: bytes) -> Request | None:
