@@ -1,5 +1,6 @@
 """`llmlab watch`: nothing but its options, and the start of the server."""
 
+import os
 import socket
 from pathlib import Path
 from typing import Annotated
@@ -83,7 +84,9 @@ def _catalog(chosen: list[Path]) -> Catalog:
             raise LabError(
                 f"{folder} holds no run: name a folder with a {LOG}, as `llmlab train` makes it."
             )
-    return Catalog(tuple(chosen), Path())
+    return Catalog(
+        tuple(chosen), Path(os.path.commonpath([run.resolve().parent for run in chosen]))
+    )
 
 
 def _book() -> Path | None:

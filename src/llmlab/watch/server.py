@@ -31,7 +31,7 @@ from llmlab.watch.answers import (
     openapi,
 )
 from llmlab.watch.catalog import Catalog, checkpoints
-from llmlab.watch.rows import Cursor, read_rows
+from llmlab.watch.rows import Cursor, is_known, read_rows
 
 ASSETS = Path(__file__).parent / "assets"
 POLL_SECONDS = 0.05
@@ -146,13 +146,20 @@ async def _follow(watch: Watch, socket: WebSocket) -> None:
     gone = asyncio.create_task(socket.receive())  # clients have nothing to say: this is their end
     try:
         while not gone.done():
+            if is_known(log, cursor):
+                await asyncio.wait({gone}, timeout=POLL_SECONDS)
+                continue
             rows = read_rows(log, cursor)
             if rows.after != cursor:
                 await socket.send_text(rows.json())
                 cursor = rows.after
             if rows.is_last:
                 await asyncio.wait({gone}, timeout=POLL_SECONDS)
-    except (LabError, WebSocketDisconnect):  # the run was removed, or nobody looks any more
+    except (
+        LabError,
+        OSError,
+        WebSocketDisconnect,
+    ):  # the run was removed, or nobody looks any more
         return
     finally:
         gone.cancel()

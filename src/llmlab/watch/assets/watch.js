@@ -122,7 +122,7 @@ function due() {
   if (isDue) return;
   isDue = true;
   const isBehind = [...chosen.values()].some(({ stream }) => stream.isBehind);
-  setTimeout(() => requestAnimationFrame(draw), Math.max(isBehind ? 400 : 30, 3 * cost));
+  setTimeout(() => requestAnimationFrame(draw), Math.max(isBehind ? 700 : 30, 3 * cost));
 }
 
 function draw() {
