@@ -20,6 +20,7 @@ from llmlab.gpt.alarms import Alarm
 from llmlab.gpt.training import Point
 from llmlab.method.console import progress
 from llmlab.method.errors import LabError
+from llmlab.runs.control import Steered
 from llmlab.runs.folder import LOG, first_free
 
 
@@ -51,6 +52,8 @@ def show(events: Iterable[Event], session: FinetuneSession) -> None:
                     )
                 case Alarm():
                     print(f"step {event.step}: {event.kind}: {event.message}", file=sys.stderr)
+                case Steered():
+                    print(f"step {event.step}: {event.sentence}", flush=True)
                 case Diverged():
                     raise LabError(_diverged(event, session))
                 case Interrupted():
