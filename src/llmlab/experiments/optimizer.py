@@ -1,15 +1,21 @@
 """One part of the optimizer is taken away or changed at a time: what does each of them buy?"""
 
-from llmlab.gpt.measures import CURVES, METRICS, Log
-from llmlab.method.declare.experiment import Axis, Budget, Experiment, Outcome, Trial
+from typing import TYPE_CHECKING
+
+from llmlab.gpt.measures import pretraining_sweep
+from llmlab.method.declare.experiment import Axis, Budget, Trial
+
+if TYPE_CHECKING:
+    from llmlab.gpt.study import Study
 
 
-def run(trial: Trial) -> Outcome:
+def describe(trial: Trial) -> "Study":
     from dataclasses import replace
 
     from llmlab.gpt.encoded_corpus import byte_pairs, named_corpus, prepare
     from llmlab.gpt.model import GPTConfig
-    from llmlab.gpt.pretraining import Pretraining, PretrainingRecipe
+    from llmlab.gpt.pretraining import PretrainingRecipe
+    from llmlab.gpt.study import Study
     from llmlab.gpt.training import TrainConfig
 
     settings = trial.settings
@@ -46,14 +52,7 @@ def run(trial: Trial) -> Outcome:
         seed=trial.seed,
         validate_every=settings["steps"] // 10,
     )
-    pretraining = Pretraining(recipe, encoded.tokens)
-    log = Log(every=settings["steps"] // 50).through(pretraining)
-    return Outcome(
-        metrics=log.metrics(pretraining.model.n_parameters()),
-        curves=log.curves,
-        status=log.status,
-        tokens=log.tokens,
-    )
+    return Study(recipe, encoded)
 
 
 CHANGES = (
@@ -65,7 +64,8 @@ CHANGES = (
     "no clipping",
 )
 
-EXPERIMENT = Experiment(
+EXPERIMENT = pretraining_sweep(
+    describe,
     name="optimizer",
     title="What the optimizer's parts buy",
     question="Q-OPTIMIZER",
@@ -73,8 +73,6 @@ EXPERIMENT = Experiment(
     axes=(
         Axis("change", "What differs from AdamW with warm-up, cosine, weight decay and clipping."),
     ),
-    metrics=METRICS,
-    curves=CURVES,
     budgets={
         "smoke": Budget(
             conditions={"change": ("none", "no warm-up", "no clipping")},
@@ -116,5 +114,4 @@ EXPERIMENT = Experiment(
             },
         ),
     },
-    run=run,
 )

@@ -6,7 +6,9 @@ To read it in an evening, follow the data:
    and batches of them.
 2. `model`, `configs`: the GPT itself, and its four sizes.
 3. `training`: one optimizer step after another, as a stream of points.
-4. `pretraining`, `alarms`, `measures`: a run as a stream of events; what experiments keep of it.
+4. `pretraining`, `alarms`: a run as a stream of events.
+   `measures`, `study`: what the trials of an experiment are, and what is kept of them.
+   `stacked`, `stacked_adamw`: the models of all trials trained at once, on a GPU.
 5. `checkpoints`, `saved_runs`, `run_events`, `session`: a run in its folder.
    `options`, `opening`, `console`: how `llmlab train` leads it.
 6. `distributed`, `speed`: several processes; how fast, and how fast it could be.

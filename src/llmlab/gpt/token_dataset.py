@@ -221,7 +221,7 @@ class TokenBatches:
         )
 
 
-@lru_cache(maxsize=4)  # the present epoch of training and of validation, and the next
+@lru_cache(maxsize=64)  # the present epoch of each run, and the next
 def _window_starts(
     n_windows: int, context: int, largest_shift: int, seed: int, epoch: int
 ) -> np.ndarray:

@@ -20,6 +20,7 @@ from llmlab.gpt.alarms import Alarm
 from llmlab.gpt.training import Point
 from llmlab.method.console import progress
 from llmlab.method.errors import LabError
+from llmlab.runs.control import Steered
 from llmlab.runs.folder import LOG, first_free
 
 
@@ -51,6 +52,8 @@ def show(events: Iterable[Event], session: FinetuneSession) -> None:
                     )
                 case Alarm():
                     print(f"step {event.step}: {event.kind}: {event.message}", file=sys.stderr)
+                case Steered():
+                    print(f"step {event.step}: {event.sentence}", flush=True)
                 case Diverged():
                     raise LabError(_diverged(event, session))
                 case Interrupted():
@@ -87,16 +90,19 @@ def _progress_line(point: Point, speed: Throughput) -> str:
 
 def _next_steps(session: FinetuneSession, finished: Finished) -> str:
     folder = session.folder
+    commands = [
+        ("generate", folder, "--prompt", session.data.prompt),
+        ("curves", folder / LOG),
+    ]
+    if not isinstance(session.config.method, Full):
+        commands.append(("merge", folder, "--out", first_free(folder.parent / "merged")))
     lines = [
         "",
         f"Trained in {finished.seconds:.0f} s. In {folder}:",
         f"  {session.saved_to.name}/, {LOG} (every step), {REPORT}",
         "Next:",
-        f"  llmlab generate {folder} --prompt {shlex.quote(session.data.prompt)}",
-        f"  llmlab curves {folder / LOG}",
+        *(f"  {shlex.join(map(str, ('llmlab', *parts)))}" for parts in commands),
     ]
-    if not isinstance(session.config.method, Full):
-        lines.append(f"  llmlab merge {folder} --out {first_free(folder.parent / 'merged')}")
     return "\n".join(lines)
 
 

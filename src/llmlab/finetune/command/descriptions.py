@@ -1,6 +1,6 @@
 """What a run is about to do, in lines of text."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from llmlab.finetune.command.config import TokenizedDataset
 from llmlab.finetune.command.examples import SkippedLine
@@ -25,7 +25,8 @@ def describe(session: FinetuneSession) -> str:
     return (
         f"base    {base.name}: {n_parameters(base):,} parameters, context {base.context}\n"
         f"data    {data.name}: {data.n_examples:,} examples{packed}, "
-        f"{_tested(n_test, data)} to test on{_skipped_lines(data.skipped)}\n"
+        f"{_tested(n_test, data)} to test on{_skipped_lines(data.skipped)}"
+        f"{_unread(data.unread)}{_splitting(data.n_splitting)}\n"
         f"method  {describe_method(config.method)}\n"
         f"train   {config.train.steps:,} steps of {config.batch_size} rows{replayed} "
         f"({n_tokens:,} tokens)\n"
@@ -36,6 +37,24 @@ def describe(session: FinetuneSession) -> str:
 
 def _tested(n_items: int, data: TokenizedDataset) -> str:
     return f"{n_items:,} others" if data.test_is_new else f"the same {n_items:,}"
+
+
+def _unread(keys: Mapping[str, int]) -> str:
+    """The keys of the file that nothing is learned from."""
+    if not keys:
+        return ""
+    counts = ", ".join(f"{key!r} ({count:,})" for key, count in sorted(keys.items()))
+    return f"\n        keys that are not read, in so many lines: {counts}"
+
+
+def _splitting(n_examples: int) -> str:
+    """A warning of answers that begin inside a token."""
+    if not n_examples:
+        return ""
+    return (
+        f"\n        in {n_examples:,} of them the answer begins inside a token, so the prompt "
+        "alone\n        is cut into other tokens: move the space that ends a prompt to its answer"
+    )
 
 
 def _skipped_lines(skipped: Sequence[SkippedLine]) -> str:
