@@ -1,6 +1,7 @@
 """The options of every public command are a promise: a change here is a change for users."""
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from llmlab.sleep.command.app import app as sleep
 from llmlab.watch.command import app as watch
 
 PROMISED = Path(__file__).with_name("command_options.json")
+README = Path(__file__).parents[1] / "README.md"
 
 
 def commands(group: object, path: str) -> Iterator[tuple[str, list[str]]]:
@@ -38,6 +40,12 @@ def every_command() -> dict[str, list[str]]:
     for name, alone in {"predict": predict, "simulate": simulate, "watch": watch}.items():
         found[f"llmlab {name}"] = options(typer.main.get_command(alone))
     return found
+
+
+def test_the_readme_names_every_verb() -> None:
+    (row,) = re.findall(r"llmlab --help` \|(.*)", README.read_text(encoding="utf-8"))
+    named = re.findall(r"`(\w+)`", row)
+    assert sorted(named) == sorted(typer.main.get_command(app).commands)
 
 
 def test_every_command_takes_the_options_that_it_is_promised_to_take() -> None:
