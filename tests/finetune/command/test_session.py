@@ -1,5 +1,10 @@
+import errno
 import json
+import os
+import re
+import resource
 import signal
+import tempfile
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import replace
@@ -215,6 +220,80 @@ def test_a_base_that_gives_nan_is_not_trained_and_nothing_is_kept(opened: Open) 
     assert not (session.folder / "adapter").exists()
 
 
+# Full disks
+
+
+@pytest.fixture
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The only other place that can be written to."""
+    folder = tmp_path / "elsewhere"
+    folder.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    monkeypatch.setenv("HOME", "/dev/null")
+    return folder
+
+
+@pytest.fixture
+def fill(monkeypatch: pytest.MonkeyPatch) -> Callable[[Path], None]:
+    """Fills the disk of a folder: no new file can be put in its place there."""
+    replace_file = os.replace
+
+    def full(folder: Path) -> None:
+        def refuse(source: Path, target: Path) -> None:
+            if Path(target).is_relative_to(folder):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            replace_file(source, target)
+
+        monkeypatch.setattr("llmlab.method.files.os.replace", refuse)
+
+    return full
+
+
+@pytest.mark.parametrize("name", ["adapter", "report.json"])
+def test_weights_that_the_disk_has_no_room_for_are_saved_elsewhere(
+    name: str, opened: Open, elsewhere: Path, fill: Callable[[Path], None]
+) -> None:
+    session = opened()
+    fill(session.folder / name)
+    with pytest.raises(LabError, match="stopped after 5 steps, since No space left") as error:
+        list(session.events())
+    saved = Path(re.search(r"whole in (.*): free some space", str(error.value))[1])
+    assert saved.is_relative_to(elsewhere if name == "adapter" else session.folder)
+    assert "same command" not in str(error.value)
+    load_adapter(saved, open_pretrained(session.base.name, device=CPU))
+
+
+def test_a_log_that_cannot_grow_ends_the_run_and_keeps_what_was_learned(
+    opened: Open, elsewhere: Path
+) -> None:
+    session = opened(steps=200)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, limits[1]))
+    try:
+        with pytest.raises(LabError, match=r"stopped after \d+ steps, since File too") as error:
+            list(session.events())
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    saved = Path(re.search(r"whole in (.*): free some space", str(error.value))[1])
+    assert saved.is_relative_to(elsewhere)
+    load_adapter(saved, open_pretrained(session.base.name, device=CPU))
+
+
+@pytest.mark.parametrize("method", ["lora", "full"])
+def test_weights_that_fit_nowhere_are_said_to_be_lost(
+    method: str, opened: Open, elsewhere: Path
+) -> None:
+    session = opened(method=method)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (9_000, limits[1]))
+    try:
+        with pytest.raises(LabError, match=r"saved nowhere: free some space, remove .*/run, and"):
+            list(session.events())
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert not list(elsewhere.iterdir())
+
+
 def test_a_folder_that_holds_something_is_left_alone(opened: Open, tmp_path: Path) -> None:
     session = opened()
     (session.folder / "thesis.txt").write_text("mine")
@@ -224,11 +303,12 @@ def test_a_folder_that_holds_something_is_left_alone(opened: Open, tmp_path: Pat
 
 
 @pytest.mark.parametrize("options", [{"rank": 100}, {"target_modules": "query"}])
-def test_nothing_is_written_where_the_method_does_not_fit(options: dict, opened: Open) -> None:
-    session = opened(**options)
+def test_nothing_is_written_where_the_method_does_not_fit(
+    options: dict, opened: Open, tmp_path: Path
+) -> None:
     with pytest.raises(LabError):
-        list(session.events())
-    assert RunFolder(session.folder).is_empty
+        list(opened(**options).events())
+    assert RunFolder(tmp_path / "run").is_empty
 
 
 def test_replay_puts_old_items_into_each_batch(opened: Open) -> None:
