@@ -15,7 +15,7 @@ from safetensors import SafetensorError
 from torch import Tensor
 
 from llmlab.gpt.model import GPT, GPTConfig
-from llmlab.gpt.text import END_OF_TEXT, TextTokenizer
+from llmlab.gpt.text_tokenizers import END_OF_TEXT, TextTokenizer
 from llmlab.method.errors import LabError
 from llmlab.method.files import unwritable
 

@@ -15,8 +15,8 @@ from torch.nn import functional as F
 
 from llmlab.gpt.generation import SamplingConfig, require_known, stream_text
 from llmlab.gpt.model import GPT
-from llmlab.gpt.text import TextTokenizer
-from llmlab.gpt.tokens import TokenSpan
+from llmlab.gpt.text_tokenizers import TextTokenizer
+from llmlab.gpt.token_dataset import TokenSpan
 from llmlab.method.errors import LabError
 
 DEAD = 0.01

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from llmlab.gpt.checkpoints import checkpoints, load_checkpoint, save_checkpoint
 from llmlab.gpt.model import GPT
-from llmlab.gpt.text import TextTokenizer, load_tokenizer
+from llmlab.gpt.text_tokenizers import TextTokenizer, load_tokenizer
 from llmlab.method.errors import LabError
 from llmlab.runs.folder import LOG, RunFolder
 

@@ -23,8 +23,11 @@ MEDIAN_ERROR = math.sqrt(math.pi / 2)
 NEAR = 7
 """Neighbouring jumps that tell how steep a curve is: more than a spike has."""
 
-LEAST_JUMP = 0.005
-"""Share of the loss that its jumps scatter by at least, however smooth it is."""
+UNIT_JUMP = 0.15
+"""Units of the last digit that jumps scatter by at least: 1 unit stays below the threshold of 8."""
+
+MANY = 5
+"""Different values that tell whether they were printed with one decimal place alone."""
 
 ABRUPT = 0.05
 """Share of its first value above which a loss does not become zero in one step by learning."""
@@ -383,9 +386,23 @@ def _jump_scores(values: np.ndarray, window: int) -> np.ndarray:
     """Robust z of each difference of neighbouring values, beside the trend around it."""
     jumps = np.diff(values)
     excess = jumps - _medians(jumps, NEAR)
-    smallest = max(math.sqrt(2) * _noise(values), 1e-12 * max(1.0, float(np.ptp(values))))
-    floor = np.maximum(smallest, LEAST_JUMP * np.abs(values[:-1]))
+    smallest = max(math.sqrt(2) * noise_level(values), 1e-12 * max(1.0, float(np.ptp(values))))
+    floor = np.maximum(smallest, _rounding_of_jumps(values, window))
     return excess / np.maximum(ROBUST * _medians(np.abs(excess), window), floor)
+
+
+def _rounding_of_jumps(values: np.ndarray, window: int) -> np.ndarray:
+    """For each jump what rounding adds to its noise: less where values stand still than flicker.
+
+    Rounding alone moves a jump by one unit of the last digit at most: one unit is never a spike.
+    """
+    unit = resolution(values)
+    if len(np.unique(values)) < MANY:
+        unit = min(unit, 0.01)
+    bends = np.clip(np.diff(values, n=2, prepend=values[0]), -unit, unit)
+    around = np.pad(bends**2, window // 2)
+    flicker = np.sqrt(np.convolve(around, np.full(window, 1 / window), "valid") / 3)
+    return np.clip(flicker, UNIT_JUMP * unit, unit / math.sqrt(6))
 
 
 def _medians(values: np.ndarray, window: int) -> np.ndarray:

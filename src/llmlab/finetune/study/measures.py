@@ -96,7 +96,6 @@ def tuning_sweep(describe: "Callable[[Trial], Tuning]", **declaration: object) -
         metrics=METRICS,
         curves=CURVES,
         selection_metric="validation_loss",
-        needs=("base_model",),
         run=run,
         describe=describe,
         together=together,
