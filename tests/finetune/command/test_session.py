@@ -31,6 +31,7 @@ from llmlab.finetune.model.catalog import n_parameters, open_pretrained, weights
 from llmlab.finetune.model.qlora import dequantise, paged_adamw
 from llmlab.gpt.training import TrainConfig, Trainer
 from llmlab.method.errors import LabError
+from llmlab.runs.control import Request, ask
 from llmlab.runs.folder import RunFolder
 
 CPU = torch.device("cpu")
@@ -218,6 +219,23 @@ def test_a_base_that_gives_nan_is_not_trained_and_nothing_is_kept(opened: Open) 
     *_, last = session.events()
     assert last.step == 0
     assert not (session.folder / "adapter").exists()
+
+
+@pytest.mark.parametrize("method", ["lora", "full"])
+def test_a_checkpoint_on_the_way_is_replaced_by_the_last_weights(method: str, opened: Open) -> None:
+    session = opened(method=method)
+    saved = []
+    for event in session.events():
+        if isinstance(event, Step) and event.point.step in (1, 2):
+            ask(session.folder, Request(id="0" * 16, action="checkpoint"))
+        saved += [event] if isinstance(event, Saved) else []
+    assert [event.step for event in saved] == [2, 3, 5]
+    assert sorted(path.name for path in session.saved_to.parent.iterdir() if path.is_dir()) == [
+        session.saved_to.name
+    ]
+    if method == "full":
+        kept = open_pretrained(str(session.saved_to), device=CPU).model.state_dict()
+        assert all(torch.equal(kept[n], t) for n, t in session.base.model.state_dict().items())
 
 
 # Full disks

@@ -13,7 +13,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -123,16 +123,18 @@ class FinetuneSession:
         log = RunFolder(self.folder).log
         log.start(self.run)
         listen(log)
-        run, kept, steps = self._run(model, prepared), False, 0
+        run, saved, steps = self._run(model, prepared), None, 0
         try:
             for event in run:
-                kept = kept or isinstance(event, Saved)
-                steps = event.point.step + 1 if isinstance(event, Step) else steps
+                if isinstance(event, Step):
+                    saved, steps = None, event.point.step + 1
+                elif isinstance(event, Saved):
+                    saved = event.folder
                 log.append(event_name(event), event_fields(event))
                 yield event
         except LabError as error:  # nothing but writing can fail from here on
             run.close()
-            weights = str(self.saved_to) if kept else self._rescued(model)
+            weights = saved or self._rescued(model)
             raise _unwritten(error, self.folder, weights, steps) from error
 
     def _prepare(self) -> tuple[nn.Module, Prepared]:
@@ -221,7 +223,8 @@ class FinetuneSession:
         """Follow what was asked since the last step."""
         for request in self._helm.requests(interrupted):
             if request.action == "checkpoint":
-                yield self._save(trainer.model, trainer.step)
+                self._save(trainer.model, self.saved_to)
+                yield Saved(trainer.step, str(self.saved_to))
             if request.rate:
                 trainer.config = replace(trainer.config, learning_rate=request.rate)
             yield self._helm.followed(request, trainer.step)
@@ -280,9 +283,11 @@ class FinetuneSession:
         return quantisation_report(StoredWeights(self.base.folder, self.device), model)
 
     def _save(self, model: nn.Module, folder: Path) -> None:
+        """Write the weights into `folder`, in place of earlier ones."""
         match self.config.method:
             case Full():
-                save_model(model, self.base, folder)
+                with replaced(folder) as new:
+                    save_model(model, self.base, new)
             case LoraSpec() as spec:
                 save_adapter(model, spec, self.base, folder)
             case QloraSpec(lora=spec):
@@ -290,7 +295,6 @@ class FinetuneSession:
 
     def _rescued(self, model: nn.Module) -> str | None:
         """Where the weights are after all, since the run's folder cannot be written to."""
-        shutil.rmtree(self.saved_to, ignore_errors=True)
         if not _is_finite(model):
             return None
         for place in (Path(tempfile.gettempdir()), Path.home()):
@@ -322,6 +326,16 @@ class FinetuneSession:
 def layer_of(path: str) -> str:
     """The block of a parameter, by its name in the model that `transformers` loads."""
     return block_of(path.removeprefix(INNER))
+
+
+@contextmanager
+def replaced(folder: Path) -> Iterator[Path]:
+    """A folder to fill, which then takes the place of `folder` and whatever that holds."""
+    new = folder.with_name(f".{folder.name}.new")
+    shutil.rmtree(new, ignore_errors=True)
+    yield new
+    shutil.rmtree(folder, ignore_errors=True)
+    new.rename(folder)
 
 
 def _unwritten(error: LabError, folder: Path, weights: str | None, steps: int) -> LabError:
