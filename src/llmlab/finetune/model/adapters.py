@@ -25,8 +25,9 @@ from llmlab.finetune.model.peft_format import (
     WEIGHTS,
     json_bytes,
     matrices_by_layer,
+    read_about,
     read_adapter,
-    read_json,
+    read_config,
 )
 from llmlab.finetune.model.pretrained import Pretrained
 from llmlab.finetune.model.qlora import FourBit
@@ -105,11 +106,11 @@ def load_adapter(folder: Path, base: Pretrained) -> nn.Module:
             "name the base that it was made for with --base."
         )
     scale = LoraSpec(
-        config["r"], config["lora_alpha"], "rslora" if config.get("use_rslora") else "alpha/r"
+        config.r, config.lora_alpha, "rslora" if config.use_rslora else "alpha/r"
     ).scale
     adapted = {
         path: _adapted(path, a_RI, b_OR, scale, base, folder)
-        for path, (a_RI, b_OR) in matrices_by_layer(tensors, config["r"], folder).items()
+        for path, (a_RI, b_OR) in matrices_by_layer(tensors, config.r, folder).items()
     }
     base.model.requires_grad_(False)
     for path, layer in adapted.items():
@@ -119,18 +120,12 @@ def load_adapter(folder: Path, base: Pretrained) -> nn.Module:
 
 def adapter_origin(folder: Path) -> Origin:
     """What the adapter in `folder` was made for; errors as `load_adapter`."""
-    config, about = read_json(folder / ADAPTER), folder / ABOUT
-    if not about.is_file():
-        name = config.get("base_model_name_or_path")
+    config, about = read_config(folder), read_about(folder)
+    if about is None:
+        name = config.base_model_name_or_path
         return Origin(f"{HUB}{name}" if name else "")
-    said = read_json(about)
-    try:
-        four_bit = said["four_bit"] and FourBit(**said["four_bit"])
-        return Origin(said["base"], said["identity"], four_bit)
-    except (KeyError, TypeError) as error:
-        raise LabError(f"{about} does not say what its adapter was made for: copy it again.") from (
-            error
-        )
+    four_bit = about.four_bit and FourBit(**about.four_bit.model_dump())
+    return Origin(about.base, about.identity, four_bit)
 
 
 def lora_layers(model: nn.Module) -> Iterator[tuple[str, LoraLinear]]:
