@@ -52,12 +52,12 @@ class Origin:
 
 
 def save_adapter(model: nn.Module, spec: LoraSpec, base: Pretrained, folder: Path) -> None:
-    """Write the adapter of `model` into `folder`, where other files may lie.
+    """Write the adapter of `model` into `folder`, which may hold other files.
 
-    Each file is written aside and renamed; the last says what the others must be.
+    Each file is written aside and renamed; the last one holds the checksums of the others.
 
     Args:
-        model: of `base`, adapted by `spec`.
+        model: the model of `base`, adapted by `spec`.
 
     Raises:
         LabError: the model has no adapter, a weight of it is not finite, or the folder cannot be
@@ -91,18 +91,18 @@ def save_adapter(model: nn.Module, spec: LoraSpec, base: Pretrained, folder: Pat
 
 
 def load_adapter(folder: Path, base: Pretrained) -> nn.Module:
-    """The model of `base` itself, frozen, with the adapter from `folder`, ours or of `peft`.
+    """The model of `base` itself, frozen, with the adapter of ours or of `peft` in `folder`.
 
     Raises:
-        LabError: there is no adapter, a file of it is damaged, it was made for another base, or it
-            computes something that ours does not.
+        LabError: there is no adapter, one of its files is damaged, it was made for another base, or
+            it uses a feature that is not supported.
     """
     config, tensors = read_adapter(folder)
     origin = adapter_origin(folder)
     if origin.identity not in (None, base.identity):
         raise LabError(
-            f"the adapter in {folder} was made for the base {origin.base}, whose weights are "
-            f"others ({origin.identity[:12]}) than those of {base.name} ({base.identity[:12]}): "
+            f"the adapter in {folder} was made for the base {origin.base}, whose weights "
+            f"({origin.identity[:12]}) differ from those of {base.name} ({base.identity[:12]}): "
             "name the base that it was made for with --base."
         )
     scale = LoraSpec(
@@ -141,7 +141,7 @@ def _adapted(
     except AttributeError:
         raise LabError(
             f"the adapter in {folder} adapts the layer {path}, which {base.name} does not have: "
-            "it was made for another base; name that one."
+            "it was made for another base model; name that one."
         ) from None
     if isinstance(layer, LoraLinear):
         raise LabError(
@@ -186,7 +186,7 @@ def _their_config(spec: LoraSpec, base: Pretrained, paths: list[str]) -> dict[st
 
 
 def _their_path(path: str) -> str:
-    """The path in the model that peft sees, which is the inner one of `transformers`."""
+    """The path of a layer in the model that peft sees: the inner one of `transformers`."""
     return path.removeprefix(HubModel.PREFIX)
 
 
@@ -195,11 +195,11 @@ def _model_path(model: nn.Module, path: str) -> str:
 
 
 def is_four_bit(module: nn.Module) -> bool:
-    """Whether its weights are of four bits; without loading the library where none are."""
+    """Whether a module has 4-bit weights; does not load the library if it has none."""
     return getattr(getattr(module, "weight", None), "quant_state", None) is not None
 
 
 def _four_bit(model: nn.Module) -> FourBit | None:
-    """How the model was quantised, by its first layer that is."""
+    """How a model was quantised, read from its first 4-bit layer."""
     states = (module.weight.quant_state for module in model.modules() if is_four_bit(module))
     return next((FourBit(state.nested, state.blocksize) for state in states), None)

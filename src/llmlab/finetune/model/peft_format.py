@@ -18,13 +18,13 @@ ADAPTER = "adapter_config.json"
 WEIGHTS = "adapter_model.safetensors"
 ABOUT = "llmlab.json"
 PREFIX = "base_model.model."
-"""What peft puts before the path of a layer."""
+"""What peft writes before the path of a layer."""
 UNSUPPORTED = (
     *("use_dora", "fan_in_fan_out", "modules_to_save", "rank_pattern", "alpha_pattern"),
     *("lora_bias", "trainable_token_indices", "target_parameters", "layer_replication"),
     *("alora_invocation_tokens", "arrow_config", "megatron_config"),
 )
-"""Settings of peft by which an adapter computes something else than ours."""
+"""Settings of peft that make an adapter compute something else than plain LoRA."""
 MERGE_IT = "merge it into its base with peft, and name the folder of the merged model."
 SUPPORTED_STARTS = (True, False, None, "gaussian", "orthogonal", "eva")
 """Ways to initialise an adapter that leave the base as it is."""
@@ -163,7 +163,11 @@ def _require_plain_lora(config: Mapping[str, object], folder: Path) -> None:
 def matrices_by_layer(
     tensors: Mapping[str, Tensor], rank: int, folder: Path
 ) -> dict[str, tuple[Tensor, Tensor]]:
-    """For each layer A of shape [R, I] and B of shape [O, R]."""
+    """For each layer, A of shape [R, I] and B of shape [O, R].
+
+    Raises:
+        LabError: a tensor belongs to no such pair, or a pair is not whole.
+    """
     found: dict[str, dict[str, Tensor]] = {}
     for name, tensor in sorted(tensors.items()):
         path, _, kind = name.removeprefix(PREFIX).rpartition(".lora_")
