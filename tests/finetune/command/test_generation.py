@@ -109,7 +109,7 @@ def test_an_adapter_that_names_no_base_needs_one(llmlab, base_folder: Folder) ->
         (("nothing", "--out", "merged"), "there is no folder nothing: name"),
         (("run", "--out", "merged"), "run holds no adapter: name"),
         (("adapter", "--out", "skilled"), "skilled exists already"),
-        (("adapter", "--out", "merged", "--base", "run"), "whose weights are others"),
+        (("adapter", "--out", "merged", "--base", "run"), "differ from those of run"),
         (("adapter", "--out", "merged", "--base", "nowhere"), "there is no base 'nowhere'"),
     ],
 )

@@ -14,7 +14,7 @@ from transformers import (
     LlamaForCausalLM,
 )
 
-from llmlab.finetune.command.encoding import encode_examples, splits_token
+from llmlab.finetune.command.encoding import encode_examples, prompt_of, splits_token
 from llmlab.finetune.command.examples import Chat, Example, Pair
 from llmlab.finetune.command.generation import generate_text
 from llmlab.finetune.command.opening import open_session
@@ -126,6 +126,24 @@ def test_an_answer_of_weight_0_does_not_count(name: str) -> None:
     assert tokens == row(chat(*TALK), HubCodec(tokenizer))[0]
     assert "yo" not in tokenizer.decode(counted)
     assert "fine" in tokenizer.decode(counted)
+
+
+@pytest.mark.parametrize("name", CHATTING)
+def test_the_prompt_of_a_conversation_has_the_tokens_before_its_last_answer(name: str) -> None:
+    codec = HubCodec(TOKENIZERS[name]())
+    prompt = codec.encode_prompt(prompt_of(chat(*TALK), codec))
+    assert prompt == row(chat(*TALK), codec)[0][: len(prompt)]
+
+
+def test_a_conversation_without_a_template_is_one_text() -> None:
+    tokenizer = TOKENIZERS["gpt2"]()
+    codec = HubCodec(tokenizer)
+    end = tokenizer.eos_token
+    written = f"user: hello\nassistant: yo{end}user: more\nassistant: fine{end}"
+    tokens, counted = row(chat(*TALK), codec)
+    assert tokens == tokenizer(written)["input_ids"][:-1]
+    assert tokenizer.decode(counted).replace(" ", "") == f"yo{end}fine{end}"
+    assert prompt_of(chat(*TALK), codec) == written.removesuffix(f"fine{end}")
 
 
 @pytest.mark.filterwarnings("ignore:This sequence already has")

@@ -1,7 +1,7 @@
 """Whole sweeps at once: many LoRA adapters trained together on one frozen base.
 
-The batches of K jobs pass the frozen layers as one batch, and the K detours of a layer are two
-batched products. Nothing but the base is shared: each job has its own start, data order, schedule,
+The batches of K jobs pass through the frozen layers as one batch, and the K adapters of a layer are
+two batched products. Only the base is shared: each job has its own start, data order, schedule,
 clipping, moments and divergence, so that it gives what `fine_tune` gives, within float tolerance.
 
 Adapters of lower rank are padded with zeros. The gradient of a padded row of A passes through the
@@ -30,7 +30,7 @@ from llmlab.gpt.stacked_adamw import StackedAdamW
 from llmlab.gpt.training import Evaluation, History, Point, best_device, learning_rate_at
 
 GRADED_ROWS = 8192
-"""Most sequences of all adapters that are graded in one forward pass."""
+"""Largest number of sequences, over all adapters, that one forward pass grades."""
 
 
 def fine_tune_stack(tunings: Sequence[Tuning]) -> list[Tuned]:
@@ -44,7 +44,7 @@ def fine_tune_stack(tunings: Sequence[Tuning]) -> list[Tuned]:
 
 
 class StackedLora(nn.Module):
-    """A frozen linear layer with the detours of K jobs, whose rows come one job after another.
+    """A frozen linear layer with the adapters of K jobs; its rows are ordered by job.
 
     Attributes:
         a_KRI, b_KRO: each job's A and B, put here by the stack before each pass.
@@ -76,7 +76,7 @@ class Stack(nn.Module):
     """
 
     def __init__(self, model: nn.Module, specs: Sequence[LoraSpec]) -> None:
-        """Put a stack of detours that add nothing into `model`, in place."""
+        """Put a stack of zero adapters into `model`, in place."""
         super().__init__()
         targets = dict(target_layers(model, specs[0].target_modules))
         device = next(model.parameters()).device
@@ -105,7 +105,7 @@ class Stack(nn.Module):
         return dict(zip(self.layers, zip(views, views, strict=True), strict=True))
 
     def forward(self, tokens_MT: Tensor) -> Tensor:
-        """Logits of the rows of all jobs, one job after another."""
+        """Logits of the rows of all jobs, ordered by job."""
         for name, views in self.adapters().items():
             self.layers[name].a_KRI, self.layers[name].b_KRO = views
         return self.model(tokens_MT)
@@ -139,7 +139,7 @@ def _start(model: nn.Module, spec: LoraSpec, seed: int) -> dict[str, Tensor]:
 
 
 def train_stack(stack: Stack, tunings: Sequence[Tuning]) -> list[History]:
-    """Train every adapter to its end, or to its divergence, as `gpt.training.train` would."""
+    """Train every adapter until it is done or diverges, as `gpt.training.train` would."""
     config, device = tunings[0].config, stack.device
     rates_SK = [
         [learning_rate_at(step, tuning.config) for tuning in tunings]

@@ -29,9 +29,9 @@ MEMORY_SHARE = 0.7
 def run_together(
     sweep: Sweep, trials: Sequence[Trial]
 ) -> Iterator[tuple[list[Trial], Callable[[], list[Outcome]]]]:
-    """The trials in groups, each with the call that runs the group as a whole.
+    """The trials in groups, each with the call that runs the whole group.
 
-    Trials that can share a stack do; any other is a group of its own, run as `sweep.run` does.
+    Trials that can share a stack do; each of the others is a group of its own, run by `sweep.run`.
     """
     described = [(trial, sweep.describe(trial)) for trial in trials]
     for members in _groups(described):
@@ -53,7 +53,7 @@ Described = tuple[Trial, Tuning]
 
 
 def _groups(described: Sequence[Described]) -> Iterator[list[Described]]:
-    """Runs that can share a stack, in stacks that memory holds; then the others one by one."""
+    """Runs that can share a stack, in stacks that fit into memory; then the others, one by one."""
     stacks: list[list[Described]] = []
     alone: list[list[Described]] = []
     for member in described:
@@ -95,7 +95,7 @@ def _shared_method(method: LoraSpec | Full) -> LoraSpec | Full:
 
 
 def _chunks(stack: Sequence[Described]) -> Iterator[list[Described]]:
-    """Parts of even size, as few as the device's memory allows."""
+    """As few parts as fit into the device's memory, of about equal size."""
     room = MEMORY_SHARE * available_memory(best_device())
     most = max(1, int(room / max(memory_per_run(tuning) for _, tuning in stack)))
     parts = math.ceil(len(stack) / most)
@@ -103,7 +103,7 @@ def _chunks(stack: Sequence[Described]) -> Iterator[list[Described]]:
 
 
 def available_memory(device: torch.device) -> int:
-    """Bytes that are free on a GPU; of a CPU, all of its memory."""
+    """Free bytes of a GPU, or all the memory of a CPU."""
     if device.type == "cuda":
         torch.cuda.empty_cache()  # what the stack before this one left
         return torch.cuda.mem_get_info(device)[0]
@@ -111,7 +111,7 @@ def available_memory(device: torch.device) -> int:
 
 
 def memory_per_run(tuning: Tuning) -> int:
-    """Bytes that one run adds to a stack, about.
+    """Approximate number of bytes that one run adds to a stack.
 
     Half is added to its activations for what passes through; what is trained has its weights, their
     gradients and two moments, and three more numbers for each while it is updated.
