@@ -289,3 +289,11 @@ def test_any_text_is_a_ledger_or_one_sentence(tmp_path_factory, text):
 
 def _toml(level):
     return str(level).lower() if isinstance(level, bool) else repr(level)
+
+
+@pytest.mark.parametrize("value", ["[" * 100_000 + "]" * 100_000, "9" * 6000, "{a." * 50_000])
+def test_values_that_no_parser_takes_are_one_sentence(ledger_lab, value: str) -> None:
+    (ledger_lab.project.ledger / "questions.toml").write_text(f"[[question]]\nid = {value}\n")
+    with pytest.raises(LabError, match=r"questions\.toml is not valid TOML: .*; ") as caught:
+        read_ledger(ledger_lab.project)
+    assert "\n" not in str(caught.value)
