@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from fuzzing import ROUNDS
 
 import llmlab.book
 from llmlab.book.press.border import read_text
@@ -23,7 +24,7 @@ from llmlab.book.views.kinds import kinds
 from llmlab.method.errors import LabError
 from llmlab.method.project import Project
 
-INPUTS = 100
+INPUTS = ROUNDS // 3
 PICTURES = 8
 """Of so many mutated views of a kind the still picture is drawn, too."""
 

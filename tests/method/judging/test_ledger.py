@@ -295,5 +295,5 @@ def _toml(level):
 def test_values_that_no_parser_takes_are_one_sentence(ledger_lab, value: str) -> None:
     (ledger_lab.project.ledger / "questions.toml").write_text(f"[[question]]\nid = {value}\n")
     with pytest.raises(LabError, match=r"questions\.toml is not valid TOML: .*; ") as caught:
-        read_ledger(ledger_lab.project)
+        load_ledger(ledger_lab.project)
     assert "\n" not in str(caught.value)
