@@ -11,6 +11,7 @@ from llmlab.cli import app
 from llmlab.cluster.predict_command import app as predict
 from llmlab.cluster.simulate_command import app as simulate
 from llmlab.sleep.command.app import app as sleep
+from llmlab.watch.command import app as watch
 
 PROMISED = Path(__file__).with_name("command_options.json")
 
@@ -34,7 +35,7 @@ def every_command() -> dict[str, list[str]]:
     found = dict(commands(typer.main.get_command(app), "llmlab"))
     for name, group in {"book": book, "sleep": sleep}.items():
         found |= commands(typer.main.get_command(group), f"llmlab {name}")
-    for name, alone in {"predict": predict, "simulate": simulate}.items():
+    for name, alone in {"predict": predict, "simulate": simulate, "watch": watch}.items():
         found[f"llmlab {name}"] = options(typer.main.get_command(alone))
     return found
 

@@ -83,6 +83,7 @@ def run(
     from llmlab.method.running.extension import take_over
     from llmlab.method.running.plan import make_plan, parse_seeds
     from llmlab.method.running.runner import run_experiment
+    from llmlab.runs.trials import TrialLog
 
     project = Project.find()
     declared = load_experiment(experiment)
@@ -97,8 +98,14 @@ def run(
         return
     if extend:
         print(f"{take_over(plan, project)} recorded runs taken over")
+    log = TrialLog(plan)
     try:
-        with progress(f"{experiment} {scale}") as report:
+        with progress(f"{experiment} {scale}") as show:
+
+            def report(done: int, total: int, event: str) -> None:
+                log.note(done, total, event)
+                show(done, total, event)
+
             manifest = run_experiment(declared, scale, project, **options, report=report)
     except KeyboardInterrupt:
         raise LabError("interrupted; the same command carries on with the runs left.") from None
@@ -311,7 +318,8 @@ def finetune(
     run's folder gets the adapter (in PEFT's form) or the model, a log of every step, and a report.
     """
     from llmlab.experiments.base_model import micro_folders
-    from llmlab.finetune.command.console import describe, show
+    from llmlab.finetune.command.console import show
+    from llmlab.finetune.command.descriptions import describe
     from llmlab.finetune.command.opening import open_session
     from llmlab.gpt.speed import keep_freed_memory
     from llmlab.gpt.training import best_device
@@ -553,6 +561,18 @@ def simulate(context: typer.Context) -> None:
     from llmlab.cluster.simulate_command import app as command
 
     command(context.args, prog_name="llmlab simulate")
+
+
+@app.command(add_help_option=False, context_settings=PASSED_ON)
+def watch(context: typer.Context) -> None:
+    """Watch runs live in a browser, and steer them: see `llmlab watch --help`."""
+    try:
+        from llmlab.watch.command import app as command
+    except ModuleNotFoundError as error:
+        raise LabError(
+            f"{error.name} is not installed: `pip install 'llmlab[watch]'`, or `make`."
+        ) from None
+    command(context.args, prog_name="llmlab watch")
 
 
 @app.command(add_help_option=False, context_settings=PASSED_ON)

@@ -13,6 +13,7 @@ from llmlab.gpt.speed import mfu, peak_flops
 from llmlab.gpt.training import Point
 from llmlab.method.console import progress
 from llmlab.method.errors import LabError
+from llmlab.runs.control import Steered
 
 
 class Meter:
@@ -66,6 +67,8 @@ def show(
                     )
                 case Alarm():
                     print(f"step {event.step}: {event.kind}: {event.message}", file=sys.stderr)
+                case Steered():
+                    print(f"step {event.step}: {event.sentence}", flush=True)
                 case Saved():
                     print(f"step {event.step}: saved {event.folder}", flush=True)
                 case Finished():

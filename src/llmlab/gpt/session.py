@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 from torch import Tensor, device
@@ -27,6 +28,7 @@ from llmlab.gpt.saved_runs import (
 from llmlab.gpt.training import Point
 from llmlab.method.errors import LabError
 from llmlab.method.json_values import json_value
+from llmlab.runs.control import Helm, Steered, listen
 from llmlab.runs.folder import RunFolder
 from llmlab.runs.interrupt import deferred_interrupt
 from llmlab.runs.log import RunLog
@@ -68,12 +70,17 @@ class PretrainingSession:
             "tokenizer": self.encoded.tokenizer.digest,
         }
 
+    @cached_property
+    def _helm(self) -> Helm:
+        """Where requests from outside come in, once the run has begun."""
+        return Helm(RunFolder(self.folder))
+
     def events(self, workers: Workers, *, resume: bool) -> "Iterator[SessionEvent]":
         """Train, logging every event and saving what was asked for.
 
         It ends with `Diverged` or `Interrupted` where training did; a run that is resumed after its
         last step gives `Finished` alone. Ctrl-C is waited for between
-        two steps of a process that trains alone.
+        two steps of a process that trains alone, and so are requests from outside.
 
         Raises:
             LabError: the folder holds a run already and `resume` was not asked for; there is
@@ -90,6 +97,8 @@ class PretrainingSession:
         if workers.is_first:
             with way_on_told(self.folder):
                 self._open(checkpoint)
+        if workers.world == 1:  # several would have to agree on the step of each request
+            listen(self.log)
         with _compiling(self.recipe.compiled):
             for event in self._training(pretraining, resumed_at=checkpoint and checkpoint.step):
                 if workers.is_first:
@@ -114,6 +123,7 @@ class PretrainingSession:
     ) -> "Iterator[SessionEvent]":
         """The events of training, of all processes together, and what is saved between them."""
         saved_at, good, world = resumed_at, None, pretraining.workers.world
+        _set_rate(pretraining, self._helm.rate)
         with deferred_interrupt(world == 1) as interrupted:
             for event in pretraining.events():
                 step = pretraining.trainer.step
@@ -125,7 +135,14 @@ class PretrainingSession:
                 elif isinstance(event, Validation) and math.isfinite(event.loss):
                     good = _apart(pretraining.state(), pretraining.workers.device)
                 yield event
-                stops = isinstance(event, Point) and interrupted() and not self._is_done(step)
+                between = isinstance(event, Point) and not self._is_done(step)
+                for request in self._helm.requests(interrupted) if between and world == 1 else ():
+                    if request.action == "checkpoint" and step != saved_at:
+                        yield self._save(pretraining)
+                        saved_at = step
+                    _set_rate(pretraining, request.rate)
+                    yield self._helm.followed(request, step)
+                stops = between and (interrupted() or self._helm.is_stopped)
                 if step != saved_at and (stops or self._is_due(event, step)):
                     yield self._save(pretraining)
                     saved_at = step
@@ -190,7 +207,7 @@ class PretrainingSession:
 
     def _write(self, state: State) -> None:
         weights, training = state
-        shape, run = asdict(self.recipe.shape), self.run
+        shape, run = asdict(self.recipe.shape), {**self.run, **self._helm.record}
         write_checkpoint(self.folder, weights=weights, training=training, shape=shape, run=run)
 
     def _checkpoint(self) -> Checkpoint:
@@ -235,7 +252,7 @@ class PretrainingSession:
         self.log.start(self.run)
 
 
-SessionEvent = Event | Saved | Diverged | Interrupted | Finished
+SessionEvent = Event | Saved | Steered | Diverged | Interrupted | Finished
 
 
 @contextmanager
@@ -254,6 +271,13 @@ def _compiling(compiled: bool) -> Iterator[None]:
             f"the model cannot be compiled here ({cause}): install a C++ compiler, or leave out "
             "--compile."
         ) from error
+
+
+def _set_rate(pretraining: Pretraining, rate: float | None) -> None:
+    """Train on with another peak learning rate, if one was asked for."""
+    if rate:
+        trainer = pretraining.trainer
+        trainer.config = replace(trainer.config, learning_rate=rate)
 
 
 def _apart(state: State, on: device) -> State:

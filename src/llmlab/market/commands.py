@@ -2,11 +2,14 @@
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from llmlab.method.errors import LabError
+
+if TYPE_CHECKING:
+    from llmlab.market.bars.bars import Bars
 
 fit_app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 app = typer.Typer(
@@ -16,6 +19,9 @@ app = typer.Typer(
     help="Scaling laws on market data: daily bars, and fits to tables of runs.",
 )
 
+Jumps = Annotated[
+    str, typer.Option(help="Falls in --csv that look like splits: refuse, adjust or keep.")
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for another program to read.")]
 
 
@@ -73,10 +79,7 @@ def data(
     csv: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Bars of your own, a row for each day.")
     ] = None,
-    jumps: Annotated[
-        str,
-        typer.Option(help="Falls in --csv that look like splits: refuse, adjust or keep."),
-    ] = "refuse",
+    jumps: Jumps = "refuse",
     url: Annotated[
         str | None,
         typer.Option(metavar="ADDRESS", help="Fetch CSV files; {symbol} stands for each name."),
@@ -116,3 +119,84 @@ def data(
         print(json.dumps(json_value(found), indent=2))
     else:
         print_manifests(found, folder)
+
+
+@app.command()
+def features(
+    source: Annotated[
+        str | None, typer.Option(metavar="NAME", help="A package with bars in it, see data --list.")
+    ] = None,
+    csv: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Bars of your own, a row for each day.")
+    ] = None,
+    jumps: Jumps = "refuse",
+    asset: Annotated[
+        str, typer.Option(metavar="A,B", help="Assets of the source. Default: all.")
+    ] = "",
+    tier: Annotated[
+        str, typer.Option(metavar="TIER", help="a: 20 indicators, b: some 100, c: some 250.")
+    ] = "a",
+    every: Annotated[
+        str, typer.Option(metavar="DAYS", help="Length of a bar: day, week, or a number of days.")
+    ] = "day",
+    volatility_index: Annotated[
+        str,
+        typer.Option(metavar="ASSET", help="Add eight features of this index, or of a proxy."),
+    ] = "",
+    combine: Annotated[
+        bool, typer.Option("--combine", help="One table of all assets, on the days they share.")
+    ] = False,
+    show_list: Annotated[
+        bool, typer.Option("--list", help="Show every feature with its formula.")
+    ] = False,
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Folder of the tables. Default: runs/market-features."),
+    ] = None,
+) -> None:
+    """Compute features of daily bars and write a table of each asset.
+
+    Each column is computed on prefixes of the bars, too; one that changes sees the future, and is
+    refused.
+    """
+    from llmlab.market.features.report import print_dictionary, print_features
+    from llmlab.market.features.survey import Choice, features_of, together, write_features
+
+    if show_list:
+        print_dictionary()
+        return
+    assets = _assets(source, csv, jumps)
+    chosen = _chosen(assets, asset)
+    choice = Choice(tier, every, volatility_index)
+    found = [features_of(bars, choice, assets) for bars in chosen]
+    if combine:
+        found = [together(chosen, found)]
+    folder = out or Path("runs") / "market-features"
+    print_features(found, [write_features(one, folder) for one in found])
+
+
+def _assets(source: str | None, csv: Path | None, jumps: str) -> "dict[str, Bars]":
+    """The bars that a command is told to use, by the name of the asset."""
+    from llmlab.market.bars.csv_file import read_csv
+    from llmlab.market.bars.sources import load
+
+    if (source is None) == (csv is None):
+        raise LabError("say where bars come from: one of --source and --csv.")
+    if source is not None:
+        return load(source)
+    bars = read_csv(csv, jumps)
+    return {bars.name: bars}
+
+
+def _chosen(assets: "dict[str, Bars]", names: str) -> "list[Bars]":
+    """The named assets, or all."""
+    from llmlab.method.declare.catalog import suggestion
+
+    wanted = [name.strip() for name in names.split(",") if name.strip()] or list(assets)
+    for name in wanted:
+        if name not in assets:
+            raise LabError(
+                f"there is no asset '{name}'{suggestion(name, assets)}; there are "
+                f"{', '.join(assets)}."
+            )
+    return [assets[name] for name in wanted]

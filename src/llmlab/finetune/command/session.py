@@ -10,7 +10,7 @@ runs/micro-subtraction-lora/
 import json
 import math
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -50,6 +50,7 @@ from llmlab.gpt.model import GPT
 from llmlab.gpt.training import Batch, Evaluation, TrainConfig, Trainer, evaluate
 from llmlab.method.files import write_file
 from llmlab.method.json_values import json_value
+from llmlab.runs.control import Helm, listen
 from llmlab.runs.folder import RunFolder
 from llmlab.runs.interrupt import deferred_interrupt
 
@@ -101,6 +102,11 @@ class FinetuneSession:
     def device(self) -> torch.device:
         return self.base.device
 
+    @cached_property
+    def _helm(self) -> Helm:
+        """Where requests from outside come in, once the run has begun."""
+        return Helm(RunFolder(self.folder))
+
     def events(self) -> Iterator[Event]:
         """Train, logging every event; ends with `Finished`, `Interrupted` or `Diverged`.
 
@@ -112,6 +118,7 @@ class FinetuneSession:
         model, prepared = self._prepare()
         log = RunFolder(self.folder).log
         log.start(self.run)
+        listen(log)
         for event in self._run(model, prepared):
             log.append(event_name(event), event_fields(event))
             yield event
@@ -189,11 +196,22 @@ class FinetuneSession:
                 yield Step(point, report)
                 if alarm := spikes.see(point.step, point.loss):
                     yield alarm
-                if interrupted() and trainer.step < self.config.train.steps:
-                    yield Interrupted(trainer.step)
-                    return
+                if trainer.step < self.config.train.steps:
+                    yield from self._steer(trainer, interrupted)
+                    if interrupted() or self._helm.is_stopped:
+                        yield Interrupted(trainer.step)
+                        return
                 if self._is_validated(trainer.step):
                     yield self._validate(model, trainer.step)
+
+    def _steer(self, trainer: Trainer, interrupted: Callable[[], bool]) -> Iterator[Event]:
+        """Follow what was asked since the last step."""
+        for request in self._helm.requests(interrupted):
+            if request.action == "checkpoint":
+                yield self._save(trainer.model, trainer.step)
+            if request.rate:
+                trainer.config = replace(trainer.config, learning_rate=request.rate)
+            yield self._helm.followed(request, trainer.step)
 
     def _trainer(self, model: nn.Module, train: TrainConfig) -> Trainer:
         trainer = Trainer(model, train)
@@ -262,9 +280,11 @@ class FinetuneSession:
         report = {
             "run": self.run,
             "skipped": [asdict(bad) for bad in self.data.skipped],
+            "unread": dict(self.data.unread),
             "prepared": asdict(prepared),
             "outcome": type(end).__name__.lower(),
             **asdict(end),
+            **self._helm.record,
         }
         if isinstance(end, Finished):
             report["forgetting"] = end.forgetting

@@ -20,6 +20,7 @@ from llmlab.finetune.model.lora import LoraLinear, LoraSpec
 from llmlab.finetune.model.peft_format import (
     ABOUT,
     ADAPTER,
+    MERGE_IT,
     PREFIX,
     WEIGHTS,
     json_bytes,
@@ -147,11 +148,15 @@ def _adapted(
             f"the adapter in {folder} adapts the layer {path}, which {base.name} does not have: "
             "it was made for another base; name that one."
         ) from None
+    if isinstance(layer, LoraLinear):
+        raise LabError(
+            f"{base.name} has an adapter at {path} already: open it anew to load the one in "
+            f"{folder}."
+        )
     if not isinstance(layer, nn.Linear):
         raise LabError(
             f"the adapter in {folder} adapts {path}, which in {base.name} is a "
-            f"{type(layer).__name__} and no linear layer: open the base anew, or name the one "
-            "that it was made for."
+            f"{type(layer).__name__} and not a linear layer: {MERGE_IT}"
         )
     theirs, ours = (b_OR.shape[0], a_RI.shape[1]), (layer.out_features, layer.in_features)
     if theirs != ours:

@@ -22,6 +22,7 @@ UNSUPPORTED = (
     *("alora_invocation_tokens", "arrow_config", "megatron_config"),
 )
 """Settings of peft by which an adapter computes something else than ours."""
+MERGE_IT = "merge it into its base with peft, and name the folder of the merged model."
 SUPPORTED_STARTS = (True, False, None, "gaussian", "orthogonal", "eva")
 """Starts of an adapter that leave the base as it is."""
 
@@ -75,8 +76,8 @@ def _require_plain_lora(config: Mapping[str, object], folder: Path) -> None:
         other = "init_lora_weights"  # of a kind that changes the base, too
     if other:
         raise LabError(
-            f"the adapter in {folder} has {other} {config[other]}, which ours does not compute: "
-            "merge it with peft, and open what comes of it."
+            f"the adapter in {folder} has {other} {config[other]}, which llmlab does not support: "
+            f"{MERGE_IT}"
         )
     numbers = {name: config.get(name) for name in ("r", "lora_alpha")}
     for name, value in numbers.items():
@@ -93,8 +94,8 @@ def matrices_by_layer(
         path, _, kind = name.removeprefix(PREFIX).rpartition(".lora_")
         if not (name.startswith(PREFIX) and path and kind in ("A.weight", "B.weight")):
             raise LabError(
-                f"{folder / WEIGHTS} holds {name}, which is no part of a LoRA adapter of linear "
-                "layers: name a folder that holds one."
+                f"{folder / WEIGHTS} holds {name}, which belongs to no LoRA adapter of linear "
+                f"layers: {MERGE_IT}"
             )
         found.setdefault(path, {})[kind] = tensor
     for path, parts in found.items():
