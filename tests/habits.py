@@ -21,6 +21,7 @@ PARSERS = {
     ("yaml", "safe_load"),
 }
 CODECS = {"ascii", "latin-1", "utf-8"}
+YIELDS = (ast.Yield, ast.YieldFrom)
 STARTERS = {"run", "Popen", "call", "check_call", "check_output"}
 
 
@@ -51,12 +52,12 @@ def programs_in_the_users_environment(tree: ast.AST) -> Iterator[int]:
 def pieces_encoded_apart(tree: ast.AST) -> Iterator[int]:
     """Token ids of several texts, joined: a tokenizer may begin each text in another way.
 
-    A function that encodes in two places is taken for one that joins what it gets.
+    A generator that yields ids of two texts is taken to have them joined.
     """
     for node in ast.walk(tree):
         match node:
             case ast.FunctionDef():
-                found = sum(map(_is_encoding, _calls(node))) > 1
+                found = sum(isinstance(n, YIELDS) and _encodes(n) for n in ast.walk(node)) > 1
             case ast.BinOp(op=ast.Add(), left=left, right=right):
                 found = _encodes(left) and _encodes(right)
             case ast.AugAssign(op=ast.Add(), value=value):
@@ -128,7 +129,8 @@ def _encodes(node: ast.AST) -> bool:
 
 def _is_encoding(call: ast.Call) -> bool:
     """Whether a tokenizer is asked for ids; `str.encode` has no argument, or a codec's name."""
-    if _name(call)[1] != "encode" or not call.args:
+    owner, name = _name(call)
+    if not (owner and name == "encode" and call.args):
         return False
     first = call.args[0]
     return not (isinstance(first, ast.Constant) and first.value in CODECS)
