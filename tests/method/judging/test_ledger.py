@@ -122,12 +122,17 @@ def book(tmp_path):
     folder.mkdir(parents=True)
 
     def load(questions=QUESTIONS, hypotheses=HYPOTHESES, tracks=TRACKS, experiment=None):
-        (folder / "questions.toml").write_text(questions)
+        (folder / "questions.toml").write_text(questions, encoding="utf-8")
         (folder / "hypotheses.toml").write_text(hypotheses)
         (folder / "tracks.toml").write_text(tracks)
         return load_ledger(Project(tmp_path), experiment or simple_experiment)
 
     return load
+
+
+@pytest.mark.parametrize("change", ["\N{BYTE ORDER MARK}{}", "{}\n\n", "# café\n{}"])
+def test_what_editors_add_changes_nothing(book, change):
+    assert book(questions=change.format(QUESTIONS)) == book()
 
 
 def test_a_correct_ledger_is_read_whole(book):
