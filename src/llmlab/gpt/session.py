@@ -15,12 +15,14 @@ from llmlab.gpt.checkpoints import Checkpoint, checkpoints, keep_newest, load_ch
 from llmlab.gpt.distributed import Workers
 from llmlab.gpt.encoded_corpus import EncodedCorpus
 from llmlab.gpt.pretraining import Event, Pretraining, PretrainingRecipe, Validation
+from llmlab.gpt.resuming import going_on_from, require_fitting_optimizer
 from llmlab.gpt.run_events import Diverged, Finished, Interrupted, Saved
 from llmlab.gpt.saved_runs import (
     CHECKPOINTS,
     TOKENIZER,
     remove_unfinished,
     require_new,
+    way_on_told,
     write_checkpoint,
 )
 from llmlab.gpt.training import Point
@@ -91,20 +93,30 @@ class PretrainingSession:
             return
         if workers.is_first and not resume:
             require_new(self.folder)
-        # compiled in place, each process its own part of the model
-        recipe = replace(self.recipe, compiled=False)
-        pretraining = Pretraining(recipe, self.encoded.tokens, workers, checkpoint)
-        if self.recipe.compiled:
-            pretraining.model.compile()
+        pretraining = self._begun(workers, checkpoint)
         if workers.is_first:
-            self._open(checkpoint)
+            with way_on_told(self.folder):
+                self._open(checkpoint)
         if workers.world == 1:  # several would have to agree on the step of each request
             listen(self.log)
         with _compiling(self.recipe.compiled):
             for event in self._training(pretraining, resumed_at=checkpoint and checkpoint.step):
                 if workers.is_first:
-                    self.log.append(type(event).__name__.lower(), asdict(event))
+                    with way_on_told(self.folder):
+                        self.log.append(type(event).__name__.lower(), asdict(event))
                 yield event
+
+    def _begun(self, workers: Workers, checkpoint: Checkpoint | None) -> Pretraining:
+        """The run before its first step, or before the next one after a checkpoint."""
+        # compiled in place, each process its own part of the model
+        recipe = replace(self.recipe, compiled=False)
+        with going_on_from(checkpoint):
+            pretraining = Pretraining(recipe, self.encoded.tokens, workers, checkpoint)
+            if checkpoint and workers.world == 1:  # of several, each has a part of the tensors
+                require_fitting_optimizer(pretraining.trainer.optimizer)
+        if self.recipe.compiled:
+            pretraining.model.compile()
+        return pretraining
 
     def _training(
         self, pretraining: Pretraining, resumed_at: int | None

@@ -21,6 +21,11 @@ def read_text(path: Path) -> str:
         data = path.read_bytes()
     except OSError as error:
         raise unreadable(path, error) from error
+    return decoded(data, path)
+
+
+def decoded(data: bytes, path: Path) -> str:
+    """The text of a file's bytes; as `read_text`."""
     text = data.removeprefix(codecs.BOM_UTF8)
     try:
         return text.decode("utf-8").replace("\r\n", "\n").replace("\r", "\n")

@@ -227,7 +227,7 @@ def _reset_peak_memory() -> None:
     if torch := _on_gpu():
         torch.cuda.reset_peak_memory_stats()
     try:
-        Path("/proc/self/clear_refs").write_text("5")
+        Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
     except OSError:  # another system, or a container that forbids it
         return
 
@@ -237,7 +237,7 @@ def _peak_memory() -> float:
     if torch := _on_gpu():
         return torch.cuda.max_memory_allocated() / 2**20
     try:
-        status = Path("/proc/self/status").read_text().splitlines()
+        status = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
         return next(int(line.split()[1]) / 1024 for line in status if line.startswith("VmHWM"))
     except (OSError, StopIteration):
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
