@@ -103,6 +103,7 @@ BudgetOption = Annotated[
 Chunk = Annotated[
     int, typer.Option(min=0, metavar="N", help="Which tenth of the days is the test, from 0 on.")
 ]
+Epochs = Annotated[int, typer.Option(min=1, help="Most passes over the samples.")]
 RunFolderOption = Annotated[
     Path | None, typer.Option(metavar="DIR", help="Folder of the results. Default: below runs.")
 ]
@@ -238,7 +239,7 @@ def run(
     look_back: LookBack = 16,
     budget: BudgetOption = "2k",
     chunk: Chunk = 5,
-    epochs: Annotated[int, typer.Option(min=1, help="Most passes over the samples.")] = 20,
+    epochs: Epochs = 20,
     learning_rate: Annotated[
         float, typer.Option(help="Peak for a model of width 8; wider ones take less.")
     ] = 3e-3,
@@ -293,6 +294,7 @@ def search(
     budget: BudgetOption = "2k",
     chunk: Chunk = 5,
     trials: Annotated[int, typer.Option(min=1, help="Trials to end with, old ones included.")] = 20,
+    epochs: Epochs = 20,
     seed: Annotated[int, typer.Option(min=0, help="Fixes what is tried.")] = 0,
     out: RunFolderOption = None,
 ) -> None:
@@ -306,7 +308,7 @@ def search(
     from llmlab.market.models.report import print_answers, write_result
     from llmlab.market.models.search import Space
     from llmlab.market.models.search import search as search_for
-    from llmlab.market.models.training import train
+    from llmlab.market.models.training import Training, train
     from llmlab.runs.folder import RunFolder
 
     question = Question(tier, horizon, threshold, look_back)
@@ -314,9 +316,9 @@ def search(
     study = question.study(chosen)
     name = f"market-search-{chosen[0].name}-{budget}-{tier}-{horizon}-{threshold:g}"
     folder = RunFolder(out or Path("runs") / f"{name}-chunk{chunk}-seed{seed}")
-    asked = _asked(question, chosen, budget, chunk) | {"seed": seed}
+    asked = _asked(question, chosen, budget, chunk) | {"epochs": epochs, "seed": seed}
     base = Architecture(len(study.recipe.features), look_back)
-    space = Space.of(base, read_budget(budget))
+    space = Space.of(base, read_budget(budget), Training(epochs=epochs))
     parts = study.parts(chunk)
     with folder.held():
         found = search_for(

@@ -35,29 +35,39 @@ BATCHES = (64, 128, 256)
 
 @dataclass(frozen=True)
 class Space:
-    """The shapes that a trial may have, by their key: one for each patch and depth."""
+    """What a trial may try.
+
+    Attributes:
+        shapes: by their key, one for each patch and depth.
+        training: what a trial does not draw.
+    """
 
     shapes: Mapping[str, Architecture]
+    training: Training
 
     @classmethod
-    def of(cls, base: Architecture, budget: int) -> "Space":
+    def of(cls, base: Architecture, budget: int, training: Training) -> "Space":
         """Of all shapes of a budget the most usual one for each patch and number of layers.
+
+        Those that are deeper than half their width are left out.
 
         Raises:
             LabError: no shape has as many parameters; names the nearest.
         """
         found: dict[str, Architecture] = {}
         for patch in PATCHES:
-            for shape in _within(replace(base, patch=patch), budget):
+            shapes = _within(replace(base, patch=patch), budget)
+            for shape in (one for one in shapes if one.n_layers <= one.d_model / 2):
                 found.setdefault(f"{patch} days a token, {shape.n_layers} layers", shape)
         if not found:
             within_budget(base, budget)  # raises, and names the nearest
-        return cls(found)
+        return cls(found, training)
 
     def draw(self, trial: Trial) -> tuple[Architecture, Training]:
         """What one trial tries."""
         shape = self.shapes[trial.suggest_categorical("shape", sorted(self.shapes))]
-        training = Training(
+        training = replace(
+            self.training,
             learning_rate=trial.suggest_float("learning_rate", *RATES, log=True),
             weight_decay=trial.suggest_float("weight_decay", *DECAYS, log=True),
             dropout=trial.suggest_float("dropout", *DROPOUTS),
@@ -68,7 +78,7 @@ class Space:
     def read(self, trial: FrozenTrial) -> tuple[Architecture, Training]:
         """What a finished trial tried."""
         values = dict(trial.params)
-        return self.shapes[values.pop("shape")], Training(**values)
+        return self.shapes[values.pop("shape")], replace(self.training, **values)
 
 
 def search(
