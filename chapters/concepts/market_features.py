@@ -29,7 +29,7 @@ def centred(known, window=20):
 figure, (top, bottom) = style.subplots(2, 1, height=3.8, sharex=True)
 top.plot(close.to_numpy(), color=style.INK)
 bottom.plot(centred(close).to_numpy(), color=style.FAINT, linewidth=4)
-for until, colour in zip((80, 130, 180), style.CYCLE, strict=False):
+for until, colour in zip((180, 130, 80), style.CYCLE, strict=False):
     top.axvline(until, color=colour, linestyle="--")
     bottom.axvline(until, color=colour, linestyle="--")
     bottom.plot(centred(close.iloc[:until]).to_numpy(), color=colour)

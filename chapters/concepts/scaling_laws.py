@@ -2,8 +2,8 @@
 # # Scaling laws {#sec-scaling-laws}
 #
 # Train many models of different sizes, plot their losses, and a line appears that one can follow: larger models, trained
-# on more, have a lower loss, and the next one's can be told before it is trained. @fig-scaling-public shows 35 public
-# models; all of them, and their law, are in @sec-results-scaling-fit.
+# on more, have a lower loss, and the next one's can be told before it is trained. @fig-scaling-public shows some
+# public ones; the law of all of them is in @sec-results-scaling-fit.
 
 # %%
 # | label: fig-scaling-public
@@ -29,7 +29,7 @@ params, tokens = runs.sizes["params"], runs.sizes["tokens"]
 figure, axes = style.subplots(height=3.2)
 for ratio, colour, marker in zip((5, 20, 160), style.CYCLE, style.MARKERS, strict=False):
     near = np.abs(np.log(tokens / params / ratio)) < 0.1
-    axes.plot(params[near], runs.loss_M[near], marker, color=colour, label=f"{ratio} tokens each")
+    axes.plot(params[near], runs.loss_M[near], marker, color=colour, label=f"{ratio} tokens a parameter")
     line = np.geomspace(params.min(), params.max(), 50)
     axes.plot(line, loss(line, ratio * line), color=colour, linewidth=1)
 axes.set_xscale("log")

@@ -83,11 +83,11 @@ Markdown(
 # - **Choose margins from the scatter between periods.** A margin of two thousandths of a nat sounded small. One crisis
 #   moves a period's gain by ten times that. The margins should have come from a power calculation on the scatter
 #   between years.
-# - **Ask for direction and size apart.** A rise of more than 1 % mixes what nobody knows with what everybody knows. A
+# - **Ask for direction and size apart.** A rise of more than [1 %]{.setting} mixes what nobody knows with what everybody knows. A
 #   target in units of the present volatility would have been cleaner.
 # - **The base rate moves.** A model is judged against the base rate of its training days; in a bull market the test
 #   days have another one. Part of every gain and loss on these pages is that shift.
-# - **Test the alarm, not the features.** That four of 188 indicators of a popular package see the future was found by
+# - **Test the alarm, not the features.** That four of [188]{.setting} indicators of a popular package see the future was found by
 #   computing prefixes, not by reading formulas. The alarm is a dozen lines, and it should be the first test of any such
 #   pipeline.
 #

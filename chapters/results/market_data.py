@@ -3,7 +3,7 @@
 #
 # ## The question
 #
-# One index has some 5,000 days, and that is little. Does a model of the S&P 500 gain by learning from the Nasdaq and
+# One index has some [5,000]{.setting} days, and that is little. Does a model of the [S&P 500]{.setting} gain by learning from the Nasdaq and
 # from single stocks, too?
 
 # %%
@@ -38,7 +38,7 @@ verdict("H-ASSETS-2")
 # outside the span of the index are left out. The gain is over the base rate of the model's own training samples,
 # which differs between the two.
 #
-# **An interval on this page is over test periods of the S&P 500 that have no day in common**, one for each seed. How
+# **An interval on this page is over test periods of the [S&P 500]{.setting} that have no day in common**, one for each seed. How
 # the days are split and what a gain is, @sec-results-market-predictability says. Whether the pipeline would see a
 # signal if there was one, @sec-results-market-control.
 

@@ -37,7 +37,7 @@ verdict("H-TIER-2")
 # judged, and trained, on the same days: every sample waits until the longest window of the largest tier is full. The
 # appendix lists every feature (@sec-market-dictionary).
 #
-# **An interval on this page is over test periods of the S&P 500 that have no day in common**, one for each seed. How
+# **An interval on this page is over test periods of the [S&P 500]{.setting} that have no day in common**, one for each seed. How
 # the days are split and what a gain is, @sec-results-market-predictability says. Whether the pipeline would see a
 # signal if there was one, @sec-results-market-control.
 

@@ -3,9 +3,9 @@
 #
 # ## The question
 #
-# Can any model say more of the S&P 500 than how often it rises? Two questions are put to five models: whether
-# tomorrow's close is higher, and whether the close in five days is higher by more than 1 %. The second looks like the
-# first, but it is not: a calm market seldom rises by 1 %, and calm can be foreseen.
+# Can any model say more of the [S&P 500]{.setting} than how often it rises? Two questions are put to five models: whether
+# tomorrow's close is higher, and whether the close in five days is higher by more than [1 %]{.setting}. The second looks like the
+# first, but it is not: a calm market seldom rises by [1 %]{.setting}, and calm can be foreseen.
 
 # %%
 from IPython.display import Markdown
@@ -41,14 +41,14 @@ verdict("H-SKILL-4")
 # %% [markdown]
 # ## Method
 #
-# The days of the S&P 500 from 1999 to 2018 (package `arch`) are cut into chunks; each seed tests on another one, so **an
+# The days of the [S&P 500]{.setting} from 1999 to 2018 (package `arch`) are cut into chunks; each seed tests on another one, so **an
 # interval on this page is over periods that have no day in common**, not over draws of the same one. The chunk half-way
 # round stops the training. All days nearer to either than a sample looks back and ahead are dropped
 # (@sec-market-features). Training days may lie after the test days, so this measures what can be known of one period
 # from others; it is no trading record.
 #
-# *Logistic* regression and gradient *boosting* read the 20 indicators of the last day. *HAR* is a logistic regression
-# on returns and volatilities of a day, a week and a month [@corsi2009har]. The *transformer* reads 16 days. A *gain* is
+# *Logistic* regression and gradient *boosting* read the [20]{.setting} indicators of the last day. *HAR* is a logistic regression
+# on returns and volatilities of a day, a week and a month [@corsi2009har]. The *transformer* reads [16]{.setting} days. A *gain* is
 # the log loss of the training days' base rate less that of the model.
 
 # %%
@@ -70,7 +70,7 @@ table("market_predictability", ["gain", "brier_skill"], by=["target", "model"], 
 # %%
 asked = "up 1 % in 5 days"
 Markdown(
-    f"Asked for 1 % in 5 days, logistic regression gains "
+    f"Asked for a large rise, logistic regression gains "
     f"{value('market_predictability', 'gain', model='logistic', target=asked)} and the transformer "
     f"{value('market_predictability', 'gain', model='transformer', target=asked)}. Asked for tomorrow, they gain "
     f"{value('market_predictability', 'gain', model='logistic', target='up tomorrow')} and "

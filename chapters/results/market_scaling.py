@@ -36,7 +36,7 @@ verdict("H-FLAT-2")
 # The parameters of each model meet their budget within a thousandth. The best learning rate falls as one over the
 # width, so that no size is favoured; the validation loss stops each training. All sizes see the same days.
 #
-# **An interval on this page is over test periods of the S&P 500 that have no day in common**, one for each seed. How
+# **An interval on this page is over test periods of the [S&P 500]{.setting} that have no day in common**, one for each seed. How
 # the days are split and what a gain is, @sec-results-market-predictability says. Whether the pipeline would see a
 # signal if there was one, @sec-results-market-control.
 
@@ -90,7 +90,7 @@ Markdown(
 )
 
 # %% [markdown]
-# ### The plan of 384 runs
+# ### The plan of [384]{.setting} runs
 #
 # The same file declares the full plan, for a GPU: four budgets up to two billion parameters, four horizons, four
 # thresholds, three tiers of features, two periods. It resumes after a kill, and each run is a row. What would it take?
@@ -134,6 +134,6 @@ learnings = [
 Markdown("\n".join(f"- {learning}" for learning in learnings))
 
 # %% [markdown]
-# *What would change our mind:* much more data. A law in the parameters shows where data do not run out; some 4,000
+# *What would change our mind:* much more data. A law in the parameters shows where data do not run out; some [4,000]{.setting}
 # overlapping samples run out at once. That the curve is flat here says little of models fed with every asset and
 # every minute.

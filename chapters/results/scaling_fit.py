@@ -52,8 +52,8 @@ command("scaling_fit")
 
 # %%
 Markdown(
-    f"Over tables of 36 runs the intervals hold the truth in {value('scaling_fit', 'held', runs='6 x 6 runs')} of all "
-    f"cases, over tables of 100 runs in {value('scaling_fit', 'held', runs='10 x 10 runs')}. The intervals of $\\alpha$ are "
+    f"Over small tables the intervals hold the truth in {value('scaling_fit', 'held', runs='6 x 6 runs')} of all "
+    f"cases, over large ones in {value('scaling_fit', 'held', runs='10 x 10 runs')}. The intervals of $\\alpha$ are "
     f"{value('scaling_fit', 'alpha_width', runs='6 x 6 runs')} and "
     f"{value('scaling_fit', 'alpha_width', runs='10 x 10 runs')} wide."
 )
@@ -61,7 +61,7 @@ Markdown(
 # %% [markdown]
 # ### Published models
 #
-# The same fitter on 104 public language models [@gadre2024scaling], one evaluation set at a time:
+# The same fitter on [104]{.setting} public language models [@gadre2024scaling], one evaluation set at a time:
 
 # %%
 # | label: tbl-results-scaling-public
