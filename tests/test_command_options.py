@@ -11,6 +11,8 @@ from llmlab.book.commands import app as book
 from llmlab.cli import app
 from llmlab.cluster.predict_command import app as predict
 from llmlab.cluster.simulate_command import app as simulate
+from llmlab.market.commands import app as market
+from llmlab.market.commands import fit_app as fit
 from llmlab.sleep.command.app import app as sleep
 from llmlab.watch.command import app as watch
 
@@ -35,10 +37,11 @@ def options(command: object) -> list[str]:
 def every_command() -> dict[str, list[str]]:
     """All public commands with what they take."""
     found = dict(commands(typer.main.get_command(app), "llmlab"))
-    for name, group in {"book": book, "sleep": sleep}.items():
+    for name, group in {"book": book, "market": market, "sleep": sleep}.items():
         found |= commands(typer.main.get_command(group), f"llmlab {name}")
-    for name, alone in {"predict": predict, "simulate": simulate, "watch": watch}.items():
-        found[f"llmlab {name}"] = options(typer.main.get_command(alone))
+    alone = {"fit": fit, "predict": predict, "simulate": simulate, "watch": watch}
+    for name, command in alone.items():
+        found[f"llmlab {name}"] = options(typer.main.get_command(command))
     return found
 
 
