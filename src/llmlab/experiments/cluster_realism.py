@@ -6,7 +6,7 @@ group of systems: their runs are left out, the classifier learns from all others
 
 from llmlab.cluster.realism.contenders import CONTENDERS
 from llmlab.cluster.realism.judges import boosting, sequence_model
-from llmlab.cluster.realism.two_sample import Test, accuracy, groups
+from llmlab.cluster.realism.two_sample import Contest, accuracy, groups
 from llmlab.cluster.realism.views import VIEWS
 from llmlab.method.declare.experiment import Axis, Budget, Experiment, Metric, Outcome, Trial
 
@@ -24,8 +24,8 @@ def run(trial: Trial) -> Outcome:
     repeats = 1 if "GPT" in seen else trial.settings["repeats"]
     if contender == "real runs":
         repeats *= 3  # half the runs against the other half
-    test = Test(CONTENDERS[contender], VIEWS[seen.split(",")[0]], judge)
-    found = accuracy(test, left_out, learnt, repeats, trial.seed)
+    contest = Contest(CONTENDERS[contender], VIEWS[seen.split(",")[0]], judge)
+    found = accuracy(contest, left_out, learnt, repeats, trial.seed)
     return Outcome(metrics={"accuracy": found, "runs": float(len(left_out))})
 
 

@@ -21,7 +21,7 @@ WINDOWS = 10
 
 
 @dataclass(frozen=True)
-class Test:
+class Contest:
     """Who is judged, on what, by whom."""
 
     contender: Contender
@@ -46,29 +46,36 @@ def system_of(run: RealRun) -> str:
 
 
 def accuracy(
-    test: Test, left_out: Sequence[RealRun], others: Sequence[RealRun], repeats: int, seed: int
+    contest: Contest,
+    left_out: Sequence[RealRun],
+    others: Sequence[RealRun],
+    repeats: int,
+    seed: int,
 ) -> float:
     """Share of right calls on held-out windows: the mean over runs of each run's and its rival's,
     over so many repetitions with new draws."""
     rng = np.random.default_rng(seed)
-    return float(np.mean([_once(test, left_out, others, rng) for _ in range(repeats)]))
+    return float(np.mean([_once(contest, left_out, others, rng) for _ in range(repeats)]))
 
 
 def _once(
-    test: Test, left_out: Sequence[RealRun], others: Sequence[RealRun], rng: np.random.Generator
+    contest: Contest,
+    left_out: Sequence[RealRun],
+    others: Sequence[RealRun],
+    rng: np.random.Generator,
 ) -> float:
-    if test.contender is real:  # one half of the runs against the other
+    if contest.contender is real:  # one half of the runs against the other
         new, new_rivals = _halves(left_out, rng)
         seen, seen_rivals = _halves(others, rng)
     else:
         new, seen, seen_rivals = left_out, others, others
         new_rivals = [others[place] for place in rng.choice(len(others), len(new))]
-    learnt = _cut(test, real, seen, rng), _cut(test, test.contender, seen_rivals, rng)
-    asked = _cut(test, real, new, rng) + _cut(test, test.contender, new_rivals, rng)
+    learnt = _cut(contest, real, seen, rng), _cut(contest, contest.contender, seen_rivals, rng)
+    asked = _cut(contest, real, new, rng) + _cut(contest, contest.contender, new_rivals, rng)
     windows = [window for cuts in learnt for cut in cuts for window in cut]
     is_real = np.repeat([True, False], [sum(map(len, cuts)) for cuts in learnt])
     flat = [window for cut in asked for window in cut]
-    calls = test.judge(windows, is_real, flat, int(rng.integers(2**31)))
+    calls = contest.judge(windows, is_real, flat, int(rng.integers(2**31)))
     by_run = np.split(calls, np.cumsum([len(cut) for cut in asked])[:-1])
     called_real = [float(called.mean()) for called in by_run]
     right = np.mean(called_real[: len(new)]), 1 - np.mean(called_real[len(new) :])
@@ -83,10 +90,10 @@ def _halves(
 
 
 def _cut(
-    test: Test, contender: Contender, runs: Sequence[RealRun], rng: np.random.Generator
+    contest: Contest, contender: Contender, runs: Sequence[RealRun], rng: np.random.Generator
 ) -> list[list]:
     """Of each run's series some windows."""
-    cuts = [test.view(contender(run, rng)) for run in runs]
+    cuts = [contest.view(contender(run, rng)) for run in runs]
     return [[cut[place] for place in _some(len(cut), rng)] for cut in cuts]
 
 
