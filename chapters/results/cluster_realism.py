@@ -22,7 +22,7 @@ note("cluster_realism")
 # | label: fig-results-realism
 # | fig-cap: "Share of right calls on runs of systems that were left out and on their rivals; half is chance. By who draws the rivals and what the classifier sees."
 # | fig-alt: "Points with error bars for each contender, one line for each view: simulated and real rivals near one half, naive ones near one."
-figure("cluster_realism", "accuracy", x="contender", lines="seen")
+figure("cluster_realism", "accuracy", x="contender", by="seen")
 
 # %% [markdown]
 # ## Hypotheses and verdicts
@@ -92,7 +92,7 @@ verdict("H-REALISM-16")
 # %% [markdown]
 # ## Method
 #
-# The real runs are those of MLPerf Training v5.0 and v5.1 and of modded-nanogpt's records that are long and steady
+# The real runs are those of two rounds of MLPerf Training and of modded-nanogpt's records that are long and steady
 # enough: their batch and length stay. The first eighth of a run, in which its loss falls too fast for a trend, is left
 # out. A *seed* is a group of systems; their runs are left out together, the classifier learns from all others and from
 # series drawn from them. It is then asked about the runs left out, and about new series drawn from those that it
