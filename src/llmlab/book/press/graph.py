@@ -18,6 +18,7 @@ from pathlib import Path
 
 from llmlab.book.press.contents import ASSETS, CONFIG, read_contents
 from llmlab.book.press.sources import Inputs, code_of, inputs_of
+from llmlab.book.versions.tags import former_version
 from llmlab.book.views import widgets
 from llmlab.book.views.kinds import kinds
 from llmlab.method.declare.catalog import catalog, check_scale, load_experiment
@@ -111,7 +112,8 @@ class Graph:
             *_files(widgets.ASSETS),
             *chapters,
         ]
-        return [*(self._relative(path) for path in files), self._stamp("book", _book_digest())]
+        digest = _hash([_book_digest(), self._former])
+        return [*(self._relative(path) for path in files), self._stamp("book", digest)]
 
     def reproduction_inputs(self) -> list[str]:
         """The fresh and the recorded tables that are compared, and the digest of what compares."""
@@ -139,6 +141,7 @@ class Graph:
                 "experiments": {name: self._described[name] for name in self.shown[chapter]},
                 "history": self._registrations(chapter) if _judges(inputs) else None,
                 "gates": self._gates if inputs.everything else None,
+                "former": self._former if inputs.versions else None,
             }
         )
 
@@ -193,6 +196,11 @@ class Graph:
             *(str(self._history.registered.get(name)) for name in names),
             *(str(self._history.results.get(result)) for result in results),
         ]
+
+    @cached_property
+    def _former(self) -> str:
+        """The version before what is checked out."""
+        return str(former_version(self.project.root))
 
     @cached_property
     def _history(self) -> History | None:
