@@ -1,7 +1,7 @@
 """The evidence of a version as an archive, with metadata that other archives read.
 
 CITATION.cff is of cff-version 1.2.0, `.zenodo.json` as Zenodo's deposit API has it, and the tables
-are described in RO-Crate 1.1.
+are described as an RO-Crate (w3id.org/ro/crate).
 """
 
 import json

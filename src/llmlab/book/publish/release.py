@@ -7,7 +7,7 @@ from pathlib import Path
 from llmlab.book.press.contents import read_contents
 from llmlab.book.press.render import Renderer, render_book
 from llmlab.book.publish.bundle import Release, write_bundle
-from llmlab.book.versions.snapshot import RESULTS, snapshot_here
+from llmlab.book.versions.snapshot import RESULTS, recorded
 from llmlab.book.versions.tags import check_version, tag_named, version_tags
 from llmlab.method.errors import LabError
 from llmlab.method.git import git
@@ -43,8 +43,7 @@ def release(project: Project, version: str, renderer: Renderer = "auto") -> Rele
     done = render_book(project, version, renderer)
     try:
         date = git(project.root, "show", "--no-patch", "--format=%cI", commit) or b""
-        tables = snapshot_here(project, version).tables
-        contents = read_contents(project)
+        contents, tables = read_contents(project), recorded(project)
         facts = Release(version, commit, date.decode().strip(), contents, tables)
         write_bundle(facts, project.root / RESULTS, folder)
         return _bounded(Released(folder, _size(folder), _size(done.pdf), is_tagged))

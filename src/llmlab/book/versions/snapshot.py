@@ -96,13 +96,17 @@ _CLAIMS = TypeAdapter(tuple[Claim, ...])
 def snapshot_here(project: Project, version: str) -> Snapshot:
     """The snapshot of what is checked out; judged once for each state of tables and ledger."""
     head = (git(project.root, "rev-parse", "HEAD") or b"unknown").decode().strip()
-    tables = tuple(_table(path.read_bytes(), str(path)) for path in _manifests(project))
     kept = project.build / "versions" / f"here-{_state(project)}.json"
     claims = _kept(kept, _CLAIMS)
     if claims is None:
         claims = _CLAIMS.validate_python(json_value(judge_all(project)))
         write_file(kept, _CLAIMS.dump_json(claims))
-    return Snapshot(version=version, commit=head, claims=claims, tables=tables)
+    return Snapshot(version=version, commit=head, claims=claims, tables=recorded(project))
+
+
+def recorded(project: Project) -> tuple[Table, ...]:
+    """The recorded tables of what is checked out; LabError if a manifest is damaged."""
+    return tuple(_table(path.read_bytes(), str(path)) for path in _manifests(project))
 
 
 def snapshot_at(project: Project, tag: Tag) -> Snapshot:
