@@ -31,15 +31,15 @@ class Inputs:
 
     Attributes:
         everything: it reads the whole ledger and the tables of all experiments.
-        versions: it compares with the former version of the book.
         paths: the paths that it names, of files or of anything else.
+        versions: it compares with the former version of the book.
     """
 
     experiments: frozenset[str]
     hypotheses: frozenset[str]
     everything: bool
-    versions: bool
     paths: frozenset[str]
+    versions: bool = False
 
 
 def inputs_of(chapter: Path) -> Inputs:
