@@ -115,13 +115,28 @@ def check(
         Path | None, typer.Argument(metavar="[FOLDER]", help="A rendered book; default site/dev.")
     ] = None,
 ) -> None:
-    """Check a rendered book: chapters, links, references, outside requests, texts for images."""
+    """Check a rendered book: whether it is complete, leads nowhere, and keeps its gates.
+
+    Chapters, links, references, outside requests, texts for images; valid HTML; at most 500 KB a
+    page; WCAG 2.1 AA by axe, where there is a Chromium.
+    """
+    from llmlab.book.gates import accessibility, validity, weight
     from llmlab.book.press.check import check_site
     from llmlab.book.press.contents import read_contents
 
     project = Project.find()
     site = folder or project.site / "dev"
-    problems = check_site(site, read_contents(project))
+    contents = read_contents(project)
+    problems = [
+        *check_site(site, contents),
+        *validity.invalid_pages(site),
+        *weight.heavy_pages(site),
+    ]
+    if missing := accessibility.why_not():
+        typer.echo(f"Accessibility is not checked: {missing}.", err=True)
+    else:
+        pages = [site / chapter.page for chapter in contents.chapters]
+        problems += accessibility.inaccessible_pages(site, list(filter(Path.is_file, pages)))
     for problem in problems:
         typer.echo(problem)
     if problems:
