@@ -10,9 +10,11 @@ Paths are relative to the root of the project.
 
 import hashlib
 import json
+import math
 import os
 import shutil
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 
@@ -24,12 +26,13 @@ from llmlab.book.views.kinds import kinds
 from llmlab.method.declare.catalog import catalog, check_scale, load_experiment
 from llmlab.method.declare.experiment import SCALES
 from llmlab.method.evidence.fingerprint import fingerprint
-from llmlab.method.evidence.manifest import MANIFEST
+from llmlab.method.evidence.manifest import MANIFEST, read_manifest
 from llmlab.method.evidence.modules import closure, closure_of_file, source_digest
 from llmlab.method.judging.ledger import FILES, load_ledger
 from llmlab.method.judging.registration import History, read_history
 from llmlab.method.project import Project
 from llmlab.method.running.plan import runs_together
+from llmlab.method.running.shards import seed_ranges
 
 KINDS = "llmlab.book.views.kinds"
 
@@ -80,6 +83,22 @@ class Graph:
         """The experiments that one waits for, and the digest of its code and budget."""
         needs = self.manifests(scale, load_experiment(experiment).needs)
         return [*needs, self._stamp(f"{scale}/{experiment}", self.digests[experiment, scale])]
+
+    def shards(self, experiment: str, scale: str, n_shards: int) -> list[str]:
+        """Folders of the shards of an experiment's seeds, each for a job; none for a single one."""
+        if n_shards == 1:
+            return []
+        seeds = self.experiments[experiment].budgets[scale].seeds
+        return [f"build/shards/{scale}/{experiment}/{one}" for one in seed_ranges(seeds, n_shards)]
+
+    def minutes(self, experiment: str, scale: str) -> int:
+        """Minutes to ask a scheduler for: three times those of the recorded runs, 60 for want."""
+        folder = self.project.recorded(scale, experiment)
+        if not (folder / MANIFEST).is_file():
+            return 60
+        manifest = read_manifest(folder)
+        began, ended = map(datetime.fromisoformat, (manifest.started, manifest.finished))
+        return max(10, math.ceil(3 * (ended - began).total_seconds() / 60))
 
     def chapter_inputs(self, chapter: str) -> list[str]:
         """The files that the code of a chapter reads, and the digest of all else that it shows.
