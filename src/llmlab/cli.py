@@ -69,6 +69,12 @@ def run(
         bool,
         typer.Option("--extend", help="Take over the recorded runs, and run only what they lack."),
     ] = False,
+    merged: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--merge", metavar="DIR", help="Take over runs that other jobs wrote by --out DIR."
+        ),
+    ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print what would be done, and do nothing.")
     ] = False,
@@ -83,6 +89,7 @@ def run(
     from llmlab.method.running.added_seeds import take_over
     from llmlab.method.running.plan import make_plan, parse_seeds
     from llmlab.method.running.runner import run_experiment
+    from llmlab.method.running.shards import merge as merge_shards
     from llmlab.runs.trials import TrialLog
 
     project = Project.find()
@@ -98,6 +105,8 @@ def run(
         return
     if extend:
         print(f"{take_over(plan, project)} recorded runs taken over")
+    if merged:
+        print(f"{merge_shards(plan, merged)} runs of {len(merged)} shards taken over")
     log = TrialLog(plan)
     try:
         with progress(f"{experiment} {scale}") as show:

@@ -15,6 +15,8 @@ from matplotlib.figure import Figure
 from llmlab.book import markup, numbers
 from llmlab.book.evidence import appendices, boxes, figures, overviews, readings, results
 from llmlab.book.evidence.readings import Reading
+from llmlab.book.versions import saying
+from llmlab.book.versions.comparison import changes_since_former
 from llmlab.book.views import reading, widgets
 from llmlab.method.declare.experiment import Value
 from llmlab.method.errors import LabError
@@ -354,6 +356,11 @@ def reproduction() -> Markdown:
 def tolerances() -> Markdown:
     """How far each metric of each experiment may differ between machines."""
     return appendices.tolerances()
+
+
+def changes() -> Markdown:
+    """What changed since the former version of the book."""
+    return Markdown(saying.page(changes_since_former(Project.find())))
 
 
 @cache

@@ -28,6 +28,7 @@ class Chapter:
         part: title of the part that it stands in; "" before the first part.
         source: the percent script.
         notebook: where its executed notebook lies.
+        mark: what stands below its title, in Markdown: that its evidence has changed.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Chapter:
     appendix: bool
     source: Path
     notebook: Path
+    mark: str = ""
 
     @property
     def page(self) -> str:

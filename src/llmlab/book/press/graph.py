@@ -10,25 +10,29 @@ Paths are relative to the root of the project.
 
 import hashlib
 import json
+import math
 import os
 import shutil
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 
 from llmlab.book.press.contents import ASSETS, CONFIG, read_contents
 from llmlab.book.press.sources import Inputs, code_of, inputs_of
+from llmlab.book.versions.tags import former_version
 from llmlab.book.views import widgets
 from llmlab.book.views.kinds import kinds
 from llmlab.method.declare.catalog import catalog, check_scale, load_experiment
 from llmlab.method.declare.experiment import SCALES
 from llmlab.method.evidence.fingerprint import fingerprint
-from llmlab.method.evidence.manifest import MANIFEST
+from llmlab.method.evidence.manifest import MANIFEST, read_manifest
 from llmlab.method.evidence.modules import closure, closure_of_file, source_digest
 from llmlab.method.judging.ledger import FILES, load_ledger
 from llmlab.method.judging.registration import History, read_history
 from llmlab.method.project import Project
 from llmlab.method.running.plan import runs_together
+from llmlab.method.running.shards import seed_ranges
 
 KINDS = "llmlab.book.views.kinds"
 
@@ -80,6 +84,22 @@ class Graph:
         needs = self.manifests(scale, load_experiment(experiment).needs)
         return [*needs, self._stamp(f"{scale}/{experiment}", self.digests[experiment, scale])]
 
+    def shards(self, experiment: str, scale: str, n_shards: int) -> list[str]:
+        """Folders of the shards of an experiment's seeds, each for a job; none for a single one."""
+        if n_shards == 1:
+            return []
+        seeds = self.experiments[experiment].budgets[scale].seeds
+        return [f"build/shards/{scale}/{experiment}/{one}" for one in seed_ranges(seeds, n_shards)]
+
+    def minutes(self, experiment: str, scale: str) -> int:
+        """Minutes to ask a scheduler for: three times those of the recorded runs, 60 for want."""
+        folder = self.project.recorded(scale, experiment)
+        if not (folder / MANIFEST).is_file():
+            return 60
+        manifest = read_manifest(folder)
+        began, ended = map(datetime.fromisoformat, (manifest.started, manifest.finished))
+        return max(10, math.ceil(3 * (ended - began).total_seconds() / 60))
+
     def chapter_inputs(self, chapter: str) -> list[str]:
         """The files that the code of a chapter reads, and the digest of all else that it shows.
 
@@ -111,7 +131,8 @@ class Graph:
             *_files(widgets.ASSETS),
             *chapters,
         ]
-        return [*(self._relative(path) for path in files), self._stamp("book", _book_digest())]
+        digest = _hash([_book_digest(), self._former])
+        return [*(self._relative(path) for path in files), self._stamp("book", digest)]
 
     def reproduction_inputs(self) -> list[str]:
         """The fresh and the recorded tables that are compared, and the digest of what compares."""
@@ -139,6 +160,7 @@ class Graph:
                 "experiments": {name: self._described[name] for name in self.shown[chapter]},
                 "history": self._registrations(chapter) if _judges(inputs) else None,
                 "gates": self._gates if inputs.everything else None,
+                "former": self._former if inputs.versions else None,
             }
         )
 
@@ -193,6 +215,11 @@ class Graph:
             *(str(self._history.registered.get(name)) for name in names),
             *(str(self._history.results.get(result)) for result in results),
         ]
+
+    @cached_property
+    def _former(self) -> str:
+        """The version before what is checked out."""
+        return str(former_version(self.project.root))
 
     @cached_property
     def _history(self) -> History | None:
