@@ -9,7 +9,6 @@ from llmlab.book import markup, numbers
 from llmlab.book.evidence.effects import (
     amount,
     claim_text,
-    claimed_region,
     declared,
     drawing,
     effect_text,
@@ -18,7 +17,7 @@ from llmlab.book.evidence.effects import (
 from llmlab.book.evidence.readings import condition_text, hardware, label
 from llmlab.method.judging import statistics
 from llmlab.method.judging.ledger import Hypothesis
-from llmlab.method.judging.verdicts import Verdict
+from llmlab.method.judging.verdicts import Verdict, claimed_region
 
 MOST_SEEDS = 1000
 """Beyond this many seeds we say only that more would be needed."""

@@ -6,8 +6,14 @@ correction is made for both directions apart: the chance of any false SUPPORTED 
 most alpha, and so is that of any false REFUTED. The family counts as many hypotheses as are
 registered, tested or not, so that a verdict does not depend on what was run first.
 
-Seeds that are added because a look at the first ones did not decide give chance another chance. So
-all p values of a table at its k-th look count k-fold (Bonferroni's correction), before Holm's.
+Another look at a question gives chance another chance, be it at more seeds or at runs of other
+code. So alpha is spent beforehand: half of it at the first recorded table, a quarter at the second,
+and so on. All p values of a table at its k-th look count 2^k-fold, before Holm's correction.
+
+Where the best level of a tuned axis is the last that was tried, nobody knows what lies beyond, and
+the verdict is UNDECIDED until the grid goes on. A check, which follows from arithmetic or is too
+plain to be a finding, asks whether every seed is as claimed, and has no p value; it counts in its
+family all the same, so that calling something a check helps nothing else.
 
 Smoke runs prove that the code runs. They are no evidence, and a hypothesis with nothing else is
 UNTESTED, though what they say is shown.
@@ -31,9 +37,10 @@ from llmlab.method.evidence.lookup import (
 from llmlab.method.evidence.manifest import Manifest
 from llmlab.method.evidence.reproduction import compare
 from llmlab.method.judging import statistics
-from llmlab.method.judging.judgement import Judgement, NoJudgement, judge, short
+from llmlab.method.judging.judgement import Judgement, NoJudgement, judge
 from llmlab.method.judging.ledger import Hypothesis, load_ledger
 from llmlab.method.judging.registration import History, Registration, read_history, registration
+from llmlab.method.judging.sides import short
 from llmlab.method.project import Project
 
 Word = Literal["SUPPORTED", "REFUTED", "UNDECIDED", "UNTESTED"]
@@ -48,7 +55,7 @@ class Adjusted:
 
     Attributes:
         size: hypotheses of the family (Holm).
-        looks: at the same runs with ever more seeds, the last included (Bonferroni).
+        looks: at recorded tables, the last included; alpha is spent over them.
     """
 
     supported: float
@@ -59,7 +66,7 @@ class Adjusted:
     @property
     def tests(self) -> int:
         """By how much a p value grows at most."""
-        return self.size * self.looks
+        return self.size * statistics.spending(self.looks)
 
 
 @dataclass(frozen=True)
@@ -106,18 +113,19 @@ class Verdict:
     def test(self) -> str:
         """The test that decided, with its corrections."""
         holm = f", Holm over {self.adjusted.size}" if self.adjusted.size > 1 else ""
-        looks = f", Bonferroni over {self.adjusted.looks} looks" if self.adjusted.looks > 1 else ""
-        return f"{self.judgement.test}{holm}{looks}"
+        return f"{self.judgement.test}{holm}, look {self.adjusted.looks}"
 
     @property
-    def p_value(self) -> float:
-        """P value of the claim; of its opposite where the word is REFUTED."""
+    def p_value(self) -> float | None:
+        """P value of the claim; of its opposite where the word is REFUTED; a check has none."""
         refuted = self.word == "REFUTED"
         return self.judgement.p_refuted if refuted else self.judgement.p_supported
 
     @property
-    def p_adjusted(self) -> float:
+    def p_adjusted(self) -> float | None:
         """`p_value` after the corrections."""
+        if self.p_value is None:
+            return None
         return self.adjusted.refuted if self.word == "REFUTED" else self.adjusted.supported
 
     @property
@@ -128,7 +136,7 @@ class Verdict:
         which a true effect of 0 is found to lie with that power. None where it is not known.
         """
         spread = float(np.std(self.judgement.per_seed, ddof=1))
-        if self.hypothesis.claim == "interval" or statistics.is_constant(self.judgement.per_seed):
+        if not self.judgement.is_t or statistics.is_constant(self.judgement.per_seed):
             return None
         # an effect of 0 lies within the margins if both tests say so: each may miss half as often
         power = 0.9 if self.hypothesis.claim == "equivalent" else 0.8
@@ -217,7 +225,8 @@ def judge_family(
     for members in families.values():
         counts = [max(1, looks[member.id]) for member in members]
         p_values = np.array([_p_values(judgements[member.id]) for member in members])
-        seen = np.minimum(1.0, p_values * np.array(counts)[:, None])
+        spent = np.array([statistics.spending(count) for count in counts])
+        seen = np.minimum(1.0, p_values * spent[:, None])
         supported, refuted = (statistics.holm(direction).tolist() for direction in seen.T)
         for member, *both, count in zip(members, supported, refuted, counts, strict=True):
             adjusted[member.id] = Adjusted(*both, size=len(members), looks=count)
@@ -258,8 +267,8 @@ def _judge(
 
 
 def _p_values(judgement: Judgement | NoJudgement) -> tuple[float, float]:
-    """P values of the claim and of its opposite, before the correction."""
-    if isinstance(judgement, NoJudgement):
+    """P values of the claim and of its opposite, before the correction; 1 where there are none."""
+    if isinstance(judgement, NoJudgement) or judgement.p_supported is None:
         return 1.0, 1.0
     return judgement.p_supported, judgement.p_refuted
 
@@ -299,6 +308,10 @@ def _decide(
     if isinstance(judgement, NoJudgement):
         return judgement.word, judgement.reason
     finding, place = _finding(hypothesis, judgement), _place(hypothesis)
+    if judgement.open_end:
+        return "UNDECIDED", f"{finding} says too little: {judgement.open_end}."
+    if hypothesis.kind == "check":
+        return _checked(hypothesis, judgement, place)
     if adjusted.supported <= hypothesis.alpha:
         return "SUPPORTED", f"{finding} lies {place.claimed}."
     if adjusted.refuted <= hypothesis.alpha:
@@ -309,9 +322,31 @@ def _decide(
     return "UNDECIDED", f"{undecided}."
 
 
+def _checked(hypothesis: Hypothesis, judgement: Judgement, place: "_Place") -> tuple[Word, str]:
+    """Whether every seed lies where the check says, or none does."""
+    low, high = claimed_region(hypothesis)
+    inside = [low <= each <= high for each in judgement.per_seed]
+    where = f"of all {len(inside)} seeds"
+    if all(inside):
+        return "SUPPORTED", f"A check: the effects {where} lie {place.claimed}."
+    if not any(inside):
+        return "REFUTED", f"A check: the effects {where} lie {place.opposite}."
+    return "UNDECIDED", f"A check: {sum(inside)} {where} lie {place.claimed}."
+
+
+def claimed_region(hypothesis: Hypothesis) -> tuple[float, float]:
+    """The effects for which the claim is true, as an open or closed interval."""
+    margin = hypothesis.margin
+    if hypothesis.claim == "interval":
+        return hypothesis.interval or (-np.inf, np.inf)
+    if hypothesis.claim == "equivalent":
+        return -margin, margin
+    return (margin, np.inf) if hypothesis.claims_more else (-np.inf, -margin)
+
+
 def _corrected_for(adjusted: Adjusted) -> str:
-    looks = f" and {adjusted.looks} looks" if adjusted.looks > 1 else ""
-    return f"{adjusted.size} hypotheses{looks}"
+    hypotheses = f"{adjusted.size} hypotheses and " if adjusted.size > 1 else ""
+    return f"{hypotheses}look {adjusted.looks}"
 
 
 def _finding(hypothesis: Hypothesis, judgement: Judgement) -> str:
