@@ -137,16 +137,24 @@ def verdicts(
         ),
     ] = None,
     as_json: Json = False,
+    keep: Annotated[
+        bool,
+        typer.Option("--keep", help="Enter new verdicts on recorded results into the journal."),
+    ] = False,
 ) -> None:
     """Judge every registered hypothesis by the evidence that there is.
 
     SUPPORTED, REFUTED and UNDECIDED are computed, with effect, interval and n. Without evidence
-    beyond smoke runs a hypothesis is UNTESTED.
+    beyond smoke runs a hypothesis is UNTESTED. The journal, results/verdicts.csv, keeps former
+    verdicts and counts the looks at each question; `record` enters its verdicts by itself.
     """
     from llmlab.method.console import print_verdicts
     from llmlab.method.declare.catalog import check_scale
-    from llmlab.method.judging.verdicts import judge_all
+    from llmlab.method.judging.verdicts import judge_all, keep_verdicts
 
+    if keep:
+        print(f"{keep_verdicts(Project.find())} new verdicts entered into results/verdicts.csv.")
+        return
     if scale:
         check_scale(scale)
     found = judge_all(Project.find(), scale)

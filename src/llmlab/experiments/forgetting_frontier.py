@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from llmlab.experiments import forgetting
 from llmlab.experiments.forgetting import TARGET
-from llmlab.method.declare.experiment import Axis, Budget, Experiment, Outcome, Trial
+from llmlab.method.declare.experiment import Axis, Budget, Experiment, Outcome, Subject, Trial
 
 if TYPE_CHECKING:
     from llmlab.finetune.study.tuning import Tuning
@@ -45,9 +45,7 @@ def describe(trial: Trial) -> "Tuning":
     task = subtraction_task(settings["train_items"])
     mixed = with_replay(task.train, settings["replay"], trial.seed)
     rate = RATES[name] * trial.condition["relative_rate"]
-    return tuning_of(
-        trial, replace(task, train=mixed), forgetting.method(name), learning_rate=rate
-    )
+    return tuning_of(trial, replace(task, train=mixed), forgetting.method(name), learning_rate=rate)
 
 
 def _budget(relative_rates: tuple[float, ...], seeds: int, **settings: float | str) -> Budget:
@@ -66,6 +64,7 @@ EXPERIMENT = Experiment(
         "Fine-tunes on subtraction in full and with LoRA until 40 % are right, at five rates "
         "each, and looks at what of the old skills is gone by then."
     ),
+    subject=Subject("`micro`", "subtraction, beside four old skills with exact answers"),
     axes=(
         Axis("method", "What is trained: all weights, or an adapter of the rank in its name."),
         Axis(
@@ -76,9 +75,7 @@ EXPERIMENT = Experiment(
         ),
     ),
     metrics=tuple(forgetting.EXPERIMENT.metric(name) for name in MEASURED),
-    curves=tuple(
-        curve for curve in forgetting.EXPERIMENT.curves if curve.name in forgetting.LOOKS
-    ),
+    curves=tuple(curve for curve in forgetting.EXPERIMENT.curves if curve.name in forgetting.LOOKS),
     selection_metric="forgetting_at_target",
     needs=("base_model",),
     run=run,

@@ -1,7 +1,15 @@
 """Heads that continue what came before: when do they appear, and how many layers do they take?"""
 
 from llmlab.gpt.measures import CURVES, METRICS, Log
-from llmlab.method.declare.experiment import Axis, Budget, Experiment, Metric, Outcome, Trial
+from llmlab.method.declare.experiment import (
+    Axis,
+    Budget,
+    Experiment,
+    Metric,
+    Outcome,
+    Subject,
+    Trial,
+)
 
 
 def run(trial: Trial) -> Outcome:
@@ -112,6 +120,7 @@ EXPERIMENT = Experiment(
     title="Induction heads",
     question="Q-INDUCTION",
     summary="Trains GPTs of one and two layers on code and watches what their heads look at.",
+    subject=Subject("small GPTs of one and two layers", "source text of Python's standard library"),
     axes=(Axis("n_layers", "Blocks of the model.", "layers"),),
     metrics=(*METRICS, *HEADS),
     curves=(*CURVES, *HEADS),

@@ -3,7 +3,15 @@
 import math
 
 from llmlab.gpt.measures import CURVES, METRICS, Log
-from llmlab.method.declare.experiment import Axis, Budget, Experiment, Metric, Outcome, Trial
+from llmlab.method.declare.experiment import (
+    Axis,
+    Budget,
+    Experiment,
+    Metric,
+    Outcome,
+    Subject,
+    Trial,
+)
 
 
 def run(trial: Trial) -> Outcome:
@@ -62,6 +70,7 @@ EXPERIMENT = Experiment(
     title="Memorising one story",
     question="Q-MEMORIZE",
     summary="Trains a small GPT on one short story again and again, and on a far longer text.",
+    subject=Subject("a small GPT", "The Verdict and tiny Shakespeare"),
     axes=(Axis("corpus", "Text that is trained on and, at its end, validated on."),),
     metrics=(
         *METRICS,

@@ -1,7 +1,7 @@
 """One part of the optimizer is taken away or changed at a time: what does each of them buy?"""
 
 from llmlab.gpt.measures import CURVES, METRICS, Log
-from llmlab.method.declare.experiment import Axis, Budget, Experiment, Outcome, Trial
+from llmlab.method.declare.experiment import Axis, Budget, Experiment, Outcome, Subject, Trial
 
 
 def run(trial: Trial) -> Outcome:
@@ -70,6 +70,7 @@ EXPERIMENT = Experiment(
     title="What the optimizer's parts buy",
     question="Q-OPTIMIZER",
     summary="Trains one small GPT with warm-up, decay, beta2 and clipping changed one at a time.",
+    subject=Subject("a small GPT", "source text of Python's standard library"),
     axes=(
         Axis("change", "What differs from AdamW with warm-up, cosine, weight decay and clipping."),
     ),

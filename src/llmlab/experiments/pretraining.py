@@ -1,7 +1,15 @@
 """A GPT from scratch on two texts: the loss against tokens and seconds, and what it writes."""
 
 from llmlab.gpt.measures import CURVES, METRICS, Log
-from llmlab.method.declare.experiment import Axis, Budget, Experiment, Metric, Outcome, Trial
+from llmlab.method.declare.experiment import (
+    Axis,
+    Budget,
+    Experiment,
+    Metric,
+    Outcome,
+    Subject,
+    Trial,
+)
 
 
 def run(trial: Trial) -> Outcome:
@@ -52,6 +60,7 @@ EXPERIMENT = Experiment(
     title="A GPT from scratch",
     question="Q-PRETRAIN",
     summary="Trains a GPT on Shakespeare's plays and on Python's source, and watches it learn.",
+    subject=Subject("a small GPT", "tiny Shakespeare and source text of Python's standard library"),
     axes=(
         Axis("corpus", "Text that is trained on and, at its end, validated on."),
         Axis("model", "Configuration: its width, layers and heads."),

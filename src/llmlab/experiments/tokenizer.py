@@ -1,7 +1,15 @@
 """Vocabularies of different size on one text: which predicts it with the fewest bits per byte?"""
 
 from llmlab.gpt.measures import CURVES, METRICS, Log
-from llmlab.method.declare.experiment import Axis, Budget, Experiment, Metric, Outcome, Trial
+from llmlab.method.declare.experiment import (
+    Axis,
+    Budget,
+    Experiment,
+    Metric,
+    Outcome,
+    Subject,
+    Trial,
+)
 
 
 def run(trial: Trial) -> Outcome:
@@ -49,6 +57,7 @@ EXPERIMENT = Experiment(
     title="The size of the vocabulary",
     question="Q-TOKENIZER",
     summary="Trains one model on the same bytes, cut into tokens by small and large vocabularies.",
+    subject=Subject("a small GPT", "source text of Python's standard library"),
     axes=(Axis("vocab_size", "Ids of the byte-level BPE; 257 are the bytes alone.", "tokens"),),
     metrics=(
         *METRICS,

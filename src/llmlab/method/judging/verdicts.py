@@ -20,7 +20,8 @@ UNTESTED, though what they say is shown.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
+from datetime import date
 from typing import Literal
 
 import numpy as np
@@ -37,9 +38,18 @@ from llmlab.method.evidence.lookup import (
 from llmlab.method.evidence.manifest import Manifest
 from llmlab.method.evidence.reproduction import compare
 from llmlab.method.judging import statistics
+from llmlab.method.judging.journal import (
+    NOW,
+    Entry,
+    Journal,
+    read_journal,
+    table_key,
+    write_journal,
+)
 from llmlab.method.judging.judgement import Judgement, NoJudgement, judge
 from llmlab.method.judging.ledger import Hypothesis, load_ledger
 from llmlab.method.judging.registration import History, Registration, read_history, registration
+from llmlab.method.judging.scope import Scope, scope_of
 from llmlab.method.judging.sides import short
 from llmlab.method.project import Project
 
@@ -77,7 +87,10 @@ class Verdict:
         reason: why this word, in one sentence.
         judgement: what the runs say before the corrections.
         adjusted: the p values of the judgement after them.
-        manifest: of the evidence: scale, commit, hardware, date, looks.
+        manifest: of the evidence: scale, commit, hardware, date.
+        looks: seeds at each recorded table that this was judged on, the present one last.
+        former: the verdicts on those tables, and by former rules on the present one.
+        scope: what it holds for.
         origin, state, changes: see `Evidence`.
         smoke_agrees, smoke: whether the smoke runs here agree with the recorded ones, in words.
     """
@@ -89,6 +102,9 @@ class Verdict:
     judgement: Judgement | None = None
     adjusted: Adjusted | None = None
     manifest: Manifest | None = None
+    looks: tuple[int, ...] = ()
+    former: tuple[Entry, ...] = ()
+    scope: Scope | None = None
     origin: Origin | None = None
     state: Standing | None = None
     changes: tuple[str, ...] = ()
@@ -151,7 +167,7 @@ class Verdict:
             row[each.name] = getattr(judgement, each.name, None)
         for name in ("test", "p_value", "p_adjusted", "detectable"):
             row[name] = getattr(self, name) if judgement else None
-        provenance = ("scale", "device", "git_commit", "finished", "looks")
+        provenance = ("scale", "device", "git_commit", "finished")
         return row | {name: getattr(manifest, name, None) for name in provenance}
 
 
@@ -175,7 +191,16 @@ def judge_hypotheses(
     names = dict.fromkeys(hypothesis.experiment for hypothesis in hypotheses)
     evidence = {name: _evidence(project, name, scale) for name in names}
     smoke = {name: smoke_agreement(project, name) for name in names}
-    return verdicts(hypotheses, evidence, read_history(project), smoke)
+    found = verdicts(hypotheses, evidence, read_history(project), smoke, read_journal(project))
+    scopes = {
+        (name, each.scale): scope_of(project, each)
+        for name, several in evidence.items()
+        for each in several
+    }
+    return [
+        replace(verdict, scope=scopes.get((verdict.hypothesis.experiment, verdict.scale)))
+        for verdict in found
+    ]
 
 
 def verdicts(
@@ -183,6 +208,7 @@ def verdicts(
     evidence: Mapping[str, Sequence[Evidence]],
     history: History | None,
     smoke: Mapping[str, tuple[bool | None, str]],
+    journal: Journal = Journal(),  # noqa: B008 (frozen)
 ) -> list[Verdict]:
     """The verdicts on hypotheses, given the evidence of each experiment, the largest scale first.
 
@@ -194,15 +220,18 @@ def verdicts(
         for hypothesis in hypotheses
     }
     judgements = {name: judgement for name, (judgement, _) in judged.items()}
-    looks = {name: len(_looks(found)) for name, (_, found) in judged.items()}
-    adjusted = judge_family(hypotheses, judgements, looks)
+    looks = {name: _looks(journal, name, found) for name, (_, found) in judged.items()}
+    counts = {name: len(each) for name, each in looks.items()}
+    adjusted = judge_family(hypotheses, judgements, counts)
     return [
         _verdict(
             hypothesis,
             *judged[hypothesis.id],
             adjusted[hypothesis.id],
+            looks[hypothesis.id],
             history,
             smoke[hypothesis.experiment],
+            journal,
         )
         for hypothesis in hypotheses
     ]
@@ -233,6 +262,47 @@ def judge_family(
     return adjusted
 
 
+def keep_verdicts(project: Project) -> int:
+    """Enter every verdict on a recorded table that the journal lacks.
+
+    Returns:
+        How many there were.
+
+    Raises:
+        LabError: the ledger, a table or the journal is damaged, or cannot be written.
+    """
+    journal = read_journal(project)
+    scales = [scale for scale in SCALES if scale != "smoke"]
+    found = [verdict for scale in scales for verdict in judge_all(project, scale)]
+    more = journal.with_new(_entry(verdict) for verdict in found if _is_recorded(project, verdict))
+    if more != journal:
+        write_journal(project, more)
+    return len(more.entries) - len(journal.entries)
+
+
+def _is_recorded(project: Project, verdict: Verdict) -> bool:
+    recorded = recorded_evidence(project, verdict.hypothesis.experiment, verdict.scale or "smoke")
+    return bool(
+        verdict.manifest and recorded and recorded.manifest.sha256 == verdict.manifest.sha256
+    )
+
+
+def _entry(verdict: Verdict) -> Entry:
+    found, manifest = verdict.judgement, verdict.manifest
+    return Entry(
+        hypothesis=verdict.hypothesis.id,
+        scale=manifest.scale,
+        table=table_key(manifest.sha256),
+        seeds=len(manifest.seeds),
+        word=verdict.word,
+        effect=found.effect if found else None,
+        low=found.low if found else None,
+        high=found.high if found else None,
+        rules=NOW,
+        date=date.today().isoformat(),
+    )
+
+
 def smoke_agreement(project: Project, experiment: str) -> tuple[bool | None, str]:
     """Whether the smoke runs made here agree with the recorded ones, and a sentence on it."""
     fresh = fresh_evidence(project, experiment, "smoke")
@@ -252,8 +322,21 @@ def _evidence(project: Project, name: str, scale: str | None) -> Sequence[Eviden
     return [each for each in found if each.scale != "smoke"] or found
 
 
-def _looks(evidence: Evidence | None) -> tuple[int, ...]:
-    return evidence.manifest.looks if evidence else ()
+def _looks(journal: Journal, hypothesis_id: str, evidence: Evidence | None) -> tuple[int, ...]:
+    """The seeds at each look, by the journal, or by the manifest if it knows of more."""
+    if evidence is None:
+        return ()
+    manifest = evidence.manifest
+    table = table_key(manifest.sha256)
+    kept = journal.looks(hypothesis_id, manifest.scale, table, len(manifest.seeds))
+    return max(kept, manifest.looks, key=len)
+
+
+def _former(journal: Journal, hypothesis_id: str, evidence: Evidence | None) -> tuple[Entry, ...]:
+    if evidence is None:
+        return ()
+    table = table_key(evidence.manifest.sha256)
+    return journal.former(hypothesis_id, evidence.manifest.scale, table)
 
 
 def _judge(
@@ -278,10 +361,12 @@ def _verdict(
     judgement: Judgement | NoJudgement,
     evidence: Evidence | None,
     adjusted: Adjusted,
+    looks: tuple[int, ...],
     history: History | None,
     smoke: tuple[bool | None, str],
+    journal: Journal,
 ) -> Verdict:
-    word, reason = _decide(hypothesis, judgement, adjusted)
+    word, reason = decide(hypothesis, judgement, adjusted)
     scale = evidence.scale if evidence else None
     if scale == "smoke":
         word, reason = "UNTESTED", f"Only smoke-scale runs exist, which are no evidence. {reason}"
@@ -294,6 +379,8 @@ def _verdict(
         judgement=judgement if isinstance(judgement, Judgement) else None,
         adjusted=adjusted,
         manifest=evidence.manifest if evidence else None,
+        looks=looks,
+        former=_former(journal, hypothesis.id, evidence),
         origin=evidence.origin if evidence else None,
         state=evidence.state if evidence else None,
         changes=evidence.changes if evidence else (),
@@ -302,9 +389,10 @@ def _verdict(
     )
 
 
-def _decide(
+def decide(
     hypothesis: Hypothesis, judgement: Judgement | NoJudgement, adjusted: Adjusted
 ) -> tuple[Word, str]:
+    """The word on a judgement and the reason for it."""
     if isinstance(judgement, NoJudgement):
         return judgement.word, judgement.reason
     finding, place = _finding(hypothesis, judgement), _place(hypothesis)
