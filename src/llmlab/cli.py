@@ -183,6 +183,7 @@ def record(
     Only complete results of the present code are recorded.
     """
     from llmlab.method.evidence import recording
+    from llmlab.method.judging.verdicts import keep_verdicts
 
     project = Project.find()
     if everything == bool(experiments or scale):
@@ -194,6 +195,8 @@ def record(
         print(f"recorded {_shown(recording.record(project, name, at))}")
     if not chosen:
         print("There are no fresh and current results to record.")
+    elif entered := keep_verdicts(project):
+        print(f"{entered} verdicts entered into results/verdicts.csv")
 
 
 @app.command("attest")
@@ -238,18 +241,39 @@ def reproduce(
         str, typer.Option("--scale", "-s", metavar="SCALE", help="Scale to compare.")
     ] = "smoke",
     as_json: Json = False,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="End with an error if anything drifted.")
+    ] = False,
+    learn: Annotated[
+        bool,
+        typer.Option("--learn", help="Enter what this machine differs by into results/drift.csv."),
+    ] = False,
 ) -> None:
-    """Compare fresh results with the recorded ones, metric by metric, within the tolerances."""
+    """Compare fresh results with the recorded ones, metric by metric, within the tolerances.
+
+    Tolerances are what other machines were measured to differ by, times a factor; --learn adds
+    this one, where its runs and the recorded ones are of one code.
+    """
     from llmlab.method.console import print_reproduction
-    from llmlab.method.declare.catalog import check_scale
-    from llmlab.method.evidence.reproduction import reproduction
+    from llmlab.method.declare.catalog import catalog, check_scale
+    from llmlab.method.evidence import reproduction as rerun
+    from llmlab.method.evidence.lookup import fresh_evidence
 
     check_scale(scale)
-    found = reproduction(Project.find(), scale)
+    project = Project.find()
+    if learn:
+        for fresh in filter(None, (fresh_evidence(project, name, scale) for name in catalog())):
+            rerun.learn(project, fresh)
+    found = rerun.reproduction(project, scale)
     if as_json:
         _print_json([asdict(agreement) | {"agrees": agreement.agrees} for agreement in found])
     else:
         print_reproduction(found, scale)
+    if strict and (drifted := rerun.drifted_rows(found)):
+        raise LabError(
+            f"{len(drifted)} values differ by more than machines do; rerun on another machine, or "
+            f"look for what changed: {'; '.join(drifted[:20])}."
+        )
 
 
 @app.command()

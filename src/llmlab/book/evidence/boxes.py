@@ -29,7 +29,7 @@ def verdict_box(verdict: Verdict) -> str:
     """The verdict on one hypothesis, in Markdown."""
     hypothesis = verdict.hypothesis
     return markup.box(
-        ["verdict", verdict.word.lower(), verdict.hypothesis.kind],
+        _classes(verdict),
         [
             hypothesis.statement,
             _finding(verdict),
@@ -44,9 +44,14 @@ def verdict_box(verdict: Verdict) -> str:
     )
 
 
+def _classes(verdict: Verdict) -> list[str]:
+    return ["verdict", verdict.word.lower(), *(["check"] if verdict.is_check else [])]
+
+
 def verdict_badge(verdict: Verdict) -> str:
-    """The word of a verdict with its sign and colour."""
-    return markup.badge(verdict.word.capitalize(), verdict.word.lower())
+    """The word of a verdict with its sign and colour; of a check, which is no finding, that too."""
+    kind = "Check: " if verdict.is_check else ""
+    return markup.badge(f"{kind}{verdict.word.capitalize()}", verdict.word.lower())
 
 
 def effect_span(verdict: Verdict) -> str:

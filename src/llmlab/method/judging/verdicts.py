@@ -27,6 +27,7 @@ from typing import Literal
 import numpy as np
 
 from llmlab.method.declare.experiment import SCALES
+from llmlab.method.evidence.drift import read_drifts
 from llmlab.method.evidence.lookup import (
     Evidence,
     Origin,
@@ -116,9 +117,14 @@ class Verdict:
         return SIGNS[self.word]
 
     @property
+    def is_check(self) -> bool:
+        """Whether it is too plain to be a finding."""
+        return self.hypothesis.kind == "check"
+
+    @property
     def label(self) -> str:
-        """Sign and word, as in "✓ SUPPORTED"."""
-        return f"{self.sign} {self.word}"
+        """Sign and word, as in "✓ SUPPORTED"; of a check "✓ SUPPORTED (check)"."""
+        return f"{self.sign} {self.word}" + (" (check)" if self.is_check else "")
 
     @property
     def scale(self) -> str | None:
@@ -310,7 +316,7 @@ def smoke_agreement(project: Project, experiment: str) -> tuple[bool | None, str
     if fresh is None or recorded is None:
         absent = "made here" if fresh is None else "recorded"
         return None, f"No smoke runs were {absent}, so there is nothing to compare."
-    agreement = compare(fresh, recorded)
+    agreement = compare(fresh, recorded, read_drifts(project))
     relation = "agree with" if agreement.agrees else "differ from"
     return agreement.agrees, f"The smoke runs made here {relation} the recorded ones."
 
