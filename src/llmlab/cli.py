@@ -7,6 +7,7 @@ import io
 import json
 import os
 import sys
+import time
 from collections import deque
 from dataclasses import asdict
 from pathlib import Path
@@ -197,6 +198,92 @@ def record(
         print("There are no fresh and current results to record.")
     elif entered := keep_verdicts(project):
         print(f"{entered} verdicts entered into results/verdicts.csv")
+
+
+@app.command()
+def recheck(
+    within: Annotated[str, typer.Option(metavar="TIME", help="Stop in time: 90s, 5m.")] = "5m",
+    scale: Annotated[
+        str, typer.Option("--scale", "-s", metavar="SCALE", help="Scale of the recorded runs.")
+    ] = "laptop",
+    day: Annotated[
+        str | None,
+        typer.Option(metavar="DATE", help="Chooses the runs, as 2026-11-26. Default: today."),
+    ] = None,
+) -> None:
+    """Rerun one recorded run of each experiment, another one each day, and compare.
+
+    Ends with an error that names what drifted.
+    """
+    from llmlab.method.console import print_recheck
+    from llmlab.method.declare.catalog import check_scale
+    from llmlab.method.options import parse_date, parse_seconds
+    from llmlab.method.running.recheck import recheck as rerun
+
+    check_scale(scale)
+    seconds, chosen = parse_seconds(within), parse_date(day)
+    found = [print_recheck(each) for each in rerun(Project.find(), seconds, chosen, scale)]
+    drifted = [each for each in found if each.drifted]
+    if drifted:
+        named = "; ".join(f"{one.experiment} {one.run_id}: {one.drifted[0]}" for one in drifted)
+        raise LabError(f"{len(drifted)} runs drifted: {named}; look for what changed.")
+
+
+@app.command()
+def campaign(
+    target: Annotated[
+        Path,
+        typer.Option("--pack", metavar="FILE", help="Where to pack what was finished."),
+    ] = Path("pack.tar.gz"),
+    scale: Annotated[
+        str, typer.Option("--scale", "-s", metavar="SCALE", help="Scale to run at.")
+    ] = "gpu",
+    within: Annotated[
+        str, typer.Option(metavar="TIME", help="All the time there is: 9m, 540s.")
+    ] = "9m",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan alone.")] = False,
+) -> None:
+    """Run as much of the book as fits into a few minutes of a rented machine, and pack it.
+
+    What verdicts want most comes first. It stops in time and keeps every finished run; at home
+    `llmlab unpack FILE` lays them in, and another campaign goes on from there.
+    """
+    from llmlab.method.console import print_campaign, print_done
+    from llmlab.method.judging.journal import read_journal, wanted
+    from llmlab.method.judging.ledger import load_ledger
+    from llmlab.method.options import parse_seconds
+    from llmlab.method.running.campaign import plan_campaign, run_campaign
+    from llmlab.method.running.packing import pack
+
+    project, seconds, started = Project.find(), parse_seconds(within), time.monotonic()
+    values = wanted(load_ledger(project).hypotheses, read_journal(project), scale)
+    steps = plan_campaign(project, scale, values)
+    print_campaign(steps, scale, seconds)
+    if dry_run:
+        return
+    left = seconds - (time.monotonic() - started)
+    for done in run_campaign(project, scale, steps, left):
+        print_done(done)
+    written = pack(project, scale, target)
+    for path in written:
+        print(f"packed {path} ({path.stat().st_size / 1e6:.1f} MB)")
+    if not written:
+        print("Nothing was finished, so there is nothing to pack.")
+
+
+@app.command()
+def unpack(
+    source: Annotated[Path, typer.Argument(metavar="FILE", help="A file of llmlab campaign.")],
+) -> None:
+    """Lay in what a campaign packed, so that it can be recorded, or another one can go on."""
+    from llmlab.method.running.packing import unpack as lay_in
+
+    found = lay_in(Project.find(), source)
+    tables = sorted({name.rpartition("/")[0] for name in found if name.endswith("manifest.json")})
+    print(f"{len(found)} files laid into build/results.")
+    for table in tables:
+        scale, experiment = table.split("/")[:2]
+        print(f"{experiment} is complete: llmlab record {experiment} --scale {scale}")
 
 
 @app.command("attest")

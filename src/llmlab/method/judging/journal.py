@@ -16,6 +16,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from llmlab.method.errors import LabError
 from llmlab.method.files import read_text, write_file
+from llmlab.method.judging.ledger import Hypothesis
 from llmlab.method.project import Project
 
 RULES: Mapping[int, str] = {
@@ -126,3 +127,17 @@ def _shown(entry: Entry) -> dict[str, object]:
 
 def _path(project: Project) -> Path:
     return project.root / "results" / "verdicts.csv"
+
+
+def wanted(hypotheses: Iterable[Hypothesis], journal: Journal, scale: str) -> dict[str, float]:
+    """By experiment how much its runs at a scale are wanted: one for each hypothesis without a
+    verdict at that scale, two where the last verdict anywhere is UNDECIDED; none for checks.
+    """
+    last = {(entry.hypothesis, entry.scale): entry.word for entry in journal.entries}
+    undecided = {entry.hypothesis: entry.word == "UNDECIDED" for entry in journal.entries}
+    values: dict[str, float] = {}
+    for hypothesis in hypotheses:
+        if hypothesis.kind == "finding" and (hypothesis.id, scale) not in last:
+            worth = 2.0 if undecided.get(hypothesis.id, True) else 1.0
+            values[hypothesis.experiment] = values.get(hypothesis.experiment, 0.0) + worth
+    return values
