@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import pytest
 
 from llmlab.method.declare.experiment import Metric
@@ -9,6 +10,7 @@ from llmlab.method.errors import LabError
 from llmlab.method.evidence.drift import (
     FACTOR,
     FLOAT_NOISE,
+    LITTLE,
     Drift,
     learned,
     read_drifts,
@@ -28,9 +30,19 @@ def test_reruns_teach_the_largest_difference():
 
 def test_a_tolerance_is_a_multiple_of_what_was_measured():
     drifts = learned({}, [(KEY, 0.02)])
-    measured = tolerance(drifts, "smoke", "toy", LOSS, largest_value=3.0)
+    same = np.array([3.0, 3.0])
+    measured = tolerance(drifts, "smoke", "toy", LOSS, same)
     assert measured == pytest.approx(FACTOR * 0.02 + 3 * FLOAT_NOISE)
-    assert tolerance(drifts, "laptop", "toy", LOSS, largest_value=3.0) == LOSS.tolerance
+    assert tolerance(drifts, "laptop", "toy", LOSS, same) == LOSS.tolerance
+
+
+def test_one_item_may_differ_where_that_is_little():
+    share = Metric("loss", "Share.", "share", "higher")
+    drifts = learned({}, [(KEY, 0.0)])
+    assert tolerance(drifts, *KEY[:2], share, np.array([0.0, 0.02, 0.5])) == pytest.approx(0.02)
+    apart = np.array([0.0, 0.5])  # one item is all there is between these
+    assert tolerance(drifts, *KEY[:2], share, apart) == pytest.approx(0.125)
+    assert tolerance(drifts, *KEY[:2], LOSS, apart) == pytest.approx(LITTLE * 0.25)
 
 
 def test_drifts_are_read_as_they_were_written(lab):

@@ -23,8 +23,9 @@ def home(lab, tmp_path):
 
 def test_a_finished_table_comes_home_and_can_be_recorded(lab, home, tmp_path):
     run_experiment(lab.add(), "smoke", lab.project, workers=1)
-    (file,) = packing.pack(lab.project, "smoke", tmp_path / "pack.tar.gz")
+    file, kept = packing.pack(lab.project, "smoke", tmp_path / "pack.tar.gz")
     names = packing.unpack(home, file)
+    assert kept.name == "pack-kept.tar.gz"
     assert "smoke/toy/manifest.json" in names
     assert make_plan(lab.load("toy"), "smoke", home).is_done
     assert record(home, "toy", "smoke").is_dir()
@@ -33,7 +34,7 @@ def test_a_finished_table_comes_home_and_can_be_recorded(lab, home, tmp_path):
 def test_finished_runs_come_home_without_their_table(lab, home, tmp_path):
     toy = lab.add()
     run_experiment(toy, "smoke", lab.project, seeds=[0], workers=1)
-    (file,) = packing.pack(lab.project, "smoke", tmp_path / "pack.tar.gz")
+    file, _ = packing.pack(lab.project, "smoke", tmp_path / "pack.tar.gz")
     packing.unpack(home, file)
     plan = make_plan(toy, "smoke", home)
     assert {plan.finished(trial) for trial in plan.trials if trial.seed == 0} == {True}

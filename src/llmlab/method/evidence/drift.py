@@ -2,7 +2,8 @@
 
 `results/drift.csv` has for each metric of each experiment the largest difference that was seen
 between the recorded runs and reruns on other processors and with other builds of the same
-libraries. A metric that was never measured has the tolerance that its experiment declares.
+libraries. A metric that was never measured has the tolerance that its experiment declares, but no
+more than half a standard deviation over the rows of the table.
 """
 
 import csv
@@ -12,6 +13,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 
+import numpy as np
 from pydantic import TypeAdapter, ValidationError
 
 from llmlab.method.declare.experiment import Metric
@@ -24,6 +26,11 @@ FACTOR = 4.0
 
 FLOAT_NOISE = 1e-5
 """Share of a number by which sums in another order differ after some steps of training."""
+
+
+LITTLE = 0.05
+"""Share of the standard deviation over the rows of a table that any machine may differ by: a
+difference between conditions that matters is far larger."""
 
 
 @dataclass(frozen=True)
@@ -48,17 +55,26 @@ Drifts = Mapping[Key, Drift]
 
 
 def tolerance(
-    drifts: Drifts, scale: str, experiment: str, metric: Metric, largest_value: float
+    drifts: Drifts, scale: str, experiment: str, metric: Metric, values: np.ndarray
 ) -> float:
     """How far two values of a metric may differ.
 
     Args:
-        largest_value: of the metric in the recorded table.
+        values: of the metric in all rows of the recorded table, without gaps.
     """
     measured = drifts.get((scale, experiment, metric.name))
+    spread = float(values.std()) if len(values) > 1 else 0.0
     if measured is None:
-        return metric.tolerance
-    return FACTOR * measured.largest + FLOAT_NOISE * abs(largest_value)
+        return min(metric.tolerance, spread / 2) if spread else metric.tolerance
+    noise = FLOAT_NOISE * float(np.abs(values).max(initial=0.0))
+    return FACTOR * measured.largest + max(noise, _little(values, spread, metric.unit))
+
+
+def _little(values: np.ndarray, spread: float, unit: str) -> float:
+    """What is far less than conditions differ by; of a share one item, if that is little enough."""
+    steps = np.diff(np.unique(values))
+    one_item = float(steps.min()) if unit == "share" and len(steps) else 0.0
+    return max(LITTLE * spread, min(one_item, spread / 2))
 
 
 def learned(drifts: Drifts, seen: Iterable[tuple[Key, float]]) -> dict[Key, Drift]:

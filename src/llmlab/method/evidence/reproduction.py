@@ -7,8 +7,6 @@ import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-import numpy as np
-
 from llmlab.method.declare.catalog import catalog
 from llmlab.method.errors import LabError
 from llmlab.method.evidence.drift import Drifts, learned, read_drifts, tolerance, write_drifts
@@ -139,7 +137,7 @@ def tolerances(recorded: Evidence, drifts: Drifts) -> dict[str, float]:
             recorded.scale,
             experiment.name,
             metric,
-            float(np.nan_to_num(recorded.runs[metric.name].abs().max())),
+            recorded.runs[metric.name].dropna().to_numpy(),
         )
         for metric in experiment.metrics
     }

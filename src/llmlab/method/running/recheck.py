@@ -129,9 +129,15 @@ def differences(recorded: Evidence, row: pd.Series, outcome: Outcome) -> tuple[s
 
 
 def _spread(recorded: Evidence, row: pd.Series, metric: str) -> float:
-    """The standard deviation of a metric over the seeds of a row's condition."""
+    """What the seeds of a condition differ by, as a standard deviation.
+
+    Of the other seeds of the row's condition; with fewer than three of the other conditions'. The
+    row itself has no part in it: a wrong number would excuse itself.
+    """
     axes = [axis.name for axis in recorded.experiment.axes]
-    runs = recorded.runs
-    cell = runs[(runs[axes] == row[axes]).all(axis=1)] if axes else runs
-    spread = float(cell[metric].std(ddof=1)) if len(cell) > 1 else 0.0
-    return 0.0 if np.isnan(spread) else spread
+    others = recorded.runs[recorded.runs["run_id"] != row["run_id"]]
+    same = others[(others[axes] == row[axes]).all(axis=1)][metric].dropna()
+    if len(same) > 2:
+        return float(same.std(ddof=1))
+    spreads = others.groupby(axes)[metric].std(ddof=1) if axes else others[[metric]].std(ddof=1)
+    return float(np.nan_to_num(spreads.median()))
