@@ -10,7 +10,7 @@ from llmlab.finetune.study.tracking import run_to_accuracy
 from llmlab.method.declare.experiment import Trial
 
 
-def trial(base: Path, name: str = "lora-32", rate: float = 0.5) -> Trial:
+def trial(base: Path, name: str = "full", rate: float = 0.5) -> Trial:
     small = {"train_items": 40, "steps": 4, "look_every": 2, "look_items": 3, "suite_items": 5}
     settings = {**EXPERIMENT.budgets["smoke"].settings, **small}
     condition = {"method": name, "relative_rate": rate}
