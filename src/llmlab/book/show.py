@@ -355,7 +355,7 @@ def reproduction() -> Markdown:
 
 def tolerances() -> Markdown:
     """How far each metric of each experiment may differ between machines."""
-    return appendices.tolerances()
+    return appendices.tolerances(Project.find())
 
 
 def changes() -> Markdown:

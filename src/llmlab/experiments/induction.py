@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from llmlab.gpt.measures import Observer, pretraining_sweep
-from llmlab.method.declare.experiment import Axis, Budget, Metric, Trial
+from llmlab.method.declare.experiment import Axis, Budget, Metric, Subject, Trial
 
 if TYPE_CHECKING:
     from llmlab.gpt.encoded_corpus import EncodedCorpus
@@ -134,6 +134,7 @@ EXPERIMENT = pretraining_sweep(
     title="Induction heads",
     question="Q-INDUCTION",
     summary="Trains GPTs of one and two layers on code and watches what their heads look at.",
+    subject=Subject("small GPTs of one and two layers", "source text of Python's standard library"),
     axes=(Axis("n_layers", "Blocks of the model.", "layers"),),
     metrics=HEADS,
     curves=HEADS,

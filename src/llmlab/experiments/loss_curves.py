@@ -11,7 +11,15 @@ from dataclasses import astuple, dataclass, fields, replace
 from typing import TYPE_CHECKING
 
 from llmlab.finetune.curves.causes import CAUSES, Signs, name_cause, signs
-from llmlab.method.declare.experiment import Axis, Budget, Experiment, Metric, Outcome, Trial
+from llmlab.method.declare.experiment import (
+    Axis,
+    Budget,
+    Experiment,
+    Metric,
+    Outcome,
+    Subject,
+    Trial,
+)
 
 if TYPE_CHECKING:
     from llmlab.finetune.curves.curve import Curve
@@ -120,6 +128,7 @@ EXPERIMENT = Experiment(
     title="The shapes of loss curves",
     question="Q-CURVES",
     summary="Spoils fine-tuning runs in five ways and has rules name the cause from the curves.",
+    subject=Subject("`micro`", "subtraction"),
     axes=(
         Axis("cause", "What is wrong with the run."),
         Axis(

@@ -4,7 +4,7 @@ import math
 from typing import TYPE_CHECKING
 
 from llmlab.gpt.measures import Observer, pretraining_sweep
-from llmlab.method.declare.experiment import Axis, Budget, Metric, Trial
+from llmlab.method.declare.experiment import Axis, Budget, Metric, Subject, Trial
 
 if TYPE_CHECKING:
     from llmlab.gpt.study import Study
@@ -63,6 +63,7 @@ EXPERIMENT = pretraining_sweep(
     title="Memorising one story",
     question="Q-MEMORIZE",
     summary="Trains a small GPT on one short story again and again, and on a far longer text.",
+    subject=Subject("a small GPT", "The Verdict and tiny Shakespeare"),
     axes=(Axis("corpus", "Text that is trained on and, at its end, validated on."),),
     metrics=(
         Metric(

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from llmlab.gpt.measures import pretraining_sweep
-from llmlab.method.declare.experiment import Axis, Budget, Trial
+from llmlab.method.declare.experiment import Axis, Budget, Subject, Trial
 
 if TYPE_CHECKING:
     from llmlab.gpt.study import Study
@@ -70,6 +70,7 @@ EXPERIMENT = pretraining_sweep(
     title="What the optimizer's parts buy",
     question="Q-OPTIMIZER",
     summary="Trains one small GPT with warm-up, decay, beta2 and clipping changed one at a time.",
+    subject=Subject("a small GPT", "source text of Python's standard library"),
     axes=(
         Axis("change", "What differs from AdamW with warm-up, cosine, weight decay and clipping."),
     ),

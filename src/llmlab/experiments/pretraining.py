@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from llmlab.gpt.measures import Observer, pretraining_sweep
-from llmlab.method.declare.experiment import Axis, Budget, Metric, Trial
+from llmlab.method.declare.experiment import Axis, Budget, Metric, Subject, Trial
 
 if TYPE_CHECKING:
     from llmlab.gpt.encoded_corpus import EncodedCorpus
@@ -71,6 +71,7 @@ EXPERIMENT = pretraining_sweep(
     title="A GPT from scratch",
     question="Q-PRETRAIN",
     summary="Trains a GPT on Shakespeare's plays and on Python's source, and watches it learn.",
+    subject=Subject("a small GPT", "tiny Shakespeare and source text of Python's standard library"),
     axes=(
         Axis("corpus", "Text that is trained on and, at its end, validated on."),
         Axis("model", "Configuration: its width, layers and heads."),

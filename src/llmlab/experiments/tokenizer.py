@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from llmlab.gpt.measures import Observer, pretraining_sweep
-from llmlab.method.declare.experiment import Axis, Budget, Metric, Trial
+from llmlab.method.declare.experiment import Axis, Budget, Metric, Subject, Trial
 
 if TYPE_CHECKING:
     from llmlab.gpt.study import Study
@@ -51,6 +51,7 @@ EXPERIMENT = pretraining_sweep(
     title="The size of the vocabulary",
     question="Q-TOKENIZER",
     summary="Trains one model on the same bytes, cut into tokens by small and large vocabularies.",
+    subject=Subject("a small GPT", "source text of Python's standard library"),
     axes=(Axis("vocab_size", "Ids of the byte-level BPE; 257 are the bytes alone.", "tokens"),),
     metrics=(
         Metric("bytes_per_token", "Mean length of a token in text.", "bytes/token", tolerance=0.2),

@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from llmlab.method.evidence.reproduction import Agreement
     from llmlab.method.judging.judgement import Judgement
     from llmlab.method.judging.verdicts import Verdict
+    from llmlab.method.running.campaign import Done, Step
     from llmlab.method.running.plan import Plan
+    from llmlab.method.running.recheck import Recheck
 
 STYLES = {
     "current": "green",
@@ -100,6 +102,42 @@ def print_plan(plan: "Plan") -> None:
     for name in plan.unmet:
         print(f"needs first: llmlab run {name} --scale {plan.scale}")
     print("The tables are current: nothing to do." if plan.is_done else f"{left} runs to do.")
+
+
+def print_campaign(steps: Sequence["Step"], scale: str, within: float) -> None:
+    """What a campaign would run, in its order, and where its time is thought to end."""
+    table = _table(f"A campaign at {scale} scale within {_clock(within)}")
+    table.add_column("experiment")
+    for title in ("runs left", "estimated", "ends at", "verdicts that wait"):
+        table.add_column(title, justify="right")
+    ends = 0.0
+    for step in steps:
+        ends += step.seconds
+        late = "" if ends <= within else " (may not fit)"
+        times = (_clock(step.seconds), f"{_clock(ends)}{late}")
+        table.add_row(step.experiment, str(step.runs), *times, f"{step.value:g}")
+    _print(table)
+    if not steps:
+        print("Everything is computed here: nothing to do.")
+
+
+def print_done(done: "Done") -> None:
+    """One line for each step of a campaign."""
+    why = f": {done.problem}" if done.problem else ""
+    took = f"in {_clock(done.seconds)}"
+    print(f"{done.experiment}: {done.finished} of {done.runs} runs {took}{why}", flush=True)
+
+
+def print_recheck(found: "Recheck") -> "Recheck":
+    """One line for each run that was made again; gives it back."""
+    if found.skipped:
+        what = f"not rerun, {found.skipped}"
+    elif found.drifted:
+        what = f"DRIFTED, {'; '.join(found.drifted)}"
+    else:
+        what = f"agrees, {_clock(found.seconds)}"
+    print(f"{found.experiment} {found.run_id}: {what}", flush=True)
+    return found
 
 
 def print_status(states: Mapping[str, Mapping[str, State]]) -> None:

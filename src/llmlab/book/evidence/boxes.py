@@ -9,7 +9,6 @@ from llmlab.book import markup, numbers
 from llmlab.book.evidence.effects import (
     amount,
     claim_text,
-    claimed_region,
     declared,
     drawing,
     effect_text,
@@ -17,8 +16,10 @@ from llmlab.book.evidence.effects import (
 )
 from llmlab.book.evidence.readings import condition_text, hardware, label
 from llmlab.method.judging import statistics
+from llmlab.method.judging.journal import NOW, RULES, table_key
 from llmlab.method.judging.ledger import Hypothesis
-from llmlab.method.judging.verdicts import Verdict
+from llmlab.method.judging.scope import Scope
+from llmlab.method.judging.verdicts import SIGNS, Verdict, claimed_region
 
 MOST_SEEDS = 1000
 """Beyond this many seeds we say only that more would be needed."""
@@ -28,7 +29,7 @@ def verdict_box(verdict: Verdict) -> str:
     """The verdict on one hypothesis, in Markdown."""
     hypothesis = verdict.hypothesis
     return markup.box(
-        ["verdict", verdict.word.lower()],
+        _classes(verdict),
         [
             hypothesis.statement,
             _finding(verdict),
@@ -43,9 +44,14 @@ def verdict_box(verdict: Verdict) -> str:
     )
 
 
+def _classes(verdict: Verdict) -> list[str]:
+    return ["verdict", verdict.word.lower(), *(["check"] if verdict.is_check else [])]
+
+
 def verdict_badge(verdict: Verdict) -> str:
-    """The word of a verdict with its sign and colour."""
-    return markup.badge(verdict.word.capitalize(), verdict.word.lower())
+    """The word of a verdict with its sign and colour; of a check, which is no finding, that too."""
+    kind = "Check: " if verdict.is_check else ""
+    return markup.badge(f"{kind}{verdict.word.capitalize()}", verdict.word.lower())
 
 
 def effect_span(verdict: Verdict) -> str:
@@ -63,6 +69,8 @@ def change_of_mind(verdict: Verdict) -> str:
         return "Any evidence at laptop or gpu scale: so far there is none."
     if hypothesis.claim == "interval":
         return _other_levels(verdict)
+    if verdict.judgement.open_end:
+        return f"A wider sweep: {verdict.judgement.open_end}, and on both sides of the best."
     if verdict.word in ("UNDECIDED", "UNTESTED"):
         return _seeds_to_decide(verdict)
     found = verdict.judgement
@@ -95,8 +103,8 @@ def _seeds_to_decide(verdict: Verdict) -> str:
     spread = float(np.std(verdict.judgement.per_seed, ddof=1))
     if spread == 0:
         return "Seeds that differ: all gave the same effect, so its spread is unknown."
-    looks = len(verdict.manifest.looks) + 1
-    needed = seeds_needed(distance, spread, verdict.hypothesis.alpha / looks)
+    next_look = statistics.spending(len(verdict.looks) + 1)
+    needed = seeds_needed(distance, spread, verdict.hypothesis.alpha / next_look)
     if needed is None:
         return f"So close to the edge of the claim even {MOST_SEEDS} paired seeds would not decide."
     return (
@@ -143,7 +151,9 @@ def _why_not(verdict: Verdict) -> str:
         return "These are smoke runs, which prove that the code runs and are not evidence."
     if verdict.word != "UNDECIDED":
         return ""
-    if verdict.p_value <= verdict.hypothesis.alpha:
+    if verdict.judgement.open_end:
+        return f"That says too little: {verdict.judgement.open_end}."
+    if verdict.p_value is not None and verdict.p_value <= verdict.hypothesis.alpha:
         return "Taken alone this test would decide; corrected as the table says it does not."
     return "The runs do not decide."
 
@@ -162,13 +172,17 @@ def _tested(verdict: Verdict) -> dict[str, str]:
     return {
         "Compared": _sides(verdict),
         "Test": _test(verdict),
+        "May be best": _rivals(verdict),
+        "Seeds drawn anew": _second_opinion(verdict),
         "Could have seen": _detectable(verdict),
     }
 
 
 def _made(verdict: Verdict) -> dict[str, str]:
     return {
-        "Looks": _looks(verdict.manifest.looks),
+        "Holds for": _scope(verdict.scope) if verdict.scope else "",
+        "Looks": _looks(verdict.looks),
+        "Formerly": _former(verdict),
         "Evidence": f"{_evidence(verdict)}; {hardware(verdict.manifest.device)}",
     }
 
@@ -185,6 +199,8 @@ def _sides(verdict: Verdict) -> str:
 
 
 def _test(verdict: Verdict) -> str:
+    if verdict.p_value is None:
+        return f"{verdict.judgement.test}, {numbers.sample(verdict.judgement.n)} seeds"
     side = "for the opposite, " if verdict.word == "REFUTED" else ""
     pairing = ", paired" if verdict.hypothesis.reference is None else ""
     return (
@@ -201,8 +217,52 @@ def _looks(looks: Sequence[int]) -> str:
     earlier = ", then ".join(map(str, looks[:-1]))
     return (
         f"{len(looks)}: at {earlier}, now at {looks[-1]} seeds; "
-        f"p values are multiplied by {len(looks)}"
+        f"p values are multiplied by {statistics.spending(len(looks))}"
     )
+
+
+def _scope(scope: Scope) -> str:
+    """What the verdict holds for; elsewhere it is a guess."""
+    size = ""
+    if scope.parameters:
+        least, most = (f"{each:,}" for each in scope.parameters)
+        size = f" ({least} parameters)" if least == most else f" ({least} to {most} parameters)"
+    bases = {0: "", 1: ", one base model"}.get(scope.base_seeds, f", {scope.base_seeds} bases")
+    return f"{scope.model}{size}{bases}; {scope.data}"
+
+
+def _former(verdict: Verdict) -> str:
+    """Verdicts that other tables or other rules gave, the latest first."""
+    lines = []
+    for entry in reversed(verdict.former):
+        if entry.table == table_key(verdict.manifest.sha256):
+            runs = "on these runs"
+        else:
+            runs = f"on {entry.seeds} seeds of an earlier table"
+        why = "" if entry.rules == NOW else f" by former rules ({RULES[entry.rules]})"
+        lines.append(f"{SIGNS[entry.word]} {entry.word.capitalize()} {runs}, {entry.date}{why}")
+    return "; ".join(dict.fromkeys(lines))
+
+
+def _rivals(verdict: Verdict) -> str:
+    """The tuned levels that another draw of seeds might choose."""
+    found = [
+        f"{side.name} also {' or '.join(side.rivals)}"
+        for side in verdict.judgement.sides
+        if side.rivals
+    ]
+    tuned = " and ".join(map(label, verdict.hypothesis.tuned))
+    return f"{tuned} of {'; '.join(found)}: the verdict holds at each" if found else ""
+
+
+def _second_opinion(verdict: Verdict) -> str:
+    """The bootstrap interval; where levels are tuned, each resample chooses them anew."""
+    found = verdict.judgement
+    if found.second_opinion is None:
+        return ""
+    chosen = ", levels chosen anew each time" if verdict.hypothesis.tuned else ""
+    low, high = found.second_opinion
+    return f"{found.level:.0%} bootstrap interval {numbers.changes(low, high, found.unit)}{chosen}"
 
 
 def _detectable(verdict: Verdict) -> str:

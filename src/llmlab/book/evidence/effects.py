@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from llmlab.book import markup, numbers, style
 from llmlab.book.evidence.readings import label
 from llmlab.method.judging.ledger import Hypothesis
-from llmlab.method.judging.verdicts import Verdict
+from llmlab.method.judging.verdicts import Verdict, claimed_region
 
 
 def effect_text(verdict: Verdict) -> str:
@@ -44,16 +44,6 @@ def claim_text(hypothesis: Hypothesis, unit: str) -> str:
     if hypothesis.claim == "equivalent":
         return f"within ±{numbers.declared(high, unit)}"
     return f"from {numbers.level(low)} to {numbers.level(high)}{numbers.suffix(unit)}"
-
-
-def claimed_region(hypothesis: Hypothesis) -> tuple[float, float]:
-    """The effects for which the claim is true, as an open or closed interval."""
-    margin = hypothesis.margin
-    if hypothesis.claim == "interval":
-        return hypothesis.interval or (-np.inf, np.inf)
-    if hypothesis.claim == "equivalent":
-        return -margin, margin
-    return (margin, np.inf) if hypothesis.claims_more else (-np.inf, -margin)
 
 
 def declared(hypothesis: Hypothesis, edge: float, unit: str) -> str:

@@ -21,7 +21,7 @@ from llmlab.method.errors import LabError
 from llmlab.method.evidence.lookup import Evidence
 from llmlab.method.evidence.tables import level_type
 from llmlab.method.judging import statistics
-from llmlab.method.judging.judgement import settled, tuned_rows
+from llmlab.method.judging.sides import settled, tuned_rows
 
 LEVEL = 0.95
 """Confidence level of every interval that is not a verdict's."""
@@ -218,11 +218,17 @@ def compare_with_best(readings: Sequence[Reading]) -> list[Reading]:
     differences = [paired(best, other) for other in others]
     if min(map(len, differences)) < 3:
         return list(readings)
-    p_values = statistics.holm([statistics.p_outside(values, 0.0) for values in differences])
+    p_values = statistics.holm([_p_differs(values) for values in differences])
     ties = {id(other) for other, p in zip(others, p_values, strict=True) if p > ALPHA}
     return [
         replace(reading, best=reading is best, ties=id(reading) in ties) for reading in readings
     ]
+
+
+def _p_differs(differences: np.ndarray) -> float:
+    """Two-sided p value of the paired t test."""
+    above, below = (statistics.t_above(sign * differences, 0.0) for sign in (1, -1))
+    return min(1.0, 2 * min(above, below))
 
 
 def by_level(readings: Sequence[Reading], axis: str | None) -> dict[str | None, list[Reading]]:

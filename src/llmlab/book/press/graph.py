@@ -110,6 +110,7 @@ class Graph:
         files = [path for path in named if path.is_file()]
         files += [path for name in shown for path in self._recorded[name]]
         files += [self.project.ledger / name for name in FILES.values()] if _judges(inputs) else []
+        files += [path for path in self._kept if path.is_file()] if _judges(inputs) else []
         return [
             *(self._relative(path) for path in files),
             *self.manifests(BUILT, shown),
@@ -139,6 +140,7 @@ class Graph:
         recorded = [
             path for name in self.experiments for path in _files(self.project.recorded(BUILT, name))
         ]
+        recorded += [path for path in self._kept if path.is_file()]
         digests = [self.digests.get((name, BUILT)) for name in self.experiments]
         code = _digests(
             closure("llmlab.method.evidence.reproduction") | closure("llmlab.method.console")
@@ -172,6 +174,11 @@ class Graph:
         judged = {one.experiment for one in self.ledger.hypotheses if one.family in families}
         named = {load_experiment(name).name for name in inputs.experiments}
         return sorted(named | judged)
+
+    @property
+    def _kept(self) -> list[Path]:
+        """Former verdicts, and what machines were measured to differ by."""
+        return [self.project.root / "results" / name for name in ("verdicts.csv", "drift.csv")]
 
     @cached_property
     def _recorded(self) -> dict[str, list[Path]]:

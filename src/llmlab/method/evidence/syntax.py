@@ -22,7 +22,7 @@ ENTRY_POINT = re.compile(rf"{PACKAGE}(\.\w+)+:\w+")
 
 DECLARED = frozenset(
     {"name", "title", "question", "summary", "axes", "metrics", "budgets", "curves"}
-    | {"selection_metric", "needs"}
+    | {"selection_metric", "needs", "subject"}
 )
 """What an experiment declares beside what runs it; what a run sees of it is hashed by value."""
 

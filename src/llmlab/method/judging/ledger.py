@@ -64,12 +64,16 @@ class Hypothesis(_Entry):
         treatment, control: conditions fixed on each side; a trend or an optimum has no control.
         reference: a number to compare with instead of a control, in the unit of the metric.
         tuned: axes whose level is chosen for each side by the experiment's selection metric.
+        chosen_by: another metric that chooses them; the compared one asks for the best that each
+            side reaches over all levels.
         margin: in the unit of the metric; for "monotone" a rank correlation.
         along, direction: the axis and the sense of a trend ("monotone").
         best, interval: the axis whose best level is claimed to lie within the interval, both
             ends included ("interval").
         family: hypotheses among which Holm's correction is made.
         supersedes: the hypothesis that this one replaces.
+        kind: a "check" follows from arithmetic or is too plain to be a finding: it has no p value,
+            but counts in its family.
     """
 
     id: HypothesisId
@@ -87,6 +91,7 @@ class Hypothesis(_Entry):
     reference: Number | None = None
     pairing: Literal["seed"] = "seed"
     tuned: Names = ()
+    chosen_by: Text | None = None
     margin: Annotated[Number, Field(ge=0)] | None = None
     along: Text | None = None
     direction: Literal["increasing", "decreasing"] | None = None
@@ -94,6 +99,12 @@ class Hypothesis(_Entry):
     interval: tuple[Number, Number] | None = None
     alpha: Annotated[Number, Field(gt=0, lt=0.5)] = 0.05
     supersedes: HypothesisId | None = None
+    kind: Literal["finding", "check"] = "finding"
+
+    @property
+    def is_frontier(self) -> bool:
+        """Whether the best that each side reaches over all tuned levels is compared."""
+        return bool(self.tuned) and self.chosen_by == self.metric
 
     @property
     def swept(self) -> str | None:
@@ -353,6 +364,8 @@ def design_mistakes(hypothesis: Hypothesis, experiment: Experiment) -> Iterator[
         yield from _side_mistakes(hypothesis, experiment, side, fixed)
     if hypothesis.tuned:
         yield from _tuning_mistakes(hypothesis, experiment)
+    if hypothesis.chosen_by and not hypothesis.tuned:
+        yield "'chosen_by' has nothing to choose; name the axes in 'tuned' or remove it"
     if hypothesis.control and hypothesis.treatment == hypothesis.control:
         yield "treatment and control are the same; change one"
     if hypothesis.claim == "equivalent" and hypothesis.margin == 0:
@@ -387,15 +400,27 @@ def _side_mistakes(
 
 
 def _tuning_mistakes(hypothesis: Hypothesis, experiment: Experiment) -> Iterator[str]:
-    selection = experiment.selection_metric
+    selection = hypothesis.chosen_by or experiment.selection_metric
+    metrics = [metric.name for metric in experiment.metrics]
     if hypothesis.swept in hypothesis.tuned:
         yield f"{hypothesis.swept} is swept and also tuned; remove it from 'tuned'"
+    if hypothesis.claim == "interval":
+        yield "the best level of an axis is sought with all others fixed; remove 'tuned'"
     if selection is None:
         yield f"experiment {experiment.name} has no selection_metric to tune by; add one there"
+    elif selection not in metrics:
+        yield _unknown("metric", selection, metrics, f"experiment {experiment.name}")
     elif experiment.metric(selection).direction == "none":
         yield f"metric '{selection}' has no better direction and cannot tune; give it one"
-    elif selection == hypothesis.metric:
-        yield f"metric '{selection}' tunes each side and cannot be compared too; choose another"
+    elif selection == hypothesis.metric and hypothesis.chosen_by is None:
+        yield (
+            f"metric '{selection}' tunes each side and cannot be compared too; choose another, or "
+            "say chosen_by to compare the best over all levels"
+        )
+    elif hypothesis.is_frontier and not (
+        hypothesis.claim in ("greater", "less") and hypothesis.control
+    ):
+        yield "the best over all levels is compared with a control, by 'greater' or 'less'"
 
 
 def _optimum_mistakes(hypothesis: Hypothesis, experiment: Experiment) -> Iterator[str]:
