@@ -80,7 +80,7 @@ def run(
     """
     from llmlab.method.console import print_plan, progress
     from llmlab.method.declare.catalog import load_experiment
-    from llmlab.method.running.extension import take_over
+    from llmlab.method.running.added_seeds import take_over
     from llmlab.method.running.plan import make_plan, parse_seeds
     from llmlab.method.running.runner import run_experiment
     from llmlab.runs.trials import TrialLog
@@ -449,9 +449,9 @@ def curves(
 ) -> None:
     """Say what happened in a run from its loss curves: at which step, and on what evidence.
 
-    Finds losses and gradient norms that are no numbers, plateaus, spikes, divergence, a rise at the
-    start and over-fitting; extrapolates a loss that is still falling; and, given training and
-    validation loss, says what it looks like.
+    Finds losses and gradient norms that are not numbers, plateaus, spikes, divergence, a rise at
+    the start and over-fitting; extrapolates a loss that is still falling; and, given training
+    and validation loss, says what it looks like.
     """
     from llmlab.finetune.curves.readers import read_runs
     from llmlab.finetune.curves.report import has_loss, print_reports, report

@@ -1,3 +1,4 @@
+import hashlib
 import json
 import math
 import shutil
@@ -119,6 +120,58 @@ def test_a_disk_full_at_the_first_checkpoint_leaves_nothing_to_resume(
         pytest.raises(LabError, match=r"then remove .*run and start again: no checkpoint had been"),
     ):
         list(events(session))
+
+
+@pytest.mark.parametrize("saves", [True, False])
+def test_a_log_that_cannot_grow_says_how_its_run_goes_on(
+    saves: bool, session: PretrainingSession, largest_file
+) -> None:
+    running = events(replace(session, checkpoint_every=2))
+    next(event for event in running if isinstance(event, Saved if saves else Point))
+    n_bytes = (session.folder / "log.jsonl").stat().st_size + 10
+    way_on = "go on by --resume from step-00000002" if saves else "remove .* and start again"
+    with largest_file(n_bytes), pytest.raises(LabError, match=f"log.jsonl: .*; free .*{way_on}"):
+        list(running)
+    if saves:
+        assert list(events(session, resume=True))[-1].step == 12
+
+
+def _odd_moment(state: dict) -> None:
+    state["optimizer"]["state"][0]["exp_avg"] = torch.zeros(3)
+
+
+def _no_moment(state: dict) -> None:
+    del state["optimizer"]["state"][1]["exp_avg_sq"]
+
+
+def _odd_setting(state: dict) -> None:
+    state["optimizer"]["param_groups"][0]["betas"] = "x"
+
+
+def _no_group(state: dict) -> None:
+    del state["optimizer"]["param_groups"][0]
+
+
+def _odd_random(state: dict) -> None:
+    state["random"]["cpu"] = torch.zeros(3)
+
+
+@pytest.mark.parametrize("spoil", [_odd_moment, _no_moment, _odd_setting, _no_group, _odd_random])
+def test_a_state_of_another_shape_is_refused_behind_its_digest(
+    spoil: Callable[[dict], None], session: PretrainingSession
+) -> None:
+    running = events(replace(session, checkpoint_every=2))
+    saved = Path(next(event for event in running if isinstance(event, Saved)).folder)
+    running.close()
+    state = torch.load(saved / "training.pt", weights_only=True)
+    spoil(state)
+    torch.save(state, saved / "training.pt")
+    about = json.loads((saved / "checkpoint.json").read_text(encoding="utf-8"))
+    digest = hashlib.sha256((saved / "training.pt").read_bytes()).hexdigest()
+    about["sha256"]["training.pt"] = digest
+    (saved / "checkpoint.json").write_text(json.dumps(about), encoding="utf-8")
+    with pytest.raises(LabError, match=r"training\.pt does not fit the run \(.*go on from another"):
+        list(events(session, resume=True))
 
 
 def test_the_tokenizer_of_another_run_is_refused(

@@ -17,7 +17,7 @@ MakeTokenizer = Callable[[CorpusText], TextTokenizer]
 """A tokenizer made from a corpus."""
 
 LAYOUT = 1
-"""To be raised with whatever trains other byte pairs on the same corpus."""
+"""Raise it with any change that trains other byte pairs on the same corpus."""
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ def import_run(source: str, folder: Path) -> None:
         source: id on the Hugging Face hub, or a folder.
 
     Raises:
-        LabError: the source cannot be had or is another kind of model, or `folder` holds a run.
+        LabError: the source cannot be loaded or is another kind of model, or `folder` holds a run.
     """
     run = RunFolder(folder)
     with run.held():

@@ -50,7 +50,7 @@ class Log:
         every: steps between two points that are kept; the last one always is.
         tokens, seconds: trained on, and the time that took, validation apart.
         times: (step, seconds so far).
-        diverged: whether the loss left the finite numbers.
+        diverged: whether the loss became NaN or infinite.
     """
 
     steps: int

@@ -50,9 +50,9 @@ def open_session(
         resume: whether to go on with the run that is there.
 
     Raises:
-        LabError: the folder is taken, or holds nothing to resume; an option names nothing that
-            there is or is out of its range; the text is too short for the context, or it cannot
-            be had.
+        LabError: the folder is taken, or holds nothing to resume; an option names something that
+            does not exist or is out of range; the text is too short for the context, or cannot be
+            loaded.
     """
     _check_ranges(options)
     preset(options.config)  # raises if there is none of that name
@@ -115,7 +115,7 @@ def _prepared(
 
 
 def describe(session: PretrainingSession) -> str:
-    """Some lines on what is about to be trained, and on what."""
+    """A few lines on what is about to be trained, and on which text."""
     recipe, corpus = session.recipe, session.encoded.corpus
     shape, tokens = recipe.shape, len(session.encoded.tokens.ids)
     tied, untied = n_parameters(shape), n_parameters(shape, tied=False)
@@ -130,7 +130,7 @@ def describe(session: PretrainingSession) -> str:
 
 
 def _about(corpus: str) -> str:
-    """What a named corpus is, and whose."""
+    """A named corpus's description and licence."""
     known = CORPORA.get(corpus)
     return f"\n{known.description} (licence: {known.licence})" if known else ""
 
@@ -143,7 +143,9 @@ def _check_ranges(options: TrainOptions) -> None:
         )
     rate = options.learning_rate
     if rate is not None and not 0 < rate < math.inf:
-        raise LabError(f"a learning rate of {rate:g} learns nothing: take one above 0, as 0.001.")
+        raise LabError(
+            f"a learning rate of {rate:g} learns nothing: take one above 0, such as 0.001."
+        )
 
 
 def _tokenizer(kind: str, corpus: CorpusText, vocab_size: int) -> TextTokenizer:

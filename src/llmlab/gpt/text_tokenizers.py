@@ -198,7 +198,7 @@ def load_tokenizer(path: Path) -> TextTokenizer:
     """The tokenizer that `TextTokenizer.save` wrote to `path`.
 
     Raises:
-        LabError: there is no such file, or it is none of a tokenizer.
+        LabError: there is no such file, or it is not a tokenizer.
     """
     if not path.is_file():
         raise LabError(f"there is no tokenizer at {path}: name the JSON file of one.")
@@ -234,7 +234,7 @@ def _byte_level(model: models.BPE) -> Tokenizer:
 def _from_hub(name: str) -> TextTokenizer:
     try:
         core = Tokenizer.from_pretrained(name)
-    except Exception as error:  # of the network, of the hub, of the file: many kinds
+    except Exception as error:  # network, hub and file raise errors of many kinds
         raise LabError(
             f'there is no folder "{name}", and Hugging Face does not give a tokenizer of that '
             "name to this machine: name a folder that holds vocab.json and merges.txt."

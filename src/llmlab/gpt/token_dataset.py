@@ -27,10 +27,10 @@ from llmlab.method.errors import LabError
 from llmlab.method.files import unwritable, write_file, write_with
 
 LAYOUT = 1
-"""To be raised with whatever gives other ids for the same corpus and tokenizer."""
+"""Raise it with any change that gives other ids for the same corpus and tokenizer."""
 
 Content = dict[str, str | int]
-"""What tells one token file from another."""
+"""What distinguishes one token file from another."""
 
 PIECES_AT_ONCE = 16
 """Pieces of text that are encoded side by side; a tokenizer needs 100 bytes a token for that."""
@@ -70,7 +70,7 @@ class TokenSpan:
 
 @dataclass(frozen=True, eq=False)
 class TokenFile:
-    """The tokens of a corpus on disk: `path` holds ids of `dtype`, a JSON beside it says so."""
+    """A corpus's tokens on disk: `path` holds ids of `dtype`, as a JSON file beside it says."""
 
     name: str
     path: Path
@@ -239,7 +239,7 @@ def _moved(tokens_BT: Tensor, device: torch.device) -> Tensor:
 
 
 def _is_whole(path: Path, content: Content) -> bool:
-    """Whether `path` and the JSON beside it hold this content, all of it."""
+    """Whether `path` and the JSON beside it hold this content completely."""
     try:
         return json.loads(path.with_suffix(".json").read_text()) == _sized(content, path)
     except (OSError, ValueError):
@@ -262,7 +262,7 @@ def _encode(corpus: CorpusText, tokenizer: TextTokenizer, dtype: str, path: Path
 
 
 def _pieces(corpus: CorpusText) -> Iterator[tuple[bool, str]]:
-    """Pieces of text, each with whether another document has ended before it."""
+    """Pieces of text, each with whether it starts a new document after another one."""
     for number, document in enumerate(corpus.documents):
         follows_document = number > 0
         for text in document.pieces():

@@ -26,6 +26,7 @@ from llmlab.finetune.command.events import (
 from llmlab.finetune.command.opening import open_session
 from llmlab.finetune.command.options import FinetuneOptions
 from llmlab.finetune.command.session import FinetuneSession
+from llmlab.finetune.command.tables import print_prepared
 from llmlab.finetune.model.adapters import load_adapter
 from llmlab.finetune.model.catalog import n_parameters, open_pretrained, weights_folder
 from llmlab.finetune.model.qlora import dequantise, paged_adamw
@@ -44,7 +45,7 @@ def opened(made: Callable[[str], Path], tmp_path: Path, held: ExitStack) -> Open
     """Opens a brief session on a tiny base, with other options if wanted."""
 
     def make(folder: str = "run", form: str = "skilled", **options: object) -> FinetuneSession:
-        base = f"hf:{made(form)}" if form in ("qwen2", "llama") else str(made(form))
+        base = f"hf:{made(form)}" if form in ("qwen2", "llama", "experts") else str(made(form))
         asked = replace(SMALL, **({"rank": None} if options.get("method") == "full" else {}))
         session = held.enter_context(
             open_session(replace(asked, base=base, **options), tmp_path / folder, CPU)
@@ -168,6 +169,20 @@ def test_preparing_changes_no_weight(opened: Open) -> None:
 def test_memory_is_predicted(method: str, opened: Open) -> None:
     prepared = next(opened(method=method).events())
     assert prepared.predicted.total == pytest.approx(prepared.measured.total, rel=0.02)
+
+
+def test_a_mixture_of_experts_trains_without_a_prediction(
+    opened: Open, sentences: str, capfd: pytest.CaptureFixture
+) -> None:
+    session = opened(form="experts", data=sentences)
+    prepared, *_, last = session.events()
+    assert prepared.predicted is None
+    assert prepared.measured.total > 0
+    assert isinstance(last, Finished)
+    print_prepared(prepared, session)
+    said = capfd.readouterr()
+    assert "No prediction: this model cannot be run on tensors without numbers." in said.out
+    assert "Traceback" not in said.err
 
 
 def test_only_qlora_quantises_and_says_how_far_the_weights_moved(opened: Open) -> None:

@@ -186,7 +186,7 @@ REASONS: dict[str, tuple[Callable[[Manifest], Manifest], str]] = {
     ),
     "no such experiment": (
         lambda manifest: replace(manifest, experiment="gone"),
-        "its code cannot be asked any more (ModuleNotFoundError: No module named",
+        "its code no longer runs (ModuleNotFoundError: No module named",
     ),
 }
 

@@ -140,7 +140,7 @@ def _difference(hypothesis: Hypothesis, unit: str) -> str:
 def _why_not(verdict: Verdict) -> str:
     """Why numbers that look decisive are not."""
     if verdict.scale == "smoke":
-        return "These are smoke runs, which prove that the code runs and are no evidence."
+        return "These are smoke runs, which prove that the code runs and are not evidence."
     if verdict.word != "UNDECIDED":
         return ""
     if verdict.p_value <= verdict.hypothesis.alpha:

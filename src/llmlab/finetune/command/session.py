@@ -8,6 +8,7 @@ runs/micro-subtraction-lora/
 """
 
 import json
+import logging
 import math
 import shutil
 import tempfile
@@ -44,7 +45,7 @@ from llmlab.finetune.model.pretrained import Pretrained
 from llmlab.finetune.model.qlora import PAGED_BYTES, QloraSpec, paged_adamw
 from llmlab.finetune.model.stored_weights import INNER, StoredWeights
 from llmlab.finetune.observe.layers import LayerMonitor, block_of
-from llmlab.finetune.observe.memory import measure_memory, predict_memory
+from llmlab.finetune.observe.memory import Memory, measure_memory, predict_memory
 from llmlab.finetune.observe.quantisation import QuantisationReport, quantisation_report
 from llmlab.finetune.tasks.batches import Sequences, epochs, mixture
 from llmlab.finetune.tasks.suites import suite_accuracies
@@ -140,14 +141,7 @@ class FinetuneSession:
     def _prepare(self) -> tuple[nn.Module, Prepared]:
         """The model to train; a step at learning rate 0 measures the memory that it needs."""
         batch, config = next(self._batches()), self.config
-        optimizer_bytes = PAGED_BYTES if self._is_paged else None
-        predicted = predict_memory(
-            self.base.model,
-            config.method,
-            tuple(batch[0].shape),
-            config.train.precision,
-            optimizer_bytes,
-        )
+        predicted = self._predicted(tuple(batch[0].shape))
         before = self._grades(self.base.model)
         model = config.method.adapt(self.base.model, config.seed).to(self.device)
         standing = self._trainer(model, replace(config.train, learning_rate=0.0, steps=1))
@@ -158,6 +152,26 @@ class FinetuneSession:
             quantisation=self._quantisation(model),
             before=before,
         )
+
+    def _predicted(self, shape: tuple[int, int]) -> Memory | None:
+        """What training will keep in memory; None for a model that needs numbers to run.
+
+        Tensors without numbers know fewer operations than others (grouped products of experts are
+        not among them in float32), and an estimate must not end a run that would train.
+        """
+        config = self.config
+        optimizer_bytes = PAGED_BYTES if self._is_paged else None
+        told = logging.getLogger("torch._subclasses.fake_tensor")
+        level = told.level
+        told.setLevel(logging.CRITICAL)  # its traceback would stand before the sentence
+        try:
+            return predict_memory(
+                self.base.model, config.method, shape, config.train.precision, optimizer_bytes
+            )
+        except (NotImplementedError, RuntimeError, TypeError, ValueError):
+            return None
+        finally:
+            told.setLevel(level)
 
     def _run(self, model: nn.Module, prepared: Prepared) -> Iterator[Event]:
         """The events of a prepared run; the weights are saved however training ends."""

@@ -43,13 +43,15 @@ def print_prepared(prepared: Prepared, session: FinetuneSession) -> None:
         _print_quantisation(prepared.quantisation)
 
 
-def _print_memory(predicted: Memory, measured: Memory) -> None:
-    table = _table("Memory", "predicted", "measured")
+def _print_memory(predicted: Memory | None, measured: Memory) -> None:
+    table = _table("Memory", *(["predicted"] if predicted else []), "measured")
     for name, title in MEMORY.items():
-        expected, found = getattr(predicted, name), getattr(measured, name)
-        if expected or found:
-            table.add_row(title, _bytes(expected), _bytes(found))
+        parts = [getattr(memory, name) for memory in (predicted, measured) if memory]
+        if any(parts):
+            table.add_row(title, *map(_bytes, parts))
     _print(table)
+    if predicted is None:
+        print("No prediction: this model cannot be run on tensors without numbers.\n")
 
 
 def _print_quantisation(found: QuantisationReport) -> None:

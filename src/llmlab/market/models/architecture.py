@@ -9,7 +9,7 @@ from llmlab.method.errors import LabError
 TOLERANCE = 1e-3
 """Share of a budget by which a count may miss it."""
 LAYERS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48)
-HEAD_WIDTHS = (4, 8, 16, 32, 64, 128)
+HEAD_WIDTHS = (2, 4, 5, 6, 8, 12, 16, 32, 64, 128)
 WIDEST = 4096
 SHAPE_FACTOR = (0.5, 8.0)
 """Width of the feed-forward layer over that of the model: a usual 4, give or take."""

@@ -70,7 +70,7 @@ class Study:
         """That of one of `BASELINES`."""
         recipe = replace(self.recipe, features=baselines.HAR) if name == "HAR" else self.recipe
         parts = replace(self, recipe=recipe).parts(test_chunk)
-        return self._answer(BASELINES[name](parts)(parts.test), parts)
+        return self.judge(BASELINES[name](parts)(parts.test), parts)
 
     def transformer(self, budget: int, training: Training, test_chunk: int) -> Answer:
         """That of the transformer of this budget, trained with the chunk as its seed.
@@ -81,11 +81,12 @@ class Study:
         shape = self.shape(budget)
         parts = self.parts(test_chunk)
         found = train(shape, training, parts, seed=test_chunk)
-        return self._answer(found.probabilities(parts.test), parts, found)
+        return self.judge(found.probabilities(parts.test), parts, found)
 
-    def _answer(
+    def judge(
         self, probability_M: np.ndarray, parts: Parts, found: Trained | None = None
     ) -> Answer:
+        """What probabilities of the test samples are worth."""
         base_rate, reach = float(parts.train.y_M.mean()), self.recipe.target.reach
         judged = score(probability_M, parts.test.y_M, base_rate, reach)
         return Answer(probability_M, judged, parts, base_rate, found)

@@ -86,7 +86,7 @@ _programs: dict[tuple[Path, bool], "_Program"] = {}
 
 
 def _program(source: Path, together: bool) -> "_Program":
-    """What is known of the package below `source`, while none of its files changes."""
+    """The program below `source`, remembered while none of its files changes."""
     known = _programs.get((source, together))
     if known is None or not known.is_current:
         known = _programs[source, together] = _Program(source, together)

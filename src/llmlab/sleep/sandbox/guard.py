@@ -216,7 +216,7 @@ def _end_children() -> None:
     """Kill what was left, and what that left, until nobody is."""
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     own = Path(f"/proc/self/task/{os.getpid()}/children")
-    while children := own.read_text().split():
+    while children := own.read_text(encoding="ascii").split():
         for child in children:
             os.kill(int(child), signal.SIGKILL)
         for child in children:

@@ -5,8 +5,8 @@ import pytest
 from llmlab.method.errors import LabError
 from llmlab.method.evidence.recording import record
 from llmlab.method.evidence.tables import TIMING, read_curves, read_runs
-from llmlab.method.running import extension
-from llmlab.method.running.extension import judged_before, take_over
+from llmlab.method.running import added_seeds
+from llmlab.method.running.added_seeds import judged_before, take_over
 from llmlab.method.running.plan import make_plan
 from llmlab.method.running.runner import run_experiment
 
@@ -84,7 +84,7 @@ def test_nothing_recorded_can_not_be_extended(lab) -> None:
 
 def test_runs_made_with_other_libraries_are_refused(lab, monkeypatch) -> None:
     toy = recorded_toy(lab)
-    monkeypatch.setattr(extension, "libraries", lambda: {"python": "2.7"})
+    monkeypatch.setattr(added_seeds, "libraries", lambda: {"python": "2.7"})
     with pytest.raises(LabError, match="made with other libraries"):
         take_over(make_plan(toy, "smoke", lab.project), lab.project)
 

@@ -1,4 +1,4 @@
-"""More seeds for runs that are recorded: those there are can be taken over, and count as a look."""
+"""Adds seeds to recorded runs: the recorded ones are taken over, and count as a look."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def judged_before(plan: Plan, project: Project) -> tuple[int, ...]:
     """How many seeds the recorded tables had, and those before them, that this plan adds to.
 
-    Tables of other code, other settings or another need are other runs: they are no look at these.
+    Tables of other code, other settings or another need are other runs and do not count.
     """
     try:
         recorded = read_manifest(project.recorded(plan.scale, plan.experiment.name))
@@ -31,7 +31,7 @@ def judged_before(plan: Plan, project: Project) -> tuple[int, ...]:
 
 
 def take_over(plan: Plan, project: Project) -> int:
-    """Let the recorded runs stand for those of the plan, as if this machine had finished them.
+    """Take over the recorded runs as if this machine had finished them.
 
     Returns:
         How many runs were taken over; those that are finished here stay as they are.
