@@ -3,6 +3,7 @@ import tracemalloc
 from pathlib import Path
 
 import pytest
+from fuzzing import assert_survives, mutated_lines
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -193,3 +194,14 @@ def test_facts_are_tested_as_they_were_trained() -> None:
 def test_a_skill_that_does_not_exist_is_refused(source: str, reason: str) -> None:
     with pytest.raises(LabError, match=reason):
         open_dataset(source)
+
+
+def test_fuzz_lines_of_examples(tmp_path: Path) -> None:
+    path = tmp_path / "data.jsonl"
+    documents = [json.loads(GOOD), {"messages": [TALK[0], {**TALK[1], "weight": 1}], "id": 3}]
+
+    def read(content: bytes) -> None:
+        path.write_bytes(content)
+        read_examples(path)
+
+    assert assert_survives(read, lambda draw: mutated_lines(documents, draw)) > 0
