@@ -57,7 +57,9 @@ def parse_yaml(text: str, name: str) -> dict[str, Any]:
     """
     try:
         found = yaml.load(text, _Loader) or {}
-    except (yaml.YAMLError, ValueError, RecursionError, TypeError) as error:
+    except RecursionError:
+        raise LabError(f"{name} is not valid YAML: nested too deep; write it flat.") from None
+    except (yaml.YAMLError, ValueError, TypeError) as error:
         said = in_one_line(error).replace(' in "<unicode string>",', ",")
         raise LabError(f"{name} is not valid YAML: {said}; mend it.") from None
     if not isinstance(found, dict) or any(not isinstance(key, str) for key in found):

@@ -407,8 +407,10 @@ def _rounding_of_jumps(values: np.ndarray, window: int) -> np.ndarray:
 
 def _medians(values: np.ndarray, window: int) -> np.ndarray:
     """For each value the median of those around it, `window` in all; of fewer at the ends."""
-    padded = np.pad(values, window // 2, constant_values=np.nan)
-    return np.nanmedian(sliding_window_view(padded, window), axis=1)
+    half, places = window // 2, np.arange(len(values))
+    around = np.sort(sliding_window_view(np.pad(values, half, constant_values=np.inf), window))
+    n_around = np.minimum(places + half, places[-1]) - np.maximum(places - half, 0) + 1
+    return (around[places, (n_around - 1) // 2] + around[places, n_around // 2]) / 2
 
 
 def _spike(curve: Curve, place: int, z: float) -> Spike:
