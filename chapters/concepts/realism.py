@@ -2,8 +2,8 @@
 # # How to test realism {#sec-realism}
 #
 # One of the three panels of @fig-realism-series is a real training run: the step times of a Llama of 405 billion
-# parameters on 2,048 GPUs. One was drawn by `llmlab simulate`, one by a naive show that sleeps for random times. Which
-# is which?
+# parameters on 2,048 GPUs. One was drawn by `llmlab simulate`, one by a naive show that sleeps for random times. Without
+# their labels, could you tell the upper two apart?
 
 # %%
 # | label: fig-realism-series
