@@ -24,8 +24,8 @@
 # run's record, in its checkpoints or its report. Experiments take no requests, so a steered run is never evidence. Nor
 # do runs of several processes, which would have to agree on the step.
 #
-# The server listens on this machine alone and lets in whoever has the link, once: the token in it becomes a cookie.
-# `--read-only` shows and takes no request. A run on another machine is watched through a tunnel:
+# The server listens on this machine alone and lets in whoever has the link: the token in it becomes a cookie, and
+# leaves the address. `--read-only` shows and takes no request. A run on another machine is watched through a tunnel:
 #
 # ```bash
 # ssh -L 8010:127.0.0.1:8010 the-machine llmlab watch
