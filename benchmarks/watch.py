@@ -50,7 +50,7 @@ def name(folder: RunFolder) -> str:
 def write_run(folder: RunFolder, n_rows: int) -> None:
     folder.log.start({"train.steps": ROWS + APPENDED})
     lines = (json.dumps({"event": "point", **point(step)}) for step in range(n_rows))
-    with folder.log.path.open("a") as file:
+    with folder.log.path.open("a", encoding="utf-8") as file:
         file.write("".join(f"{line}\n" for line in lines))
 
 
@@ -59,7 +59,7 @@ def served(root: Path) -> Iterator[tuple[psutil.Process, str, float]]:
     """The server's process, its link, and the seconds until its first answer."""
     began = time.perf_counter()
     command = [sys.executable, "-m", "llmlab", "watch", str(root), "--port", str(PORT)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, encoding="utf-8") as process:
         link = process.stdout.readline().split()[0]
         urllib.request.urlopen(f"{HERE}/api/health").read()
         first = time.perf_counter() - began

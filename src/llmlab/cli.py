@@ -86,7 +86,7 @@ def run(
     """
     from llmlab.method.console import print_plan, progress
     from llmlab.method.declare.catalog import load_experiment
-    from llmlab.method.running.extension import take_over
+    from llmlab.method.running.added_seeds import take_over
     from llmlab.method.running.plan import make_plan, parse_seeds
     from llmlab.method.running.runner import run_experiment
     from llmlab.method.running.shards import merge as merge_shards
@@ -167,7 +167,7 @@ def verdicts(
         check_scale(scale)
     found = judge_all(Project.find(), scale)
     if as_json:
-        _print_json(found)
+        _print_json([verdict.flat() for verdict in found])
     else:
         print_verdicts(found)
 
@@ -327,7 +327,8 @@ def finetune(
     run's folder gets the adapter (in PEFT's form) or the model, a log of every step, and a report.
     """
     from llmlab.experiments.base_model import micro_folders
-    from llmlab.finetune.command.console import describe, show
+    from llmlab.finetune.command.console import show
+    from llmlab.finetune.command.descriptions import describe
     from llmlab.finetune.command.opening import open_session
     from llmlab.gpt.speed import keep_freed_memory
     from llmlab.gpt.training import best_device
@@ -457,9 +458,9 @@ def curves(
 ) -> None:
     """Say what happened in a run from its loss curves: at which step, and on what evidence.
 
-    Finds losses and gradient norms that are no numbers, plateaus, spikes, divergence, a rise at the
-    start and over-fitting; extrapolates a loss that is still falling; and, given training and
-    validation loss, says what it looks like.
+    Finds losses and gradient norms that are not numbers, plateaus, spikes, divergence, a rise at
+    the start and over-fitting; extrapolates a loss that is still falling; and, given training
+    and validation loss, says what it looks like.
     """
     from llmlab.finetune.curves.readers import read_runs
     from llmlab.finetune.curves.report import has_loss, print_reports, report
@@ -507,30 +508,48 @@ def import_(
 
 
 @new.command("experiment")
-def new_experiment(
+def new_experiment_(
     name: Annotated[str, typer.Argument(metavar="NAME", help="Name, as in learning_rate.")],
 ) -> None:
     """Write a script, a chapter, ledger entries and a test for a new experiment.
 
     All of them run as they are; edit them in the order that is printed.
     """
-    from llmlab.method.scaffold import scaffold
+    from llmlab.method.scaffold.experiment import new_experiment
 
-    for path in scaffold(Project.find(), name):
+    for path in new_experiment(Project.find(), name):
         print(_shown(path))
     print(f"Next: edit the files from top to bottom, then `llmlab run {name} --scale smoke`.")
 
 
 @new.command("concept")
-def new_concept(
+def new_concept_(
     name: Annotated[str, typer.Argument(metavar="NAME", help="Name, as in loss_landscapes.")],
 ) -> None:
     """Write the chapter of a new concept: a picture, a formula, live code, and what tests it."""
-    from llmlab.method.scaffold import scaffold_concept
+    from llmlab.method.scaffold.concept import new_concept
 
-    for path in scaffold_concept(Project.find(), name):
+    for path in new_concept(Project.find(), name):
         print(_shown(path))
     print(f"Next: edit the chapter, then `llmlab book execute concepts/{name}`.")
+
+
+@new.command("lab")
+def new_lab_(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Name, as in vision.")],
+) -> None:
+    """Write the room of a new lab: modules, tests, walls, a track, a part of the book.
+
+    One experiment of it runs as it is; edit the files in the order that is printed.
+    """
+    from llmlab.method.scaffold.lab import new_lab
+
+    for path in new_lab(Project.find(), name):
+        print(_shown(path))
+    print(
+        "Next: edit the files from top to bottom, add the room to the tables of CONTRIBUTING.md "
+        f"and README.md, then `llmlab run {name}_learning_rate --scale smoke`."
+    )
 
 
 PASSED_ON = {"allow_extra_args": True, "ignore_unknown_options": True}

@@ -8,14 +8,16 @@ from itertools import count
 from llmlab.gpt.checkpoints import load_checkpoint
 from llmlab.gpt.distributed import Workers
 from llmlab.gpt.run_events import Interrupted, Saved
-from llmlab.gpt.session import Session
+from llmlab.gpt.session import PretrainingSession
 from llmlab.gpt.training import Point
 from llmlab.runs.control import Request, Steered, ask
 
 IDS = (f"{number:016x}" for number in count(1))
 
 
-def steered(session: Session, at: int, *actions: str, resume: bool = False) -> list[object]:
+def steered(
+    session: PretrainingSession, at: int, *actions: str, resume: bool = False
+) -> list[object]:
     """The events of a run that is asked for `actions` while step `at` is being taken."""
     seen = []
     for event in session.events(Workers.alone(), resume=resume):
@@ -28,7 +30,7 @@ def steered(session: Session, at: int, *actions: str, resume: bool = False) -> l
 
 
 def test_a_change_of_rate_holds_from_the_next_step_and_stands_in_the_record(
-    session: Session, changed: Callable[..., Session]
+    session: PretrainingSession, changed: Callable[..., PretrainingSession]
 ) -> None:
     plain = steered(session, 3)
     run = changed("steered")
@@ -46,7 +48,7 @@ def test_a_change_of_rate_holds_from_the_next_step_and_stands_in_the_record(
 
 
 def test_a_run_that_was_asked_to_stop_is_saved_and_goes_on_at_the_rate_it_was_given(
-    session: Session,
+    session: PretrainingSession,
 ) -> None:
     seen = steered(session, 5, "rate", "stop")
     assert [type(event) for event in seen[-4:]] == [Steered, Steered, Saved, Interrupted]
@@ -59,7 +61,7 @@ def test_a_run_that_was_asked_to_stop_is_saved_and_goes_on_at_the_rate_it_was_gi
     assert [mark["action"] for mark in marks if mark["event"] == "steered"] == ["rate", "stop"]
 
 
-def test_a_paused_run_takes_no_step_until_it_may_go_on(session: Session) -> None:
+def test_a_paused_run_takes_no_step_until_it_may_go_on(session: PretrainingSession) -> None:
     seen = steered(session, 2, "pause", "checkpoint", "resume")
     at = [index for index, event in enumerate(seen) if isinstance(event, Steered)]
     assert [seen[index].action for index in at] == ["pause", "checkpoint", "resume"]

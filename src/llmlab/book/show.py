@@ -262,7 +262,7 @@ def effect(hypothesis: str) -> str:
         LabError: the hypothesis is untested, so there is no effect.
     """
     found = _verdict(hypothesis)
-    if found.effect is None:
+    if found.judgement is None:
         raise LabError(f"{hypothesis} has no effect to show: {found.reason}")
     return boxes.effect_span(found)
 

@@ -82,4 +82,5 @@ EXPERIMENT = tuning_sweep(
             },
         ),
     },
+    needs=("base_model",),
 )

@@ -66,4 +66,5 @@ EXPERIMENT = tuning_sweep(
             },
         ),
     },
+    needs=("base_model",),
 )

@@ -62,4 +62,5 @@ EXPERIMENT = tuning_sweep(
             settings={"steps": 400, "suite_items": 1000, "precision": "bfloat16"},
         ),
     },
+    needs=("base_model",),
 )

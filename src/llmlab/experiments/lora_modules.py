@@ -87,4 +87,5 @@ EXPERIMENT = tuning_sweep(
             },
         ),
     },
+    needs=("base_model",),
 )

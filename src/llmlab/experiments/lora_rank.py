@@ -79,4 +79,5 @@ EXPERIMENT = tuning_sweep(
             },
         ),
     },
+    needs=("base_model",),
 )

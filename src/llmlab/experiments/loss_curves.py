@@ -80,32 +80,19 @@ def run(trial: Trial) -> Outcome:
 
 def describe(trial: Trial) -> "Tuning":
     from llmlab.finetune.model.methods import Full
-    from llmlab.finetune.study.tuning import Tuning
+    from llmlab.finetune.study.tuning import tuning_of
     from llmlab.finetune.tasks.skills import subtraction
     from llmlab.finetune.tasks.task import Task
-    from llmlab.gpt.training import TrainConfig
 
-    settings, skill = trial.settings, subtraction()
+    skill, held_out = subtraction(), trial.settings["validation_items"]
     recipe = RECIPES[trial.condition["cause"], trial.condition["dose"]]
-    held_out = settings["validation_items"]
-    return Tuning(
-        base=trial.needs["base_model"],
-        task=Task(
-            train=spoilt(skill.train[: settings["train_items"]], recipe, trial.seed),
-            validation=skill.test[:held_out],
-            test=skill.test[held_out : 3 * held_out],
-        ),
-        method=Full(),
-        config=TrainConfig(
-            learning_rate=recipe.learning_rate,
-            steps=settings["steps"],
-            warmup_share=recipe.warmup_share,
-            precision=settings["precision"],
-        ),
-        batch_size=settings["batch_size"],
-        seed=trial.seed,
-        suite_items=0,
+    task = Task(
+        train=spoilt(skill.train[: trial.settings["train_items"]], recipe, trial.seed),
+        validation=skill.test[:held_out],
+        test=skill.test[held_out : 3 * held_out],
     )
+    schedule = {"learning_rate": recipe.learning_rate, "warmup_share": recipe.warmup_share}
+    return tuning_of(trial, task, Full(), suite_items=0, **schedule)
 
 
 def spoilt(items: "Sequence[Item]", recipe: Recipe, seed: int) -> "tuple[Item, ...]":

@@ -47,4 +47,5 @@ EXPERIMENT = tuning_sweep(
         "laptop": Budget({"learning_rate": RATES, "steps": STEPS}, 10, {"suite_items": 250}),
         "gpu": Budget({"learning_rate": RATES, "steps": STEPS}, 10, {"suite_items": 1000}),
     },
+    needs=("base_model",),
 )

@@ -1,6 +1,5 @@
 """What the command line shows: progress of long work, and results as tables."""
 
-import math
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -16,6 +15,7 @@ from llmlab.method.running.status import State
 
 if TYPE_CHECKING:
     from llmlab.method.evidence.reproduction import Agreement
+    from llmlab.method.judging.judgement import Judgement
     from llmlab.method.judging.verdicts import Verdict
     from llmlab.method.running.plan import Plan
 
@@ -123,9 +123,7 @@ def print_verdicts(verdicts: Sequence["Verdict"]) -> None:
         table.add_row(
             f"{hypothesis.id}\n{hypothesis.title}",
             f"[{STYLES[verdict.word]}]{verdict.label}[/]",
-            _number(verdict.effect, verdict.unit),
-            _interval(verdict.low, verdict.high),
-            str(verdict.n),
+            *_effect(verdict.judgement),
             verdict.scale or "–",
         )
     _print(table)
@@ -175,14 +173,12 @@ def _agreement(agreement: "Agreement") -> str:
     return f"[red]{drifted} values differ, {missing} runs in one table only[/]{because}"
 
 
-def _number(value: float | None, unit: str | None) -> str:
-    if value is None or math.isnan(value):
-        return "–"
-    return f"{value:.3g}" + (f" {unit}" if unit not in (None, "1") else "")
-
-
-def _interval(low: float | None, high: float | None) -> str:
-    return "–" if low is None or high is None else f"\\[{low:.3g}, {high:.3g}]"
+def _effect(found: "Judgement | None") -> tuple[str, str, str]:
+    """Effect, interval and n."""
+    if found is None:
+        return "–", "–", "0"
+    unit = "" if found.unit == "1" else f" {found.unit}"
+    return f"{found.effect:.3g}{unit}", f"\\[{found.low:.3g}, {found.high:.3g}]", str(found.n)
 
 
 def _clock(seconds: float) -> str:

@@ -23,9 +23,9 @@ LARGEST_SEED = 2**63 - 1
 
 
 def expand_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Let typer see a parameter for each field of a dataclass that `command` takes.
+    """Give typer a parameter for each field of a dataclass that `command` takes.
 
-    A parameter whose annotation is a dataclass gives way to its fields, in their order and with
+    A parameter whose annotation is a dataclass is replaced by its fields, in their order and with
     their annotations and defaults. When called, `command` gets an instance made of them.
     """
     hints = get_type_hints(command, include_extras=True)

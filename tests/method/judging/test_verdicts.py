@@ -1,11 +1,12 @@
 """Verdicts from real tables: words, correction, smoke runs, provenance."""
 
-from dataclasses import asdict, replace
+from dataclasses import replace
 from datetime import date
 
 import pytest
 
 from llmlab.method.evidence.recording import record
+from llmlab.method.json_values import json_value
 from llmlab.method.judging.judgement import Judgement, NoJudgement
 from llmlab.method.judging.ledger import Hypothesis
 from llmlab.method.judging.verdicts import judge_all, judge_family, smoke_agreement, verdicts
@@ -183,10 +184,10 @@ def test_seeds_that_are_added_after_a_look_make_it_the_second(medicine):
     record(project, "toy", "laptop")
     first = judge_all(project)[0]
     more = medicine.edit("toy", "seeds=5", "seeds=6")
-    assert judge_all(project)[0].looks == (5,)
+    assert judge_all(project)[0].manifest.looks == (5,)
     run_experiment(more, "laptop", project, workers=1)
     second = judge_all(project)[0]
-    assert (first.looks, second.looks) == ((5,), (5, 6))
+    assert (first.manifest.looks, second.manifest.looks) == ((5,), (5, 6))
     assert second.test == "one-sided paired t test, Holm over 3, Bonferroni over 2 looks"
     assert second.p_adjusted == pytest.approx(6 * second.p_value)
 
@@ -196,7 +197,7 @@ def test_without_runs_a_hypothesis_is_untested():
     (verdict,) = verdicts([HYPOTHESIS], {"toy": ()}, None, smoke)
     assert verdict.label == "… UNTESTED"
     assert verdict.reason == "There are no runs yet."
-    assert (verdict.effect, verdict.scale, verdict.registration.order) == (None, None, "unknown")
+    assert (verdict.judgement, verdict.scale, verdict.registration.order) == (None, None, "unknown")
 
 
 def test_a_larger_scale_that_lacks_a_condition_leaves_the_verdict_of_a_smaller_one(medicine):
@@ -221,7 +222,7 @@ def test_verdicts_follow_the_evidence_there_is(medicine):
     run_experiment(toy, "smoke", project, workers=1)
     more, same, much = judge_all(project)
     assert (more.word, same.word, much.word) == ("UNTESTED",) * 3
-    assert more.effect == pytest.approx(1.01)
+    assert more.judgement.effect == pytest.approx(1.01)
     assert more.reason.startswith("Only smoke-scale runs exist, which are no evidence. The diff")
     assert more.smoke_agrees is None
 
@@ -233,7 +234,12 @@ def test_verdicts_follow_the_evidence_there_is(medicine):
     assert (more.label, same.label) == ("✓ SUPPORTED", "✗ REFUTED")
     assert much.label == "? UNDECIDED"
     assert much.reason.endswith("may lie above 1.02 or below.")
-    assert (more.n, more.scale, more.origin, more.state) == (5, "laptop", "fresh", "current")
+    assert (more.judgement.n, more.scale, more.origin, more.state) == (
+        5,
+        "laptop",
+        "fresh",
+        "current",
+    )
     assert more.reason == (
         "The difference in score, 1.02 (90% interval 1 to 1.04, n = 5), lies above 0.5."
     )
@@ -243,7 +249,10 @@ def test_verdicts_follow_the_evidence_there_is(medicine):
     assert same.p_value < 0.001
     assert 0 < more.detectable < 0.1
     assert {verdict.word for verdict in judge_all(project, "smoke")} == {"UNTESTED"}
-    assert asdict(more)["sides"][0]["condition"] == {"dose": 2.0}
+    assert more.judgement.sides[0].condition == {"dose": 2.0}
+    flat = json_value(more.flat())
+    assert (flat["effect"], flat["scale"], flat["n"]) == (more.judgement.effect, "laptop", 5)
+    assert flat["p_adjusted"] == more.p_adjusted
 
     medicine.edit("toy", "0.01 * seed", "0.02 * seed")
     assert judge_all(project)[0].changes == ("run",)

@@ -204,25 +204,25 @@ def _count(ledger: Ledger, track: Track, verdicts: Sequence[Verdict], word: str)
 
 def _standing(ledger: Ledger, track: Track, verdicts: Sequence[Verdict]) -> str:
     standing = {
-        f"{verdict.scale} on {hardware(str(verdict.hardware))}": None
+        f"{verdict.scale} on {hardware(verdict.manifest.device)}": None
         for verdict in _of_track(ledger, track, verdicts)
-        if verdict.scale
+        if verdict.manifest
     }
     return "; ".join(standing) or "none yet"
 
 
 def _effect(verdict: Verdict) -> str:
-    if verdict.effect is None:
+    if verdict.judgement is None:
         return markup.NOTHING
     effect = f"{effects.effect_text(verdict)} ({effects.ends_text(verdict)})"
-    return f"{effect}, {numbers.sample(verdict.n)}"
+    return f"{effect}, {numbers.sample(verdict.judgement.n)}"
 
 
 def _unit(verdict: Verdict) -> str:
     """The unit of the claim: of the verdict, or of the metric where there is no effect yet."""
     hypothesis = verdict.hypothesis
-    if verdict.unit is not None:
-        return verdict.unit
+    if verdict.judgement is not None:
+        return verdict.judgement.unit
     if hypothesis.claim in ("monotone", "interval"):
         return "1"
     return catalog()[hypothesis.experiment].metric(hypothesis.metric).unit

@@ -27,7 +27,7 @@ LEVEL = 0.95
 """Confidence level of every interval that is not a verdict's."""
 
 ALPHA = 0.05
-"""Level at which a condition is told apart from the best one in a table."""
+"""Significance level at which a condition differs from the best one in a table."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Reading:
         by_seed: the value of each seed, a diverged run at the worst completed value.
         diverged: how many of them are of diverged runs.
         lines: lines of `runs.csv` that it was read from; the first run stands in line 2.
-        ties: not told apart from the best of its table (paired t test over seeds, Holm).
+        ties: no significant difference from the best of its table (paired t test over seeds, Holm).
     """
 
     metric: Metric

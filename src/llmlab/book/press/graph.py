@@ -1,9 +1,9 @@
-"""What each part of the book is made from: the inputs that the Snakefile asks for.
+"""The inputs of each part of the book, as the Snakefile asks for them.
 
-Snakemake compares inputs by their time, which says too much of code (a comment changes it) and
-nothing of evidence that the build may show but must never start. So these go into a digest, and the
-digest into a file in `build/digests/` that is written only when it changes. Snakemake's own memory
-of parameters would not do: it forgets whatever was made by hand, by `llmlab run`.
+Snakemake compares inputs by their times. Those change too often for code (with a comment) and say
+nothing about evidence that the build may show but must never compute. So these go into a digest,
+and the digest into a file in `build/digests/` that is written only when it changes. Snakemake's own
+memory of parameters would not do: it forgets whatever was made by hand, by `llmlab run`.
 
 Paths are relative to the root of the project.
 """

@@ -1,4 +1,4 @@
-"""Renders the book: by Quarto where it is found, by the preview renderer where it is not."""
+"""Renders the book with Quarto, or with the preview renderer where there is no Quarto."""
 
 import json
 import os
@@ -50,9 +50,9 @@ def render_book(project: Project, version: str = "dev", renderer: Renderer = "au
     """Renders all executed chapters into `site/<version>/`, HTML and PDF.
 
     Raises:
-        LabError: Quarto was asked for and is not there; the code of a chapter is not executed; a
-            chapter has a typed result or something that leads nowhere; the site cannot be written.
-            What was there before stays as it was.
+        LabError: Quarto was asked for and is not installed; the code of a chapter is not executed;
+            a chapter has a typed result or something that leads nowhere; the site cannot be
+            written. What was there before stays as it was.
     """
     quarto = _choose(renderer)
     if Path(version).name != version:

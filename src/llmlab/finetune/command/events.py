@@ -32,11 +32,12 @@ class Prepared:
 
     Attributes:
         trained: number of trainable parameters.
+        predicted: None where the model cannot be run on tensors without numbers.
         quantisation: what quantisation changed; None without it.
     """
 
     trained: int
-    predicted: Memory
+    predicted: Memory | None
     measured: Memory
     quantisation: QuantisationReport | None
     before: Grades

@@ -1,4 +1,4 @@
-"""A fine-tuning run that is graded on old and new skills on its way."""
+"""A fine-tuning run that is graded on old and new skills along the way."""
 
 import itertools
 import math

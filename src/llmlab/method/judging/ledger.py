@@ -3,7 +3,6 @@
 Everything a person writes is checked here once, so that the rest of the book can trust it.
 """
 
-import tomllib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,7 +15,9 @@ from pydantic import ConfigDict, Field, Strict, StringConstraints, TypeAdapter, 
 
 from llmlab.method.declare.catalog import load_experiment, suggestion
 from llmlab.method.declare.experiment import Experiment, Value
+from llmlab.method.documents import parse_toml
 from llmlab.method.errors import LabError
+from llmlab.method.files import decoded, unreadable
 from llmlab.method.project import Project
 
 Claim = Literal["greater", "less", "equivalent", "monotone", "interval"]
@@ -223,11 +224,12 @@ def _raw_entries(project: Project, kind: str) -> list[dict[str, object]]:
     path = _path(project, kind)
     shown = path.relative_to(project.root)
     try:
-        tables = tomllib.loads(path.read_text(encoding="utf-8"))
+        content = path.read_bytes()
     except FileNotFoundError as error:
         raise LabError(f"{shown} is missing; create it, an empty file will do.") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise LabError(f"{shown} is not valid TOML: {error}; correct that line.") from error
+    except OSError as error:
+        raise unreadable(shown, error) from error
+    tables = parse_toml(decoded(content, shown), shown)
     for name in tables.keys() - {kind}:
         raise LabError(
             f"{shown}: unknown table '{name}'{suggestion(name, [kind])}; "
@@ -235,7 +237,7 @@ def _raw_entries(project: Project, kind: str) -> list[dict[str, object]]:
         )
     entries = tables.get(kind, [])
     if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
-        raise LabError(f"{shown}: '{kind}' is no list of tables; begin each with [[{kind}]].")
+        raise LabError(f"{shown}: '{kind}' is not a list of tables; begin each with [[{kind}]].")
     return entries
 
 

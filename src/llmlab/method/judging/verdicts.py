@@ -14,7 +14,7 @@ UNTESTED, though what they say is shown.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Literal
 
 import numpy as np
@@ -22,14 +22,16 @@ import numpy as np
 from llmlab.method.declare.experiment import SCALES
 from llmlab.method.evidence.lookup import (
     Evidence,
+    Origin,
     Standing,
     evidence_at,
     fresh_evidence,
     recorded_evidence,
 )
+from llmlab.method.evidence.manifest import Manifest
 from llmlab.method.evidence.reproduction import compare
 from llmlab.method.judging import statistics
-from llmlab.method.judging.judgement import Judgement, NoJudgement, Side, judge, short
+from llmlab.method.judging.judgement import Judgement, NoJudgement, judge, short
 from llmlab.method.judging.ledger import Hypothesis, load_ledger
 from llmlab.method.judging.registration import History, Registration, read_history, registration
 from llmlab.method.project import Project
@@ -66,15 +68,10 @@ class Verdict:
 
     Attributes:
         reason: why this word, in one sentence.
-        effect, low, high, level, unit, n, per_seed, bootstrap, sides, alarms: see `Judgement`.
-        test: the test that decided, with pairs and correction.
-        p_value, p_adjusted: of the claim; of its opposite where the word is REFUTED.
-        looks: seeds at each look at the runs, the last one's being `n` unless some are left out.
-        detectable: the distance from the margin that the test finds with 80 % power at the
-            strictest step of the corrections; for "equivalent" the smallest margin within which a
-            true effect of 0 is found to lie with that power.
-        scale, origin, hardware, commit, date: of the evidence.
-        state, changes: whether the evidence is still current, and what changed since.
+        judgement: what the runs say before the corrections.
+        adjusted: the p values of the judgement after them.
+        manifest: of the evidence: scale, commit, hardware, date, looks.
+        origin, state, changes: see `Evidence`.
         smoke_agrees, smoke: whether the smoke runs here agree with the recorded ones, in words.
     """
 
@@ -82,26 +79,10 @@ class Verdict:
     word: Word
     reason: str
     registration: Registration
-    effect: float | None = None
-    low: float | None = None
-    high: float | None = None
-    level: float | None = None
-    unit: str | None = None
-    n: int = 0
-    per_seed: tuple[float, ...] = ()
-    bootstrap: tuple[float, float] | None = None
-    test: str | None = None
-    p_value: float | None = None
-    p_adjusted: float | None = None
-    looks: tuple[int, ...] = ()
-    detectable: float | None = None
-    sides: tuple[Side, ...] = ()
-    alarms: tuple[str, ...] = ()
-    scale: str | None = None
-    origin: Literal["fresh", "recorded"] | None = None
-    hardware: str | None = None
-    commit: str | None = None
-    date: str | None = None
+    judgement: Judgement | None = None
+    adjusted: Adjusted | None = None
+    manifest: Manifest | None = None
+    origin: Origin | None = None
     state: Standing | None = None
     changes: tuple[str, ...] = ()
     smoke_agrees: bool | None = None
@@ -115,6 +96,55 @@ class Verdict:
     def label(self) -> str:
         """Sign and word, as in "✓ SUPPORTED"."""
         return f"{self.sign} {self.word}"
+
+    @property
+    def scale(self) -> str | None:
+        """The scale of the evidence."""
+        return self.manifest.scale if self.manifest else None
+
+    @property
+    def test(self) -> str:
+        """The test that decided, with its corrections."""
+        holm = f", Holm over {self.adjusted.size}" if self.adjusted.size > 1 else ""
+        looks = f", Bonferroni over {self.adjusted.looks} looks" if self.adjusted.looks > 1 else ""
+        return f"{self.judgement.test}{holm}{looks}"
+
+    @property
+    def p_value(self) -> float:
+        """P value of the claim; of its opposite where the word is REFUTED."""
+        refuted = self.word == "REFUTED"
+        return self.judgement.p_refuted if refuted else self.judgement.p_supported
+
+    @property
+    def p_adjusted(self) -> float:
+        """`p_value` after the corrections."""
+        return self.adjusted.refuted if self.word == "REFUTED" else self.adjusted.supported
+
+    @property
+    def detectable(self) -> float | None:
+        """The distance from the margin that the test finds with 80 % power.
+
+        At the strictest step of the corrections. For "equivalent" it is the smallest margin within
+        which a true effect of 0 is found to lie with that power. None where it is not known.
+        """
+        spread = float(np.std(self.judgement.per_seed, ddof=1))
+        if self.hypothesis.claim == "interval" or statistics.is_constant(self.judgement.per_seed):
+            return None
+        # an effect of 0 lies within the margins if both tests say so: each may miss half as often
+        power = 0.9 if self.hypothesis.claim == "equivalent" else 0.8
+        alpha = self.hypothesis.alpha / self.adjusted.tests
+        return statistics.detectable_effect(spread, self.judgement.n, alpha, power)
+
+    def flat(self) -> dict[str, object]:
+        """All on one level, for other programs; None for what is not known."""
+        row = {each.name: getattr(self, each.name) for each in fields(self)}
+        judgement, manifest, _ = row.pop("judgement"), row.pop("manifest"), row.pop("adjusted")
+        for each in fields(Judgement):
+            row[each.name] = getattr(judgement, each.name, None)
+        for name in ("test", "p_value", "p_adjusted", "detectable"):
+            row[name] = getattr(self, name) if judgement else None
+        provenance = ("scale", "device", "git_commit", "finished", "looks")
+        return row | {name: getattr(manifest, name, None) for name in provenance}
 
 
 def judge_all(project: Project, scale: str | None = None) -> list[Verdict]:
@@ -252,10 +282,14 @@ def _verdict(
         word=word,
         reason=reason,
         registration=registration(history, hypothesis.id, hypothesis.experiment, scale),
+        judgement=judgement if isinstance(judgement, Judgement) else None,
+        adjusted=adjusted,
+        manifest=evidence.manifest if evidence else None,
+        origin=evidence.origin if evidence else None,
+        state=evidence.state if evidence else None,
+        changes=evidence.changes if evidence else (),
         smoke_agrees=smoke[0],
         smoke=smoke[1],
-        **_numbers(hypothesis, judgement, adjusted, word),
-        **_provenance(evidence),
     )
 
 
@@ -311,61 +345,3 @@ def _place(hypothesis: Hypothesis) -> _Place:
     if hypothesis.claims_more:
         return _Place(f"above {short(hypothesis.margin)}", "below")
     return _Place(f"below {short(-hypothesis.margin)}", "above")
-
-
-def _numbers(
-    hypothesis: Hypothesis,
-    judgement: Judgement | NoJudgement,
-    adjusted: Adjusted,
-    word: Word,
-) -> dict[str, object]:
-    """The fields of a verdict that come from the runs."""
-    if isinstance(judgement, NoJudgement):
-        return {}
-    p_values = (judgement.p_supported, adjusted.supported)
-    if word == "REFUTED":
-        p_values = (judgement.p_refuted, adjusted.refuted)
-    correction = f", Holm over {adjusted.size}" if adjusted.size > 1 else ""
-    correction += f", Bonferroni over {adjusted.looks} looks" if adjusted.looks > 1 else ""
-    return {
-        "effect": judgement.effect,
-        "low": judgement.low,
-        "high": judgement.high,
-        "level": judgement.level,
-        "unit": judgement.unit,
-        "n": judgement.n,
-        "per_seed": judgement.per_seed,
-        "bootstrap": judgement.bootstrap,
-        "test": f"{judgement.test}{correction}",
-        "p_value": p_values[0],
-        "p_adjusted": p_values[1],
-        "detectable": _detectable(hypothesis, judgement, adjusted.tests),
-        "sides": judgement.sides,
-        "alarms": judgement.alarms,
-    }
-
-
-def _detectable(hypothesis: Hypothesis, judgement: Judgement, tests: int) -> float | None:
-    spread = float(np.std(judgement.per_seed, ddof=1))
-    if hypothesis.claim == "interval" or statistics.is_constant(judgement.per_seed):
-        return None
-    # an effect of 0 lies within the margins if both tests say so: each may miss half as often
-    power = 0.9 if hypothesis.claim == "equivalent" else 0.8
-    return statistics.detectable_effect(spread, judgement.n, hypothesis.alpha / tests, power)
-
-
-def _provenance(evidence: Evidence | None) -> dict[str, object]:
-    """The fields of a verdict that come from the manifest."""
-    if evidence is None:
-        return {}
-    manifest = evidence.manifest
-    return {
-        "scale": evidence.scale,
-        "origin": evidence.origin,
-        "hardware": manifest.device,
-        "commit": manifest.git_commit,
-        "date": manifest.finished,
-        "looks": manifest.looks,
-        "state": evidence.state,
-        "changes": evidence.changes,
-    }
