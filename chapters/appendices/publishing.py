@@ -15,8 +15,8 @@
 # runs of `train` and `finetune`, and experiments, which add a line for each of their runs. A run that has ended is shown
 # like one that goes on, and several can be laid over one another.
 #
-# ![Two runs laid over one another while they train. Below the charts stand alarms, checkpoints and whatever was
-# steered.](../images/watch.png){#fig-watch fig-alt="A browser page: a list of two runs on the left, tiles with step, loss and time left, buttons to pause, save and stop, and a chart of two falling losses."}
+# ![Two runs laid over one another while they train. The first is busy with a validation and has not answered the
+# request for another rate yet.](../images/watch.png){#fig-watch fig-alt="A browser page: a list of two runs on the left, tiles with step, loss and time left, buttons to pause, save and stop, and a chart of two falling losses."}
 #
 # The buttons ask: they add a line to `control.jsonl` in the run's folder. The trainer reads it between two steps, does
 # what it says, and answers in `log.jsonl`; the page says *asked*, then *done after step …*, or after ten seconds that
@@ -24,8 +24,8 @@
 # run's record, in its checkpoints or its report. Experiments take no requests, so a steered run is never evidence. Nor
 # do runs of several processes, which would have to agree on the step.
 #
-# The server listens on this machine alone and lets in whoever has the link, once: the token in it becomes a cookie.
-# `--read-only` shows and takes no request. A run on another machine is watched through a tunnel:
+# The server listens on this machine alone and lets in whoever has the link: the token in it becomes a cookie, and
+# leaves the address. `--read-only` shows and takes no request. A run on another machine is watched through a tunnel:
 #
 # ```bash
 # ssh -L 8010:127.0.0.1:8010 the-machine llmlab watch

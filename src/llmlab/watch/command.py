@@ -10,7 +10,7 @@ import uvicorn
 
 from llmlab.method.errors import LabError
 from llmlab.method.project import Project
-from llmlab.runs.folder import LOG, RUNS
+from llmlab.runs.folder import RUNS
 from llmlab.watch.access import Pass, new_token, parse_name, user_key
 from llmlab.watch.catalog import Catalog
 from llmlab.watch.server import Watch, make_app
@@ -75,14 +75,14 @@ def _catalog(chosen: list[Path]) -> Catalog:
     """The runs that were asked for.
 
     Raises:
-        LabError: a folder is not there, or holds no run.
+        LabError: a folder is not there.
     """
     if not chosen:
         return Catalog((RUNS, Path("build/results")), Path())
     for folder in chosen:
-        if not Catalog((folder,), Path()).runs():
+        if not folder.is_dir():
             raise LabError(
-                f"{folder} holds no run: name a folder with a {LOG}, as `llmlab train` makes it."
+                f"there is no folder {folder}: name that of a run, or one in which runs will be."
             )
     return Catalog(
         tuple(chosen), Path(os.path.commonpath([run.resolve().parent for run in chosen]))

@@ -46,7 +46,8 @@ export class Controls {
       const answer = await fetch("/api/control", { method: "POST", body: JSON.stringify(request) });
       const said = await answer.json();
       if (!answer.ok) throw new Error(said.error);
-      const timer = setTimeout(() => this.#settle(said.id, `${action}: no answer yet; the run may have ended`), PATIENCE);
+      // it may still come: a validation can take longer than that
+      const timer = setTimeout(() => (this.output.textContent = `${action}: no answer yet; the run may have ended`), PATIENCE);
       this.asked.set(said.id, { run: request.run, action, timer });
     } catch (error) {
       this.output.textContent = `${action}: ${error.message}`;

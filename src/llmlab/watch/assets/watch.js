@@ -162,7 +162,7 @@ function stateOf(run) {
   if (run.isDone) return "finished";
   if (run.isPaused) return "paused";
   const silent = Date.now() / 1000 - (known.get(run.name)?.modified ?? 0);
-  return silent < SILENT_SECONDS ? "running" : `silent since ${ago(known.get(run.name)?.modified ?? 0)}`;
+  return silent < SILENT_SECONDS ? "running" : `last heard ${ago(known.get(run.name)?.modified ?? 0)}`;
 }
 
 function tiles(run) {
