@@ -31,8 +31,8 @@ def title(span: str) -> str:
 def test_a_value_carries_interval_seeds_lines_scale_and_commit(recorded_book):
     span = show.value("dose", "score", **DOSE)
     assert re.match(r"\[\d\d\.\d %\]\{\.value ", span)
-    for part in ("95 % interval", "n = 10 seeds", "dose = 0.1, rule = a", "runs.csv, lines 22 to 31",
-                 "laptop scale, recorded", "commit 0123456"):  # fmt: skip
+    for part in ("95 % interval", "n = 10 seeds", "dose = 0.1, rule = a",
+                 "runs.csv, lines 22 to 31", "laptop scale, recorded", "commit 0123456"):  # fmt: skip
         assert part in title(span)
 
 
@@ -275,7 +275,7 @@ def test_method_and_command_are_those_of_the_table(recorded_book):
             ["| **Medicine** | 2 | 2 | 1 | 0 | – | laptop on 2\N{NO-BREAK SPACE}cores of Abacus |"],
         ),
         (show.questions, ["**Q-DOSE**", ".badge .exploring", "H-UP\N{NO-BREAK SPACE}[Supported]"]),
-        (show.ledger, ["**H-UP**", "+29.4 points", "above +10 points", "2026-01-31"]),
+        (show.ledger, ["**H-UP**", "+29.7 points", "above +10 points", "2026-01-31"]),
         (show.progress, ["0 of 1 features done", "Recorded at laptop", "Gates that stand open"]),
         (show.dictionary, ["`dose/runs.csv`", "| `score` | number | share |", "curves.parquet"]),
         (show.provenance, ["| `dose` | laptop | recorded |", "llmlab run dose", "SHA-256"]),
