@@ -32,7 +32,8 @@ def test_a_value_carries_interval_seeds_lines_scale_and_commit(recorded_book):
     span = show.value("dose", "score", **DOSE)
     assert re.match(r"\[\d\d\.\d %\]\{\.value ", span)
     for part in ("95 % interval", "n = 10 seeds", "dose = 0.1, rule = a",
-                 "runs.csv, lines 22 to 31", "laptop scale, recorded", "commit 0123456"):  # fmt: skip
+                 "runs.csv, lines 22 to 31", "laptop scale, recorded",
+                 "commit 0123456"):  # fmt: skip
         assert part in title(span)
 
 
