@@ -23,7 +23,7 @@ def recorded(name):
 
 
 def can_be_wrong(name):
-    """Whether rows differ: one cannot be permuted, and at smoke scale some metrics have no value."""
+    """Whether there are rows to permute, and values in them: at smoke scale some have none."""
     evidence = recorded(name)
     metrics = [metric.name for metric in evidence.experiment.metrics]
     return len(evidence.runs) > 1 and bool(evidence.runs[metrics].notna().any(axis=None))
