@@ -59,7 +59,7 @@ EXPERIMENT = Experiment(
     selection_metric="loss",
     budgets={
         scale: Budget({"dose": (0.01, 0.1, 1.0, 10.0), "rule": ("a", "b")}, seeds, {"steps": 10})
-        for scale, seeds in {"smoke": 1, "laptop": 5}.items()
+        for scale, seeds in {"smoke": 1, "laptop": 10}.items()
     },
     run=run,
 )

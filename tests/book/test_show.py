@@ -31,15 +31,16 @@ def title(span: str) -> str:
 def test_a_value_carries_interval_seeds_lines_scale_and_commit(recorded_book):
     span = show.value("dose", "score", **DOSE)
     assert re.match(r"\[\d\d\.\d %\]\{\.value ", span)
-    for part in ("95 % interval", "n = 5 seeds", "dose = 0.1, rule = a", "runs.csv, lines 12 to 16",
-                 "laptop scale, recorded", "commit 0123456"):  # fmt: skip
+    for part in ("95 % interval", "n = 10 seeds", "dose = 0.1, rule = a",
+                 "runs.csv, lines 22 to 31", "laptop scale, recorded",
+                 "commit 0123456"):  # fmt: skip
         assert part in title(span)
 
 
 def test_a_difference_is_paired_and_in_points(recorded_book):
     span = show.difference("dose", "score", treatment=DOSE, control={**DOSE, "dose": 0.01})
     assert re.match(r"\[\+\d+\.\d points\]", span)
-    assert "n = 5 paired seeds" in title(span)
+    assert "n = 10 paired seeds" in title(span)
 
 
 def test_the_best_level_names_what_chose_it(recorded_book):
@@ -111,7 +112,7 @@ def test_differences_from_one_level_are_followed_by_their_numbers(recorded_book,
     figure, numbers = displayed
     assert figure.axes[0].get_xlabel() == "score minus that of dose = 0.1 (points)"
     assert "| dose | mean difference | 95 % interval | pairs |" in numbers.data
-    assert len(re.findall(r"\| [+−][\d.]+ points \| .* \| 5 \|", numbers.data)) == 3
+    assert len(re.findall(r"\| [+−][\d.]+ points \| .* \| 10 \|", numbers.data)) == 3
 
 
 def test_a_matrix_of_shares_is_followed_by_its_numbers(recorded_book, displayed):
@@ -135,7 +136,7 @@ def test_a_track_tells_what_it_took_and_what_became_of_its_hypotheses(recorded_b
     found = [show.word(name) for name in ("H-UP", "H-DOWN", "H-SAME", "H-TREND", "H-BEST")]
     counts = [found.count(word) for word in words]
     verdicts = " | ".join(map(str, counts))
-    took = f"40, 2 diverged | 380 | 40\N{NO-BREAK SPACE}s | {verdicts} |"
+    took = f"80, 2 diverged | 780 | 1\N{NO-BREAK SPACE}min | {verdicts} |"
     assert f"| The dose (`dose`), laptop | {took}" in text
     assert f"| **Together** | {took}" in text
 
@@ -166,7 +167,7 @@ def test_means_are_shares_for_drawing_by_hand(recorded_book):
 def test_a_verdict_shows_all_that_backs_it(recorded_book, hypothesis, word):
     box = show.verdict(hypothesis).data
     assert box.startswith(f'::: {{.verdict .{word} label="{hypothesis}"')
-    for part in ("data:image/svg+xml", numbers.sample(5), "α = 0.05", "laptop scale",
+    for part in ("data:image/svg+xml", numbers.sample(10), "α = 0.05", "laptop scale",
                  "2\N{NO-BREAK SPACE}cores of Abacus",
                  "**Registered**", "**Smoke rerun**", "What would change our mind"):  # fmt: skip
         assert part in box
@@ -183,8 +184,8 @@ def test_every_further_look_stands_in_the_box(recorded_book):
     fields = json.loads(manifest.read_text()) | {"judged_before": [3, 4]}
     manifest.write_text(json.dumps(fields))
     box = show.verdict("H-UP").data
-    assert "**Looks** | 3: at 3, then 4, now at 5 seeds; p values are multiplied by 3" in box
-    assert "Bonferroni over 3 looks" in box
+    assert "**Looks** | 3: at 3, then 4, now at 10 seeds; p values are multiplied by 8" in box
+    assert "look 3" in box
 
 
 @pytest.mark.parametrize(
@@ -263,7 +264,7 @@ def test_the_effect_carries_its_interval(recorded_book):
 def test_method_and_command_are_those_of_the_table(recorded_book):
     method = show.method("dose").data
     assert "| dose (mg) | 1e-2, 0.1, 1, 10 |" in method
-    assert "38 completed, 2 diverged" in method
+    assert "78 completed, 2 diverged" in method
     assert show.command("dose").data == "```bash\nllmlab run dose --scale laptop\n```"
 
 
@@ -272,15 +273,15 @@ def test_method_and_command_are_those_of_the_table(recorded_book):
     [
         (
             show.summary,
-            ["| **Medicine** | 2 | 1 | 2 | 0 | laptop on 2\N{NO-BREAK SPACE}cores of Abacus |"],
+            ["| **Medicine** | 2 | 2 | 1 | 0 | – | laptop on 2\N{NO-BREAK SPACE}cores of Abacus |"],
         ),
         (show.questions, ["**Q-DOSE**", ".badge .exploring", "H-UP\N{NO-BREAK SPACE}[Supported]"]),
-        (show.ledger, ["**H-UP**", "+29.4 points", "above +10 points", "2026-01-31"]),
+        (show.ledger, ["**H-UP**", "+29.7 points", "above +10 points", "2026-01-31"]),
         (show.progress, ["0 of 1 features done", "Recorded at laptop", "Gates that stand open"]),
         (show.dictionary, ["`dose/runs.csv`", "| `score` | number | share |", "curves.parquet"]),
         (show.provenance, ["| `dose` | laptop | recorded |", "llmlab run dose", "SHA-256"]),
         (show.reproduction, ["No experiment has both"]),
-        (show.tolerances, ["| `dose` | score | ± 5 points |"]),
+        (show.tolerances, ["| `dose` | score | not measured | ± 0.05 |"]),
     ],
 )
 def test_the_pages_of_the_ledger_and_the_appendices(recorded_book, page, parts):

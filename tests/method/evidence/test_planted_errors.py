@@ -15,16 +15,21 @@ DRIFTS = read_drifts(PROJECT)
 RECORDED = [
     name for name in experiment_names() if (PROJECT.recorded("smoke", name) / MANIFEST).is_file()
 ]
-COMPARED = [
-    name
-    for name in RECORDED
-    if read_manifest(PROJECT.recorded("smoke", name)).rows > 1  # one row cannot be permuted
-]
 
 
 def recorded(name):
     folder = PROJECT.recorded("smoke", name)
     return Evidence(load_experiment(name), "smoke", "recorded", folder, read_manifest(folder), ())
+
+
+def can_be_wrong(name):
+    """Whether there are rows to permute, and values in them: at smoke scale some have none."""
+    evidence = recorded(name)
+    metrics = [metric.name for metric in evidence.experiment.metrics]
+    return len(evidence.runs) > 1 and bool(evidence.runs[metrics].notna().any(axis=None))
+
+
+COMPARED = [name for name in RECORDED if can_be_wrong(name)]
 
 
 def altered(name, change):

@@ -82,9 +82,10 @@ def reproduction(project: Project) -> Markdown:
 def tolerances(project: Project) -> Markdown:
     """How far each metric of a smoke run may differ between machines before it has drifted."""
     drifts, rows = read_drifts(project), []
-    for name in catalog():
+    for name, experiment in catalog().items():
         recorded = evidence_rules.recorded_evidence(project, name, "smoke")
-        tolerated = reproductions.tolerances(recorded, drifts) if recorded else {}
+        declared = {metric.name: metric.tolerance for metric in experiment.metrics}
+        tolerated = reproductions.tolerances(recorded, drifts) if recorded else declared
         for metric, allowed in tolerated.items():
             measured = drifts.get(("smoke", name, metric))
             seen = f"{measured.largest:.2g}" if measured else "not measured"
