@@ -78,7 +78,16 @@ EXPERIMENT = Experiment(
     needs=("sleep_base",),
     budgets={
         "smoke": Budget(
-            conditions={"method": METHODS},
+            conditions={
+                "method": (
+                    "naive",
+                    "targeted",
+                    "replay",
+                    "mean",
+                    "mean-factors",
+                    "share-coefficients",
+                )
+            },
             seeds=1,
             settings={
                 "day_koans": 96,

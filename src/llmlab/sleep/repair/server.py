@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import requests
 import urllib3
 from pydantic import BaseModel, ValidationError
+from requests.exceptions import InvalidSchema, InvalidURL, MissingSchema
 
 from llmlab.sleep.repair.prompts import messages
 from llmlab.sleep.repair.task import Answer, Task
@@ -121,7 +122,7 @@ class Server:
             ) as response:
                 _check(response)
                 text, usage = _read(response, began + self.patience.seconds)
-        except (requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema) as error:
+        except (MissingSchema, InvalidSchema, InvalidURL) as error:
             raise LastingError(f"{self.url} is no address of a server ({error})") from None
         except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
             raise PassingError(_cause(error)) from None
