@@ -128,8 +128,9 @@ def _untried(koans: tuple[Koan, ...], file: EpisodeFile, run: str) -> list[Koan]
 def _print_evaluation(found: Evaluation) -> None:
     share, interval = _rate(found)
     print(f"{found.passed} of {found.n} green: {share}, 95 % interval {interval}.")
+    turns = f"Turns to green {found.median_turns:g} (median); " if found.passed else ""
     print(
-        f"Turns to green {found.median_turns:g} (median); no edit in {found.no_edit:.1%} of "
+        f"{turns}no edit in {found.no_edit:.1%} of "
         f"answers, no answer in {found.no_answer:.1%}; {found.tokens:,} tokens, "
         f"{found.seconds:.1f} s of the model's time."
     )
