@@ -22,10 +22,10 @@ figure("sleep_replay", "regressions", x="replay")
 # ## Hypotheses and verdicts
 
 # %%
-verdict("H-REPLAY-1")
+verdict("H-SLEEP-REPLAY-1")
 
 # %%
-verdict("H-REPLAY-2")
+verdict("H-SLEEP-REPLAY-2")
 
 # %% [markdown]
 # ## Method
@@ -64,8 +64,8 @@ Markdown(
     "\n".join(
         f"- {title} ({ident}): {badge(ident)}."
         for ident, title in (
-            ("H-REPLAY-1", "a fifth of passed episodes saves what was known"),
-            ("H-REPLAY-2", "half is too much"),
+            ("H-SLEEP-REPLAY-1", "a fifth of passed episodes saves what was known"),
+            ("H-SLEEP-REPLAY-2", "half is too much"),
         )
     )
 )
