@@ -49,12 +49,23 @@ command("sleep_prompting")
 # ## Results
 
 # %%
-# | label: tbl-sleep-prompting
-# | tbl-cap: "Pass rates by turns and hint."
+# | label: tbl-sleep-prompting-untold
+# | tbl-cap: "Pass rates by turns, without a hint."
 table(
     "sleep_prompting",
     ["pass_rate", "taught_rate", "new_rate"],
     by="turns",
+    hint=False,
+)
+
+# %%
+# | label: tbl-sleep-prompting-told
+# | tbl-cap: "Pass rates by turns, told the family of the bug."
+table(
+    "sleep_prompting",
+    ["pass_rate", "taught_rate", "new_rate"],
+    by="turns",
+    hint=True,
 )
 
 # %% [markdown]

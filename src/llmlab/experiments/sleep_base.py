@@ -95,7 +95,7 @@ EXPERIMENT = Experiment(
                 "koans": 4000,
                 "n_layers": 4,
                 "n_heads": 4,
-                "steps": 3000,
+                "steps": 2000,
                 "batch_size": 32,
                 "learning_rate": 3e-3,
                 "exam_koans": 2400,
