@@ -1,21 +1,32 @@
 """The command lines `llmlab fit` and `llmlab market`."""
 
 import json
+import sys
+from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from llmlab.method.errors import LabError
+
+if TYPE_CHECKING:
+    from optuna.trial import FrozenTrial
+
+    from llmlab.market.bars.bars import Bars
+    from llmlab.market.models.question import Question
 
 fit_app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    help="Scaling laws on market data: daily bars, and fits to tables of runs.",
+    help="Scaling laws on market data: bars, features, models, a search, and fits.",
 )
 
+Jumps = Annotated[
+    str, typer.Option(help="Falls in --csv that look like splits: refuse, adjust or keep.")
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for another program to read.")]
 
 
@@ -65,6 +76,39 @@ def fit(
         print_fit(found)
 
 
+Source = Annotated[
+    str | None, typer.Option(metavar="NAME", help="A package with bars in it, see data --list.")
+]
+CsvFile = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="Bars of your own, a row for each day.")
+]
+Tier = Annotated[
+    str, typer.Option(metavar="TIER", help="a: 20 indicators, b: some 100, c: some 250.")
+]
+Asset = Annotated[str, typer.Option(metavar="A,B", help="Assets of the source. Default: all.")]
+Judged = Annotated[
+    str,
+    typer.Option(
+        metavar="A,B", help="Assets to learn from; the first one is judged. Default: all."
+    ),
+]
+Horizon = Annotated[str, typer.Option(metavar="DAYS", help="Bars ahead, or week.")]
+Threshold = Annotated[
+    float, typer.Option(metavar="PERCENT", help="Rise that is asked for; 0 for the direction.")
+]
+LookBack = Annotated[int, typer.Option(metavar="DAYS", help="Days that a model looks back on.")]
+BudgetOption = Annotated[
+    str, typer.Option(metavar="N", help="Parameters of the transformer, such as 2k, 20k or 2M.")
+]
+Chunk = Annotated[
+    int, typer.Option(min=0, metavar="N", help="Which tenth of the days is the test, from 0 on.")
+]
+Epochs = Annotated[int, typer.Option(min=1, help="Most passes over the samples.")]
+RunFolderOption = Annotated[
+    Path | None, typer.Option(metavar="DIR", help="Folder of the results. Default: below runs.")
+]
+
+
 @app.command()
 def data(
     source: Annotated[
@@ -73,10 +117,7 @@ def data(
     csv: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Bars of your own, a row for each day.")
     ] = None,
-    jumps: Annotated[
-        str,
-        typer.Option(help="Falls in --csv that look like splits: refuse, adjust or keep."),
-    ] = "refuse",
+    jumps: Jumps = "refuse",
     url: Annotated[
         str | None,
         typer.Option(metavar="ADDRESS", help="Fetch CSV files; {symbol} stands for each name."),
@@ -116,3 +157,225 @@ def data(
         print(json.dumps(json_value(found), indent=2))
     else:
         print_manifests(found, folder)
+
+
+@app.command()
+def features(
+    source: Source = None,
+    csv: CsvFile = None,
+    jumps: Jumps = "refuse",
+    asset: Asset = "",
+    tier: Tier = "a",
+    every: Annotated[
+        str, typer.Option(metavar="DAYS", help="Length of a bar: day, week, or a number of days.")
+    ] = "day",
+    volatility_index: Annotated[
+        str,
+        typer.Option(metavar="ASSET", help="Add eight features of this index, or of a proxy."),
+    ] = "",
+    combine: Annotated[
+        bool, typer.Option("--combine", help="One table of all assets, on the days they share.")
+    ] = False,
+    show_list: Annotated[
+        bool, typer.Option("--list", help="Show every feature with its formula.")
+    ] = False,
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Folder of the tables. Default: runs/market-features."),
+    ] = None,
+) -> None:
+    """Compute features of daily bars and write a table of each asset.
+
+    Each column is computed on prefixes of the bars, too; one that changes sees the future, and is
+    refused.
+    """
+    from llmlab.market.features.report import print_dictionary, print_features
+    from llmlab.market.features.survey import Choice, features_of, together, write_features
+
+    if show_list:
+        print_dictionary()
+        return
+    assets = _assets(source, csv, jumps)
+    chosen = _chosen(assets, asset)
+    choice = Choice(tier, every, volatility_index)
+    found = [features_of(bars, choice, assets) for bars in chosen]
+    if combine:
+        found = [together(chosen, found)]
+    folder = out or Path("runs") / "market-features"
+    print_features(found, [write_features(one, folder) for one in found])
+
+
+@app.command()
+def targets(
+    source: Source = None,
+    csv: CsvFile = None,
+    jumps: Jumps = "refuse",
+    asset: Asset = "",
+    as_json: Json = False,
+) -> None:
+    """Show how often the close rises by more than 0, 1, 2, 3 and 5 %, by horizon.
+
+    A target that hardly ever comes true, or nearly always, is hard to learn and easy to misjudge.
+    """
+    from llmlab.market.samples.report import print_balance
+    from llmlab.market.samples.targets import balance
+
+    found = {bars.name: balance(bars) for bars in _chosen(_assets(source, csv, jumps), asset)}
+    if as_json:
+        print(json.dumps({name: one.to_dict("index") for name, one in found.items()}, indent=2))
+    else:
+        print_balance(found)
+
+
+@app.command()
+def run(
+    source: Source = None,
+    csv: CsvFile = None,
+    jumps: Jumps = "refuse",
+    asset: Judged = "",
+    tier: Tier = "a",
+    horizon: Horizon = "1",
+    threshold: Threshold = 0.0,
+    look_back: LookBack = 16,
+    budget: BudgetOption = "2k",
+    chunk: Chunk = 5,
+    epochs: Epochs = 20,
+    learning_rate: Annotated[
+        float, typer.Option(help="Peak for a model of width 8; wider ones take less.")
+    ] = 3e-3,
+    out: RunFolderOption = None,
+    as_json: Json = False,
+) -> None:
+    """Train a transformer of a parameter budget, and judge it beside simple models.
+
+    Validation and test days are kept away from the training days by all that a sample looks at.
+    The validation loss says when to stop; the test days are looked at once.
+    """
+    from llmlab.market.models.architecture import read_budget
+    from llmlab.market.models.question import Question
+    from llmlab.market.models.report import as_row, print_answers, write_result
+    from llmlab.market.models.study import BASELINES
+    from llmlab.market.models.training import Training
+    from llmlab.method.json_values import json_value
+    from llmlab.runs.folder import RunFolder, first_free
+
+    question = Question(tier, horizon, threshold, look_back)
+    chosen = _chosen(_assets(source, csv, jumps), asset)
+    study = question.study(chosen)
+    name = f"{budget}-{tier}-{horizon}-{threshold:g}-chunk{chunk}"
+    folder = RunFolder(out or first_free(Path("runs") / f"market-{chosen[0].name}-{name}"))
+    folder.require_empty()
+    asked = _asked(question, chosen, budget, chunk)
+    training = Training(learning_rate=learning_rate, epochs=epochs)
+    with folder.held():
+        answers = {
+            f"transformer, {budget}": study.transformer(read_budget(budget), training, chunk),
+            **{name: study.baseline(name, chunk) for name in BASELINES},
+        }
+        write_result(folder.path, asked, answers)
+    if as_json:
+        rows = {name: as_row(one) for name, one in answers.items()}
+        print(json.dumps(json_value(rows), indent=2))
+        return
+    print_answers(f"{chosen[0].name}, {study.recipe.target}", answers)
+    print(f"The results are in {folder.path}.")
+
+
+@app.command()
+def search(
+    source: Source = None,
+    csv: CsvFile = None,
+    jumps: Jumps = "refuse",
+    asset: Judged = "",
+    tier: Tier = "a",
+    horizon: Horizon = "1",
+    threshold: Threshold = 0.0,
+    look_back: LookBack = 16,
+    budget: BudgetOption = "2k",
+    chunk: Chunk = 5,
+    trials: Annotated[int, typer.Option(min=1, help="Trials to end with, old ones included.")] = 20,
+    epochs: Epochs = 20,
+    seed: Annotated[int, typer.Option(min=0, help="Fixes what is tried.")] = 0,
+    out: RunFolderOption = None,
+) -> None:
+    """Search architecture and training together for the lowest validation loss of a budget.
+
+    Every trial is a row of trials.csv. The same command goes on with a search that was stopped, or
+    adds trials to one that ended. The test days are not seen until the best one is judged.
+    """
+    from llmlab.market.models.architecture import Architecture, read_budget
+    from llmlab.market.models.question import Question
+    from llmlab.market.models.report import print_answers, write_result
+    from llmlab.market.models.search import Space
+    from llmlab.market.models.search import search as search_for
+    from llmlab.market.models.training import Training, train
+    from llmlab.runs.folder import RunFolder
+
+    question = Question(tier, horizon, threshold, look_back)
+    chosen = _chosen(_assets(source, csv, jumps), asset)
+    study = question.study(chosen)
+    name = f"market-search-{chosen[0].name}-{budget}-{tier}-{horizon}-{threshold:g}"
+    folder = RunFolder(out or Path("runs") / f"{name}-chunk{chunk}-seed{seed}")
+    asked = _asked(question, chosen, budget, chunk) | {"epochs": epochs, "seed": seed}
+    base = Architecture(len(study.recipe.features), look_back)
+    space = Space.of(base, read_budget(budget), Training(epochs=epochs))
+    parts = study.parts(chunk)
+    with folder.held():
+        found = search_for(
+            parts.without_test(), space, folder.path, asked, trials, seed, tell=_say_trial
+        )
+        best = train(*space.read(found.best_trial), parts, seed)
+        answers = {
+            "best of the search": study.judge(best.probabilities(parts.test), parts, best),
+            "constant": study.baseline("constant", chunk),
+        }
+        write_result(folder.path, asked | {"best": dict(found.best_trial.params)}, answers)
+    print_answers(f"{chosen[0].name}, {study.recipe.target}", answers)
+    tried = ", ".join(f"{name} {value}" for name, value in found.best_trial.params.items())
+    print(f"The best of {len(found.trials)} trials: {tried}.")
+    print(f"Trials and results are in {folder.path}.")
+
+
+def _say_trial(trial: "FrozenTrial") -> None:
+    loss = "pruned" if trial.value is None else f"validation loss {trial.value:.4f}"
+    print(f"trial {trial.number}: {loss}", file=sys.stderr, flush=True)
+
+
+def _asked(
+    question: "Question", assets: "list[Bars]", budget: str, chunk: int
+) -> dict[str, object]:
+    """What a run or a search is for: whatever decides its result."""
+    return {
+        **asdict(question),
+        "assets": [bars.name for bars in assets],
+        "sha256": [bars.sha256 for bars in assets],
+        "budget": budget,
+        "chunk": chunk,
+    }
+
+
+def _assets(source: str | None, csv: Path | None, jumps: str) -> "dict[str, Bars]":
+    """The bars that a command is told to use, by the name of the asset."""
+    from llmlab.market.bars.csv_file import read_csv
+    from llmlab.market.bars.sources import load
+
+    if (source is None) == (csv is None):
+        raise LabError("say where bars come from: one of --source and --csv.")
+    if source is not None:
+        return load(source)
+    bars = read_csv(csv, jumps)
+    return {bars.name: bars}
+
+
+def _chosen(assets: "dict[str, Bars]", names: str) -> "list[Bars]":
+    """The named assets, or all."""
+    from llmlab.method.declare.catalog import suggestion
+
+    wanted = [name.strip() for name in names.split(",") if name.strip()] or list(assets)
+    for name in wanted:
+        if name not in assets:
+            raise LabError(
+                f"there is no asset '{name}'{suggestion(name, assets)}; there are "
+                f"{', '.join(assets)}."
+            )
+    return [assets[name] for name in wanted]

@@ -88,15 +88,20 @@ def fit_law(
         resamples: of the runs, drawn with replacement; intervals are percentiles over them.
     """
     best = optimum(runs, n_starts)
+    left_M = residuals(best.theta_P[None], runs.x_TM, runs.y_M[None])[0][0]
+    parameters = intervals(runs, best, resamples, seed)
+    return Fit(runs, best, parameters, left_M, rivals(runs), LEVEL, n_starts, resamples)
+
+
+def intervals(runs: Runs, best: Optimum, resamples: int, seed: int = 0) -> dict[str, Interval]:
+    """The parameters at an optimum, each with percentiles over resamples of the runs."""
     point = runs.plain(best.theta_P[None])
     drawn = runs.plain(bootstrap(runs, best.theta_P, resamples, seed))
     ends = [(1 - LEVEL) / 2, (1 + LEVEL) / 2]
-    parameters = {
+    return {
         name: Interval(float(point[name][0]), *map(float, np.nanquantile(drawn[name], ends)))
         for name in point
     }
-    left_M = residuals(best.theta_P[None], runs.x_TM, runs.y_M[None])[0][0]
-    return Fit(runs, best, parameters, left_M, rivals(runs), LEVEL, n_starts, resamples)
 
 
 def optimum(runs: Runs, n_starts: int = STARTS) -> Optimum:

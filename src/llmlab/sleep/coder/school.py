@@ -1,6 +1,7 @@
 """The school of the small coder: which families it is taught, and how it is examined."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from llmlab.sleep.coder.lessons import Lesson
 from llmlab.sleep.koans.generated import GRAMMARS, Split, generate
@@ -9,7 +10,6 @@ from llmlab.sleep.koans.koan import Koan, Language
 from llmlab.sleep.koans.store import Store
 from llmlab.sleep.repair.edits import difference
 from llmlab.sleep.repair.task import Task
-from llmlab.sleep.sandbox.bubblewrap import Bubblewrap
 from llmlab.sleep.sandbox.levels import probe
 from llmlab.sleep.sandbox.sandbox import Sandbox, Unguarded
 
@@ -18,7 +18,6 @@ UNTAUGHT: dict[Language, tuple[str, ...]] = {
     "rust": ("bounds", "lifetimes", "matches", "borrows"),
 }
 """Families that the base never sees: what there is to learn by night."""
-SHARED = "bubblewrap, one for a batch"
 
 
 def taught(language: Language) -> tuple[str, ...]:
@@ -52,6 +51,7 @@ def coder_sandbox() -> Sandbox:
     Its vocabulary is the grammar's, without import, file or process, so its programs need no wall
     between them, and run without any where the machine has none.
     """
-    if probe().level == Bubblewrap().level:
-        return Bubblewrap(SHARED, isolates=False)
-    return Unguarded()
+    found = probe().sandbox
+    if not found.isolates:
+        return found
+    return replace(found, level=f"{found.level}, one for a batch", isolates=False)

@@ -5,6 +5,7 @@ import typer
 from llmlab.sleep.command.day import compare, evaluate, run
 from llmlab.sleep.command.koans import app as koans
 from llmlab.sleep.command.night import train
+from llmlab.sleep.command.sandbox import show_sandbox
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -16,3 +17,4 @@ app = typer.Typer(
 app.add_typer(koans, name="koans")
 for command in (run, evaluate, compare, train):
     app.command()(command)
+app.command("sandbox")(show_sandbox)

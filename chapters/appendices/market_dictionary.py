@@ -1,0 +1,38 @@
+# %% [markdown]
+# # Features of the market lab {#sec-market-dictionary}
+#
+# Every feature that `llmlab market features` computes, generated from the code that computes it. $C$, $O$, $H$, $L$ and $V$ are the
+# close, open, high, low and volume of a bar; a subscript counts bars back, or is the window of an average. The *window*
+# is how many bars a value needs, its own included. Tier a is part of tier b, and b of tier c. Those lagged by some bars,
+# which repeat a feature of tier a, are one line here.
+
+# %%
+from IPython.display import Markdown
+
+from llmlab.book.markup import pipe_table
+from llmlab.market.features.dictionary import entries
+from llmlab.market.features.tiers import LAGS
+
+TITLES = {
+    "a": "Tier a",
+    "b": "Tier b adds",
+    "c": "Tier c adds",
+    "index": "Of a volatility index",
+}
+
+
+def line(feature):
+    formula = feature.formula.replace("|", "\\|").replace("_", "\\_")
+    cells = (f"`{feature.name}`", formula, str(feature.window), feature.unit, feature.source)
+    return list(cells)
+
+
+found = list(entries())
+parts = []
+for tier, title in TITLES.items():
+    kept = [e.feature for e in found if e.tier == tier and "_lag_" not in e.feature.name]
+    header = ["feature", "formula", "window", "unit", "source"]
+    parts += [f"**{title}**", pipe_table(header, [line(one) for one in kept], numeric=[2])]
+days = ", ".join(map(str, LAGS))
+parts.append(f"Tier c also has each feature of tier a {days} bars ago, named as in `rsi_14_lag_5`.")
+Markdown("\n\n".join(parts))

@@ -1,0 +1,139 @@
+# %% [markdown]
+# # Parameters against the market {#sec-results-market-scaling}
+#
+# ## The question
+#
+# Language models follow a law: ten times the parameters lower the loss by a steady share (@sec-scaling-laws). Does
+# the loss on a market fall, too?
+
+# %%
+from IPython.display import Markdown
+
+from llmlab.book.show import command, figure, method, note, says, table, verdict
+
+note("market_scaling")
+
+# %%
+# | label: fig-results-market-scaling
+# | fig-cap: "Log loss on the test days by the parameters of the transformer and the horizon, asked for a rise of more than 1 %."
+# | fig-alt: "Log loss over the parameters on a logarithmic axis, a line for each horizon, nearly flat with wide intervals."
+figure("market_scaling", "log_loss", x="parameters", by="horizon")
+
+# %% [markdown]
+# ## Hypotheses and verdicts
+#
+# They were registered before the runs at laptop scale.
+
+# %%
+verdict("H-FLAT-1")
+
+# %%
+verdict("H-FLAT-2")
+
+# %% [markdown]
+# ## Method
+#
+# The parameters of each model meet their budget within a thousandth. The best learning rate falls as one over the
+# width, so that no size is favoured; the validation loss stops each training. All sizes see the same days.
+#
+# **An interval on this page is over test periods of the [S&P 500]{.setting} that have no day in common**, one for each seed. How
+# the days are split and what a gain is, @sec-results-market-predictability says. Whether the pipeline would see a
+# signal if there was one, @sec-results-market-control.
+
+# %%
+# | label: tbl-market-scaling-method
+# | tbl-cap: "Conditions and budget of the experiment on parameters."
+method("market_scaling")
+
+# %%
+command("market_scaling")
+
+# %% [markdown]
+# ## Results
+
+# %%
+# | label: tbl-results-market-scaling
+# | tbl-cap: "Log loss, gain and best epoch by horizon and parameters."
+table(
+    "market_scaling",
+    ["log_loss", "gain", "best_epoch"],
+    by=["horizon", "parameters"],
+    compare=False,
+)
+
+# %% [markdown]
+# ### Is there a law?
+#
+# The fitter of @sec-scaling-laws, on these runs: does it prefer a law to a constant?
+
+# %%
+# | label: tbl-results-market-law
+# | tbl-cap: "Forms of a law for the runs of each horizon. The lowest BIC is the best; a difference below 2 decides nothing."
+from llmlab.book.markup import pipe_table
+from llmlab.book.show import evidence
+from llmlab.market.fits.fitting import rivals
+from llmlab.market.fits.law import Runs
+
+runs = evidence("market_scaling").runs
+rows = []
+for horizon, part in runs.groupby("horizon"):
+    sizes, loss = part["n_parameters"].to_numpy(float), part["log_loss"].to_numpy(float)
+    found = rivals(Runs({"params": sizes}, loss)) if len(set(sizes)) > 2 else ()
+    rows += [
+        [str(horizon), "flat" if one.name == "flat" else "falls with parameters", f"{one.bic:.1f}"]
+        for one in found
+    ]
+Markdown(
+    pipe_table(["horizon (days)", "form", "BIC"], rows, numeric=[2])
+    if rows
+    else "*The runs at hand have too few sizes for a law.*"
+)
+
+# %% [markdown]
+# ### The plan of [384]{.setting} runs
+#
+# The same file declares the full plan, for a GPU: four budgets up to two billion parameters, four horizons, four
+# thresholds, three tiers of features, two periods. It resumes after a kill, and each run is a row. What would it take?
+# Training takes some six operations for each parameter and token, forward and backward.
+
+# %%
+# | label: tbl-results-market-plan
+# | tbl-cap: "Estimate of the plan by budget, if the GPU reaches 100 teraflops in 32-bit products and each run takes ten epochs of 4,000 samples, four tokens each. Building a model and moving it to the GPU comes on top."
+# | echo: true
+from llmlab.experiments.market_scaling import EXPERIMENT
+
+plan = EXPERIMENT.budgets["gpu"]
+cells = {axis: len(levels) for axis, levels in plan.conditions.items()}
+runs_each = plan.seeds * cells["horizon"] * cells["threshold"] * cells["tier"]
+rows = []
+for budget in plan.conditions["parameters"]:
+    operations = 6 * budget * 4000 * 4 * 10 * runs_each
+    rows.append(
+        [f"{budget:,}", f"{runs_each}", f"{operations:.1e}", f"{operations / 1e14 / 3600:.2f}"]
+    )
+Markdown(pipe_table(["parameters", "runs", "operations", "GPU hours"], rows, numeric=[0, 1, 2, 3]))
+
+# %% [markdown]
+# ## Learnings
+
+# %%
+learnings = [
+    says(
+        "H-FLAT-1",
+        supported="A hundred times the parameters change nothing that matters over a week.",
+        refuted="A hundred times the parameters change the loss over a week.",
+        undecided="Whether a hundred times the parameters change the loss over a week by half a hundredth of a nat, ten periods do not say.",
+    ),
+    says(
+        "H-FLAT-2",
+        supported="Nor do they over a day.",
+        refuted="They change it over a day.",
+        undecided="Over a day it is open, too.",
+    ),
+]
+Markdown("\n".join(f"- {learning}" for learning in learnings))
+
+# %% [markdown]
+# *What would change our mind:* much more data. A law in the parameters shows where data do not run out; some [4,000]{.setting}
+# overlapping samples run out at once. That the curve is flat here says little of models fed with every asset and
+# every minute.

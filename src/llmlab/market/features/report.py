@@ -1,0 +1,46 @@
+"""What `llmlab market features` prints."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from llmlab.market.features.dictionary import entries
+from llmlab.market.features.survey import Found
+
+
+def print_dictionary() -> None:
+    """Every feature with its tier, formula, window and unit."""
+    table = Table("tier", "feature", "formula", "window", "unit", "source", box=box.SIMPLE)
+    for entry in entries():
+        one = entry.feature
+        cells = (one.name, one.formula, str(one.window), one.unit, one.source)
+        table.add_row(entry.tier, *cells)
+    Console(highlight=False).print(table)
+
+
+def print_features(found: Sequence[Found], files: Sequence[Path]) -> None:
+    """A row for each table, and where it is."""
+    table = Table("asset", "rows", "first", "last", "features", "warm-up", box=box.SIMPLE)
+    for one in found:
+        days = one.table.index
+        table.add_row(
+            one.asset,
+            str(len(days)),
+            str(days[0].date()),
+            str(days[-1].date()),
+            str(one.table.shape[1]),
+            f"{one.warm_up} rows",
+        )
+    console = Console(highlight=False)
+    console.print(table)
+    for one in found:
+        if one.left_out:
+            console.print(
+                f"{one.asset}: {len(one.left_out)} features are left out, since its bars have no "
+                f"ranges or volumes ({', '.join(one.left_out[:3])}, ...)."
+            )
+    console.print("Every column was computed on prefixes of the bars, too: none sees the future.")
+    console.print(f"The tables are {', '.join(map(str, files))}.")

@@ -1,0 +1,46 @@
+"""Bars of a week or of n days, made of daily ones."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from llmlab.market.bars.bars import Bars
+from llmlab.method.errors import LabError
+
+HOW = {"open": "first", "high": "max", "low": "min", "close": "last", "volume": "sum"}
+FRIDAY = 4
+WEEK = "week"
+
+
+def resampled(bars: Bars, every: str) -> Bars:
+    """Bars of each week, or of each n bars from the first on, dated by their last day.
+
+    A last group that is not complete is left out, since it would change with the next day.
+
+    Args:
+        every: "week", or a number of bars from 2 up.
+
+    Raises:
+        LabError: `every` is neither, or not one group is complete.
+    """
+    groups, is_complete = _weeks(bars) if every == WEEK else _blocks(bars, every)
+    frame = bars.frame.groupby(groups, sort=False).agg({c: HOW[c] for c in bars.frame})
+    last_rows = np.flatnonzero(np.diff(groups, append=groups[-1] + 1))
+    frame.index = bars.frame.index[last_rows]
+    frame = frame if is_complete else frame.iloc[:-1]
+    if frame.empty:
+        raise LabError(f"{bars.name} has {len(bars)} bars, too few for one of '{every}'.")
+    note = "weekly" if every == WEEK else f"each of {every} bars"
+    return replace(bars, frame=frame, notes=(*bars.notes, note))
+
+
+def _weeks(bars: Bars) -> tuple[np.ndarray, bool]:
+    """The week of each bar, counted from Monday; complete once Friday is there."""
+    days = bars.frame.index.to_numpy("datetime64[D]").astype(int)
+    return (days + 3) // 7, bars.frame.index[-1].weekday() >= FRIDAY
+
+
+def _blocks(bars: Bars, every: str) -> tuple[np.ndarray, bool]:
+    if not every.isdecimal() or int(every) < 2:
+        raise LabError(f"--every {every}: write week, or a number of bars from 2 up.")
+    return np.arange(len(bars)) // int(every), len(bars) % int(every) == 0

@@ -1,0 +1,107 @@
+"""Features of the bars that a user names: computed, tried for leaks, written."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from llmlab.market.bars.bars import Bars
+from llmlab.market.features.combination import combined, require_overlap
+from llmlab.market.features.leaks import require_no_leak
+from llmlab.market.features.resampling import resampled
+from llmlab.market.features.table import compute, usable, warm_up
+from llmlab.market.features.tiers import tier
+from llmlab.market.features.volatility_index import with_index
+from llmlab.method.declare.catalog import suggestion
+from llmlab.method.errors import LabError
+from llmlab.method.files import write_with
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What to compute.
+
+    Attributes:
+        every: "day", "week", or a number of bars as text.
+        index: "" for none, "proxy", or the name of an asset that is a volatility index.
+    """
+
+    tier: str = "a"
+    every: str = "day"
+    index: str = ""
+
+
+@dataclass(frozen=True)
+class Found:
+    """The features of one asset.
+
+    Attributes:
+        left_out: names of those that its bars have no columns for.
+        warm_up: rows at the start in which some window is not full.
+    """
+
+    asset: str
+    table: pd.DataFrame
+    left_out: tuple[str, ...]
+    warm_up: int
+
+
+def features_of(bars: Bars, choice: Choice, others: Mapping[str, Bars]) -> Found:
+    """The features of one asset; each column has been tried for leaks.
+
+    Args:
+        others: assets that a volatility index is chosen from.
+
+    Raises:
+        LabError: no such tier, group of days or index, too few bars, or a column sees the future.
+    """
+    wanted = tier(choice.tier)
+    index = _index(choice.index, others)
+
+    def table_of(daily: Bars) -> pd.DataFrame:
+        grouped = daily if choice.every == "day" else resampled(daily, choice.every)
+        table = compute(usable(wanted, grouped), grouped)
+        if not choice.index:
+            return table
+        return table.join(with_index(grouped, index))
+
+    if index is not None:
+        require_overlap([bars, index])
+    table = table_of(bars)
+    start = warm_up(table)
+    if start == len(table):
+        raise LabError(
+            f"{bars.name} has {len(table)} bars, too few for the windows of tier {choice.tier}: "
+            "give more bars, or choose a smaller tier."
+        )
+    require_no_leak(table_of, bars)
+    names = {feature.name for feature in usable(wanted, bars)}
+    left_out = tuple(feature.name for feature in wanted if feature.name not in names)
+    return Found(bars.name, table, left_out, start)
+
+
+def together(assets: Sequence[Bars], found: Sequence[Found]) -> Found:
+    """The features of several assets as those of one; LabError if their dates do not overlap."""
+    require_overlap(assets)
+    table = combined({one.asset: one.table for one in found})
+    left_out = tuple(f"{one.asset} {name}" for one in found for name in one.left_out)
+    return Found("+".join(one.asset for one in found), table, left_out, warm_up(table))
+
+
+def write_features(found: Found, folder: Path) -> Path:
+    """Write `NAME.parquet` into a folder; errors as `write_file`."""
+    path = folder / f"{found.asset}.parquet"
+    write_with(path, found.table.to_parquet)
+    return path
+
+
+def _index(name: str, others: Mapping[str, Bars]) -> Bars | None:
+    if name in ("", "proxy"):
+        return None
+    if name not in others:
+        raise LabError(
+            f"there is no asset '{name}'{suggestion(name, others)} to be a volatility index: "
+            f"choose of {', '.join(others)}, or write proxy."
+        )
+    return others[name]

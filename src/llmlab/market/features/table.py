@@ -1,0 +1,44 @@
+"""Features of bars as one table, a column each."""
+
+from collections.abc import Sequence
+from functools import partial
+
+import numpy as np
+import pandas as pd
+
+from llmlab.market.bars.bars import Bars
+from llmlab.market.features.feature import Feature, Prices
+from llmlab.method.errors import LabError
+
+
+def usable(features: Sequence[Feature], bars: Bars) -> tuple[Feature, ...]:
+    """Those that these bars have the columns for: closes alone leave out ranges and volumes."""
+    has = Prices.of(bars).has
+    return tuple(feature for feature in features if feature.need in has)
+
+
+def compute(features: Sequence[Feature], bars: Bars) -> pd.DataFrame:
+    """A row for each bar and a column for each feature; NaN while a window is not full.
+
+    Raises:
+        LabError: a feature takes a column that the bars have not.
+    """
+    prices = Prices.of(bars)
+    for feature in features:
+        if feature.need not in prices.has:
+            raise LabError(
+                f"{bars.name} has no {feature.need} to compute {feature.name} from: choose bars "
+                "with it, or leave that feature out."
+            )
+    values_FR = np.empty((len(features), len(bars)))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        for row, feature in enumerate(features):
+            values_FR[row] = prices.once(feature.name, partial(feature.compute, prices))
+    names = [feature.name for feature in features]
+    return pd.DataFrame(values_FR.T, index=bars.frame.index, columns=names, copy=False)
+
+
+def warm_up(table: pd.DataFrame) -> int:
+    """Rows at the start in which some window is not full."""
+    full = np.isfinite(table.to_numpy()).all(axis=1)
+    return int(np.argmax(full)) if full.any() else len(table)

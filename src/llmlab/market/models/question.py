@@ -1,0 +1,46 @@
+"""What a user asks of bars, and the study that answers it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from llmlab.market.bars.bars import Bars
+from llmlab.market.features.table import usable
+from llmlab.market.features.tiers import tier
+from llmlab.market.models.study import Study
+from llmlab.market.samples.targets import Target
+from llmlab.market.samples.windows import Recipe
+from llmlab.method.errors import LabError
+
+PATCHES = (2, 4, 8)
+"""Days of a token that a search tries; a look-back must be a multiple of all of them."""
+
+
+@dataclass(frozen=True)
+class Question:
+    """Whether the first asset rises, asked of its features and those of the others.
+
+    Attributes:
+        look_back: days of a window.
+    """
+
+    tier: str = "a"
+    horizon: str = "1"
+    threshold: float = 0.0
+    look_back: int = 16
+
+    def study(self, assets: Sequence[Bars]) -> Study:
+        """The study of these assets, with every feature of the tier that all of them allow.
+
+        Raises:
+            LabError: no such tier, horizon or threshold, or a look-back of odd length.
+        """
+        if self.look_back < max(PATCHES) or self.look_back % max(PATCHES):
+            raise LabError(
+                f"--look-back {self.look_back}: write a multiple of {max(PATCHES)} days."
+            )
+        features = tier(self.tier)
+        for bars in assets:
+            features = usable(features, bars)
+        longest = max(feature.window for feature in features)
+        target = Target(self.horizon, self.threshold)
+        return Study(tuple(assets), Recipe(features, target, self.look_back, warm_up=longest))

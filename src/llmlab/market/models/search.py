@@ -1,0 +1,160 @@
+"""A search over architecture and training together, within one parameter budget.
+
+Optuna keeps every trial in a journal beside the results, so a killed search goes on where it
+stopped; bad trials are pruned after the epochs that show it. The search is given no test samples.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import optuna
+from optuna.storages import JournalStorage
+from optuna.storages.journal import JournalFileBackend
+from optuna.trial import FrozenTrial, Trial, TrialState
+
+from llmlab.market.models.architecture import Architecture, within_budget
+from llmlab.market.models.question import PATCHES
+from llmlab.market.models.training import Run, Training
+from llmlab.market.samples.windows import Parts
+from llmlab.method.errors import LabError
+from llmlab.method.files import write_with
+
+JOURNAL, TRIALS = "journal.log", "trials.csv"
+ASKED = "asked"
+"""Where the journal keeps what the search is for."""
+WARM_UP_TRIALS, WARM_UP_EPOCHS = 5, 3
+"""Trials and epochs before anything is pruned."""
+
+RATES = (3e-4, 3e-2)
+DECAYS = (1e-3, 1.0)
+DROPOUTS = (0.0, 0.4)
+BATCHES = (64, 128, 256)
+
+
+@dataclass(frozen=True)
+class Space:
+    """What a trial may try.
+
+    Attributes:
+        shapes: by their key, one for each patch and depth.
+        training: what a trial does not draw.
+    """
+
+    shapes: Mapping[str, Architecture]
+    training: Training
+
+    @classmethod
+    def of(cls, base: Architecture, budget: int, training: Training) -> "Space":
+        """Of all shapes of a budget the most usual one for each patch and number of layers.
+
+        Those that are deeper than half their width are left out.
+
+        Raises:
+            LabError: no shape has as many parameters; names the nearest.
+        """
+        found: dict[str, Architecture] = {}
+        for patch in PATCHES:
+            shapes = _within(replace(base, patch=patch), budget)
+            for shape in (one for one in shapes if one.n_layers <= one.d_model / 2):
+                found.setdefault(f"{patch} days a token, {shape.n_layers} layers", shape)
+        if not found:
+            within_budget(base, budget)  # raises, and names the nearest
+        return cls(found, training)
+
+    def draw(self, trial: Trial) -> tuple[Architecture, Training]:
+        """What one trial tries."""
+        shape = self.shapes[trial.suggest_categorical("shape", sorted(self.shapes))]
+        training = replace(
+            self.training,
+            learning_rate=trial.suggest_float("learning_rate", *RATES, log=True),
+            weight_decay=trial.suggest_float("weight_decay", *DECAYS, log=True),
+            dropout=trial.suggest_float("dropout", *DROPOUTS),
+            batch_size=trial.suggest_categorical("batch_size", BATCHES),
+        )
+        return shape, training
+
+    def read(self, trial: FrozenTrial) -> tuple[Architecture, Training]:
+        """What a finished trial tried."""
+        values = dict(trial.params)
+        return self.shapes[values.pop("shape")], replace(self.training, **values)
+
+
+def search(
+    parts: Parts,
+    space: Space,
+    folder: Path,
+    asked: Mapping[str, object],
+    n_trials: int,
+    seed: int = 0,
+    tell: Callable[[FrozenTrial], None] = lambda trial: None,
+) -> optuna.Study:
+    """Try until the journal in `folder` holds `n_trials` finished trials, and give all of them.
+
+    Each trial draws with a seed of its own, so a search that was killed and goes on finds what one
+    in a single piece would have found.
+
+    Raises:
+        LabError: the journal there is of another search.
+    """
+    study = _open(folder, asked)
+    while _finished(study) < n_trials:
+        number = len(study.trials)
+        study.sampler = optuna.samplers.TPESampler(seed=seed * 100_000 + number)
+        study.optimize(lambda trial: _try(trial, space, parts, seed), n_trials=1)
+        write_with(folder / TRIALS, _table(study).to_csv)
+        tell(study.trials[-1])
+    return study
+
+
+def _try(trial: Trial, space: Space, parts: Parts, seed: int) -> float:
+    """The lowest validation loss of one training; stopped early if it lags behind."""
+    shape, training = space.draw(trial)
+    run = Run(shape, training, parts.without_test(), seed)
+    for epoch in run.epochs():
+        trial.report(min(one.validation_loss for one in run.done), epoch.epoch)
+        if trial.should_prune():
+            raise optuna.TrialPruned
+    trial.set_user_attr("best_epoch", run.trained().best.epoch)
+    trial.set_user_attr("n_parameters", shape.n_parameters)
+    return run.trained().best.validation_loss
+
+
+def _open(folder: Path, asked: Mapping[str, object]) -> optuna.Study:
+    """The study in a folder, new or going on; a trial that a kill cut short counts as failed."""
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    folder.mkdir(parents=True, exist_ok=True)
+    study = optuna.create_study(
+        storage=JournalStorage(JournalFileBackend(str(folder / JOURNAL))),
+        study_name="search",
+        load_if_exists=True,
+        pruner=optuna.pruners.MedianPruner(WARM_UP_TRIALS, WARM_UP_EPOCHS),
+    )
+    before, now = study.user_attrs.get(ASKED), json.loads(json.dumps(asked))
+    if before is None:
+        study.set_user_attr(ASKED, now)
+    elif before != now:
+        changed = [name for name in now if before.get(name) != now[name]]
+        raise LabError(
+            f"{folder} holds a search of another space ({', '.join(changed)} differ): give the "
+            "same options to go on with it, or another folder with --out."
+        )
+    for trial in study.get_trials(states=[TrialState.RUNNING]):
+        study.tell(trial.number, state=TrialState.FAIL)
+    return study
+
+
+def _finished(study: optuna.Study) -> int:
+    return len(study.get_trials(False, states=[TrialState.COMPLETE, TrialState.PRUNED]))
+
+
+def _table(study: optuna.Study):
+    return study.trials_dataframe(("number", "value", "params", "user_attrs", "state", "duration"))
+
+
+def _within(base: Architecture, budget: int) -> list[Architecture]:
+    try:
+        return within_budget(base, budget)
+    except LabError:
+        return []

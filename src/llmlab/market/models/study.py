@@ -1,0 +1,115 @@
+"""One question put to one model on one chunk of test days: what an experiment's row is made of."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+
+import numpy as np
+
+from llmlab.market.bars.bars import Bars
+from llmlab.market.bars.sources import load
+from llmlab.market.models import baselines
+from llmlab.market.models.architecture import Architecture, within_budget
+from llmlab.market.models.scores import Score, score
+from llmlab.market.models.training import Trained, Training, train
+from llmlab.market.samples.targets import labels
+from llmlab.market.samples.windows import Label, Parts, Recipe, make_parts
+
+INDEX = (("arch", "sp500"),)
+ALL_ASSETS = (
+    *INDEX,
+    ("arch", "nasdaq"),
+    ("pmdarima", "msft"),
+    *(("bokeh-sampledata", name) for name in ("aapl", "fb", "goog", "ibm")),
+)
+"""Source and name of every asset with whole bars; the S&P 500 is the one that is judged."""
+
+BASELINES = {
+    "constant": baselines.constant,
+    "logistic": baselines.logistic,
+    "HAR": baselines.logistic,
+    "boosting": baselines.boosting,
+}
+"""How each is fitted; HAR is logistic regression on features of its own."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a model said of the test days.
+
+    Attributes:
+        probability_M: of a rise.
+        base_rate: share of rises among the training samples.
+        trained: of a transformer.
+    """
+
+    probability_M: np.ndarray
+    score: Score
+    parts: Parts
+    base_rate: float
+    trained: Trained | None = None
+
+
+@dataclass(frozen=True)
+class Study:
+    """The data, and how samples are made of them.
+
+    Attributes:
+        assets: the first is the one that is judged; all are trained on.
+        label: what a sample's answer is; another one plants or shuffles labels in tests.
+    """
+
+    assets: tuple[Bars, ...]
+    recipe: Recipe
+    label: Label = labels
+
+    def parts(self, test_chunk: int) -> Parts:
+        return make_parts(self.assets, self.recipe, test_chunk, self.label)
+
+    def baseline(self, name: str, test_chunk: int) -> Answer:
+        """That of one of `BASELINES`."""
+        recipe = replace(self.recipe, features=baselines.HAR) if name == "HAR" else self.recipe
+        parts = replace(self, recipe=recipe).parts(test_chunk)
+        return self.judge(BASELINES[name](parts)(parts.test), parts)
+
+    def transformer(self, budget: int, training: Training, test_chunk: int) -> Answer:
+        """That of the transformer of this budget, trained with the chunk as its seed.
+
+        Raises:
+            LabError: no shape has as many parameters, or the bars are too few.
+        """
+        shape = self.shape(budget)
+        parts = self.parts(test_chunk)
+        found = train(shape, training, parts, seed=test_chunk)
+        return self.judge(found.probabilities(parts.test), parts, found)
+
+    def judge(
+        self, probability_M: np.ndarray, parts: Parts, found: Trained | None = None
+    ) -> Answer:
+        """What probabilities of the test samples are worth."""
+        base_rate, reach = float(parts.train.y_M.mean()), self.recipe.target.reach
+        judged = score(probability_M, parts.test.y_M, base_rate, reach)
+        return Answer(probability_M, judged, parts, base_rate, found)
+
+    def shape(self, budget: int) -> Architecture:
+        base = Architecture(len(self.recipe.features), self.recipe.look_back)
+        return within_budget(base, budget)[0]
+
+
+def real_bars(names: Sequence[tuple[str, str]]) -> tuple[Bars, ...]:
+    """Bars by source and name; errors as `sources.load`."""
+    return tuple(_assets(source)[name] for source, name in names)
+
+
+@cache
+def _assets(source: str) -> dict[str, Bars]:
+    return load(source)
+
+
+def weekly(gain_M: Sequence[float], days: int = 5) -> list[tuple[int, float]]:
+    """Mean gain of each five test days in turn, for a curve."""
+    gains = np.asarray(gain_M, dtype=float)
+    return [
+        (start // days, float(gains[start : start + days].mean()))
+        for start in range(0, len(gains), days)
+    ]

@@ -1,0 +1,22 @@
+"""What `llmlab market targets` prints."""
+
+from collections.abc import Mapping
+
+import pandas as pd
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from llmlab.market.samples.targets import WEEK
+
+
+def print_balance(found: Mapping[str, pd.DataFrame]) -> None:
+    """Share of rises by horizon and threshold, a table for each asset."""
+    console = Console(highlight=False)
+    for name, shares in found.items():
+        columns = [f"> {threshold} %" for threshold in shares.columns]
+        table = Table("horizon", *columns, title=f"{name}: how often it rises by", box=box.SIMPLE)
+        for horizon, row in shares.iterrows():
+            unit = "" if horizon == WEEK else " day" if horizon == "1" else " days"
+            table.add_row(f"{horizon}{unit}", *(f"{share:.1%}" for share in row))
+        console.print(table)

@@ -1,0 +1,82 @@
+"""What is to be predicted: whether the close rises by more than a threshold over a horizon."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from llmlab.market.bars.bars import Bars
+from llmlab.method.errors import LabError
+
+Array = NDArray[np.float64]
+
+THRESHOLDS = (1, 2, 3, 5)
+"""Percent; 0 asks for the direction alone."""
+HORIZONS = ("1", "2", "3", "5", "week")
+"""Bars, or a calendar week."""
+WEEK = "week"
+WEEK_DAYS, WEEK_BARS = 7, 5
+"""Calendar days of a week, and the most bars that it has."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """A rise of more than `threshold` percent by the end of the horizon.
+
+    Attributes:
+        horizon: bars as text, or "week": the last bar within seven calendar days.
+    """
+
+    horizon: str = "1"
+    threshold: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.horizon != WEEK and not (self.horizon.isdecimal() and int(self.horizon) > 0):
+            raise LabError(f"--horizon {self.horizon}: write a number of bars from 1 up, or week.")
+        if not 0 <= self.threshold < 100:
+            raise LabError(f"--threshold {self.threshold}: write a percentage from 0 to 100.")
+
+    @property
+    def reach(self) -> int:
+        """The most bars ahead that it looks at."""
+        return WEEK_BARS if self.horizon == WEEK else int(self.horizon)
+
+    def __str__(self) -> str:
+        unit = "a week" if self.horizon == WEEK else f"{self.horizon} days"
+        return f"a rise of more than {self.threshold:g} % over {unit}"
+
+
+def labels(bars: Bars, target: Target) -> Array:
+    """1 where the close rises enough, 0 where not, NaN where the horizon has not ended; [rows]."""
+    close = bars.frame["close"].to_numpy(float)
+    end = _ends(bars, target)
+    is_known = end < len(close)
+    rise = close[np.minimum(end, len(close) - 1)] / close - 1
+    found = np.where(rise > target.threshold / 100, 1.0, 0.0)
+    return np.where(is_known, found, np.nan)
+
+
+def balance(bars: Bars) -> pd.DataFrame:
+    """Share of ones by horizon (rows) and threshold in percent (columns), direction included."""
+    return pd.DataFrame(
+        {
+            threshold: [
+                np.nanmean(labels(bars, Target(horizon, threshold))) for horizon in HORIZONS
+            ]
+            for threshold in (0, *THRESHOLDS)
+        },
+        index=pd.Index(HORIZONS, name="horizon"),
+    )
+
+
+def _ends(bars: Bars, target: Target) -> NDArray[np.int64]:
+    """The row at which the horizon of each row ends; the number of rows where it has not."""
+    n = len(bars)
+    if target.horizon != WEEK:
+        return np.arange(n) + int(target.horizon)
+    days = bars.frame.index.to_numpy("datetime64[D]")
+    until = days + np.timedelta64(WEEK_DAYS, "D")
+    end = np.searchsorted(days, until, side="right") - 1
+    is_over = (until <= days[-1]) & (end > np.arange(n))
+    return np.where(is_over, end, n)

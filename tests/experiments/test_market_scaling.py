@@ -1,0 +1,17 @@
+from collections.abc import Callable
+
+from llmlab.experiments.market_scaling import EXPERIMENT
+from llmlab.method.declare.experiment import Trial
+
+Make = Callable[..., Trial]
+
+
+def test_a_run_fills_every_column(brief_trial: Make) -> None:
+    outcome = EXPERIMENT.run(brief_trial(EXPERIMENT))
+    assert set(outcome.metrics) == {metric.name for metric in EXPERIMENT.metrics}
+    assert outcome.metrics["test_days"] > 200
+
+
+def test_the_plan_at_gpu_scale_has_384_runs() -> None:
+    plan = EXPERIMENT.budgets["gpu"]
+    assert plan.seeds * len(list(EXPERIMENT.conditions("gpu"))) == 384

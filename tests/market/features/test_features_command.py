@@ -1,0 +1,58 @@
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from llmlab.cli import main
+from llmlab.market.bars.bars import Bars
+
+
+@pytest.fixture
+def file(tmp_path: Path, bars: Bars) -> Path:
+    path = tmp_path / "own.csv"
+    bars.frame.to_csv(path)
+    return path
+
+
+def call(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> int:
+    monkeypatch.setattr(sys, "argv", ["llmlab", "market", "features", *map(str, arguments)])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    return ended.value.code or 0
+
+
+def test_a_table_is_written_with_a_column_for_each_feature(
+    file: Path, tmp_path: Path, monkeypatch, capsys
+) -> None:
+    options = ("--volatility-index", "proxy", "--out", tmp_path)
+    assert call(monkeypatch, "--csv", file, *options) == 0
+    table = pd.read_parquet(tmp_path / "own.parquet")
+    assert table.shape == (400, 28)
+    assert "none sees the future" in capsys.readouterr().out
+
+
+def test_the_list_has_the_formulas(monkeypatch, capsys) -> None:
+    assert call(monkeypatch, "--list") == 0
+    assert "return_250" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (["--tier", "d"], "there is no tier 'd'"),
+        (["--tier", "c", "--every", "week"], "too few for the windows of tier c"),
+        (["--every", "fortnight"], "write week, or a number of bars"),
+        (["--volatility-index", "vix"], "there is no asset 'vix'"),
+        (["--asset", "onw"], "did you mean 'own'"),
+        (["--source", "arch"], "one of --source and --csv"),
+    ],
+)
+def test_a_mistake_is_one_sentence_and_leaves_nothing(
+    file: Path, tmp_path: Path, monkeypatch, capsys, options: list[str], sentence: str
+) -> None:
+    assert call(monkeypatch, "--csv", file, *options, "--out", tmp_path / "out") == 1
+    error = capsys.readouterr().err
+    assert sentence in error
+    assert error.count("\n") == 1
+    assert not (tmp_path / "out").exists()

@@ -1,0 +1,76 @@
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from llmlab.cli import main
+
+
+@pytest.fixture
+def file(tmp_path: Path, draw) -> Path:
+    path = tmp_path / "own.csv"
+    draw(900).frame.to_csv(path)
+    return path
+
+
+def call(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> int:
+    monkeypatch.setattr(sys, "argv", ["llmlab", "market", *map(str, arguments)])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    return ended.value.code or 0
+
+
+def test_a_run_judges_a_transformer_beside_simple_models(
+    file: Path, tmp_path: Path, monkeypatch, capsys
+) -> None:
+    out = tmp_path / "out"
+    assert call(monkeypatch, "run", "--csv", file, "--epochs", 1, "--out", out, "--json") == 0
+    models = json.loads(capsys.readouterr().out)
+    assert models == json.loads((out / "result.json").read_text(encoding="utf-8"))["models"]
+    assert models["transformer, 2k"]["n_parameters"] == pytest.approx(2000, rel=1e-3)
+    assert models["constant"]["gain"] == 0
+    assert set(models) >= {"logistic", "HAR", "boosting"}
+
+
+def test_a_search_goes_on_and_judges_its_best(
+    file: Path, tmp_path: Path, monkeypatch, capsys
+) -> None:
+    options = ("--csv", file, "--epochs", 1, "--out", tmp_path / "found")
+    assert call(monkeypatch, "search", *options, "--trials", 1) == 0
+    assert call(monkeypatch, "search", *options, "--trials", 2) == 0
+    told = capsys.readouterr()
+    assert [line.split(":")[0] for line in told.err.splitlines()] == ["trial 0", "trial 1"]
+    assert "best of the search" in told.out
+    assert call(monkeypatch, "search", *options, "--trials", 2, "--tier", "b") == 1
+    assert "another space (tier differ" in capsys.readouterr().err
+
+
+def test_the_balance_of_targets_is_shown(file: Path, monkeypatch, capsys) -> None:
+    assert call(monkeypatch, "targets", "--csv", file, "--json") == 0
+    shares = json.loads(capsys.readouterr().out)["own"]
+    assert 0.3 < shares["1"]["0"] < 0.7
+    assert shares["week"]["5"] < shares["week"]["1"]
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (["--budget", "300"], "the nearest has 295"),
+        (["--budget", "much"], "--budget much"),
+        (["--tier", "b", "--budget", "20k"], "900 days are too few for 10 chunks"),
+        (["--look-back", "12"], "write a multiple of 8 days"),
+        (["--horizon", "month"], "--horizon month"),
+        (["--threshold", "-1"], "--threshold -1"),
+        (["--chunk", "10"], "numbered 0 to 9"),
+        (["--source", "arch"], "one of --source and --csv"),
+    ],
+)
+def test_a_mistake_is_one_sentence_and_leaves_nothing(
+    file: Path, tmp_path: Path, monkeypatch, capsys, options: list[str], sentence: str
+) -> None:
+    assert call(monkeypatch, "run", "--csv", file, *options, "--out", tmp_path / "out") == 1
+    error = capsys.readouterr().err
+    assert sentence in error
+    assert error.count("\n") == 1
+    assert not (tmp_path / "out").exists()
