@@ -1,0 +1,62 @@
+# %% [markdown]
+# # From red to green: a koan's life {#sec-episodes}
+#
+# A koan is a small broken program with cases that say what it should give. A model sees the program, its lines numbered,
+# and what the compiler or the interpreter says; it answers with lines to replace; the edit is applied and judged by
+# running it, in a sandbox. Green ends the episode. Red leads to another turn, with the new message, or to the end.
+#
+# An edit names whole lines by their number and is checked before anything changes:
+
+# %%
+# | echo: true
+from llmlab.sleep.koans.koan import choose_koans
+from llmlab.sleep.repair.edits import difference, read_edit, shown
+
+(koan,) = choose_koans("moved_in_a_loop")
+edit = difference(koan.start, koan.solution)
+print(shown(koan.start), "\n\nThe edit:", edit.text(), sep="\n")
+assert read_edit(edit.text()).apply(koan.start) == koan.solution
+
+# %% [markdown]
+# Asking for whole programs invites a model to change what was right; asking for the lines does better.
+#
+# ## What is kept
+#
+# Each koan that was tried becomes one line of a file: its start and why it was red, every answer with what came of it,
+# tokens, seconds, and the level of the sandbox that its code ran in. An answer that is no edit counts as a failed turn
+# and the model is told why. A server that is down, cuts its stream or answers with a web page is a failure with a
+# reason, never a crash. What was appended is on the disk; a line that a crash tore off is passed over.
+#
+# ## How many koans it takes
+#
+# Two models that differ on one koan in ten are compared on these koans alone (McNemar's exact test). How large must a
+# difference be to be seen four times in five?
+
+# %%
+# | label: tbl-episodes-power
+# | tbl-cap: "Smallest difference of two pass rates that a paired comparison sees with 80 % power at the 5 % level, where one koan in ten is green for one model only (normal approximation)."
+from IPython.display import Markdown
+from scipy.stats import norm
+
+from llmlab.book.markup import pipe_table
+
+DISCORDANT = 0.1
+z = norm.ppf(0.975) + norm.ppf(0.8)
+sizes = (30, 100, 300, 1000, 2000)
+Markdown(
+    pipe_table(
+        ["Koans", "Difference (points)"],
+        [[f"{n:,}", f"{100 * z * (DISCORDANT / n) ** 0.5:.1f}"] for n in sizes],
+        numeric=(0, 1),
+    )
+)
+
+# %% [markdown]
+# The lab's predecessor had thirty, of which thirteen of its forty-two references did not compile and twenty-five of the
+# thirty test koans stood word for word in the training data. None of its differences is evidence of anything. Here
+# exams have a thousand koans or more, of templates that no lesson has.
+#
+# ## What tests it
+#
+# The coder of @sec-results-sleep-base, its nights in @sec-results-sleep-methods and @sec-results-sleep-replay, and asking
+# again in their place, @sec-results-sleep-prompting.

@@ -1,0 +1,86 @@
+# %% [markdown]
+# # Hints and turns {#sec-results-sleep-prompting}
+#
+# ## The question
+#
+# The predecessor found that advice in the prompt did more than any training. Is it worth more to ask again, or with a
+# hint, than to learn at night?
+
+# %%
+from IPython.display import Markdown
+
+from llmlab.book.show import badge, command, figure, method, note, table, verdict
+
+note("sleep_prompting")
+
+# %%
+# | label: fig-sleep-prompting
+# | fig-cap: "Koans that end green, by the number of answers, with the family of the bug told or not."
+# | fig-alt: "Two lines of the pass rate over the number of turns."
+figure("sleep_prompting", "pass_rate", x="turns", by="hint")
+
+# %% [markdown]
+# ## Hypotheses and verdicts
+
+# %%
+verdict("H-PROMPT-1")
+
+# %%
+verdict("H-PROMPT-2")
+
+# %% [markdown]
+# ## Method
+#
+# Nothing is trained. After each edit the judge runs the program; what is still red is asked again, with the edited code
+# and its new error. A hint is the family of the bug, which half of the base's lessons named.
+
+# %%
+# | label: tbl-sleep-prompting-method
+# | tbl-cap: "Conditions and budget."
+method("sleep_prompting")
+
+# %% [markdown]
+# The table is made by
+
+# %%
+command("sleep_prompting")
+
+# %% [markdown]
+# ## Results
+
+# %%
+# | label: tbl-sleep-prompting-untold
+# | tbl-cap: "Pass rates by turns, without a hint."
+table(
+    "sleep_prompting",
+    ["pass_rate", "taught_rate", "new_rate"],
+    by="turns",
+    hint=False,
+)
+
+# %%
+# | label: tbl-sleep-prompting-told
+# | tbl-cap: "Pass rates by turns, told the family of the bug."
+table(
+    "sleep_prompting",
+    ["pass_rate", "taught_rate", "new_rate"],
+    by="turns",
+    hint=True,
+)
+
+# %% [markdown]
+# ## Learnings
+
+# %%
+Markdown(
+    "\n".join(
+        f"- {title} ({ident}): {badge(ident)}."
+        for ident, title in (
+            ("H-PROMPT-1", "three more turns are worth a night"),
+            ("H-PROMPT-2", "the name of the family says little"),
+        )
+    )
+)
+
+# %% [markdown]
+# *What would change our mind:* a model that reads advice in words, to which a hint can say something new.

@@ -1,0 +1,74 @@
+# %% [markdown]
+# # Replay at night {#sec-results-sleep-replay}
+#
+# ## The question
+#
+# Training on failures alone may cost what was known. How many passed episodes should a night repeat?
+
+# %%
+from IPython.display import Markdown
+
+from llmlab.book.show import badge, command, figure, method, note, table, verdict
+
+note("sleep_replay")
+
+# %%
+# | label: fig-sleep-replay
+# | fig-cap: "Koans lost over the night, by the share of passed episodes among the lessons."
+# | fig-alt: "Regressions over the replay share, with error bars."
+figure("sleep_replay", "regressions", x="replay")
+
+# %% [markdown]
+# ## Hypotheses and verdicts
+
+# %%
+verdict("H-SLEEP-REPLAY-1")
+
+# %%
+verdict("H-SLEEP-REPLAY-2")
+
+# %% [markdown]
+# ## Method
+#
+# Lessons are the failed episodes of a day with their references, and so many passed ones, with the coder's own edits, that
+# they are the share in question. The number of steps is the same for all, so replay takes its room from what is new.
+
+# %%
+# | label: tbl-sleep-replay-method
+# | tbl-cap: "Conditions and budget."
+method("sleep_replay")
+
+# %% [markdown]
+# The table is made by
+
+# %%
+command("sleep_replay")
+
+# %% [markdown]
+# ## Results
+
+# %%
+# | label: tbl-sleep-replay
+# | tbl-cap: "Each share of replay against the coder before the night."
+table(
+    "sleep_replay",
+    ["pass_rate", "gain", "gains", "regressions", "taught_gain", "new_gain"],
+    by="replay",
+)
+
+# %% [markdown]
+# ## Learnings
+
+# %%
+Markdown(
+    "\n".join(
+        f"- {title} ({ident}): {badge(ident)}."
+        for ident, title in (
+            ("H-SLEEP-REPLAY-1", "a fifth of passed episodes saves what was known"),
+            ("H-SLEEP-REPLAY-2", "half is too much"),
+        )
+    )
+)
+
+# %% [markdown]
+# *What would change our mind:* days with few failures, where a share of passed episodes is most of the lessons.

@@ -1,0 +1,127 @@
+"""Which night makes a better coder: LoRA on a day's episodes, chosen and merged in many ways."""
+
+from llmlab.method.declare.experiment import Axis, Budget, Experiment, Metric, Outcome, Trial
+
+METHODS = (
+    "naive",
+    "targeted",
+    "replay",
+    "self",
+    "mean",
+    "mean-factors",
+    "mean-factors-one-start",
+    "ties",
+    "dare",
+    "share-averaged",
+    "share-coefficients",
+)
+
+
+def run(trial: Trial) -> Outcome:
+    from llmlab.sleep.night.nights import Night, sleep
+    from llmlab.sleep.study.exams import (
+        beside,
+        day_koans,
+        exam_koans,
+        examined,
+        open_base,
+        spend_day,
+    )
+
+    settings = trial.settings
+    coder = open_base(trial.needs["sleep_base"])
+    exam = exam_koans(coder.language, settings["exam_koans"])
+    day = spend_day(
+        coder,
+        day_koans(coder.language, settings["day_koans"], trial.seed),
+        temperature=settings["temperature"],
+    )
+    night = Night(
+        steps=settings["steps"],
+        learning_rate=settings["learning_rate"],
+        rank=settings["rank"],
+        alpha=2 * settings["rank"],
+        seed=trial.seed,
+    )
+    after = sleep(coder, day, trial.condition["method"], night)
+    return Outcome(
+        metrics={
+            **beside(examined(coder, exam), examined(after, exam)),
+            "day_rate": sum(episode.is_green for episode in day) / len(day),
+        }
+    )
+
+
+def share_of(name: str, what: str, direction: str = "higher") -> Metric:
+    return Metric(name, what, "share", direction, tolerance=0.1)
+
+
+EXPERIMENT = Experiment(
+    name="sleep_methods",
+    title="Nights compared",
+    question="Q-SLEEP",
+    summary=(
+        "Trains the small coder on a day's episodes by every method of the night, and examines "
+        "it on templates that nobody has trained on."
+    ),
+    axes=(Axis("method", "What is learned from the day, and how it is merged."),),
+    metrics=(
+        share_of("pass_rate", "Koans that one answer turns green after the night."),
+        share_of("gain", "Pass rate after the night minus before."),
+        share_of("gains", "Koans that are green only after the night."),
+        share_of("regressions", "Koans that were green only before the night.", "lower"),
+        share_of("taught_gain", "Gain on the families that the base was taught."),
+        share_of("new_gain", "Gain on the families that the base was not taught."),
+        Metric("mcnemar_p", "Exact McNemar test, before against after.", "1", tolerance=1.0),
+        share_of("day_rate", "Koans of the day that the base turned green."),
+    ),
+    needs=("sleep_base",),
+    budgets={
+        "smoke": Budget(
+            conditions={
+                "method": (
+                    "naive",
+                    "targeted",
+                    "replay",
+                    "mean",
+                    "mean-factors",
+                    "share-coefficients",
+                )
+            },
+            seeds=1,
+            settings={
+                "day_koans": 96,
+                "exam_koans": 120,
+                "temperature": 0.3,
+                "steps": 12,
+                "learning_rate": 2e-3,
+                "rank": 4,
+            },
+        ),
+        "laptop": Budget(
+            conditions={"method": METHODS},
+            seeds=5,
+            settings={
+                "day_koans": 480,
+                "exam_koans": 1200,
+                "temperature": 0.3,
+                "steps": 150,
+                "learning_rate": 2e-3,
+                "rank": 8,
+            },
+        ),
+        "gpu": Budget(
+            conditions={"method": METHODS},
+            seeds=10,
+            settings={
+                "day_koans": 1200,
+                "exam_koans": 2400,
+                "temperature": 0.3,
+                "steps": 300,
+                "learning_rate": 1e-3,
+                "rank": 8,
+            },
+        ),
+    },
+    run=run,
+)

@@ -1,0 +1,57 @@
+"""Is it worth more to ask again, or with a hint, than to learn at night?"""
+
+from llmlab.experiments.sleep_methods import share_of
+from llmlab.method.declare.experiment import Axis, Budget, Experiment, Outcome, Trial
+
+
+def run(trial: Trial) -> Outcome:
+    from llmlab.sleep.repair.loop import Setting
+    from llmlab.sleep.study.exams import examined, koans_of, open_base
+
+    coder = open_base(trial.needs["sleep_base"])
+    koans = koans_of(coder.language, "test", trial.settings["exam_koans"], 300_000 + trial.seed)
+    setting = Setting(turns=trial.condition["turns"], families=trial.condition["hint"])
+    exam = examined(coder, koans, setting)
+    return Outcome(
+        metrics={
+            "pass_rate": exam.rate,
+            "taught_rate": exam.rate_of(new=False),
+            "new_rate": exam.rate_of(new=True),
+        }
+    )
+
+
+EXPERIMENT = Experiment(
+    name="sleep_prompting",
+    title="Hints and turns",
+    question="Q-PROMPT",
+    summary="Lets the small coder answer up to eight times, told the family of the bug or not.",
+    axes=(
+        Axis("turns", "Answers for each koan.", "answers"),
+        Axis("hint", "Whether the coder is told the family of the bug."),
+    ),
+    metrics=(
+        share_of("pass_rate", "Koans that end green."),
+        share_of("taught_rate", "The same, of the families that the base was taught."),
+        share_of("new_rate", "The same, of the families that it was not taught."),
+    ),
+    needs=("sleep_base",),
+    budgets={
+        "smoke": Budget(
+            conditions={"turns": (1, 2), "hint": (False, True)},
+            seeds=2,
+            settings={"exam_koans": 96},
+        ),
+        "laptop": Budget(
+            conditions={"turns": (1, 2, 4, 8), "hint": (False, True)},
+            seeds=5,
+            settings={"exam_koans": 1200},
+        ),
+        "gpu": Budget(
+            conditions={"turns": (1, 2, 4, 8), "hint": (False, True)},
+            seeds=10,
+            settings={"exam_koans": 2400},
+        ),
+    },
+    run=run,
+)

@@ -1,0 +1,88 @@
+"""How many passed episodes should a night repeat?"""
+
+from llmlab.experiments.sleep_methods import share_of
+from llmlab.method.declare.experiment import Axis, Budget, Experiment, Metric, Outcome, Trial
+
+SHARES = (0.0, 0.05, 0.1, 0.2, 0.35, 0.5)
+
+
+def run(trial: Trial) -> Outcome:
+    from llmlab.sleep.night.nights import Night, sleep
+    from llmlab.sleep.study.exams import (
+        beside,
+        day_koans,
+        exam_koans,
+        examined,
+        open_base,
+        spend_day,
+    )
+
+    settings = trial.settings
+    coder = open_base(trial.needs["sleep_base"])
+    exam = exam_koans(coder.language, settings["exam_koans"])
+    day = spend_day(coder, day_koans(coder.language, settings["day_koans"], trial.seed))
+    night = Night(
+        steps=settings["steps"],
+        learning_rate=settings["learning_rate"],
+        rank=settings["rank"],
+        alpha=2 * settings["rank"],
+        replay=trial.condition["replay"],
+        seed=trial.seed,
+    )
+    after = sleep(coder, day, "replay", night)
+    return Outcome(metrics=beside(examined(coder, exam), examined(after, exam)))
+
+
+EXPERIMENT = Experiment(
+    name="sleep_replay",
+    title="Replay at night",
+    question="Q-SLEEP",
+    summary="Mixes passed episodes into the failed ones of a day, in six shares.",
+    axes=(Axis("replay", "Share of passed episodes among the lessons."),),
+    metrics=(
+        share_of("pass_rate", "Koans that one answer turns green after the night."),
+        share_of("gain", "Pass rate after the night minus before."),
+        share_of("gains", "Koans that are green only after the night."),
+        share_of("regressions", "Koans that were green only before the night.", "lower"),
+        share_of("taught_gain", "Gain on the families that the base was taught."),
+        share_of("new_gain", "Gain on the families that the base was not taught."),
+        Metric("mcnemar_p", "Exact McNemar test, before against after.", "1", tolerance=1.0),
+    ),
+    needs=("sleep_base",),
+    budgets={
+        "smoke": Budget(
+            conditions={"replay": (0.0, 0.2)},
+            seeds=2,
+            settings={
+                "day_koans": 96,
+                "exam_koans": 120,
+                "steps": 12,
+                "learning_rate": 2e-3,
+                "rank": 4,
+            },
+        ),
+        "laptop": Budget(
+            conditions={"replay": SHARES},
+            seeds=10,
+            settings={
+                "day_koans": 480,
+                "exam_koans": 1200,
+                "steps": 100,
+                "learning_rate": 2e-3,
+                "rank": 8,
+            },
+        ),
+        "gpu": Budget(
+            conditions={"replay": SHARES},
+            seeds=10,
+            settings={
+                "day_koans": 1200,
+                "exam_koans": 2400,
+                "steps": 300,
+                "learning_rate": 1e-3,
+                "rank": 8,
+            },
+        ),
+    },
+    run=run,
+)

@@ -1,0 +1,1 @@
+"""A small GPT that repairs programs: its tokens, its lessons, its school."""

@@ -1,0 +1,130 @@
+"""The small coder: a model with its vocabulary, in a folder, and as a client of the loop."""
+
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from llmlab.gpt.model import GPTConfig
+from llmlab.method.errors import LabError
+from llmlab.sleep.coder.rotary import RotaryGPT
+from llmlab.sleep.coder.tokens import CodeTokens
+from llmlab.sleep.koans.koan import Language
+from llmlab.sleep.repair.task import Answer, Task
+
+WEIGHTS, ABOUT = "coder.safetensors", "coder.json"
+BATCH = 256
+LONGEST_ANSWER = 60
+"""Tokens; the grammar's longest repair has half as many."""
+
+
+@dataclass(frozen=True)
+class Coder:
+    """A model that repairs programs of one language; what it cannot say, it cannot do.
+
+    Its vocabulary is that of the grammar: it holds no import, no file and no process.
+
+    Attributes:
+        temperature: 0 takes the most likely token.
+        seed: of the draws where the temperature is above 0.
+    """
+
+    model: RotaryGPT
+    tokens: CodeTokens
+    language: Language
+    name: str = "micro"
+    temperature: float = 0.0
+    seed: int = 0
+
+    def answer(self, tasks: Sequence[Task], turn: int) -> list[Answer]:
+        """Answers in batches of similar length; those that do not fit the context are empty."""
+        prompts = [self.tokens.prompt(task) for task in tasks]
+        room = self.model.config.context - LONGEST_ANSWER
+        fitting = sorted(
+            (at for at, ids in enumerate(prompts) if len(ids) <= room),
+            key=lambda at: len(prompts[at]),
+        )
+        random = torch.Generator().manual_seed(self.seed + 7919 * turn)
+        answers = [Answer("", len(ids), failure="the program is too long") for ids in prompts]
+        for start in range(0, len(fitting), BATCH):
+            chosen = fitting[start : start + BATCH]
+            began = time.perf_counter()
+            drawn = self._complete([prompts[at] for at in chosen], random)
+            seconds = (time.perf_counter() - began) / len(chosen)
+            for at, ids in zip(chosen, drawn, strict=True):
+                answers[at] = Answer(self.tokens.text(ids), len(prompts[at]), len(ids), seconds)
+        return answers
+
+    @torch.inference_mode()
+    def _complete(self, prompts: Sequence[list[int]], random: torch.Generator) -> list[list[int]]:
+        """Continue prompts together, padded on the left, until each has said `END`."""
+        width = max(map(len, prompts))
+        device = self.model.head.weight.device
+        tokens_BT = torch.tensor(
+            [[self.tokens.pad] * (width - len(ids)) + ids for ids in prompts], device=device
+        )
+        self.model.eval()
+        cache = self.model.new_cache(len(prompts))
+        for memory in cache:
+            memory.is_pad_BS[:, :width] = tokens_BT == self.tokens.pad
+        is_done_B = torch.zeros(len(prompts), dtype=torch.bool, device=device)
+        drawn: list[Tensor] = []
+        while len(drawn) < LONGEST_ANSWER and not is_done_B.all():
+            next_B = self._drawn(self.model(tokens_BT, cache)[:, -1], random)
+            is_done_B |= next_B == self.tokens.end
+            drawn.append(torch.where(is_done_B, self.tokens.end, next_B))
+            tokens_BT = drawn[-1][:, None]
+        rows = torch.stack(drawn, dim=1).tolist()
+        return [
+            row[: row.index(self.tokens.end)] if self.tokens.end in row else row for row in rows
+        ]
+
+    def _drawn(self, logits_BV: Tensor, random: torch.Generator) -> Tensor:
+        """Greedy, or by the Gumbel-max trick (1411.0030, section 2.1)."""
+        if self.temperature == 0:
+            return logits_BV.argmax(dim=-1)
+        uniform_BV = torch.rand(logits_BV.shape, generator=random).to(logits_BV.device)
+        return (logits_BV / self.temperature - (-uniform_BV.log()).log()).argmax(dim=-1)
+
+
+def new_coder(language: Language, tokens: CodeTokens, shape: GPTConfig, seed: int) -> Coder:
+    """An untrained coder; `seed` fixes its weights."""
+    torch.manual_seed(seed)
+    return Coder(RotaryGPT(shape), tokens, language)
+
+
+def save_coder(coder: Coder, folder: Path) -> None:
+    """Write weights, shape and vocabulary into `folder`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    weights = {name: tensor.contiguous() for name, tensor in coder.model.state_dict().items()}
+    del weights["head.weight"]  # the same tensor as token_embedding.weight
+    save_file(weights, folder / WEIGHTS)
+    about = {
+        "language": coder.language,
+        "shape": asdict(coder.model.config),
+        "tokens": coder.tokens.names,
+    }
+    (folder / ABOUT).write_text(json.dumps(about, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def load_coder(folder: Path) -> Coder:
+    """The coder that `save_coder` left in `folder`.
+
+    Raises:
+        LabError: there is none, or it is damaged.
+    """
+    try:
+        about = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
+        model = RotaryGPT(GPTConfig(**about["shape"]))
+        weights = load_file(folder / WEIGHTS)
+        model.load_state_dict({**weights, "head.weight": weights["token_embedding.weight"]})
+        return Coder(model, CodeTokens(tuple(about["tokens"])), about["language"])
+    except (OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
+        raise LabError(
+            f"{folder} holds no coder ({error}): make one with `llmlab run sleep_base`."
+        ) from None

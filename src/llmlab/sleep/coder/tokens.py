@@ -1,0 +1,152 @@
+"""Tokens of code for a small model: names, operators, line numbers, kinds of errors.
+
+A name is one token wherever it stands, so that copying it is copying one token. A space between
+two words goes without saying; one beside an operator belongs to it.
+"""
+
+import random
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import chain, pairwise
+
+from llmlab.sleep.koans.generated import GRAMMARS
+from llmlab.sleep.koans.grammar import ALL_POOLS, Grammar, draft, templates, words
+from llmlab.sleep.koans.koan import Language
+from llmlab.sleep.repair.task import Task
+
+PIECE = re.compile(
+    r"[A-Za-z_]+|\d| ?(?:\*\*|//|==|!=|<=|>=|\+=|-=|->|=>|::|[^\w\s]) ?|(?: {4})+|\s"
+)
+PAD, END, UNKNOWN, FIX = "<pad>", "<end>", "<?>", "<fix>"
+ERRORS = (
+    "NameError TypeError ValueError IndexError KeyError AttributeError UnboundLocalError "
+    "ZeroDivisionError RuntimeError SyntaxError IndentationError RecursionError wrong panic limit "
+    "exit"
+)
+MOST_LINES = 40
+DRAWS = 4
+"""Programs of each template in which its tokens are looked for."""
+
+
+def pieces(text: str) -> list[str]:
+    """The tokens of one line of code; joined by `joined` they give it again."""
+    found = PIECE.findall(text)
+    spoken = [
+        piece != " " or not (_is_word(before) and _is_word(after))
+        for before, piece, after in zip(["", *found], found, [*found[1:], ""], strict=False)
+    ]
+    return [piece for piece, is_spoken in zip(found, spoken, strict=True) if is_spoken]
+
+
+def joined(tokens: Sequence[str]) -> str:
+    spaces = (" " if _is_word(a) and _is_word(b) else "" for a, b in pairwise([*tokens, ""]))
+    return "".join(chain.from_iterable(zip(tokens, spaces, strict=True)))
+
+
+def _is_word(token: str) -> bool:
+    return token[:1].isalpha() or token[:1] == "_"
+
+
+def line_token(number: int) -> str:
+    return f"@{number}"
+
+
+def error_token(error: str) -> str:
+    return f"!{error}"
+
+
+def family_token(family: str) -> str:
+    return f"#{family}"
+
+
+@dataclass(frozen=True)
+class CodeTokens:
+    """A vocabulary: ids are places in `names`."""
+
+    names: tuple[str, ...]
+
+    @cached_property
+    def ids(self) -> dict[str, int]:
+        return {name: index for index, name in enumerate(self.names)}
+
+    @property
+    def pad(self) -> int:
+        return self.ids[PAD]
+
+    @property
+    def end(self) -> int:
+        return self.ids[END]
+
+    def encode(self, names: Iterable[str]) -> list[int]:
+        """Ids; what is not in the vocabulary becomes `UNKNOWN`."""
+        unknown = self.ids[UNKNOWN]
+        return [self.ids.get(name, unknown) for name in names]
+
+    def prompt(self, task: Task) -> list[int]:
+        """Numbered lines, the error and its line, the family where it is told, and `FIX`."""
+        verdict = task.verdict
+        return self.encode(
+            [
+                *numbered_tokens(task.code.rstrip("\n").split("\n")),
+                error_token(verdict.error),
+                line_token(verdict.line),
+                family_token(task.family),
+                FIX,
+            ]
+        )
+
+    def answer(self, edit: str) -> list[int]:
+        """An edit, as `Edit.text` gives it, with the end."""
+        tokens = []
+        for line in edit.split("\n"):
+            number, _, text = line.partition("|")
+            tokens += [line_token(int(number)), *pieces(text)]
+        return self.encode([*tokens, END])
+
+    def text(self, ids: Sequence[int]) -> str:
+        """The edit that an answer's ids spell."""
+        lines: list[list[str]] = []
+        for name in (self.names[index] for index in ids):
+            if re.fullmatch(r"@\d+", name):
+                lines.append([name])
+            elif lines:
+                lines[-1].append(name)
+            else:
+                return ""  # begins with no line number
+        return "\n".join(f"{line[0][1:]}|{joined(line[1:])}" for line in lines)
+
+
+def numbered_tokens(lines: Sequence[str]) -> Iterator[str]:
+    for number, line in enumerate(lines, 1):
+        yield line_token(number)
+        yield from pieces(line)
+
+
+def code_tokens(language: Language) -> CodeTokens:
+    """The vocabulary of the programs that the grammar of a language gives."""
+    grammar = GRAMMARS[language]
+    fixed = [
+        *(PAD, END, UNKNOWN, FIX),
+        *(line_token(number) for number in range(MOST_LINES + 1)),
+        *(error_token(error) for error in _errors(grammar)),
+        *(family_token(family) for family in ("", *grammar.families)),
+    ]
+    written = sorted({piece for text in _texts(grammar) for piece in pieces(text)})
+    return CodeTokens((*fixed, *written))
+
+
+def _errors(grammar: Grammar) -> list[str]:
+    declared = (core.error for cores in grammar.families.values() for core in cores)
+    return list(dict.fromkeys([*words(ERRORS), *declared]))
+
+
+def _texts(grammar: Grammar) -> Iterator[str]:
+    rng = random.Random("tokens")
+    for template in templates(grammar):
+        for _ in range(DRAWS):
+            found = draft(template, grammar, rng)
+            yield from (found.start + found.solution).split("\n")
+    yield from chain.from_iterable(ALL_POOLS)
+    yield from map(str, range(10))

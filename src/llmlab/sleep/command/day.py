@@ -1,0 +1,152 @@
+"""`llmlab sleep run`, `evaluate` and `compare`: repair koans, and see what came of it."""
+
+import json
+from collections import Counter
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from llmlab.method.errors import LabError
+from llmlab.sleep.command.koans import Generated, Json, Part, Seed, Tongue, Which, chosen
+from llmlab.sleep.command.options import Base, Key, Model, open_client
+from llmlab.sleep.koans.koan import Koan
+from llmlab.sleep.repair.episodes import Episode, EpisodeFile
+from llmlab.sleep.repair.examples import examples_for
+from llmlab.sleep.repair.loop import Setting, attempt
+from llmlab.sleep.repair.measures import Evaluation, compared, evaluated
+from llmlab.sleep.sandbox.levels import open_sandbox
+
+PART = 100
+"""Koans that are tried side by side; each part is on disk before the next begins."""
+
+File = Annotated[Path, typer.Argument(metavar="EPISODES", help="What `llmlab sleep run` wrote.")]
+
+
+def run(
+    which: Which = "all",
+    generated: Generated = 0,
+    language: Tongue = "rust",
+    split: Part = "test",
+    seed: Seed = 0,
+    base: Base = "micro",
+    model: Model = "",
+    key: Key = "",
+    turns: Annotated[int, typer.Option(min=1, help="Answers for each koan.")] = 1,
+    hints: Annotated[bool, typer.Option(help="Tell the family of the bug, with advice.")] = False,
+    shots: Annotated[int, typer.Option(min=0, help="Repairs to show first.")] = 0,
+    temperature: Annotated[float, typer.Option(min=0.0)] = 0.0,
+    allow_unsandboxed: Annotated[
+        bool, typer.Option("--allow-unsandboxed", help="Run a model's code without walls.")
+    ] = False,
+    out: Annotated[Path, typer.Option(help="Where episodes are appended.")] = Path(
+        "runs/sleep/episodes.jsonl"
+    ),
+) -> None:
+    """Let a model repair koans; each attempt becomes a line of the file of episodes.
+
+    A run that was stopped goes on where it stopped.
+    """
+    koans = chosen(which, generated, language, split, seed)
+    sandbox = open_sandbox(allow_unsandboxed)
+    client = open_client(base, model, key, temperature, seed)
+    setting = Setting(turns, hints, examples_for(koans, shots))
+    file = EpisodeFile(out)
+    name = _run_name(client.name, setting, temperature, seed)
+    left = _untried(koans, file, name)
+    for start in range(0, len(left), PART):
+        for episode in attempt(left[start : start + PART], client, sandbox, setting, run=name):
+            file.append(episode)
+    done = [episode for episode in file.read() if episode.run == name]
+    print(f"sandbox: {sandbox.level}")
+    _print_evaluation(evaluated(done))
+    print(f"Episodes are in {out}.")
+    _require_answers(done)
+
+
+def evaluate(episodes: File, as_json: Json = False) -> None:
+    """Pass rate with its interval, by family; turns and cost."""
+    found = EpisodeFile(episodes).read()
+    families = {
+        family: evaluated([episode for episode in found if episode.family == family])
+        for family in sorted({episode.family for episode in found})
+    }
+    if as_json:
+        content = {
+            name: asdict(each) for name, each in {"all": evaluated(found), **families}.items()
+        }
+        print(json.dumps(content, indent=2))
+        return
+    table = Table(box=box.SIMPLE_HEAD, header_style="bold")
+    table.add_column("Family")
+    for title in ("koans", "green", "share", "95 % interval"):
+        table.add_column(title, justify="right")
+    for family, each in families.items():
+        table.add_row(family, str(each.n), str(each.passed), *_rate(each))
+    Console().print(table)
+    _print_evaluation(evaluated(found))
+
+
+def compare(first: File, second: File, as_json: Json = False) -> None:
+    """The second run against the first, koan by koan: gains, regressions, exact McNemar test."""
+    found = compared(EpisodeFile(first).read(), EpisodeFile(second).read())
+    if as_json:
+        print(json.dumps(asdict(found), indent=2))
+        return
+    print(f"{found.n} koans in both: {len(found.gains)} gained, {len(found.regressions)} lost.")
+    print(
+        f"Difference {found.difference:+.1%}, 95 % interval {found.low:+.1%} to {found.high:+.1%} "
+        f"(families drawn anew); exact McNemar test p = {found.p:.3g}."
+    )
+    for title, names in (("Lost", found.regressions), ("Gained", found.gains)):
+        if names:
+            more = f" and {len(names) - 20} more" if len(names) > 20 else ""
+            print(f"{title}: {', '.join(names[:20])}{more}.")
+
+
+def _run_name(client: str, setting: Setting, temperature: float, seed: int) -> str:
+    told = "hints" if setting.families else "no hints"
+    shots = len(setting.examples)
+    return (
+        f"{client}, {setting.turns} turns, {told}, {shots} shots, "
+        f"temperature {temperature:g}, seed {seed}"
+    )
+
+
+def _untried(koans: tuple[Koan, ...], file: EpisodeFile, run: str) -> list[Koan]:
+    """Koans without an episode of this run."""
+    if not file.path.exists():
+        return list(koans)
+    done = {(each.koan, each.start) for each in file.read() if each.run == run}
+    return [koan for koan in koans if (koan.name, koan.start) not in done]
+
+
+def _print_evaluation(found: Evaluation) -> None:
+    share, interval = _rate(found)
+    print(f"{found.passed} of {found.n} green: {share}, 95 % interval {interval}.")
+    turns = f"Turns to green {found.median_turns:g} (median); " if found.passed else ""
+    print(
+        f"{turns}no edit in {found.no_edit:.1%} of "
+        f"answers, no answer in {found.no_answer:.1%}; {found.tokens:,} tokens, "
+        f"{found.seconds:.1f} s of the model's time."
+    )
+
+
+def _rate(found: Evaluation) -> tuple[str, str]:
+    return f"{found.rate.value:.1%}", f"{found.rate.low:.1%} to {found.rate.high:.1%}"
+
+
+def _require_answers(episodes: list[Episode]) -> None:
+    """A model that answered nothing at all is a mistake to be told.
+
+    Raises:
+        LabError: no answer came to any question.
+    """
+    turns = [turn for episode in episodes for turn in episode.turns]
+    if all(turn.outcome == "no answer" for turn in turns):
+        (cause, _), *_ = Counter(turn.said for turn in turns).most_common(1)
+        raise LabError(f"the model gave no answer to any koan ({cause}): see that it runs.")

@@ -1,0 +1,66 @@
+"""Options that several commands share."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from llmlab.method.declare.experiment import SCALES
+from llmlab.method.errors import LabError
+from llmlab.method.project import Project
+from llmlab.method.running.parts import KEPT
+from llmlab.sleep.coder.coder import ABOUT, Coder, load_coder
+from llmlab.sleep.repair.task import Client
+
+BASE = "sleep_base"
+"""The experiment that leaves the small coder behind."""
+MICRO = "micro"
+
+Base = Annotated[
+    str,
+    typer.Option(
+        metavar="micro|FOLDER|hf:ID|URL",
+        help="Who repairs: the lab's own coder, a folder of one, a model of transformers, or a "
+        "server such as http://localhost:11434/v1 (with --model).",
+    ),
+]
+Model = Annotated[str, typer.Option(help="The model's name on the server.")]
+Key = Annotated[str, typer.Option(envvar="OPENAI_API_KEY", help="For the server.")]
+
+
+def open_client(base: str, model: str, key: str, temperature: float, seed: int) -> Client:
+    """Whoever `--base` names.
+
+    Raises:
+        LabError: there is none.
+    """
+    if base.startswith(("http://", "https://")):
+        from llmlab.sleep.repair.server import Server
+
+        if not model:
+            raise LabError(f"{base} has many models: name one with --model.")
+        return Server(base, model, key, temperature, seed)
+    if base.startswith("hf:"):
+        from llmlab.sleep.repair.hub import open_hub_client
+
+        return open_hub_client(base, temperature, seed)
+    return open_coder(base, temperature, seed)
+
+
+def open_coder(base: str, temperature: float = 0.0, seed: int = 0) -> Coder:
+    """The small coder of `micro` or of a folder; errors as `open_client`."""
+    found = load_coder(_micro_folder() if base == MICRO else Path(base))
+    return Coder(found.model, found.tokens, found.language, base, temperature, seed)
+
+
+def _micro_folder() -> Path:
+    """Where the largest coder is that this machine has trained."""
+    project = Project.find()
+    for scale in reversed(SCALES):
+        folder = project.fresh(scale, BASE) / KEPT
+        if found := next(folder.rglob(ABOUT), None) if folder.is_dir() else None:
+            return found.parent
+    raise LabError(
+        "there is no small coder on this machine yet: train one with "
+        f"`llmlab run {BASE} --scale laptop` (or --scale smoke, which can do little)."
+    )

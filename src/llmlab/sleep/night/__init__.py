@@ -1,0 +1,1 @@
+"""What is learned by night from the repairs of the day."""

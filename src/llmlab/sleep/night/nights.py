@@ -1,0 +1,179 @@
+"""Nights: each method makes of a coder and the episodes of its day another coder."""
+
+import copy
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from torch import nn
+
+from llmlab.finetune.model.lora import LoraSpec
+from llmlab.gpt.training import TrainConfig, train
+from llmlab.method.declare.catalog import suggestion
+from llmlab.method.errors import LabError
+from llmlab.sleep.coder.coder import Coder
+from llmlab.sleep.coder.lessons import Lesson, lesson_batches
+from llmlab.sleep.night import share
+from llmlab.sleep.night.adapters import (
+    Adapter,
+    Deltas,
+    adapter_of,
+    dare,
+    deltas,
+    mean_of_deltas,
+    mean_of_factors,
+    ties,
+    with_deltas,
+)
+from llmlab.sleep.night.lessons import REPLAY, naive, replay, self_training, targeted
+from llmlab.sleep.repair.episodes import Episode
+
+DENSITY = 0.2
+"""Share of entries that TIES and DARE keep."""
+
+
+@dataclass(frozen=True)
+class Night:
+    """How long and with what a night trains.
+
+    Attributes:
+        steps: of all adapters of the night together, so that methods cost the same.
+        replay: share of passed episodes, for the method of that name.
+        n_directions: of a shared basis.
+    """
+
+    steps: int
+    learning_rate: float = 2e-3
+    batch_size: int = 32
+    rank: int = 8
+    alpha: float = 16.0
+    replay: float = REPLAY
+    n_directions: int = 16
+    seed: int = 0
+
+    @property
+    def spec(self) -> LoraSpec:
+        return LoraSpec(self.rank, self.alpha)
+
+
+Method = Callable[[Coder, Sequence[Episode], Night], Deltas]
+
+
+def sleep(coder: Coder, episodes: Sequence[Episode], method: str, night: Night) -> Coder:
+    """The coder after the night, with what it learned added to its weights.
+
+    Raises:
+        LabError: there is no such method, or the day has nothing to learn from.
+    """
+    if method not in METHODS:
+        raise LabError(
+            f"there is no method '{method}'{suggestion(method, METHODS)}: "
+            f"choose one of {', '.join(METHODS)}."
+        )
+    return replace(coder, model=with_deltas(coder.model, METHODS[method](coder, episodes, night)))
+
+
+def learn(
+    coder: Coder, model: nn.Module, lessons: Sequence[Lesson], night: Night, steps: int
+) -> None:
+    """Train what of `model` requires a gradient, on the edits of the lessons alone.
+
+    Raises:
+        LabError: there is no lesson, or training diverged.
+    """
+    if not lessons:
+        raise LabError(
+            "the day has no episode to learn from by this method: try more koans, or another one."
+        )
+    config = TrainConfig(learning_rate=night.learning_rate, steps=steps)
+    batches = lesson_batches(lessons, coder.tokens, min(night.batch_size, len(lessons)), night.seed)
+    if train(model, batches, config).diverged_at is not None:
+        raise LabError("the night's training diverged: take a lower learning rate.")
+
+
+def trained_adapter(
+    coder: Coder, lessons: Sequence[Lesson], night: Night, steps: int, start: int
+) -> Adapter:
+    """A LoRA adapter trained on lessons; `start` fixes where A begins."""
+    model = night.spec.adapt(copy.deepcopy(coder.model), start)
+    learn(coder, model, lessons, night, steps)
+    return adapter_of(model)
+
+
+def family_adapters(
+    coder: Coder, episodes: Sequence[Episode], night: Night, *, one_start: bool = False
+) -> dict[str, Adapter]:
+    """An adapter for each family that has failed episodes; the steps are divided among them.
+
+    Args:
+        one_start: all begin with the same A.
+    """
+    lessons = {
+        family: targeted([each for each in episodes if each.family == family], night.seed)
+        for family in sorted({episode.family for episode in episodes})
+    }
+    chosen = {family: found for family, found in lessons.items() if found}
+    if not chosen:
+        raise LabError("no episode of the day failed: there is nothing to make adapters from.")
+    steps = max(1, night.steps // len(chosen))
+    return {
+        family: trained_adapter(
+            coder, found, night, steps, night.seed if one_start else 1000 * night.seed + number
+        )
+        for number, (family, found) in enumerate(chosen.items())
+    }
+
+
+def _single(choose: Callable[[Sequence[Episode], int], list[Lesson]]) -> Method:
+    """One adapter, trained on the lessons that `choose` takes from the day."""
+
+    def method(coder: Coder, episodes: Sequence[Episode], night: Night) -> Deltas:
+        lessons = choose(episodes, night.seed)
+        return deltas(trained_adapter(coder, lessons, night, night.steps, night.seed))
+
+    return method
+
+
+def _merged(
+    merge: Callable[[Sequence[Adapter], Night], Deltas], *, one_start: bool = False
+) -> Method:
+    """One adapter for each family, and what `merge` makes of them."""
+
+    def method(coder: Coder, episodes: Sequence[Episode], night: Night) -> Deltas:
+        adapters = family_adapters(coder, episodes, night, one_start=one_start)
+        return merge(list(adapters.values()), night)
+
+    return method
+
+
+def _with_replay(coder: Coder, episodes: Sequence[Episode], night: Night) -> Deltas:
+    return _single(replay(night.replay))(coder, episodes, night)
+
+
+def _share_coefficients(coder: Coder, episodes: Sequence[Episode], night: Night) -> Deltas:
+    """Half of the steps make the adapters of the basis, half train coefficients in it."""
+    half = replace(night, steps=night.steps // 2)
+    adapters = list(family_adapters(coder, episodes, half).values())
+    shared = share.share(adapters, night.n_directions)
+    model = share.add_share(copy.deepcopy(coder.model), shared, night.rank, night.seed)
+    learn(coder, model, targeted(episodes, night.seed), night, night.steps - half.steps)
+    return share.learned(model)
+
+
+METHODS: Mapping[str, Method] = {
+    "naive": _single(naive),
+    "targeted": _single(targeted),
+    "replay": _with_replay,
+    "self": _single(self_training),
+    "mean": _merged(lambda adapters, night: mean_of_deltas(adapters)),
+    "mean-factors": _merged(lambda adapters, night: mean_of_factors(adapters)),
+    "mean-factors-one-start": _merged(
+        lambda adapters, night: mean_of_factors(adapters), one_start=True
+    ),
+    "ties": _merged(lambda adapters, night: ties(adapters, DENSITY)),
+    "dare": _merged(lambda adapters, night: dare(adapters, DENSITY, night.seed)),
+    "share-averaged": _merged(
+        lambda adapters, night: share.averaged(share.share(adapters, night.n_directions))
+    ),
+    "share-coefficients": _share_coefficients,
+}
+"""What a night can do, by name."""

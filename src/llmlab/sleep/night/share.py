@@ -1,0 +1,125 @@
+"""Share (2602.06043, section 3): adapters as coefficients in a basis that they have in common.
+
+Per layer the factors B of all adapters stand side by side, [O, N·R], and so do the transposes of
+A, [I, N·R]. The leading left singular vectors of each, after the mean column is taken off, are the
+basis; an adapter is what it projects to.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from llmlab.finetune.model.replacing import replace_module
+from llmlab.sleep.night.adapters import Adapter, Deltas
+
+
+@dataclass(frozen=True)
+class Basis:
+    """The directions of one layer: β, [O, K], and α, [I, K]."""
+
+    out_OK: Tensor
+    in_IK: Tensor
+
+
+@dataclass(frozen=True)
+class Shared:
+    """Many adapters in one basis.
+
+    Attributes:
+        bases: by the path of the layer.
+        out_coefficients, in_coefficients: ε_β and ε_α of each adapter, [N, K, R], by path.
+    """
+
+    bases: dict[str, Basis]
+    out_coefficients: dict[str, Tensor]
+    in_coefficients: dict[str, Tensor]
+
+
+def share(adapters: Sequence[Adapter], n_directions: int) -> Shared:
+    """The first phase: a basis from adapters, and the coefficients of each."""
+    bases, outs, ins = {}, {}, {}
+    for path in adapters[0]:
+        b_NOR = torch.stack([adapter[path].b_OR for adapter in adapters])
+        a_NIR = torch.stack([adapter[path].a_RI.T for adapter in adapters])
+        basis = Basis(principal(b_NOR, n_directions), principal(a_NIR, n_directions))
+        bases[path] = basis
+        outs[path] = basis.out_OK.T @ b_NOR
+        ins[path] = basis.in_IK.T @ a_NIR
+    return Shared(bases, outs, ins)
+
+
+def principal(factor_NOR: Tensor, n_directions: int) -> Tensor:
+    """The leading left singular vectors of the centred columns of all factors, [O, K]."""
+    columns_OC = factor_NOR.permute(1, 0, 2).flatten(1)
+    centred_OC = columns_OC - columns_OC.mean(dim=1, keepdim=True)
+    u_OC = torch.linalg.svd(centred_OC, full_matrices=False).U
+    return u_OC[:, :n_directions]
+
+
+def rebuilt(shared: Shared, number: int) -> Deltas:
+    """What the basis keeps of adapter `number`."""
+    return {
+        path: _delta(
+            basis, shared.out_coefficients[path][number], shared.in_coefficients[path][number]
+        )
+        for path, basis in shared.bases.items()
+    }
+
+
+def averaged(shared: Shared) -> Deltas:
+    """The mean coefficients as one adapter; as the mean of factors, it shrinks with N."""
+    return {
+        path: _delta(
+            basis, shared.out_coefficients[path].mean(0), shared.in_coefficients[path].mean(0)
+        )
+        for path, basis in shared.bases.items()
+    }
+
+
+def _delta(basis: Basis, out_KR: Tensor, in_KR: Tensor) -> Tensor:
+    return (basis.out_OK @ out_KR) @ (basis.in_IK @ in_KR).T
+
+
+class ShareLinear(nn.Module):
+    """A frozen layer with a detour through the basis, whose coefficients are trained.
+
+    Attributes:
+        out_KR, in_KR: ε_β, zero at first, and ε_α, normal with deviation 1/√K.
+    """
+
+    def __init__(self, base: nn.Linear, basis: Basis, rank: int) -> None:
+        super().__init__()
+        self.base = base
+        self.register_buffer("basis_out_OK", basis.out_OK)
+        self.register_buffer("basis_in_IK", basis.in_IK)
+        n_directions = basis.in_IK.shape[1]
+        self.in_KR = nn.Parameter(torch.randn(n_directions, rank) / n_directions**0.5)
+        self.out_KR = nn.Parameter(torch.zeros(n_directions, rank))
+
+    def forward(self, x_BTI: Tensor) -> Tensor:
+        low_BTR = x_BTI @ (self.basis_in_IK @ self.in_KR)
+        return self.base(x_BTI) + F.linear(low_BTR, self.basis_out_OK @ self.out_KR)
+
+    def delta_weight(self) -> Tensor:
+        return _delta(Basis(self.basis_out_OK, self.basis_in_IK), self.out_KR, self.in_KR).detach()
+
+
+def add_share(model: nn.Module, shared: Shared, rank: int, seed: int) -> nn.Module:
+    """`model` itself, frozen, with fresh coefficients in a frozen basis (the second phase)."""
+    torch.manual_seed(seed)
+    model.requires_grad_(False)
+    for path, basis in shared.bases.items():
+        replace_module(model, path, ShareLinear(model.get_submodule(path), basis, rank))
+    return model
+
+
+def learned(model: nn.Module) -> Deltas:
+    """What the trained coefficients add to each layer."""
+    return {
+        path: layer.delta_weight()
+        for path, layer in model.named_modules()
+        if isinstance(layer, ShareLinear)
+    }

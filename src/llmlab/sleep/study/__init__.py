@@ -1,0 +1,1 @@
+"""What experiments on nights have in common."""

@@ -1,0 +1,108 @@
+"""The small coder: its tokens are lossless, its batches agree with single answers."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from llmlab.gpt.model import IGNORE, GPTConfig
+from llmlab.method.errors import LabError
+from llmlab.sleep.coder.coder import load_coder, new_coder, save_coder
+from llmlab.sleep.coder.lessons import Lesson, encoded, lesson_batches
+from llmlab.sleep.coder.rotary import turned
+from llmlab.sleep.coder.tokens import UNKNOWN, code_tokens, joined, pieces
+from llmlab.sleep.koans.verdict import Verdict
+from llmlab.sleep.repair.task import Task
+
+TOKENS = code_tokens("python")
+SHAPE = GPTConfig(len(TOKENS.names), 128, 16, 2, 2)
+TASK = Task("python", "def draw(cost):\n    return total + 3\n", Verdict("test", "NameError", 2))
+LONG = replace(TASK, code="def draw(cost):\n    cell = [1, 2, 3]\n    return total + 3\n")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "    return 3 if point else total",
+        '    body = int("ant7"[3:]) + cost',
+        "        rank.append((age, 20))",
+        "for i, e in a[-1:]:",
+        "let mut x: Vec<i32> = vec![1, 2];",
+        "def __init__(self, cell):",
+        "",
+    ],
+)
+def test_a_line_is_its_tokens(line):
+    assert joined(pieces(line)) == line
+
+
+def test_an_answer_is_read_as_it_was_written():
+    edit = "2|    return cost + 3"
+    ids = TOKENS.answer(edit)
+    assert TOKENS.text(ids[:-1]) == edit
+    assert TOKENS.ids[UNKNOWN] not in ids
+
+
+def drawn(coder, *tasks, seed=0):
+    """What the coder says, token by token: untrained, it writes no edit."""
+    prompts = [coder.tokens.prompt(task) for task in tasks]
+    return coder._complete(prompts, torch.Generator().manual_seed(seed))
+
+
+def test_padding_changes_no_answer():
+    coder = new_coder("python", TOKENS, SHAPE, seed=1)
+    assert drawn(coder, TASK, LONG) == [*drawn(coder, TASK), *drawn(coder, LONG)]
+
+
+def test_the_cache_gives_the_logits_of_the_whole_sequence():
+    model = new_coder("python", TOKENS, SHAPE, seed=1).model.eval()
+    tokens_BT = torch.arange(1, 13).view(2, 6)
+    cache = model.new_cache(2)
+    first_BTV, rest_BTV = model(tokens_BT[:, :4], cache), model(tokens_BT[:, 4:], cache)
+    torch.testing.assert_close(torch.cat([first_BTV, rest_BTV], 1), model(tokens_BT))
+
+
+def test_products_of_turned_vectors_depend_on_distance_alone():
+    q_BHTK, k_BHTK = torch.randn(2, 1, 1, 1, 8)
+    near = (turned(q_BHTK, 5) * turned(k_BHTK, 2)).sum()
+    far = (turned(q_BHTK, 15) * turned(k_BHTK, 12)).sum()
+    torch.testing.assert_close(near, far)
+
+
+def test_a_program_that_is_too_long_is_a_failure():
+    task = replace(TASK, code="cost = 1\n" * 60)
+    assert "too long" in new_coder("python", TOKENS, SHAPE, 0).answer([task], 0)[0].failure
+
+
+def test_draws_differ_by_seed_and_repeat():
+    coder = replace(new_coder("python", TOKENS, SHAPE, 0), temperature=1.0)
+    first, again, other = (drawn(coder, TASK, seed=seed) for seed in (1, 1, 2))
+    assert first == again != other
+
+
+def test_a_coder_comes_back_from_its_folder(tmp_path):
+    coder = new_coder("python", TOKENS, SHAPE, 0)
+    save_coder(coder, tmp_path)
+    assert drawn(load_coder(tmp_path), TASK) == drawn(coder, TASK)
+
+
+def test_a_folder_without_a_coder_is_said(tmp_path):
+    with pytest.raises(LabError, match="holds no coder"):
+        load_coder(tmp_path)
+
+
+def test_only_the_edit_counts_in_a_lesson():
+    targets_NT = encoded([Lesson(TASK, "2|    return cost + 3")], TOKENS).targets_NT
+    counted = targets_NT[targets_NT != IGNORE].tolist()
+    assert counted == TOKENS.answer("2|    return cost + 3")
+
+
+def test_names_change_together_in_question_and_answer():
+    lesson = Lesson(TASK, "2|    return cost + 3")
+    inputs_BT, targets_BT = next(lesson_batches([lesson], TOKENS, 1, seed=3))
+    before = encoded([lesson], TOKENS)
+    cost = TOKENS.ids["cost"]
+    new_names = inputs_BT[before.tokens_NT == cost].unique()
+    assert len(new_names) == 1
+    assert (targets_BT[before.targets_NT == cost] == new_names[0]).all()
+    assert new_names[0] != cost
