@@ -1,6 +1,6 @@
 # The LLM Lab Book. Needs Python 3.11 or newer, GNU make, git and a package index.
 
-.PHONY: book test fuzz hostile results serve clean lock quarto
+.PHONY: book test fuzz hostile results serve release clean lock quarto
 SCALE ?= laptop
 
 book: .venv/installed .venv/quarto  ## smoke runs, chapters, HTML and PDF into site/dev/
@@ -26,6 +26,9 @@ results: .venv/installed  ## every experiment at SCALE=smoke|laptop|gpu
 serve: book  ## the book on a local web server
 	$(BIN)/llmlab book serve
 
+release: book  ## the book for good, as VERSION=1.0, into site/1.0/ with an archive of its evidence
+	@$(BIN)/llmlab book release $(or $(VERSION),$(error name the version: make release VERSION=1.0))
+
 clean:  ## all that was built; recorded results stay
 	rm -rf build site .snakemake
 
@@ -42,7 +45,7 @@ quarto: .venv/installed  ## try once more to install Quarto
 # How the environment is made
 
 BIN := .venv/bin
-EXTRAS := book,pipeline,market,dev
+EXTRAS := book,pipeline,market,watch,release,dev
 
 # a name on the path may be a shim of a version that is not there: ask each what it is
 FOUND = $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \

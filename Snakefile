@@ -29,6 +29,9 @@ try:
 except LabError as mistake:
     sys.exit(f"error: {mistake}")
 
+# --config shards=N: the seeds of each experiment as N jobs; a cluster runs them side by side
+SHARDS = int(config.get("shards", 1))
+
 REPRODUCTION = "build/reproduction/smoke.txt"
 BOOK = ["site/dev/index.html", f"site/dev/{graph.contents.pdf}"]
 
@@ -45,9 +48,31 @@ rule results:
         RESULTS,
 
 
+rule shard:
+    input:
+        lambda wildcards: graph.experiment_inputs(wildcards.experiment, wildcards.scale),
+    output:
+        update(directory("build/shards/{scale}/{experiment}/{seeds}")),
+    log:
+        "build/logs/{scale}/{experiment}-{seeds}.log",
+    conda:
+        "envs/experiment.yaml"
+    threads: workflow.cores
+    resources:
+        runtime=lambda wildcards, attempt: attempt
+        * graph.minutes(wildcards.experiment, wildcards.scale),
+        mem_mb=lambda wildcards, attempt: 4000 * attempt,
+    message:
+        "{wildcards.experiment} at {wildcards.scale} scale, seeds {wildcards.seeds}"
+    shell:
+        "python -m llmlab run {wildcards.experiment} --scale {wildcards.scale}"
+        " --seeds {wildcards.seeds} --out {output} 2>&1 | tee {log}"
+
+
 rule experiment:
     input:
         lambda wildcards: graph.experiment_inputs(wildcards.experiment, wildcards.scale),
+        shards=lambda wildcards: graph.shards(wildcards.experiment, wildcards.scale, SHARDS),
     output:
         update("build/results/{scale}/{experiment}/manifest.json"),
         update("build/results/{scale}/{experiment}/runs.csv"),
@@ -57,10 +82,17 @@ rule experiment:
     conda:
         "envs/experiment.yaml"
     threads: workflow.cores
+    resources:
+        runtime=lambda wildcards, attempt: attempt
+        * graph.minutes(wildcards.experiment, wildcards.scale),
+        mem_mb=lambda wildcards, attempt: 4000 * attempt,
+    params:
+        shards=lambda wildcards, input: [f"--merge {shard}" for shard in input.shards],
     message:
         "{wildcards.experiment} at {wildcards.scale} scale"
     shell:
-        "python -m llmlab run {wildcards.experiment} --scale {wildcards.scale} 2>&1 | tee {log}"
+        "python -m llmlab run {wildcards.experiment} --scale {wildcards.scale} {params.shards}"
+        " 2>&1 | tee {log}"
 
 
 rule reproduction:

@@ -27,7 +27,8 @@ def measure(root: Path) -> dict[str, dict[str, float]]:
         shutil.rmtree(rendered)
     whole = timed(["make"], root)
     chapter = root / EDITED
-    chapter.write_text(chapter.read_text() + "\n# %% [markdown]\n# One sentence more.\n")
+    text = chapter.read_text(encoding="utf-8")
+    chapter.write_text(f"{text}\n# %% [markdown]\n# One sentence more.\n", encoding="utf-8")
     return {
         "whole book": {**whole, "aim": 90},
         "one chapter": {**timed(["make"], root), "aim": 10},

@@ -89,7 +89,7 @@ def write_project(root: Path) -> None:
     files["_quarto.yml"] = yaml.safe_dump({"book": book})
     for path, text in files.items():
         (root / path).parent.mkdir(parents=True, exist_ok=True)
-        (root / path).write_text(text)
+        (root / path).write_text(text, encoding="utf-8")
 
 
 def dry_run(root: Path) -> dict[str, float]:

@@ -17,10 +17,14 @@ PYPROJECT = Path(__file__).parent.parent / "pyproject.toml"
 
 def install() -> str:
     """Installs Quarto into this environment; an empty text, or why it could not be done."""
-    extras = tomllib.loads(PYPROJECT.read_text())["project"]["optional-dependencies"]
+    extras = tomllib.loads(PYPROJECT.read_text(encoding="utf-8"))["project"][
+        "optional-dependencies"
+    ]
     pip = [sys.executable, "-m", "pip", "install", "--no-deps", "--retries=1", *extras["quarto"]]
     try:
-        done = subprocess.run(pip, capture_output=True, text=True, timeout=SECONDS)
+        done = subprocess.run(
+            pip, capture_output=True, encoding="utf-8", errors="replace", timeout=SECONDS
+        )
     except subprocess.TimeoutExpired:
         return f"no answer within {SECONDS} s"
     if done.returncode == 0:

@@ -74,6 +74,14 @@ files = ["README.md"]
 """
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _no_wait_for_the_disk() -> Iterator[None]:
+    """Tests end processes, never the machine: what is written need not have reached the disk."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda descriptor: None)
+        yield
+
+
 @dataclass(frozen=True)
 class Lab:
     """A checkout of the book in a temporary folder, without the real experiments."""

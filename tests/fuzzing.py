@@ -13,8 +13,11 @@ import os
 import random
 import traceback
 from collections.abc import Callable, Iterator
+from dataclasses import asdict, replace
+from pathlib import Path
 
 from llmlab.method.errors import LabError
+from llmlab.method.evidence.manifest import MANIFEST, file_sha256, read_manifest
 
 ROUNDS = int(os.environ.get("LLMLAB_FUZZ", "300"))
 """Inputs for each loader."""
@@ -102,6 +105,15 @@ def mutated_lines(documents: list[object], draw: random.Random) -> bytes:
         other = draw.randrange(len(lines))
         lines[place], lines[other] = lines[other], lines[place]
     return b"\n".join(lines) + b"\n"
+
+
+def put_behind_digest(folder: Path, name: str, content: bytes) -> None:
+    """Replace a file of evidence, and have its manifest vouch for it."""
+    (folder / name).write_bytes(content)
+    manifest = read_manifest(folder)
+    sha256 = {**manifest.sha256, name: file_sha256(folder / name)}
+    mended = asdict(replace(manifest, sha256=sha256))
+    (folder / MANIFEST).write_text(json.dumps(mended), encoding="utf-8")  # no wait for the disk
 
 
 def _change(holder: dict | list, key: str | int, draw: random.Random) -> None:

@@ -1,6 +1,7 @@
 """The options of every public command are a promise: a change here is a change for users."""
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,8 +14,10 @@ from llmlab.cluster.simulate_command import app as simulate
 from llmlab.market.commands import app as market
 from llmlab.market.commands import fit_app as fit
 from llmlab.sleep.command.app import app as sleep
+from llmlab.watch.command import app as watch
 
 PROMISED = Path(__file__).with_name("command_options.json")
+README = Path(__file__).parents[1] / "README.md"
 
 
 def commands(group: object, path: str) -> Iterator[tuple[str, list[str]]]:
@@ -36,9 +39,16 @@ def every_command() -> dict[str, list[str]]:
     found = dict(commands(typer.main.get_command(app), "llmlab"))
     for name, group in {"book": book, "market": market, "sleep": sleep}.items():
         found |= commands(typer.main.get_command(group), f"llmlab {name}")
-    for name, alone in {"fit": fit, "predict": predict, "simulate": simulate}.items():
-        found[f"llmlab {name}"] = options(typer.main.get_command(alone))
+    alone = {"fit": fit, "predict": predict, "simulate": simulate, "watch": watch}
+    for name, command in alone.items():
+        found[f"llmlab {name}"] = options(typer.main.get_command(command))
     return found
+
+
+def test_the_readme_names_every_verb() -> None:
+    (row,) = re.findall(r"llmlab --help` \|(.*)", README.read_text(encoding="utf-8"))
+    named = re.findall(r"`(\w+)`", row)
+    assert sorted(named) == sorted(typer.main.get_command(app).commands)
 
 
 def test_every_command_takes_the_options_that_it_is_promised_to_take() -> None:

@@ -26,10 +26,10 @@ from llmlab.gpt.checkpoints import (
     save_checkpoint,
     set_random_state,
 )
-from llmlab.gpt.material import named_corpus
+from llmlab.gpt.encoded_corpus import named_corpus
 from llmlab.gpt.model import GPT, GPTConfig
-from llmlab.gpt.text import train_bpe
-from llmlab.gpt.tokens import TokenBatches, TokenSpan
+from llmlab.gpt.text_tokenizers import train_bpe
+from llmlab.gpt.token_dataset import TokenBatches, TokenSpan
 from llmlab.gpt.training import TrainConfig, Trainer
 
 torch.set_num_threads(1)  # the same numbers on every run

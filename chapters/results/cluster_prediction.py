@@ -94,10 +94,15 @@ Markdown(
 # %%
 # | label: tbl-results-prediction-kinds
 # | tbl-cap: "Errors on the runs that the coefficients were fitted to, by kind of run."
+import numpy as np
+
 from llmlab.book.markup import pipe_table
 from llmlab.cluster.physics.coefficients import calibrated
 from llmlab.cluster.scoring.held_out import comparable_runs
-from llmlab.cluster.scoring.score import errors, score_runs
+from llmlab.cluster.scoring.score import errors, rank_correlation, score_runs
+
+LARGE = 10_000
+FEWEST = 5
 
 
 def kind(run):
@@ -113,9 +118,22 @@ kinds = {
     found: errors([one for one in scored if kind(one.run) == found])
     for found in sorted({kind(one.run) for one in scored})
 }
+
+
+def ranked(found):
+    """The median over models of the rank correlation of their speeds."""
+    of_kind = [one for one in scored if kind(one.run) == found]
+    models = {(one.run.source, one.run.model) for one in of_kind}
+    grouped = [
+        [one for one in of_kind if (one.run.source, one.run.model) == model] for model in models
+    ]
+    known = [rank_correlation(group) for group in grouped if len(group) >= FEWEST]
+    return f"{np.nanmedian(known):.2f}" if known else "too few"
+
+
 Markdown(
     pipe_table(
-        ["model", "products", "runs", "mean absolute error", "median", "bias"],
+        ["model", "products", "runs", "mean absolute error", "median", "bias", "rank correlation"],
         [
             [
                 *names,
@@ -123,18 +141,28 @@ Markdown(
                 f"{100 * found.mean_absolute_error:.1f} %",
                 f"{100 * found.median_absolute_error:.1f} %",
                 f"{100 * found.bias:+.1f} %",
+                ranked(names),
             ]
             for names, found in kinds.items()
         ],
-        numeric=[2, 3, 4, 5],
+        numeric=[2, 3, 4, 5, 6],
     )
 )
 
 # %% [markdown]
 # Mixtures of experts are the hardest, above all in narrow formats: how evenly tokens go to their experts, and which
-# products a library really computes in few bits, is not published. On runs of more than ten thousand GPUs see
-# @sec-results-cluster-scaling.
-#
+# products a library really computes in few bits, is not published. The rank correlation is Spearman's, of predicted and
+# observed speeds within one model; the column shows its median over models.
+
+# %%
+large = sum(one.run.plan.gpus > LARGE for one in scored)
+most = max(one.run.plan.gpus for one in scored)
+Markdown(
+    f"The largest run among these has {most:,} GPUs, and {large or 'none'} has more than {LARGE:,}: "
+    "what is said about larger clusters (@sec-results-cluster-scaling) is extrapolated."
+)
+
+# %% [markdown]
 # ## Learnings
 
 # %%

@@ -63,6 +63,20 @@ drawn
 # %%
 verdict("H-FORGET-1")
 
+# %% [markdown]
+# That compares one rate of each method, the one that learns best. A lower one may get to the same accuracy
+# later and have lost less by then. The fairer question is the frontier: the least that each method has
+# forgotten at the target, over all its rates.
+
+# %%
+verdict("H-FRONTIER-1")
+
+# %%
+verdict("H-FRONTIER-2")
+
+# %% [markdown]
+# The other claims:
+
 # %%
 verdict("H-FORGET-2")
 
@@ -296,7 +310,8 @@ equal = says(
     supported="**At equal accuracy LoRA forgets less.** The claim survives the fair comparison.",
     refuted="**At equal accuracy LoRA does not forget less** by as much as we called relevant. What is said of it comes "
     "from comparing models that have learned different amounts.",
-    undecided="**Whether LoRA forgets less at equal accuracy**, by as much as we called relevant, these runs do not decide.",
+    undecided="**Whether LoRA forgets less at equal accuracy** these runs do not decide: the answer turns with the rate, "
+    "and the grid has to go on.",
     also="LoRA minus full fine-tuning is {}.",
 )
 rank = says(

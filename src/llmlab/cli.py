@@ -7,6 +7,7 @@ import io
 import json
 import os
 import sys
+import time
 from collections import deque
 from dataclasses import asdict
 from pathlib import Path
@@ -69,6 +70,12 @@ def run(
         bool,
         typer.Option("--extend", help="Take over the recorded runs, and run only what they lack."),
     ] = False,
+    merged: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--merge", metavar="DIR", help="Take over runs that other jobs wrote by --out DIR."
+        ),
+    ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print what would be done, and do nothing.")
     ] = False,
@@ -80,9 +87,11 @@ def run(
     """
     from llmlab.method.console import print_plan, progress
     from llmlab.method.declare.catalog import load_experiment
-    from llmlab.method.running.extension import take_over
+    from llmlab.method.running.added_seeds import take_over
     from llmlab.method.running.plan import make_plan, parse_seeds
     from llmlab.method.running.runner import run_experiment
+    from llmlab.method.running.shards import merge as merge_shards
+    from llmlab.runs.trials import TrialLog
 
     project = Project.find()
     declared = load_experiment(experiment)
@@ -97,8 +106,16 @@ def run(
         return
     if extend:
         print(f"{take_over(plan, project)} recorded runs taken over")
+    if merged:
+        print(f"{merge_shards(plan, merged)} runs of {len(merged)} shards taken over")
+    log = TrialLog(plan)
     try:
-        with progress(f"{experiment} {scale}") as report:
+        with progress(f"{experiment} {scale}") as show:
+
+            def report(done: int, total: int, event: str) -> None:
+                log.note(done, total, event)
+                show(done, total, event)
+
             manifest = run_experiment(declared, scale, project, **options, report=report)
     except KeyboardInterrupt:
         raise LabError("interrupted; the same command carries on with the runs left.") from None
@@ -137,21 +154,29 @@ def verdicts(
         ),
     ] = None,
     as_json: Json = False,
+    keep: Annotated[
+        bool,
+        typer.Option("--keep", help="Enter new verdicts on recorded results into the journal."),
+    ] = False,
 ) -> None:
     """Judge every registered hypothesis by the evidence that there is.
 
     SUPPORTED, REFUTED and UNDECIDED are computed, with effect, interval and n. Without evidence
-    beyond smoke runs a hypothesis is UNTESTED.
+    beyond smoke runs a hypothesis is UNTESTED. The journal, results/verdicts.csv, keeps former
+    verdicts and counts the looks at each question; `record` enters its verdicts by itself.
     """
     from llmlab.method.console import print_verdicts
     from llmlab.method.declare.catalog import check_scale
-    from llmlab.method.judging.verdicts import judge_all
+    from llmlab.method.judging.verdicts import judge_all, keep_verdicts
 
+    if keep:
+        print(f"{keep_verdicts(Project.find())} new verdicts entered into results/verdicts.csv.")
+        return
     if scale:
         check_scale(scale)
     found = judge_all(Project.find(), scale)
     if as_json:
-        _print_json(found)
+        _print_json([verdict.flat() for verdict in found])
     else:
         print_verdicts(found)
 
@@ -175,6 +200,7 @@ def record(
     Only complete results of the present code are recorded.
     """
     from llmlab.method.evidence import recording
+    from llmlab.method.judging.verdicts import keep_verdicts
 
     project = Project.find()
     if everything == bool(experiments or scale):
@@ -186,6 +212,94 @@ def record(
         print(f"recorded {_shown(recording.record(project, name, at))}")
     if not chosen:
         print("There are no fresh and current results to record.")
+    elif entered := keep_verdicts(project):
+        print(f"{entered} verdicts entered into results/verdicts.csv")
+
+
+@app.command()
+def recheck(
+    within: Annotated[str, typer.Option(metavar="TIME", help="Stop in time: 90s, 5m.")] = "5m",
+    scale: Annotated[
+        str, typer.Option("--scale", "-s", metavar="SCALE", help="Scale of the recorded runs.")
+    ] = "laptop",
+    day: Annotated[
+        str | None,
+        typer.Option(metavar="DATE", help="Chooses the runs, as 2026-11-26. Default: today."),
+    ] = None,
+) -> None:
+    """Rerun one recorded run of each experiment, another one each day, and compare.
+
+    Ends with an error that names what drifted.
+    """
+    from llmlab.method.console import print_recheck
+    from llmlab.method.declare.catalog import check_scale
+    from llmlab.method.options import parse_date, parse_seconds
+    from llmlab.method.running.recheck import recheck as rerun
+
+    check_scale(scale)
+    seconds, chosen = parse_seconds(within), parse_date(day)
+    found = [print_recheck(each) for each in rerun(Project.find(), seconds, chosen, scale)]
+    drifted = [each for each in found if each.drifted]
+    if drifted:
+        named = "; ".join(f"{one.experiment} {one.run_id}: {one.drifted[0]}" for one in drifted)
+        raise LabError(f"{len(drifted)} runs drifted: {named}; look for what changed.")
+
+
+@app.command()
+def campaign(
+    target: Annotated[
+        Path,
+        typer.Option("--pack", metavar="FILE", help="Where to pack what was finished."),
+    ] = Path("pack.tar.gz"),
+    scale: Annotated[
+        str, typer.Option("--scale", "-s", metavar="SCALE", help="Scale to run at.")
+    ] = "gpu",
+    within: Annotated[
+        str, typer.Option(metavar="TIME", help="All the time there is: 9m, 540s.")
+    ] = "9m",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan alone.")] = False,
+) -> None:
+    """Run as much of the book as fits into a few minutes of a rented machine, and pack it.
+
+    What verdicts want most comes first. It stops in time and keeps every finished run; at home
+    `llmlab unpack FILE` lays them in, and another campaign goes on from there.
+    """
+    from llmlab.method.console import print_campaign, print_done
+    from llmlab.method.judging.journal import read_journal, wanted
+    from llmlab.method.judging.ledger import load_ledger
+    from llmlab.method.options import parse_seconds
+    from llmlab.method.running.campaign import plan_campaign, run_campaign
+    from llmlab.method.running.packing import pack
+
+    project, seconds, started = Project.find(), parse_seconds(within), time.monotonic()
+    values = wanted(load_ledger(project).hypotheses, read_journal(project), scale)
+    steps = plan_campaign(project, scale, values)
+    print_campaign(steps, scale, seconds)
+    if dry_run:
+        return
+    left = seconds - (time.monotonic() - started)
+    for done in run_campaign(project, scale, steps, left):
+        print_done(done)
+    written = pack(project, scale, target)
+    for path in written:
+        print(f"packed {path} ({path.stat().st_size / 1e6:.1f} MB)")
+    if not written:
+        print("Nothing was finished, so there is nothing to pack.")
+
+
+@app.command()
+def unpack(
+    source: Annotated[Path, typer.Argument(metavar="FILE", help="A file of llmlab campaign.")],
+) -> None:
+    """Lay in what a campaign packed, so that it can be recorded, or another one can go on."""
+    from llmlab.method.running.packing import unpack as lay_in
+
+    found = lay_in(Project.find(), source)
+    tables = sorted({name.rpartition("/")[0] for name in found if name.endswith("manifest.json")})
+    print(f"{len(found)} files laid into build/results.")
+    for table in tables:
+        scale, experiment = table.split("/")[:2]
+        print(f"{experiment} is complete: llmlab record {experiment} --scale {scale}")
 
 
 @app.command("attest")
@@ -230,18 +344,39 @@ def reproduce(
         str, typer.Option("--scale", "-s", metavar="SCALE", help="Scale to compare.")
     ] = "smoke",
     as_json: Json = False,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="End with an error if anything drifted.")
+    ] = False,
+    learn: Annotated[
+        bool,
+        typer.Option("--learn", help="Enter what this machine differs by into results/drift.csv."),
+    ] = False,
 ) -> None:
-    """Compare fresh results with the recorded ones, metric by metric, within the tolerances."""
+    """Compare fresh results with the recorded ones, metric by metric, within the tolerances.
+
+    Tolerances are what other machines were measured to differ by, times a factor; --learn adds
+    this one, where its runs and the recorded ones are of one code.
+    """
     from llmlab.method.console import print_reproduction
-    from llmlab.method.declare.catalog import check_scale
-    from llmlab.method.evidence.reproduction import reproduction
+    from llmlab.method.declare.catalog import catalog, check_scale
+    from llmlab.method.evidence import reproduction as rerun
+    from llmlab.method.evidence.lookup import fresh_evidence
 
     check_scale(scale)
-    found = reproduction(Project.find(), scale)
+    project = Project.find()
+    if learn:
+        for fresh in filter(None, (fresh_evidence(project, name, scale) for name in catalog())):
+            rerun.learn(project, fresh)
+    found = rerun.reproduction(project, scale)
     if as_json:
         _print_json([asdict(agreement) | {"agrees": agreement.agrees} for agreement in found])
     else:
         print_reproduction(found, scale)
+    if strict and (drifted := rerun.drifted_rows(found)):
+        raise LabError(
+            f"{len(drifted)} values differ by more than machines do; rerun on another machine, or "
+            f"look for what changed: {'; '.join(drifted[:20])}."
+        )
 
 
 @app.command()
@@ -311,7 +446,8 @@ def finetune(
     run's folder gets the adapter (in PEFT's form) or the model, a log of every step, and a report.
     """
     from llmlab.experiments.base_model import micro_folders
-    from llmlab.finetune.command.console import describe, show
+    from llmlab.finetune.command.console import show
+    from llmlab.finetune.command.descriptions import describe
     from llmlab.finetune.command.opening import open_session
     from llmlab.gpt.speed import keep_freed_memory
     from llmlab.gpt.training import best_device
@@ -441,9 +577,9 @@ def curves(
 ) -> None:
     """Say what happened in a run from its loss curves: at which step, and on what evidence.
 
-    Finds losses and gradient norms that are no numbers, plateaus, spikes, divergence, a rise at the
-    start and over-fitting; extrapolates a loss that is still falling; and, given training and
-    validation loss, says what it looks like.
+    Finds losses and gradient norms that are not numbers, plateaus, spikes, divergence, a rise at
+    the start and over-fitting; extrapolates a loss that is still falling; and, given training
+    and validation loss, says what it looks like.
     """
     from llmlab.finetune.curves.readers import read_runs
     from llmlab.finetune.curves.report import has_loss, print_reports, report
@@ -491,30 +627,48 @@ def import_(
 
 
 @new.command("experiment")
-def new_experiment(
+def new_experiment_(
     name: Annotated[str, typer.Argument(metavar="NAME", help="Name, as in learning_rate.")],
 ) -> None:
     """Write a script, a chapter, ledger entries and a test for a new experiment.
 
     All of them run as they are; edit them in the order that is printed.
     """
-    from llmlab.method.scaffold import scaffold
+    from llmlab.method.scaffold.experiment import new_experiment
 
-    for path in scaffold(Project.find(), name):
+    for path in new_experiment(Project.find(), name):
         print(_shown(path))
     print(f"Next: edit the files from top to bottom, then `llmlab run {name} --scale smoke`.")
 
 
 @new.command("concept")
-def new_concept(
+def new_concept_(
     name: Annotated[str, typer.Argument(metavar="NAME", help="Name, as in loss_landscapes.")],
 ) -> None:
     """Write the chapter of a new concept: a picture, a formula, live code, and what tests it."""
-    from llmlab.method.scaffold import scaffold_concept
+    from llmlab.method.scaffold.concept import new_concept
 
-    for path in scaffold_concept(Project.find(), name):
+    for path in new_concept(Project.find(), name):
         print(_shown(path))
     print(f"Next: edit the chapter, then `llmlab book execute concepts/{name}`.")
+
+
+@new.command("lab")
+def new_lab_(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Name, as in vision.")],
+) -> None:
+    """Write the room of a new lab: modules, tests, walls, a track, a part of the book.
+
+    One experiment of it runs as it is; edit the files in the order that is printed.
+    """
+    from llmlab.method.scaffold.lab import new_lab
+
+    for path in new_lab(Project.find(), name):
+        print(_shown(path))
+    print(
+        "Next: edit the files from top to bottom, add the room to the tables of CONTRIBUTING.md "
+        f"and README.md, then `llmlab run {name}_learning_rate --scale smoke`."
+    )
 
 
 PASSED_ON = {"allow_extra_args": True, "ignore_unknown_options": True}
@@ -535,6 +689,18 @@ def simulate(context: typer.Context) -> None:
     from llmlab.cluster.simulate_command import app as command
 
     command(context.args, prog_name="llmlab simulate")
+
+
+@app.command(add_help_option=False, context_settings=PASSED_ON)
+def watch(context: typer.Context) -> None:
+    """Watch runs live in a browser, and steer them: see `llmlab watch --help`."""
+    try:
+        from llmlab.watch.command import app as command
+    except ModuleNotFoundError as error:
+        raise LabError(
+            f"{error.name} is not installed: `pip install 'llmlab[watch]'`, or `make`."
+        ) from None
+    command(context.args, prog_name="llmlab watch")
 
 
 @app.command(add_help_option=False, context_settings=PASSED_ON)

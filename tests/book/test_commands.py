@@ -6,6 +6,7 @@ import pytest
 from typer.testing import CliRunner
 
 from llmlab.book.commands import app
+from llmlab.book.gates import accessibility
 from llmlab.book.press.render import Rendered
 from llmlab.method.errors import LabError
 
@@ -36,7 +37,8 @@ def test_pages_of_quarto_are_read_from_a_server(tmp_path):
     assert Rendered("preview", 4, page, pdf).how_to_read(tmp_path) == "site/dev/index.html"
 
 
-def test_check_passes_a_good_book_and_names_the_flaws_of_a_bad_one(inside):
+def test_check_passes_a_good_book_and_names_the_flaws_of_a_bad_one(inside, monkeypatch):
+    monkeypatch.setattr(accessibility, "LOOKS", ())  # a browser takes seconds; it has its own test
     run("render", "--renderer", "preview")
     assert "is complete" in run("check").output
     (inside / "site" / "dev" / "references.html").unlink()

@@ -5,12 +5,11 @@ import random
 import shutil
 from collections.abc import Callable, Iterator
 from functools import partial
-from pathlib import Path
 
 import pytest
 import yaml
+from fuzzing import ROUNDS
 
-import llmlab.book
 from llmlab.book.press.border import read_text
 from llmlab.book.press.cells import read_sheet
 from llmlab.book.press.contents import CONFIG, Edition, read_contents
@@ -23,7 +22,7 @@ from llmlab.book.views.kinds import kinds
 from llmlab.method.errors import LabError
 from llmlab.method.project import Project
 
-INPUTS = 100
+INPUTS = ROUNDS // 3
 PICTURES = 8
 """Of so many mutated views of a kind the still picture is drawn, too."""
 
@@ -212,17 +211,3 @@ def test_a_byte_order_mark_is_no_part_of_a_script(copy, restored):
     path = copy.chapters / "index.py"
     path.write_bytes(b"\xef\xbb\xbf" + restored[path])
     assert read_script(path, "index.py").cells[0].source.startswith("# Preface")
-
-
-ROOM = Path(llmlab.book.__file__).parent
-
-
-def test_files_are_opened_with_their_encoding():
-    """`open`, `read_text` and `write_text` without one depend on the machine."""
-    bare = [
-        f"{path.relative_to(ROOM)}:{number}"
-        for path in ROOM.rglob("*.py")
-        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
-        if ("read_text()" in line or "write_text(" in line) and "encoding" not in line
-    ]
-    assert bare == []

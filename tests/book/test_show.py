@@ -193,7 +193,8 @@ def test_every_further_look_stands_in_the_box(recorded_book):
 )
 def test_why_nothing_is_decided(recorded_book, p_value, sentence):
     supported = judge_all(recorded_book)[0]
-    box = boxes.verdict_box(replace(supported, word="UNDECIDED", p_value=p_value))
+    found = replace(supported.judgement, p_supported=p_value)
+    box = boxes.verdict_box(replace(supported, word="UNDECIDED", judgement=found))
     assert sentence in box
 
 

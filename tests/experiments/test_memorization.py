@@ -2,22 +2,22 @@ import math
 
 import pytest
 
-from llmlab.experiments.memorization import EXPERIMENT, run
+from llmlab.experiments.memorization import EXPERIMENT
 
 
 def test_a_run_fills_every_column(brief_trial) -> None:
-    outcome = run(brief_trial(EXPERIMENT))
+    outcome = EXPERIMENT.run(brief_trial(EXPERIMENT))
     assert set(outcome.metrics) == {metric.name for metric in EXPERIMENT.metrics}
     assert set(outcome.curves) == {curve.name for curve in EXPERIMENT.curves}
 
 
 def test_the_gap_is_that_of_the_two_losses(brief_trial) -> None:
-    metrics = run(brief_trial(EXPERIMENT)).metrics
+    metrics = EXPERIMENT.run(brief_trial(EXPERIMENT)).metrics
     assert metrics["gap"] == pytest.approx(metrics["validation_loss"] - metrics["train_loss"])
     assert metrics["rebound"] >= 0
 
 
 def test_a_run_that_diverges_has_no_gap(brief_trial) -> None:
-    outcome = run(brief_trial(EXPERIMENT, learning_rate=1e30))
+    outcome = EXPERIMENT.run(brief_trial(EXPERIMENT, learning_rate=1e30))
     assert outcome.status == "diverged"
     assert math.isnan(outcome.metrics["gap"])

@@ -1,16 +1,16 @@
 import pytest
 
-from llmlab.experiments.tokenizer import EXPERIMENT, run
+from llmlab.experiments.tokenizer import EXPERIMENT
 
 
 def test_a_run_fills_every_column(brief_trial) -> None:
-    outcome = run(brief_trial(EXPERIMENT))
+    outcome = EXPERIMENT.run(brief_trial(EXPERIMENT))
     assert set(outcome.metrics) == {metric.name for metric in EXPERIMENT.metrics}
     assert set(outcome.curves) == {curve.name for curve in EXPERIMENT.curves}
 
 
 def test_vocabularies_are_compared_over_the_same_bytes(brief_trial) -> None:
-    small, large = (run(brief_trial(EXPERIMENT, vocab_size=size)) for size in (257, 512))
+    small, large = (EXPERIMENT.run(brief_trial(EXPERIMENT, vocab_size=size)) for size in (257, 512))
     assert small.metrics["bytes_per_token"] == pytest.approx(1, abs=0.01)
     assert large.metrics["bytes_per_token"] > 1.2
     read = [o.tokens * o.metrics["bytes_per_token"] for o in (small, large)]

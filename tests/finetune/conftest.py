@@ -13,7 +13,7 @@ from torch import nn
 from llmlab.finetune.model.base_model import new_base_model, save_base_model
 from llmlab.gpt.checkpoints import save_checkpoint
 from llmlab.gpt.model import GPT, GPTConfig
-from llmlab.gpt.text import train_bpe
+from llmlab.gpt.text_tokenizers import train_bpe
 
 SPECIAL = ["<pad>", "<|im_start|>", "<|im_end|>"]
 CHATML = (
@@ -33,9 +33,9 @@ def scattered(model: nn.Module) -> nn.Module:
 
 @pytest.fixture(scope="session")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
-    """The folder of a base by its form: skilled, run, qwen2 or llama; not to be changed."""
+    """The folder of a base by its form: skilled, run, qwen2, llama or experts; left as it is."""
     folders = {}
-    makers = {"skilled": _skilled, "run": _run, "qwen2": _hub, "llama": _hub}
+    makers = {"skilled": _skilled, "run": _run, "qwen2": _hub, "llama": _hub, "experts": _experts}
 
     def folder(form: str) -> Path:
         if form not in folders:
@@ -98,6 +98,19 @@ def _hub(folder: Path) -> None:
         model = LlamaForCausalLM(LlamaConfig(**shape))
     scattered(model).save_pretrained(folder)
     _save_hub_tokenizer(folder, CHATML if folder.name == "qwen2" else None)
+
+
+def _experts(folder: Path) -> None:
+    """A mixture of four experts, two for each token."""
+    from transformers import Qwen3MoeConfig, Qwen3MoeForCausalLM
+
+    shape = {"vocab_size": 300, "hidden_size": 32, "head_dim": 16, "max_position_embeddings": 64}
+    layers = {"num_hidden_layers": 1, "num_attention_heads": 2, "num_key_value_heads": 1}
+    experts = {"moe_intermediate_size": 16, "num_experts": 4, "num_experts_per_tok": 2}
+    scattered(Qwen3MoeForCausalLM(Qwen3MoeConfig(**shape, **layers, **experts))).save_pretrained(
+        folder
+    )
+    _save_hub_tokenizer(folder, None)
 
 
 def _save_hub_tokenizer(folder: Path, chat_template: str | None) -> None:

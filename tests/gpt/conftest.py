@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from llmlab.gpt.corpora import CACHE_DIR
-from llmlab.gpt.material import byte_pairs, named_corpus, prepare
+from llmlab.gpt.encoded_corpus import byte_pairs, named_corpus, prepare
 from llmlab.gpt.model import GPTConfig
-from llmlab.gpt.pretraining import Recipe
-from llmlab.gpt.session import Session
+from llmlab.gpt.pretraining import PretrainingRecipe
+from llmlab.gpt.session import PretrainingSession
 from llmlab.gpt.training import TrainConfig
 
 TEXT = "".join(f"def f{n % 7}(x):\n    return x + {n * n % 11}\n\n" for n in range(120))
@@ -29,18 +29,18 @@ def text_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def session(text_file: Path, tmp_path: Path) -> Session:
+def session(text_file: Path, tmp_path: Path) -> PretrainingSession:
     """Twelve steps with dropout, validated every four."""
-    material = prepare(named_corpus(str(text_file)), byte_pairs(300))
-    recipe = Recipe(
-        shape=GPTConfig(material.tokenizer.vocab_size, 8, 16, 2, 2, dropout=0.1),
+    encoded = prepare(named_corpus(str(text_file)), byte_pairs(300))
+    recipe = PretrainingRecipe(
+        shape=GPTConfig(encoded.tokenizer.vocab_size, 8, 16, 2, 2, dropout=0.1),
         train=TrainConfig(1e-2, steps=12, weight_decay=0.1),
         batch_size=4,
         seed=0,
         validate_every=4,
         validation_tokens=64,
     )
-    return Session(tmp_path / "run", recipe, material)
+    return PretrainingSession(tmp_path / "run", recipe, encoded)
 
 
 @pytest.fixture
@@ -58,10 +58,10 @@ def curves() -> Callable[[Path], dict[str, list[tuple[int, float]]]]:
 
 
 @pytest.fixture
-def changed(session: Session) -> Callable[..., Session]:
+def changed(session: PretrainingSession) -> Callable[..., PretrainingSession]:
     """The session in another folder, with other fields of its `TrainConfig`."""
 
-    def change(folder: str, **fields: object) -> Session:
+    def change(folder: str, **fields: object) -> PretrainingSession:
         train = replace(session.recipe.train, **fields)
         recipe = replace(session.recipe, train=train)
         return replace(session, folder=session.folder.with_name(folder), recipe=recipe)

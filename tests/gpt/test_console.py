@@ -3,9 +3,9 @@ import torch
 
 from llmlab.gpt.alarms import Alarm
 from llmlab.gpt.console import Meter, show
-from llmlab.gpt.pretraining import Recipe, Validation
+from llmlab.gpt.pretraining import PretrainingRecipe, Validation
 from llmlab.gpt.run_events import Diverged, Saved
-from llmlab.gpt.session import Session
+from llmlab.gpt.session import PretrainingSession
 from llmlab.gpt.speed import mfu
 from llmlab.gpt.training import Point
 from llmlab.method.errors import LabError
@@ -16,12 +16,14 @@ def point(step: int, seconds: float = 0.5) -> Point:
 
 
 @pytest.fixture
-def meter(session: Session, monkeypatch: pytest.MonkeyPatch) -> Meter:
+def meter(session: PretrainingSession, monkeypatch: pytest.MonkeyPatch) -> Meter:
     monkeypatch.setattr("llmlab.gpt.console.peak_flops", lambda device, precision: 1e9)
     return Meter(session.recipe, torch.device("cpu"), world=2)
 
 
-def test_the_meter_divides_tokens_by_the_seconds_of_steps(meter: Meter, session: Session) -> None:
+def test_the_meter_divides_tokens_by_the_seconds_of_steps(
+    meter: Meter, session: PretrainingSession
+) -> None:
     assert str(meter) == ""
     for step in range(3):
         meter.see(point(step))
@@ -37,9 +39,9 @@ def test_the_meter_forgets_a_slow_start(meter: Meter) -> None:
 
 
 def test_events_are_shown_as_they_come(
-    session: Session, meter: Meter, capsys: pytest.CaptureFixture[str]
+    session: PretrainingSession, meter: Meter, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    recipe: Recipe = session.recipe
+    recipe: PretrainingRecipe = session.recipe
     events = [
         Validation(0, 5.5, 2.25),
         *map(point, range(12)),
@@ -59,7 +61,7 @@ def test_events_are_shown_as_they_come(
     assert lines[12] == "step 7: spike: the loss jumped."
 
 
-def test_divergence_ends_in_an_error(session: Session, meter: Meter) -> None:
+def test_divergence_ends_in_an_error(session: PretrainingSession, meter: Meter) -> None:
     diverged = Diverged(3, 2, 0.1, float("nan"), float("inf"))
     with pytest.raises(
         LabError, match=r"stopped at step 3, where the loss is nan and the gradient"

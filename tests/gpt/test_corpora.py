@@ -168,7 +168,7 @@ def test_only_regular_files_are_read(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "null").symlink_to("/dev/null")
     assert [document.name for document in open_corpus(tmp_path).documents] == ["text.txt"]
-    with pytest.raises(LabError, match="pipe is no regular file: name a text"):
+    with pytest.raises(LabError, match="pipe is not a regular file: name a text"):
         open_corpus(tmp_path / "pipe")
     (tmp_path / "gone").symlink_to("nowhere")
     with pytest.raises(LabError, match=r"cannot read .*gone: No such file"):

@@ -16,7 +16,7 @@ from llmlab.gpt.checkpoints import load_checkpoint
 from llmlab.gpt.corpora import CACHE_DIR
 from llmlab.gpt.distributed import Workers, joined
 from llmlab.gpt.pretraining import Pretraining, mean_loss
-from llmlab.gpt.session import Session
+from llmlab.gpt.session import PretrainingSession
 
 SCRIPT = Path(__file__).with_name("two_processes.py")
 TRAIN = (
@@ -71,7 +71,7 @@ def spread(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Spread]:
 
 
 @pytest.fixture(scope="module")
-def alone(spread: Spread) -> Session:
+def alone(spread: Spread) -> PretrainingSession:
     """The run of one process."""
     namespace = run_path(str(SCRIPT))
     session = namespace["new_session"](spread.text, spread.folder / "alone", 1)
@@ -90,12 +90,14 @@ def assert_close(theirs: dict[str, list], ours: dict[str, list]) -> None:
 @pytest.mark.parametrize("accumulate", [1, 2])
 @pytest.mark.parametrize("kind", ["whole", "sharded"])
 def test_two_processes_learn_what_one_does(
-    kind: str, accumulate: int, spread: Spread, alone: Session, curves
+    kind: str, accumulate: int, spread: Spread, alone: PretrainingSession, curves
 ) -> None:
     assert_close(curves(spread.folder / f"{kind}-{accumulate}"), curves(alone.folder))
 
 
-def test_a_sharded_run_goes_on_bit_by_bit(spread: Spread, alone: Session, curves) -> None:
+def test_a_sharded_run_goes_on_bit_by_bit(
+    spread: Spread, alone: PretrainingSession, curves
+) -> None:
     assert curves(spread.folder / "resumed") == curves(spread.folder / "sharded-1")
 
 
@@ -120,17 +122,19 @@ def test_the_first_process_draws_what_it_would_draw_alone() -> None:
 
 @pytest.mark.parametrize("kind", ["whole-1", "sharded-1"])
 def test_one_process_loads_what_two_saved(
-    kind: str, spread: Spread, alone: Session, curves
+    kind: str, spread: Spread, alone: PretrainingSession, curves
 ) -> None:
     model = load_checkpoint(spread.folder / kind).model()
-    _, validation = alone.material.tokens.split(alone.recipe.validation_share)
+    _, validation = alone.encoded.tokens.split(alone.recipe.validation_share)
     loss = mean_loss(model, validation, 8, torch.device("cpu"), n_tokens=64)
     assert loss == pytest.approx(curves(spread.folder / kind)["validation"][-1][1], rel=1e-5)
 
 
-def test_one_process_goes_on_where_two_stopped(spread: Spread, alone: Session, curves) -> None:
+def test_one_process_goes_on_where_two_stopped(
+    spread: Spread, alone: PretrainingSession, curves
+) -> None:
     checkpoint = load_checkpoint(spread.folder / "sharded-1" / "checkpoints" / "step-00000002")
-    run = Pretraining(alone.recipe, alone.material.tokens, resumed=checkpoint)
+    run = Pretraining(alone.recipe, alone.encoded.tokens, resumed=checkpoint)
     losses = [event.loss for event in run.events()]
     points = curves(spread.folder / "sharded-1")["point"]
     assert losses[1:3] == pytest.approx([loss for _, loss in points[2:]], rel=1e-5)

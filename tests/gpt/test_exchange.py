@@ -9,8 +9,8 @@ from llmlab.gpt.distributed import Workers
 from llmlab.gpt.exchange import export_run, import_run
 from llmlab.gpt.model import GPT, GPTConfig
 from llmlab.gpt.saved_runs import open_model
-from llmlab.gpt.session import Session
-from llmlab.gpt.text import train_bpe
+from llmlab.gpt.session import PretrainingSession
+from llmlab.gpt.text_tokenizers import train_bpe
 from llmlab.method.errors import LabError
 
 
@@ -48,7 +48,9 @@ def test_an_import_onto_a_full_disk_leaves_nothing(run: Path, tmp_path: Path, la
     assert [path for path in (tmp_path / "back").rglob("*") if path.is_file()] == []
 
 
-def test_an_import_cannot_be_resumed(run: Path, tmp_path: Path, session: Session) -> None:
+def test_an_import_cannot_be_resumed(
+    run: Path, tmp_path: Path, session: PretrainingSession
+) -> None:
     export_run(run, tmp_path / "exported")
     import_run(str(tmp_path / "exported"), tmp_path / "back")
     with pytest.raises(LabError, match="holds a model that was imported and not trained by"):

@@ -16,7 +16,7 @@ from llmlab.gpt.generation import (
     window_start,
 )
 from llmlab.gpt.model import GPT, GPTConfig
-from llmlab.gpt.text import TextTokenizer, characters
+from llmlab.gpt.text_tokenizers import TextTokenizer, characters
 from llmlab.method.errors import LabError
 
 CONFIG = GPTConfig(vocab_size=50, context=16, d_model=32, n_layers=2, n_heads=4)
@@ -225,8 +225,8 @@ def test_a_token_that_the_model_does_not_know_is_refused(model: GPT) -> None:
         ({"temperature": math.nan}, "temperature of nan draws nothing"),
         ({"temperature": math.inf}, "temperature of inf draws nothing"),
         ({"top_k": 0}, "top-k 0 leaves no token"),
-        ({"top_p": 0}, "top-p 0 is no share"),
-        ({"top_p": 1.1}, "top-p 1.1 is no share"),
+        ({"top_p": 0}, "top-p 0 is not a share"),
+        ({"top_p": 1.1}, "top-p 1.1 is not a share"),
     ],
 )
 def test_settings_out_of_range_are_refused(values: dict[str, float], sentence: str) -> None:

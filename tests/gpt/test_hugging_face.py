@@ -21,7 +21,7 @@ from llmlab.gpt.configs import PRESETS
 from llmlab.gpt.generation import SamplingConfig, generate
 from llmlab.gpt.hugging_face import export_gpt2, load_gpt2
 from llmlab.gpt.model import GPT, GPTConfig
-from llmlab.gpt.text import END_OF_TEXT, TextTokenizer, characters, train_bpe
+from llmlab.gpt.text_tokenizers import END_OF_TEXT, TextTokenizer, characters, train_bpe
 from llmlab.method.errors import LabError
 
 SHAPES = [GPTConfig(60, 16, 48, 3, 4, dropout=0.1), PRESETS["micro"].shape]

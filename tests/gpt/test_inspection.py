@@ -27,8 +27,8 @@ from llmlab.gpt.inspection import (
     residual_stream,
 )
 from llmlab.gpt.model import GPT, GPTConfig, next_token_loss
-from llmlab.gpt.text import TextTokenizer, characters
-from llmlab.gpt.tokens import TokenSpan
+from llmlab.gpt.text_tokenizers import TextTokenizer, characters
+from llmlab.gpt.token_dataset import TokenSpan
 from llmlab.method.errors import LabError
 
 TEXT = "the cat sat, é"

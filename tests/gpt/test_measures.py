@@ -2,12 +2,19 @@ import math
 from dataclasses import replace
 
 from llmlab.gpt.measures import CURVES, METRICS, Log
-from llmlab.gpt.pretraining import Pretraining
-from llmlab.gpt.session import Session
+from llmlab.gpt.pretraining import Pretraining, PretrainingRecipe
+from llmlab.gpt.session import PretrainingSession
 
 
-def test_a_run_fills_every_metric_and_curve(session: Session) -> None:
-    log = Log(every=5).through(Pretraining(session.recipe, session.material.tokens))
+def log_of(recipe: PretrainingRecipe, session: PretrainingSession) -> Log:
+    log = Log(recipe.train.steps, every=5)
+    for event in Pretraining(recipe, session.encoded.tokens).events():
+        log.see(event)
+    return log
+
+
+def test_a_run_fills_every_metric_and_curve(session: PretrainingSession) -> None:
+    log = log_of(session.recipe, session)
     assert set(log.metrics(7)) == {metric.name for metric in METRICS}
     assert set(log.curves) == {curve.name for curve in CURVES}
     assert [step for step, _ in log.curves["loss"]] == [0, 5, 10, 11]
@@ -19,11 +26,9 @@ def test_a_run_fills_every_metric_and_curve(session: Session) -> None:
     assert log.status == "completed"
 
 
-def test_divergence_is_a_row_of_its_own_status(session: Session) -> None:
+def test_divergence_is_a_row_of_its_own_status(session: PretrainingSession) -> None:
     train = replace(session.recipe.train, learning_rate=1e30)
-    log = Log(every=5).through(
-        Pretraining(replace(session.recipe, train=train), session.material.tokens)
-    )
+    log = log_of(replace(session.recipe, train=train), session)
     assert log.status == "diverged"
     assert math.isnan(log.metrics(7)["validation_loss"])
     assert math.isnan(log.metrics(7)["bits_per_byte"])

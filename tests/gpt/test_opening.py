@@ -9,8 +9,8 @@ from llmlab.gpt.configs import preset
 from llmlab.gpt.distributed import Workers
 from llmlab.gpt.opening import describe, open_session
 from llmlab.gpt.options import TrainOptions
-from llmlab.gpt.session import Session
-from llmlab.gpt.text import TextTokenizer
+from llmlab.gpt.session import PretrainingSession
+from llmlab.gpt.text_tokenizers import TextTokenizer
 from llmlab.gpt.training import best_precision
 from llmlab.method.errors import LabError
 from llmlab.runs.folder import RunFolder
@@ -23,7 +23,7 @@ def options(text_file: Path) -> TrainOptions:
     return TrainOptions(corpus=str(text_file), context=8)
 
 
-def opened(options: TrainOptions, folder: Path | None = None) -> Session:
+def opened(options: TrainOptions, folder: Path | None = None) -> PretrainingSession:
     with open_session(options, folder, Workers(0, 1, CPU)) as session:
         return session
 
@@ -31,7 +31,7 @@ def opened(options: TrainOptions, folder: Path | None = None) -> Session:
 def test_a_configuration_is_taken_as_it_is(options: TrainOptions) -> None:
     session = opened(options)
     micro = preset("micro")
-    vocab_size = session.material.tokenizer.vocab_size
+    vocab_size = session.encoded.tokenizer.vocab_size
     assert vocab_size <= micro.shape.vocab_size
     assert session.recipe.shape == replace(micro.shape, vocab_size=vocab_size, context=8)
     assert session.recipe.batch_size == micro.batch_size
@@ -62,19 +62,19 @@ def test_what_is_asked_for_takes_its_place(options: TrainOptions) -> None:
 
 def test_epochs_become_steps(options: TrainOptions) -> None:
     one, three = (opened(replace(options, epochs=epochs)).recipe.train.steps for epochs in (1, 3))
-    n_tokens = len(opened(options).material.tokens.ids)
+    n_tokens = len(opened(options).encoded.tokens.ids)
     assert one == pytest.approx(0.9 * n_tokens / 8 / 16, abs=1)
     assert three == pytest.approx(3 * one, abs=3)
 
 
 def test_tokenizers(options: TrainOptions, tmp_path: Path) -> None:
-    pairs: TextTokenizer = opened(options).material.tokenizer
-    letters = opened(replace(options, tokenizer="characters")).material.tokenizer
+    pairs: TextTokenizer = opened(options).encoded.tokenizer
+    letters = opened(replace(options, tokenizer="characters")).encoded.tokenizer
     assert letters.vocab_size < pairs.vocab_size + 256
     assert len(letters.encode("return")) > len(pairs.encode("return"))
     pairs.save(tmp_path / "pairs.json")
     again = opened(replace(options, tokenizer=str(tmp_path / "pairs.json")))
-    assert again.material.tokenizer.digest == pairs.digest
+    assert again.encoded.tokenizer.digest == pairs.digest
 
 
 @pytest.mark.parametrize(

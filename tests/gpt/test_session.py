@@ -1,3 +1,4 @@
+import hashlib
 import json
 import math
 import shutil
@@ -14,22 +15,22 @@ from torch import nn
 
 from llmlab.gpt.checkpoints import checkpoints, load_checkpoint
 from llmlab.gpt.distributed import Workers
-from llmlab.gpt.material import each_character
+from llmlab.gpt.encoded_corpus import each_character
 from llmlab.gpt.model import GPT
 from llmlab.gpt.pretraining import mean_loss
 from llmlab.gpt.run_events import Diverged, Finished, Interrupted, Saved
 from llmlab.gpt.run_views import look_into
 from llmlab.gpt.saved_runs import open_model
-from llmlab.gpt.session import Session
+from llmlab.gpt.session import PretrainingSession
 from llmlab.gpt.training import Point, Trainer
 from llmlab.method.errors import LabError
 
 
-def events(session: Session, *, resume: bool = False) -> Iterator[object]:
+def events(session: PretrainingSession, *, resume: bool = False) -> Iterator[object]:
     return session.events(Workers.alone(), resume=resume)
 
 
-def names(session: Session) -> list[str]:
+def names(session: PretrainingSession) -> list[str]:
     return [path.name for path in checkpoints(session.folder)]
 
 
@@ -38,7 +39,9 @@ def kinds(folder: Path) -> list[str]:
     return [json.loads(line)["event"] for line in lines]
 
 
-def test_a_run_leaves_its_tokenizer_a_log_and_its_last_state(session: Session, curves) -> None:
+def test_a_run_leaves_its_tokenizer_a_log_and_its_last_state(
+    session: PretrainingSession, curves
+) -> None:
     seen = list(events(session))
     assert seen[-1] == Saved(12, str(session.folder / "checkpoints" / "step-00000012"))
     assert names(session) == ["step-00000012"]
@@ -50,7 +53,7 @@ def test_a_run_leaves_its_tokenizer_a_log_and_its_last_state(session: Session, c
 
 @pytest.mark.parametrize("n_events", [8, 11, 14])  # before, at and after a validation's step
 def test_a_run_that_was_stopped_goes_on_bit_by_bit(
-    n_events: int, session: Session, changed: Callable[..., Session], curves
+    n_events: int, session: PretrainingSession, changed: Callable[..., PretrainingSession], curves
 ) -> None:
     list(events(session))
     stopped = replace(changed("stopped"), checkpoint_every=2)
@@ -61,7 +64,7 @@ def test_a_run_that_was_stopped_goes_on_bit_by_bit(
     assert curves(stopped.folder) == curves(session.folder)
 
 
-def test_a_finished_run_has_nothing_left_to_do(session: Session) -> None:
+def test_a_finished_run_has_nothing_left_to_do(session: PretrainingSession) -> None:
     list(events(session))
     before = (session.folder / "log.jsonl").read_bytes()
     seen = list(events(session, resume=True))
@@ -69,7 +72,9 @@ def test_a_finished_run_has_nothing_left_to_do(session: Session) -> None:
     assert (session.folder / "log.jsonl").read_bytes() == before
 
 
-def test_the_translated_model_learns_the_same(session: Session, curves, monkeypatch) -> None:
+def test_the_translated_model_learns_the_same(
+    session: PretrainingSession, curves, monkeypatch
+) -> None:
     traced = partialmethod(nn.Module.compile, backend="eager")  # without the minute of a compiler
     monkeypatch.setattr(GPT, "compile", traced)
     shape = replace(session.recipe.shape, dropout=0.0, n_layers=1)
@@ -83,7 +88,7 @@ def test_the_translated_model_learns_the_same(session: Session, curves, monkeypa
         assert losses == pytest.approx([loss for _, loss in curve], rel=1e-4)
 
 
-def test_what_a_kill_left_half_saved_is_removed(session: Session) -> None:
+def test_what_a_kill_left_half_saved_is_removed(session: PretrainingSession) -> None:
     saving = replace(session, checkpoint_every=2)
     list(islice(events(saving), 6))
     (session.folder / "checkpoints" / ".step-00000004.123").mkdir()
@@ -93,7 +98,7 @@ def test_what_a_kill_left_half_saved_is_removed(session: Session) -> None:
 
 @pytest.mark.parametrize("largest", ["model.safetensors", "training.pt"])
 def test_a_full_disk_leaves_the_checkpoint_before(
-    largest: str, session: Session, largest_file
+    largest: str, session: PretrainingSession, largest_file
 ) -> None:
     running = events(replace(session, checkpoint_every=2))
     saved = next(event for event in running if isinstance(event, Saved))
@@ -108,7 +113,7 @@ def test_a_full_disk_leaves_the_checkpoint_before(
 
 
 def test_a_disk_full_at_the_first_checkpoint_leaves_nothing_to_resume(
-    session: Session, largest_file
+    session: PretrainingSession, largest_file
 ) -> None:
     with (
         largest_file(8000),
@@ -117,11 +122,63 @@ def test_a_disk_full_at_the_first_checkpoint_leaves_nothing_to_resume(
         list(events(session))
 
 
+@pytest.mark.parametrize("saves", [True, False])
+def test_a_log_that_cannot_grow_says_how_its_run_goes_on(
+    saves: bool, session: PretrainingSession, largest_file
+) -> None:
+    running = events(replace(session, checkpoint_every=2))
+    next(event for event in running if isinstance(event, Saved if saves else Point))
+    n_bytes = (session.folder / "log.jsonl").stat().st_size + 10
+    way_on = "go on by --resume from step-00000002" if saves else "remove .* and start again"
+    with largest_file(n_bytes), pytest.raises(LabError, match=f"log.jsonl: .*; free .*{way_on}"):
+        list(running)
+    if saves:
+        assert list(events(session, resume=True))[-1].step == 12
+
+
+def _odd_moment(state: dict) -> None:
+    state["optimizer"]["state"][0]["exp_avg"] = torch.zeros(3)
+
+
+def _no_moment(state: dict) -> None:
+    del state["optimizer"]["state"][1]["exp_avg_sq"]
+
+
+def _odd_setting(state: dict) -> None:
+    state["optimizer"]["param_groups"][0]["betas"] = "x"
+
+
+def _no_group(state: dict) -> None:
+    del state["optimizer"]["param_groups"][0]
+
+
+def _odd_random(state: dict) -> None:
+    state["random"]["cpu"] = torch.zeros(3)
+
+
+@pytest.mark.parametrize("spoil", [_odd_moment, _no_moment, _odd_setting, _no_group, _odd_random])
+def test_a_state_of_another_shape_is_refused_behind_its_digest(
+    spoil: Callable[[dict], None], session: PretrainingSession
+) -> None:
+    running = events(replace(session, checkpoint_every=2))
+    saved = Path(next(event for event in running if isinstance(event, Saved)).folder)
+    running.close()
+    state = torch.load(saved / "training.pt", weights_only=True)
+    spoil(state)
+    torch.save(state, saved / "training.pt")
+    about = json.loads((saved / "checkpoint.json").read_text(encoding="utf-8"))
+    digest = hashlib.sha256((saved / "training.pt").read_bytes()).hexdigest()
+    about["sha256"]["training.pt"] = digest
+    (saved / "checkpoint.json").write_text(json.dumps(about), encoding="utf-8")
+    with pytest.raises(LabError, match=r"training\.pt does not fit the run \(.*go on from another"):
+        list(events(session, resume=True))
+
+
 def test_the_tokenizer_of_another_run_is_refused(
-    session: Session, changed: Callable[..., Session]
+    session: PretrainingSession, changed: Callable[..., PretrainingSession]
 ) -> None:
     list(events(session))
-    letters = each_character(session.material.corpus.texts())
+    letters = each_character(session.encoded.corpus)
     letters.save(session.folder / "tokenizer.json")
     for opened in (open_model, lambda folder: look_into(folder, [])):
         with pytest.raises(LabError, match=r"tokenizer.json is not the tokenizer that the model"):
@@ -129,26 +186,28 @@ def test_the_tokenizer_of_another_run_is_refused(
 
 
 @pytest.mark.parametrize("context", [1, 2, 3])
-def test_a_short_context_is_looked_into(context: int, session: Session) -> None:
+def test_a_short_context_is_looked_into(context: int, session: PretrainingSession) -> None:
     shape = replace(session.recipe.shape, context=context)
     short = replace(session, recipe=replace(session.recipe, shape=shape))
     list(events(short))
     assert look_into(short.folder, [])["attention"]["scores"] == {}
 
 
-def test_the_newest_checkpoints_stay(session: Session) -> None:
+def test_the_newest_checkpoints_stay(session: PretrainingSession) -> None:
     list(events(replace(session, checkpoint_every=2, keep=2)))
     assert names(session) == ["step-00000010", "step-00000012"]
 
 
-def loss_of(session: Session) -> float:
+def loss_of(session: PretrainingSession) -> float:
     """The validation loss of what the run has saved last."""
-    _, validation = session.material.tokens.split(session.recipe.validation_share)
+    _, validation = session.encoded.tokens.split(session.recipe.validation_share)
     model, _ = open_model(session.folder)
     return mean_loss(model, validation, model.config.context, torch.device("cpu"))
 
 
-def test_divergence_leaves_the_last_state_that_has_a_loss(changed: Callable[..., Session]) -> None:
+def test_divergence_leaves_the_last_state_that_has_a_loss(
+    changed: Callable[..., PretrainingSession],
+) -> None:
     session = replace(changed("run", learning_rate=1e20), checkpoint_every=1)
     *_, last = events(session)
     assert isinstance(last, Diverged)
@@ -180,7 +239,7 @@ def spoiled_by_step_7(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("spoiled_by_step_7")
-def test_a_good_checkpoint_survives_a_divergence(session: Session) -> None:
+def test_a_good_checkpoint_survives_a_divergence(session: PretrainingSession) -> None:
     *_, last = events(replace(session, checkpoint_every=2))
     assert (last.step, last.last_good_step) == (7, 5)
     assert names(session) == ["step-00000002", "step-00000004", "step-00000006"]
@@ -188,13 +247,15 @@ def test_a_good_checkpoint_survives_a_divergence(session: Session) -> None:
 
 
 @pytest.mark.usefixtures("spoiled_by_step_7")
-def test_without_a_checkpoint_the_last_validated_state_is_kept(session: Session) -> None:
+def test_without_a_checkpoint_the_last_validated_state_is_kept(session: PretrainingSession) -> None:
     *_, last = events(session)
     assert last.last_good_step == 3
     assert names(session) == ["step-00000004"]
 
 
-def test_ctrl_c_ends_a_run_between_two_steps_and_keeps_it(session: Session, curves) -> None:
+def test_ctrl_c_ends_a_run_between_two_steps_and_keeps_it(
+    session: PretrainingSession, curves
+) -> None:
     list(events(session))
     stopped = replace(session, folder=session.folder.with_name("stopped"))
     running = events(stopped)
@@ -210,7 +271,7 @@ def test_ctrl_c_ends_a_run_between_two_steps_and_keeps_it(session: Session, curv
 
 
 def test_a_poisoned_weight_stops_the_run_at_its_last_good_step(
-    session: Session, monkeypatch
+    session: PretrainingSession, monkeypatch
 ) -> None:
     """The step with the poisoned batch is not taken, and what is on the disk loads."""
     step, forward = 5, GPT.forward
@@ -227,7 +288,7 @@ def test_a_poisoned_weight_stops_the_run_at_its_last_good_step(
     assert load_checkpoint(session.folder).step == 4
 
 
-def test_a_folder_with_a_run_is_not_written_over(session: Session) -> None:
+def test_a_folder_with_a_run_is_not_written_over(session: PretrainingSession) -> None:
     list(islice(events(session), 3))
     log = (session.folder / "log.jsonl").read_bytes()
     with pytest.raises(LabError, match=r"stopped before its first checkpoint: remove it, or name"):
@@ -238,14 +299,14 @@ def test_a_folder_with_a_run_is_not_written_over(session: Session) -> None:
     assert (session.folder / "log.jsonl").read_bytes() == log
 
 
-def test_there_must_be_something_to_resume(session: Session) -> None:
+def test_there_must_be_something_to_resume(session: PretrainingSession) -> None:
     with pytest.raises(LabError, match="holds no checkpoint"):
         next(events(session, resume=True))
     assert not session.folder.exists()
 
 
 def test_another_run_is_not_resumed_and_what_differs_is_named(
-    session: Session, changed: Callable[..., Session]
+    session: PretrainingSession, changed: Callable[..., PretrainingSession]
 ) -> None:
     list(events(session))
     other = changed("run", learning_rate=0.5, betas=(0.9, 0.99))
@@ -259,14 +320,14 @@ def test_another_run_is_not_resumed_and_what_differs_is_named(
         next(events(replace(session, recipe=longer), resume=True))
 
 
-def test_a_text_too_short_to_validate_on_leaves_no_folder(session: Session) -> None:
+def test_a_text_too_short_to_validate_on_leaves_no_folder(session: PretrainingSession) -> None:
     recipe = replace(session.recipe, validation_share=0.001)
     with pytest.raises(LabError, match=r"validation part of program.txt has \d tokens"):
         next(events(replace(session, recipe=recipe)))
     assert not session.folder.exists()
 
 
-def test_a_damaged_checkpoint_says_from_which_one_to_go_on(session: Session) -> None:
+def test_a_damaged_checkpoint_says_from_which_one_to_go_on(session: PretrainingSession) -> None:
     list(events(replace(session, checkpoint_every=4)))
     newest = session.folder / "checkpoints" / "step-00000012"
     (newest / "model.safetensors").write_bytes(b"")
@@ -276,14 +337,16 @@ def test_a_damaged_checkpoint_says_from_which_one_to_go_on(session: Session) -> 
     assert [type(event) for event in events(session, resume=True)][-1] is Saved
 
 
-def test_the_browser_leaves_out_a_damaged_checkpoint(session: Session) -> None:
+def test_the_browser_leaves_out_a_damaged_checkpoint(session: PretrainingSession) -> None:
     list(events(replace(session, checkpoint_every=4)))
     (session.folder / "checkpoints" / "step-00000004" / "model.safetensors").unlink()
     steps = look_into(session.folder, [])["checkpoints"]["steps"]
     assert [look["step"] for look in steps] == [8, 12]
 
 
-def test_a_model_cannot_be_compiled_without_a_compiler(session: Session, monkeypatch) -> None:
+def test_a_model_cannot_be_compiled_without_a_compiler(
+    session: PretrainingSession, monkeypatch
+) -> None:
     def without(graph: object, inputs: object) -> None:
         raise RuntimeError("no g++")
 
@@ -294,7 +357,9 @@ def test_a_model_cannot_be_compiled_without_a_compiler(session: Session, monkeyp
 
 
 @pytest.mark.parametrize("inside", ["", "checkpoints", "checkpoints/step-00000008"])
-def test_a_run_is_opened_by_any_of_its_folders(inside: str, session: Session, monkeypatch) -> None:
+def test_a_run_is_opened_by_any_of_its_folders(
+    inside: str, session: PretrainingSession, monkeypatch
+) -> None:
     list(events(replace(session, checkpoint_every=4)))
     model, _ = open_model(session.folder / inside)
     monkeypatch.chdir(session.folder / inside)
@@ -305,7 +370,7 @@ def test_a_run_is_opened_by_any_of_its_folders(inside: str, session: Session, mo
     assert ("checkpoints" in views) == (not inside.endswith("8"))
 
 
-def test_the_browser_shows_every_checkpoint_and_the_curves(session: Session) -> None:
+def test_the_browser_shows_every_checkpoint_and_the_curves(session: PretrainingSession) -> None:
     list(events(replace(session, checkpoint_every=4)))
     with (session.folder / "log.jsonl").open("a") as log:
         log.write('{"event": "po')

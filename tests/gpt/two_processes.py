@@ -8,33 +8,35 @@ import torch
 import torch.distributed as dist
 
 from llmlab.gpt.distributed import Workers, joined
-from llmlab.gpt.material import byte_pairs, named_corpus, prepare
+from llmlab.gpt.encoded_corpus import byte_pairs, named_corpus, prepare
 from llmlab.gpt.model import GPTConfig
-from llmlab.gpt.pretraining import Recipe
+from llmlab.gpt.pretraining import PretrainingRecipe
 from llmlab.gpt.run_events import Saved
-from llmlab.gpt.session import Session
+from llmlab.gpt.session import PretrainingSession
 from llmlab.gpt.training import TrainConfig
 
 
-def new_session(text: Path, folder: Path, accumulate: int, dropout: float = 0.0) -> Session:
-    material = prepare(named_corpus(str(text)), byte_pairs(300))
-    recipe = Recipe(
-        shape=GPTConfig(material.tokenizer.vocab_size, 8, 16, 1, 2, dropout),
+def new_session(
+    text: Path, folder: Path, accumulate: int, dropout: float = 0.0
+) -> PretrainingSession:
+    encoded = prepare(named_corpus(str(text)), byte_pairs(300))
+    recipe = PretrainingRecipe(
+        shape=GPTConfig(encoded.tokenizer.vocab_size, 8, 16, 1, 2, dropout),
         train=TrainConfig(1e-2, steps=4, weight_decay=0.5, accumulate=accumulate),
         batch_size=4,
         seed=0,
         validate_every=2,
         validation_tokens=64,
     )
-    return Session(folder, recipe, material, checkpoint_every=2)
+    return PretrainingSession(folder, recipe, encoded, checkpoint_every=2)
 
 
-def run(session: Session, workers: Workers) -> None:
+def run(session: PretrainingSession, workers: Workers) -> None:
     for _ in session.events(workers, resume=False):
         pass
 
 
-def run_until_saved_and_resume(session: Session, workers: Workers) -> None:
+def run_until_saved_and_resume(session: PretrainingSession, workers: Workers) -> None:
     for event in session.events(workers, resume=False):
         if isinstance(event, Saved):
             break

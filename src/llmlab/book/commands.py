@@ -67,19 +67,76 @@ def render(
     typer.echo(f"  print  {done.pdf.relative_to(project.root)}")
 
 
+@app.command("release")
+def release_(
+    version: Annotated[str, typer.Argument(metavar="VERSION", help="Such as 1.0.")],
+    renderer: Annotated[
+        str, typer.Option(metavar="NAME", help="auto, quarto or preview.")
+    ] = "auto",
+) -> None:
+    """Render the committed book for good into site/VERSION/, with an archive of its evidence."""
+    from llmlab.book.publish.release import release
+
+    done = release(Project.find(), version, renderer)
+    typer.echo(
+        f"{done.folder.name}: {done.megabytes:.1f} MB, of which {done.pdf_megabytes:.1f} the PDF"
+    )
+    if not done.is_tagged:
+        typer.echo(f"Next: git tag -a v{version} -m 'Version {version}' && git push --tags")
+
+
+@app.command()
+def changes(
+    since: Annotated[
+        str | None, typer.Option(metavar="TAG", help="Or a commit. Default: the latest version.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write there, not to the terminal.")
+    ] = None,
+) -> None:
+    """Say in Markdown what changed in verdicts and tables since a version."""
+    from llmlab.book.versions.comparison import changes_since_former
+    from llmlab.book.versions.saying import comment
+    from llmlab.book.versions.tags import tag_named
+    from llmlab.method.files import write_file
+
+    project = Project.find()
+    tag = tag_named(project.root, since) if since else None
+    said = comment(changes_since_former(project, tag))
+    if out:
+        write_file(out, said + "\n")
+    else:
+        typer.echo(said)
+
+
 @app.command()
 def check(
     folder: Annotated[
         Path | None, typer.Argument(metavar="[FOLDER]", help="A rendered book; default site/dev.")
     ] = None,
 ) -> None:
-    """Check a rendered book: chapters, links, references, outside requests, texts for images."""
+    """Check a rendered book: whether it is complete, leads nowhere, and keeps its gates.
+
+    Chapters, links, references, outside requests, texts for images; valid HTML; at most 500 KB a
+    page; WCAG 2.1 AA by axe, where there is a Chromium.
+    """
+    from llmlab.book.gates import accessibility, validity, weight
     from llmlab.book.press.check import check_site
     from llmlab.book.press.contents import read_contents
 
     project = Project.find()
     site = folder or project.site / "dev"
-    problems = check_site(site, read_contents(project))
+    contents = read_contents(project)
+    problems = [
+        *check_site(site, contents),
+        *validity.invalid_pages(site),
+        *weight.heavy_pages(site),
+    ]
+    if missing := accessibility.why_not():
+        typer.echo(f"Accessibility is not checked: {missing}.", err=True)
+    else:
+        pages = [site / chapter.page for chapter in contents.chapters]
+        problems += accessibility.inaccessible_pages(site, list(filter(Path.is_file, pages)))
     for problem in problems:
         typer.echo(problem)
     if problems:

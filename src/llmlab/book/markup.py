@@ -5,11 +5,11 @@ from collections.abc import Iterable, Sequence
 from IPython.display import Markdown
 
 NOTHING = "–"
-"""Stands in a cell that has nothing to say."""
+"""Fills a cell that has nothing to say."""
 
 
 def value_span(text: str, provenance: str) -> str:
-    """A number that tells where it comes from: on hover on screen, as a footnote in print."""
+    """A number with its source: on hover on screen, as a footnote in print."""
     return f'[{text}]{{.value title="{attribute(provenance)}"}}'
 
 

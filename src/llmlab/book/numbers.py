@@ -1,4 +1,4 @@
-"""Numbers as a reader likes them: few digits, a unit, and an interval in the same unit."""
+"""Numbers for a reader: few digits, a unit, and an interval in the same unit."""
 
 import math
 
@@ -50,7 +50,7 @@ def correlation(x: float) -> str:
 
 
 def declared(x: float, unit: str = "1") -> str:
-    """A margin or a tolerance, which somebody wrote down, as a difference: no digit added to it."""
+    """A margin or a tolerance as a difference, with the digits in which somebody wrote it down."""
     shown = f"{(100 * x if unit in SHARES else x) + 0.0:.6g}"  # no minus before zero
     return _signed(shown) + _change_suffix(unit)
 

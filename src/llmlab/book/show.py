@@ -15,6 +15,8 @@ from matplotlib.figure import Figure
 from llmlab.book import markup, numbers
 from llmlab.book.evidence import appendices, boxes, figures, overviews, readings, results
 from llmlab.book.evidence.readings import Reading
+from llmlab.book.versions import saying
+from llmlab.book.versions.comparison import changes_since_former
 from llmlab.book.views import reading, widgets
 from llmlab.method.declare.experiment import Value
 from llmlab.method.errors import LabError
@@ -273,7 +275,7 @@ def effect(hypothesis: str) -> str:
         LabError: the hypothesis is untested, so there is no effect.
     """
     found = _verdict(hypothesis)
-    if found.effect is None:
+    if found.judgement is None:
         raise LabError(f"{hypothesis} has no effect to show: {found.reason}")
     return boxes.effect_span(found)
 
@@ -366,7 +368,12 @@ def reproduction() -> Markdown:
 
 def tolerances() -> Markdown:
     """How far each metric of each experiment may differ between machines."""
-    return appendices.tolerances()
+    return appendices.tolerances(Project.find())
+
+
+def changes() -> Markdown:
+    """What changed since the former version of the book."""
+    return Markdown(saying.page(changes_since_former(Project.find())))
 
 
 @cache

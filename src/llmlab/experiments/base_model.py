@@ -9,6 +9,7 @@ from llmlab.method.declare.experiment import (
     Experiment,
     Metric,
     Outcome,
+    Subject,
     Trial,
 )
 from llmlab.method.project import Project
@@ -68,6 +69,7 @@ EXPERIMENT = Experiment(
     title="The base model",
     question="Q-BASE",
     summary="Trains the small GPT that every fine-tuning experiment starts from.",
+    subject=Subject("a GPT of the size `micro`", "four made-up skills with exact answers"),
     axes=(Axis("d_model", "Width of the residual stream.", "dimensions"),),
     metrics=(
         *ACCURACIES,

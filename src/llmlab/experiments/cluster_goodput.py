@@ -8,7 +8,15 @@ import numpy as np
 from llmlab.cluster.wear.causes import mean_time_between
 from llmlab.cluster.wear.checkpoints import Wear, daly, young
 from llmlab.cluster.wear.runs import best_interval, draw_gaps, run_through
-from llmlab.method.declare.experiment import Axis, Budget, Experiment, Metric, Outcome, Trial
+from llmlab.method.declare.experiment import (
+    Axis,
+    Budget,
+    Experiment,
+    Metric,
+    Outcome,
+    Subject,
+    Trial,
+)
 
 GPUS, DAYS = 16_384, 54
 SHAPES = {"independent": 1.0, "in bursts": 0.7}
@@ -54,6 +62,7 @@ EXPERIMENT = Experiment(
     title="Interruptions, checkpoints and what is left of the time",
     question="Q-GOODPUT",
     summary="Draws months of training on 16,384 GPUs with Llama 3's rate of interruptions.",
+    subject=Subject("a simulated run on 16,384 GPUs", "Llama 3's published rate of interruptions"),
     axes=(
         Axis("arrivals", "How interruptions come: independently, or in bursts (Weibull, 0.7)."),
         Axis("save_s", "Seconds that training stands still for a checkpoint.", "s"),

@@ -14,7 +14,15 @@ from llmlab.cluster.scoring.held_out import (
     uncalibrated,
 )
 from llmlab.cluster.scoring.score import errors
-from llmlab.method.declare.experiment import Axis, Budget, Experiment, Metric, Outcome, Trial
+from llmlab.method.declare.experiment import (
+    Axis,
+    Budget,
+    Experiment,
+    Metric,
+    Outcome,
+    Subject,
+    Trial,
+)
 
 PREDICTORS = ("simulator", "uncalibrated", "FLOPs and bubble", "constant MFU")
 
@@ -54,6 +62,9 @@ EXPERIMENT = Experiment(
     title="Predicting the step time of models not seen",
     question="Q-PREDICT",
     summary="Predicts published dense 16-bit runs of models that were left out of the calibration.",
+    subject=Subject(
+        "the book's simulator of dense models in 16 bits", "published runs of large models"
+    ),
     axes=(Axis("predictor", "What predicts the step time."),),
     metrics=(
         Metric(

@@ -13,7 +13,15 @@ from llmlab.cluster.physics.hardware import accelerator
 from llmlab.cluster.physics.plan import Plan
 from llmlab.cluster.physics.shapes import shape_named
 from llmlab.cluster.physics.step import step_time
-from llmlab.method.declare.experiment import Axis, Budget, Experiment, Metric, Outcome, Trial
+from llmlab.method.declare.experiment import (
+    Axis,
+    Budget,
+    Experiment,
+    Metric,
+    Outcome,
+    Subject,
+    Trial,
+)
 
 SPREAD = 0.1
 """Standard deviation of a coefficient's logarithm: what leaving out one model moves them by."""
@@ -74,6 +82,9 @@ EXPERIMENT = Experiment(
     title="Scaling to 16,384 GPUs",
     question="Q-SCALING",
     summary="Predicts Llama 3.1 405B from 512 to 16,384 GPUs, with a fixed and a growing batch.",
+    subject=Subject(
+        "the book's simulator, Llama 3.1 405B", "coefficients fitted to published runs"
+    ),
     axes=(
         Axis("gpus", "H100 GPUs, those beyond 128 data parallel.", "GPUs"),
         Axis("scaling", "Strong: the batch stays. Weak: it grows with the GPUs."),

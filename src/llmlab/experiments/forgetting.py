@@ -15,7 +15,15 @@ from llmlab.finetune.study.measures import (
     SKILLS,
     outcome,
 )
-from llmlab.method.declare.experiment import Axis, Budget, Experiment, Metric, Outcome, Trial
+from llmlab.method.declare.experiment import (
+    Axis,
+    Budget,
+    Experiment,
+    Metric,
+    Outcome,
+    Subject,
+    Trial,
+)
 
 if TYPE_CHECKING:
     from llmlab.finetune.model.methods import Method
@@ -114,6 +122,7 @@ EXPERIMENT = Experiment(
         "Fine-tunes on subtraction in full and with LoRA, at three rates and three shares of "
         "replay, and grades what is left of the old skills."
     ),
+    subject=Subject("`micro`", "subtraction, beside four old skills with exact answers"),
     axes=(
         Axis("method", "What is trained: all weights, or an adapter of the rank in its name."),
         Axis("learning_rate", "Peak of the schedule."),

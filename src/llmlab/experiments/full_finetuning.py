@@ -7,7 +7,7 @@ in the same order, the same steps, and the same learning rates to choose from.
 from typing import TYPE_CHECKING
 
 from llmlab.finetune.study.measures import tuning_sweep
-from llmlab.method.declare.experiment import Axis, Budget, Trial
+from llmlab.method.declare.experiment import Axis, Budget, Subject, Trial
 
 if TYPE_CHECKING:
     from llmlab.finetune.model.methods import Method
@@ -40,6 +40,7 @@ EXPERIMENT = tuning_sweep(
     title="LoRA beside full fine-tuning",
     question="Q-FULL",
     summary="Learns subtraction with all weights and with three ranks of LoRA, at six rates each.",
+    subject=Subject("`micro`", "subtraction"),
     axes=(
         Axis("trained", "All weights of the model, or an adapter of this rank on every layer."),
         Axis("learning_rate", "Peak of the schedule."),
@@ -82,4 +83,5 @@ EXPERIMENT = tuning_sweep(
             },
         ),
     },
+    needs=("base_model",),
 )

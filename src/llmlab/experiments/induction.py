@@ -1,30 +1,31 @@
 """Heads that continue what came before: when do they appear, and how many layers do they take?"""
 
-from llmlab.gpt.measures import CURVES, METRICS, Log
-from llmlab.method.declare.experiment import Axis, Budget, Experiment, Metric, Outcome, Trial
+from typing import TYPE_CHECKING
+
+from llmlab.gpt.measures import Observer, pretraining_sweep
+from llmlab.method.declare.experiment import Axis, Budget, Metric, Subject, Trial
+
+if TYPE_CHECKING:
+    from llmlab.gpt.encoded_corpus import EncodedCorpus
+    from llmlab.gpt.measures import Curves, Log, Views
+    from llmlab.gpt.pretraining import Event, Pretraining
+    from llmlab.gpt.study import Study
 
 
-def run(trial: Trial) -> Outcome:
-    from llmlab.gpt.inspection import (
-        activation_statistics,
-        activations_view,
-        attention_view,
-        copy_gain,
-        head_scores,
-        logit_lens_view,
-    )
-    from llmlab.gpt.material import byte_pairs, named_corpus, prepare
+def describe(trial: Trial) -> "Study":
+    from llmlab.gpt.encoded_corpus import byte_pairs, named_corpus, prepare
     from llmlab.gpt.model import GPTConfig
-    from llmlab.gpt.pretraining import Pretraining, Recipe, Validation
+    from llmlab.gpt.pretraining import PretrainingRecipe
+    from llmlab.gpt.study import Study
     from llmlab.gpt.training import TrainConfig
 
     settings = trial.settings
-    material = prepare(
+    encoded = prepare(
         named_corpus("stdlib", settings["corpus_bytes"]), byte_pairs(settings["vocab_size"])
     )
-    recipe = Recipe(
+    recipe = PretrainingRecipe(
         shape=GPTConfig(
-            vocab_size=material.tokenizer.vocab_size,
+            vocab_size=encoded.tokenizer.vocab_size,
             context=settings["context"],
             d_model=settings["d_model"],
             n_layers=trial.condition["n_layers"],
@@ -35,35 +36,55 @@ def run(trial: Trial) -> Outcome:
         seed=trial.seed,
         validate_every=settings["steps"] // 15,
     )
-    pretraining = Pretraining(recipe, material.tokens)
-    model, unseen = pretraining.model, pretraining.validation
-    log = Log(every=settings["steps"] // 50)
-    heads = {name: [] for name in ("induction", "previous_token", "copy_gain")}
-    activations = {}
-    for event in log.watch(pretraining):
+    return Study(recipe, encoded, Heads)
+
+
+class Heads(Observer):
+    """What the heads look at, at every validation."""
+
+    def __init__(self, run: "Pretraining", encoded: "EncodedCorpus", log: "Log") -> None:
+        super().__init__(run, encoded, log)
+        self.heads = {head.name: [] for head in HEADS}
+        self.activations = {}
+
+    def see(self, event: "Event") -> None:
+        from llmlab.gpt.inspection import activation_statistics, copy_gain, head_scores
+        from llmlab.gpt.pretraining import Validation
+
         if isinstance(event, Validation):
+            model, unseen = self.run.model, self.run.validation
             scores = {name: score.max().item() for name, score in head_scores(model).items()}
             for name, score in {**scores, "copy_gain": copy_gain(model, unseen)}.items():
-                heads[name].append((event.step, score))
-            ids = unseen.ids[: recipe.shape.context].astype("int64")
-            activations[event.step] = activation_statistics(model, as_batch(ids))
-    views = {
-        "attention": attention_view(
-            model, material.tokenizer, TEXTS, recipe.train.steps, head_scores(model)
-        ),
-        "logit lens": logit_lens_view(model, material.tokenizer, TEXTS),
-        "activations": activations_view(activations),
-    }
-    return Outcome(
-        metrics={
-            **log.metrics(model.n_parameters()),
-            **{name: points[-1][1] for name, points in heads.items()},
-        },
-        curves={**log.curves, **heads},
-        views=views if trial.seed == 0 else {},
-        status=log.status,
-        tokens=log.tokens,
-    )
+                self.heads[name].append((event.step, score))
+            ids = unseen.ids[: self.run.recipe.shape.context].astype("int64")
+            self.activations[event.step] = activation_statistics(model, as_batch(ids))
+
+    def metrics(self) -> dict[str, float]:
+        return {name: points[-1][1] for name, points in self.heads.items()}
+
+    def curves(self) -> "Curves":
+        return self.heads
+
+    def views(self) -> "Views":
+        from llmlab.gpt.inspection import (
+            activations_view,
+            attention_view,
+            head_scores,
+            logit_lens_view,
+        )
+
+        if not self.is_shown:
+            return {}
+        model, tokenizer, scores = (
+            self.run.model,
+            self.encoded.tokenizer,
+            head_scores(self.run.model),
+        )
+        return {
+            "attention": attention_view(model, tokenizer, TEXTS, self.log.steps, scores),
+            "logit lens": logit_lens_view(model, tokenizer, TEXTS),
+            "activations": activations_view(self.activations),
+        }
 
 
 TEXTS = (
@@ -107,14 +128,16 @@ HEADS = (
     ),
 )
 
-EXPERIMENT = Experiment(
+EXPERIMENT = pretraining_sweep(
+    describe,
     name="induction",
     title="Induction heads",
     question="Q-INDUCTION",
     summary="Trains GPTs of one and two layers on code and watches what their heads look at.",
+    subject=Subject("small GPTs of one and two layers", "source text of Python's standard library"),
     axes=(Axis("n_layers", "Blocks of the model.", "layers"),),
-    metrics=(*METRICS, *HEADS),
-    curves=(*CURVES, *HEADS),
+    metrics=HEADS,
+    curves=HEADS,
     budgets={
         "smoke": Budget(
             conditions={"n_layers": (1, 2)},
@@ -156,5 +179,4 @@ EXPERIMENT = Experiment(
             },
         ),
     },
-    run=run,
 )

@@ -7,7 +7,7 @@ same order for every rate of one seed.
 from typing import TYPE_CHECKING
 
 from llmlab.finetune.study.measures import tuning_sweep
-from llmlab.method.declare.experiment import Axis, Budget, Trial
+from llmlab.method.declare.experiment import Axis, Budget, Subject, Trial
 
 if TYPE_CHECKING:
     from llmlab.finetune.study.tuning import Tuning
@@ -30,6 +30,7 @@ EXPERIMENT = tuning_sweep(
     title="The learning rate",
     question="Q-LR",
     summary="Fine-tunes the base model on subtraction at nine learning rates.",
+    subject=Subject("`micro` with LoRA of rank 8", "subtraction"),
     axes=(Axis("learning_rate", "Peak of the schedule."),),
     budgets={
         "smoke": Budget(
@@ -66,4 +67,5 @@ EXPERIMENT = tuning_sweep(
             },
         ),
     },
+    needs=("base_model",),
 )

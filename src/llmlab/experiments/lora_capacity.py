@@ -8,7 +8,7 @@ takes as many steps: what differs is how much has to fit at once.
 from typing import TYPE_CHECKING
 
 from llmlab.finetune.study.measures import tuning_sweep
-from llmlab.method.declare.experiment import Axis, Budget, Trial
+from llmlab.method.declare.experiment import Axis, Budget, Subject, Trial
 
 if TYPE_CHECKING:
     from llmlab.finetune.study.tuning import Tuning
@@ -32,6 +32,7 @@ EXPERIMENT = tuning_sweep(
     title="What an adapter holds",
     question="Q-RANK",
     summary="Memorises few and many random facts at ranks from 2 to 64, at two rates each.",
+    subject=Subject("`micro` with LoRA under rsLoRA", "random facts"),
     axes=(
         Axis("facts", "Random facts to be memorised."),
         Axis("rank", "Inner width r of the adapter, scaled by α/√r.", "dimensions"),
@@ -62,4 +63,5 @@ EXPERIMENT = tuning_sweep(
             settings={"steps": 400, "suite_items": 1000, "precision": "bfloat16"},
         ),
     },
+    needs=("base_model",),
 )

@@ -7,7 +7,7 @@ all layers have, which gives them fewer parameters, and at the rank that gives t
 from typing import TYPE_CHECKING
 
 from llmlab.finetune.study.measures import tuning_sweep
-from llmlab.method.declare.experiment import Axis, Budget, Trial
+from llmlab.method.declare.experiment import Axis, Budget, Subject, Trial
 
 if TYPE_CHECKING:
     from llmlab.finetune.study.tuning import Tuning
@@ -42,6 +42,7 @@ EXPERIMENT = tuning_sweep(
     title="The place of LoRA",
     question="Q-MODULES",
     summary="Learns subtraction with adapters on attention, the MLP and both, at three rates each.",
+    subject=Subject("`micro` with LoRA", "subtraction"),
     axes=(
         Axis("adapter", "The layers that carry a detour, and its rank."),
         Axis("learning_rate", "Peak of the schedule."),
@@ -87,4 +88,5 @@ EXPERIMENT = tuning_sweep(
             },
         ),
     },
+    needs=("base_model",),
 )

@@ -7,7 +7,7 @@ under both scaling rules at every learning rate, so that each is compared at its
 from typing import TYPE_CHECKING
 
 from llmlab.finetune.study.measures import tuning_sweep
-from llmlab.method.declare.experiment import Axis, Budget, Trial
+from llmlab.method.declare.experiment import Axis, Budget, Subject, Trial
 
 if TYPE_CHECKING:
     from llmlab.finetune.study.tuning import Tuning
@@ -35,6 +35,7 @@ EXPERIMENT = tuning_sweep(
     title="The rank of LoRA",
     question="Q-RANK",
     summary="Memorises random facts at seven ranks, under two scaling rules, at four rates each.",
+    subject=Subject("`micro` with LoRA", "random facts"),
     axes=(
         Axis("rank", "Inner width r of the adapter.", "dimensions"),
         Axis("scaling", "Rule for the adapter's scale s: α/r, or α/√r (rsLoRA)."),
@@ -79,4 +80,5 @@ EXPERIMENT = tuning_sweep(
             },
         ),
     },
+    needs=("base_model",),
 )

@@ -11,7 +11,15 @@ from dataclasses import astuple, dataclass, fields, replace
 from typing import TYPE_CHECKING
 
 from llmlab.finetune.curves.causes import CAUSES, Signs, name_cause, signs
-from llmlab.method.declare.experiment import Axis, Budget, Experiment, Metric, Outcome, Trial
+from llmlab.method.declare.experiment import (
+    Axis,
+    Budget,
+    Experiment,
+    Metric,
+    Outcome,
+    Subject,
+    Trial,
+)
 
 if TYPE_CHECKING:
     from llmlab.finetune.curves.curve import Curve
@@ -80,32 +88,19 @@ def run(trial: Trial) -> Outcome:
 
 def describe(trial: Trial) -> "Tuning":
     from llmlab.finetune.model.methods import Full
-    from llmlab.finetune.study.tuning import Tuning
+    from llmlab.finetune.study.tuning import tuning_of
     from llmlab.finetune.tasks.skills import subtraction
     from llmlab.finetune.tasks.task import Task
-    from llmlab.gpt.training import TrainConfig
 
-    settings, skill = trial.settings, subtraction()
+    skill, held_out = subtraction(), trial.settings["validation_items"]
     recipe = RECIPES[trial.condition["cause"], trial.condition["dose"]]
-    held_out = settings["validation_items"]
-    return Tuning(
-        base=trial.needs["base_model"],
-        task=Task(
-            train=spoilt(skill.train[: settings["train_items"]], recipe, trial.seed),
-            validation=skill.test[:held_out],
-            test=skill.test[held_out : 3 * held_out],
-        ),
-        method=Full(),
-        config=TrainConfig(
-            learning_rate=recipe.learning_rate,
-            steps=settings["steps"],
-            warmup_share=recipe.warmup_share,
-            precision=settings["precision"],
-        ),
-        batch_size=settings["batch_size"],
-        seed=trial.seed,
-        suite_items=0,
+    task = Task(
+        train=spoilt(skill.train[: trial.settings["train_items"]], recipe, trial.seed),
+        validation=skill.test[:held_out],
+        test=skill.test[held_out : 3 * held_out],
     )
+    schedule = {"learning_rate": recipe.learning_rate, "warmup_share": recipe.warmup_share}
+    return tuning_of(trial, task, Full(), suite_items=0, **schedule)
 
 
 def spoilt(items: "Sequence[Item]", recipe: Recipe, seed: int) -> "tuple[Item, ...]":
@@ -133,6 +128,7 @@ EXPERIMENT = Experiment(
     title="The shapes of loss curves",
     question="Q-CURVES",
     summary="Spoils fine-tuning runs in five ways and has rules name the cause from the curves.",
+    subject=Subject("`micro`", "subtraction"),
     axes=(
         Axis("cause", "What is wrong with the run."),
         Axis(

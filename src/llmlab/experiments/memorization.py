@@ -1,23 +1,28 @@
 """A small GPT reads one text over and over: when does it memorise instead of learn?"""
 
 import math
+from typing import TYPE_CHECKING
 
-from llmlab.gpt.measures import CURVES, METRICS, Log
-from llmlab.method.declare.experiment import Axis, Budget, Experiment, Metric, Outcome, Trial
+from llmlab.gpt.measures import Observer, pretraining_sweep
+from llmlab.method.declare.experiment import Axis, Budget, Metric, Subject, Trial
+
+if TYPE_CHECKING:
+    from llmlab.gpt.study import Study
 
 
-def run(trial: Trial) -> Outcome:
-    from llmlab.gpt.material import byte_pairs, named_corpus, prepare
+def describe(trial: Trial) -> "Study":
+    from llmlab.gpt.encoded_corpus import byte_pairs, named_corpus, prepare
     from llmlab.gpt.model import GPTConfig
-    from llmlab.gpt.pretraining import Pretraining, Recipe
+    from llmlab.gpt.pretraining import PretrainingRecipe
+    from llmlab.gpt.study import Study
     from llmlab.gpt.training import TrainConfig
 
     settings = trial.settings
     corpus = named_corpus(trial.condition["corpus"], settings["corpus_bytes"])
-    material = prepare(corpus, byte_pairs(settings["vocab_size"]))
-    recipe = Recipe(
+    encoded = prepare(corpus, byte_pairs(settings["vocab_size"]))
+    recipe = PretrainingRecipe(
         shape=GPTConfig(
-            vocab_size=material.tokenizer.vocab_size,
+            vocab_size=encoded.tokenizer.vocab_size,
             context=settings["context"],
             d_model=settings["d_model"],
             n_layers=settings["n_layers"],
@@ -29,42 +34,38 @@ def run(trial: Trial) -> Outcome:
         seed=trial.seed,
         validate_every=settings["steps"] // 20,
     )
-    pretraining = Pretraining(recipe, material.tokens)
-    log = Log(every=settings["steps"] // 50).through(pretraining)
-    return Outcome(
-        metrics={
-            **log.metrics(pretraining.model.n_parameters()),
-            **parting(log, pretraining),
-            "epochs": recipe.train.steps / pretraining.batches.steps_per_epoch,
-        },
-        curves=log.curves,
-        status=log.status,
-        tokens=log.tokens,
-    )
+    return Study(recipe, encoded, Memorised)
 
 
-def parting(log: Log, pretraining) -> dict[str, float]:
+class Memorised(Observer):
     """How the loss on the text that was read, and on the text that was not, come apart."""
-    if log.diverged:
-        return dict.fromkeys(("train_loss", "gap", "rebound", "best_step"), math.nan)
-    best, last = min(log.validations, key=lambda seen: seen.loss), log.validations[-1]
-    train_loss = pretraining.training_loss()
-    return {
-        "train_loss": train_loss,
-        "gap": last.loss - train_loss,
-        "rebound": last.loss - best.loss,
-        "best_step": best.step,
-    }
+
+    def metrics(self) -> dict[str, float]:
+        return {**self.parting(), "epochs": self.log.steps / self.run.batches.steps_per_epoch}
+
+    def parting(self) -> dict[str, float]:
+        if self.log.diverged:
+            return dict.fromkeys(("train_loss", "gap", "rebound", "best_step"), math.nan)
+        seen = self.log.validations
+        best, last = min(seen, key=lambda each: each.loss), seen[-1]
+        train_loss = self.run.training_loss()
+        return {
+            "train_loss": train_loss,
+            "gap": last.loss - train_loss,
+            "rebound": last.loss - best.loss,
+            "best_step": best.step,
+        }
 
 
-EXPERIMENT = Experiment(
+EXPERIMENT = pretraining_sweep(
+    describe,
     name="memorization",
     title="Memorising one story",
     question="Q-MEMORIZE",
     summary="Trains a small GPT on one short story again and again, and on a far longer text.",
+    subject=Subject("a small GPT", "The Verdict and tiny Shakespeare"),
     axes=(Axis("corpus", "Text that is trained on and, at its end, validated on."),),
     metrics=(
-        *METRICS,
         Metric(
             "train_loss",
             "Loss at the end on the text that was trained on, measured as the validation loss is.",
@@ -83,7 +84,6 @@ EXPERIMENT = Experiment(
         Metric("best_step", "Step with the lowest validation loss.", "steps", tolerance=100),
         Metric("epochs", "Times that the text was read.", "epochs", tolerance=1),
     ),
-    curves=CURVES,
     budgets={
         "smoke": Budget(
             conditions={"corpus": ("stdlib",)},
@@ -128,5 +128,4 @@ EXPERIMENT = Experiment(
             },
         ),
     },
-    run=run,
 )

@@ -6,7 +6,7 @@ The intervention is the learning rate; the number of steps says how little of it
 from typing import TYPE_CHECKING
 
 from llmlab.finetune.study.measures import tuning_sweep
-from llmlab.method.declare.experiment import Axis, Budget, Trial
+from llmlab.method.declare.experiment import Axis, Budget, Subject, Trial
 
 if TYPE_CHECKING:
     from llmlab.finetune.study.tuning import Tuning
@@ -38,6 +38,7 @@ EXPERIMENT = tuning_sweep(
     title="The minimum interesting experiment",
     question="Q-MINIMUM",
     summary="Fine-tunes for five to eighty steps at two rates, to find how little is enough.",
+    subject=Subject("`micro` with LoRA of rank 8", "subtraction"),
     axes=(
         Axis("learning_rate", "Peak of the schedule."),
         Axis("steps", "Optimizer steps."),
@@ -47,4 +48,5 @@ EXPERIMENT = tuning_sweep(
         "laptop": Budget({"learning_rate": RATES, "steps": STEPS}, 10, {"suite_items": 250}),
         "gpu": Budget({"learning_rate": RATES, "steps": STEPS}, 10, {"suite_items": 1000}),
     },
+    needs=("base_model",),
 )

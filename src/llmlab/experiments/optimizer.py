@@ -1,15 +1,21 @@
 """One part of the optimizer is taken away or changed at a time: what does each of them buy?"""
 
-from llmlab.gpt.measures import CURVES, METRICS, Log
-from llmlab.method.declare.experiment import Axis, Budget, Experiment, Outcome, Trial
+from typing import TYPE_CHECKING
+
+from llmlab.gpt.measures import pretraining_sweep
+from llmlab.method.declare.experiment import Axis, Budget, Subject, Trial
+
+if TYPE_CHECKING:
+    from llmlab.gpt.study import Study
 
 
-def run(trial: Trial) -> Outcome:
+def describe(trial: Trial) -> "Study":
     from dataclasses import replace
 
-    from llmlab.gpt.material import byte_pairs, named_corpus, prepare
+    from llmlab.gpt.encoded_corpus import byte_pairs, named_corpus, prepare
     from llmlab.gpt.model import GPTConfig
-    from llmlab.gpt.pretraining import Pretraining, Recipe
+    from llmlab.gpt.pretraining import PretrainingRecipe
+    from llmlab.gpt.study import Study
     from llmlab.gpt.training import TrainConfig
 
     settings = trial.settings
@@ -30,12 +36,12 @@ def run(trial: Trial) -> Outcome:
         "beta2 0.999": {"betas": (0.9, 0.999)},
         "no clipping": {"clip": float("inf")},
     }[trial.condition["change"]]
-    material = prepare(
+    encoded = prepare(
         named_corpus("stdlib", settings["corpus_bytes"]), byte_pairs(settings["vocab_size"])
     )
-    recipe = Recipe(
+    recipe = PretrainingRecipe(
         shape=GPTConfig(
-            vocab_size=material.tokenizer.vocab_size,
+            vocab_size=encoded.tokenizer.vocab_size,
             context=settings["context"],
             d_model=settings["d_model"],
             n_layers=4,
@@ -46,14 +52,7 @@ def run(trial: Trial) -> Outcome:
         seed=trial.seed,
         validate_every=settings["steps"] // 10,
     )
-    pretraining = Pretraining(recipe, material.tokens)
-    log = Log(every=settings["steps"] // 50).through(pretraining)
-    return Outcome(
-        metrics=log.metrics(pretraining.model.n_parameters()),
-        curves=log.curves,
-        status=log.status,
-        tokens=log.tokens,
-    )
+    return Study(recipe, encoded)
 
 
 CHANGES = (
@@ -65,16 +64,16 @@ CHANGES = (
     "no clipping",
 )
 
-EXPERIMENT = Experiment(
+EXPERIMENT = pretraining_sweep(
+    describe,
     name="optimizer",
     title="What the optimizer's parts buy",
     question="Q-OPTIMIZER",
     summary="Trains one small GPT with warm-up, decay, beta2 and clipping changed one at a time.",
+    subject=Subject("a small GPT", "source text of Python's standard library"),
     axes=(
         Axis("change", "What differs from AdamW with warm-up, cosine, weight decay and clipping."),
     ),
-    metrics=METRICS,
-    curves=CURVES,
     budgets={
         "smoke": Budget(
             conditions={"change": ("none", "no warm-up", "no clipping")},
@@ -116,5 +115,4 @@ EXPERIMENT = Experiment(
             },
         ),
     },
-    run=run,
 )

@@ -1,16 +1,24 @@
 """A GPT from scratch on two texts: the loss against tokens and seconds, and what it writes."""
 
-from llmlab.gpt.measures import CURVES, METRICS, Log
-from llmlab.method.declare.experiment import Axis, Budget, Experiment, Metric, Outcome, Trial
+from typing import TYPE_CHECKING
+
+from llmlab.gpt.measures import Observer, pretraining_sweep
+from llmlab.method.declare.experiment import Axis, Budget, Metric, Subject, Trial
+
+if TYPE_CHECKING:
+    from llmlab.gpt.encoded_corpus import EncodedCorpus
+    from llmlab.gpt.measures import Curves, Log, Views
+    from llmlab.gpt.pretraining import Event, Pretraining
+    from llmlab.gpt.study import Study
 
 
-def run(trial: Trial) -> Outcome:
+def describe(trial: Trial) -> "Study":
     from dataclasses import replace
 
     from llmlab.gpt.configs import preset
-    from llmlab.gpt.inspection import CheckpointBrowser
-    from llmlab.gpt.material import byte_pairs, each_character, named_corpus, prepare
-    from llmlab.gpt.pretraining import Pretraining, Recipe, Validation
+    from llmlab.gpt.encoded_corpus import byte_pairs, each_character, named_corpus, prepare
+    from llmlab.gpt.pretraining import PretrainingRecipe
+    from llmlab.gpt.study import Study
     from llmlab.gpt.training import TrainConfig
 
     settings = trial.settings
@@ -18,9 +26,9 @@ def run(trial: Trial) -> Outcome:
     corpus = named_corpus(trial.condition["corpus"], settings["corpus_bytes"])
     # published runs on Shakespeare predict characters
     by_character = trial.condition["corpus"] == "tinyshakespeare"
-    material = prepare(corpus, each_character if by_character else byte_pairs(shape.vocab_size))
-    recipe = Recipe(
-        shape=replace(shape, vocab_size=material.tokenizer.vocab_size, context=settings["context"]),
+    encoded = prepare(corpus, each_character if by_character else byte_pairs(shape.vocab_size))
+    recipe = PretrainingRecipe(
+        shape=replace(shape, vocab_size=encoded.tokenizer.vocab_size, context=settings["context"]),
         train=TrainConfig(
             settings["learning_rate"],
             settings["steps"],
@@ -32,32 +40,43 @@ def run(trial: Trial) -> Outcome:
         seed=trial.seed,
         validate_every=settings["steps"] // 20,
     )
-    pretraining = Pretraining(recipe, material.tokens)
-    log = Log(every=settings["steps"] // 50)
-    browser = CheckpointBrowser(pretraining.model, material.tokenizer)
-    for event in log.watch(pretraining):
-        if isinstance(event, Validation) and trial.seed == 0:
-            browser.look(event.step)
-    return Outcome(
-        metrics=log.metrics(pretraining.model.n_parameters()),
-        curves={**log.curves, "seconds": log.times},
-        views={"checkpoints": browser.view(log.curves)} if trial.seed == 0 else {},
-        status=log.status,
-        tokens=log.tokens,
-    )
+    return Study(recipe, encoded, Checkpoints)
 
 
-EXPERIMENT = Experiment(
+class Checkpoints(Observer):
+    """What the model of the first seed writes and looks at, at every validation."""
+
+    def __init__(self, run: "Pretraining", encoded: "EncodedCorpus", log: "Log") -> None:
+        from llmlab.gpt.inspection import CheckpointBrowser
+
+        super().__init__(run, encoded, log)
+        self.browser = CheckpointBrowser(run.model, encoded.tokenizer)
+
+    def see(self, event: "Event") -> None:
+        from llmlab.gpt.pretraining import Validation
+
+        if isinstance(event, Validation) and self.is_shown:
+            self.browser.look(event.step)
+
+    def curves(self) -> "Curves":
+        return {"seconds": self.log.times}
+
+    def views(self) -> "Views":
+        return {"checkpoints": self.browser.view(self.log.curves)} if self.is_shown else {}
+
+
+EXPERIMENT = pretraining_sweep(
+    describe,
     name="pretraining",
     title="A GPT from scratch",
     question="Q-PRETRAIN",
     summary="Trains a GPT on Shakespeare's plays and on Python's source, and watches it learn.",
+    subject=Subject("a small GPT", "tiny Shakespeare and source text of Python's standard library"),
     axes=(
         Axis("corpus", "Text that is trained on and, at its end, validated on."),
         Axis("model", "Configuration: its width, layers and heads."),
     ),
-    metrics=METRICS,
-    curves=(*CURVES, Metric("seconds", "Training time so far, validation apart.", "s")),
+    curves=(Metric("seconds", "Training time so far, validation apart.", "s"),),
     budgets={
         "smoke": Budget(
             conditions={"corpus": ("stdlib",), "model": ("micro",)},
@@ -100,5 +119,4 @@ EXPERIMENT = Experiment(
             },
         ),
     },
-    run=run,
 )

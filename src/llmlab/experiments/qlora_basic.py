@@ -9,7 +9,15 @@ import time
 from typing import TYPE_CHECKING
 
 from llmlab.finetune.study.measures import CURVES, METRICS, outcome
-from llmlab.method.declare.experiment import Axis, Budget, Experiment, Metric, Outcome, Trial
+from llmlab.method.declare.experiment import (
+    Axis,
+    Budget,
+    Experiment,
+    Metric,
+    Outcome,
+    Subject,
+    Trial,
+)
 
 if TYPE_CHECKING:
     from llmlab.finetune.study.tuning import Tuning
@@ -180,6 +188,7 @@ EXPERIMENT = Experiment(
     title="QLoRA",
     question="Q-QLORA",
     summary="Fine-tunes in full, by LoRA and by QLoRA at three rates each, and counts the costs.",
+    subject=Subject("`micro`", "subtraction"),
     axes=(
         Axis(
             "method",

@@ -1,23 +1,29 @@
 """Vocabularies of different size on one text: which predicts it with the fewest bits per byte?"""
 
-from llmlab.gpt.measures import CURVES, METRICS, Log
-from llmlab.method.declare.experiment import Axis, Budget, Experiment, Metric, Outcome, Trial
+from typing import TYPE_CHECKING
+
+from llmlab.gpt.measures import Observer, pretraining_sweep
+from llmlab.method.declare.experiment import Axis, Budget, Metric, Subject, Trial
+
+if TYPE_CHECKING:
+    from llmlab.gpt.study import Study
 
 
-def run(trial: Trial) -> Outcome:
-    from llmlab.gpt.material import byte_pairs, encode, named_corpus
+def describe(trial: Trial) -> "Study":
+    from llmlab.gpt.encoded_corpus import byte_pairs, encode, named_corpus
     from llmlab.gpt.model import GPTConfig
-    from llmlab.gpt.pretraining import Pretraining, Recipe
+    from llmlab.gpt.pretraining import PretrainingRecipe
+    from llmlab.gpt.study import Study
     from llmlab.gpt.training import TrainConfig
 
     settings = trial.settings
     corpus = named_corpus("stdlib", settings["corpus_bytes"])
     read = corpus.head(round(0.9 * corpus.bytes))  # merges, too, are learned from training text
-    tokenizer = byte_pairs(trial.condition["vocab_size"])(read.texts())
-    material = encode(corpus, tokenizer)
-    tokens_per_byte = len(material.tokens.ids) / corpus.bytes
+    tokenizer = byte_pairs(trial.condition["vocab_size"])(read)
+    encoded = encode(corpus, tokenizer)
+    tokens_per_byte = len(encoded.tokens.ids) / corpus.bytes
     tokens_per_step = settings["bytes_per_step"] * tokens_per_byte
-    recipe = Recipe(
+    recipe = PretrainingRecipe(
         shape=GPTConfig(
             vocab_size=tokenizer.vocab_size,
             context=settings["context"],
@@ -31,30 +37,25 @@ def run(trial: Trial) -> Outcome:
         validate_every=settings["steps"] // 10,
         validation_tokens=round(settings["validation_bytes"] * tokens_per_byte),
     )
-    pretraining = Pretraining(recipe, material.tokens)
-    log = Log(every=settings["steps"] // 50).through(pretraining)
-    return Outcome(
-        metrics={
-            **log.metrics(pretraining.model.n_parameters()),
-            "bytes_per_token": 1 / tokens_per_byte,
-        },
-        curves=log.curves,
-        status=log.status,
-        tokens=log.tokens,
-    )
+    return Study(recipe, encoded, BytesPerToken)
 
 
-EXPERIMENT = Experiment(
+class BytesPerToken(Observer):
+    def metrics(self) -> dict[str, float]:
+        return {"bytes_per_token": self.encoded.corpus.bytes / len(self.encoded.tokens.ids)}
+
+
+EXPERIMENT = pretraining_sweep(
+    describe,
     name="tokenizer",
     title="The size of the vocabulary",
     question="Q-TOKENIZER",
     summary="Trains one model on the same bytes, cut into tokens by small and large vocabularies.",
+    subject=Subject("a small GPT", "source text of Python's standard library"),
     axes=(Axis("vocab_size", "Ids of the byte-level BPE; 257 are the bytes alone.", "tokens"),),
     metrics=(
-        *METRICS,
         Metric("bytes_per_token", "Mean length of a token in text.", "bytes/token", tolerance=0.2),
     ),
-    curves=CURVES,
     budgets={
         "smoke": Budget(
             conditions={"vocab_size": (257, 512)},
@@ -96,5 +97,4 @@ EXPERIMENT = Experiment(
             },
         ),
     },
-    run=run,
 )

@@ -10,7 +10,15 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from llmlab.finetune.study.measures import CURVES, METRICS
-from llmlab.method.declare.experiment import Axis, Budget, Experiment, Metric, Outcome, Trial
+from llmlab.method.declare.experiment import (
+    Axis,
+    Budget,
+    Experiment,
+    Metric,
+    Outcome,
+    Subject,
+    Trial,
+)
 
 if TYPE_CHECKING:
     from torch import nn
@@ -285,6 +293,7 @@ EXPERIMENT = Experiment(
     question="Q-BATCH",
     summary="Fine-tunes with LoRA and fully at several batch sizes and learning rates, and looks "
     "at gradient noise, Adam's memory and the shape of the loss where each run ends.",
+    subject=Subject("`micro`", "subtraction"),
     axes=(
         Axis("method", "What is trained: all weights, or an adapter of rank 8."),
         Axis("batch_size", "Examples of one step; all runs see as many in all.", "examples"),

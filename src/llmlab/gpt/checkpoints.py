@@ -32,15 +32,15 @@ WEIGHTS = "model.safetensors"
 TRAINING = "training.pt"
 ABOUT = "checkpoint.json"
 LAYOUT = 1
-"""To be raised with whatever makes older checkpoints unreadable."""
+"""Raise it with any change that makes older checkpoints unreadable."""
 
 
 Count = Annotated[int, Field(ge=1, le=2**24)]
-"""Of tokens, layers, heads or numbers of a layer: no model has more."""
+"""Upper bound on tokens, layers, heads and widths: no model has more."""
 
 
 class Shape(BaseModel):
-    """A GPT's shape, as a file has it."""
+    """A GPT's shape as stored in a file."""
 
     vocab_size: Count
     context: Count
@@ -51,7 +51,7 @@ class Shape(BaseModel):
 
 
 class Layout(BaseModel):
-    """What stands in the description of a checkpoint whatever its layout."""
+    """The part of a checkpoint's description that every layout has."""
 
     layout: int
 
@@ -107,9 +107,9 @@ class Checkpoint:
         try:
             found = torch.load(path, map_location="cpu", weights_only=True)
             found["step"], found["optimizer"]["state"], found["random"]["cpu"]
-        except Exception as error:  # of pickle, of zip, of torch: many kinds
+        except Exception as error:  # pickle, zip and torch raise errors of many kinds
             raise LabError(
-                f"{path} does not hold the state of a training: go on from another checkpoint."
+                f"{path} does not hold a training state: go on from another checkpoint."
             ) from error
         return found
 
@@ -201,7 +201,7 @@ def load_checkpoint(path: Path) -> Checkpoint:
 
 
 def _description(path: Path) -> Description:
-    """What `path` says, its layout compared before the rest is read."""
+    """The description in `path`; its layout is compared before the rest is read."""
     try:
         content = path.read_bytes()
         layout = Layout.model_validate_json(content).layout
@@ -233,7 +233,7 @@ def _foreign(path: Path, cause: str) -> LabError:
 
 
 def require_checkpoint(folder: Path) -> None:
-    """See that a run's folder holds a checkpoint.
+    """Make sure that a run's folder holds a checkpoint.
 
     Raises:
         LabError: it holds none.
@@ -285,7 +285,7 @@ def _sha256(path: Path) -> str:
 
 
 def _flush(folder: Path) -> None:
-    """Have the disk keep what was written, before the rename makes it count."""
+    """Flush what was written to disk before the rename makes it count."""
     for path in folder.iterdir():
         with path.open("rb") as file:
             os.fsync(file.fileno())

@@ -13,7 +13,7 @@ from llmlab.method.errors import LabError
 
 @dataclass(frozen=True)
 class Preset:
-    """A shape with a name, and how it is trained unless told otherwise.
+    """A shape with a name, and how it is trained by default.
 
     Attributes:
         shape: with the vocabulary that fits it; a corpus with fewer tokens makes do with less.

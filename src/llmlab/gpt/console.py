@@ -6,19 +6,20 @@ from collections.abc import Iterable
 import torch
 
 from llmlab.gpt.alarms import Alarm
-from llmlab.gpt.pretraining import Recipe, Validation
+from llmlab.gpt.pretraining import PretrainingRecipe, Validation
 from llmlab.gpt.run_events import Diverged, Finished, Interrupted, Saved
 from llmlab.gpt.session import SessionEvent
 from llmlab.gpt.speed import mfu, peak_flops
 from llmlab.gpt.training import Point
 from llmlab.method.console import progress
 from llmlab.method.errors import LabError
+from llmlab.runs.control import Steered
 
 
 class Meter:
     """Tokens per second, of all processes together, and MFU of the last steps; no validation."""
 
-    def __init__(self, recipe: Recipe, device: torch.device, world: int) -> None:
+    def __init__(self, recipe: PretrainingRecipe, device: torch.device, world: int) -> None:
         self._recipe = recipe
         self._world = world
         self._peak = peak_flops(device, recipe.train.precision)
@@ -40,7 +41,9 @@ class Meter:
         return shown
 
 
-def show(events: Iterable[SessionEvent], title: str, recipe: Recipe, meter: Meter) -> None:
+def show(
+    events: Iterable[SessionEvent], title: str, recipe: PretrainingRecipe, meter: Meter
+) -> None:
     """Show the events of a run as they come.
 
     Raises:
@@ -64,6 +67,8 @@ def show(events: Iterable[SessionEvent], title: str, recipe: Recipe, meter: Mete
                     )
                 case Alarm():
                     print(f"step {event.step}: {event.kind}: {event.message}", file=sys.stderr)
+                case Steered():
+                    print(f"step {event.step}: {event.sentence}", flush=True)
                 case Saved():
                     print(f"step {event.step}: saved {event.folder}", flush=True)
                 case Finished():

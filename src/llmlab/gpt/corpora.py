@@ -137,18 +137,18 @@ class CorpusText:
 def open_corpus(name_or_path: str | Path) -> CorpusText:
     """The corpus of that name, or the text in that file or folder, read once to check it.
 
-    Of a folder all regular files are taken, those below it and in linked folders too, but for
+    From a folder, all regular files are taken, also from subfolders and linked folders, except
     hidden ones. A byte-order mark at the start of a file is no part of its text. The order of
     several documents is drawn from their names, so that the first megabytes, or the last tenth,
     are a fair sample of the whole.
 
     "stdlib" leaves out tests, installed packages and generated tables (encodings, topics of the
     help). Its text differs between versions of Python, so its digest does too; some systems
-    install parts of it apart (tkinter, idlelib).
+    install parts of it separately (tkinter, idlelib).
 
     Raises:
         LabError: no such name or path; a download fails or its checksum differs; a file is
-            empty, no UTF-8, no regular file, or cannot be read.
+            empty, not UTF-8, not a regular file, or cannot be read.
     """
     corpus = CORPORA.get(str(name_or_path))
     if corpus is STDLIB:
@@ -161,7 +161,7 @@ def open_corpus(name_or_path: str | Path) -> CorpusText:
     if path.is_file():
         return _collect(path.name, {path.name: path})
     if path.exists():
-        raise LabError(f"{path} is no regular file: name a text, or a folder of texts.")
+        raise LabError(f"{path} is not a regular file: name a text, or a folder of texts.")
     names = ", ".join(CORPORA)
     raise LabError(
         f'there is no corpus "{name_or_path}"{suggestion(str(name_or_path), CORPORA)} and no such '
@@ -189,7 +189,7 @@ def _fetch(corpus: Corpus) -> Path:
         return Path(
             pooch.retrieve(corpus.url, f"sha256:{corpus.sha256}", fname=corpus.file, path=folder)
         )
-    except OSError as error:  # those of the network too
+    except OSError as error:  # network errors included
         raise LabError(
             f"cannot download {corpus.name} into {folder} ({type(error).__name__}): place the "
             f"text of {corpus.url} as {corpus.file} into a folder and name that in {DATA_DIR}."
@@ -246,7 +246,7 @@ def _files_below(
             for path in (Path(parent, name) for name in names if is_wanted(name)):
                 if (
                     path.is_file() or not path.exists()
-                ):  # a dangling link is told of when it is read
+                ):  # a dangling link is reported when it is read
                     files[path.relative_to(folder).as_posix()] = path
     return files
 
@@ -267,7 +267,7 @@ def _collect(name: str, files: dict[str, Path]) -> CorpusText:
 
 
 def _name_bytes(name: str) -> bytes:
-    """A file's name as the disk has it, which may be no UTF-8."""
+    """A file's name as stored on disk, which need not be UTF-8."""
     return name.encode("utf-8", "surrogateescape")
 
 

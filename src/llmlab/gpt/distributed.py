@@ -43,7 +43,7 @@ class Workers:
 
     @property
     def is_first(self) -> bool:
-        """Whether this is the process that speaks and writes files."""
+        """Whether this is the process that prints and writes files."""
         return self.rank == 0
 
     def spread(self, model: GPT) -> nn.Module:
@@ -98,7 +98,7 @@ class Workers:
         return state
 
     def scattered(self, state: dict, optimizer: torch.optim.Optimizer) -> dict:
-        """An optimizer's gathered state, cut as the parameters are that it belongs to."""
+        """An optimizer's gathered state, sharded like the parameters that it belongs to."""
         parameters = [p for group in optimizer.param_groups for p in group["params"]]
         cut = {
             index: {name: _cut_like(value, parameters[index]) for name, value in entry.items()}
@@ -125,7 +125,7 @@ def joined(sharded_from: int = SHARDED_FROM) -> Iterator[Workers]:
 
 
 def _sharded(model: GPT, device: torch.device) -> nn.Module:
-    """`model` itself, each block a shard group of its own, the shared embedding in the root's."""
+    """`model` itself; each block is a shard group, the shared embedding belongs to the root's."""
     from torch.distributed.device_mesh import init_device_mesh
     from torch.distributed.fsdp import fully_shard
 
@@ -136,7 +136,7 @@ def _sharded(model: GPT, device: torch.device) -> nn.Module:
 
 
 def _cut_like(value: object, parameter: Tensor) -> object:
-    """A tensor of the parameter's shape as the parameter is sharded; anything else as it is."""
+    """Shard a tensor of the parameter's shape like the parameter; leave anything else as it is."""
     from torch.distributed.tensor import DTensor, distribute_tensor
 
     if not isinstance(parameter, DTensor) or getattr(value, "shape", None) != parameter.shape:

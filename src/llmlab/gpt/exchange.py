@@ -5,7 +5,7 @@ from pathlib import Path
 
 from llmlab.gpt.hugging_face import export_gpt2, load_gpt2
 from llmlab.gpt.saved_runs import TOKENIZER, open_model, write_checkpoint
-from llmlab.gpt.text import gpt2_tokenizer
+from llmlab.gpt.text_tokenizers import gpt2_tokenizer
 from llmlab.runs.folder import RunFolder
 
 
@@ -25,7 +25,7 @@ def import_run(source: str, folder: Path) -> None:
         source: id on the Hugging Face hub, or a folder.
 
     Raises:
-        LabError: the source cannot be had or is another kind of model, or `folder` holds a run.
+        LabError: the source cannot be loaded or is another kind of model, or `folder` holds a run.
     """
     run = RunFolder(folder)
     with run.held():

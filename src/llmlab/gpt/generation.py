@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from llmlab.gpt.model import GPT, Attention, KVCache
-from llmlab.gpt.text import TextTokenizer
+from llmlab.gpt.text_tokenizers import TextTokenizer
 from llmlab.method.errors import LabError
 
 
@@ -26,7 +26,7 @@ class SamplingConfig:
         seed: the same seed draws the same text, on any device.
 
     Raises:
-        LabError: a value out of its range.
+        LabError: a value is out of range.
     """
 
     temperature: float = 1.0
@@ -44,7 +44,7 @@ class SamplingConfig:
             raise LabError(f"top-k {self.top_k} leaves no token to draw: take 1 or more.")
         if not 0 < self.top_p <= 1:
             raise LabError(
-                f"top-p {self.top_p:g} is no share of the probability: "
+                f"top-p {self.top_p:g} is not a share of the probability: "
                 "take one above 0 and up to 1, such as 0.9."
             )
 
@@ -60,7 +60,7 @@ class Sampler:
         """The next token, given the logits of all.
 
         By the Gumbel-max trick (1411.0030, section 2.1): the largest sum of logit and Gumbel noise
-        is distributed as softmax has it. Noise stays with its token, so a rounding error in the
+        is distributed like the softmax. Noise stays with its token, so a rounding error in the
         logits changes the text only where two sums are that close.
         """
         if self.config.temperature == 0:
@@ -87,7 +87,7 @@ def least_logit(logits_V: Tensor, config: SamplingConfig) -> float:
 
 
 def window_start(n_tokens: int, context: int) -> int:
-    """Where the tokens begin that the model sees when it continues a text of `n_tokens`.
+    """The first of the tokens that the model sees when it continues a text of `n_tokens`.
 
     All of them while they fit the context. From then on the start moves in steps of half a
     context: positions change only then, and what is in the cache holds until then.
@@ -161,7 +161,7 @@ def generate(
         n_tokens: at most so many tokens are drawn.
         cached: compute keys and values once per token and window, not once per step. The tokens
             are the same either way.
-        stop: the token that ends the text; it is not given out.
+        stop: the token that ends the text; it is not yielded.
         n_ids: draw from the first so many ids only, where the vocabulary is padded with more.
 
     Raises:
@@ -169,14 +169,16 @@ def generate(
     """
     ids = list(prompt_ids)
     if not ids:
-        raise LabError("the prompt is empty: begin with one token at least, such as end of text.")
+        raise LabError(
+            "the prompt is empty: begin with at least one token, such as the end of text."
+        )
     require_known(model, ids)
     tokens = _stream(Reader(model.eval(), cached), Sampler(config), ids, n_ids)
     return takewhile(lambda drawn: drawn != stop, islice(tokens, n_tokens))
 
 
 def require_known(model: GPT, ids: Sequence[int]) -> None:
-    """See that the model knows all these tokens.
+    """Make sure that the model knows all these tokens.
 
     Raises:
         LabError: it does not.

@@ -15,7 +15,7 @@ from safetensors import SafetensorError
 from torch import Tensor
 
 from llmlab.gpt.model import GPT, GPTConfig
-from llmlab.gpt.text import END_OF_TEXT, TextTokenizer
+from llmlab.gpt.text_tokenizers import END_OF_TEXT, TextTokenizer
 from llmlab.method.errors import LabError
 from llmlab.method.files import unwritable
 
@@ -45,7 +45,7 @@ SAME_MODEL: dict[str, tuple[object, ...]] = {
     "scale_attn_by_inverse_layer_idx": (False,),
     "tie_word_embeddings": (True,),
 }
-"""What a configuration has to say for our model to compute the same."""
+"""What a configuration must say for our model to compute the same."""
 
 EXPORTED = {
     *("config.json", "generation_config.json", "model.safetensors"),
@@ -63,8 +63,8 @@ def load_gpt2(source: str | Path) -> GPT:
         source: id on the Hugging Face hub, such as "gpt2", or a folder.
 
     Raises:
-        LabError: the source cannot be had, is incomplete, or computes something else than our
-            model does; or `transformers` is missing.
+        LabError: the source cannot be loaded, is incomplete, or computes something other than our
+            model; or `transformers` is missing.
     """
     transformers = _transformers()
     try:
@@ -75,7 +75,7 @@ def load_gpt2(source: str | Path) -> GPT:
         )
     except LabError:
         raise
-    except Exception as error:  # of the network, of the hub, of the files: many kinds
+    except Exception as error:  # network, hub and files raise errors of many kinds
         raise LabError(_unavailable(source)) from error
     if lacking := sorted(report["missing_keys"]):
         raise LabError(f"the weights of {source} lack {lacking[0]}: fetch or export them again.")

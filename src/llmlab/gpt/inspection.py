@@ -1,7 +1,7 @@
 """A look inside a model: what its heads attend to, what its layers hold, what each would say.
 
-Everything is computed from what the modules give out on their way (forward hooks); the model is
-not changed, apart from being left in evaluation mode. A view is what a page needs to draw one of
+Everything is computed from the modules' outputs (forward hooks); the model is not
+changed, except that it is left in evaluation mode. A view is what a page needs to draw one of
 these: plain JSON, small enough for a page, whose "kind" says what it shows.
 """
 
@@ -15,8 +15,8 @@ from torch.nn import functional as F
 
 from llmlab.gpt.generation import SamplingConfig, require_known, stream_text
 from llmlab.gpt.model import GPT
-from llmlab.gpt.text import TextTokenizer
-from llmlab.gpt.tokens import TokenSpan
+from llmlab.gpt.text_tokenizers import TextTokenizer
+from llmlab.gpt.token_dataset import TokenSpan
 from llmlab.method.errors import LabError
 
 DEAD = 0.01
@@ -35,7 +35,7 @@ Curve = Sequence[tuple[int, float]]
 
 @torch.no_grad()
 def outputs(model: GPT, modules: Iterable[nn.Module], tokens_BT: Tensor) -> list[Tensor]:
-    """What each of these modules of `model` gives out, in the order in which they are called."""
+    """The output of each of these modules of `model`, in the order in which they are called."""
     seen: list[Tensor] = []
     handles = [
         module.register_forward_hook(lambda _module, _inputs, output: seen.append(output))
@@ -82,7 +82,7 @@ def logit_lens(model: GPT, tokens_BT: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class Statistics:
-    """Of the numbers that a layer gives out.
+    """Statistics of a layer's outputs.
 
     Attributes:
         max: the largest absolute value.
@@ -385,7 +385,7 @@ def _losses(log_share_TV: Tensor, ids: Sequence[int]) -> list[float | None]:
 def _read(model: GPT, tokenizer: TextTokenizer, text: str, longest: int) -> list[int]:
     ids = tokenizer.encode(text)[: min(longest, model.config.context)]
     if not ids:
-        raise LabError("there is no text to look at: name one of a character at least.")
+        raise LabError("there is no text to look at: give one of at least one character.")
     require_known(model, ids)
     return ids
 
@@ -430,5 +430,5 @@ def _points(curve: Curve) -> list[list[float]]:
 
 
 def _rounded(values: list) -> list:
-    """Numbers in nested lists, with four digits behind the point."""
+    """Numbers in nested lists, with four digits after the point."""
     return [_rounded(x) if isinstance(x, list) else round(x, 4) for x in values]

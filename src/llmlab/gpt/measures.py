@@ -4,14 +4,17 @@ Imports no torch, so that the catalogue of experiments loads quickly.
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from llmlab.method.declare.experiment import Metric, Status
+from llmlab.method.declare.experiment import Metric, Outcome, Status, Trial
+from llmlab.method.declare.sweep import Group, Sweep
 
 if TYPE_CHECKING:
+    from llmlab.gpt.encoded_corpus import EncodedCorpus
     from llmlab.gpt.pretraining import Event, Pretraining, Validation
+    from llmlab.gpt.study import Study
     from llmlab.gpt.training import Point
 
 VALIDATION_LOSS = Metric(
@@ -43,12 +46,14 @@ class Log:
     """What became of a run, gathered while its events pass by.
 
     Attributes:
+        steps: of the whole run.
         every: steps between two points that are kept; the last one always is.
         tokens, seconds: trained on, and the time that took, validation apart.
         times: (step, seconds so far).
-        diverged: whether the loss left the finite numbers.
+        diverged: whether the loss became NaN or infinite.
     """
 
+    steps: int
     every: int
     losses: list[tuple[int, float]] = field(default_factory=list)
     gradient_norms: list[tuple[int, float]] = field(default_factory=list)
@@ -58,24 +63,16 @@ class Log:
     seconds: float = 0.0
     diverged: bool = False
 
-    def watch(self, run: "Pretraining") -> Iterator["Event"]:
-        """The events of a run, each noted on its way."""
+    def see(self, event: "Event") -> None:
+        """Note one event of the run."""
         from llmlab.gpt.pretraining import Validation
         from llmlab.gpt.training import Point
 
-        for event in run.events():
-            match event:
-                case Point():
-                    self._note(event, last=event.step == run.recipe.train.steps - 1)
-                case Validation():
-                    self.validations.append(event)
-            yield event
-
-    def through(self, run: "Pretraining") -> "Log":
-        """This log after all events of a run."""
-        for _ in self.watch(run):
-            pass
-        return self
+        match event:
+            case Point():
+                self._note(event, last=event.step == self.steps - 1)
+            case Validation():
+                self.validations.append(event)
 
     @property
     def curves(self) -> dict[str, list[tuple[int, float]]]:
@@ -108,3 +105,73 @@ class Log:
             self.losses.append((point.step, point.loss))
             self.gradient_norms.append((point.step, point.gradient_norm))
             self.times.append((point.step, self.seconds))
+
+
+Curves = Mapping[str, Sequence[tuple[int, float]]]
+Views = Mapping[str, dict]
+
+
+class Observer:
+    """What an experiment sees of a run besides its losses: nothing, if it does not say otherwise.
+
+    It is asked for its metrics, curves and views when the run has ended.
+    """
+
+    def __init__(self, run: "Pretraining", encoded: "EncodedCorpus", log: Log) -> None:
+        self.run = run
+        self.encoded = encoded
+        self.log = log
+
+    @property
+    def is_shown(self) -> bool:
+        """Whether the book's explorers show this run: that of the first seed."""
+        return self.run.recipe.seed == 0
+
+    def see(self, event: "Event") -> None:
+        """Look at the model as it is after this event."""
+
+    def metrics(self) -> Mapping[str, float]:
+        """Values of the metrics that the experiment adds to `METRICS`."""
+        return {}
+
+    def curves(self) -> Curves:
+        """Points of the curves that the experiment adds to `CURVES`."""
+        return {}
+
+    def views(self) -> Views:
+        """What the explorers show."""
+        return {}
+
+
+def together(sweep: Sweep, trials: Sequence[Trial]) -> Iterator[Group]:
+    """Train the models of many trials at once, step by step."""
+    from llmlab.gpt.stacked import run_together
+
+    return run_together(sweep, trials)
+
+
+def pretraining_sweep(
+    describe: "Callable[[Trial], Study]",
+    *,
+    metrics: Sequence[Metric] = (),
+    curves: Sequence[Metric] = (),
+    **declaration: object,
+) -> Sweep:
+    """An experiment each of whose trials pretrains one model; `describe` says how.
+
+    Args:
+        metrics, curves: those that the study has besides `METRICS` and `CURVES`.
+        declaration: the other fields of an `Experiment`.
+    """
+
+    def run(trial: Trial) -> Outcome:
+        return describe(trial).run()
+
+    return Sweep(
+        metrics=(*METRICS, *metrics),
+        curves=(*CURVES, *curves),
+        run=run,
+        describe=describe,
+        together=together,
+        **declaration,
+    )

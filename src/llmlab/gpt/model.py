@@ -2,8 +2,8 @@
 
 The architecture of GPT-2 (Radford et al. 2019): learned positions, pre-norm blocks, GELU, and an
 output layer that shares its weight with the token embedding. One class serves pretraining, LoRA and
-quantisation: every matrix that adapters may target is an `nn.Linear` with a speaking name (`qkv`,
-`out`, `up`, `down`).
+quantisation: every matrix that adapters may target is an `nn.Linear` with a descriptive name
+(`qkv`, `out`, `up`, `down`).
 
 Shapes in names: B batch, T tokens, S tokens with those before them, D d_model, H heads, K head
 width, V vocabulary.
@@ -157,7 +157,7 @@ class GPT(nn.Module):
         self.apply(self._initialise)
 
     def _initialise(self, module: nn.Module) -> None:
-        """GPT-2's: normal(0, 0.02), outputs into the residual stream less by sqrt(2 n_layers)."""
+        """As GPT-2: normal(0, 0.02), over sqrt(2 n_layers) for outputs into the residual stream."""
         if isinstance(module, nn.Linear | nn.Embedding):
             nn.init.normal_(module.weight, std=0.02)
         if isinstance(module, nn.Linear) and module.bias is not None:

@@ -12,13 +12,19 @@ from llmlab.gpt.checkpoints import require_checkpoint
 from llmlab.gpt.configs import n_parameters, preset
 from llmlab.gpt.corpora import CORPORA, CorpusText
 from llmlab.gpt.distributed import Workers
-from llmlab.gpt.material import Material, byte_pairs, each_character, encode, named_corpus
+from llmlab.gpt.encoded_corpus import (
+    EncodedCorpus,
+    byte_pairs,
+    each_character,
+    encode,
+    named_corpus,
+)
 from llmlab.gpt.options import PRECISIONS, TOKENIZERS, TrainOptions
-from llmlab.gpt.pretraining import Recipe
+from llmlab.gpt.pretraining import PretrainingRecipe
 from llmlab.gpt.saved_runs import require_new
-from llmlab.gpt.session import Session
-from llmlab.gpt.text import TextTokenizer, gpt2_tokenizer, load_tokenizer
-from llmlab.gpt.tokens import TokenBatches
+from llmlab.gpt.session import PretrainingSession
+from llmlab.gpt.text_tokenizers import TextTokenizer, gpt2_tokenizer, load_tokenizer
+from llmlab.gpt.token_dataset import TokenBatches
 from llmlab.gpt.training import Precision, TrainConfig, best_precision
 from llmlab.method.declare.catalog import suggestion
 from llmlab.method.errors import LabError
@@ -36,7 +42,7 @@ def open_session(
     checkpoint_every: int | None = None,
     keep: int = 3,
     resume: bool = False,
-) -> Iterator[Session]:
+) -> Iterator[PretrainingSession]:
     """A run that can begin, its text cut into tokens; its folder is held until the block ends.
 
     Args:
@@ -44,9 +50,9 @@ def open_session(
         resume: whether to go on with the run that is there.
 
     Raises:
-        LabError: the folder is taken, or holds nothing to resume; an option names nothing that
-            there is or is out of its range; the text is too short for the context, or it cannot
-            be had.
+        LabError: the folder is taken, or holds nothing to resume; an option names something that
+            does not exist or is out of range; the text is too short for the context, or cannot be
+            loaded.
     """
     _check_ranges(options)
     preset(options.config)  # raises if there is none of that name
@@ -56,8 +62,8 @@ def open_session(
             require_checkpoint(folder)
         elif workers.is_first:
             require_new(folder)
-        recipe, material = _prepared(options, workers.device)
-        yield Session(folder, recipe, material, checkpoint_every, keep)
+        recipe, encoded = _prepared(options, workers.device)
+        yield PretrainingSession(folder, recipe, encoded, checkpoint_every, keep)
 
 
 def _default_folder(options: TrainOptions) -> Path:
@@ -66,12 +72,14 @@ def _default_folder(options: TrainOptions) -> Path:
     return default_folder(options.config, name, seed=options.seed)
 
 
-def _prepared(options: TrainOptions, device: torch.device) -> tuple[Recipe, Material]:
+def _prepared(
+    options: TrainOptions, device: torch.device
+) -> tuple[PretrainingRecipe, EncodedCorpus]:
     chosen = preset(options.config)
     precision = _precision(options.precision, device)
     corpus = named_corpus(options.corpus)
     tokenizer = _tokenizer(options.tokenizer, corpus, chosen.shape.vocab_size)
-    material = encode(corpus, tokenizer)
+    encoded = encode(corpus, tokenizer)
     shape = replace(
         chosen.shape,
         vocab_size=tokenizer.vocab_size,
@@ -84,11 +92,11 @@ def _prepared(options: TrainOptions, device: torch.device) -> tuple[Recipe, Mate
             f"a batch of {batch_size} sequences cannot be computed in {options.accumulate} parts: "
             "take a larger --batch-size or a smaller --accumulate."
         )
-    training, validation = material.tokens.split(options.validation_share)
+    training, validation = encoded.tokens.split(options.validation_share)
     TokenBatches(validation, shape.context, 1, options.seed)  # raises if it is too short
     batches = TokenBatches(training, shape.context, batch_size, options.seed)
     steps = options.steps or max(1, batches.steps(options.epochs))
-    recipe = Recipe(
+    recipe = PretrainingRecipe(
         shape=shape,
         train=TrainConfig(
             learning_rate=options.learning_rate or chosen.learning_rate,
@@ -103,13 +111,13 @@ def _prepared(options: TrainOptions, device: torch.device) -> tuple[Recipe, Mate
         validate_every=max(50, math.ceil(steps / 20)),
         compiled=options.compiled,
     )
-    return recipe, material
+    return recipe, encoded
 
 
-def describe(session: Session) -> str:
-    """Some lines on what is about to be trained, and on what."""
-    recipe, corpus = session.recipe, session.material.corpus
-    shape, tokens = recipe.shape, len(session.material.tokens.ids)
+def describe(session: PretrainingSession) -> str:
+    """A few lines on what is about to be trained, and on which text."""
+    recipe, corpus = session.recipe, session.encoded.corpus
+    shape, tokens = recipe.shape, len(session.encoded.tokens.ids)
     tied, untied = n_parameters(shape), n_parameters(shape, tied=False)
     return (
         f"{tied / 1e6:.2f}M parameters ({untied / 1e6:.2f}M untied): {shape.n_layers} layers, "
@@ -122,7 +130,7 @@ def describe(session: Session) -> str:
 
 
 def _about(corpus: str) -> str:
-    """What a named corpus is, and whose."""
+    """A named corpus's description and licence."""
     known = CORPORA.get(corpus)
     return f"\n{known.description} (licence: {known.licence})" if known else ""
 
@@ -135,15 +143,17 @@ def _check_ranges(options: TrainOptions) -> None:
         )
     rate = options.learning_rate
     if rate is not None and not 0 < rate < math.inf:
-        raise LabError(f"a learning rate of {rate:g} learns nothing: take one above 0, as 0.001.")
+        raise LabError(
+            f"a learning rate of {rate:g} learns nothing: take one above 0, such as 0.001."
+        )
 
 
 def _tokenizer(kind: str, corpus: CorpusText, vocab_size: int) -> TextTokenizer:
     match kind:
         case "bpe":
-            return byte_pairs(vocab_size)(corpus.texts())
+            return byte_pairs(vocab_size)(corpus)
         case "characters":
-            return each_character([_alphabet(corpus)])
+            return each_character(corpus)
         case "gpt2":
             return gpt2_tokenizer()
     if not Path(kind).exists():
@@ -152,14 +162,6 @@ def _tokenizer(kind: str, corpus: CorpusText, vocab_size: int) -> TextTokenizer:
             f"{', '.join(TOKENIZERS)}, or the path of a tokenizer's file."
         )
     return gpt2_tokenizer(kind) if Path(kind).is_dir() else load_tokenizer(Path(kind))
-
-
-def _alphabet(corpus: CorpusText) -> str:
-    """Every character of a text, which may be larger than memory."""
-    found: set[str] = set()
-    for text in corpus.texts():
-        found.update(text)
-    return "".join(found)
 
 
 def _precision(name: str, device: torch.device) -> Precision:

@@ -1,4 +1,4 @@
-"""What `llmlab train` can be told."""
+"""The options of `llmlab train`."""
 
 from dataclasses import dataclass
 from typing import Annotated
@@ -13,7 +13,7 @@ PRECISIONS = ("auto", "float32", "bfloat16")
 
 @dataclass(frozen=True)
 class TrainOptions:
-    """What is trained, and how; None leaves it to the configuration."""
+    """What is trained, and how; None takes the configuration's value."""
 
     config: Annotated[str, Option(metavar="NAME", help="Size: micro, nano, small or medium.")] = (
         "micro"

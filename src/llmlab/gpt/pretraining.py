@@ -14,12 +14,12 @@ from llmlab.gpt.alarms import Alarm, OverfittingAlarm, SpikeAlarm
 from llmlab.gpt.checkpoints import Checkpoint, random_state, set_random_state
 from llmlab.gpt.distributed import Workers
 from llmlab.gpt.model import GPT, GPTConfig, next_token_loss
-from llmlab.gpt.tokens import TokenBatches, TokenFile, TokenSpan
-from llmlab.gpt.training import Point, Precision, TrainConfig, Trainer
+from llmlab.gpt.token_dataset import TokenBatches, TokenFile, TokenSpan
+from llmlab.gpt.training import Batch, Point, Precision, TrainConfig, Trainer
 
 
 @dataclass(frozen=True)
-class Recipe:
+class PretrainingRecipe:
     """What decides a run, apart from its text.
 
     Attributes:
@@ -65,7 +65,7 @@ class Pretraining:
 
     def __init__(
         self,
-        recipe: Recipe,
+        recipe: PretrainingRecipe,
         tokens: TokenFile,
         workers: Workers | None = None,
         resumed: Checkpoint | None = None,
@@ -114,23 +114,28 @@ class Pretraining:
         weights = self.workers.gathered(self.model.state_dict())
         return weights, self.workers.gathered(training)
 
-    def events(self) -> Iterator[Event]:
+    def events(self, points: Iterator[Point] | None = None) -> Iterator[Event]:
         """Train to the end, or to the first point that is not finite, which is then the last event.
 
         A validation comes first, after every `validate_every` steps, and last; each of the points
         between them stands for one step, already taken. An alarm comes before what set it off, so
         that a state that is saved after a point or a validation has counted it.
+
+        Args:
+            points: takes the steps of the trainer in its place.
         """
         if self._is_validated():
             yield from self._validation()
-        for point in self.trainer.points(
-            self.batches.stream(self.trainer.step, self.workers.device)
-        ):
+        for point in points or self.trainer.points(self.stream()):
             if point.is_finite and (alarm := self._spikes.see(point.step, point.loss)):
                 yield alarm
             yield point
             if point.is_finite and self._is_validated():
                 yield from self._validation()
+
+    def stream(self) -> Iterator[Batch]:
+        """The batches from the next step on."""
+        return self.batches.stream(self.trainer.step, self.workers.device)
 
     def _validation(self) -> Iterator[Validation | Alarm]:
         found = self.validate()

@@ -7,13 +7,13 @@ runs/micro-stdlib-seed0/
 """
 
 import shutil
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from llmlab.gpt.checkpoints import checkpoints, load_checkpoint, save_checkpoint
 from llmlab.gpt.model import GPT
-from llmlab.gpt.text import TextTokenizer, load_tokenizer
+from llmlab.gpt.text_tokenizers import TextTokenizer, load_tokenizer
 from llmlab.method.errors import LabError
 from llmlab.runs.folder import LOG, RunFolder
 
@@ -22,7 +22,7 @@ CHECKPOINTS = "checkpoints"
 
 
 def require_new(folder: Path) -> None:
-    """See that a run can begin in `folder`, before any work is done.
+    """Make sure that a run can begin in `folder` before any work is done.
 
     Raises:
         LabError: it holds a run, or anything else.
@@ -92,6 +92,24 @@ def write_checkpoint(folder: Path, **parts: Mapping[str, object]) -> None:
         raise LabError(
             f"cannot write step-{parts['training']['step']:08d} into {target}: {cause}; free some "
             f"space or make the folder writable, then {_way_on(folder)}."
+        ) from error
+
+
+@contextmanager
+def way_on_told(folder: Path) -> Iterator[None]:
+    """Where a file of a run cannot be written, say how that run goes on: not by the same command.
+
+    Raises:
+        LabError: as the block does, with the remedy that holds for the run.
+    """
+    try:
+        yield
+    except LabError as error:
+        if not isinstance(error.__cause__, OSError):
+            raise
+        what, _, _ = str(error).partition("; ")
+        raise LabError(
+            f"{what}; free some space or make the folder writable, then {_way_on(folder)}."
         ) from error
 
 

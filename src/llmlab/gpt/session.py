@@ -6,25 +6,29 @@ import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 from torch import Tensor, device
 
 from llmlab.gpt.checkpoints import Checkpoint, checkpoints, keep_newest, load_checkpoint
 from llmlab.gpt.distributed import Workers
-from llmlab.gpt.material import Material
-from llmlab.gpt.pretraining import Event, Pretraining, Recipe, Validation
+from llmlab.gpt.encoded_corpus import EncodedCorpus
+from llmlab.gpt.pretraining import Event, Pretraining, PretrainingRecipe, Validation
+from llmlab.gpt.resuming import going_on_from, require_fitting_optimizer
 from llmlab.gpt.run_events import Diverged, Finished, Interrupted, Saved
 from llmlab.gpt.saved_runs import (
     CHECKPOINTS,
     TOKENIZER,
     remove_unfinished,
     require_new,
+    way_on_told,
     write_checkpoint,
 )
 from llmlab.gpt.training import Point
 from llmlab.method.errors import LabError
 from llmlab.method.json_values import json_value
+from llmlab.runs.control import Helm, Steered, listen
 from llmlab.runs.folder import RunFolder
 from llmlab.runs.interrupt import deferred_interrupt
 from llmlab.runs.log import RunLog
@@ -34,7 +38,7 @@ State = tuple[Mapping[str, Tensor], Mapping[str, object]]
 
 
 @dataclass(frozen=True)
-class Session:
+class PretrainingSession:
     """One run in its folder.
 
     Attributes:
@@ -43,8 +47,8 @@ class Session:
     """
 
     folder: Path
-    recipe: Recipe
-    material: Material
+    recipe: PretrainingRecipe
+    encoded: EncodedCorpus
     checkpoint_every: int | None = None
     keep: int = 3
 
@@ -62,21 +66,26 @@ class Session:
             "batch_size": self.recipe.batch_size,
             "seed": self.recipe.seed,
             "validation_share": self.recipe.validation_share,
-            "corpus": self.material.corpus.digest,
-            "tokenizer": self.material.tokenizer.digest,
+            "corpus": self.encoded.corpus.digest,
+            "tokenizer": self.encoded.tokenizer.digest,
         }
+
+    @cached_property
+    def _helm(self) -> Helm:
+        """Where requests from outside come in, once the run has begun."""
+        return Helm(RunFolder(self.folder))
 
     def events(self, workers: Workers, *, resume: bool) -> "Iterator[SessionEvent]":
         """Train, logging every event and saving what was asked for.
 
         It ends with `Diverged` or `Interrupted` where training did; a run that is resumed after its
         last step gives `Finished` alone. Ctrl-C is waited for between
-        two steps of a process that trains alone.
+        two steps of a process that trains alone, and so are requests from outside.
 
         Raises:
             LabError: the folder holds a run already and `resume` was not asked for; there is
                 nothing to resume, or it was another run; a part of the text is too short; a file
-                cannot be written; or there is nothing to translate the model with.
+                cannot be written; or there is no compiler to compile the model with.
         """
         checkpoint = self._checkpoint() if resume else None
         if checkpoint and self._is_done(checkpoint.step):
@@ -84,24 +93,37 @@ class Session:
             return
         if workers.is_first and not resume:
             require_new(self.folder)
-        # translated in place, each process its own part of the model
-        recipe = replace(self.recipe, compiled=False)
-        pretraining = Pretraining(recipe, self.material.tokens, workers, checkpoint)
-        if self.recipe.compiled:
-            pretraining.model.compile()
+        pretraining = self._begun(workers, checkpoint)
         if workers.is_first:
-            self._open(checkpoint)
+            with way_on_told(self.folder):
+                self._open(checkpoint)
+        if workers.world == 1:  # several would have to agree on the step of each request
+            listen(self.log)
         with _compiling(self.recipe.compiled):
             for event in self._training(pretraining, resumed_at=checkpoint and checkpoint.step):
                 if workers.is_first:
-                    self.log.append(type(event).__name__.lower(), asdict(event))
+                    with way_on_told(self.folder):
+                        self.log.append(type(event).__name__.lower(), asdict(event))
                 yield event
+
+    def _begun(self, workers: Workers, checkpoint: Checkpoint | None) -> Pretraining:
+        """The run before its first step, or before the next one after a checkpoint."""
+        # compiled in place, each process its own part of the model
+        recipe = replace(self.recipe, compiled=False)
+        with going_on_from(checkpoint):
+            pretraining = Pretraining(recipe, self.encoded.tokens, workers, checkpoint)
+            if checkpoint and workers.world == 1:  # of several, each has a part of the tensors
+                require_fitting_optimizer(pretraining.trainer.optimizer)
+        if self.recipe.compiled:
+            pretraining.model.compile()
+        return pretraining
 
     def _training(
         self, pretraining: Pretraining, resumed_at: int | None
     ) -> "Iterator[SessionEvent]":
         """The events of training, of all processes together, and what is saved between them."""
         saved_at, good, world = resumed_at, None, pretraining.workers.world
+        _set_rate(pretraining, self._helm.rate)
         with deferred_interrupt(world == 1) as interrupted:
             for event in pretraining.events():
                 step = pretraining.trainer.step
@@ -111,9 +133,16 @@ class Session:
                         return
                     event = replace(event, tokens=event.tokens * world)
                 elif isinstance(event, Validation) and math.isfinite(event.loss):
-                    good = _apart(pretraining.state(), pretraining.workers.device)
+                    good = _copied(pretraining.state(), pretraining.workers.device)
                 yield event
-                stops = isinstance(event, Point) and interrupted() and not self._is_done(step)
+                between = isinstance(event, Point) and not self._is_done(step)
+                for request in self._helm.requests(interrupted) if between and world == 1 else ():
+                    if request.action == "checkpoint" and step != saved_at:
+                        yield self._save(pretraining)
+                        saved_at = step
+                    _set_rate(pretraining, request.rate)
+                    yield self._helm.followed(request, step)
+                stops = between and (interrupted() or self._helm.is_stopped)
                 if step != saved_at and (stops or self._is_due(event, step)):
                     yield self._save(pretraining)
                     saved_at = step
@@ -178,7 +207,7 @@ class Session:
 
     def _write(self, state: State) -> None:
         weights, training = state
-        shape, run = asdict(self.recipe.shape), self.run
+        shape, run = asdict(self.recipe.shape), {**self.run, **self._helm.record}
         write_checkpoint(self.folder, weights=weights, training=training, shape=shape, run=run)
 
     def _checkpoint(self) -> Checkpoint:
@@ -219,16 +248,16 @@ class Session:
         if checkpoint:
             self.log.cut(checkpoint.step)
             return
-        self.material.tokenizer.save(self.folder / TOKENIZER)
+        self.encoded.tokenizer.save(self.folder / TOKENIZER)
         self.log.start(self.run)
 
 
-SessionEvent = Event | Saved | Diverged | Interrupted | Finished
+SessionEvent = Event | Saved | Steered | Diverged | Interrupted | Finished
 
 
 @contextmanager
 def _compiling(compiled: bool) -> Iterator[None]:
-    """Say in one sentence that `torch.compile` cannot do its work here."""
+    """Explain in one sentence why `torch.compile` fails here."""
     if not compiled:
         yield
         return
@@ -244,8 +273,15 @@ def _compiling(compiled: bool) -> Iterator[None]:
         ) from error
 
 
-def _apart(state: State, on: device) -> State:
-    """A state that training does not change any more: of a CPU's, its tensors are the model's."""
+def _set_rate(pretraining: Pretraining, rate: float | None) -> None:
+    """Train on with another peak learning rate, if one was asked for."""
+    if rate:
+        trainer = pretraining.trainer
+        trainer.config = replace(trainer.config, learning_rate=rate)
+
+
+def _copied(state: State, on: device) -> State:
+    """A copy that training does not change: on a CPU, a state's tensors are the model's own."""
     return copy.deepcopy(state) if on.type == "cpu" else state
 
 

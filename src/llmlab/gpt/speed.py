@@ -29,7 +29,7 @@ M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4
 
 
 def keep_freed_memory() -> None:
-    """Let this process keep what it frees for what it allocates next, where glibc is at hand.
+    """Let this process reuse the memory that it frees, where glibc is available.
 
     A training step makes and drops the same large tensors as the step before. Left to itself glibc
     (mallopt(3)) returns each of them to the kernel, which clears its pages anew a moment later.
@@ -54,7 +54,7 @@ def flops_per_token(shape: GPTConfig) -> float:
 
 
 def peak_flops(device: torch.device, precision: Precision) -> float | None:
-    """Flops/s that the device could do at most; None where that is not known.
+    """Peak flops/s of the device; None where it is not known.
 
     A GPU's are its data sheet's in bfloat16, for the devices of the table alone; a CPU's are those
     of the fastest of some large matrix products, measured here.
@@ -73,7 +73,7 @@ def mfu(shape: GPTConfig, tokens_per_second: float, peak: float) -> float:
 
 
 def _measured_flops(precision: Precision, width: int = 1024, n_products: int = 12) -> float:
-    """The fastest of some products, so that other work on the machine counts little."""
+    """The fastest of some products, so that other work on the machine matters little."""
     a_WW = torch.randn(width, width, dtype=getattr(torch, precision))
     return 2 * width**3 / min(_seconds_of(lambda: a_WW @ a_WW) for _ in range(n_products))
 

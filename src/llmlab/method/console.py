@@ -1,6 +1,5 @@
 """What the command line shows: progress of long work, and results as tables."""
 
-import math
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -16,8 +15,11 @@ from llmlab.method.running.status import State
 
 if TYPE_CHECKING:
     from llmlab.method.evidence.reproduction import Agreement
+    from llmlab.method.judging.judgement import Judgement
     from llmlab.method.judging.verdicts import Verdict
+    from llmlab.method.running.campaign import Done, Step
     from llmlab.method.running.plan import Plan
+    from llmlab.method.running.recheck import Recheck
 
 STYLES = {
     "current": "green",
@@ -102,6 +104,42 @@ def print_plan(plan: "Plan") -> None:
     print("The tables are current: nothing to do." if plan.is_done else f"{left} runs to do.")
 
 
+def print_campaign(steps: Sequence["Step"], scale: str, within: float) -> None:
+    """What a campaign would run, in its order, and where its time is thought to end."""
+    table = _table(f"A campaign at {scale} scale within {_clock(within)}")
+    table.add_column("experiment")
+    for title in ("runs left", "estimated", "ends at", "verdicts that wait"):
+        table.add_column(title, justify="right")
+    ends = 0.0
+    for step in steps:
+        ends += step.seconds
+        late = "" if ends <= within else " (may not fit)"
+        times = (_clock(step.seconds), f"{_clock(ends)}{late}")
+        table.add_row(step.experiment, str(step.runs), *times, f"{step.value:g}")
+    _print(table)
+    if not steps:
+        print("Everything is computed here: nothing to do.")
+
+
+def print_done(done: "Done") -> None:
+    """One line for each step of a campaign."""
+    why = f": {done.problem}" if done.problem else ""
+    took = f"in {_clock(done.seconds)}"
+    print(f"{done.experiment}: {done.finished} of {done.runs} runs {took}{why}", flush=True)
+
+
+def print_recheck(found: "Recheck") -> "Recheck":
+    """One line for each run that was made again; gives it back."""
+    if found.skipped:
+        what = f"not rerun, {found.skipped}"
+    elif found.drifted:
+        what = f"DRIFTED, {'; '.join(found.drifted)}"
+    else:
+        what = f"agrees, {_clock(found.seconds)}"
+    print(f"{found.experiment} {found.run_id}: {what}", flush=True)
+    return found
+
+
 def print_status(states: Mapping[str, Mapping[str, State]]) -> None:
     """Experiments by scales, each with its state and the reason for it."""
     table = _table("Results")
@@ -123,9 +161,7 @@ def print_verdicts(verdicts: Sequence["Verdict"]) -> None:
         table.add_row(
             f"{hypothesis.id}\n{hypothesis.title}",
             f"[{STYLES[verdict.word]}]{verdict.label}[/]",
-            _number(verdict.effect, verdict.unit),
-            _interval(verdict.low, verdict.high),
-            str(verdict.n),
+            *_effect(verdict.judgement),
             verdict.scale or "–",
         )
     _print(table)
@@ -175,14 +211,12 @@ def _agreement(agreement: "Agreement") -> str:
     return f"[red]{drifted} values differ, {missing} runs in one table only[/]{because}"
 
 
-def _number(value: float | None, unit: str | None) -> str:
-    if value is None or math.isnan(value):
-        return "–"
-    return f"{value:.3g}" + (f" {unit}" if unit not in (None, "1") else "")
-
-
-def _interval(low: float | None, high: float | None) -> str:
-    return "–" if low is None or high is None else f"\\[{low:.3g}, {high:.3g}]"
+def _effect(found: "Judgement | None") -> tuple[str, str, str]:
+    """Effect, interval and n."""
+    if found is None:
+        return "–", "–", "0"
+    unit = "" if found.unit == "1" else f" {found.unit}"
+    return f"{found.effect:.3g}{unit}", f"\\[{found.low:.3g}, {found.high:.3g}]", str(found.n)
 
 
 def _clock(seconds: float) -> str:

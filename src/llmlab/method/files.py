@@ -15,12 +15,17 @@ def read_text(path: Path) -> str:
     r"""The text of a UTF-8 file, without a byte-order mark and with `\n` at the end of each line.
 
     Raises:
-        LabError: the bytes are no UTF-8, or the file cannot be read.
+        LabError: the bytes are not UTF-8, or the file cannot be read.
     """
     try:
         data = path.read_bytes()
     except OSError as error:
         raise unreadable(path, error) from error
+    return decoded(data, path)
+
+
+def decoded(data: bytes, path: Path) -> str:
+    """The text of a file's bytes; as `read_text`."""
     text = data.removeprefix(codecs.BOM_UTF8)
     try:
         return text.decode("utf-8").replace("\r\n", "\n").replace("\r", "\n")
@@ -29,7 +34,7 @@ def read_text(path: Path) -> str:
         is_utf_16 = data.startswith(UTF_16)
         cause = "it is UTF-16" if is_utf_16 else f"byte {place} is 0x{data[place]:02x}"
         raise LabError(
-            f"{path} is no text in UTF-8: {cause}; save it as UTF-8 or give another file."
+            f"{path} is not text in UTF-8: {cause}; save it as UTF-8 or give another file."
         ) from error
 
 

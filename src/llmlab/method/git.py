@@ -1,4 +1,4 @@
-"""Asks git, whatever the user has configured."""
+"""Runs git regardless of the user's configuration."""
 
 import os
 import subprocess
@@ -17,14 +17,14 @@ SETTINGS = {
     "log.follow": "false",
     "safe.directory": "*",  # whoever runs code of a folder may read its history, too
 }
-"""What a repository may have set in its own file, and what the answers must not depend on."""
+"""Settings that a repository may have in its own file and that the answers must not depend on."""
 
 
 def git(root: Path, *arguments: str | Path, stdin: bytes | None = None) -> bytes | None:
     """What git prints when it runs in `root`; None if it fails or is not there.
 
-    Neither the user's settings count (aliases, colours, pagers, signatures, hooks' variables) nor
-    the language of the terminal.
+    It depends neither on the user's settings (aliases, colours, pagers, signatures, hooks'
+    variables) nor on the language of the terminal.
     """
     settings = [item for pair in SETTINGS.items() for item in ("-c", "=".join(pair))]
     command = ["git", "--no-pager", *settings, *map(str, arguments)]
@@ -63,7 +63,7 @@ def worktree(root: Path, commit: str) -> Iterator[Path]:
 
 
 def _environment() -> Mapping[str, str]:
-    """The environment without what steers git; a hook, for one, names another repository."""
+    """The environment without git's variables; a hook, for one, names another repository."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
     neutral = {
         "GIT_CONFIG_GLOBAL": os.devnull,

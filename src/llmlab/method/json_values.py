@@ -11,7 +11,7 @@ def json_value(value: object) -> JsonValue:
     """`value` as plain JSON.
 
     Dataclasses become objects, sequences lists, numpy's scalars numbers; NaN and infinities become
-    null, for JSON has no word for them. Anything else becomes its text: dates in ISO form, paths.
+    null, since JSON has no word for them. Anything else becomes its text: dates in ISO form, paths.
     """
     match value:
         case None | bool() | int():
@@ -32,7 +32,7 @@ def json_value(value: object) -> JsonValue:
 
 
 def printable(text: str) -> str:
-    r"""`text` in Unicode: bytes of a file name that are no UTF-8 are written as `\xff`."""
+    r"""`text` in Unicode: bytes of a file name that are not UTF-8 are written as `\xff`."""
     try:
         data = text.encode("utf-8", "surrogateescape")
     except UnicodeEncodeError:  # half a character that stands for no byte

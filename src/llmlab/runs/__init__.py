@@ -3,6 +3,8 @@
 - `folder`: a new folder is made and held by one process; a taken one is refused before any work.
 - `log`: `log.jsonl`, one event a line, written as it happens; read as typed events.
 - `interrupt`: Ctrl-C takes effect between two steps, so that a run can save and stop.
+- `control`: requests from outside, read between two steps and answered in the log.
+- `trials`: the same log for an experiment, a line for each of its runs.
 - `shell`: commands that a message offers can be pasted as they are.
 
 A lab's command goes like this:

@@ -34,7 +34,7 @@ class RunFolder:
         return not self.path.is_dir() or all(file.name == LOCK for file in self.path.iterdir())
 
     def require_empty(self) -> None:
-        """See that no run is in the folder, before any work is done.
+        """Make sure that no run is in the folder before any work is done.
 
         Raises:
             LabError: there is a run, or anything else.
@@ -80,7 +80,7 @@ class RunFolder:
 
 
 def default_folder(*parts: str, seed: int) -> Path:
-    """Where a run goes unless told otherwise: `runs/micro-stdlib-seed0`."""
+    """The default folder of a run: `runs/micro-stdlib-seed0`."""
     return RUNS / "-".join([*parts, f"seed{seed}"])
 
 

@@ -76,7 +76,8 @@ class RunLog:
         """Remove what a run that goes on after `step` steps will log again.
 
         Points carry the step that they took, counted from 0; validations the steps done before
-        them. The line that says that the checkpoint of `step` was saved stays.
+        them. The lines that say that the checkpoint of `step` was saved, or that the run was
+        steered there, stay.
         """
         kept = [line for line, event in self._lines() if _is_before(event, step)]
         write_file(self.path, b"".join(kept))
@@ -115,4 +116,4 @@ def _line(event: str, fields: Mapping[str, object]) -> str:
 
 def _is_before(event: LoggedEvent, step: int) -> bool:
     """Whether a run that goes on after `step` steps does not log this event again."""
-    return event.step is None or event.step < step + (event.event == "saved")
+    return event.step is None or event.step < step + (event.event in ("saved", "steered"))

@@ -203,7 +203,7 @@ def test_what_is_read_as_one_stays_on_its_line(executed_sample, tmp_path):
     [
         ("# A\n\nSee @fig-nothing.", r"chapters/index\.py: @fig-nothing refers to nothing"),
         ("# A\n\nSee @nobody2020.", r"@nobody2020 is not in the bibliography"),
-        ("# A\n\n[x](other.ipynb)", r"links to other\.ipynb, which is no chapter"),
+        ("# A\n\n[x](other.ipynb)", r"links to other\.ipynb, which is not a chapter"),
         ("# A\n\n[x](#nowhere)", r"links to #nowhere, which is not there"),
         ("# A {#sec-idea}", r"the label sec-idea is also in chapters/index\.py"),
         ("No title.", r"chapters/index\.py: has no title"),

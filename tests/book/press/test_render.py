@@ -32,7 +32,7 @@ def test_a_new_rendering_replaces_the_old_one_and_no_other(project):
     render_book(project, "dev", "preview")
     assert not (project.site / "dev" / "old.html").exists()
     assert sorted(path.name for path in project.site.iterdir()) == ["1.0", "dev", "versions.json"]
-    assert json.loads((project.site / "versions.json").read_text()) == ["1.0", "dev"]
+    assert json.loads((project.site / "versions.json").read_text()) == ["dev", "1.0"]
 
 
 def test_a_failure_leaves_the_site_as_it_was(project):

@@ -88,7 +88,7 @@ def test_every_path_is_a_line_in_every_panel(evidence: Evidence) -> None:
 @pytest.mark.parametrize(
     ("plane", "message"),
     [
-        ({**PLANE, "loss": [[1, 2], [3, 4]]}, "no square of 3 distances"),
+        ({**PLANE, "loss": [[1, 2], [3, 4]]}, "not a square of 3 distances"),
         ({**PLANE, "loss": [[0, 1, 1]] * 3}, "greater than 0"),
         ({"kind": "plane", "loss": []}, "'distances' is missing"),
         (None, "the plane 'a' is damaged"),

@@ -5,7 +5,7 @@ from datetime import datetime
 
 import pytest
 
-from llmlab.cluster.show.events import Event
+from llmlab.cluster.show.events import Event, Message, Saved
 from llmlab.cluster.show.formats import duration, format_named, short, size
 from llmlab.cluster.show.scenario import Scenario
 from llmlab.cluster.show.stage import play
@@ -46,6 +46,14 @@ def test_mlperf_lines_start_and_stop_the_run(events: list[Event]) -> None:
     keys = [entry["key"] for entry in entries]
     assert keys.count("run_start") == keys.count("run_stop") == 1
     assert keys.count("tracked_stats") == 20
+    assert keys.count("checkpoint") == sum(isinstance(event, Saved) for event in events)
+
+
+def test_mlperf_lines_hold_warnings() -> None:
+    event = Message(1.0, "rank 3 is slow", "WARNING", rank=3)
+    entry = json.loads(lines([event], "mlperf")[0].removeprefix(":::MLLOG "))
+    assert (entry["key"], entry["value"]) == ("warning", "rank 3 is slow")
+    assert not lines([Message(1.0, "all is well")], "mlperf")
 
 
 def test_an_unknown_format_is_refused() -> None:

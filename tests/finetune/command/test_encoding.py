@@ -6,7 +6,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llmlab.finetune.command.encoding import encode_examples, last_answer, prompt_tokens
+from llmlab.finetune.command.encoding import encode_examples, prompt_of
 from llmlab.finetune.command.examples import (
     Chat,
     Example,
@@ -144,8 +144,8 @@ def test_a_template_that_cannot_be_used_is_refused(
 @pytest.mark.parametrize("form", ["run", "llama"])
 def test_a_pair_counts_its_response_and_the_end(made: Folder, form: str) -> None:
     codec = codec_of(made(form))
-    sequences = encode_examples([pair("the cat ", "sat")], codec, context=32)
-    assert counted(sequences, codec) == ["sat" + codec.decode([codec.end])]
+    sequences = encode_examples([pair("the cat", " sat")], codec, context=32)
+    assert counted(sequences, codec) == [" sat" + codec.decode([codec.end])]
 
 
 def test_an_empty_prompt_follows_the_end_of_another_text() -> None:
@@ -156,8 +156,9 @@ def test_an_empty_prompt_follows_the_end_of_another_text() -> None:
 
 @given(PAIRS | CHATS)
 def test_the_prompt_is_what_stands_before_the_last_answer(example: Example) -> None:
-    row = [i for i in encode_examples([example], CODEC, 80).tokens_NT[0].tolist() if i != CODEC.pad]
-    assert prompt_tokens(example, CODEC) + CODEC.encode(last_answer(example)) == row
+    row = encode_examples([example], CODEC, 80).tokens_NT[0].tolist()
+    before = prompt_of(example, CODEC) or END
+    assert before + answers(example)[-1].removesuffix(END) == CODEC.decode(row)
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,12 @@
 import json
+import tracemalloc
 from pathlib import Path
 
 import pytest
+from fuzzing import assert_survives, mutated_lines
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llmlab.finetune.command.encoding import last_answer
 from llmlab.finetune.command.examples import Pair, open_dataset, read_examples
 from llmlab.finetune.tasks.skills import new_facts, subtraction
 from llmlab.method.errors import LabError
@@ -25,7 +26,8 @@ def file_of(folder: Path, *lines: str) -> Path:
 def test_pairs_and_conversations_are_read(tmp_path: Path) -> None:
     talk = {"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]}
     reading = read_examples(file_of(tmp_path, GOOD, "", json.dumps(talk)))
-    assert [last_answer(example) for example in reading.examples] == ["2", "b"]
+    first, second = (example.content for example in reading.examples)
+    assert (first.response, second.messages[-1].content) == ("2", "b")
     assert [example.where for example in reading.examples] == [
         f"{tmp_path}/data.jsonl, line {line}" for line in (1, 3)
     ]
@@ -33,12 +35,16 @@ def test_pairs_and_conversations_are_read(tmp_path: Path) -> None:
 
 BAD = {
     '{"prompt": "a"': "not JSON: .* at column 15",
-    '["a"]': "no JSON object",
+    '["a"]': "not a JSON object",
     '{"prompt": "a"}': "response: Field required",
     '{"prompt": "a", "response": ""}': "response: String should have at least 1 character",
     '{"prompt": 1, "response": "a"}': "prompt: Input should be a valid string",
     '{"prompt": NaN, "response": "a"}': "holds NaN",
-    '{"prompt": "a", "respons": "a"}': "response: Field required",
+    '{"prompt": "a", "respons": "a"}': "key 'respons' .did you mean 'response'",
+    '{"prompt": "a", "prompt": "b", "response": "a"}': "it has the key 'prompt' twice",
+    '{"prompt": "a", "response": "a", "weight": 0}': "it has the key 'weight', which is not",
+    '{"prompt": "a", "response": "b", "n": ' + "1" * 6000 + "}": "a number of 6,000 digits",
+    '{"prompt": "' + "a" * 2**22 + '", "response": "b"}': "longer than 4,194,304 bytes",
     '{"prompt": "\\ud800", "response": "a"}': "half a character",
     '{"messages": []}': "messages: List should have at least 2",
     '{"messages": [{"role": "user"}, {}]}': "messages.0.content: Field required",
@@ -63,8 +69,61 @@ def test_bad_lines_are_counted_where_they_may_be_skipped(tmp_path: Path) -> None
     assert [skipped.line for skipped in reading.skipped] == list(range(1, len(BAD) + 1))
 
 
-def test_what_else_a_line_says_is_passed_over(tmp_path: Path) -> None:
-    path = file_of(tmp_path, '{"id": 7, "prompt": "1+1=", "response": "2"}')
+def test_what_else_a_line_says_is_counted(tmp_path: Path) -> None:
+    labelled = json.dumps({"messages": [{**message, "name": "x"} for message in TALK], "id": 8})
+    reading = read_examples(
+        file_of(tmp_path, '{"id": 7, "prompt": "1+1=", "response": "2"}', labelled)
+    )
+    assert reading.examples[0].content == Pair(prompt="1+1=", response="2")
+    assert reading.unread == {"id": 2, "messages.*.name": 1}
+
+
+TALK = [{"role": "user", "content": "hi"}, {"role": "assistant", "content": "yo"}]
+CALL = {"role": "assistant", "content": None, "tool_calls": [{"id": "1"}]}
+CHANGED = {
+    "it has the key 'tools', which is not supported": {"messages": TALK, "tools": []},
+    "it has the key 'prompt', which is not supported": {"messages": TALK, "prompt": "a"},
+    "messages.1 has the key 'tool_calls', which": {"messages": [TALK[0], CALL, *TALK]},
+    "messages.1 has the key 'wieght' .did you mean 'weight'": {
+        "messages": [TALK[0], {**TALK[1], "wieght": 0}]
+    },
+    "messages.1.weight: Input should be 0 or 1": {"messages": [TALK[0], {**TALK[1], "weight": 2}]},
+    "every answer has weight 0": {"messages": [TALK[0], {**TALK[1], "weight": 0}]},
+}
+
+
+@pytest.mark.parametrize("reason", CHANGED)
+def test_what_would_change_what_is_learned_is_refused_by_line_and_key(
+    tmp_path: Path, reason: str
+) -> None:
+    path = file_of(tmp_path, GOOD, json.dumps(CHANGED[reason]))
+    with pytest.raises(LabError, match=f"line 2 of .* is not an example .{reason}"):
+        read_examples(path)
+
+
+def test_an_answer_of_weight_0_is_read_and_not_learned(tmp_path: Path) -> None:
+    talk = [TALK[0], {**TALK[1], "weight": 0}, TALK[0], {**TALK[1], "weight": 1}]
+    content = read_examples(file_of(tmp_path, json.dumps({"messages": talk}))).examples[0].content
+    assert content.learned == [3]
+
+
+def test_a_line_too_long_is_not_read_to_its_end(tmp_path: Path) -> None:
+    path = tmp_path / "data.jsonl"
+    with path.open("wb") as file:  # without room on the disk
+        file.write(GOOD.encode() + b"\n")
+        file.seek(40_000_000, 1)
+        file.write(b"\n" + GOOD.encode())
+    tracemalloc.start()
+    reading = read_examples(path, skip_bad=True)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert [len(reading.examples), [bad.line for bad in reading.skipped]] == [2, [2]]
+    assert peak < 20_000_000
+
+
+def test_a_byte_order_mark_is_no_part_of_the_first_line(tmp_path: Path) -> None:
+    path = tmp_path / "data.jsonl"
+    path.write_bytes(b"\xef\xbb\xbf" + GOOD.encode())
     assert read_examples(path).examples[0].content == Pair(prompt="1+1=", response="2")
 
 
@@ -135,3 +194,14 @@ def test_facts_are_tested_as_they_were_trained() -> None:
 def test_a_skill_that_does_not_exist_is_refused(source: str, reason: str) -> None:
     with pytest.raises(LabError, match=reason):
         open_dataset(source)
+
+
+def test_fuzz_lines_of_examples(tmp_path: Path) -> None:
+    path = tmp_path / "data.jsonl"
+    documents = [json.loads(GOOD), {"messages": [TALK[0], {**TALK[1], "weight": 1}], "id": 3}]
+
+    def read(content: bytes) -> None:
+        path.write_bytes(content)
+        read_examples(path)
+
+    assert assert_survives(read, lambda draw: mutated_lines(documents, draw)) > 0

@@ -100,8 +100,19 @@ def test_bad_lines_are_also_those_that_do_not_fit_the_base(llmlab: LlmLab) -> No
 
 
 def test_facts_are_tested_on_those_that_are_learned(llmlab: LlmLab) -> None:
-    done = llmlab("finetune", "--data", "skills:facts:8", "--out", "run", *BRIEF)
+    done = llmlab("finetune", "--data", "skills:facts:8", "--out", "my runs/facts", *BRIEF)
     assert "8 examples, the same 8 to test on" in done.out
+    for command in ("generate 'my runs/facts' --prompt", "curves 'my runs/facts/log.jsonl'"):
+        assert f"  llmlab {command}" in done.out
+    assert "  llmlab merge 'my runs/facts' --out 'my runs/merged'" in done.out
+
+
+def test_answers_that_begin_inside_a_token_are_told_of(llmlab: LlmLab, made) -> None:
+    rows = [{"prompt": "the cat ", "response": "sat"}] * 12
+    Path("cats.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    options = ("--base", f"hf:{made('llama')}", "--data", "cats.jsonl", "--out", "run")
+    done = llmlab("finetune", *options, *BRIEF)
+    assert "in 11 of them the answer begins inside a token" in done.out
 
 
 def test_the_record_of_a_run_tells_other_data_of_the_same_name(llmlab: LlmLab) -> None:
@@ -177,7 +188,7 @@ def test_weights_that_are_no_numbers_are_not_kept(method: str, llmlab: LlmLab) -
 
 
 BAD = {
-    "holds NaN, which is no JSON": ("--data", "nan.jsonl"),
+    "holds NaN, which is not JSON": ("--data", "nan.jsonl"),
     "holds no example: write one a line": ("--data", "empty.jsonl"),
     "there is no base 'mikro' (did you mean 'micro'?)": ("--base", "mikro"),
     'there is no folder "./nowhere"': ("--base", "hf:./nowhere"),

@@ -14,10 +14,12 @@ from llmlab.cli import main
 from llmlab.finetune.command.generation import continue_text
 from llmlab.finetune.model.adapters import lora_layers, save_adapter
 from llmlab.finetune.model.catalog import open_pretrained
+from llmlab.finetune.model.codecs import INCOMPLETE, HubCodec, decode_stream
 from llmlab.finetune.model.lora import LoraSpec, add_lora
 from llmlab.finetune.model.qlora import FourBit
 from llmlab.finetune.tasks.skills import END
 from llmlab.gpt.generation import SamplingConfig
+from tests.finetune.tokenizers import TOKENIZERS
 
 SPEC = LoraSpec(rank=4, alpha=8)
 GREEDY = SamplingConfig(temperature=0)
@@ -107,7 +109,7 @@ def test_an_adapter_that_names_no_base_needs_one(llmlab, base_folder: Folder) ->
         (("nothing", "--out", "merged"), "there is no folder nothing: name"),
         (("run", "--out", "merged"), "run holds no adapter: name"),
         (("adapter", "--out", "skilled"), "skilled exists already"),
-        (("adapter", "--out", "merged", "--base", "run"), "whose weights are others"),
+        (("adapter", "--out", "merged", "--base", "run"), "differ from those of run"),
         (("adapter", "--out", "merged", "--base", "nowhere"), "there is no base 'nowhere'"),
     ],
 )
@@ -132,9 +134,27 @@ def test_a_text_ends_where_an_answer_does(made: Folder, form: str) -> None:
     assert "".join(continue_text(base, model, "the cat", 5, GREEDY)) == ""
 
 
+def test_generation_ends_where_a_turn_of_the_template_does() -> None:
+    tokenizer = TOKENIZERS["gemma"]()
+    codec = HubCodec(tokenizer, frozenset([0]))
+    ends = tokenizer.convert_tokens_to_ids(["<unk>", "<eos>", "<end_of_turn>"])
+    assert codec.stops == set(ends)
+
+
+@pytest.mark.parametrize("name", TOKENIZERS)
+def test_a_text_goes_on_with_the_spaces_that_it_has(name: str) -> None:
+    codec = HubCodec(TOKENIZERS[name]())
+    ids = codec.encode_prompt("hello world yo caf\u00e9 \U0001f600 fine")
+    for cut in range(1, len(ids)):
+        before = codec.decode(ids[:cut])
+        if not before.endswith(INCOMPLETE):  # a prompt is whole characters
+            after = "".join(decode_stream(codec.decode, ids[:cut], ids[cut:]))
+            assert (before + after).endswith("hello world yo caf\u00e9 \U0001f600 fine")
+
+
 def test_a_text_may_outgrow_the_context(made: Folder) -> None:
     base = open_pretrained(str(made("llama")), device=torch.device("cpu"))
-    model = _always(base.tokenizer.encode("a")[0], base.model)
+    model = _always(base.tokenizer.encode_prompt("a")[0], base.model)
     assert "".join(continue_text(base, model, "", 70, GREEDY)) == "a" * 70
 
 

@@ -1,5 +1,10 @@
+import errno
 import json
+import os
+import re
+import resource
 import signal
+import tempfile
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import replace
@@ -21,11 +26,13 @@ from llmlab.finetune.command.events import (
 from llmlab.finetune.command.opening import open_session
 from llmlab.finetune.command.options import FinetuneOptions
 from llmlab.finetune.command.session import FinetuneSession
+from llmlab.finetune.command.tables import print_prepared
 from llmlab.finetune.model.adapters import load_adapter
 from llmlab.finetune.model.catalog import n_parameters, open_pretrained, weights_folder
 from llmlab.finetune.model.qlora import dequantise, paged_adamw
 from llmlab.gpt.training import TrainConfig, Trainer
 from llmlab.method.errors import LabError
+from llmlab.runs.control import Request, ask
 from llmlab.runs.folder import RunFolder
 
 CPU = torch.device("cpu")
@@ -38,7 +45,7 @@ def opened(made: Callable[[str], Path], tmp_path: Path, held: ExitStack) -> Open
     """Opens a brief session on a tiny base, with other options if wanted."""
 
     def make(folder: str = "run", form: str = "skilled", **options: object) -> FinetuneSession:
-        base = f"hf:{made(form)}" if form in ("qwen2", "llama") else str(made(form))
+        base = f"hf:{made(form)}" if form in ("qwen2", "llama", "experts") else str(made(form))
         asked = replace(SMALL, **({"rank": None} if options.get("method") == "full" else {}))
         session = held.enter_context(
             open_session(replace(asked, base=base, **options), tmp_path / folder, CPU)
@@ -164,6 +171,20 @@ def test_memory_is_predicted(method: str, opened: Open) -> None:
     assert prepared.predicted.total == pytest.approx(prepared.measured.total, rel=0.02)
 
 
+def test_a_mixture_of_experts_trains_without_a_prediction(
+    opened: Open, sentences: str, capfd: pytest.CaptureFixture
+) -> None:
+    session = opened(form="experts", data=sentences)
+    prepared, *_, last = session.events()
+    assert prepared.predicted is None
+    assert prepared.measured.total > 0
+    assert isinstance(last, Finished)
+    print_prepared(prepared, session)
+    said = capfd.readouterr()
+    assert "No prediction: this model cannot be run on tensors without numbers." in said.out
+    assert "Traceback" not in said.err
+
+
 def test_only_qlora_quantises_and_says_how_far_the_weights_moved(opened: Open) -> None:
     assert next(opened("a").events()).quantisation is None
     session = opened("b", method="qlora")
@@ -215,6 +236,97 @@ def test_a_base_that_gives_nan_is_not_trained_and_nothing_is_kept(opened: Open) 
     assert not (session.folder / "adapter").exists()
 
 
+@pytest.mark.parametrize("method", ["lora", "full"])
+def test_a_checkpoint_on_the_way_is_replaced_by_the_last_weights(method: str, opened: Open) -> None:
+    session = opened(method=method)
+    saved = []
+    for event in session.events():
+        if isinstance(event, Step) and event.point.step in (1, 2):
+            ask(session.folder, Request(id="0" * 16, action="checkpoint"))
+        saved += [event] if isinstance(event, Saved) else []
+    assert [event.step for event in saved] == [2, 3, 5]
+    assert sorted(path.name for path in session.saved_to.parent.iterdir() if path.is_dir()) == [
+        session.saved_to.name
+    ]
+    if method == "full":
+        kept = open_pretrained(str(session.saved_to), device=CPU).model.state_dict()
+        assert all(torch.equal(kept[n], t) for n, t in session.base.model.state_dict().items())
+
+
+# Full disks
+
+
+@pytest.fixture
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The only other place that can be written to."""
+    folder = tmp_path / "elsewhere"
+    folder.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    monkeypatch.setenv("HOME", "/dev/null")
+    return folder
+
+
+@pytest.fixture
+def fill(monkeypatch: pytest.MonkeyPatch) -> Callable[[Path], None]:
+    """Fills the disk of a folder: no new file can be put in its place there."""
+    replace_file = os.replace
+
+    def full(folder: Path) -> None:
+        def refuse(source: Path, target: Path) -> None:
+            if Path(target).is_relative_to(folder):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            replace_file(source, target)
+
+        monkeypatch.setattr("llmlab.method.files.os.replace", refuse)
+
+    return full
+
+
+@pytest.mark.parametrize("name", ["adapter", "report.json"])
+def test_weights_that_the_disk_has_no_room_for_are_saved_elsewhere(
+    name: str, opened: Open, elsewhere: Path, fill: Callable[[Path], None]
+) -> None:
+    session = opened()
+    fill(session.folder / name)
+    with pytest.raises(LabError, match="stopped after 5 steps, since No space left") as error:
+        list(session.events())
+    saved = Path(re.search(r"whole in (.*): free some space", str(error.value))[1])
+    assert saved.is_relative_to(elsewhere if name == "adapter" else session.folder)
+    assert "same command" not in str(error.value)
+    load_adapter(saved, open_pretrained(session.base.name, device=CPU))
+
+
+def test_a_log_that_cannot_grow_ends_the_run_and_keeps_what_was_learned(
+    opened: Open, elsewhere: Path
+) -> None:
+    session = opened(steps=200)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, limits[1]))
+    try:
+        with pytest.raises(LabError, match=r"stopped after \d+ steps, since File too") as error:
+            list(session.events())
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    saved = Path(re.search(r"whole in (.*): free some space", str(error.value))[1])
+    assert saved.is_relative_to(elsewhere)
+    load_adapter(saved, open_pretrained(session.base.name, device=CPU))
+
+
+@pytest.mark.parametrize("method", ["lora", "full"])
+def test_weights_that_fit_nowhere_are_said_to_be_lost(
+    method: str, opened: Open, elsewhere: Path
+) -> None:
+    session = opened(method=method)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (9_000, limits[1]))
+    try:
+        with pytest.raises(LabError, match=r"saved nowhere: free some space, remove .*/run, and"):
+            list(session.events())
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert not list(elsewhere.iterdir())
+
+
 def test_a_folder_that_holds_something_is_left_alone(opened: Open, tmp_path: Path) -> None:
     session = opened()
     (session.folder / "thesis.txt").write_text("mine")
@@ -224,11 +336,12 @@ def test_a_folder_that_holds_something_is_left_alone(opened: Open, tmp_path: Pat
 
 
 @pytest.mark.parametrize("options", [{"rank": 100}, {"target_modules": "query"}])
-def test_nothing_is_written_where_the_method_does_not_fit(options: dict, opened: Open) -> None:
-    session = opened(**options)
+def test_nothing_is_written_where_the_method_does_not_fit(
+    options: dict, opened: Open, tmp_path: Path
+) -> None:
     with pytest.raises(LabError):
-        list(session.events())
-    assert RunFolder(session.folder).is_empty
+        list(opened(**options).events())
+    assert RunFolder(tmp_path / "run").is_empty
 
 
 def test_replay_puts_old_items_into_each_batch(opened: Open) -> None:

@@ -191,18 +191,22 @@ def test_names_of_others_are_known(theirs: str, ours: str) -> None:
     [
         ("run.csv", b"", "is empty"),
         ("run.csv", b"phase,loss\n1,2\n", "no column of steps"),
-        ("run.csv", b"step,loss\n0,3\n1,abc\n", "line 3: 'abc' in the column 'loss' is no number"),
+        (
+            "run.csv",
+            b"step,loss\n0,3\n1,abc\n",
+            "line 3: 'abc' in the column 'loss' is not a number",
+        ),
         ("run.csv", b"step,loss\n", "holds no curve"),
         ("run.csv", b"step,loss\n1,2,3,4\n1,2\n", "line 2: it has 4 cells"),
-        ("run.csv", b"\xff\xfe\x00", "is no text in UTF-8: it is UTF-16"),
+        ("run.csv", b"\xff\xfe\x00", "is not text in UTF-8: it is UTF-16"),
         ("log.jsonl", b'{"event": \n{"event": "run"}\n', "line 1"),
         ("log.jsonl", b'{"event": "run"}\n', "holds no curve"),
-        ("trainer_state.json", b'{"log_history": [', "is no whole JSON file"),
+        ("trainer_state.json", b'{"log_history": [', "is not a complete JSON file"),
         ("trainer_state.json", b'{"epoch": 1}', "has no 'log_history'"),
         ("trainer_state.json", b"[]", "has no 'log_history'"),
-        ("curves.parquet", b"PAR1 and then nothing", "is no whole parquet file"),
+        ("curves.parquet", b"PAR1 and then nothing", "is not a complete parquet file"),
         ("events.out.tfevents.1", b"not an event file at all", "event file"),
-        ("notes.txt", b"a loss of 3", "is of no form"),
+        ("notes.txt", b"a loss of 3", "has a form that is not read"),
     ],
 )
 def test_what_cannot_be_read_is_one_sentence(
@@ -441,7 +445,7 @@ def test_a_value_that_is_no_number_is_left_out_with_its_place(tmp_path: Path, va
     text = f'{GOOD}\n{{"step": 2, "loss": {value}}}\n'
     run = only(write(tmp_path / "a.jsonl", text))
     assert run.curves == {"loss": Curve.of([(1, 2.5)])}
-    assert run.notes == ("left out once: a value that is no number (loss), in line 2",)
+    assert run.notes == ("left out once: a value that is not a number (loss), in line 2",)
 
 
 @pytest.mark.parametrize(
@@ -454,10 +458,10 @@ def test_a_value_that_is_no_number_is_left_out_with_its_place(tmp_path: Path, va
         ("trainer_state.json", "[" * 100_000 + "]" * 100_000, "recursion limit"),
         ("trainer_state.json", state(f'{{"step": {"9" * 6000}}}'), "number out of range"),
         ("history.json", '{"loss": 3}', "neither 'log_history' nor lists"),
-        ("log.jsonl", f"{GOOD}\n{'[' * 100_000}\n{GOOD}\n", "line 2: this is no JSON"),
-        ("log.jsonl", f'{GOOD}\n{{"step": {"9" * 6000}}}\n{GOOD}', "line 2: this is no JSON"),
+        ("log.jsonl", f"{GOOD}\n{'[' * 100_000}\n{GOOD}\n", "line 2: this is not JSON"),
+        ("log.jsonl", f'{GOOD}\n{{"step": {"9" * 6000}}}\n{GOOD}', "line 2: this is not JSON"),
         ("log.jsonl", f'{GOOD}\n{{"text": "{"x" * 2**20}"}}', "line 2: it has 10485.. characters"),
-        ("log.jsonl", "null\n5\n", "holds no curve: .*left out 2 times: a line that holds no obj"),
+        ("log.jsonl", "null\n5\n", "holds no curve: .*left out 2 times: a line without a JSON obj"),
         ("run.csv", f"step,loss\n0,3\n1,{'x' * 200_000}\n", "line 3: field larger than"),
         ("run.csv", f"{MARK}\n\n", "is empty"),
         ("run.csv", "step,loss\n0,3\n\n1,x\n", "line 4: 'x' in the column 'loss'"),
@@ -501,7 +505,7 @@ def test_a_file_whose_name_is_no_utf_8_has_a_name_that_can_be_printed(
 
 def test_a_pipe_is_no_file(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "run.csv")
-    with pytest.raises(LabError, match="is no regular file"):
+    with pytest.raises(LabError, match="is not a regular file"):
         read_runs(tmp_path / "run.csv")
 
 

@@ -9,6 +9,7 @@ from llmlab.finetune.model.catalog import open_pretrained
 from llmlab.finetune.model.pretrained import Pretrained
 from llmlab.finetune.model.qlora import FourBit
 from llmlab.finetune.tasks.skills import END
+from llmlab.finetune.tasks.texts import Turn
 
 CPU = torch.device("cpu")
 FORMS = ["skilled", "run", "qwen2", "llama"]
@@ -28,7 +29,7 @@ def change_json(path: Path, **changes: object) -> None:
 @pytest.mark.parametrize("form", FORMS)
 def test_a_tokenizer_gives_back_the_text(made: Folder, form: str) -> None:
     codec = opened(made(form)).tokenizer
-    assert codec.decode(codec.encode("the cat: 1+1=")) == "the cat: 1+1="
+    assert codec.decode(codec.encode_prompt("the cat: 1+1=")) == "the cat: 1+1="
 
 
 @pytest.mark.parametrize(
@@ -40,9 +41,9 @@ def test_an_answer_has_an_end(made: Folder, form: str, end: str) -> None:
     assert codec.decode([codec.end]) == end
 
 
-def test_every_example_begins_as_the_tokenizer_has_it(made: Folder, base_folder: Folder) -> None:
+def test_a_text_begins_as_the_tokenizer_begins_it(made: Folder, base_folder: Folder) -> None:
     folder = base_folder("llama")
-    assert opened(folder).tokenizer.start == ()
+    plain = opened(folder).tokenizer.encode_prompt("the cat")
     begins_with_start = {
         "type": "TemplateProcessing",
         "single": [
@@ -54,4 +55,7 @@ def test_every_example_begins_as_the_tokenizer_has_it(made: Folder, base_folder:
     }
     change_json(folder / "tokenizer.json", post_processor=begins_with_start)
     change_json(folder / "tokenizer_config.json", bos_token="<|im_start|>")
-    assert opened(folder).tokenizer.start == (1,)
+    codec = opened(folder).tokenizer
+    assert codec.encode_prompt("the cat") == [1, *plain]
+    assert codec.encode([Turn("the", " cat")]).ids == [1, *plain, codec.end]
+    assert codec.encode_prompt("<|im_start|>the cat") == [1, *plain]

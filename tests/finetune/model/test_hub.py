@@ -9,11 +9,14 @@ import torch
 from safetensors.torch import load_file, save_file
 from transformers import GPT2Config, GPT2LMHeadModel
 
+from llmlab.finetune.command.generation import continue_text
 from llmlab.finetune.model.base_model import save_base_model
 from llmlab.finetune.model.catalog import open_pretrained
+from llmlab.finetune.model.hub import require_linear_layers
 from llmlab.finetune.model.lora import LoraLinear, LoraSpec, add_lora
 from llmlab.finetune.model.pretrained import Pretrained
 from llmlab.finetune.model.qlora import FourBit, quantised_layers
+from llmlab.gpt.generation import SamplingConfig
 from llmlab.gpt.model import GPT, GPTConfig
 from llmlab.method.errors import LabError
 
@@ -91,13 +94,29 @@ def test_a_tokenizer_without_an_end_is_refused(base_folder: Folder) -> None:
         opened(folder)
 
 
-@pytest.mark.parametrize("four_bit", [None, FourBit()], ids=["whole", "four bits"])
-def test_a_gpt2_is_sent_through_import(base_folder: Folder, four_bit: FourBit | None) -> None:
+def test_a_gpt2_has_no_layers_to_quantise_or_adapt(gpt2: Path) -> None:
+    base = opened(gpt2)
+    for refused in (
+        lambda: opened(gpt2, FourBit()),
+        lambda: require_linear_layers(base.model, base.name),
+    ):
+        with pytest.raises(LabError, match=f"`llmlab import {gpt2}`"):
+            refused()
+
+
+def test_a_gpt2_writes_text_all_the_same(gpt2: Path) -> None:
+    base = opened(gpt2)
+    pieces = continue_text(base, base.model, "the cat", 3, SamplingConfig(0))
+    assert len("".join(pieces)) > 0
+
+
+@pytest.fixture
+def gpt2(base_folder: Folder) -> Path:
+    """The folder of a tiny GPT-2 as `transformers` has it."""
     folder = base_folder("llama")
     shape = {"vocab_size": 300, "n_positions": 16, "n_embd": 32, "n_layer": 1, "n_head": 2}
     GPT2LMHeadModel(GPT2Config(**shape)).save_pretrained(folder)
-    with pytest.raises(LabError, match=f"`llmlab import {folder}`"):
-        opened(folder, four_bit)
+    return folder
 
 
 def test_a_model_that_is_quantised_already_is_refused(base_folder: Folder) -> None:

@@ -9,7 +9,7 @@ from llmlab.finetune.model.lora import LoraSpec
 from llmlab.finetune.model.methods import Full
 from llmlab.finetune.study import sweeps
 from llmlab.finetune.study.stacked import new_stack
-from llmlab.finetune.study.sweeps import can_stack, memory_per_adapter, run_together
+from llmlab.finetune.study.sweeps import can_stack, memory_per_run, run_together
 from llmlab.finetune.study.tuning import Tuning
 from llmlab.finetune.tasks.skills import Item
 from llmlab.finetune.tasks.task import Task
@@ -78,7 +78,7 @@ def test_runs_that_differ_in_more_than_their_adapters_share_no_stack(
 
 
 def test_more_sequences_keep_more_memory(tunings: list[Tuning]) -> None:
-    one, four = (memory_per_adapter(replace(tunings[1], batch_size=size)) for size in (4, 16))
+    one, four = (memory_per_run(replace(tunings[1], batch_size=size)) for size in (4, 16))
     activations = (four - one) / 12
     adapters = 7 * new_stack(tunings[1:2]).weights_KP.nbytes
     assert one == pytest.approx(adapters + 4 * activations, rel=0.1)
@@ -134,16 +134,23 @@ def test_runs_that_share_no_stack_run_in_stacks_of_their_own(tunings: list[Tunin
     assert groups([longer[0], *tunings, longer[1]]) == [[0, 5], [1, 2, 3, 4]]
 
 
-def test_other_methods_run_one_by_one_after_the_stacks(tunings: list[Tuning]) -> None:
+def test_whole_models_share_a_stack_of_their_own(tunings: list[Tuning]) -> None:
     full = replace(tunings[0], method=Full())
-    assert groups([full, *tunings, full]) == [[1, 2, 3, 4], [0], [5]]
-    *_, (trials, run) = run_together(sweep_of([full]), learning_rate_trials(Path())[:1])
+    assert groups([full, *tunings, full]) == [[0, 5], [1, 2, 3, 4]]
+
+
+def test_runs_that_cannot_be_stacked_run_one_by_one_after_the_stacks(
+    tunings: list[Tuning],
+) -> None:
+    alone = replace(tunings[0], config=replace(tunings[0].config, accumulate=2))
+    assert groups([alone, *tunings, alone]) == [[1, 2, 3, 4], [0], [5]]
+    *_, (trials, run) = run_together(sweep_of([alone]), learning_rate_trials(Path())[:1])
     assert (len(trials), run()) == (1, ["run 0 alone"])
 
 
 def test_a_stack_too_large_for_the_memory_is_cut_evenly(
     tunings: list[Tuning], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    three = 3.5 * memory_per_adapter(tunings[1]) / sweeps.MEMORY_SHARE
+    three = 3.5 * memory_per_run(tunings[1]) / sweeps.MEMORY_SHARE
     monkeypatch.setattr(sweeps, "available_memory", lambda device: three)
     assert groups(tunings) == [[0, 2], [1, 3]]

@@ -36,7 +36,7 @@ def test_a_scale_without_budget_names_those_that_have_one(lab) -> None:
         ('Axis("rate"', 'Axis("seed"', "'seed' is a column of every table"),
         ('Metric("loss"', 'Metric("rate"', "'rate' names two axes or metrics"),
         ("run=run", 'run=run, selection_metric="los"', r"selection_metric 'los'.*mean 'loss'"),
-        ("run=run", 'run=run, needs=["ty"]', r"needs 'ty', which is no other.*mean 'toy'"),
+        ("run=run", 'run=run, needs=["ty"]', r"needs 'ty', which is not another.*mean 'toy'"),
         ('"smoke": Bud', '"smok": Bud', r"unknown scale 'smok' \(did you mean 'smoke'"),
         ('{"rate": [1e-05, 0.1]}', '{"rat": [1]}', r"smoke budget must be for exactly its axes"),
         ('{"rate": [1e-05, 0.1]}', '{"rate": []}', "smoke budget has no level of the axis 'rate'"),
@@ -44,7 +44,7 @@ def test_a_scale_without_budget_names_those_that_have_one(lab) -> None:
         (
             '{"rate": [1e-05, 0.1]}',
             '{"rate": [(1,)]}',
-            r"\(1,\) in its smoke budget is no str",
+            r"\(1,\) in its smoke budget is not a str",
         ),
         ("seeds=2", "seeds=0", "smoke budget must have at least one seed"),
         ("EXPERIMENT =", "OTHER =", "must define EXPERIMENT"),

@@ -74,6 +74,22 @@ def test_a_change_in_what_a_run_calls_is_named_by_its_definition(lab) -> None:
     assert fingerprint(lab.load("toy"), "smoke").changes_since(before) == ("draw",)
 
 
+def test_a_definition_with_another_name_is_not_told_of_twice(lab) -> None:
+    tools = lab.root / "src" / "llmlab" / "tools.py"
+    tools.write_text("def draw():\n    return 1\n")
+    lab.add()
+    lab.edit("toy", "    time.sleep", "    from llmlab.tools import draw\n\n    time.sleep")
+    before = fingerprint(lab.edit("toy", "[(0, 1.0)", "[(0, draw())"), "smoke")
+    tools.write_text("def drawn():\n    return 1\n")
+    lab.edit("toy", "import draw\n", "import drawn\n")
+    lab.edit("toy", "tokens=3", "tokens=4")
+    after = fingerprint(lab.edit("toy", "draw())", "drawn())"), "smoke")
+    assert after.changes_since(before) == ("run",)
+    tools.write_text("def drawn():\n    return 2\n")
+    changed = fingerprint(lab.load("toy"), "smoke").changes_since(before)
+    assert changed == ("draw", "drawn", "run")
+
+
 def test_a_fingerprint_of_an_older_form_tells_so(lab) -> None:
     now = fingerprint(lab.add(), "smoke")
     older = Fingerprint(now.budget, now.settings, now.needs, code={"llmlab.toy": "01"})

@@ -345,6 +345,15 @@ def test_both_branches_of_an_import_count(package: Package) -> None:
     assert package.reach().digest != before
 
 
+@pytest.mark.parametrize("file", ["llmlab/lab/late.py", "llmlab/lab/late/__init__.py"])
+def test_a_module_that_appears_after_it_was_looked_for_is_seen(package: Package, file: str) -> None:
+    use = "    from llmlab.lab.late import draw\n    draw()\n    return"
+    package.replace("llmlab/experiments/plain.py", "    return", use)
+    assert "lab.late.draw" not in package.reach("plain").code
+    package.write(file, "def draw():\n    return 1\n")
+    assert "lab.late.draw" in package.reach("plain").code
+
+
 def test_only_the_files_that_are_reached_are_named(package: Package) -> None:
     names = [path.relative_to(package.root).as_posix() for path in package.reach("plain").files]
     assert names == ["llmlab/experiments/plain.py"]

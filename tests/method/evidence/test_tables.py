@@ -2,6 +2,7 @@ import dataclasses
 from pathlib import Path
 
 import pytest
+from fuzzing import assert_survives, mutated_bytes, put_behind_digest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pandas.testing import assert_frame_equal
@@ -173,3 +174,15 @@ def test_the_description_of_a_metric_is_in_the_schema() -> None:
     toy = experiment()
     worded = dataclasses.replace(toy, metrics=[Metric("loss", "Loss of the end.", "nats")])
     assert runs_schema(worded).columns["loss"].description == "Loss of the end."
+
+
+@pytest.mark.parametrize("table", [RUNS, CURVES])
+def test_fuzz_tables_behind_a_mended_digest(tmp_path: Path, table: str) -> None:
+    folder = written(tmp_path, experiment(), [row()])
+    valid = (folder / table).read_bytes()
+
+    def read(content: bytes) -> None:
+        put_behind_digest(folder, table, content)
+        read_runs(folder, experiment()) if table == RUNS else read_curves(folder)
+
+    assert_survives(read, lambda draw: mutated_bytes(valid, draw))

@@ -1,8 +1,12 @@
+import json
+
 import pytest
+from fuzzing import assert_survives, mutated_json, put_behind_digest
 
 from llmlab.method.errors import LabError
 from llmlab.method.evidence.lookup import fresh_evidence, recorded_evidence
 from llmlab.method.evidence.recording import record
+from llmlab.method.evidence.views import read_views
 from llmlab.method.running.runner import run_experiment
 
 VIEW = "views={'first words': {'kind': 'samples', 'steps': [0, trial.seed]}}, tokens=3"
@@ -32,3 +36,17 @@ def test_views_that_were_cut_short_are_refused(lab) -> None:
     path.write_text(path.read_text()[:-9])
     with pytest.raises(LabError, match=r"views.json is not the file that was written"):
         _ = fresh_evidence(lab.project, "toy", "smoke").views
+
+
+def test_fuzz_views_behind_a_mended_digest(lab) -> None:
+    lab.add()
+    run_experiment(lab.edit("toy", "tokens=3", VIEW), "smoke", lab.project)
+    folder = lab.project.fresh("smoke", "toy")
+    valid = json.loads((folder / "views.json").read_bytes())
+
+    def read(content: bytes) -> None:
+        put_behind_digest(folder, "views.json", content)
+        for views in read_views(folder).values():
+            assert all(isinstance(view, dict) for view in views.values())
+
+    assert assert_survives(read, lambda draw: mutated_json(valid, draw)) > 0

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from llmlab.method.declare.experiment import Axis, Budget, Experiment, Metric
 from llmlab.method.errors import LabError
-from llmlab.method.judging.judgement import Judgement, NoJudgement, judge, settled
+from llmlab.method.judging.judgement import Judgement, NoJudgement, judge
 from llmlab.method.judging.ledger import Hypothesis
+from llmlab.method.judging.sides import settled
 
 DOSES = [1.0, 2.0, 4.0]
 NOISE = np.random.default_rng(0).normal(scale=0.01, size=10)
@@ -24,8 +25,8 @@ EXPERIMENT = Experiment(
     summary="Doses.",
     axes=[Axis("dose", "Dose given.", "mg"), Axis("form", "Form given.")],
     metrics=[
-        Metric("score", "How well.", "points", "higher"),
-        Metric("error", "How badly.", "points", "lower"),
+        Metric("score", "How well.", "nats", "higher"),
+        Metric("error", "How badly.", "nats", "lower"),
         Metric("loss", "What tunes.", "nats", "lower"),
         Metric("count", "How many.", "1"),
     ],
@@ -130,17 +131,19 @@ def test_a_judgement_tells_effect_interval_unit_and_sides():
     treatment, control = judgement.sides
     assert judgement.effect == pytest.approx(treatment.mean - control.mean)
     assert judgement.low < judgement.effect < judgement.high
-    assert (judgement.n, judgement.unit, judgement.level) == (5, "points", 0.9)
+    assert (judgement.n, judgement.unit, judgement.level) == (5, "nats", 0.9)
     assert judgement.per_seed == pytest.approx(1 + NOISE[:5])
     assert treatment.condition == {"dose": 2.0, "form": "pill"}
     assert control.values[3] == pytest.approx(1 + NOISE[3])
-    assert judgement.low <= judgement.bootstrap[0] < judgement.bootstrap[1] <= judgement.high
+    assert judgement.second_opinion is None
+    low, high = judge(BASE, EXPERIMENT, table(steep, seeds=10)).second_opinion
+    assert 0.99 < low < high < 1.01
 
 
 def test_a_reference_stands_for_a_control():
     judgement = judge(replace(BASE, control={}, reference=1.5), EXPERIMENT, table(steep))
     assert judgement.effect == pytest.approx(judgement.sides[0].mean - 1.5)
-    assert (len(judgement.sides), judgement.test) == (1, "one-sided t test")
+    assert (len(judgement.sides), judgement.test) == (1, "one-sided: t test")
 
 
 def test_each_side_is_tuned_by_the_selection_metric_alone():
@@ -163,6 +166,58 @@ def test_a_tuned_level_at_the_edge_of_its_sweep_raises_an_alarm():
 
     judgement = judge(tuned, EXPERIMENT, table(steep, forms=("pill", "drops"), loss=loss))
     assert judgement.alarms == ("treatment: the best dose, 4, is the highest that was tried",)
+    assert judgement.open_end == "the grid of dose must go on to 8 at least"
+
+
+def test_a_verdict_has_to_hold_at_every_level_that_may_be_the_best():
+    tuned = replace(BASE, treatment={"dose": 4.0}, control={"dose": 1.0}, tuned=("form",), margin=2)
+    clear = table(steep, forms=("pill", "drops"), loss=lambda dose, form: float(form == "drops"))
+    assert judge(tuned, EXPERIMENT, clear).p_supported < 0.001
+    runs = clear.copy()
+    runs["loss"] += [0.9 * (seed % 2) * (1 if form == "pill" else -1) + 0.02 * (form == "pill")
+                     for form, seed in zip(runs["form"], runs["seed"], strict=True)]  # fmt: skip
+    doubtful = judge(tuned, EXPERIMENT, runs)
+    assert [set(side.rivals) for side in doubtful.sides] == [{"drops"}, {"drops"}]
+    assert doubtful.p_supported > 0.4 > judge(tuned, EXPERIMENT, clear).p_supported
+    assert doubtful.test == "one-sided: paired t test, at each of 4 choices of levels"
+
+
+def test_the_best_over_all_levels_may_be_compared_itself():
+    frontier = replace(
+        BASE,
+        treatment={"form": "pill"},
+        control={"form": "drops"},
+        tuned=("dose",),
+        chosen_by="score",
+        margin=0.5,
+    )
+    runs = table(peak_at(2.0), forms=("pill", "drops"))
+    runs["score"] += np.resize(NOISE, len(runs))
+    judgement = judge(frontier, EXPERIMENT, runs)
+    assert judgement.effect == pytest.approx(1, abs=0.02)  # drops are worse by 1 at every dose
+    assert judgement.p_supported < 0.001 < judgement.p_refuted
+    assert judgement.open_end == ""
+    more = replace(frontier, margin=1.5)
+    against = judge(more, EXPERIMENT, runs)
+    assert against.p_refuted < 0.001 < against.p_supported
+
+
+def test_of_the_best_over_all_levels_only_the_losing_edge_counts():
+    frontier = replace(
+        BASE,
+        treatment={"form": "pill"},
+        control={"form": "drops"},
+        tuned=("dose",),
+        chosen_by="score",
+    )
+    runs = table(peak_at(2.0), forms=("pill", "drops"))
+    pills = runs["form"] == "pill"
+    rising = runs.assign(score=runs["score"].where(~pills, runs["dose"] + runs["score"] / 100))
+    assert judge(frontier, EXPERIMENT, rising).open_end == ""
+    losing = replace(frontier, treatment=frontier.control, control=frontier.treatment)
+    assert judge(losing, EXPERIMENT, rising).open_end == ""
+    lowered = rising.assign(score=rising["score"].where(~pills, rising["score"] - 100))
+    assert "must go on to 8" in judge(frontier, EXPERIMENT, lowered).open_end
 
 
 def test_a_trend_is_the_rank_correlation_of_each_seed():
@@ -171,17 +226,34 @@ def test_a_trend_is_the_rank_correlation_of_each_seed():
 
     judgement = judge(TREND, EXPERIMENT, table(uneven))
     assert judgement.per_seed == pytest.approx((1, 1, 1, 1, 0.5))
-    assert judgement.p_supported < 0.05
+    assert judgement.p_supported < 0.01
     falling = judge(replace(TREND, direction="decreasing"), EXPERIMENT, table(uneven))
-    assert falling.p_refuted < 0.001
+    assert falling.p_refuted < 0.01
     assert [side.name for side in judgement.sides] == ["dose = 1", "dose = 2", "dose = 4"]
 
 
-def test_equal_effects_of_all_seeds_are_left_to_the_sign_test():
-    judgement = judge(BASE, EXPERIMENT, table(lambda dose, seed: dose))
-    assert judgement.test == "one-sided exact sign test"
-    assert judgement.p_supported == pytest.approx(0.5**5)
+def test_a_trend_has_to_reach_its_margin_besides():
+    def flat(dose, seed):
+        return {1.0: 0, 2.0: 2, 4.0: 1}[dose]
+
+    judgement = judge(replace(TREND, margin=0.6), EXPERIMENT, table(flat))
+    assert (judgement.effect, judgement.p_supported) == (pytest.approx(0.5), 1.0)
+
+
+@pytest.mark.parametrize(("unit", "p_value"), [("nats", 1.0), ("share", (2.1 / 3) ** 5)])
+def test_equal_effects_of_all_seeds_say_little(unit, p_value):
+    # of shares the difference lies between -2 and 2: four gamblers, the boldest stakes all
+    metrics = [replace(metric, unit=unit) for metric in EXPERIMENT.metrics]
+    design = replace(EXPERIMENT, metrics=metrics)
+    judgement = judge(BASE, design, table(lambda dose, seed: dose))
     assert "so its spread is unknown" in judgement.alarms[0]
+    assert p_value <= judgement.p_supported <= min(1.0, 4 * p_value)
+
+
+def test_a_check_has_no_p_value():
+    judgement = judge(replace(BASE, kind="check"), EXPERIMENT, table(steep))
+    assert (judgement.p_supported, judgement.p_refuted) == (None, None)
+    assert judgement.test == "a check: each seed alone"
 
 
 def peak_at(best):
@@ -200,6 +272,9 @@ def test_the_best_level_is_sought_in_the_direction_of_the_metric(metric):
 
 def test_a_best_level_at_the_edge_refutes_and_raises_an_alarm():
     judgement = judge(OPTIMUM, EXPERIMENT, table(peak_at(4.0)))
+    assert judgement.open_end == ""  # what lies beyond is outside the interval as well
+    within = judge(replace(OPTIMUM, interval=(1.5, 8.0)), EXPERIMENT, table(peak_at(4.0)))
+    assert within.open_end == "the grid of dose must go on to 8 at least"
     assert judgement.p_refuted < 0.001 < judgement.p_supported
     assert judgement.alarms == ("the best dose, 4, is the highest that was tried",)
 

@@ -122,12 +122,17 @@ def book(tmp_path):
     folder.mkdir(parents=True)
 
     def load(questions=QUESTIONS, hypotheses=HYPOTHESES, tracks=TRACKS, experiment=None):
-        (folder / "questions.toml").write_text(questions)
+        (folder / "questions.toml").write_text(questions, encoding="utf-8")
         (folder / "hypotheses.toml").write_text(hypotheses)
         (folder / "tracks.toml").write_text(tracks)
         return load_ledger(Project(tmp_path), experiment or simple_experiment)
 
     return load
+
+
+@pytest.mark.parametrize("change", ["\N{BYTE ORDER MARK}{}", "{}\n\n", "# café\n{}"])
+def test_what_editors_add_changes_nothing(book, change):
+    assert book(questions=change.format(QUESTIONS)) == book()
 
 
 def test_a_correct_ledger_is_read_whole(book):
@@ -142,7 +147,7 @@ def test_a_correct_ledger_is_read_whole(book):
 
 def test_the_ledger_of_the_book_is_correct():
     ledger = load_ledger(Project.find(Path(__file__).parent))
-    assert len(ledger.tracks) == 6
+    assert {"book", "finetune", "pretraining", "cluster"} <= {track.id for track in ledger.tracks}
 
 
 def test_an_unknown_id_suggests_the_nearest(book):
@@ -289,3 +294,11 @@ def test_any_text_is_a_ledger_or_one_sentence(tmp_path_factory, text):
 
 def _toml(level):
     return str(level).lower() if isinstance(level, bool) else repr(level)
+
+
+@pytest.mark.parametrize("value", ["[" * 100_000 + "]" * 100_000, "9" * 6000, "{a." * 50_000])
+def test_values_that_no_parser_takes_are_one_sentence(ledger_lab, value: str) -> None:
+    (ledger_lab.project.ledger / "questions.toml").write_text(f"[[question]]\nid = {value}\n")
+    with pytest.raises(LabError, match=r"questions\.toml is not valid TOML: .*; ") as caught:
+        load_ledger(ledger_lab.project)
+    assert "\n" not in str(caught.value)

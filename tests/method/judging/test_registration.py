@@ -34,7 +34,7 @@ class Repository:
     def write(self, **files):
         for path, text in files.items():
             (self.root / path).parent.mkdir(parents=True, exist_ok=True)
-            (self.root / path).write_text(text)
+            (self.root / path).write_text(text, encoding="utf-8")
 
     def commit(self, **files):
         self.write(**files)
@@ -115,6 +115,27 @@ def test_what_is_not_committed_is_told(repository):
     repository.commit(**{"README.md": "book"})
     repository.write(**ledger("H-A"))
     assert repository.registration().order == "not committed"
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        "hypothesis = 5",
+        "hypothesis = [1, {id = 2}]",
+        "[hypothesis]\nid = 'H-A'",
+        "[[hypothesis]]\nmargin = 1",
+        "hypothesis = " + "[" * 100_000,
+        "hypothesis = " + "9" * 6000,
+        "\N{BYTE ORDER MARK}[[hypothesis]]",
+    ],
+    ids=["number", "list", "table", "no id", "deep", "long", "mark"],
+)
+def test_whatever_an_old_ledger_held_its_history_is_read(broken, repository):
+    repository.commit(**{LEDGER: broken})
+    first = repository.commit(**ledger("H-A"))
+    repository.commit(**{RESULT: "1"})
+    found = repository.registration()
+    assert (found.order, found.commit.id) == ("before", first)
 
 
 def test_a_broken_old_ledger_does_not_matter(repository):

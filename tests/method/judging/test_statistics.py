@@ -18,24 +18,36 @@ def test_the_interval_excludes_the_bound_exactly_if_the_test_does(sample, bound,
     assume(not statistics.is_constant(sample))
     interval = statistics.mean_interval(sample, 1 - 2 * alpha)
     assume(abs(interval.low - bound) > 1e-6)
-    assert (interval.low > bound) == (statistics.p_above(sample, bound) < alpha)
+    assert (interval.low > bound) == (statistics.t_above(sample, bound) < alpha)
 
 
-@given(values, st.floats(-100, 100))
-def test_above_and_below_mirror_each_other(sample, bound):
-    assert statistics.p_above(sample, bound) == statistics.p_below(-sample, -bound)
+def test_equal_values_say_nothing_to_a_t_test():
+    assert statistics.t_above([1.0, 1.0, 1.0], 0.0) == 1
+    assert statistics.skewed_t_above([1.0, 1.0, 1.0], 0.0) == 1
 
 
-@given(values, st.floats(0, 50))
-def test_a_mean_is_never_found_both_within_and_outside(sample, margin):
-    within = statistics.p_within(sample, margin)
-    assert within > 0.05 or statistics.p_outside(sample, margin) > 0.05
+def test_a_skewed_outcome_needs_a_larger_t():
+    sample = [1.0, 1.2, 0.9, 1.4, 1.1]
+    assert statistics.t_above(sample, 0.8) < statistics.skewed_t_above(sample, 0.8) < 0.2
 
 
-@given(st.floats(-10, 10), st.integers(3, 10))
-def test_equal_values_fall_back_on_the_sign_test(value, n):
-    assert statistics.p_above(np.full(n, value), value - 1) == pytest.approx(0.5**n)
-    assert statistics.p_above(np.full(n, value), value) == 1
+def test_sign_flips_of_a_worked_example():
+    # of eight sums only 1 + 2 + 3 and, without the 1, -1 + 2 + 3 are at least 4
+    assert statistics.sign_flip_above([1.0, 2.0, 3.0], 0.0) == 1 / 8
+    assert statistics.sign_flip_above([-1.0, 2.0, 3.0], 0.0) == 2 / 8
+
+
+def test_two_shares_of_the_same_seeds_of_worked_examples():
+    # all of 8 pairs differ in favour, which is most likely where none favours the other side
+    assert statistics.paired_shares_above([1] * 8, 0.5) == pytest.approx(0.75**8)
+    assert statistics.paired_shares_above([1] * 8, 0.0) == pytest.approx(0.5**8)
+    assert statistics.paired_shares_above([0] * 8, 0.0) == 1
+
+
+def test_a_bounded_mean_of_a_worked_example():
+    # gamblers with a quarter, a half, three quarters and all at stake win each time: 1 at odds 1
+    fortunes = np.array([1.25, 1.5, 1.75, 2.0]) ** 6
+    assert statistics.bounded_above([1.0] * 6, 0.5, low=0.0) == pytest.approx(1 / fortunes.mean())
 
 
 def test_t_interval_of_a_worked_example():

@@ -40,12 +40,12 @@ def test_a_file_of_koans_is_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("family = ", "cannot be read as TOML"),
+        ("family = ", "is not valid TOML"),
         (GOOD.replace("cases", "tests"), "koan.0"),
         (GOOD.replace('"one"', '"One!"'), "koan.0.name"),
         (GOOD.replace('[["f()", "()"]]', "[]"), "koan.0.cases"),
         ('family = "moves"\nhint = "h"\nkoan = []', "koan"),
-        ("\x00", "cannot be read as TOML"),
+        ("\x00", "is not valid TOML"),
     ],
 )
 def test_what_is_no_file_of_koans_is_said_in_a_sentence(
@@ -63,7 +63,7 @@ def test_an_unknown_name_gets_the_nearest_one() -> None:
 
 
 def test_a_missing_file_is_named() -> None:
-    with pytest.raises(LabError, match=r"no file nowhere\.toml"):
+    with pytest.raises(LabError, match=r"cannot read nowhere\.toml"):
         choose_koans("nowhere.toml")
 
 

@@ -16,14 +16,11 @@ import pytest
 from llmlab.sleep.koans.judges import judge
 from llmlab.sleep.koans.koan import Case, Program
 from llmlab.sleep.koans.rust import compiler
-from llmlab.sleep.sandbox.levels import open_sandbox, probe
+from llmlab.sleep.sandbox.levels import LEVELS, failure
+from llmlab.sleep.sandbox.sandbox import Sandbox
 
 ALL_OF_THEM = "LLMLAB_ALL_HOSTILE"
 CASES = (Case("f(2)", "3"), Case("f(3)", "4"))
-
-pytestmark = pytest.mark.skipif(
-    probe().level == "none", reason=f"there is no sandbox here: {probe().reason}"
-)
 
 
 def load_suite() -> ModuleType:
@@ -56,9 +53,12 @@ def test_the_suite_has_a_hundred_programs_of_every_kind() -> None:
     assert len({one.code for one in SUITE}) == len(SUITE)
 
 
+@pytest.mark.parametrize("sandbox", LEVELS, ids=lambda sandbox: sandbox.level)
 def test_no_hostile_program_gets_out_or_counts_as_green(
-    tmp_path: Path, port: int, monkeypatch: pytest.MonkeyPatch
+    sandbox: Sandbox, tmp_path: Path, port: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    if reason := sandbox.missing() or failure(sandbox):
+        pytest.skip(f"{sandbox.level} does not work here: {reason}")
     outside = tmp_path / "outside"
     outside.mkdir()
     secret = outside / "secret.txt"
@@ -77,7 +77,7 @@ def test_no_hostile_program_gets_out_or_counts_as_green(
             continue
         codes = [one.code for one in chosen if one.language == language]
         programs = [Program(_placed(code, places), CASES) for code in codes]
-        verdicts = judge(language, programs, open_sandbox())
+        verdicts = judge(language, programs, sandbox)
         green = [p.code for p, verdict in zip(programs, verdicts, strict=True) if verdict.is_green]
         assert green == []
     assert [path.name for path in outside.iterdir()] == ["secret.txt"]

@@ -6,12 +6,13 @@ import pandas as pd
 import pandera.pandas as pa
 from IPython.display import Markdown
 
-from llmlab.book import markup, numbers
+from llmlab.book import markup
 from llmlab.book.evidence.readings import hardware, label
 from llmlab.method.declare.catalog import catalog
-from llmlab.method.declare.experiment import SCALES, Experiment, Metric
+from llmlab.method.declare.experiment import SCALES, Experiment
 from llmlab.method.evidence import lookup as evidence_rules
 from llmlab.method.evidence import reproduction as reproductions
+from llmlab.method.evidence.drift import read_drifts
 from llmlab.method.evidence.lookup import Evidence
 from llmlab.method.evidence.reproduction import Agreement
 from llmlab.method.evidence.tables import CURVES_SCHEMA, runs_schema
@@ -78,14 +79,18 @@ def reproduction(project: Project) -> Markdown:
     return markup.join(markup.pipe_table(header, rows), *map(_drift_details, agreements))
 
 
-def tolerances() -> Markdown:
-    """How far each metric may differ between machines before a rerun counts as drifted."""
-    rows = [
-        [f"`{experiment.name}`", label(metric.name), f"± {_tolerance(metric)}"]
-        for experiment in catalog().values()
-        for metric in experiment.metrics
-    ]
-    return Markdown(markup.pipe_table(["Experiment", "Metric", "Tolerance"], rows, numeric=(2,)))
+def tolerances(project: Project) -> Markdown:
+    """How far each metric of a smoke run may differ between machines before it has drifted."""
+    drifts, rows = read_drifts(project), []
+    for name in catalog():
+        recorded = evidence_rules.recorded_evidence(project, name, "smoke")
+        tolerated = reproductions.tolerances(recorded, drifts) if recorded else {}
+        for metric, allowed in tolerated.items():
+            measured = drifts.get(("smoke", name, metric))
+            seen = f"{measured.largest:.2g}" if measured else "not measured"
+            rows.append([f"`{name}`", label(metric), seen, f"± {allowed:.2g}"])
+    header = ["Experiment", "Metric", "Seen between machines", "Tolerance"]
+    return Markdown(markup.pipe_table(header, rows, numeric=(2, 3)))
 
 
 def _type(column: pa.Column) -> str:
@@ -184,7 +189,3 @@ def _drift_details(agreement: Agreement) -> str:
         if lines
         else ""
     )
-
-
-def _tolerance(metric: Metric) -> str:
-    return numbers.declared(metric.tolerance, metric.unit)

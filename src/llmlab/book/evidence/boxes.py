@@ -1,6 +1,7 @@
 """The box of a verdict: a word, the effect against the claim, and all that backs it."""
 
 import bisect
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -8,7 +9,6 @@ from llmlab.book import markup, numbers
 from llmlab.book.evidence.effects import (
     amount,
     claim_text,
-    claimed_region,
     declared,
     drawing,
     effect_text,
@@ -16,8 +16,10 @@ from llmlab.book.evidence.effects import (
 )
 from llmlab.book.evidence.readings import condition_text, hardware, label
 from llmlab.method.judging import statistics
+from llmlab.method.judging.journal import NOW, RULES, table_key
 from llmlab.method.judging.ledger import Hypothesis
-from llmlab.method.judging.verdicts import Verdict
+from llmlab.method.judging.scope import Scope
+from llmlab.method.judging.verdicts import SIGNS, Verdict, claimed_region
 
 MOST_SEEDS = 1000
 """Beyond this many seeds we say only that more would be needed."""
@@ -27,7 +29,7 @@ def verdict_box(verdict: Verdict) -> str:
     """The verdict on one hypothesis, in Markdown."""
     hypothesis = verdict.hypothesis
     return markup.box(
-        ["verdict", verdict.word.lower()],
+        _classes(verdict),
         [
             hypothesis.statement,
             _finding(verdict),
@@ -42,9 +44,14 @@ def verdict_box(verdict: Verdict) -> str:
     )
 
 
+def _classes(verdict: Verdict) -> list[str]:
+    return ["verdict", verdict.word.lower(), *(["check"] if verdict.is_check else [])]
+
+
 def verdict_badge(verdict: Verdict) -> str:
-    """The word of a verdict with its sign and colour."""
-    return markup.badge(verdict.word.capitalize(), verdict.word.lower())
+    """The word of a verdict with its sign and colour; of a check, which is no finding, that too."""
+    kind = "Check: " if verdict.is_check else ""
+    return markup.badge(f"{kind}{verdict.word.capitalize()}", verdict.word.lower())
 
 
 def effect_span(verdict: Verdict) -> str:
@@ -58,20 +65,22 @@ def effect_span(verdict: Verdict) -> str:
 def change_of_mind(verdict: Verdict) -> str:
     """The evidence that would turn this verdict, computed from its own interval."""
     hypothesis = verdict.hypothesis
-    if verdict.effect is None:
+    if verdict.judgement is None:
         return "Any evidence at laptop or gpu scale: so far there is none."
     if hypothesis.claim == "interval":
         return _other_levels(verdict)
+    if verdict.judgement.open_end:
+        return f"A wider sweep: {verdict.judgement.open_end}, and on both sides of the best."
     if verdict.word in ("UNDECIDED", "UNTESTED"):
         return _seeds_to_decide(verdict)
-    half = (verdict.high - verdict.low) / 2
-    low, high = claimed_region(hypothesis)
-    edge = min((low, high), key=lambda end: abs(end - verdict.effect))
-    threshold = edge + half if verdict.effect > edge else edge - half
-    direction = "below" if verdict.effect > edge else "above"
+    found = verdict.judgement
+    half = (found.high - found.low) / 2
+    edge = min(claimed_region(hypothesis), key=lambda end: abs(end - found.effect))
+    threshold = edge + half if found.effect > edge else edge - half
+    direction = "below" if found.effect > edge else "above"
     return (
         f"A rerun whose effect lies {direction} {amount(verdict, threshold)} with the same spread "
-        f"over seeds: its interval would cross {declared(hypothesis, edge, str(verdict.unit))}."
+        f"over seeds: its interval would cross {declared(hypothesis, edge, found.unit)}."
     )
 
 
@@ -90,11 +99,12 @@ def _other_levels(verdict: Verdict) -> str:
 def _seeds_to_decide(verdict: Verdict) -> str:
     """How many seeds a test would need to tell the effect from the nearest edge of the claim."""
     edges = [end for end in claimed_region(verdict.hypothesis) if np.isfinite(end)]
-    distance = min(abs(verdict.effect - end) for end in edges)
-    spread = float(np.std(verdict.per_seed, ddof=1))
+    distance = min(abs(verdict.judgement.effect - end) for end in edges)
+    spread = float(np.std(verdict.judgement.per_seed, ddof=1))
     if spread == 0:
         return "Seeds that differ: all gave the same effect, so its spread is unknown."
-    needed = seeds_needed(distance, spread, verdict.hypothesis.alpha / (len(verdict.looks) + 1))
+    next_look = statistics.spending(len(verdict.looks) + 1)
+    needed = seeds_needed(distance, spread, verdict.hypothesis.alpha / next_look)
     if needed is None:
         return f"So close to the edge of the claim even {MOST_SEEDS} paired seeds would not decide."
     return (
@@ -115,14 +125,14 @@ def seeds_needed(distance: float, spread: float, alpha: float) -> int | None:
 
 
 def _finding(verdict: Verdict) -> str:
-    if verdict.effect is None:
+    if verdict.judgement is None:
         return verdict.reason
     what = {
         "monotone": f"Rank correlation of {label(verdict.hypothesis.metric)} with "
         f"{label(str(verdict.hypothesis.along))}",
         "interval": f"Best {label(str(verdict.hypothesis.best))}",
-    }.get(verdict.hypothesis.claim, _difference(verdict.hypothesis, str(verdict.unit)))
-    claim = claim_text(verdict.hypothesis, str(verdict.unit))
+    }.get(verdict.hypothesis.claim, _difference(verdict.hypothesis, verdict.judgement.unit))
+    claim = claim_text(verdict.hypothesis, verdict.judgement.unit)
     found = f"**{what}: {effect_text(verdict)}** ({interval_text(verdict)}); claimed was {claim}."
     return f"{found} {_why_not(verdict)}".strip()
 
@@ -138,60 +148,121 @@ def _difference(hypothesis: Hypothesis, unit: str) -> str:
 def _why_not(verdict: Verdict) -> str:
     """Why numbers that look decisive are not."""
     if verdict.scale == "smoke":
-        return "These are smoke runs, which prove that the code runs and are no evidence."
+        return "These are smoke runs, which prove that the code runs and are not evidence."
     if verdict.word != "UNDECIDED":
         return ""
-    if verdict.p_value <= verdict.hypothesis.alpha:
+    if verdict.judgement.open_end:
+        return f"That says too little: {verdict.judgement.open_end}."
+    if verdict.p_value is not None and verdict.p_value <= verdict.hypothesis.alpha:
         return "Taken alone this test would decide; corrected as the table says it does not."
     return "The runs do not decide."
 
 
 def _facts(verdict: Verdict) -> str:
     rows = {
-        "Compared": _sides(verdict),
-        "Test": _test(verdict),
-        "Looks": _looks(verdict),
-        "Could have seen": _detectable(verdict),
-        "Evidence": f"{_evidence(verdict)}; {hardware(str(verdict.hardware))}"
-        if verdict.scale
-        else "",
+        **(_tested(verdict) if verdict.judgement else {}),
+        **(_made(verdict) if verdict.manifest else {}),
         "Registered": verdict.registration.text.removeprefix("Registered in "),
         "Smoke rerun": verdict.smoke,
     }
     return markup.pipe_table(["", ""], [[f"**{key}**", text] for key, text in rows.items() if text])
 
 
+def _tested(verdict: Verdict) -> dict[str, str]:
+    return {
+        "Compared": _sides(verdict),
+        "Test": _test(verdict),
+        "May be best": _rivals(verdict),
+        "Seeds drawn anew": _second_opinion(verdict),
+        "Could have seen": _detectable(verdict),
+    }
+
+
+def _made(verdict: Verdict) -> dict[str, str]:
+    return {
+        "Holds for": _scope(verdict.scope) if verdict.scope else "",
+        "Looks": _looks(verdict.looks),
+        "Formerly": _former(verdict),
+        "Evidence": f"{_evidence(verdict)}; {hardware(verdict.manifest.device)}",
+    }
+
+
 def _sides(verdict: Verdict) -> str:
-    if verdict.sides and verdict.hypothesis.swept:
-        return f"{len(verdict.sides)} levels of {label(verdict.hypothesis.swept)}"
+    found = verdict.judgement
+    if verdict.hypothesis.swept:
+        return f"{len(found.sides)} levels of {label(verdict.hypothesis.swept)}"
     return "; ".join(
         f"{side.name}: {condition_text(side.condition)} "
-        f"(mean {numbers.number(side.mean, str(verdict.unit))})"
-        for side in verdict.sides
+        f"(mean {numbers.number(side.mean, found.unit)})"
+        for side in found.sides
     )
 
 
 def _test(verdict: Verdict) -> str:
-    if verdict.test is None:
-        return ""
+    if verdict.p_value is None:
+        return f"{verdict.judgement.test}, {numbers.sample(verdict.judgement.n)} seeds"
     side = "for the opposite, " if verdict.word == "REFUTED" else ""
     pairing = ", paired" if verdict.hypothesis.reference is None else ""
     return (
-        f"{verdict.test}; {numbers.sample(verdict.n)} seeds{pairing}; "
+        f"{verdict.test}; {numbers.sample(verdict.judgement.n)} seeds{pairing}; "
         f"{side}{numbers.p_value(verdict.p_value)}, "
         f"adjusted {numbers.p_value(verdict.p_adjusted)}, α = {verdict.hypothesis.alpha:g}"
     )
 
 
-def _looks(verdict: Verdict) -> str:
+def _looks(looks: Sequence[int]) -> str:
     """Said only where more seeds were added after a look at the first ones."""
-    if len(verdict.looks) < 2:
+    if len(looks) < 2:
         return ""
-    earlier = ", then ".join(map(str, verdict.looks[:-1]))
+    earlier = ", then ".join(map(str, looks[:-1]))
     return (
-        f"{len(verdict.looks)}: at {earlier}, now at {verdict.looks[-1]} seeds; "
-        f"p values are multiplied by {len(verdict.looks)}"
+        f"{len(looks)}: at {earlier}, now at {looks[-1]} seeds; "
+        f"p values are multiplied by {statistics.spending(len(looks))}"
     )
+
+
+def _scope(scope: Scope) -> str:
+    """What the verdict holds for; elsewhere it is a guess."""
+    size = ""
+    if scope.parameters:
+        least, most = (f"{each:,}" for each in scope.parameters)
+        size = f" ({least} parameters)" if least == most else f" ({least} to {most} parameters)"
+    bases = {0: "", 1: ", one base model"}.get(scope.base_seeds, f", {scope.base_seeds} bases")
+    return f"{scope.model}{size}{bases}; {scope.data}"
+
+
+def _former(verdict: Verdict) -> str:
+    """Verdicts that other tables or other rules gave, the latest first."""
+    lines = []
+    for entry in reversed(verdict.former):
+        if entry.table == table_key(verdict.manifest.sha256):
+            runs = "on these runs"
+        else:
+            runs = f"on {entry.seeds} seeds of an earlier table"
+        why = "" if entry.rules == NOW else f" by former rules ({RULES[entry.rules]})"
+        lines.append(f"{SIGNS[entry.word]} {entry.word.capitalize()} {runs}, {entry.date}{why}")
+    return "; ".join(dict.fromkeys(lines))
+
+
+def _rivals(verdict: Verdict) -> str:
+    """The tuned levels that another draw of seeds might choose."""
+    found = [
+        f"{side.name} also {' or '.join(side.rivals)}"
+        for side in verdict.judgement.sides
+        if side.rivals
+    ]
+    tuned = " and ".join(map(label, verdict.hypothesis.tuned))
+    return f"{tuned} of {'; '.join(found)}: the verdict holds at each" if found else ""
+
+
+def _second_opinion(verdict: Verdict) -> str:
+    """The bootstrap interval; where levels are tuned, each resample chooses them anew."""
+    found = verdict.judgement
+    if found.second_opinion is None:
+        return ""
+    chosen = ", levels chosen anew each time" if verdict.hypothesis.tuned else ""
+    low, high = found.second_opinion
+    return f"{found.level:.0%} bootstrap interval {numbers.changes(low, high, found.unit)}{chosen}"
 
 
 def _detectable(verdict: Verdict) -> str:
@@ -204,18 +275,16 @@ def _detectable(verdict: Verdict) -> str:
 
 
 def _evidence(verdict: Verdict) -> str:
-    if verdict.scale is None:
-        return ""
     standing = "" if verdict.state == "current" else f"; {verdict.state}"
     if verdict.changes:
         standing = f"; **stale**, changed since: {', '.join(verdict.changes)}"
     return (
         f"{verdict.hypothesis.experiment} at {verdict.scale} scale, {verdict.origin}, "
-        f"commit {str(verdict.commit)[:7]}, {str(verdict.date)[:10]}{standing}"
+        f"commit {verdict.manifest.git_commit[:7]}, {verdict.manifest.finished[:10]}{standing}"
     )
 
 
 def _alarms(verdict: Verdict) -> str:
-    if not verdict.alarms:
+    if not (verdict.judgement and verdict.judgement.alarms):
         return ""
-    return "**Beware.**\n\n" + markup.bullets(verdict.alarms)
+    return "**Beware.**\n\n" + markup.bullets(verdict.judgement.alarms)

@@ -8,29 +8,30 @@ from matplotlib.axes import Axes
 from llmlab.book import markup, numbers, style
 from llmlab.book.evidence.readings import label
 from llmlab.method.judging.ledger import Hypothesis
-from llmlab.method.judging.verdicts import Verdict
+from llmlab.method.judging.verdicts import Verdict, claimed_region
 
 
 def effect_text(verdict: Verdict) -> str:
     """The effect with sign and unit."""
-    return amount(verdict, verdict.effect)
+    return amount(verdict, verdict.judgement.effect)
 
 
 def interval_text(verdict: Verdict) -> str:
     """The interval of the effect, with n."""
-    level = f"{100 * verdict.level:.0f} %"
-    return f"{level} interval {ends_text(verdict)}, {numbers.sample(verdict.n)} seeds"
+    found = verdict.judgement
+    level = f"{100 * found.level:.0f} %"
+    return f"{level} interval {ends_text(verdict)}, {numbers.sample(found.n)} seeds"
 
 
 def ends_text(verdict: Verdict) -> str:
     """Both ends of the interval, the unit said once."""
-    unit = str(verdict.unit)
+    found = verdict.judgement
     if verdict.hypothesis.claim == "interval":
-        low, high = numbers.level(verdict.low), numbers.level(verdict.high)
-        return f"{low} to {high}{numbers.suffix(unit)}"
+        low, high = numbers.level(found.low), numbers.level(found.high)
+        return f"{low} to {high}{numbers.suffix(found.unit)}"
     if verdict.hypothesis.claim == "monotone":
-        return f"{numbers.correlation(verdict.low)} to {numbers.correlation(verdict.high)}"
-    return numbers.changes(verdict.low, verdict.high, unit)
+        return f"{numbers.correlation(found.low)} to {numbers.correlation(found.high)}"
+    return numbers.changes(found.low, found.high, found.unit)
 
 
 def claim_text(hypothesis: Hypothesis, unit: str) -> str:
@@ -45,16 +46,6 @@ def claim_text(hypothesis: Hypothesis, unit: str) -> str:
     return f"from {numbers.level(low)} to {numbers.level(high)}{numbers.suffix(unit)}"
 
 
-def claimed_region(hypothesis: Hypothesis) -> tuple[float, float]:
-    """The effects for which the claim is true, as an open or closed interval."""
-    margin = hypothesis.margin
-    if hypothesis.claim == "interval":
-        return hypothesis.interval or (-np.inf, np.inf)
-    if hypothesis.claim == "equivalent":
-        return -margin, margin
-    return (margin, np.inf) if hypothesis.claims_more else (-np.inf, -margin)
-
-
 def declared(hypothesis: Hypothesis, edge: float, unit: str) -> str:
     """An end of the claimed region with its sign, in the digits in which it was registered."""
     if hypothesis.claim == "interval":
@@ -62,21 +53,20 @@ def declared(hypothesis: Hypothesis, edge: float, unit: str) -> str:
     return ("+" if edge > 0 else "") + numbers.declared(edge, unit)
 
 
-def amount(verdict: Verdict, x: float | None) -> str:
+def amount(verdict: Verdict, x: float) -> str:
     """A number on the scale of the effect, with sign and unit."""
-    if x is None:
-        return ""
-    return _of_claim(verdict.hypothesis, x, str(verdict.unit))
+    return _of_claim(verdict.hypothesis, x, verdict.judgement.unit)
 
 
 def drawing(verdict: Verdict) -> str:
     """The effect with its interval against the claim, as an image."""
-    if verdict.effect is None:
+    if verdict.judgement is None:
         return ""
     figure, axes = style.subplots(height=1.35)
-    scale = 100.0 if verdict.unit in numbers.SHARES else 1.0
+    found = verdict.judgement
+    scale = 100.0 if found.unit in numbers.SHARES else 1.0
     claim = [scale * end for end in claimed_region(verdict.hypothesis)]
-    shown = [scale * x for x in (verdict.low, verdict.high, *verdict.per_seed)]
+    shown = [scale * x for x in (found.low, found.high, *found.per_seed)]
     shown += [end for end in claim if np.isfinite(end)]
     if verdict.hypothesis.claim == "interval":
         _set_levels(axes, verdict, shown)
@@ -94,7 +84,7 @@ def drawing(verdict: Verdict) -> str:
 
 
 def _alternative(verdict: Verdict) -> str:
-    claim = claim_text(verdict.hypothesis, str(verdict.unit))
+    claim = claim_text(verdict.hypothesis, verdict.judgement.unit)
     return f"Effect {effect_text(verdict)}, {interval_text(verdict)}; claimed is an effect {claim}."
 
 
@@ -108,7 +98,8 @@ def _set_differences(axes: Axes, shown: Sequence[float]) -> None:
 
 def _set_levels(axes: Axes, verdict: Verdict, shown: Sequence[float]) -> None:
     """An axis with a tick at each level that was tried."""
-    levels = [float(side.condition[str(verdict.hypothesis.best)]) for side in verdict.sides]
+    axis = str(verdict.hypothesis.best)
+    levels = [float(side.condition[axis]) for side in verdict.judgement.sides]
     low, high = min([*shown, *levels]), max([*shown, *levels])
     if low > 0:
         axes.set_xscale("log")
@@ -132,22 +123,22 @@ def _draw_claim(axes: Axes, low: float, high: float) -> None:
 
 def _draw_effect(axes: Axes, verdict: Verdict, scale: float) -> None:
     """The seeds as faint dots, the interval as a bar, the effect as a point."""
-    colour = style.VERDICT_COLOURS[verdict.word]
-    seeds = [scale * x for x in verdict.per_seed]
+    colour, found = style.VERDICT_COLOURS[verdict.word], verdict.judgement
+    seeds = [scale * x for x in found.per_seed]
     axes.plot(seeds, [-0.6] * len(seeds), ".", color=style.MUTED, alpha=0.5, markersize=5)
     axes.plot(
-        [scale * verdict.low, scale * verdict.high],
+        [scale * found.low, scale * found.high],
         [0, 0],
         color=colour,
         linewidth=3.5,
         solid_capstyle="butt",
     )
-    axes.plot([scale * verdict.effect], [0], "o", color=colour, markersize=9)
+    axes.plot([scale * found.effect], [0], "o", color=colour, markersize=9)
 
 
 def _axis_label(verdict: Verdict) -> str:
-    hypothesis = verdict.hypothesis
-    unit = " (points)" if verdict.unit in numbers.SHARES else numbers.bracket(str(verdict.unit))
+    hypothesis, unit = verdict.hypothesis, verdict.judgement.unit
+    unit = " (points)" if unit in numbers.SHARES else numbers.bracket(unit)
     names: Mapping[str, str] = {
         "monotone": f"rank correlation of {label(hypothesis.metric)} "
         f"with {label(str(hypothesis.along))}",

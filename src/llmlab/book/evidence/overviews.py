@@ -44,12 +44,14 @@ def summary(project: Project, verdicts: Sequence[Verdict]) -> Markdown:
         [
             f"**{track.title}**",
             *(str(_count(ledger, track, verdicts, word)) for word in WORDS),
+            _checks(ledger, track, verdicts),
             _standing(ledger, track, verdicts),
         ]
         for track in ledger.tracks
     ]
-    header = ["Lab", *(f"{SIGNS[word]} {word.capitalize()}" for word in WORDS), "Evidence"]
-    return Markdown(markup.pipe_table(header, rows, numeric=range(1, 1 + len(WORDS))))
+    words = [f"{SIGNS[word]} {word.capitalize()}" for word in WORDS]
+    header = ["Lab", *words, "Checks that hold", "Evidence"]
+    return Markdown(markup.pipe_table(header, rows, numeric=range(1, 2 + len(WORDS))))
 
 
 def ledger(project: Project, verdicts: Sequence[Verdict]) -> Markdown:
@@ -199,30 +201,39 @@ def _of_track(ledger: Ledger, track: Track, verdicts: Sequence[Verdict]) -> list
 
 
 def _count(ledger: Ledger, track: Track, verdicts: Sequence[Verdict], word: str) -> int:
-    return sum(verdict.word == word for verdict in _of_track(ledger, track, verdicts))
+    """How many findings there are of a word; checks are none."""
+    found = [each for each in _of_track(ledger, track, verdicts) if not each.is_check]
+    return sum(verdict.word == word for verdict in found)
+
+
+def _checks(ledger: Ledger, track: Track, verdicts: Sequence[Verdict]) -> str:
+    checks = [each for each in _of_track(ledger, track, verdicts) if each.is_check]
+    if not checks:
+        return markup.NOTHING
+    return f"{sum(check.word == 'SUPPORTED' for check in checks)} of {len(checks)}"
 
 
 def _standing(ledger: Ledger, track: Track, verdicts: Sequence[Verdict]) -> str:
     standing = {
-        f"{verdict.scale} on {hardware(str(verdict.hardware))}": None
+        f"{verdict.scale} on {hardware(verdict.manifest.device)}": None
         for verdict in _of_track(ledger, track, verdicts)
-        if verdict.scale
+        if verdict.manifest
     }
     return "; ".join(standing) or "none yet"
 
 
 def _effect(verdict: Verdict) -> str:
-    if verdict.effect is None:
+    if verdict.judgement is None:
         return markup.NOTHING
     effect = f"{effects.effect_text(verdict)} ({effects.ends_text(verdict)})"
-    return f"{effect}, {numbers.sample(verdict.n)}"
+    return f"{effect}, {numbers.sample(verdict.judgement.n)}"
 
 
 def _unit(verdict: Verdict) -> str:
     """The unit of the claim: of the verdict, or of the metric where there is no effect yet."""
     hypothesis = verdict.hypothesis
-    if verdict.unit is not None:
-        return verdict.unit
+    if verdict.judgement is not None:
+        return verdict.judgement.unit
     if hypothesis.claim in ("monotone", "interval"):
         return "1"
     return catalog()[hypothesis.experiment].metric(hypothesis.metric).unit

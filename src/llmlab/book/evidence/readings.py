@@ -21,13 +21,13 @@ from llmlab.method.errors import LabError
 from llmlab.method.evidence.lookup import Evidence
 from llmlab.method.evidence.tables import level_type
 from llmlab.method.judging import statistics
-from llmlab.method.judging.judgement import settled, tuned_rows
+from llmlab.method.judging.sides import settled, tuned_rows
 
 LEVEL = 0.95
 """Confidence level of every interval that is not a verdict's."""
 
 ALPHA = 0.05
-"""Level at which a condition is told apart from the best one in a table."""
+"""Significance level at which a condition differs from the best one in a table."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Reading:
         by_seed: the value of each seed, a diverged run at the worst completed value.
         diverged: how many of them are of diverged runs.
         lines: lines of `runs.csv` that it was read from; the first run stands in line 2.
-        ties: not told apart from the best of its table (paired t test over seeds, Holm).
+        ties: no significant difference from the best of its table (paired t test over seeds, Holm).
     """
 
     metric: Metric
@@ -218,11 +218,17 @@ def compare_with_best(readings: Sequence[Reading]) -> list[Reading]:
     differences = [paired(best, other) for other in others]
     if min(map(len, differences)) < 3:
         return list(readings)
-    p_values = statistics.holm([statistics.p_outside(values, 0.0) for values in differences])
+    p_values = statistics.holm([_p_differs(values) for values in differences])
     ties = {id(other) for other, p in zip(others, p_values, strict=True) if p > ALPHA}
     return [
         replace(reading, best=reading is best, ties=id(reading) in ties) for reading in readings
     ]
+
+
+def _p_differs(differences: np.ndarray) -> float:
+    """Two-sided p value of the paired t test."""
+    above, below = (statistics.t_above(sign * differences, 0.0) for sign in (1, -1))
+    return min(1.0, 2 * min(above, below))
 
 
 def by_level(readings: Sequence[Reading], axis: str | None) -> dict[str | None, list[Reading]]:

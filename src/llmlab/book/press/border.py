@@ -1,4 +1,4 @@
-"""Where files that people wrote come in: text, YAML, Python. What is wrong in one is a sentence."""
+"""Reads files that people wrote: text, YAML, Python. A mistake in one is told in a sentence."""
 
 import ast
 from pathlib import Path
@@ -53,20 +53,22 @@ def parse_yaml(text: str, name: str) -> dict[str, Any]:
 
     Raises:
         LabError: it is not YAML, uses an alias (a few lines of them can stand for gigabytes), or
-            is no mapping.
+            is not a mapping.
     """
     try:
         found = yaml.load(text, _Loader) or {}
-    except (yaml.YAMLError, ValueError, RecursionError, TypeError) as error:
+    except RecursionError:
+        raise LabError(f"{name} is not valid YAML: nested too deep; write it flat.") from None
+    except (yaml.YAMLError, ValueError, TypeError) as error:
         said = in_one_line(error).replace(' in "<unicode string>",', ",")
         raise LabError(f"{name} is not valid YAML: {said}; mend it.") from None
     if not isinstance(found, dict) or any(not isinstance(key, str) for key in found):
-        raise LabError(f"{name} is no list of names with values; write `name: value`.")
+        raise LabError(f"{name} is not a list of names with values; write `name: value`.")
     return found
 
 
 def validated(form: type[Parsed], value: object, name: str) -> Parsed:
-    """What a foreign value holds, in the types of `form`.
+    """A foreign value in the types of `form`.
 
     Raises:
         LabError: something in it is missing or of another type; names the first such place.
@@ -82,7 +84,7 @@ def validated(form: type[Parsed], value: object, name: str) -> Parsed:
 
 
 def in_one_line(error: object) -> str:
-    """What a library says of a mistake, in one line of bounded length, without a full stop."""
+    """A library's message about a mistake, in one line of bounded length, without a full stop."""
     text = " ".join(str(error).encode("utf-8", "backslashreplace").decode().split())
     return (text if len(text) <= 200 else f"{text[:197]}...").rstrip(".")
 

@@ -17,7 +17,7 @@ from llmlab.method.errors import LabError
 OPTIONS = {name.replace("_", "-") for name in CellOptions.model_fields}
 IMAGES = {"image/png": "png", "image/svg+xml": "svg"}
 MOST_PIXELS = 100_000
-"""Of a side of an image; larger ones are a mistake."""
+"""Most pixels on a side of an image; more is a mistake."""
 
 _DATA_URI = re.compile(r"data:(image/(?:png|svg\+xml));base64,([A-Za-z0-9+/=]+)")
 _OPTION = re.compile(r"#\| ?")
@@ -112,7 +112,7 @@ def _check_markdown(text: str, where: str) -> None:
     for pattern, name in _UNSUPPORTED.items():
         if re.search(pattern, text, re.MULTILINE):
             raise LabError(
-                f"{where} uses {name}, which not every renderer shows; write it otherwise."
+                f"{where} uses {name}, which not every renderer shows; write it in another way."
             )
 
 
@@ -124,7 +124,7 @@ def _front_matter(text: str, defaults: CellOptions, where: str) -> CellOptions:
 
 
 def _with(defaults: CellOptions, options: Mapping[str, Any], where: str) -> CellOptions:
-    """The options, and the defaults for what they leave open."""
+    """The options, completed by the defaults."""
     given = defaults.model_dump(by_alias=True, exclude_unset=True)
     return validated(CellOptions, {**given, **options}, f"an option of {where}")
 

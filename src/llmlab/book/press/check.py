@@ -11,7 +11,7 @@ from llmlab.book.press.contents import Contents
 from llmlab.method.errors import LabError
 
 UNRESOLVED = re.compile(r"\?@?(?:fig|tbl|sec|eq)-[\w-]+|@(?:fig|tbl|sec|eq)-[\w-]+|\?\?\?")
-"""What a renderer leaves in the text where a reference leads nowhere."""
+"""What a renderer writes in place of a reference that leads nowhere."""
 
 _CSS_URL = re.compile(r"""(?:url\(\s*|@import\s+(?!url))['"]?([^'")\s;]+)""")
 _LOADED = {

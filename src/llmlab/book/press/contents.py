@@ -1,4 +1,4 @@
-"""What the book holds, in which order: `_quarto.yml` says it to both renderers."""
+"""The contents of the book and their order, which `_quarto.yml` tells both renderers."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -28,6 +28,7 @@ class Chapter:
         part: title of the part that it stands in; "" before the first part.
         source: the percent script.
         notebook: where its executed notebook lies.
+        mark: what stands below its title, in Markdown: that its evidence has changed.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Chapter:
     appendix: bool
     source: Path
     notebook: Path
+    mark: str = ""
 
     @property
     def page(self) -> str:
@@ -64,7 +66,7 @@ class Edition:
 
 
 class CellOptions(BaseModel):
-    """What a code cell may say of itself, and a book or a chapter of all its cells."""
+    """The options of a code cell, which a book or a chapter may set for all its cells."""
 
     model_config = ConfigDict(
         frozen=True, alias_generator=lambda name: name.replace("_", "-"), coerce_numbers_to_str=True
@@ -81,7 +83,7 @@ class CellOptions(BaseModel):
 
 
 class _Book(BaseModel):
-    """What `book:` says, as far as the preview renderer looks at it."""
+    """The part of `book:` that the preview renderer reads."""
 
     model_config = ConfigDict(coerce_numbers_to_str=True)
     # the title names the PDF

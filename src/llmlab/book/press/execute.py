@@ -1,4 +1,4 @@
-"""Executes a chapter once, into a notebook that is the same whenever the chapter is."""
+"""Executes a chapter once, into a notebook that stays the same while the chapter does."""
 
 import os
 import re

@@ -1,34 +1,38 @@
-"""What each part of the book is made from: the inputs that the Snakefile asks for.
+"""The inputs of each part of the book, as the Snakefile asks for them.
 
-Snakemake compares inputs by their time, which says too much of code (a comment changes it) and
-nothing of evidence that the build may show but must never start. So these go into a digest, and the
-digest into a file in `build/digests/` that is written only when it changes. Snakemake's own memory
-of parameters would not do: it forgets whatever was made by hand, by `llmlab run`.
+Snakemake compares inputs by their times. Those change too often for code (with a comment) and say
+nothing about evidence that the build may show but must never compute. So these go into a digest,
+and the digest into a file in `build/digests/` that is written only when it changes. Snakemake's own
+memory of parameters would not do: it forgets whatever was made by hand, by `llmlab run`.
 
 Paths are relative to the root of the project.
 """
 
 import hashlib
 import json
+import math
 import os
 import shutil
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 
 from llmlab.book.press.contents import ASSETS, CONFIG, read_contents
 from llmlab.book.press.sources import Inputs, code_of, inputs_of
+from llmlab.book.versions.tags import former_version
 from llmlab.book.views import widgets
 from llmlab.book.views.kinds import kinds
 from llmlab.method.declare.catalog import catalog, check_scale, load_experiment
 from llmlab.method.declare.experiment import SCALES
 from llmlab.method.evidence.fingerprint import fingerprint
-from llmlab.method.evidence.manifest import MANIFEST
+from llmlab.method.evidence.manifest import MANIFEST, read_manifest
 from llmlab.method.evidence.modules import closure, closure_of_file, source_digest
 from llmlab.method.judging.ledger import FILES, load_ledger
 from llmlab.method.judging.registration import History, read_history
 from llmlab.method.project import Project
 from llmlab.method.running.plan import runs_together
+from llmlab.method.running.shards import seed_ranges
 
 KINDS = "llmlab.book.views.kinds"
 
@@ -80,6 +84,22 @@ class Graph:
         needs = self.manifests(scale, load_experiment(experiment).needs)
         return [*needs, self._stamp(f"{scale}/{experiment}", self.digests[experiment, scale])]
 
+    def shards(self, experiment: str, scale: str, n_shards: int) -> list[str]:
+        """Folders of the shards of an experiment's seeds, each for a job; none for a single one."""
+        if n_shards == 1:
+            return []
+        seeds = self.experiments[experiment].budgets[scale].seeds
+        return [f"build/shards/{scale}/{experiment}/{one}" for one in seed_ranges(seeds, n_shards)]
+
+    def minutes(self, experiment: str, scale: str) -> int:
+        """Minutes to ask a scheduler for: three times those of the recorded runs, 60 for want."""
+        folder = self.project.recorded(scale, experiment)
+        if not (folder / MANIFEST).is_file():
+            return 60
+        manifest = read_manifest(folder)
+        began, ended = map(datetime.fromisoformat, (manifest.started, manifest.finished))
+        return max(10, math.ceil(3 * (ended - began).total_seconds() / 60))
+
     def chapter_inputs(self, chapter: str) -> list[str]:
         """The files that the code of a chapter reads, and the digest of all else that it shows.
 
@@ -90,6 +110,7 @@ class Graph:
         files = [path for path in named if path.is_file()]
         files += [path for name in shown for path in self._recorded[name]]
         files += [self.project.ledger / name for name in FILES.values()] if _judges(inputs) else []
+        files += [path for path in self._kept if path.is_file()] if _judges(inputs) else []
         return [
             *(self._relative(path) for path in files),
             *self.manifests(BUILT, shown),
@@ -111,13 +132,15 @@ class Graph:
             *_files(widgets.ASSETS),
             *chapters,
         ]
-        return [*(self._relative(path) for path in files), self._stamp("book", _book_digest())]
+        digest = _hash([_book_digest(), self._former])
+        return [*(self._relative(path) for path in files), self._stamp("book", digest)]
 
     def reproduction_inputs(self) -> list[str]:
         """The fresh and the recorded tables that are compared, and the digest of what compares."""
         recorded = [
             path for name in self.experiments for path in _files(self.project.recorded(BUILT, name))
         ]
+        recorded += [path for path in self._kept if path.is_file()]
         digests = [self.digests.get((name, BUILT)) for name in self.experiments]
         code = _digests(
             closure("llmlab.method.evidence.reproduction") | closure("llmlab.method.console")
@@ -139,6 +162,7 @@ class Graph:
                 "experiments": {name: self._described[name] for name in self.shown[chapter]},
                 "history": self._registrations(chapter) if _judges(inputs) else None,
                 "gates": self._gates if inputs.everything else None,
+                "former": self._former if inputs.versions else None,
             }
         )
 
@@ -150,6 +174,11 @@ class Graph:
         judged = {one.experiment for one in self.ledger.hypotheses if one.family in families}
         named = {load_experiment(name).name for name in inputs.experiments}
         return sorted(named | judged)
+
+    @property
+    def _kept(self) -> list[Path]:
+        """Former verdicts, and what machines were measured to differ by."""
+        return [self.project.root / "results" / name for name in ("verdicts.csv", "drift.csv")]
 
     @cached_property
     def _recorded(self) -> dict[str, list[Path]]:
@@ -193,6 +222,11 @@ class Graph:
             *(str(self._history.registered.get(name)) for name in names),
             *(str(self._history.results.get(result)) for result in results),
         ]
+
+    @cached_property
+    def _former(self) -> str:
+        """The version before what is checked out."""
+        return str(former_version(self.project.root))
 
     @cached_property
     def _history(self) -> History | None:

@@ -61,7 +61,7 @@ class TypedNumber:
     def __str__(self) -> str:
         return (
             f"{self.chapter}:{self.line}: the number {self.number} is typed; show it with "
-            f"value(...), or write [{self.number}]{{.setting}} if it is no result"
+            f"value(...), or write [{self.number}]{{.setting}} if it is not a result"
         )
 
 

@@ -31,6 +31,7 @@ AGAIN = "execute its chapter again, by"
 
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 _FIGURE = re.compile(r"^#\| label: *fig-", re.MULTILINE)
+_TITLE = re.compile(r"^# .*$", re.MULTILINE)
 _OPTION = re.compile(r"^# ?\| ?", re.MULTILINE)
 
 
@@ -89,7 +90,15 @@ def read_notebook(chapter: Chapter) -> NotebookNode:
             f"the notebook of {chapter.name} is damaged ({in_one_line(error)}); {AGAIN} "
             f"`llmlab book execute {chapter.name}`."
         ) from None
+    _mark(notebook, chapter.mark)
     return notebook
+
+
+def _mark(notebook: NotebookNode, mark: str) -> None:
+    """Puts a mark below the title of a chapter."""
+    texts = (cell for cell in notebook.cells if cell.cell_type == "markdown")
+    if mark and (first := next(texts, None)):
+        first.source = _TITLE.sub(lambda title: f"{title[0]}\n\n{mark}\n", first.source, count=1)
 
 
 def refresh(chapter: Chapter) -> None:

@@ -1,4 +1,4 @@
-"""Renders the book by Quarto, from a folder where everything that Quarto needs is gathered."""
+"""Renders the book with Quarto, from a folder where everything that Quarto needs is gathered."""
 
 import os
 import shutil
@@ -23,7 +23,7 @@ SCRIPTS = ("evidence.js", "versions.js", "explorer.js")
 
 
 CHANGING = {"QUARTO_PROFILE", "QUARTO_LOG", "QUARTO_LOG_LEVEL", "QUARTO_PRINT_STACK", "LUA_INIT"}
-"""Variables by which a user changes what every run of Quarto does."""
+"""Environment variables with which a user changes every run of Quarto."""
 
 
 def find_quarto() -> Path | None:
@@ -40,7 +40,7 @@ def render_quarto(
 
     Raises:
         LabError: a chapter is not executed, or Quarto fails; or it leaves out a page, the PDF or
-            what a reference leads to, of which it only warns.
+            what a reference leads to, about which it only warns.
     """
     stage = project.build / "book"
     gather(project, contents, edition, stage)

@@ -1,18 +1,22 @@
-"""Renders the book: by Quarto where it is found, by the preview renderer where it is not."""
+"""Renders the book with Quarto, or with the preview renderer where there is no Quarto."""
 
 import json
 import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from llmlab.book.press.contents import Edition, read_contents
+from llmlab.book.press.contents import Contents, Edition, read_contents
 from llmlab.book.press.lint import check_prose
 from llmlab.book.press.notebooks import refresh
 from llmlab.book.press.quarto import find_quarto, render_quarto
+from llmlab.book.versions.comparison import changes_since_former
+from llmlab.book.versions.saying import mark
+from llmlab.book.versions.tags import VERSION, numbers
+from llmlab.method.declare.catalog import catalog
 from llmlab.method.errors import LabError
 from llmlab.method.evidence.provenance import git_state
 from llmlab.method.files import unwritable, write_file
@@ -20,6 +24,10 @@ from llmlab.method.project import Project
 
 Renderer = Literal["auto", "quarto", "preview"]
 RENDERERS = ("auto", "quarto", "preview")
+CHANGES = "appendices/changes"
+"""The chapter that says what changed since the version before."""
+RESULTS = "results/"
+"""Where the chapter of an experiment lies, under the experiment's name."""
 
 
 @dataclass(frozen=True)
@@ -42,14 +50,14 @@ def render_book(project: Project, version: str = "dev", renderer: Renderer = "au
     """Renders all executed chapters into `site/<version>/`, HTML and PDF.
 
     Raises:
-        LabError: Quarto was asked for and is not there; the code of a chapter is not executed; a
-            chapter has a typed result or something that leads nowhere; the site cannot be written.
-            What was there before stays as it was.
+        LabError: Quarto was asked for and is not installed; the code of a chapter is not executed;
+            a chapter has a typed result or something that leads nowhere; the site cannot be
+            written. What was there before stays as it was.
     """
     quarto = _choose(renderer)
     if Path(version).name != version:
         raise LabError(f"a version is the name of one folder below site/, and {version!r} is not.")
-    contents = read_contents(project)
+    contents = _marked(project, read_contents(project))
     check_prose(project)
     for chapter in contents.chapters:
         refresh(chapter)
@@ -70,6 +78,17 @@ def render_book(project: Project, version: str = "dev", renderer: Renderer = "au
         front_page=site / "index.html",
         pdf=site / contents.pdf,
     )
+
+
+def _marked(project: Project, contents: Contents) -> Contents:
+    """The contents with a mark on each page of results that changed since the former version."""
+    named = {chapter.name for chapter in contents.chapters}
+    changes = changes_since_former(project) if CHANGES in named else None
+    if changes is None:
+        return contents
+    marks = {f"{RESULTS}{name}": mark(changes, name) for name in catalog()}
+    chapters = (replace(one, mark=marks.get(one.name, "")) for one in contents.chapters)
+    return replace(contents, chapters=tuple(chapters))
 
 
 def _choose(renderer: str) -> Path | None:
@@ -107,6 +126,9 @@ def _replacing(folder: Path) -> Iterator[Path]:
 
 
 def _list_versions(site: Path) -> None:
-    """Lists the versions that there are, newest name last, for the menu on each page."""
-    versions = sorted(page.parent.name for page in site.glob("[!.]*/index.html"))
+    """Lists the versions that there are for the menu on each page: dev, then the newest first."""
+    names = [page.parent.name for page in site.glob("[!.]*/index.html")]
+    released = [name for name in names if VERSION.fullmatch(name)]
+    others = sorted(set(names) - set(released))
+    versions = [*others, *sorted(released, key=numbers, reverse=True)]
     write_file(site / "versions.json", json.dumps(versions) + "\n")

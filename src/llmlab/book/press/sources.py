@@ -16,8 +16,9 @@ OF_EXPERIMENT = {
 OF_HYPOTHESIS = {"verdict", "badge", "effect", "word", "says"}
 OF_EVERYTHING = {
     "summary", "questions", "ledger", "progress", "dictionary", "provenance", "reproduction",
-    "tolerances", "statistics_of",
+    "tolerances", "statistics_of", "changes",
 }  # fmt: skip
+OF_VERSIONS = {"changes"}
 _CELL = re.compile(r"^# ?%%", re.MULTILINE)
 _TEXT = re.compile(r"[^\n]*\[(markdown|md|raw)\]")
 SHOW = "llmlab.book.show"
@@ -31,12 +32,14 @@ class Inputs:
     Attributes:
         everything: it reads the whole ledger and the tables of all experiments.
         paths: the paths that it names, of files or of anything else.
+        versions: it compares with the former version of the book.
     """
 
     experiments: frozenset[str]
     hypotheses: frozenset[str]
     everything: bool
     paths: frozenset[str]
+    versions: bool = False
 
 
 def inputs_of(chapter: Path) -> Inputs:
@@ -52,6 +55,7 @@ def inputs_of(chapter: Path) -> Inputs:
         experiments=_names(calls, OF_EXPERIMENT, "experiment", chapter),
         hypotheses=_names(calls, OF_HYPOTHESIS, "hypothesis", chapter),
         everything=any(name in OF_EVERYTHING for name, _ in calls),
+        versions=any(name in OF_VERSIONS for name, _ in calls),
         paths=frozenset(_paths(tree)),
     )
 

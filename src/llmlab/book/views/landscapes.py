@@ -44,7 +44,7 @@ class Plane:
     def __post_init__(self) -> None:
         side = len(self.distances)
         if [len(row) for row in self.loss] != [side] * side:
-            raise ValueError(f"the losses are no square of {side} distances")
+            raise ValueError(f"the losses are not a square of {side} distances")
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ def draw_planes(planes: Mapping[str, RawView], unit: str, footer: str) -> Figure
         unit: of the loss.
 
     Raises:
-        LabError: a view is no plane of losses above zero.
+        LabError: a view is not a plane of losses above zero.
     """
     checked = {
         title: _checked(Plane, plane, f"the plane '{title}'") for title, plane in planes.items()

@@ -37,7 +37,7 @@ def read_view(raw: Mapping[str, Any], where: str) -> View:
         return TypeAdapter(view).validate_python(view.normal_form(raw))
     except ValidationError as error:
         raise LabError(
-            f"{where} is no complete view of the kind {kind}: {complaint(error)}; "
+            f"{where} is not a complete view of the kind {kind}: {complaint(error)}; "
             "rerun what made it."
         ) from None
 

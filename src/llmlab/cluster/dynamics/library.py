@@ -1,19 +1,21 @@
 """The real runs whose dynamics are known, and the fits to them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 import numpy as np
 import pandas as pd
 
 from llmlab.cluster.dynamics.loss import LossDynamics, fit_loss
-from llmlab.cluster.dynamics.noise import FEWEST
+from llmlab.cluster.dynamics.pieces import FEWEST
 from llmlab.cluster.dynamics.steps import StepDynamics, fit_steps
 from llmlab.cluster.facts import MLPERF_STEPS, NANOGPT_STEPS, fact_table
 
 FEWEST_RECORDS = 4 * FEWEST
 STEADY = 0.25
 """Quartiles of a run whose batch and length stay the same lie this close to its median."""
+WARM_UP = 1 / 8
+"""Share of a run in which its loss falls too fast for a trend."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,13 @@ class RealRun:
         """Whether it logged enough losses for a fit."""
         return int(np.isfinite(self.losses).sum()) >= 2 * FEWEST
 
+    def after_warm_up(self) -> "RealRun":
+        """The records with a time, from the end of the warm-up on."""
+        known = np.isfinite(self.seconds) & (self.seconds > 0)
+        kept = np.flatnonzero(known)[int(WARM_UP * len(known)) :]
+        series = {name: getattr(self, name)[kept] for name in ("seconds", "after_pause", "losses")}
+        return replace(self, **series)
+
 
 @cache
 def real_runs() -> tuple[RealRun, ...]:
@@ -55,7 +64,7 @@ def step_dynamics(runs: tuple[RealRun, ...]) -> list[StepDynamics]:
 
 def loss_dynamics(runs: tuple[RealRun, ...]) -> list[LossDynamics]:
     """The fits to the losses of those runs that logged them."""
-    return [fit_loss(run.name, run.losses) for run in runs if run.has_losses]
+    return [fit_loss(run.name, run.after_warm_up().losses) for run in runs if run.has_losses]
 
 
 def _mlperf(table: pd.DataFrame) -> list[RealRun]:

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
-from llmlab.cluster.dynamics.noise import FEWEST, Noise, fit_noise
+from llmlab.cluster.dynamics.pieces import FEWEST, fit_pieces
+from llmlab.cluster.dynamics.steps import Fit, Series
 
 IRREDUCIBLE, A, ALPHA, B, BETA = 1.8172, 482.01, 0.3478, 2085.43, 0.3658
 """Besiroglu et al. 2024 (arXiv:2404.10102), table 1: their fit to Chinchilla's runs."""
@@ -35,14 +36,14 @@ class LossDynamics:
     """Scatter of the loss around its trend, relative to the loss."""
 
     run: str
-    noise: Noise
+    noise: Series
 
     def draw(self, length: int, rng: np.random.Generator) -> np.ndarray:
         """Factors (length,) on the trend."""
         return 1 + self.noise.draw(length, rng)
 
 
-def fit_loss(run: str, losses: np.ndarray) -> LossDynamics:
+def fit_loss(run: str, losses: np.ndarray, fit: Fit = fit_pieces) -> LossDynamics:
     """The scatter of one run's losses (n,).
 
     Raises:
@@ -52,7 +53,7 @@ def fit_loss(run: str, losses: np.ndarray) -> LossDynamics:
     if len(known) < 2 * FEWEST:
         raise ValueError(f"{run} has {len(known)} losses, a fit needs {2 * FEWEST}")
     residual = known / trend(known) - 1
-    return LossDynamics(run, fit_noise(residual[len(residual) // 8 :]))
+    return LossDynamics(run, fit(residual))
 
 
 def trend(losses: np.ndarray) -> np.ndarray:

@@ -16,8 +16,6 @@ ORDER = 8
 """Lags that the autoregression remembers."""
 KNOTS = 129
 """Quantiles that are kept of a distribution."""
-FEWEST = 32
-"""Values that a fit needs."""
 
 
 @dataclass(frozen=True)

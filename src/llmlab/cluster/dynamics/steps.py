@@ -1,17 +1,32 @@
-"""How step times of a real run scatter: slow first steps, noise with a memory, pauses.
+"""How step times of a real run scatter: slow first steps, noise with a memory, stalls.
 
 Everything is relative to the run's own median step, so that the physics gives the level and this
 the life.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
-from llmlab.cluster.dynamics.noise import FEWEST, Noise, fit_noise
+from llmlab.cluster.dynamics.pieces import FEWEST, fit_pieces
 
 START = 3
 """Records at the start of a run, which hold compilation and cold caches."""
+FAR = 6.0
+"""Interquartile ranges above the upper quartile from which on a record counts as a stall."""
+
+
+class Series(Protocol):
+    """What new series can be drawn from."""
+
+    def draw(self, length: int, rng: np.random.Generator) -> np.ndarray:
+        """A new series (length,)."""
+
+
+Fit = Callable[[np.ndarray], Series]
+"""From a real series (n,) to what draws others like it."""
 
 
 @dataclass(frozen=True)
@@ -21,29 +36,36 @@ class StepDynamics:
     Attributes:
         start: of the first records.
         noise: of ordinary ones.
-        after_pause: of records behind a validation or checkpoint, any of which may be drawn.
-        pause_every: records between two pauses; 0 if the run had fewer than two.
+        stalls: of those behind a validation or checkpoint, and of extreme ones.
+        places: of the stalls among the records of the run, from 0 to `length` - 1.
+        length: records of the run.
     """
 
     run: str
     start: np.ndarray
-    noise: Noise
-    after_pause: np.ndarray
-    pause_every: int
+    noise: Series
+    stalls: np.ndarray
+    places: np.ndarray
+    length: int
 
     def draw(self, length: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-        """Relative step times (length,) of a new run, and whether a pause precedes each."""
+        """Relative step times (length,) of a new run, and whether each record is a stall.
+
+        Stalls keep the real run's schedule, from a random place of it on.
+        """
         values = self.noise.draw(length, rng)
+        schedule = np.full(self.length, np.nan)
+        schedule[self.places] = self.stalls
+        due = np.resize(np.roll(schedule, int(rng.integers(self.length))), length)
+        stalled = np.isfinite(due)
+        values[stalled] = due[stalled]
         values[: len(self.start)] = self.start[:length]
-        pauses = np.zeros(length, dtype=bool)
-        if self.pause_every:
-            first = START + int(rng.integers(self.pause_every)) + 1
-            pauses[first :: self.pause_every] = True
-            values[pauses] = rng.choice(self.after_pause, size=int(pauses.sum()))
-        return np.exp(values), pauses
+        return np.exp(values), stalled
 
 
-def fit_steps(run: str, seconds: np.ndarray, after_pause: np.ndarray) -> StepDynamics:
+def fit_steps(
+    run: str, seconds: np.ndarray, after_pause: np.ndarray, fit: Fit = fit_pieces
+) -> StepDynamics:
     """The dynamics of one run: seconds (n,) of its records, whether a pause precedes each (n,).
 
     Raises:
@@ -51,16 +73,17 @@ def fit_steps(run: str, seconds: np.ndarray, after_pause: np.ndarray) -> StepDyn
     """
     known = np.isfinite(seconds) & (seconds > 0)
     values = np.log(seconds[known] / np.median(seconds[known]))
-    paused = after_pause[known].astype(bool)
-    ordinary = values[START:][~paused[START:]]
+    later = values[START:]
+    low, high = np.quantile(later, [0.25, 0.75]) if len(later) else (0.0, 0.0)
+    stalled = after_pause[known][START:].astype(bool) | (later > high + FAR * (high - low))
+    ordinary = later[~stalled]
     if len(ordinary) < FEWEST:
         raise ValueError(f"{run} has {len(ordinary)} ordinary steps, a fit needs {FEWEST}")
-    behind = np.flatnonzero(paused)
-    several = len(behind) > 1
     return StepDynamics(
         run=run,
         start=values[:START],
-        noise=fit_noise(ordinary),
-        after_pause=values[behind] if several else np.zeros(1),
-        pause_every=int(np.median(np.diff(behind))) if several else 0,
+        noise=fit(ordinary),
+        stalls=later[stalled],
+        places=np.flatnonzero(stalled),
+        length=len(later),
     )

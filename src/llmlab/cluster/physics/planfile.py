@@ -12,8 +12,6 @@
 A table `[cluster]` changes what the catalogue says of the GPU, with units: `network = "25 GB/s"`.
 """
 
-import json
-import tomllib
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal, TypeVar
@@ -24,7 +22,9 @@ from llmlab.cluster.physics.hardware import UNITS, Accelerator, accelerator, mag
 from llmlab.cluster.physics.plan import Plan, Recompute, Sharding, Software
 from llmlab.cluster.physics.shapes import Shape, shape_named
 from llmlab.method.declare.catalog import suggestion
+from llmlab.method.documents import parse_json, parse_toml
 from llmlab.method.errors import LabError
+from llmlab.method.files import read_text
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -134,18 +134,8 @@ def read_table(path: Path) -> dict:
     Raises:
         LabError: it cannot be read or parsed.
     """
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise LabError(
-            f"cannot read {path}: {error.strerror}; name a TOML or JSON file."
-        ) from error
-    except UnicodeDecodeError as error:
-        raise LabError(f"{path} is not text in UTF-8: convert it.") from error
-    try:
-        table = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
-    except (json.JSONDecodeError, tomllib.TOMLDecodeError) as error:
-        raise LabError(f"{path} cannot be parsed: {error}.") from error
+    parse = parse_json if path.suffix == ".json" else parse_toml
+    table = parse(read_text(path), path)
     if not isinstance(table, dict):
         raise LabError(f"{path} holds no table of fields: write name = value lines.")
     return table

@@ -56,7 +56,7 @@ def json_lines(event: Event, began: datetime) -> Iterator[str]:
 
 
 def mlperf_lines(event: Event, began: datetime) -> Iterator[str]:
-    """MLPerf's log of training; what it has no key for is left out."""
+    """MLPerf's log of training; checkpoints and warnings, for which it has none, get a key."""
     when = began + timedelta(seconds=event.at)
     for kind, key, value, metadata in _mlperf_entries(event):
         entry = {
@@ -190,5 +190,10 @@ def _mlperf_entries(event: Event) -> Iterator[tuple[str, str, object, dict]]:
         yield "POINT_IN_TIME", "tracked_stats", values, metadata
     elif isinstance(event, Validation):
         yield "POINT_IN_TIME", "eval_accuracy", event.loss, {"step": event.step}
+    elif isinstance(event, Saved):
+        size_of = {"step": event.step, "files": len(event.files), "seconds": event.seconds}
+        yield "POINT_IN_TIME", "checkpoint", event.folder, size_of
+    elif isinstance(event, Message) and event.level != "INFO":
+        yield "POINT_IN_TIME", event.level.lower(), event.text, {"rank": event.rank}
     elif isinstance(event, RunEnd):
         yield "INTERVAL_END", "run_stop", None, {"status": "success", "step": event.steps}

@@ -2,6 +2,6 @@
 
 what is asked for    options
 what is learned from examples, encoding
-a run                config, opening, events, session, console
+a run                config, opening, events, session, descriptions, tables, console
 afterwards           generation
 """

@@ -1,7 +1,8 @@
 """What decides a fine-tuning run: its settings, and its data in tokens."""
 
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from llmlab.finetune.command.examples import SkippedLine
 from llmlab.finetune.model.methods import Method
@@ -20,7 +21,9 @@ class TokenizedDataset:
         old: what the base model was trained on, to be replayed; None for no replay.
         prompt: the first test example's, to try the model with.
         n_examples: number of training examples.
+        n_splitting: training examples whose answers begin inside a token.
         skipped: bad lines that were left out.
+        unread: keys of the file that nothing is learned from, and how often each occurs.
         test_is_new: whether the test items differ from the training items.
     """
 
@@ -30,7 +33,9 @@ class TokenizedDataset:
     old: Sequences | None
     prompt: str
     n_examples: int
+    n_splitting: int = 0
     skipped: tuple[SkippedLine, ...] = ()
+    unread: Mapping[str, int] = field(default_factory=dict)
     test_is_new: bool = True
 
     @property

@@ -8,6 +8,7 @@ from llmlab.finetune.observe.memory import Memory
 from llmlab.finetune.observe.quantisation import QuantisationReport
 from llmlab.gpt.alarms import Alarm
 from llmlab.gpt.training import Point
+from llmlab.runs.control import Steered
 
 
 @dataclass(frozen=True)
@@ -31,11 +32,12 @@ class Prepared:
 
     Attributes:
         trained: number of trainable parameters.
+        predicted: None where the model cannot be run on tensors without numbers.
         quantisation: what quantisation changed; None without it.
     """
 
     trained: int
-    predicted: Memory
+    predicted: Memory | None
     measured: Memory
     quantisation: QuantisationReport | None
     before: Grades
@@ -84,7 +86,7 @@ class Diverged:
 
 @dataclass(frozen=True)
 class Interrupted:
-    """Ctrl-C stopped the run after `step` steps."""
+    """Ctrl-C, or a request, stopped the run after `step` steps."""
 
     step: int
 
@@ -108,7 +110,7 @@ class Finished:
         return sum(lost) / len(lost) if lost else None
 
 
-Event = Prepared | Step | Validation | Alarm | Saved | Diverged | Interrupted | Finished
+Event = Prepared | Step | Validation | Alarm | Saved | Steered | Diverged | Interrupted | Finished
 
 
 def event_name(event: Event) -> str:

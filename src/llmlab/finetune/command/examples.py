@@ -1,12 +1,14 @@
 """The examples to train on: those of a skill, or of a file of JSON lines.
 
 A line is {"prompt": …, "response": …}, or {"messages": [{"role": …, "content": …}, …]} that ends
-with the assistant's.
+with the assistant's. A message of the assistant may have a "weight" of 0: it is read, not learned.
 """
 
 import json
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 from typing import Literal
 
@@ -20,13 +22,15 @@ SKILL = "skills:"
 FACTS = "facts:"
 MAX_FACTS = 4000
 """There are few more made-up names of two syllables."""
+LONGEST_LINE = 2**22
+"""Most bytes of a line that is read: some million tokens."""
+MOST_DIGITS = 4000
+LONGEST_KEY = 40
 TASKS: dict[str, Callable[[], Split]] = {**SKILLS, "subtraction": subtraction}
 """Skills by the name after `skills:`; `facts:N` comes on top."""
 
 
 class _Strict(BaseModel):
-    """Other fields of a line are ignored."""
-
     model_config = ConfigDict(frozen=True, strict=True)
 
 
@@ -38,12 +42,19 @@ class Pair(_Strict):
 
 
 class Message(_Strict):
+    """One message; an answer of weight 0 is read, but not learned."""
+
     role: Literal["system", "user", "assistant"]
     content: str
+    weight: Literal[0, 1] = 1
+
+    @property
+    def is_learned(self) -> bool:
+        return self.role == "assistant" and self.weight == 1
 
 
 class Chat(_Strict):
-    """A conversation; every message of the assistant is an answer to learn."""
+    """A conversation; each message of the assistant is an answer to learn."""
 
     messages: list[Message] = Field(min_length=2)
 
@@ -55,7 +66,24 @@ class Chat(_Strict):
             raise ValueError("the first message is the assistant's, who has nothing to answer")
         if any(not m.content for m in self.messages if m.role == "assistant"):
             raise ValueError("an answer is empty")
+        if not self.learned:
+            raise ValueError("every answer has weight 0, so there is nothing to learn")
         return self
+
+    @property
+    def learned(self) -> list[int]:
+        """Positions of the answers that count."""
+        return [index for index, message in enumerate(self.messages) if message.is_learned]
+
+
+PAIR_KEYS = frozenset(Pair.model_fields)
+CHAT_KEYS = frozenset(Chat.model_fields)
+MESSAGE_KEYS = frozenset(Message.model_fields)
+UNSUPPORTED = frozenset(
+    {"tools", "tool_calls", "tool_call_id", "functions", "function_call", "thinking"}
+    | {"reasoning_content", "chat_template_kwargs", "loss_mask", "labels"}
+)
+"""Keys by which other programs change what is learned. Elsewhere unknown keys are labels."""
 
 
 @dataclass(frozen=True)
@@ -82,19 +110,30 @@ class SkippedLine:
 
 @dataclass(frozen=True)
 class ParsedFile:
-    """The examples of a file, and the bad lines that were skipped."""
+    """The examples of a file, and what was not read of it.
+
+    Attributes:
+        skipped: bad lines.
+        unread: keys that nothing is learned from, and how often each occurs.
+    """
 
     examples: tuple[Example, ...]
     skipped: tuple[SkippedLine, ...] = ()
+    unread: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """Training examples, test examples (none if the source is one file), and skipped lines."""
+    """Training examples, test examples (none if the source is one file), and what was not read.
+
+    Attributes:
+        skipped, unread: as in `ParsedFile`.
+    """
 
     train: tuple[Example, ...]
     test: tuple[Example, ...] = ()
     skipped: tuple[SkippedLine, ...] = ()
+    unread: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def test_is_train(self) -> bool:
@@ -114,7 +153,7 @@ def open_dataset(source: str, *, skip_bad: bool = False) -> Dataset:
     if source in TASKS or source.startswith(FACTS):
         raise LabError(f"there is no file '{source}': for the skill, say {SKILL}{source}.")
     reading = read_examples(Path(source), skip_bad=skip_bad)
-    return Dataset(reading.examples, skipped=reading.skipped)
+    return Dataset(reading.examples, skipped=reading.skipped, unread=reading.unread)
 
 
 def skill_dataset(name: str) -> Dataset:
@@ -141,10 +180,13 @@ def read_examples(path: Path, *, skip_bad: bool = False) -> ParsedFile:
         LabError: there is no such file, a line is bad and `skip_bad` is False, or no line is
             good.
     """
-    examples, skipped = [], []
+    examples, skipped, unread = [], [], Counter()
     for line, text in _lines(path):
         try:
-            examples.append(Example(_parsed(text), f"{path}, line {line}", line))
+            value = _json_object(text)
+            found = _unread_keys(value)
+            examples.append(Example(_parsed(value), f"{path}, line {line}", line))
+            unread.update(found)
         except ValueError as error:
             if not skip_bad:
                 raise LabError(
@@ -158,7 +200,7 @@ def read_examples(path: Path, *, skip_bad: bool = False) -> ParsedFile:
             f"{path} holds no example{bad}: write one a line, such as "
             '{"prompt": "1+1=", "response": "2"}.'
         )
-    return ParsedFile(tuple(examples), tuple(skipped))
+    return ParsedFile(tuple(examples), tuple(skipped), unread)
 
 
 def _dataset(name: str, split: Split) -> Dataset:
@@ -185,10 +227,17 @@ def _count(name: str) -> int:
 
 
 def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
-    """Number and bytes of each line that is not blank."""
+    """Number and first bytes of each line that is not blank: one more than a line may have."""
     try:
         with path.open("rb") as file:
-            yield from ((n, line) for n, line in enumerate(file, start=1) if line.strip())
+            for number in count(1):
+                line = file.readline(LONGEST_LINE + 1)
+                if not line:
+                    return
+                if line.strip():
+                    yield number, line
+                while len(line) > LONGEST_LINE and not line.endswith(b"\n"):
+                    line = file.readline(LONGEST_LINE + 1)  # the rest of a line too long
     except FileNotFoundError:
         beside = [str(other) for other in path.parent.glob("*.jsonl")]
         raise LabError(
@@ -201,10 +250,17 @@ def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
         ) from error
 
 
-def _parsed(line: bytes) -> Pair | Chat:
-    """The example of a line; ValueError with the reason if it is bad."""
+def _json_object(line: bytes) -> dict[str, object]:
+    """The JSON object of a line; ValueError with the reason if it is bad."""
+    if len(line) > LONGEST_LINE:
+        raise ValueError(f"it is longer than {LONGEST_LINE:,} bytes")
     try:
-        value = json.loads(line.decode("utf-8-sig").strip(), parse_constant=_no_number)
+        value = json.loads(
+            line.decode("utf-8-sig").strip(),
+            parse_constant=_no_number,
+            parse_int=_integer,
+            object_pairs_hook=_object,
+        )
         json.dumps(value, ensure_ascii=False).encode()
     except UnicodeDecodeError:
         raise ValueError("it is not UTF-8") from None
@@ -215,7 +271,11 @@ def _parsed(line: bytes) -> Pair | Chat:
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
     if not isinstance(value, dict):
-        raise ValueError("it is no JSON object")
+        raise ValueError("it is not a JSON object")
+    return value
+
+
+def _parsed(value: dict[str, object]) -> Pair | Chat:
     form = Chat if "messages" in value else Pair
     try:
         return form.model_validate(value)
@@ -223,8 +283,47 @@ def _parsed(line: bytes) -> Pair | Chat:
         raise ValueError(_reason(error)) from None
 
 
+def _unread_keys(value: dict[str, object]) -> set[str]:
+    """Keys of a line that nothing is learned from; ValueError for one that should change it."""
+    known = CHAT_KEYS if "messages" in value else PAIR_KEYS
+    unread = _unknown(value, known, "it")
+    messages = value.get("messages")
+    for index, message in enumerate(messages if isinstance(messages, list) else ()):
+        if isinstance(message, dict):
+            found = _unknown(message, MESSAGE_KEYS, f"messages.{index}")
+            unread |= {f"messages.*.{key}" for key in found}
+    return unread
+
+
+def _unknown(value: dict[str, object], known: frozenset[str], where: str) -> set[str]:
+    unknown = {key for key in value if key not in known}
+    for key in sorted(unknown):
+        likely = suggestion(key, known)
+        if likely or key in UNSUPPORTED | PAIR_KEYS | CHAT_KEYS | MESSAGE_KEYS:
+            raise ValueError(f"{where} has the key {_shown(key)}{likely}, which is not supported")
+    return unknown
+
+
+def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    value = dict(pairs)
+    if len(value) < len(pairs):
+        repeated = next(key for key, n in Counter(key for key, _ in pairs).items() if n > 1)
+        raise ValueError(f"it has the key {_shown(repeated)} twice")
+    return value
+
+
+def _shown(key: str) -> str:
+    return repr(key if len(key) <= LONGEST_KEY else f"{key[:LONGEST_KEY]}…")
+
+
+def _integer(text: str) -> int:
+    if len(text) > MOST_DIGITS:
+        raise ValueError(f"it holds a number of {len(text):,} digits")
+    return int(text)
+
+
 def _no_number(name: str) -> None:
-    raise ValueError(f"it holds {name}, which is no JSON")
+    raise ValueError(f"it holds {name}, which is not JSON")
 
 
 def _reason(error: ValidationError) -> str:

@@ -1,12 +1,13 @@
 """Text from any model that can be fine-tuned, before and after."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import torch
 from torch import nn
 
 from llmlab.finetune.model.catalog import MICRO, MicroFolders, open_pretrained, unknown_model
+from llmlab.finetune.model.codecs import decode_stream
 from llmlab.finetune.model.hub import HUB
 from llmlab.finetune.model.merging import open_merged
 from llmlab.finetune.model.peft_format import ADAPTER
@@ -70,25 +71,12 @@ def continue_text(
         LabError: the prompt has characters that the tokenizer does not know, or as `generate`.
     """
     codec = base.tokenizer
-    ids = [*codec.start, *codec.encode(prompt)] or [codec.end]
+    ids = codec.encode_prompt(prompt) or [codec.end]
     if isinstance(model, GPT):
         tokens = generate(model, ids, n_tokens, config, cached=cached, stop=codec.end)
     else:
         tokens = _sample(base, model.eval(), ids, n_tokens, config)
-    return _pieces(base, tokens)
-
-
-def _pieces(base: Pretrained, tokens: Iterable[int]) -> Iterator[str]:
-    """The text of the tokens, as soon as a character is complete, or at the end."""
-    ids: list[int] = []
-    text, shown = "", 0
-    for token in tokens:
-        ids.append(token)
-        text = base.tokenizer.decode(ids)
-        if not text.endswith("\ufffd"):
-            yield text[shown:]
-            shown = len(text)
-    yield text[shown:]
+    return decode_stream(codec.decode, ids, tokens)
 
 
 @torch.no_grad()
@@ -99,7 +87,7 @@ def _sample(
     for _ in range(n_tokens):
         seen = ids[window_start(len(ids), base.context) :]
         token = sampler.draw(model(torch.tensor([seen], device=device))[0, -1].float())
-        if token == base.tokenizer.end:
+        if token in base.tokenizer.stops:
             return
         ids = [*ids, token]
         yield token

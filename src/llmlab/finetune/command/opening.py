@@ -10,7 +10,7 @@ import torch
 from torch.nn import functional as F
 
 from llmlab.finetune.command.config import FinetuneConfig, TokenizedDataset
-from llmlab.finetune.command.encoding import encodable, encode_examples, prompt_tokens
+from llmlab.finetune.command.encoding import encodable, encode_examples, prompt_of, splits_token
 from llmlab.finetune.command.examples import (
     SKILL,
     Dataset,
@@ -27,8 +27,9 @@ from llmlab.finetune.model.catalog import (
     is_hub,
     open_pretrained,
 )
-from llmlab.finetune.model.hub import HUB
-from llmlab.finetune.model.lora import ALL_LINEAR, LoraSpec
+from llmlab.finetune.model.hub import HUB, require_linear_layers
+from llmlab.finetune.model.lora import ALL_LINEAR, LoraSpec, target_layers
+from llmlab.finetune.model.merging import require_mergeable
 from llmlab.finetune.model.methods import Full, Method
 from llmlab.finetune.model.pretrained import Pretrained
 from llmlab.finetune.model.qlora import FourBit, QloraSpec
@@ -154,7 +155,12 @@ def _base(options: FinetuneOptions, device: torch.device, micro: MicroFolders) -
     method = _method(options)
     at_once = isinstance(method, QloraSpec) and is_hub(options.base)
     four_bit = method.four_bit if at_once else None
-    return open_pretrained(options.base, micro, four_bit=four_bit, device=device)
+    base = open_pretrained(options.base, micro, four_bit=four_bit, device=device)
+    if not isinstance(method, Full):
+        require_linear_layers(base.model, options.base)
+        lora = method.lora if isinstance(method, QloraSpec) else method
+        require_mergeable(base.model, dict(target_layers(base.model, lora.target_modules)))
+    return base
 
 
 def _tokenized(options: FinetuneOptions, dataset: Dataset, base: Pretrained) -> TokenizedDataset:
@@ -173,9 +179,11 @@ def _tokenized(options: FinetuneOptions, dataset: Dataset, base: Pretrained) -> 
         training=training,
         test=encode_examples(test, base.tokenizer, base.context) if test else None,
         old=old,
-        prompt=base.tokenizer.decode(prompt_tokens((test or train)[0], base.tokenizer)),
+        prompt=prompt_of((test or train)[0], base.tokenizer),
         n_examples=len(train),
+        n_splitting=sum(splits_token(example, base.tokenizer) for example in train),
         skipped=dataset.skipped,
+        unread=dataset.unread,
         test_is_new=not dataset.test_is_train,
     )
 

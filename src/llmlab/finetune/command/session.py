@@ -8,9 +8,13 @@ runs/micro-subtraction-lora/
 """
 
 import json
+import logging
 import math
+import shutil
+import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -41,15 +45,17 @@ from llmlab.finetune.model.pretrained import Pretrained
 from llmlab.finetune.model.qlora import PAGED_BYTES, QloraSpec, paged_adamw
 from llmlab.finetune.model.stored_weights import INNER, StoredWeights
 from llmlab.finetune.observe.layers import LayerMonitor, block_of
-from llmlab.finetune.observe.memory import measure_memory, predict_memory
+from llmlab.finetune.observe.memory import Memory, measure_memory, predict_memory
 from llmlab.finetune.observe.quantisation import QuantisationReport, quantisation_report
 from llmlab.finetune.tasks.batches import Sequences, epochs, mixture
 from llmlab.finetune.tasks.suites import suite_accuracies
 from llmlab.gpt.alarms import SpikeAlarm
 from llmlab.gpt.model import GPT
 from llmlab.gpt.training import Batch, Evaluation, TrainConfig, Trainer, evaluate
+from llmlab.method.errors import LabError
 from llmlab.method.files import write_file
 from llmlab.method.json_values import json_value
+from llmlab.runs.control import Helm, listen
 from llmlab.runs.folder import RunFolder
 from llmlab.runs.interrupt import deferred_interrupt
 
@@ -101,32 +107,41 @@ class FinetuneSession:
     def device(self) -> torch.device:
         return self.base.device
 
+    @cached_property
+    def _helm(self) -> Helm:
+        """Where requests from outside come in, once the run has begun."""
+        return Helm(RunFolder(self.folder))
+
     def events(self) -> Iterator[Event]:
         """Train, logging every event; ends with `Finished`, `Interrupted` or `Diverged`.
 
         Raises:
             LabError: the folder holds a run already, the method does not fit the base model, or a
-                file cannot be written.
+                file cannot be written; it says where the weights are then.
         """
         RunFolder(self.folder).require_empty()
         model, prepared = self._prepare()
         log = RunFolder(self.folder).log
         log.start(self.run)
-        for event in self._run(model, prepared):
-            log.append(event_name(event), event_fields(event))
-            yield event
+        listen(log)
+        run, saved, steps = self._run(model, prepared), None, 0
+        try:
+            for event in run:
+                if isinstance(event, Step):
+                    saved, steps = None, event.point.step + 1
+                elif isinstance(event, Saved):
+                    saved = event.folder
+                log.append(event_name(event), event_fields(event))
+                yield event
+        except LabError as error:  # nothing but writing can fail from here on
+            run.close()
+            weights = saved or self._rescued(model)
+            raise _unwritten(error, self.folder, weights, steps) from error
 
     def _prepare(self) -> tuple[nn.Module, Prepared]:
         """The model to train; a step at learning rate 0 measures the memory that it needs."""
         batch, config = next(self._batches()), self.config
-        optimizer_bytes = PAGED_BYTES if self._is_paged else None
-        predicted = predict_memory(
-            self.base.model,
-            config.method,
-            tuple(batch[0].shape),
-            config.train.precision,
-            optimizer_bytes,
-        )
+        predicted = self._predicted(tuple(batch[0].shape))
         before = self._grades(self.base.model)
         model = config.method.adapt(self.base.model, config.seed).to(self.device)
         standing = self._trainer(model, replace(config.train, learning_rate=0.0, steps=1))
@@ -137,6 +152,26 @@ class FinetuneSession:
             quantisation=self._quantisation(model),
             before=before,
         )
+
+    def _predicted(self, shape: tuple[int, int]) -> Memory | None:
+        """What training will keep in memory; None for a model that needs numbers to run.
+
+        Tensors without numbers know fewer operations than others (grouped products of experts are
+        not among them in float32), and an estimate must not end a run that would train.
+        """
+        config = self.config
+        optimizer_bytes = PAGED_BYTES if self._is_paged else None
+        told = logging.getLogger("torch._subclasses.fake_tensor")
+        level = told.level
+        told.setLevel(logging.CRITICAL)  # its traceback would stand before the sentence
+        try:
+            return predict_memory(
+                self.base.model, config.method, shape, config.train.precision, optimizer_bytes
+            )
+        except (NotImplementedError, RuntimeError, TypeError, ValueError):
+            return None
+        finally:
+            told.setLevel(level)
 
     def _run(self, model: nn.Module, prepared: Prepared) -> Iterator[Event]:
         """The events of a prepared run; the weights are saved however training ends."""
@@ -152,7 +187,8 @@ class FinetuneSession:
         n_steps = end.step if end else self.config.train.steps
         is_sound = n_steps > 0 and _is_finite(model)
         if is_sound:
-            yield self._save(model, n_steps)
+            self._save(model, self.saved_to)
+            yield Saved(n_steps, str(self.saved_to))
         last = self._last(model, prepared, end, seconds, is_sound)
         self._write_report(prepared, last)
         yield last
@@ -189,11 +225,23 @@ class FinetuneSession:
                 yield Step(point, report)
                 if alarm := spikes.see(point.step, point.loss):
                     yield alarm
-                if interrupted() and trainer.step < self.config.train.steps:
-                    yield Interrupted(trainer.step)
-                    return
+                if trainer.step < self.config.train.steps:
+                    yield from self._steer(trainer, interrupted)
+                    if interrupted() or self._helm.is_stopped:
+                        yield Interrupted(trainer.step)
+                        return
                 if self._is_validated(trainer.step):
                     yield self._validate(model, trainer.step)
+
+    def _steer(self, trainer: Trainer, interrupted: Callable[[], bool]) -> Iterator[Event]:
+        """Follow what was asked since the last step."""
+        for request in self._helm.requests(interrupted):
+            if request.action == "checkpoint":
+                self._save(trainer.model, self.saved_to)
+                yield Saved(trainer.step, str(self.saved_to))
+            if request.rate:
+                trainer.config = replace(trainer.config, learning_rate=request.rate)
+            yield self._helm.followed(request, trainer.step)
 
     def _trainer(self, model: nn.Module, train: TrainConfig) -> Trainer:
         trainer = Trainer(model, train)
@@ -248,23 +296,41 @@ class FinetuneSession:
             return None
         return quantisation_report(StoredWeights(self.base.folder, self.device), model)
 
-    def _save(self, model: nn.Module, step: int) -> Saved:
+    def _save(self, model: nn.Module, folder: Path) -> None:
+        """Write the weights into `folder`, in place of earlier ones."""
         match self.config.method:
             case Full():
-                save_model(model, self.base, self.saved_to)
+                with replaced(folder) as new:
+                    save_model(model, self.base, new)
             case LoraSpec() as spec:
-                save_adapter(model, spec, self.base, self.saved_to)
+                save_adapter(model, spec, self.base, folder)
             case QloraSpec(lora=spec):
-                save_adapter(model, spec, self.base, self.saved_to)
-        return Saved(step, str(self.saved_to))
+                save_adapter(model, spec, self.base, folder)
+
+    def _rescued(self, model: nn.Module) -> str | None:
+        """Where the weights are after all, since the run's folder cannot be written to."""
+        if not _is_finite(model):
+            return None
+        for place in (Path(tempfile.gettempdir()), Path.home()):
+            with suppress(OSError, LabError):
+                folder = Path(tempfile.mkdtemp(prefix=f"{self.folder.name}-", dir=place))
+                try:
+                    self._save(model, folder / self.saved_to.name)
+                except LabError:
+                    shutil.rmtree(folder, ignore_errors=True)
+                    continue
+                return str(folder / self.saved_to.name)
+        return None
 
     def _write_report(self, prepared: Prepared, end: Diverged | Interrupted | Finished) -> None:
         report = {
             "run": self.run,
             "skipped": [asdict(bad) for bad in self.data.skipped],
+            "unread": dict(self.data.unread),
             "prepared": asdict(prepared),
             "outcome": type(end).__name__.lower(),
             **asdict(end),
+            **self._helm.record,
         }
         if isinstance(end, Finished):
             report["forgetting"] = end.forgetting
@@ -274,6 +340,32 @@ class FinetuneSession:
 def layer_of(path: str) -> str:
     """The block of a parameter, by its name in the model that `transformers` loads."""
     return block_of(path.removeprefix(INNER))
+
+
+@contextmanager
+def replaced(folder: Path) -> Iterator[Path]:
+    """A folder to fill, which then takes the place of `folder` and whatever that holds."""
+    new = folder.with_name(f".{folder.name}.new")
+    shutil.rmtree(new, ignore_errors=True)
+    yield new
+    shutil.rmtree(folder, ignore_errors=True)
+    new.rename(folder)
+
+
+def _unwritten(error: LabError, folder: Path, weights: str | None, steps: int) -> LabError:
+    """What is true after a file of the run could not be written."""
+    known = error.__cause__
+    cause = (known.strerror or str(known)) if isinstance(known, OSError) else str(known or error)
+    stopped = f"the run in {folder} stopped after {steps} steps, since {cause.rstrip('.')}"
+    if weights:
+        return LabError(
+            f"{stopped}; the weights are whole in {weights}: free some space, and move them to "
+            "where you want to keep them."
+        )
+    return LabError(
+        f"{stopped}, and the weights could be saved nowhere: free some space, remove {folder}, and "
+        "start again."
+    )
 
 
 def _is_finite(model: nn.Module) -> bool:

@@ -28,7 +28,7 @@ class Signs:
     """What the rules look at, as numbers without a unit.
 
     Attributes:
-        diverged: whether the loss ended not finite or above its start, over-fitting aside.
+        diverged: whether the loss ended NaN, infinite or above its start, over-fitting aside.
         rise: highest validation loss in the first tenth of the run over the first one, less 1.
         rebound: validation loss at the end over its minimum, less 1; 0 where training did not go on
             falling.
@@ -124,7 +124,7 @@ def _first_finite(curve: Curve) -> float:
 
 
 def _beyond(value: float, reference: float) -> float:
-    """By which share of the reference a loss is above it; a loss of zero is beyond by nothing."""
+    """The share of the reference by which a loss exceeds it; 0 for a loss of zero."""
     if reference:
         return value / reference - 1
     return math.inf if value > 0 else 0.0

@@ -13,7 +13,7 @@ from llmlab.method.files import read_text
 
 LOG, TRAINER_STATE, TRAINER_LOG = "log.jsonl", "trainer_state.json", "trainer_log.jsonl"
 LONGEST = 1 << 20
-"""Characters of a line; an event has some hundred."""
+"""Characters of a line; an event has a few hundred."""
 
 OURS = {
     "point": {"loss": "loss", "gradient_norm": "gradient_norm"},
@@ -23,21 +23,21 @@ OURS = {
 """For each event of our log that is a point: its curves, and the keys that hold their values."""
 
 BESIDE = ("total_steps", "percentage", "elapsed_time", "remaining_time", "_timestamp", "_runtime")
-"""What others log with every point and what is no curve: progress and times."""
+"""What others log with every point that is not a curve: progress and times."""
 
 Entry = tuple[str, Mapping[str, object]]
-"""Where something stands, and what."""
+"""A place in a file, and the object that stands there."""
 
 
 class TrainerState(BaseModel):
-    """What is read of `trainer_state.json` of transformers."""
+    """The part of transformers' `trainer_state.json` that is read."""
 
     model_config = ConfigDict(extra="ignore")
     log_history: list[dict[str, object]]
 
 
 class History(BaseModel):
-    """What Keras keeps of a run: for each curve a value an epoch."""
+    """Keras's history of a run: for each curve one value per epoch."""
 
     model_config = ConfigDict(extra="allow")
     loss: list[object]
@@ -47,7 +47,7 @@ def read_log(file: Path) -> Readings:
     """Lines of JSON; the last one may be cut short by a kill.
 
     Raises:
-        LabError: a line is no JSON or far too long for one.
+        LabError: a line is not JSON or far too long for one.
     """
     left_out = Omissions()
     entries = list(_lines(file, left_out))
@@ -60,13 +60,13 @@ def read_document(file: Path) -> Readings:
     """`trainer_state.json`: its `log_history` has an entry for each look; or a history of Keras.
 
     Raises:
-        LabError: the file is no JSON, or has neither.
+        LabError: the file is not JSON, or has neither.
     """
     try:
         document = from_json(read_text(file))
     except ValueError as error:
         raise LabError(
-            f"{file} is no whole JSON file: {_one_line(error)}; write or copy it again."
+            f"{file} is not a complete JSON file: {_one_line(error)}; write or copy it again."
         ) from error
     left_out = Omissions()
     if isinstance(document, dict) and "log_history" not in document and "loss" in document:
@@ -77,7 +77,7 @@ def read_document(file: Path) -> Readings:
 
 
 def run_name(file: Path) -> str:
-    """The folder that a log or state stands in tells runs apart better than its own name."""
+    """The run's name: its folder's, which distinguishes runs better than the file's own."""
     is_usual = file.name in (LOG, TRAINER_STATE, TRAINER_LOG)
     return file.resolve().parent.name if is_usual else file.name
 
@@ -102,12 +102,12 @@ def _lines(file: Path, left_out: Omissions) -> Iterator[Entry]:
                 left_out.add("a line that was cut short", place)
                 break
             raise LabError(
-                f"{file}, {place}: this is no JSON ({_one_line(error)}); remove that line."
+                f"{file}, {place}: this is not JSON ({_one_line(error)}); remove that line."
             ) from error
         if isinstance(entry, dict):
             yield place, entry
         else:
-            left_out.add("a line that holds no object", place)
+            left_out.add("a line without a JSON object", place)
 
 
 def _points_of_events(entries: Iterable[Entry], left_out: Omissions) -> Iterator[Point]:
@@ -121,7 +121,7 @@ def _points_of_events(entries: Iterable[Entry], left_out: Omissions) -> Iterator
         for name, key in keys.items():
             value = as_value(event.get(key))
             if value is None:
-                left_out.add("a value that is no number", place, name)
+                left_out.add("a value that is not a number", place, name)
             else:
                 yield name, step, value
 
@@ -141,7 +141,7 @@ def _points(entries: Iterable[Entry], left_out: Omissions) -> Iterator[Point]:
                 continue
             number = as_value(value)
             if number is None:
-                left_out.add("a value that is no number", place, name)
+                left_out.add("a value that is not a number", place, name)
             else:
                 yield name, step, number
 

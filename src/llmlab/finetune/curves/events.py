@@ -44,7 +44,7 @@ def read_events(files: Sequence[Path], name: str, prefixes: Sequence[str] = ()) 
     curve, the later one counts from its first step of that curve on.
 
     Args:
-        prefixes: for each file what its tags are to begin with, as the folder that it lies in.
+        prefixes: for each file the prefix of its tags, such as the folder that it lies in.
 
     Raises:
         LabError: none of the files holds a scalar, or TensorBoard is not installed.
@@ -59,7 +59,7 @@ def read_events(files: Sequence[Path], name: str, prefixes: Sequence[str] = ()) 
     if not points:
         kept = "; ".join(left_out.notes())
         raise LabError(
-            f"{files[0]} holds no scalar: it is no event file of TensorBoard, or nothing was "
+            f"{files[0]} holds no scalar: it is not an event file of TensorBoard, or nothing was "
             f"logged{f' ({kept})' if kept else ''}; give another file."
         )
     return Readings({name: points}, (*notes, *left_out.notes()))
@@ -94,7 +94,7 @@ def _read_file(file: Path, prefix: str, left_out: Omissions) -> EventFile:
             if abs(event.step) > LARGEST:
                 left_out.add("a value at an impossible step", file.name, value.tag)
             elif number is None:
-                left_out.add("a value that is no scalar", file.name, value.tag)
+                left_out.add("a value that is not a scalar", file.name, value.tag)
             else:
                 points.append((prefix + value.tag, event.step, number))
     return EventFile(file, began, tuple(points))
@@ -116,7 +116,7 @@ def _events(file: Path, left_out: Omissions) -> Iterator["Event"]:
         try:
             yield Event.FromString(record)
         except DecodeError:
-            left_out.add("a record that is no event", file.name)
+            left_out.add("a record that is not an event", file.name)
 
 
 def _records(file: Path) -> Iterator[bytes | Lost]:
@@ -130,7 +130,7 @@ def _records(file: Path) -> Iterator[bytes | Lost]:
 
 
 def _number(value: object) -> float | None:
-    """The scalar of a summary's value, of the old form or the new."""
+    """The scalar of a summary's value, in the old or the new form."""
     kind = value.WhichOneof("value")
     if kind == "simple_value":
         return value.simple_value

@@ -9,13 +9,13 @@ from statsmodels.stats.stattools import durbin_watson
 from llmlab.finetune.curves.curve import Curve
 
 FEWEST = 8
-"""Points that a fit of three parameters asks for here."""
+"""Fewest points for a fit of three parameters."""
 LEAST, MOST = 0.02, 6.0
-"""An exponent beyond these says that the curve is no power law, but a straight line or a cliff."""
+"""An exponent beyond these means a straight line or a cliff, not a power law."""
 EXACT = 1e-6
 """Share of the variance of the points below which a law leaves nothing to explain."""
 RANDOM = 1.0
-"""Durbin-Watson statistic of residuals: 2 if neighbours have nothing in common, 0 if they agree."""
+"""Durbin-Watson statistic of residuals: 2 if neighbours are independent, 0 if they agree."""
 EXPONENTS = np.geomspace(0.05, 3.0, 25)
 """Starting points of the search for c."""
 
@@ -73,7 +73,7 @@ class PowerLaw:
 def fit_power_law(curve: Curve) -> PowerLaw | None:
     """The law fitted by least squares to the finite points with a step of 1 or more.
 
-    Its floor is not below zero, where no cross-entropy goes. None where the curve does not have
+    Its floor is not below zero, since no cross-entropy is. None where the curve does not have
     that shape: too few points, no fall, a fit that does not settle, as on a straight line, or
     points that stand above the law for long and then below it, as on an exponential.
     """

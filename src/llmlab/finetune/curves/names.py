@@ -1,4 +1,4 @@
-"""What others call steps and losses."""
+"""Other names of steps and losses."""
 
 import re
 from collections.abc import Collection, Mapping
@@ -7,7 +7,7 @@ STEP_NAMES = (
     *("step", "steps", "global_step", "current_steps", "trainer/global_step", "_step"),
     *("iteration", "iterations", "iter", "num_updates", "update", "epoch", "epochs"),
 )
-"""In their order: where both are there, epochs are not the steps."""
+"""In order of preference: epochs are the steps only where there is nothing better."""
 
 NAMES = {
     "loss": (
@@ -28,7 +28,7 @@ NAMES = {
         *("grad_2_0_norm_total", "grad_norm_step"),
     ),
 }
-"""What others call the curves that we know, best first; anything else keeps its name."""
+"""Other names of the curves that we know, best first; any other name stays as it is."""
 
 ALIKE = {
     "validation_loss": re.compile("(eval|val|valid|validation|dev|test)_.+_loss"),
@@ -63,7 +63,7 @@ def chosen(names: Collection[str]) -> Mapping[str, str]:
 
 
 def is_exact(name: str) -> bool:
-    """Whether this is a usual name of a curve that we know, not one alike."""
+    """Whether this is a usual name of a known curve, not just a similar one."""
     rank = _rank(name)
     return rank is not None and rank[1] < len(NAMES[rank[0]])
 

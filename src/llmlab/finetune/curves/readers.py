@@ -28,7 +28,7 @@ USUAL = (LOG, TRAINER_STATE, TRAINER_LOG, TABLE, CSV_LOG)
 PARTS = {"train", "validation", "val", "eval", "test"}
 """Folders that Keras and others divide the event files of one run into."""
 LARGEST = 1 << 30
-"""Bytes of a text file that is read."""
+"""Most bytes of a text file that is read."""
 CHECKPOINT = re.compile(r"checkpoint-(\d+)")
 
 
@@ -38,7 +38,7 @@ class Run:
 
     Attributes:
         name: the run's id in a table of several, else the file's name.
-        notes: a sentence for each thing that was left out or put together.
+        notes: a sentence for each thing that was left out or merged.
     """
 
     name: str
@@ -58,7 +58,7 @@ def read_runs(path: Path) -> tuple[Run, ...]:
         elif path.is_file():
             readings = [_read(path)]
         elif path.exists():
-            raise LabError(f"{path} is no regular file: give a file with curves.")
+            raise LabError(f"{path} is not a regular file: give a file with curves.")
         else:
             raise LabError(f"there is no file {path}: give the path of a file with curves.")
     except OSError as error:
@@ -66,7 +66,7 @@ def read_runs(path: Path) -> tuple[Run, ...]:
             f"{path} cannot be read: {error.strerror or error}; make it readable or give another."
         ) from error
     except ValueError as error:  # a null byte within a path
-        raise LabError(f"{str(path)!r} is no path: {error}; give another.") from error
+        raise LabError(f"{str(path)!r} is not a path: {error}; give another.") from error
     runs = tuple(
         _run(name, points, found.notes)
         for found in readings
@@ -100,14 +100,14 @@ def _reader(file: Path) -> Callable[[Path], Readings]:
     }
     if file.suffix.lower() not in readers:
         raise LabError(
-            f"{file} is of no form that is read here: give a .csv, a .parquet of the results, a "
+            f"{file} has a form that is not read here: give a .csv, a .parquet of the results, a "
             f"{LOG}, a {TRAINER_STATE} or an {EVENTS}.* of TensorBoard."
         )
     return readers[file.suffix.lower()]
 
 
 def _within(folder: Path) -> Iterator[Readings]:
-    """What the folder of a run holds; if nothing, what the folders within it hold."""
+    """The curves in the folder of a run; if there are none, those in the folders within it."""
     files = _sources(folder)
     below = [found for found in _folders(folder) if found != folder]
     if files:
@@ -133,7 +133,7 @@ def _within(folder: Path) -> Iterator[Readings]:
 
 
 def _read_folder(folder: Path, files: Sequence[Path], below: Sequence[Path]) -> Readings:
-    """The best of the files, or all event files; a note for what else is there."""
+    """The curves of the best file, or of all event files; a note on what else is there."""
     first, *others = files
     if first.name.startswith(EVENTS):
         found, others = read_events(files, run_name(folder / LOG)), []
@@ -206,5 +206,5 @@ def _run(name: str, points: Iterable[Point], notes: Sequence[str]) -> Run:
 
 
 def _printable(name: str) -> str:
-    """A name that can be printed, even that of a file that is no UTF-8."""
+    """A name that can be printed, even that of a file whose name is not UTF-8."""
     return name.encode("utf-8", "surrogatepass").decode("utf-8", "replace")

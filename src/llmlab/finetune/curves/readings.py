@@ -8,9 +8,9 @@ from typing import Annotated
 from pydantic import Field, TypeAdapter, ValidationError
 
 LARGEST = 2**53
-"""Steps beyond this are not told apart as floating-point numbers."""
+"""Steps beyond this cannot be told apart as floating-point numbers."""
 SHOWN = 4
-"""Names that one line holds."""
+"""Most names that one line lists."""
 
 Point = tuple[str, int, float]
 """A curve's name, step and value."""
@@ -25,7 +25,7 @@ class Readings:
 
     Attributes:
         points: by the name of their run.
-        notes: a sentence for each thing that was left out or put together.
+        notes: a sentence for each thing that was left out or merged.
     """
 
     points: Mapping[str, list[Point]]
@@ -67,14 +67,14 @@ def listed(names: list[str], most: int) -> str:
 
 
 def as_step(value: object) -> int | None:
-    """The value as a step, if it is a whole number of a size that floating-point numbers keep."""
+    """The value as a step, if it is a whole number that a float represents exactly."""
     if isinstance(value, str):
         value = as_value(value)
     return None if isinstance(value, bool) else _validated(_STEP, value)
 
 
 def as_value(value: object) -> float | None:
-    """The value as a number, which may be NaN or infinite and may stand there by name."""
+    """The value as a number; NaN and infinity may be written by name."""
     return None if isinstance(value, bool) else _validated(_VALUE, value)
 
 

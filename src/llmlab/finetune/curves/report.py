@@ -31,15 +31,15 @@ from llmlab.method.errors import LabError
 
 BARS = "▁▂▃▄▅▆▇█"
 WIDTH = 32
-"""Characters of a sparkline."""
+"""Width of a sparkline in characters."""
 LOSSES, NORM = ("loss", "validation_loss"), "gradient_norm"
 NAMES_SHOWN = 6
 SHOWN = 3
-"""Findings of one kind in one curve; the others are counted."""
+"""Most findings of one kind listed for one curve; the others are counted."""
 FEWEST = 5
-"""Points of a curve in which something can be told from noise."""
+"""Fewest points of a curve in which anything can be told from noise."""
 BROKEN_ARITHMETIC = (
-    "the loss or its gradient is no usable number to the end: look for an overflow in float16, "
+    "the loss or its gradient is not a usable number to the end: look for an overflow in float16, "
     "a batch in which no token is counted, or a learning rate far too high"
 )
 EARLY = 0.02
@@ -60,7 +60,7 @@ class Finding:
     evidence: str
 
 
-NOTHING = Finding("nothing unusual", None, "no spike, rise, plateau or value that is no number")
+NOTHING = Finding("nothing unusual", None, "no spike, rise, plateau or value that is not a number")
 
 
 @dataclass(frozen=True)
@@ -82,10 +82,10 @@ class Sketch:
 
 @dataclass(frozen=True)
 class Report:
-    """What there is to say about one run.
+    """Everything found about one run.
 
     Attributes:
-        notes: what was left out or put together when it was read, and curves that are not judged.
+        notes: what was left out or merged when it was read, and curves that are not judged.
     """
 
     run: str
@@ -215,7 +215,7 @@ def _findings(
 
 
 def _broken(name: str, curve: Curve, diverged: Divergence | None) -> Iterator[Finding]:
-    """Where the curve diverged, is no number or is zero, which no loss becomes at once."""
+    """Where the curve diverged, is not a number or is zero, which no loss becomes at once."""
     if diverged:
         evidence = f"{name} {_short(diverged.lowest)} → {_short(diverged.last)}, and not back"
         yield Finding("divergence", diverged.step, evidence)
@@ -262,7 +262,7 @@ def _sound(curve: Curve) -> Curve | None:
 
 
 def _is_miscomputed(training: Curve | None, norm: Curve | None) -> bool:
-    """Whether loss or gradient are no usable numbers at the end of a loss that is finite."""
+    """Whether loss or gradient are not usable numbers at the end of a loss that is finite."""
     if training is None or not math.isfinite(training.values[-1]):
         return False
     ends = [*zeros(training), *(not_finite(norm) if norm else ())]

@@ -1,4 +1,4 @@
-"""Events in a loss curve: plateau, spike, divergence, over-fitting, values that are no numbers.
+"""Events in a loss curve: plateau, spike, divergence, over-fitting, values that are not numbers.
 
 Each function answers with what it found, the step and the numbers that it rests on, or None. What
 counts as a change is told from the noise of the curve itself (`smoothing.noise_level`), and from
@@ -15,7 +15,7 @@ from llmlab.finetune.curves.curve import Curve
 from llmlab.finetune.curves.smoothing import ROBUST, noise_level, resolution, running_median
 
 SURE = 4.0
-"""Standard errors that make a difference more than noise."""
+"""Standard errors beyond which a difference is more than noise."""
 
 MEDIAN_ERROR = math.sqrt(math.pi / 2)
 """Standard error of a median over that of a mean, for normal noise and many values."""
@@ -23,14 +23,17 @@ MEDIAN_ERROR = math.sqrt(math.pi / 2)
 NEAR = 7
 """Neighbouring jumps that tell how steep a curve is: more than a spike has."""
 
-LEAST_JUMP = 0.005
-"""Share of the loss that its jumps scatter by at least, however smooth it is."""
+UNIT_JUMP = 0.15
+"""Units of the last digit that jumps scatter by at least: 1 unit stays below the threshold of 8."""
+
+MANY = 5
+"""Different values that tell whether they were printed with one decimal place alone."""
 
 ABRUPT = 0.05
 """Share of its first value above which a loss does not become zero in one step by learning."""
 
 SURELY_RISING = 4
-"""Validation losses in a row, each above the last, that no noise is taken for."""
+"""So many validation losses in a row, each above the last, are not noise."""
 
 
 @dataclass(frozen=True)
@@ -89,12 +92,12 @@ class Spike:
 
 @dataclass(frozen=True)
 class Divergence:
-    """The run broke and did not come back: the loss ended not finite, or above its start.
+    """The run broke and did not come back: the loss ended NaN, infinite, or above its start.
 
     Attributes:
         step: from which on most values are not finite, or from which the loss rose for good.
         lowest: the loss before it rose.
-        last: the loss at the end; NaN or infinite where it is not finite.
+        last: the loss at the end; NaN or infinite if it is not finite.
     """
 
     step: int
@@ -221,9 +224,9 @@ def zeros(curve: Curve) -> tuple[Stretch, ...]:
 
 
 def divergence(curve: Curve) -> Divergence | None:
-    """Whether the loss ended not finite, or above where it began.
+    """Whether the loss ended NaN, infinite, or above where it began.
 
-    What comes back is no divergence: see `not_finite`.
+    A loss that comes back did not diverge: see `not_finite`.
     """
     broken, finite = ~np.isfinite(curve.y), curve.finite()
     if broken[-1]:
@@ -252,7 +255,7 @@ def rise(curve: Curve, *, smallest: float = 0.1) -> Rise | None:
     """Whether the loss turned and ended higher.
 
     Args:
-        smallest: rise that counts, as a share of the lowest loss; noise counts never.
+        smallest: rise that counts, as a share of the lowest loss; noise never counts.
     """
     curve = curve.finite()
     if curve is None or len(curve) < 5:
@@ -272,7 +275,7 @@ def overfitting(
     """Whether the validation loss turned while the training loss went on falling.
 
     Args:
-        smallest: rise that counts, as a share of the lowest validation loss; noise counts never.
+        smallest: rise that counts, as a share of the lowest validation loss; noise never counts.
     """
     training, validation = training.finite(), validation.finite()
     if training is None or validation is None:
@@ -383,15 +386,31 @@ def _jump_scores(values: np.ndarray, window: int) -> np.ndarray:
     """Robust z of each difference of neighbouring values, beside the trend around it."""
     jumps = np.diff(values)
     excess = jumps - _medians(jumps, NEAR)
-    smallest = max(math.sqrt(2) * _noise(values), 1e-12 * max(1.0, float(np.ptp(values))))
-    floor = np.maximum(smallest, LEAST_JUMP * np.abs(values[:-1]))
+    smallest = max(math.sqrt(2) * noise_level(values), 1e-12 * max(1.0, float(np.ptp(values))))
+    floor = np.maximum(smallest, _rounding_of_jumps(values, window))
     return excess / np.maximum(ROBUST * _medians(np.abs(excess), window), floor)
+
+
+def _rounding_of_jumps(values: np.ndarray, window: int) -> np.ndarray:
+    """For each jump what rounding adds to its noise: less where values stand still than flicker.
+
+    Rounding alone moves a jump by one unit of the last digit at most: one unit is never a spike.
+    """
+    unit = resolution(values)
+    if len(np.unique(values)) < MANY:
+        unit = min(unit, 0.01)
+    bends = np.clip(np.diff(values, n=2, prepend=values[0]), -unit, unit)
+    around = np.pad(bends**2, window // 2)
+    flicker = np.sqrt(np.convolve(around, np.full(window, 1 / window), "valid") / 3)
+    return np.clip(flicker, UNIT_JUMP * unit, unit / math.sqrt(6))
 
 
 def _medians(values: np.ndarray, window: int) -> np.ndarray:
     """For each value the median of those around it, `window` in all; of fewer at the ends."""
-    padded = np.pad(values, window // 2, constant_values=np.nan)
-    return np.nanmedian(sliding_window_view(padded, window), axis=1)
+    half, places = window // 2, np.arange(len(values))
+    around = np.sort(sliding_window_view(np.pad(values, half, constant_values=np.inf), window))
+    n_around = np.minimum(places + half, places[-1]) - np.maximum(places - half, 0) + 1
+    return (around[places, (n_around - 1) // 2] + around[places, n_around // 2]) / 2
 
 
 def _spike(curve: Curve, place: int, z: float) -> Spike:

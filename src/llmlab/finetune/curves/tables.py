@@ -26,11 +26,11 @@ from llmlab.method.files import read_text
 LONG = ("run_id", "metric", "step", "value")
 """Columns of a table with a row for each run, curve and step."""
 BESIDE = ("wall time", "time", "timestamp", "walltime", "", "unnamed: 0", "index")
-"""Columns that are no curves and that nobody misses, in lower case."""
+"""Columns that are not curves and that nobody misses, in lower case."""
 SECOND = " (column {})"
-"""What the name of a column gets that an earlier one has, too."""
+"""Suffix of a column whose name an earlier column has, too."""
 EMPTY = ("", "-", "none", "null", "n/a")
-"""What stands in a cell without a value, in lower case; nan is a value."""
+"""Contents of a cell without a value, in lower case; nan is a value."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ def read_parquet(file: Path) -> Readings:
     """Our own tables: one row per run, curve and step.
 
     Raises:
-        LabError: the file is no whole parquet file, or has other columns.
+        LabError: the file is not a complete parquet file, or has other columns.
     """
     try:
         table = pq.read_table(file)
@@ -58,16 +58,16 @@ def read_parquet(file: Path) -> Readings:
             name: table.column(name).to_pylist() for name in LONG if name in table.schema.names
         }
     except (pa.ArrowException, ValueError, OSError, KeyError, OverflowError) as error:
-        raise LabError(f"{file} is no whole parquet file: write it again.") from error
+        raise LabError(f"{file} is not a complete parquet file: write it again.") from error
     return _from_long(file, columns, [f"row {row + 1}" for row in range(table.num_rows)])
 
 
 def read_csv(file: Path) -> Readings:
-    """A column of steps, and a column for each curve; an empty cell is no point.
+    """A column of steps, and a column for each curve; an empty cell is not a point.
 
     Raises:
-        LabError: there is no column of steps, a row has other cells than the header, or a cell in
-            a column of numbers holds none.
+        LabError: there is no column of steps, a row has more or fewer cells than the header, or a
+            cell in a numeric column is not a number.
     """
     cells = _cells(file)
     by_lower = {name.lower(): name for name in reversed(cells.columns)}
@@ -143,16 +143,18 @@ def _cells(file: Path) -> Cells:
                 "correct or remove that line."
             )
     columns = zip(*rows, strict=True) if rows else [()] * len(header)
-    return Cells(lines[1:], _apart(header, columns))
+    return Cells(lines[1:], _columns_by_name(header, columns))
 
 
 def _delimiter(text: str) -> str:
-    """What the header's cells are divided by."""
+    """The delimiter of the header's cells."""
     header = text.split("\n", 1)[0]
     return max(",;\t", key=header.count)
 
 
-def _apart(header: Sequence[str], columns: Iterable[Sequence[str]]) -> dict[str, Sequence[str]]:
+def _columns_by_name(
+    header: Sequence[str], columns: Iterable[Sequence[str]]
+) -> dict[str, Sequence[str]]:
     """The columns by name; of several of one name, the first with anything in it has it."""
     named: dict[str, Sequence[str]] = {}
     for place, (name, column) in enumerate(zip(header, columns, strict=True), start=1):
@@ -177,7 +179,7 @@ def _numbers(
         number = None if cell.lower() in EMPTY else as_value(cell)
         if number is None and cell.lower() not in EMPTY:
             raise LabError(
-                f"{file}, {place}: '{cell[:40]}' in the column '{column}' is no number; correct "
+                f"{file}, {place}: '{cell[:40]}' in the column '{column}' is not a number; correct "
                 "that cell or remove it."
             )
         numbers.append(number)

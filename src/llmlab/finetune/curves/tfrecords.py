@@ -1,4 +1,4 @@
-"""Records of a TFRecord file, each with two checksums: what is damaged is told and stepped over.
+"""Records of a TFRecord file, each with two checksums: damaged parts are reported and skipped.
 
 A record is its length (8 bytes, little-endian), a checksum of that, the data, a checksum of those
 (https://www.tensorflow.org/tutorials/load_data/tfrecord). A checksum is CRC-32C, rotated and
@@ -15,7 +15,7 @@ HEADER = struct.Struct("<QI")
 CHECKSUM = struct.Struct("<I")
 MASK = 0xA282EAD8
 AT_ONCE = 1 << 20
-"""Places that are tried at once for the start of a record."""
+"""Positions that are tried at once for the start of a record."""
 
 
 @dataclass(frozen=True)

@@ -20,12 +20,14 @@ from llmlab.finetune.model.lora import LoraLinear, LoraSpec
 from llmlab.finetune.model.peft_format import (
     ABOUT,
     ADAPTER,
+    MERGE_IT,
     PREFIX,
     WEIGHTS,
     json_bytes,
     matrices_by_layer,
+    read_about,
     read_adapter,
-    read_json,
+    read_config,
 )
 from llmlab.finetune.model.pretrained import Pretrained
 from llmlab.finetune.model.qlora import FourBit
@@ -50,12 +52,12 @@ class Origin:
 
 
 def save_adapter(model: nn.Module, spec: LoraSpec, base: Pretrained, folder: Path) -> None:
-    """Write the adapter of `model` into `folder`, where other files may lie.
+    """Write the adapter of `model` into `folder`, which may hold other files.
 
-    Each file is written aside and renamed; the last says what the others must be.
+    Each file is written aside and renamed; the last one holds the checksums of the others.
 
     Args:
-        model: of `base`, adapted by `spec`.
+        model: the model of `base`, adapted by `spec`.
 
     Raises:
         LabError: the model has no adapter, a weight of it is not finite, or the folder cannot be
@@ -89,26 +91,26 @@ def save_adapter(model: nn.Module, spec: LoraSpec, base: Pretrained, folder: Pat
 
 
 def load_adapter(folder: Path, base: Pretrained) -> nn.Module:
-    """The model of `base` itself, frozen, with the adapter from `folder`, ours or of `peft`.
+    """The model of `base` itself, frozen, with the adapter of ours or of `peft` in `folder`.
 
     Raises:
-        LabError: there is no adapter, a file of it is damaged, it was made for another base, or it
-            computes something that ours does not.
+        LabError: there is no adapter, one of its files is damaged, it was made for another base, or
+            it uses a feature that is not supported.
     """
     config, tensors = read_adapter(folder)
     origin = adapter_origin(folder)
     if origin.identity not in (None, base.identity):
         raise LabError(
-            f"the adapter in {folder} was made for the base {origin.base}, whose weights are "
-            f"others ({origin.identity[:12]}) than those of {base.name} ({base.identity[:12]}): "
+            f"the adapter in {folder} was made for the base {origin.base}, whose weights "
+            f"({origin.identity[:12]}) differ from those of {base.name} ({base.identity[:12]}): "
             "name the base that it was made for with --base."
         )
     scale = LoraSpec(
-        config["r"], config["lora_alpha"], "rslora" if config.get("use_rslora") else "alpha/r"
+        config.r, config.lora_alpha, "rslora" if config.use_rslora else "alpha/r"
     ).scale
     adapted = {
         path: _adapted(path, a_RI, b_OR, scale, base, folder)
-        for path, (a_RI, b_OR) in matrices_by_layer(tensors, config["r"], folder).items()
+        for path, (a_RI, b_OR) in matrices_by_layer(tensors, config.r, folder).items()
     }
     base.model.requires_grad_(False)
     for path, layer in adapted.items():
@@ -118,18 +120,12 @@ def load_adapter(folder: Path, base: Pretrained) -> nn.Module:
 
 def adapter_origin(folder: Path) -> Origin:
     """What the adapter in `folder` was made for; errors as `load_adapter`."""
-    config, about = read_json(folder / ADAPTER), folder / ABOUT
-    if not about.is_file():
-        name = config.get("base_model_name_or_path")
+    config, about = read_config(folder), read_about(folder)
+    if about is None:
+        name = config.base_model_name_or_path
         return Origin(f"{HUB}{name}" if name else "")
-    said = read_json(about)
-    try:
-        four_bit = said["four_bit"] and FourBit(**said["four_bit"])
-        return Origin(said["base"], said["identity"], four_bit)
-    except (KeyError, TypeError) as error:
-        raise LabError(f"{about} does not say what its adapter was made for: copy it again.") from (
-            error
-        )
+    four_bit = about.four_bit and FourBit(**about.four_bit.model_dump())
+    return Origin(about.base, about.identity, four_bit)
 
 
 def lora_layers(model: nn.Module) -> Iterator[tuple[str, LoraLinear]]:
@@ -145,13 +141,17 @@ def _adapted(
     except AttributeError:
         raise LabError(
             f"the adapter in {folder} adapts the layer {path}, which {base.name} does not have: "
-            "it was made for another base; name that one."
+            "it was made for another base model; name that one."
         ) from None
+    if isinstance(layer, LoraLinear):
+        raise LabError(
+            f"{base.name} has an adapter at {path} already: open it anew to load the one in "
+            f"{folder}."
+        )
     if not isinstance(layer, nn.Linear):
         raise LabError(
             f"the adapter in {folder} adapts {path}, which in {base.name} is a "
-            f"{type(layer).__name__} and no linear layer: open the base anew, or name the one "
-            "that it was made for."
+            f"{type(layer).__name__} and not a linear layer: {MERGE_IT}"
         )
     theirs, ours = (b_OR.shape[0], a_RI.shape[1]), (layer.out_features, layer.in_features)
     if theirs != ours:
@@ -186,7 +186,7 @@ def _their_config(spec: LoraSpec, base: Pretrained, paths: list[str]) -> dict[st
 
 
 def _their_path(path: str) -> str:
-    """The path in the model that peft sees, which is the inner one of `transformers`."""
+    """The path of a layer in the model that peft sees: the inner one of `transformers`."""
     return path.removeprefix(HubModel.PREFIX)
 
 
@@ -195,11 +195,11 @@ def _model_path(model: nn.Module, path: str) -> str:
 
 
 def is_four_bit(module: nn.Module) -> bool:
-    """Whether its weights are of four bits; without loading the library where none are."""
+    """Whether a module has 4-bit weights; does not load the library if it has none."""
     return getattr(getattr(module, "weight", None), "quant_state", None) is not None
 
 
 def _four_bit(model: nn.Module) -> FourBit | None:
-    """How the model was quantised, by its first layer that is."""
+    """How a model was quantised, read from its first 4-bit layer."""
     states = (module.weight.quant_state for module in model.modules() if is_four_bit(module))
     return next((FourBit(state.nested, state.blocksize) for state in states), None)

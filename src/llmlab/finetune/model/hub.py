@@ -39,10 +39,12 @@ class HubModel(nn.Module):
     """A causal language model of `transformers` that returns logits only.
 
     Attributes:
-        inner: the model itself; the paths of its layers follow `PREFIX`.
+        inner: the model itself; the paths of its layers follow `PREFIX`, and `OUTPUT` is that of
+            the layer that gives the logits.
     """
 
     PREFIX = "inner."
+    OUTPUT = "inner.lm_head"
 
     def __init__(self, inner: "PreTrainedModel") -> None:
         super().__init__()
@@ -60,14 +62,25 @@ def open_hub_model(name: str, four_bit: FourBit | None, device: torch.device) ->
     model = HubModel(_load_model(folder, name, four_bit, device))
     _check_vocabulary(model, tokenizer, name)
 
+    codec = HubCodec(tokenizer, _stops(model.inner))
+
     def write(tuned: HubModel, target: Path) -> None:
-        _unquantised_model(folder, tuned.inner).save_pretrained(target)
+        written = _unquantised_model(folder, tuned.inner)
+        if codec.stops != codec.stops_of_model:  # so that transformers ends where an answer does
+            written.generation_config.eos_token_id = sorted(codec.stops)
+        written.save_pretrained(target)
         tokenizer.save_pretrained(target)
 
     context = getattr(model.inner.config, "max_position_embeddings", None)
     context = min(context or tokenizer.model_max_length, tokenizer.model_max_length)
     identity = weights_digest(sorted(folder.glob("*.safetensors")))
-    return Pretrained(name, model, HubCodec(tokenizer), context, identity, write, folder)
+    return Pretrained(name, model, codec, context, identity, write, folder)
+
+
+def _stops(model: "PreTrainedModel") -> frozenset[int]:
+    """Ids at which `transformers` ends what the model generates."""
+    found = model.generation_config.eos_token_id
+    return frozenset([found] if isinstance(found, int) else found or ())
 
 
 def _transformers() -> Any:
@@ -152,7 +165,8 @@ def _load_model(
         )
         options["device_map"] = {"": device}
     try:
-        _require_linear_layers(_empty_model(folder, options["dtype"]), name)
+        if four_bit:  # loading in four bits would make linear layers of others
+            require_linear_layers(HubModel(_empty_model(folder, options["dtype"])), name)
         model, report = transformers.AutoModelForCausalLM.from_pretrained(
             folder, output_loading_info=True, **options
         )
@@ -173,10 +187,10 @@ _LIBRARY_BLOCK_SIZE = 64
 """The only block size that BitsAndBytesConfig offers."""
 
 
-def _empty_model(folder: Path, dtype: torch.dtype) -> "PreTrainedModel":
-    """The model in `folder` without its weights."""
+def _empty_model(folder: Path, dtype: torch.dtype, **changes: object) -> "PreTrainedModel":
+    """The model in `folder` without its weights, with changes of its configuration."""
     transformers = _transformers()
-    config = transformers.AutoConfig.from_pretrained(folder)
+    config = transformers.AutoConfig.from_pretrained(folder, **changes)
     with torch.device("meta"):
         return transformers.AutoModelForCausalLM.from_config(config, dtype=dtype)
 
@@ -188,7 +202,7 @@ def _unquantised_model(folder: Path, tuned: "PreTrainedModel") -> "PreTrainedMod
     """
     stored = _stored_dtypes(folder)
     usual = max(stored.values(), key=list(stored.values()).count)
-    model = _empty_model(folder, usual)
+    model = _empty_model(folder, usual, tie_word_embeddings=tuned.config.tie_word_embeddings)
     weights = {
         name: tensor.to(stored.get(name, usual)) if tensor.is_floating_point() else tensor
         for name, tensor in tuned.state_dict().items()
@@ -217,9 +231,13 @@ def _check_vocabulary(model: HubModel, tokenizer: "PreTrainedTokenizerBase", nam
         )
 
 
-def _require_linear_layers(model: "PreTrainedModel", name: str) -> None:
-    """Check before the model is loaded: loading in four bits would turn others into linear ones."""
-    if not any(target_layers(HubModel(model))):
+def require_linear_layers(model: nn.Module, name: str) -> None:
+    """See that a model has layers that an adapter, or four bits, can change.
+
+    Raises:
+        LabError: it has none, as a GPT-2 of `transformers`.
+    """
+    if not any(target_layers(model)):
         source = name.removeprefix(HUB)
         raise LabError(
             f"{name} has no linear layer but its output layer: if it is a GPT-2, run "

@@ -1,7 +1,7 @@
 """Adapters merged into the weights of their base models."""
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from llmlab.finetune.model.adapters import (
     lora_layers,
 )
 from llmlab.finetune.model.catalog import MICRO, MicroFolders, micro_with, open_pretrained
+from llmlab.finetune.model.hub import HubModel
 from llmlab.finetune.model.pretrained import Pretrained
 from llmlab.finetune.model.qlora import dequantise
 from llmlab.finetune.model.replacing import replace_module
@@ -31,12 +32,12 @@ def merge_adapter(model: nn.Module) -> nn.Module:
     A dequantised weight is the one that the adapter was trained on: rounding is not undone.
 
     Raises:
-        LabError: an adapted weight is shared with another layer, as that of an output layer may be
-            with the embedding.
+        LabError: as `require_mergeable`.
     """
     adapted = dict(lora_layers(model))
-    for path, layer in adapted.items():
-        _require_own_weight(model, path, layer.base.weight)
+    require_mergeable(model, {path: layer.base for path, layer in adapted.items()})
+    if isinstance(model, HubModel) and HubModel.OUTPUT in adapted:
+        model.inner.config.tie_word_embeddings = False  # the embedding keeps its own weight
     for path, layer in adapted.items():
         weight_OI = _dense_weight(layer.base)
         merged_OI = (weight_OI.float() + layer.delta_weight().float()).to(weight_OI.dtype)
@@ -106,14 +107,28 @@ def write_merged(
     return adapter_origin(adapter)
 
 
-def _require_own_weight(model: nn.Module, path: str, weight: nn.Parameter) -> None:
-    names = [n for n, p in model.named_parameters(remove_duplicate=False) if p is weight]
-    others = [name for name in names if not name.startswith(path)]
-    if others:
-        raise LabError(
-            f"the adapted layer {path} shares its weight with {others[0]}, which the adapter does "
-            "not change: use the adapter as it is, or train one without that layer."
-        )
+def require_mergeable(model: nn.Module, layers: Mapping[str, nn.Linear]) -> None:
+    """See that adapters of these layers can be merged into the model.
+
+    The output layer of a model of `transformers` may share its weight with the embedding; merging
+    gives it a weight of its own.
+
+    Args:
+        layers: by their paths.
+
+    Raises:
+        LabError: a layer shares its weight with another, and cannot have its own.
+    """
+    for path, layer in layers.items():
+        if isinstance(model, HubModel) and path == HubModel.OUTPUT:
+            continue
+        named = model.named_parameters(remove_duplicate=False)
+        others = [n for n, p in named if p is layer.weight and not n.startswith(path)]
+        if others:
+            raise LabError(
+                f"the layer {path} shares its weight with {others[0]}, so an adapter of it cannot "
+                "be merged into the model: train one without that layer."
+            )
 
 
 def _linear(weight_OI: Tensor, bias_O: nn.Parameter | None) -> nn.Linear:

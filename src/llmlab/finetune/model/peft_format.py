@@ -4,34 +4,78 @@ import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Annotated, TypeVar
 
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load as load_tensors
 from torch import Tensor
 
+from llmlab.finetune.model.pretrained import first_line
 from llmlab.method.errors import LabError
 
 ADAPTER = "adapter_config.json"
 WEIGHTS = "adapter_model.safetensors"
 ABOUT = "llmlab.json"
 PREFIX = "base_model.model."
-"""What peft puts before the path of a layer."""
+"""What peft writes before the path of a layer."""
 UNSUPPORTED = (
     *("use_dora", "fan_in_fan_out", "modules_to_save", "rank_pattern", "alpha_pattern"),
     *("lora_bias", "trainable_token_indices", "target_parameters", "layer_replication"),
     *("alora_invocation_tokens", "arrow_config", "megatron_config"),
 )
-"""Settings of peft by which an adapter computes something else than ours."""
+"""Settings of peft that make an adapter compute something else than plain LoRA."""
+MERGE_IT = "merge it into its base with peft, and name the folder of the merged model."
 SUPPORTED_STARTS = (True, False, None, "gaussian", "orthogonal", "eva")
-"""Starts of an adapter that leave the base as it is."""
+"""Ways to initialise an adapter that leave the base as it is."""
+LARGEST_JSON = 2**24
+"""Most bytes of a configuration that is read."""
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
-def read_adapter(folder: Path) -> tuple[dict[str, object], dict[str, Tensor]]:
-    """Configuration and weights of an adapter that ours can stand for, whole files."""
-    config = read_json(folder / ADAPTER)
-    _require_plain_lora(config, folder)
-    about = folder / ABOUT
-    expected = read_json(about).get("sha256", {}) if about.is_file() else {}
+class AdapterConfig(BaseModel):
+    """`adapter_config.json`: what of it decides what a plain LoRA adapter computes."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    peft_type: str | None = None
+    r: Annotated[int, Field(gt=0, lt=2**31)]
+    lora_alpha: Positive
+    use_rslora: bool = False
+    bias: str = "none"
+    init_lora_weights: bool | str | None = True
+    base_model_name_or_path: str | None = None
+
+
+class StoredFourBit(BaseModel):
+    """How the base of an adapter was quantised."""
+
+    model_config = ConfigDict(frozen=True)
+
+    double_quantisation: bool
+    block_size: int
+
+
+class About(BaseModel):
+    """`llmlab.json`: what our adapters say beyond what peft does.
+
+    Attributes:
+        sha256: of the other files, in hexadecimal, by their names.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    base: str
+    identity: str
+    four_bit: StoredFourBit | None
+    sha256: dict[str, str] = Field(default_factory=dict)
+
+
+def read_adapter(folder: Path) -> tuple[AdapterConfig, dict[str, Tensor]]:
+    """Configuration and weights of an adapter that can be loaded, from undamaged files."""
+    config = read_config(folder)
+    about = read_about(folder)
+    expected = about.sha256 if about else {}
     for name in (ADAPTER, WEIGHTS):
         if not (folder / name).is_file():
             raise LabError(f"{folder} holds no {name}: an adapter has {ADAPTER} and {WEIGHTS}.")
@@ -43,31 +87,67 @@ def read_adapter(folder: Path) -> tuple[dict[str, object], dict[str, Tensor]]:
             )
     try:
         return config, load_tensors((folder / WEIGHTS).read_bytes())
-    except SafetensorError as error:
+    except (SafetensorError, ValueError, TypeError, KeyError, RuntimeError) as error:
         raise LabError(
-            f"{folder / WEIGHTS} cannot be read ({error}): it was cut short or is no file of "
-            "weights; copy or train the adapter again."
+            f"{folder / WEIGHTS} cannot be read ({first_line(error)}): it was cut short or is not "
+            "a file of weights; copy or train the adapter again."
         ) from error
 
 
-def read_json(path: Path) -> dict[str, object]:
+def read_config(folder: Path) -> AdapterConfig:
+    """The configuration of the adapter in `folder`, if it is one that can be loaded."""
+    values = _read_json(folder / ADAPTER)
+    _require_plain_lora(values, folder)
+    return _validated(AdapterConfig, values, folder / ADAPTER)
+
+
+def read_about(folder: Path) -> About | None:
+    """What our own adapters say of themselves; None for those of peft."""
+    path = folder / ABOUT
+    return _validated(About, _read_json(path), path) if path.is_file() else None
+
+
+def _read_json(path: Path) -> dict[str, object]:
     try:
-        found = json.loads(path.read_bytes())
+        with path.open("rb") as file:
+            content = file.read(LARGEST_JSON + 1)
+        if len(content) > LARGEST_JSON:
+            raise ValueError(f"it is longer than {LARGEST_JSON:,} bytes")
+        found = json.loads(content.decode("utf-8-sig"))
     except OSError as error:
         folder = path.parent
         lacks = f"{folder} holds no adapter" if folder.is_dir() else f"there is no folder {folder}"
         raise LabError(f"{lacks}: name a folder with {ADAPTER} and {WEIGHTS}.") from error
-    except ValueError as error:
-        raise LabError(f"{path} is not JSON ({error}): copy the adapter again.") from error
+    except (ValueError, RecursionError) as error:
+        raise LabError(
+            f"{path} is not JSON ({first_line(error)}): copy the adapter again."
+        ) from error
     if not isinstance(found, dict):
         raise LabError(f"{path} does not describe an adapter: copy the adapter again.")
     return found
 
 
+_Model = TypeVar("_Model", bound=BaseModel)
+
+
+def _validated(form: type[_Model], values: dict[str, object], path: Path) -> _Model:
+    try:
+        return form.model_validate(values)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        place = ".".join(map(str, first["loc"]))
+        found = "" if first["type"] == "missing" else f" {first['input']!r:.40}"
+        raise LabError(
+            f"{path} has {place}{found} ({first['msg']}): copy the adapter again."
+        ) from error
+
+
 def _require_plain_lora(config: Mapping[str, object], folder: Path) -> None:
     kind = config.get("peft_type")
     if kind != "LORA":
-        raise LabError(f"{folder} holds an adapter of the kind {kind}: only LORA can be loaded.")
+        raise LabError(
+            f"{folder} holds an adapter of the kind {kind!r:.40}: only LORA can be loaded."
+        )
     other = next((name for name in UNSUPPORTED if config.get(name)), None)
     if config.get("bias", "none") != "none":
         other = "bias"
@@ -75,31 +155,31 @@ def _require_plain_lora(config: Mapping[str, object], folder: Path) -> None:
         other = "init_lora_weights"  # of a kind that changes the base, too
     if other:
         raise LabError(
-            f"the adapter in {folder} has {other} {config[other]}, which ours does not compute: "
-            "merge it with peft, and open what comes of it."
+            f"the adapter in {folder} has {other} {config[other]!r:.40}, which llmlab does not "
+            f"support: {MERGE_IT}"
         )
-    numbers = {name: config.get(name) for name in ("r", "lora_alpha")}
-    for name, value in numbers.items():
-        if not isinstance(value, int | float) or value <= 0:
-            raise LabError(f"{folder / ADAPTER} has {name} {value}: it must be above 0.")
 
 
 def matrices_by_layer(
     tensors: Mapping[str, Tensor], rank: int, folder: Path
 ) -> dict[str, tuple[Tensor, Tensor]]:
-    """For each layer A of shape [R, I] and B of shape [O, R]."""
+    """For each layer, A of shape [R, I] and B of shape [O, R].
+
+    Raises:
+        LabError: a tensor belongs to no such pair, or a pair is not whole.
+    """
     found: dict[str, dict[str, Tensor]] = {}
     for name, tensor in sorted(tensors.items()):
         path, _, kind = name.removeprefix(PREFIX).rpartition(".lora_")
         if not (name.startswith(PREFIX) and path and kind in ("A.weight", "B.weight")):
             raise LabError(
-                f"{folder / WEIGHTS} holds {name}, which is no part of a LoRA adapter of linear "
-                "layers: name a folder that holds one."
+                f"{folder / WEIGHTS} holds {name}, which belongs to no LoRA adapter of linear "
+                f"layers: {MERGE_IT}"
             )
         found.setdefault(path, {})[kind] = tensor
     for path, parts in found.items():
         a_RI, b_OR = parts.get("A.weight"), parts.get("B.weight")
-        if a_RI is None or b_OR is None or not a_RI.shape[0] == b_OR.shape[-1] == rank:
+        if a_RI is None or b_OR is None or not _fit(a_RI, b_OR, rank):
             raise LabError(
                 f"{folder / WEIGHTS} lacks a part of rank {rank} for the layer {path}: copy or "
                 "train the adapter again."
@@ -107,6 +187,12 @@ def matrices_by_layer(
     if not found:
         raise LabError(f"{folder / WEIGHTS} adapts no layer: train the adapter again.")
     return {path: (parts["A.weight"], parts["B.weight"]) for path, parts in found.items()}
+
+
+def _fit(a_RI: Tensor, b_OR: Tensor, rank: int) -> bool:
+    """Whether these are two matrices of numbers with that rank between them."""
+    are_matrices = a_RI.ndim == b_OR.ndim == 2 and a_RI.is_floating_point()
+    return are_matrices and b_OR.is_floating_point() and a_RI.shape[0] == b_OR.shape[1] == rank
 
 
 def json_bytes(value: Mapping[str, object]) -> bytes:

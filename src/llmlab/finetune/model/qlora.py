@@ -113,8 +113,8 @@ def quantised_layers(model: nn.Module) -> Iterator[tuple[str, nn.Linear]]:
 def dequantise(layer: nn.Linear) -> Tensor:
     """The weight that a 4-bit layer computes with, shape [O, I]."""
     state = layer.weight.quant_state
-    # As one long row: where a row is no multiple of a block, the kernel of bitsandbytes 0.50.2 for
-    # CPUs with AVX-512 takes the constants of wrong blocks.
+    # As one long row: where a row is not a multiple of a block, the kernel of bitsandbytes 0.50.2
+    # for CPUs with AVX-512 takes the constants of wrong blocks.
     flat = copy.copy(state)
     flat.shape = torch.Size([1, state.shape.numel()])
     return _bitsandbytes().functional.dequantize_4bit(layer.weight.data, flat).view(state.shape)

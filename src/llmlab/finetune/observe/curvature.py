@@ -1,7 +1,7 @@
 """Curvature of a loss: the largest eigenvalues of its Hessian, which is never written down.
 
-A Hessian of P weights has P² entries, but its product with a vector costs no more than a few
-gradients (Pearlmutter 1994): differentiate the gradient's product with that vector once more.
+The Hessian of P weights has P² entries, but its product with a vector costs only a few gradients
+(Pearlmutter 1994): differentiate the product of the gradient and that vector.
 Lanczos' method finds the extreme eigenvalues from a few such products.
 
 Shapes in names: P weights, one after another; K steps of Lanczos.
@@ -37,8 +37,8 @@ def hessian_product(loss: Callable[[], Tensor], weights: Sequence[Tensor]) -> Pr
 def lanczos(product: Product, start_P: Tensor, n_steps: int) -> Tensor:
     """The tridiagonal matrix of Lanczos' method, shape [K, K] with K ≤ n_steps, in float64.
 
-    In floating point the basis loses its right angles as soon as an eigenvalue has converged, and
-    copies of it appear; so every new vector is made orthogonal to all earlier ones, twice (full
+    In floating point the basis loses orthogonality once an eigenvalue has converged, and spurious
+    copies of it appear. So each new vector is orthogonalised twice against all earlier ones (full
     reorthogonalisation: Golub and Van Loan, Matrix Computations, section 10.3.5). It stops early
     where the products span no more.
     """
@@ -68,7 +68,7 @@ def top_eigenvalues(
 
     Args:
         like_P: a vector of the shape, type and device that `product` takes.
-        n_steps: products to spend; the largest eigenvalue takes some ten, each further one more.
+        n_steps: number of products; the largest eigenvalue takes about ten, each further one more.
         seed: of the random start, in which no eigenvector is missing.
     """
     generator = torch.Generator().manual_seed(seed)

@@ -1,7 +1,7 @@
 """The landscape of a loss: planes around a minimum, and the straight path from one to another.
 
-All is seen in the coordinates of the plain model, so that LoRA and full fine-tuning can be
-compared: an adapter is first added to the weights that it goes around.
+Everything is expressed in the weights of the plain model, so that LoRA and full fine-tuning can be
+compared: an adapter is first merged into the weights it adapts.
 """
 
 import copy
@@ -21,7 +21,7 @@ Weights = dict[str, Tensor]
 
 
 def merged_copy(model: nn.Module) -> nn.Module:
-    """A copy of `model` with every detour added to its layer: no adapter, the same logits."""
+    """A copy of `model` with every adapter merged into its layer; the logits stay the same."""
     model = copy.deepcopy(model)
     detours = [(name, part) for name, part in model.named_modules() if isinstance(part, LoraLinear)]
     for name, detour in detours:
@@ -32,7 +32,7 @@ def merged_copy(model: nn.Module) -> nn.Module:
 
 
 def weights_of(model: nn.Module) -> Weights:
-    """Where a model stands, as a copy; a tensor that is shared is there once."""
+    """A copy of a model's weights; a shared tensor appears once."""
     return {name: parameter.detach().clone() for name, parameter in model.named_parameters()}
 
 
@@ -56,7 +56,7 @@ class Landscape:
 
 
 def random_direction(weights: Weights, seed: int) -> Weights:
-    """A random direction whose every filter is as long as that of the weights.
+    """A random direction with filters as long as those of the weights (filter normalisation).
 
     Each row of a matrix, the weights of one output, counts as a filter; gains and biases do not
     move (Li et al. 2018, arXiv 1712.09913, section 4). A distance of 1 in such a direction is as
@@ -74,7 +74,7 @@ def _filters_like(weight: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def moved(weights: Weights, *steps: tuple[float, Weights]) -> Weights:
-    """The point that some steps, each a distance along a direction, lead to."""
+    """The point reached by moving some distance along each direction."""
     return {
         name: tensor + sum(distance * direction[name] for distance, direction in steps)
         for name, tensor in weights.items()
@@ -82,7 +82,7 @@ def moved(weights: Weights, *steps: tuple[float, Weights]) -> Weights:
 
 
 def plane(landscape: Landscape, centre: Weights, distances: Sequence[float]) -> list[list[float]]:
-    """Losses on the plane of two random directions: a row for each distance along the second."""
+    """Losses on the plane of two random directions, one row per distance along the second."""
     across, along = (random_direction(centre, seed) for seed in (0, 1))
     return [
         [landscape.at(moved(centre, (x, across), (y, along))).loss for x in distances]
@@ -91,7 +91,7 @@ def plane(landscape: Landscape, centre: Weights, distances: Sequence[float]) -> 
 
 
 def rise(landscape: Landscape, centre: Weights, distance: float, n_directions: int) -> float:
-    """Mean rise of the loss at a distance from `centre`, over random directions."""
+    """Mean rise of the loss at a distance from `centre`, averaged over random directions."""
     directions = (random_direction(centre, seed) for seed in range(n_directions))
     losses = [landscape.at(moved(centre, (distance, way))).loss for way in directions]
     return sum(losses) / n_directions - landscape.at(centre).loss
@@ -100,7 +100,7 @@ def rise(landscape: Landscape, centre: Weights, distance: float, n_directions: i
 def path(
     landscape: Landscape, start: Weights, end: Weights, shares: Sequence[float]
 ) -> Iterator[Evaluation]:
-    """Loss and exact answers along the straight line, at these shares of the way."""
+    """Loss and exact answers at these fractions of the straight line from `start` to `end`."""
     way = {name: end[name] - start[name] for name in start}
     return (landscape.at(moved(start, (share, way))) for share in shares)
 

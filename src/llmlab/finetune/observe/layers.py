@@ -1,4 +1,4 @@
-"""What one step did to each layer: how strong its gradient was, and how far its weights moved.
+"""What one step did to each layer: the size of its gradient, and how far its weights moved.
 
 Two definitions, for a layer (a block, or a module: whatever `layer_of` names) at one step:
 
@@ -35,19 +35,19 @@ class StepReport:
 
 
 def block_of(path: str) -> str:
-    """The block of a parameter, `blocks.0` or `model.layers.3`; outside the blocks its module."""
+    """The block of a parameter, such as `blocks.0`; its module if it is in no block."""
     parts = path.split(".")
     numbers = [index for index, part in enumerate(parts) if part.isdigit()]
     return ".".join(parts[: numbers[0] + 1]) if numbers else module_of(path)
 
 
 def module_of(path: str) -> str:
-    """The module that holds a parameter: `blocks.0.mlp.up`; of an adapter the layer adapted."""
+    """The module of a parameter, such as `blocks.0.mlp.up`; of an adapter, the adapted layer."""
     return path.rpartition(".")[0]
 
 
 class LayerMonitor:
-    """Reads a trainer's gradients and weights, every so many steps.
+    """Reads a trainer's gradients and weights at regular steps.
 
     A step that is read costs a copy of the trained parameters and a few passes over them: 2 ms of
     22 for an adapter on four small layers of two cores. The steps between cost nothing.
@@ -82,7 +82,7 @@ class LayerMonitor:
         )
 
     def points(self, batches: Iterator[Batch]) -> Iterator[tuple[Point, StepReport | None]]:
-        """The points of the trainer, each with a report where one is due and the step was taken."""
+        """The trainer's points, each with a report if one is due and the step was taken."""
         stream = self._trainer.points(batches)
         while True:
             due = self._trainer.step % self._every == 0
@@ -100,7 +100,7 @@ class LayerMonitor:
         return StepReport(self._gradient_norms(point), self._update_ratios(before))
 
     def _gradient_norms(self, point: Point) -> dict[str, float]:
-        """Norms by layer; the clipping that the gradients have been through is taken back."""
+        """Norms by layer, with the effect of clipping undone."""
         held = {name: p.grad for name, p in self._trained.items() if p.grad is not None}
         clipped = min(1.0, self._trainer.config.clip / (point.gradient_norm + 1e-6))
         squares: dict[str, float] = defaultdict(float)
@@ -139,7 +139,7 @@ class LayerMonitor:
 
 
 def dense_weight(layer: nn.Linear) -> Tensor:
-    """The weight that the layer multiplies with, shape [O, I]; of 4-bit weights dequantised."""
+    """The weight of a layer, shape [O, I], dequantised if it has four bits."""
     in_four_bits = getattr(layer.weight, "quant_state", None) is not None
     return dequantise(layer) if in_four_bits else layer.weight.detach()
 
@@ -150,7 +150,7 @@ def _squares(tensors: Iterable[Tensor]) -> list[float]:
 
 
 def _floats(scalars: list[Tensor]) -> list[float]:
-    """Fetched from the device all at once."""
+    """Their values, fetched from the device in one go."""
     return torch.stack(scalars).tolist() if scalars else []
 
 

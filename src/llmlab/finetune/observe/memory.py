@@ -1,7 +1,7 @@
 """What a fine-tuning run keeps in memory, predicted from shapes and measured in a real step.
 
-The prediction runs the model on tensors that have a shape but no numbers (PyTorch's fake tensors):
-it needs next to no memory itself, so that it can be made before a large model is trained.
+The prediction runs the model on tensors that have a shape but no values (PyTorch's fake tensors).
+It needs almost no memory itself, so it can be made before a large model is trained.
 
 Shapes in names: B batch, T tokens, I width in, O width out.
 """

@@ -128,7 +128,7 @@ def paired_change(before: np.ndarray, after: np.ndarray) -> Estimate:
 
 
 def _levels(items: Sequence[Item]) -> Iterator[tuple[int | None, np.ndarray]]:
-    """Which items [n] each part of a suite has: all, then each level if there are several."""
+    """Masks [n] of the items in each part of a suite: all, then each level if there are several."""
     level_N = np.array([item.level for item in items])
     yield None, np.full(len(items), True)
     if len(levels := np.unique(level_N)) > 1:
@@ -144,7 +144,7 @@ def _share(correct: np.ndarray) -> Estimate:
 
 
 def _forgetting(changes: Sequence[Estimate]) -> Estimate:
-    """The mean loss over suites, whose items are independent of one another."""
+    """The mean loss over suites, whose items are independent."""
     mean = -fmean(change.value for change in changes)
     half = math.hypot(*((change.high - change.low) / 2 for change in changes)) / len(changes)
     n_items = sum(change.n for change in changes)
@@ -154,5 +154,5 @@ def _forgetting(changes: Sequence[Estimate]) -> Estimate:
 def graded_suites(
     model: nn.Module, items: Mapping[str, Sequence[Item]], device: torch.device
 ) -> dict[str, Evaluation]:
-    """Grades of each suite, as `report` wants them."""
+    """Grades of each suite, in the form that `report` takes."""
     return {suite: grade(model, those, device) for suite, those in items.items()}

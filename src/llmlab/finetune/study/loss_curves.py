@@ -1,4 +1,4 @@
-"""Fine-tuning runs that are watched closely: training and validation loss, step by step."""
+"""Fine-tuning runs with their training and validation losses, step by step."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ from llmlab.finetune.tasks.batches import encode, epochs
 from llmlab.gpt.training import Point, Trainer, best_device, evaluate
 
 FIRST_STEPS = 10
-"""After each of these the validation loss is measured, since much happens there."""
+"""The validation loss is measured after each of these first steps, where it changes most."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class LossCurves:
 
 
 def run_with_curves(tuning: Tuning, every: int) -> tuple[nn.Module, LossCurves]:
-    """Train, measuring the validation loss after each of the first steps and then `every` steps."""
+    """Train, and measure the validation loss after each of the first steps, then `every` steps."""
     device = best_device()
     model = tuning.method.adapt(load_base_model(tuning.base, device), tuning.seed).to(device)
     held_out = encode(tuning.task.validation).to(device)

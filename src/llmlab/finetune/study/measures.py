@@ -56,7 +56,7 @@ CURVES = (
 
 
 def outcome(tuned: "Tuned") -> Outcome:
-    """The row and the curves of one run; a diverged run has no metrics."""
+    """The row and curves of one run; a diverged run has no metrics."""
     history = tuned.history
     metrics = {
         "accuracy": tuned.test.accuracy,
@@ -81,10 +81,10 @@ def together(sweep: Sweep, trials: Sequence[Trial]) -> Iterator[Group]:
 
 
 def tuning_sweep(describe: "Callable[[Trial], Tuning]", **declaration: object) -> Sweep:
-    """An experiment each of whose trials is one fine-tuning run; `describe` says which.
+    """An experiment in which each trial is one fine-tuning run, given by `describe`.
 
     Args:
-        declaration: the other fields of an `Experiment`, its metrics and curves apart.
+        declaration: the fields of an `Experiment` other than its metrics and curves.
     """
 
     def run(trial: Trial) -> Outcome:
@@ -96,7 +96,6 @@ def tuning_sweep(describe: "Callable[[Trial], Tuning]", **declaration: object) -
         metrics=METRICS,
         curves=CURVES,
         selection_metric="validation_loss",
-        needs=("base_model",),
         run=run,
         describe=describe,
         together=together,

@@ -1,7 +1,7 @@
 """Whole sweeps at once: many LoRA adapters trained together on one frozen base.
 
-The batches of K jobs pass the frozen layers as one batch, and the K detours of a layer are two
-batched products. Nothing but the base is shared: each job has its own start, data order, schedule,
+The batches of K jobs pass through the frozen layers as one batch, and the K adapters of a layer are
+two batched products. Only the base is shared: each job has its own start, data order, schedule,
 clipping, moments and divergence, so that it gives what `fine_tune` gives, within float tolerance.
 
 Adapters of lower rank are padded with zeros. The gradient of a padded row of A passes through the
@@ -26,10 +26,11 @@ from llmlab.finetune.study.tuning import Tuned, Tuning, accuracies_of_base
 from llmlab.finetune.tasks.batches import Sequences, encode, epochs
 from llmlab.finetune.tasks.skills import SKILLS, Item
 from llmlab.gpt.model import IGNORE
+from llmlab.gpt.stacked_adamw import StackedAdamW
 from llmlab.gpt.training import Evaluation, History, Point, best_device, learning_rate_at
 
 GRADED_ROWS = 8192
-"""Most sequences of all adapters that are graded in one forward pass."""
+"""Largest number of sequences, over all adapters, that one forward pass grades."""
 
 
 def fine_tune_stack(tunings: Sequence[Tuning]) -> list[Tuned]:
@@ -43,7 +44,7 @@ def fine_tune_stack(tunings: Sequence[Tuning]) -> list[Tuned]:
 
 
 class StackedLora(nn.Module):
-    """A frozen linear layer with the detours of K jobs, whose rows come one job after another.
+    """A frozen linear layer with the adapters of K jobs; its rows are ordered by job.
 
     Attributes:
         a_KRI, b_KRO: each job's A and B, put here by the stack before each pass.
@@ -75,7 +76,7 @@ class Stack(nn.Module):
     """
 
     def __init__(self, model: nn.Module, specs: Sequence[LoraSpec]) -> None:
-        """Put a stack of detours that add nothing into `model`, in place."""
+        """Put a stack of zero adapters into `model`, in place."""
         super().__init__()
         targets = dict(target_layers(model, specs[0].target_modules))
         device = next(model.parameters()).device
@@ -104,7 +105,7 @@ class Stack(nn.Module):
         return dict(zip(self.layers, zip(views, views, strict=True), strict=True))
 
     def forward(self, tokens_MT: Tensor) -> Tensor:
-        """Logits of the rows of all jobs, one job after another."""
+        """Logits of the rows of all jobs, ordered by job."""
         for name, views in self.adapters().items():
             self.layers[name].a_KRI, self.layers[name].b_KRO = views
         return self.model(tokens_MT)
@@ -138,7 +139,7 @@ def _start(model: nn.Module, spec: LoraSpec, seed: int) -> dict[str, Tensor]:
 
 
 def train_stack(stack: Stack, tunings: Sequence[Tuning]) -> list[History]:
-    """Train every adapter to its end, or to its divergence, as `gpt.training.train` would."""
+    """Train every adapter until it is done or diverges, as `gpt.training.train` would."""
     config, device = tunings[0].config, stack.device
     rates_SK = [
         [learning_rate_at(step, tuning.config) for tuning in tunings]
@@ -146,7 +147,8 @@ def train_stack(stack: Stack, tunings: Sequence[Tuning]) -> list[History]:
     ]
     losses_SK = torch.full((config.steps, stack.n_jobs), math.nan, device=device)
     norms_SK = losses_SK.clone()
-    optimizer = StackedAdamW(stack, tunings)
+    configs = [tuning.config for tuning in tunings]
+    optimizer = StackedAdamW(stack.weights_KP, configs, torch.ones_like(stack.weights_KP[0]))
     stack.train()
     batches = _batches(tunings, device)
     for step, rates_K in enumerate(torch.tensor(rates_SK, device=device)):
@@ -197,49 +199,6 @@ def _nats(logits_MTV: Tensor, targets_MT: Tensor) -> Tensor:
         ignore_index=IGNORE,
         reduction="none",
     )
-
-
-class StackedAdamW:
-    """Clipping and AdamW (1711.05101, algorithm 2) of each adapter by itself.
-
-    Attributes:
-        alive_K: adapters whose loss and gradient have been finite so far; others stay as they are.
-    """
-
-    epsilon = 1e-8
-    """As in `torch.optim.AdamW`."""
-
-    def __init__(self, stack: Stack, tunings: Sequence[Tuning]) -> None:
-        configs = [tuning.config for tuning in tunings]
-        self.weights_KP = stack.weights_KP
-        self.betas = configs[0].betas
-        self.clip_K1 = torch.tensor([[config.clip] for config in configs], device=stack.device)
-        self.decay_K1 = torch.tensor(
-            [[config.weight_decay] for config in configs], device=stack.device
-        )
-        self.alive_K = torch.ones(stack.n_jobs, dtype=torch.bool, device=stack.device)
-        self.mean_KP = torch.zeros_like(stack.weights_KP)
-        self.square_KP = torch.zeros_like(stack.weights_KP)
-        self.steps = 0
-
-    @torch.no_grad()
-    def step(self, losses_K: Tensor, gradients_KP: Tensor, rates_K: Tensor) -> Tensor:
-        """One update of every adapter alive; the gradient norms before clipping, shape [K]."""
-        norms_K1 = gradients_KP.norm(dim=1, keepdim=True)
-        self.alive_K &= (losses_K + norms_K1[:, 0]).isfinite()
-        alive_K1 = self.alive_K[:, None]
-        gradients_KP.mul_((self.clip_K1 / (norms_K1 + 1e-6)).clamp(max=1.0))
-        gradients_KP.masked_fill_(~alive_K1, 0.0)
-        self.steps += 1
-        slow, slower = self.betas
-        self.mean_KP.lerp_(gradients_KP, 1 - slow)
-        self.square_KP.mul_(slower).addcmul_(gradients_KP, gradients_KP, value=1 - slower)
-        scales_KP = self.square_KP.sqrt().div_(math.sqrt(1 - slower**self.steps))
-        updates_KP = self.mean_KP / scales_KP.add_(self.epsilon)
-        rates_K1 = rates_K[:, None] * alive_K1
-        self.weights_KP.mul_(1 - rates_K1 * self.decay_K1)
-        self.weights_KP.sub_(updates_KP.mul_(rates_K1 / (1 - slow**self.steps)))
-        return norms_K1[:, 0]
 
 
 # Grading

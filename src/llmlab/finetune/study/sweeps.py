@@ -1,4 +1,5 @@
-"""Which trials of a sweep are trained together, on one frozen base, where there is a GPU."""
+"""Which trials of a sweep are trained together where there is a GPU: adapters on one frozen base,
+or copies of it."""
 
 import math
 import os
@@ -10,9 +11,11 @@ import torch
 
 from llmlab.finetune.model.base_model import load_base_model
 from llmlab.finetune.model.lora import LoraSpec
+from llmlab.finetune.model.methods import Full
 from llmlab.finetune.observe.memory import predict_memory
 from llmlab.finetune.study.measures import outcome
 from llmlab.finetune.study.stacked import fine_tune_stack
+from llmlab.finetune.study.stacked_models import fine_tune_models
 from llmlab.finetune.study.tuning import Tuning
 from llmlab.finetune.tasks.batches import encode
 from llmlab.gpt.training import best_device
@@ -26,9 +29,9 @@ MEMORY_SHARE = 0.7
 def run_together(
     sweep: Sweep, trials: Sequence[Trial]
 ) -> Iterator[tuple[list[Trial], Callable[[], list[Outcome]]]]:
-    """The trials in groups, each with the call that runs the group as a whole.
+    """The trials in groups, each with the call that runs the whole group.
 
-    Trials that can share a stack do; any other is a group of its own, run as `sweep.run` does.
+    Trials that can share a stack do; each of the others is a group of its own, run by `sweep.run`.
     """
     described = [(trial, sweep.describe(trial)) for trial in trials]
     for members in _groups(described):
@@ -40,7 +43,8 @@ def run_together(
 
 
 def _run_stack(tunings: Sequence[Tuning]) -> list[Outcome]:
-    return [outcome(tuned) for tuned in fine_tune_stack(tunings)]
+    train = fine_tune_models if type(tunings[0].method) is Full else fine_tune_stack
+    return [outcome(tuned) for tuned in train(tunings)]
 
 
 # Which runs go together
@@ -49,7 +53,7 @@ Described = tuple[Trial, Tuning]
 
 
 def _groups(described: Sequence[Described]) -> Iterator[list[Described]]:
-    """Runs that can share a stack, in stacks that memory holds; then the others one by one."""
+    """Runs that can share a stack, in stacks that fit into memory; then the others, one by one."""
     stacks: list[list[Described]] = []
     alone: list[list[Described]] = []
     for member in described:
@@ -64,7 +68,8 @@ def _groups(described: Sequence[Described]) -> Iterator[list[Described]]:
 
 
 def can_stack(first: Tuning, second: Tuning) -> bool:
-    """Whether two runs differ in no more than adapter, seed, schedule, decay and clipping."""
+    """Whether two runs train the same layers and differ in no more than adapter, seed, schedule,
+    decay and clipping."""
     return (
         _is_stackable(first)
         and _is_stackable(second)
@@ -73,41 +78,45 @@ def can_stack(first: Tuning, second: Tuning) -> bool:
 
 
 def _is_stackable(tuning: Tuning) -> bool:
-    return type(tuning.method) is LoraSpec and tuning.config.accumulate == 1
+    return type(tuning.method) in (LoraSpec, Full) and tuning.config.accumulate == 1
 
 
 def _shared_part(tuning: Tuning) -> Tuning:
     """`tuning` without what each run of a stack has for itself."""
     own_rates = {"learning_rate": 0.0, "warmup_share": 0.0, "final_share": 0.0}
     config = replace(tuning.config, **own_rates, weight_decay=0.0, clip=0.0, log_every=1)
-    method = LoraSpec(rank=1, alpha=1, target_modules=tuning.method.target_modules)
-    return replace(tuning, method=method, config=config, seed=0)
+    return replace(tuning, method=_shared_method(tuning.method), config=config, seed=0)
+
+
+def _shared_method(method: LoraSpec | Full) -> LoraSpec | Full:
+    if isinstance(method, Full):
+        return method
+    return LoraSpec(rank=1, alpha=1, target_modules=method.target_modules)
 
 
 def _chunks(stack: Sequence[Described]) -> Iterator[list[Described]]:
-    """Parts of even size, as few as the device's memory allows."""
-    largest = max((tuning for _, tuning in stack), key=lambda tuning: tuning.method.rank)
+    """As few parts as fit into the device's memory, of about equal size."""
     room = MEMORY_SHARE * available_memory(best_device())
-    most = max(1, int(room / memory_per_adapter(largest)))
+    most = max(1, int(room / max(memory_per_run(tuning) for _, tuning in stack)))
     parts = math.ceil(len(stack) / most)
     yield from (list(stack[part::parts]) for part in range(parts))
 
 
 def available_memory(device: torch.device) -> int:
-    """Bytes that are free on a GPU; of a CPU, all of its memory."""
+    """Free bytes of a GPU, or all the memory of a CPU."""
     if device.type == "cuda":
         torch.cuda.empty_cache()  # what the stack before this one left
         return torch.cuda.mem_get_info(device)[0]
     return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
 
 
-def memory_per_adapter(tuning: Tuning) -> int:
-    """Bytes that one adapter adds to a stack, about.
+def memory_per_run(tuning: Tuning) -> int:
+    """Approximate number of bytes that one run adds to a stack.
 
-    Half is added to its activations for what passes through; an adapter has its weights, their
+    Half is added to its activations for what passes through; what is trained has its weights, their
     gradients and two moments, and three more numbers for each while it is updated.
     """
     model = load_base_model(tuning.base, best_device())
     shape = (tuning.batch_size, encode(tuning.task.train).tokens_NT.shape[1])
     parts = predict_memory(model, tuning.method, shape, tuning.config.precision)
-    return int(1.5 * parts.activations) + 7 * parts.adapter
+    return int(1.5 * parts.activations) + 7 * parts.gradients

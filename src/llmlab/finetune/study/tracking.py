@@ -1,4 +1,4 @@
-"""A fine-tuning run that is graded on old and new skills on its way."""
+"""A fine-tuning run that is graded on old and new skills along the way."""
 
 import itertools
 import math
@@ -70,6 +70,37 @@ def tracked_run(tuning: Tuning, every: int, n_items: int) -> TrackedRun:
 
     history = History.of(points(), tuning.config)
     return TrackedRun(model, history, tuple(checks))
+
+
+def run_to_accuracy(
+    tuning: Tuning, every: int, n_items: int, target: float
+) -> tuple[tuple[Check, ...], History]:
+    """Train as `tracked_run` does, but no further than the look at which `target` is reached.
+
+    Args:
+        n_items: items of each old skill in one look; of the new task it takes all validation items.
+        target: accuracy on the new task's validation items.
+
+    Returns:
+        The looks, the first of the base model, and the history up to the last.
+    """
+    device = best_device()
+    model = tuning.method.adapt(load_base_model(tuning.base, device), tuning.seed).to(device)
+    batches = epochs(encode(tuning.task.train).to(device), tuning.batch_size, tuning.seed)
+    width = encode(tuning.task.validation).tokens_NT.shape[1]
+    trainer = Trainer(model, tuning.config, forward=split_by_length(model, width))
+    checks = [_check(model, 0, tuning, n_items)]
+
+    def points() -> Iterator[Point]:
+        for point in trainer.points(batches):
+            yield point
+            if point.is_finite and (point.step + 1) % every == 0:
+                checks.append(_check(model, point.step + 1, tuning, n_items))
+                if checks[-1].new_accuracy >= target:
+                    return
+
+    history = History.of(points(), tuning.config)
+    return tuple(checks), history
 
 
 def split_by_length(model: nn.Module, width: int) -> Callable[[Tensor], Tensor]:

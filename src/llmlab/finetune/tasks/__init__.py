@@ -1,1 +1,1 @@
-"""What is learned. Read: skills (items with exact answers), replay, batches, suites, task."""
+"""What is learned. Read: skills (exact answers), replay, texts, batches, suites, task."""

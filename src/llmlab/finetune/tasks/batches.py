@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from llmlab.finetune.tasks.skills import END, TOKENIZER, Item
+from llmlab.finetune.tasks.texts import TokenizedText, Turn, encode_characters
 from llmlab.gpt.model import IGNORE
 from llmlab.gpt.training import Batch
 
@@ -33,19 +34,24 @@ def encode(items: Sequence[Item], width: int | None = None) -> Sequences:
     Raises:
         ValueError: an item is longer than `width`.
     """
-    texts = [(TOKENIZER.encode(item.prompt), TOKENIZER.encode(item.answer + END)) for item in items]
-    longest = max(len(prompt) + len(answer) - 1 for prompt, answer in texts)
+    texts = [encode_characters([Turn(item.prompt, item.answer)], END) for item in items]
+    longest = max(len(text.targets) for text in texts)
     width = width or longest
     if longest > width:
         raise ValueError(
             f"an item needs {longest} tokens but the context holds {width}: shorten the item."
         )
-    tokens_NT = torch.full((len(texts), width), TOKENIZER.PAD)
+    return padded(texts, width, TOKENIZER.PAD)
+
+
+def padded(texts: Sequence[TokenizedText], width: int, pad: int) -> Sequences:
+    """One text a row, padded on the right with `pad` to `width` tokens."""
+    tokens_NT = torch.full((len(texts), width), pad)
     targets_NT = torch.full((len(texts), width), IGNORE)
-    for row, (prompt, answer) in enumerate(texts):
-        text = torch.tensor(prompt + answer)
-        tokens_NT[row, : len(text) - 1] = text[:-1]
-        targets_NT[row, len(prompt) - 1 : len(text) - 1] = text[len(prompt) :]
+    for row, text in enumerate(texts):
+        length = len(text.ids) - 1
+        tokens_NT[row, :length] = torch.tensor(text.ids[:-1])
+        targets_NT[row, :length] = torch.tensor(text.targets)
     return Sequences(tokens_NT, targets_NT)
 
 

@@ -14,8 +14,9 @@ from pathlib import Path
 import requests
 
 from llmlab.market.bars.csv_file import read_csv
+from llmlab.method.documents import parse_json
 from llmlab.method.errors import LabError
-from llmlab.method.files import write_file
+from llmlab.method.files import read_text, write_file
 
 INDEX = "downloads.json"
 PIECE = 1 << 16
@@ -237,9 +238,9 @@ def _read_index(folder: Path) -> dict[str, Download]:
     if not path.is_file():
         return {}
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        found = parse_json(read_text(path), path)
         return {symbol: Download(**entry) for symbol, entry in found.items()}
-    except (ValueError, TypeError, AttributeError) as error:
+    except (LabError, TypeError, AttributeError) as error:
         raise LabError(f"{path} is broken: remove it to fetch its files anew.") from error
 
 

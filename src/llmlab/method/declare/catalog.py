@@ -101,7 +101,7 @@ def _mistakes(experiment: Experiment, name: str) -> Iterable[str]:
     for needed in experiment.needs:
         if needed == name or not _exists(needed):
             nearest = suggestion(needed, experiment_names())
-            yield f"it needs '{needed}', which is no other experiment{nearest}"
+            yield f"it needs '{needed}', which is not another experiment{nearest}"
     for scale, budget in experiment.budgets.items():
         if scale not in SCALES:
             yield f"unknown scale '{scale}'{suggestion(scale, SCALES)}"
@@ -116,4 +116,4 @@ def _mistakes(experiment: Experiment, name: str) -> Iterable[str]:
                 yield f"its {scale} budget has a level of the axis '{axis}' twice"
             for level in levels:
                 if type(level) not in (str, int, float, bool):
-                    yield f"{level!r} in its {scale} budget is no str, int, float or bool"
+                    yield f"{level!r} in its {scale} budget is not a str, int, float or bool"

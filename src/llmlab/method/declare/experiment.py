@@ -105,6 +105,19 @@ class Outcome:
 
 
 @dataclass(frozen=True)
+class Subject:
+    """What was studied: a verdict holds for it, and for anything else it is a guess.
+
+    Attributes:
+        model: what was trained or simulated, in words.
+        data: what it learned from, in words.
+    """
+
+    model: str
+    data: str
+
+
+@dataclass(frozen=True)
 class Experiment:
     """One experiment.
 
@@ -114,6 +127,7 @@ class Experiment:
         summary: one sentence for tables of experiments.
         selection_metric: chooses the best level of a tuned axis (never the metric compared).
         needs: experiments whose kept files this one reads, at the same scale.
+        subject: what its verdicts hold for.
     """
 
     name: str
@@ -127,6 +141,7 @@ class Experiment:
     curves: Sequence[Metric] = ()
     selection_metric: str | None = None
     needs: Sequence[str] = ()
+    subject: Subject | None = None
 
     def conditions(self, scale: str) -> Iterable[dict[str, Value]]:
         """All conditions of one scale, in the order of the axes."""

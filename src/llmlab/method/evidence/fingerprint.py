@@ -112,11 +112,19 @@ def _budget_digest(experiment: Experiment, budget: Budget) -> str:
 
 
 def _changed_code(new: Mapping[str, str], other: Fingerprint) -> tuple[str, ...]:
-    """The bare names of definitions that say something else, came or went; a move is none."""
+    """The bare names of definitions that say something else, came or went.
+
+    One that moved, or has another name alone, says the same.
+    """
     if not other.reach:
         return ("the form of fingerprints",)
     now, before = _by_bare_name(new), _by_bare_name(other.code)
-    return tuple(_changed(now, before)) or ("the way from one definition to another",)
+    changed = _changed(now, before)
+    came = {tuple(now[name]) for name in changed if name not in before}
+    went = {tuple(before[name]) for name in changed if name not in now}
+    renamed = came & went
+    said = (name for name in changed if tuple(now.get(name) or before[name]) not in renamed)
+    return tuple(said) or ("the way from one definition to another",)
 
 
 def _by_bare_name(code: Mapping[str, str]) -> dict[str, list[str]]:

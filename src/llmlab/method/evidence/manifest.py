@@ -92,7 +92,7 @@ def _reader() -> TypeAdapter:
 
 
 def _first(error: ValidationError) -> str:
-    """Where a file is wrong first, and how."""
+    """The first mistake in a file, and its place."""
     first = error.errors(include_url=False, include_input=False)[0]
     place = ".".join(map(str, first["loc"]))
     return f"{place}: {first['msg']}" if place else first["msg"]
@@ -125,7 +125,7 @@ def is_intact(folder: Path, manifest: Manifest) -> bool:
 
 
 def checksums(folder: Path) -> dict[str, str]:
-    """SHA-256 of each file below a folder, by its path; without those that a kill left half."""
+    """SHA-256 of each file below a folder, by its path; without files left half-written."""
     found = sorted(path for path in folder.rglob("*") if path.is_file() and not is_aside(path.name))
     return {path.relative_to(folder).as_posix(): file_sha256(path) for path in found}
 

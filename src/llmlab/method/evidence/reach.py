@@ -8,6 +8,7 @@ can tell from its source which of its names are read.
 """
 
 import hashlib
+import os
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -85,7 +86,7 @@ _programs: dict[tuple[Path, bool], "_Program"] = {}
 
 
 def _program(source: Path, together: bool) -> "_Program":
-    """What is known of the package below `source`, while none of its files changes."""
+    """The program below `source`, remembered while none of its files changes."""
     known = _programs.get((source, together))
     if known is None or not known.is_current:
         known = _programs[source, together] = _Program(source, together)
@@ -99,16 +100,18 @@ class _Program:
         self.source, self.together = source, together
         self.modules: dict[str, Module | None] = {}
         self.versions: dict[Path, tuple[int, int]] = {}
+        self.searched: dict[Path, frozenset[str]] = {}
         self.linked: dict[Definition, tuple[str | Definition, ...]] = {}
         self.digests: dict[Definition, str] = {}
         self.found: dict[Definition, Reach] = {}
 
     @property
     def is_current(self) -> bool:
+        """Whether no file has changed, and none has come to where a module was not found."""
         return all(
             path.is_file() and file_version(path) == version
             for path, version in self.versions.items()
-        )
+        ) and all(_entries(folder) == entries for folder, entries in self.searched.items())
 
     def reach(self, start: Definition) -> Reach:
         if start not in self.found:
@@ -149,8 +152,17 @@ class _Program:
             path = find_module(self.source, name)
             if path:
                 self.versions[path] = file_version(path)
+            else:
+                self._search(name)
             self.modules[name] = parse_module(name, path) if path else None
         return self.modules[name]
+
+    def _search(self, name: str) -> None:
+        """Remember what is in the folder in which a module would have been found."""
+        place = self.source.joinpath(*name.split("."))
+        folder = next((each for each in place.parents if each.is_dir()), self.source)
+        if folder not in self.searched:
+            self.searched[folder] = _entries(folder)
 
     def _find(self, module: str, name: str, seen: tuple = ()) -> Definition | None:
         """Where a name of a module is defined, through the imports that pass it on."""
@@ -263,6 +275,11 @@ class _Program:
                 for one in circle
             }
         return inside
+
+
+def _entries(folder: Path) -> frozenset[str]:
+    """The names in a folder; of none if it is gone."""
+    return frozenset(os.listdir(folder)) if folder.is_dir() else frozenset()
 
 
 def _is_declaration(one: Definition) -> bool:

@@ -1,11 +1,15 @@
-"""Does a rerun agree with the recorded tables? Metric by metric, within its tolerance."""
+"""Does a rerun agree with the recorded tables? Metric by metric, within its tolerance.
+
+Single runs may differ by what other machines were measured to differ by (see `drift`).
+"""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from llmlab.method.declare.catalog import catalog
-from llmlab.method.declare.experiment import Metric
+from llmlab.method.errors import LabError
+from llmlab.method.evidence.drift import Drifts, learned, read_drifts, tolerance, write_drifts
 from llmlab.method.evidence.lookup import Evidence, fresh_evidence, recorded_evidence
 from llmlab.method.project import Project
 
@@ -47,6 +51,7 @@ class Agreement:
         missing: runs in one table only.
         worst: the difference that uses most of its tolerance; None if there is none.
         drifted: all differences above their tolerance.
+        largest: of each metric the largest difference.
         changes: what changed in code or budget since the tables were recorded.
     """
 
@@ -57,6 +62,7 @@ class Agreement:
     missing: tuple[str, ...]
     worst: Difference | None
     drifted: tuple[Difference, ...]
+    largest: Mapping[str, float]
     changes: tuple[str, ...]
 
     @property
@@ -64,8 +70,12 @@ class Agreement:
         return not self.drifted and not self.missing
 
 
-def compare(fresh: Evidence, recorded: Evidence) -> Agreement:
+def compare(fresh: Evidence, recorded: Evidence, drifts: Drifts | None = None) -> Agreement:
     """Compare every metric and the status of every run; times and memory are left out.
+
+    Args:
+        drifts: what other machines were measured to differ by; None for the tolerances that the
+            experiment declares.
 
     Raises:
         LabError: a table is damaged.
@@ -73,8 +83,8 @@ def compare(fresh: Evidence, recorded: Evidence) -> Agreement:
     new = {row["run_id"]: row for row in fresh.runs.to_dict("records")}
     old = {row["run_id"]: row for row in recorded.runs.to_dict("records")}
     both = [run_id for run_id in old if run_id in new]
-    metrics = fresh.experiment.metrics
-    differences = [d for run_id in both for d in _differences(new[run_id], old[run_id], metrics)]
+    tolerated = tolerances(recorded, drifts or {})
+    differences = [d for run_id in both for d in _differences(new[run_id], old[run_id], tolerated)]
     return Agreement(
         experiment=fresh.experiment.name,
         scale=fresh.scale,
@@ -83,27 +93,85 @@ def compare(fresh: Evidence, recorded: Evidence) -> Agreement:
         missing=tuple(sorted({*new} ^ {*old})),
         worst=max((d for d in differences if d.exists), key=lambda d: d.relative, default=None),
         drifted=tuple(d for d in differences if d.is_drift),
+        largest={
+            name: max(d.absolute for d in differences if d.metric == name)
+            for name in dict.fromkeys(d.metric for d in differences)
+        },
         changes=recorded.changes,
     )
 
 
 def reproduction(project: Project, scale: str = "smoke") -> list[Agreement]:
     """The comparison of each experiment that has both fresh and recorded tables at the scale."""
+    drifts = read_drifts(project)
     pairs = [
         (fresh_evidence(project, name, scale), recorded_evidence(project, name, scale))
         for name in catalog()
     ]
-    return [compare(fresh, recorded) for fresh, recorded in pairs if fresh and recorded]
+    return [compare(fresh, recorded, drifts) for fresh, recorded in pairs if fresh and recorded]
 
 
-def _differences(new: dict, old: dict, metrics: list[Metric]) -> Iterator[Difference]:
+def drifted_rows(agreements: Iterable[Agreement]) -> list[str]:
+    """What drifted or is missing, each with its experiment, run and metric."""
+    return [
+        *(
+            f"{each.experiment} {drift.run_id}: {drift.metric} {drift.fresh} here, "
+            f"{drift.recorded} recorded, tolerated {drift.tolerance:.3g}"
+            for each in agreements
+            for drift in each.drifted
+        ),
+        *(
+            f"{each.experiment} {run_id}: in one table only"
+            for each in agreements
+            for run_id in each.missing
+        ),
+    ]
+
+
+def tolerances(recorded: Evidence, drifts: Drifts) -> dict[str, float]:
+    """How far each metric of an experiment may be from what is recorded."""
+    experiment = recorded.experiment
+    return {
+        metric.name: tolerance(
+            drifts,
+            recorded.scale,
+            experiment.name,
+            metric,
+            recorded.runs[metric.name].dropna().to_numpy(),
+        )
+        for metric in experiment.metrics
+    }
+
+
+def learn(project: Project, fresh: Evidence) -> None:
+    """Enter what some fresh tables differ by from the recorded ones into `results/drift.csv`.
+
+    Raises:
+        LabError: nothing comparable is recorded, or either table is of other code than this.
+    """
+    name, scale = fresh.experiment.name, fresh.scale
+    recorded = recorded_evidence(project, name, scale)
+    if recorded is None or recorded.changes or fresh.changes:
+        raise LabError(
+            f"the {scale} runs of {name} cannot teach how far machines differ: fresh and recorded "
+            "ones have to be there, of the present code; run and record them first."
+        )
+    agreement = compare(fresh, recorded)
+    seen = (
+        ((scale, name, metric), difference)
+        for metric, difference in agreement.largest.items()
+        if metric != "status"
+    )
+    write_drifts(project, learned(read_drifts(project), seen))
+
+
+def _differences(new: dict, old: dict, tolerated: Mapping[str, float]) -> Iterator[Difference]:
     run_id = new["run_id"]
     unequal = 0.0 if new["status"] == old["status"] else math.inf
     yield Difference(run_id, "status", new["status"], old["status"], unequal, 0.0)
-    for metric in metrics:
-        name = metric.name
+    for name, allowed in tolerated.items():
         distance = _distance(new[name], old[name])
-        yield Difference(run_id, name, new[name], old[name], distance, metric.tolerance)
+        yield Difference(run_id, name, new[name], old[name], distance, allowed)
 
 
 def _distance(first: float, second: float) -> float:

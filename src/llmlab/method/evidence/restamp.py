@@ -1,6 +1,6 @@
-"""Fingerprints of an older form, written anew from the code that the results were made by.
+"""Renews fingerprints of an older form from the code that made the results.
 
-A form changes when the rule does by which a fingerprint is taken. The commit of each manifest is
+The form changes with the rule by which fingerprints are taken. The commit of each manifest is
 checked out beside this one and asked for the fingerprint that its own rule gives: only where that
 is the one in the manifest does a new one, taken from that same tree, take its place. Dates, rows
 and looks are never touched.
@@ -23,7 +23,7 @@ from llmlab.method.project import Project
 
 @dataclass(frozen=True)
 class Restamped:
-    """What became of one manifest; `reason` says why it was left as it is, or is empty."""
+    """The outcome for one manifest; `reason` says why it was left as it is, or is empty."""
 
     experiment: str
     scale: str
@@ -84,7 +84,7 @@ def _fingerprint_then(tree: Path, manifest: Manifest) -> Fingerprint:
     )
     if done.returncode:
         last = done.stderr.strip().splitlines()[-1:]
-        raise LabError(f"its code cannot be asked any more ({''.join(last)})")
+        raise LabError(f"its code no longer runs ({''.join(last)})")
     told = json.loads(done.stdout)
     if told["fingerprint"] != _as_written(manifest):
         raise LabError(f"the code of {manifest.git_commit[:12]} is not the code that made it")

@@ -22,7 +22,7 @@ ENTRY_POINT = re.compile(rf"{PACKAGE}(\.\w+)+:\w+")
 
 DECLARED = frozenset(
     {"name", "title", "question", "summary", "axes", "metrics", "budgets", "curves"}
-    | {"selection_metric", "needs"}
+    | {"selection_metric", "needs", "subject"}
 )
 """What an experiment declares beside what runs it; what a run sees of it is hashed by value."""
 
@@ -70,7 +70,7 @@ def parse_module(name: str, path: Path) -> Module:
     """The module `name` in the file `path`; parsed once for each version of the file.
 
     Raises:
-        SyntaxError: the file is no Python.
+        SyntaxError: the file is not Python.
     """
     return _parse(name, path, file_version(path))
 
@@ -103,7 +103,7 @@ def _read_module(tree: ast.Module, name: str, package: str) -> Module:
             binding.setdefault(target, []).append(node)
         if _runs_by_itself(node, bound, imports):
             bare.append(node)
-    # what only binds imports is no definition: those are followed to where they lead
+    # what only binds imports is not a definition: those are followed to where they lead
     binding = {
         target: nodes
         for target, nodes in binding.items()

@@ -4,13 +4,15 @@
 units and descriptions; the data dictionary is generated from them.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import pandas as pd
 import pandera.pandas as pa
 
 from llmlab.method.declare.experiment import Experiment
+from llmlab.method.documents import in_one_line
 from llmlab.method.errors import LabError
 from llmlab.method.evidence.manifest import verified
 from llmlab.method.files import write_file, write_with
@@ -131,14 +133,29 @@ def read_runs(folder: Path, experiment: Experiment) -> pd.DataFrame:
     types = _types(schema)
     exact = {name: float for name, kind in types.items() if kind == "float64"}
     others = {name: kind for name, kind in types.items() if name not in exact}
-    frame = pd.read_csv(path, converters=exact, dtype=others, keep_default_na=False)
+    with _parsing(path):
+        frame = pd.read_csv(path, converters=exact, dtype=others, keep_default_na=False)
     return _validated(frame, schema, str(path))
 
 
 def read_curves(folder: Path) -> pd.DataFrame:
     """The table of curves in `folder`; errors as `read_runs`."""
     path = verified(folder, CURVES)
-    return _validated(pd.read_parquet(path), CURVES_SCHEMA, str(path))
+    with _parsing(path):
+        frame = pd.read_parquet(path)
+    return _validated(frame, CURVES_SCHEMA, str(path))
+
+
+@contextmanager
+def _parsing(path: Path) -> Iterator[None]:
+    """Say in one sentence that a table cannot be parsed, though its digest is right."""
+    try:
+        yield
+    except (ValueError, ArithmeticError, OSError, KeyError, TypeError, RecursionError) as error:
+        raise LabError(
+            f"{path} cannot be read as a table ({in_one_line(error)}); restore it or run the "
+            "experiment again."
+        ) from error
 
 
 def _types(schema: pa.DataFrameSchema) -> dict[str, object]:
@@ -158,5 +175,5 @@ def _validated(frame: pd.DataFrame, schema: pa.DataFrameSchema, source: str) -> 
         return schema.validate(frame)
     except pa.errors.SchemaError as error:
         raise LabError(
-            f"{source} does not fit its schema ({error}); run the experiment again."
+            f"{source} does not fit its schema ({in_one_line(error)}); run the experiment again."
         ) from error

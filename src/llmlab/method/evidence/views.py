@@ -6,8 +6,12 @@ Where there are any, `views.json` maps each run to its views by name. A view is 
 
 import json
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 
+from pydantic import JsonValue, TypeAdapter, ValidationError
+
+from llmlab.method.errors import LabError
 from llmlab.method.evidence.manifest import read_manifest, verified
 from llmlab.method.files import remove_file, write_file
 
@@ -30,4 +34,18 @@ def read_views(folder: Path) -> Views:
     """The views in `folder`, by run and name; errors as `manifest.verified`."""
     if VIEWS not in read_manifest(folder).sha256:
         return {}
-    return json.loads(verified(folder, VIEWS).read_bytes())
+    path = verified(folder, VIEWS)
+    try:
+        return _reader().validate_json(path.read_bytes())
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        place = " ".join(map(str, first["loc"])) or "the whole"
+        raise LabError(
+            f"{path} holds no views by run and name ({place}: {first['msg']}); restore it or run "
+            "the experiment again."
+        ) from error
+
+
+@cache
+def _reader() -> TypeAdapter:
+    return TypeAdapter(dict[str, dict[str, dict[str, JsonValue]]])

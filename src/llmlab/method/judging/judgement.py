@@ -2,67 +2,62 @@
 
 How each claim is tested, all over seeds, paired: the runs of one seed belong together.
 
-- greater, less: one-sided t tests of the paired differences against the margin; with a reference
-  instead of a control, of the differences from it.
-- equivalent: two one-sided t tests (TOST) of the paired differences against both margins.
-- monotone: Spearman's rank correlation of the metric with the order of the levels, one for each
-  seed, tested like a difference. It asks for order alone, so it does not matter whether the steps
-  of the axis are even.
+- greater, less: a one-sided test of the paired differences against the margin; with a reference
+  instead of a control, of the differences from it. `means` says which test.
+- equivalent: two such tests (TOST) of the paired differences against both margins.
+- monotone: the levels of each seed are put in random order (Page's test, by permutation): the
+  claim is tested against no trend, and its margin is the mean rank correlation that the seeds have
+  to reach besides. Against the claim, the mean of these correlations, which lie between -1 and 1,
+  must be bounded away from its margin.
 - interval: the best level is the one with the best mean. Some level inside the interval must beat
-  every level outside in one-sided paired t tests, corrected for the choice of that level; against
+  every level outside in one-sided paired tests, corrected for the choice of that level; against
   the claim, some level outside must beat every level inside. Its effect is the best level of the
   mean, with a bootstrap interval over seeds.
 
 Each claim has two p values, one for "it is so" and one for "the opposite is so". If neither is
 small the data do not decide.
 
+Where levels are tuned, both hold for every level that may be the best (see `sides`). Where the
+compared metric chooses, some level of one side must beat every level of the other.
+
 The interval that is shown has level 1 - 2 alpha: it lies on one side of the margin exactly if the
-one-sided test at alpha says so (before the correction for the family).
+one-sided test at alpha says so (before the correction for the family). With tuned levels it covers
+the intervals of all that may be the best.
 
 A run that diverged is a result, not a gap: leaving it out would let a condition be judged by its
 lucky seeds. It counts as the worst value that any completed run of the experiment has, so that no
 run is counted as worse than it (the composite strategy of ICH E9(R1) for events that end a trial).
 A run that failed for other reasons says nothing, and its seed is left out on all sides. Both are
 counted and said in an alarm.
-
-A tuned axis gets, on each side, the level whose mean of the experiment's selection metric over
-seeds is best: every side has the same budget of tuning.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+import itertools
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 import pandas as pd
 
-from llmlab.method.declare.experiment import Experiment, Metric, Value
+from llmlab.method.declare.experiment import Experiment, Metric
 from llmlab.method.errors import LabError
-from llmlab.method.evidence.tables import level_type
-from llmlab.method.judging import statistics
-from llmlab.method.judging.ledger import Hypothesis, design_mistakes, is_number
+from llmlab.method.judging import means, statistics
+from llmlab.method.judging.ledger import Hypothesis, design_mistakes
+from llmlab.method.judging.means import MeanTest
+from llmlab.method.judging.sides import (
+    Edge,
+    NotInTableError,
+    Side,
+    Table,
+    alarms_of_runs,
+    goodness,
+    settled,
+    short,
+)
+from llmlab.method.judging.statistics import Estimate
 
 FEWEST_SEEDS = 3
 """With fewer complete pairs there is no verdict."""
-
-
-@dataclass(frozen=True)
-class Side:
-    """One side of a comparison, or one level of a sweep, as it was compared.
-
-    Attributes:
-        name: "treatment", "control", or the level, as in "rank = 8".
-        condition: the level of every axis, chosen levels of tuned axes included.
-        values: the metric for each seed; a diverged run has the worst completed value.
-        mean: of these values.
-        diverged: how many of them are of diverged runs.
-    """
-
-    name: str
-    condition: Mapping[str, Value]
-    values: Mapping[int, float]
-    mean: float
-    diverged: int
 
 
 @dataclass(frozen=True)
@@ -74,10 +69,14 @@ class Judgement:
         low, high: ends of its interval of the given level.
         unit: of effect, low and high; "1" if none.
         per_seed: the effect of each seed alone.
-        bootstrap: a second opinion on the interval; None where the first is a bootstrap.
+        second_opinion: a bootstrap interval, with the choice of tuned levels made anew in each
+            resample; None with fewer seeds than it takes, or where the first is a bootstrap.
         test: the test that decides, in words.
-        p_supported, p_refuted: p values of the claim and of its opposite.
+        p_supported, p_refuted: p values of the claim and of its opposite; a check has none.
+        sides: as they were compared.
         alarms: whatever a reader must know before believing it.
+        open_end: what has to be tried before this can be decided; empty if nothing.
+        is_t: whether the power of a t test says what could have been seen.
     """
 
     effect: float
@@ -87,12 +86,14 @@ class Judgement:
     n: int
     unit: str
     per_seed: tuple[float, ...]
-    bootstrap: tuple[float, float] | None
+    second_opinion: tuple[float, float] | None
     test: str
-    p_supported: float
-    p_refuted: float
+    p_supported: float | None
+    p_refuted: float | None
     sides: tuple[Side, ...]
     alarms: tuple[str, ...]
+    open_end: str = ""
+    is_t: bool = False
 
 
 @dataclass(frozen=True)
@@ -116,228 +117,337 @@ def judge(
     """
     for mistake in design_mistakes(hypothesis, experiment):
         raise LabError(f"hypothesis {hypothesis.id}: {mistake}.")
-    sweep = _Sweep(hypothesis, experiment, settled(runs, experiment))
+    table = Table(hypothesis, experiment, settled(runs, experiment))
     try:
-        cells = [sweep.cell(name, fixed) for name, fixed in sweep.sides()]
+        found = [table.side(name, fixed) for name, fixed in table.fixed()]
     except NotInTableError as absent:
         return NoJudgement("UNTESTED", str(absent))
-    paired = pd.concat([cell[hypothesis.metric] for cell in cells], axis=1).dropna()
+    paired = pd.concat([values for _, values in found], axis=1).dropna()
     if len(paired) < FEWEST_SEEDS:
         return NoJudgement(
             "UNDECIDED",
             f"Only {len(paired)} seeds have a value on every side; a verdict needs at least "
             f"{FEWEST_SEEDS}.",
         )
-    sides = tuple(
-        _side(name, cell.loc[paired.index], sweep)
-        for (name, _), cell in zip(sweep.sides(), cells, strict=True)
-    )
-    alarms = (*_alarms_of_runs(sides, cells), *sweep.alarms_of_tuning(sides))
-    decide = _judge_optimum if hypothesis.claim == "interval" else _judge_mean
-    return decide(sweep, sides, paired.to_numpy(), alarms)
-
-
-class NotInTableError(LabError):
-    """The table has no runs, or no values, for what is asked."""
+    sides = tuple(_at_seeds(side, paired.index) for side, _ in found)
+    seeds = set().union(*(values.index for _, values in found))
+    edges = [(side, edge) for side in sides for edge in table.edges(side)]
+    case = _Case(table, sides, paired.to_numpy(), edges)
+    judgement = _RULES[_rule(hypothesis)](case)
+    alarms = (*alarms_of_runs(sides, seeds, len(paired)), *case.alarms, *judgement.alarms)
+    judgement = replace(judgement, alarms=alarms)
+    return _as_check(hypothesis, judgement) if hypothesis.kind == "check" else judgement
 
 
 @dataclass(frozen=True)
-class _Sweep:
-    """The runs of an experiment, seen by one hypothesis."""
+class _Case:
+    """What is compared.
 
-    hypothesis: Hypothesis
-    experiment: Experiment
-    runs: pd.DataFrame
+    Attributes:
+        values: [n, sides] the metric of each side at its best level.
+        edges: chosen levels beyond which nothing was tried, each with its side.
+    """
+
+    table: Table
+    sides: tuple[Side, ...]
+    values: np.ndarray
+    edges: Sequence[tuple[Side, Edge]]
 
     @property
-    def axes(self) -> list[str]:
-        return [axis.name for axis in self.experiment.axes]
+    def hypothesis(self) -> Hypothesis:
+        return self.table.hypothesis
 
-    def sides(self) -> list[tuple[str, Mapping[str, Value]]]:
-        """The name and the fixed conditions of all that is compared."""
-        hypothesis, axis = self.hypothesis, self.hypothesis.swept
-        if axis is None:
-            return list(hypothesis.sides.items())
-        return [
-            (f"{axis} = {short(level)}", {**hypothesis.treatment, axis: level})
-            for level in self.levels(axis)
-        ]
+    @property
+    def unit(self) -> str:
+        """The unit of the metric."""
+        return self.table.experiment.metric(self.hypothesis.metric).unit
 
-    def levels(self, axis: str) -> list[Value]:
-        """The levels of an axis in the order of the table."""
-        return self.runs[axis].unique().tolist()
+    @property
+    def alarms(self) -> list[str]:
+        return [f"{side.name}: {edge.alarm}" for side, edge in self.edges]
 
-    def cell(self, name: str, fixed: Mapping[str, Value]) -> pd.DataFrame:
-        """The runs of one condition, by seed; tuned axes at their best level."""
-        rows = self.runs
-        for axis, level in fixed.items():
-            rows = rows[rows[axis] == level_type(self.experiment, axis)(level)]
-            if rows.empty:
-                raise NotInTableError(f"This scale has no runs with {axis} = {short(level)}.")
-        if self.hypothesis.tuned:
-            rows = tuned_rows(rows, self.experiment, self.hypothesis.tuned)
-        for axis in self.axes:
-            if rows[axis].nunique() > 1:
-                raise NotInTableError(f"The table has several levels of {axis} for the {name}.")
-        return rows.set_index("seed")
+    def open_end(self, losing: Side | None = None) -> str:
+        """What has to be tried first, as one phrase.
 
-    def alarms_of_tuning(self, sides: Iterable[Side]) -> list[str]:
-        """Chosen levels beyond which nothing was tried."""
-        return [
-            f"{side.name}: {alarm}"
-            for side in sides
-            for axis in self.hypothesis.tuned
-            for alarm in self.alarms_of_edge(axis, side.condition[axis])
-        ]
-
-    def alarms_of_edge(self, axis: str, level: Value) -> list[str]:
-        levels = self.levels(axis)
-        if len(levels) < 2 or not is_number(level) or min(levels) < level < max(levels):
-            return []
-        edge = "lowest" if level == min(levels) else "highest"
-        return [f"the best {axis}, {short(level)}, is the {edge} that was tried"]
+        Args:
+            losing: the only side that could change the verdict; None if each could.
+        """
+        counted = [edge for side, edge in self.edges if losing is None or side is losing]
+        return " and ".join(dict.fromkeys(edge.remedy for edge in counted))
 
 
-def tuned_rows(rows: pd.DataFrame, experiment: Experiment, tuned: Sequence[str]) -> pd.DataFrame:
-    """The rows at the levels of the tuned axes whose mean of the selection metric is best.
-
-    Args:
-        rows: settled runs of one condition, tuned axes apart.
-
-    Raises:
-        NotInTableError: no run has a value of the selection metric.
-    """
-    metric = experiment.metric(experiment.selection_metric)
-    groups = rows.groupby(list(tuned), sort=False)
-    means = groups[metric.name].mean().dropna()
-    if means.empty:
-        raise NotInTableError(f"No run has a value of {metric.name} to tune by.")
-    best = means.idxmin() if metric.direction == "lower" else means.idxmax()
-    return groups.get_group(best if isinstance(best, tuple) else (best,))
+def _at_seeds(side: Side, seeds: pd.Index) -> Side:
+    """The side with the values of these seeds alone."""
+    values = {seed: side.values[seed] for seed in seeds}
+    return replace(side, values=values, mean=float(np.mean(list(values.values()))))
 
 
-def settled(runs: pd.DataFrame, experiment: Experiment) -> pd.DataFrame:
-    """The runs with diverged ones at the worst completed value, and failed ones at NaN.
-
-    A metric without a better direction has no worst value: diverged runs are NaN there too.
-    """
-    rows = runs.copy()
-    for metric in experiment.metrics:
-        rows.loc[runs["status"] != "completed", metric.name] = np.nan
-        worst = _worst(rows[metric.name], metric)
-        rows.loc[runs["status"] == "diverged", metric.name] = worst
-    return rows
+def _rule(hypothesis: Hypothesis) -> str:
+    if hypothesis.claim in ("monotone", "interval"):
+        return hypothesis.claim
+    return "frontier" if hypothesis.is_frontier else "mean"
 
 
-def _worst(values: pd.Series, metric: Metric) -> float:
-    if metric.direction == "none":
-        return float("nan")
-    return float(values.max() if metric.direction == "lower" else values.min())
+def _as_check(hypothesis: Hypothesis, judgement: Judgement) -> Judgement:
+    """A check asks whether every seed is as claimed; chance has no part in it."""
+    return replace(
+        judgement,
+        test="a check: each seed alone",
+        p_supported=None,
+        p_refuted=None,
+        second_opinion=None,
+        is_t=False,
+    )
 
 
-def _side(name: str, cell: pd.DataFrame, sweep: _Sweep) -> Side:
-    values = cell[sweep.hypothesis.metric]
-    condition = cell[sweep.axes].iloc[0].to_dict() if sweep.axes else {}
-    diverged = int((cell["status"] == "diverged").sum())
-    return Side(name, condition, values.to_dict(), float(values.mean()), diverged)
+# ------------------------------------------------------------------ differences
 
 
-def _alarms_of_runs(sides: Sequence[Side], cells: Sequence[pd.DataFrame]) -> list[str]:
-    alarms = [
-        f"{side.name}: {side.diverged} of {len(side.values)} runs diverged and count as the worst "
-        "completed value"
-        for side in sides
-        if side.diverged
+def _judge_mean(case: _Case) -> Judgement:
+    """Claims about a mean over seeds of a paired difference, or of one from a number."""
+    hypothesis = case.hypothesis
+    pairs = list(_possible(case))
+    tests = [_mean_test(case, values) for values in pairs]
+    effects = [_effects(case, values) for values in pairs]
+    p_values = np.array(
+        [_p_values(hypothesis, test, each) for test, each in zip(tests, effects, strict=True)]
+    )
+    p_supported, p_refuted = p_values.max(axis=0)
+    estimate = _hull(tests, effects, hypothesis.alpha)
+    return Judgement(
+        effect=float(effects[0].mean()),
+        low=estimate.low,
+        high=estimate.high,
+        level=estimate.level,
+        n=len(effects[0]),
+        unit=case.unit,
+        per_seed=tuple(effects[0].tolist()),
+        second_opinion=_second_opinion(case, estimate.level),
+        test=_in_words(hypothesis, tests[0], len(pairs)),
+        p_supported=float(p_supported),
+        p_refuted=float(p_refuted),
+        sides=case.sides,
+        alarms=(tests[0].beware,) if tests[0].beware else (),
+        open_end=case.open_end(),
+        is_t=tests[0].is_t,
+    )
+
+
+def _possible(case: _Case) -> list[np.ndarray]:
+    """The values of both sides at each pair of levels that may be the best, the chosen first."""
+    levels = [[side.values, *side.rivals.values()] for side in case.sides]
+    combined = itertools.product(*levels)
+    tables = (pd.DataFrame(dict(enumerate(values))).dropna().to_numpy() for values in combined)
+    return [values for values in tables if len(values) >= FEWEST_SEEDS]
+
+
+def _effects(case: _Case, values: np.ndarray) -> np.ndarray:
+    reference = case.hypothesis.reference
+    return values[:, 0] - (values[:, 1] if reference is None else reference)
+
+
+def _mean_test(case: _Case, values: np.ndarray) -> MeanTest:
+    reference = case.hypothesis.reference
+    if reference is None:
+        return means.test_of_difference(values, case.unit)
+    return means.test_against_number(values[:, 0], reference, case.unit)
+
+
+def _p_values(hypothesis: Hypothesis, test: MeanTest, effects: np.ndarray) -> tuple[float, float]:
+    """P values of the claim and of its opposite."""
+    margin = hypothesis.margin
+    if not test.decides:
+        return 1.0, 1.0
+    if hypothesis.claim == "equivalent":
+        return test.within(effects, margin), test.outside(effects, margin)
+    if hypothesis.claims_more:
+        return test.above(effects, margin), test.below(effects, margin)
+    return test.below(effects, -margin), test.above(effects, -margin)
+
+
+def _hull(tests: Sequence[MeanTest], effects: Sequence[np.ndarray], alpha: float) -> Estimate:
+    """The interval at the chosen levels, widened to those where the effect is least and most."""
+    averages = [float(each.mean()) for each in effects]
+    shown = {0, int(np.argmin(averages)), int(np.argmax(averages))}
+    found = [tests[index].interval(effects[index], alpha) for index in sorted(shown)]
+    low, high = min(each.low for each in found), max(each.high for each in found)
+    return replace(found[0], low=low, high=high)
+
+
+def _in_words(hypothesis: Hypothesis, test: MeanTest, n_pairs: int) -> str:
+    if not test.decides:
+        return test.name
+    sides = "two one-sided tests" if hypothesis.claim == "equivalent" else "one-sided"
+    choices = f", at each of {n_pairs} choices of levels" if n_pairs > 1 else ""
+    return f"{sides}: {test.name}{choices}"
+
+
+def _second_opinion(case: _Case, level: float) -> tuple[float, float] | None:
+    """The bootstrap interval of the mean, tuned levels chosen anew in each resample."""
+    if len(case.values) < means.ENOUGH_SEEDS:
+        return None
+    chooser = case.table.experiment.metric(case.table.chooser) if case.hypothesis.tuned else None
+    per_side = [
+        statistics.chosen_resamples(*_levels_of(case, fixed, name, chooser))
+        for name, fixed in case.table.fixed()
     ]
-    seeds = len(set().union(*(cell.index for cell in cells)))
-    if left_out := seeds - len(sides[0].values):
-        alarms.append(f"{left_out} of {seeds} seeds are left out: they lack a value on some side")
-    return alarms
+    reference = case.hypothesis.reference
+    means_of = per_side[0] - (per_side[1] if reference is None else reference)
+    low, high = np.quantile(means_of, [(1 - level) / 2, (1 + level) / 2])
+    return float(low), float(high)
 
 
-def _judge_mean(
-    sweep: _Sweep, sides: tuple[Side, ...], values: np.ndarray, alarms: tuple[str, ...]
-) -> Judgement:
-    """Claims about a mean over seeds: of a paired difference or of a trend."""
-    hypothesis = sweep.hypothesis
-    if hypothesis.claim == "monotone":
-        per_seed, unit = statistics.rank_trend(values), "1"
-        test = "one-sided t test of rank correlations"
-    else:
-        reference = hypothesis.reference
-        per_seed = values[:, 0] - (values[:, 1] if reference is None else reference)
-        unit = sweep.experiment.metric(hypothesis.metric).unit
-        kind = "paired t test" if reference is None else "t test"
-        test = f"one-sided {kind}" if hypothesis.claim != "equivalent" else f"two one-sided {kind}s"
-    if statistics.is_constant(per_seed):
-        test = "one-sided exact sign test"
-        alarms = (*alarms, "all seeds gave the same effect, so its spread is unknown")
-    estimate = statistics.mean_interval(per_seed, 1 - 2 * hypothesis.alpha)
-    p_supported, p_refuted = _p_values(hypothesis, per_seed)
+def _levels_of(
+    case: _Case, fixed: Mapping[str, object], name: str, chooser: Metric | None
+) -> tuple[np.ndarray, np.ndarray]:
+    """The metric and how good it is to choose, [n, levels] each, at the seeds of the case."""
+    seeds, cells = list(case.sides[0].values), case.table.cells(name, fixed)
+    metric = np.stack([cell[case.hypothesis.metric].reindex(seeds) for cell in cells], axis=1)
+    if chooser is None:
+        return metric, np.zeros_like(metric)
+    return metric, goodness([cell.reindex(seeds) for cell in cells], chooser)
+
+
+def _judge_frontier(case: _Case) -> Judgement:
+    """Claims about the best that each side reaches over all levels of its tuned axes."""
+    hypothesis, direction = case.hypothesis, _direction(case)
+    grids = [_complete(case, name, fixed) for name, fixed in case.table.fixed()]
+    treatment, control = (direction * grid for grid in grids)
+    test = means.test_of_difference(case.values, case.unit)
+    # in terms of "more is better", the claim is one about treatment minus control
+    more = hypothesis.claims_more == (direction > 0)
+    margin = hypothesis.margin if more else -hypothesis.margin
+    ahead = statistics.p_some_beats_all(treatment, control, margin, test.above)
+    behind = statistics.p_some_beats_all(control, treatment, -margin, test.above)
+    effects = case.values[:, 0] - case.values[:, 1]
+    estimate = test.interval(effects, hypothesis.alpha)
     return Judgement(
         effect=estimate.value,
         low=estimate.low,
         high=estimate.high,
         level=estimate.level,
         n=estimate.n,
-        unit=unit,
-        per_seed=tuple(per_seed.tolist()),
-        bootstrap=statistics.bootstrap_interval(per_seed, estimate.level),
-        test=test,
-        p_supported=p_supported,
-        p_refuted=p_refuted,
-        sides=sides,
-        alarms=alarms,
+        unit=case.unit,
+        per_seed=tuple(effects.tolist()),
+        second_opinion=_second_opinion(case, estimate.level),
+        test=f"one-sided: {test.name}, one level against all of the other side",
+        p_supported=ahead if more else behind,
+        p_refuted=behind if more else ahead,
+        sides=case.sides,
+        alarms=(test.beware,) if test.beware else (),
+        open_end=case.open_end(case.sides[1 if direction * estimate.value > 0 else 0]),
+        is_t=False,
     )
 
 
-def _p_values(hypothesis: Hypothesis, per_seed: np.ndarray) -> tuple[float, float]:
-    """P values of the claim and of its opposite."""
-    margin = hypothesis.margin
-    if hypothesis.claim == "equivalent":
-        return statistics.p_within(per_seed, margin), statistics.p_outside(per_seed, margin)
-    if hypothesis.claims_more:
-        return statistics.p_above(per_seed, margin), statistics.p_below(per_seed, margin)
-    return statistics.p_below(per_seed, -margin), statistics.p_above(per_seed, -margin)
+def _direction(case: _Case) -> int:
+    metric = case.table.experiment.metric(case.hypothesis.metric)
+    return -1 if metric.direction == "lower" else 1
 
 
-def _judge_optimum(
-    sweep: _Sweep, sides: tuple[Side, ...], values: np.ndarray, alarms: tuple[str, ...]
-) -> Judgement:
+def _complete(case: _Case, name: str, fixed: Mapping[str, object]) -> np.ndarray:
+    """The metric of a side, [n, levels], at all levels at which every seed has a value."""
+    seeds, metric = list(case.sides[0].values), case.hypothesis.metric
+    cells = [cell[metric].reindex(seeds) for cell in case.table.cells(name, fixed)]
+    return np.stack([cell for cell in cells if cell.notna().all()], axis=1)
+
+
+# ------------------------------------------------------------------ sweeps
+
+
+def _judge_trend(case: _Case) -> Judgement:
+    hypothesis = case.hypothesis
+    sign = 1 if hypothesis.claims_more else -1
+    per_seed = statistics.rank_trend(case.values)
+    least = sign * statistics.rank_trend(_least_trend(case, sign))
+    reaches = float(least.mean()) >= hypothesis.margin
+    against = statistics.trend_p(sign * _least_trend(case, sign))
+    # the opposite: even the most that the levels allow stays below the margin
+    most = -sign * statistics.rank_trend(_least_trend(case, -sign))
+    opposite = statistics.bounded_above(most, -hypothesis.margin, low=-1.0)
+    bound = means.test_of_correlations()
+    estimate = bound.interval(per_seed, hypothesis.alpha)
+    return Judgement(
+        effect=estimate.value,
+        low=estimate.low,
+        high=estimate.high,
+        level=estimate.level,
+        n=estimate.n,
+        unit="1",
+        per_seed=tuple(per_seed.tolist()),
+        second_opinion=None,
+        test="Page's test against no trend, by permutation; for the opposite a bounded mean",
+        p_supported=against if reaches else 1.0,
+        p_refuted=opposite,
+        sides=case.sides,
+        alarms=(),
+        open_end=case.open_end(),
+    )
+
+
+def _least_trend(case: _Case, sign: int) -> np.ndarray:
+    """The values of all levels, each at the tuned level that speaks most against the trend.
+
+    Of those that may be the best: the highest mean below the middle of the axis, the lowest above.
+    """
+    middle = (len(case.sides) - 1) / 2
+    seeds = list(case.sides[0].values)
+    columns = []
+    for position, side in enumerate(case.sides):
+        options = [pd.Series(each).reindex(seeds) for each in (side.values, *side.rivals.values())]
+        whole = [each for each in options if each.notna().all()]
+        lowest_first = sorted(whole, key=lambda each: each.mean())
+        columns.append(lowest_first[0 if sign * (position - middle) > 0 else -1])
+    return np.stack(columns, axis=1)
+
+
+def _judge_optimum(case: _Case) -> Judgement:
     """Claims about where the best level of an axis lies."""
-    hypothesis, axis = sweep.hypothesis, sweep.hypothesis.best
-    if sweep.experiment.metric(hypothesis.metric).direction == "lower":
-        values = -values
-    levels = np.asarray([side.condition[axis] for side in sides], dtype=float)
+    hypothesis, axis = case.hypothesis, str(case.hypothesis.best)
+    values = _direction(case) * case.values
+    levels = np.asarray([side.condition[axis] for side in case.sides], dtype=float)
     low, high = hypothesis.interval
     inside = (low <= levels) & (levels <= high)
     best = statistics.best_columns(values)
-    resampled = statistics.resampled_best_columns(values)
     effect = float(levels[best].min())
-    if best.sum() > 1:
-        tied = ", ".join(short(level) for level in levels[best])
-        alarms = (*alarms, f"these levels of {axis} tie for the best: {tied}")
-    resampled_levels = np.where(resampled, levels, np.inf).min(axis=1)
-    quantiles = np.quantile(
-        resampled_levels, [hypothesis.alpha, 1 - hypothesis.alpha], method="inverted_cdf"
-    )
+    test = means.test_of_levels(values, case.unit)
+    quantiles = _best_levels(values, levels, hypothesis.alpha)
+    tied = ", ".join(short(level) for level in levels[best])
+    ties = [f"these levels of {axis} tie for the best: {tied}"] if best.sum() > 1 else []
+    edge = case.table.edge(axis, effect)
     return Judgement(
         effect=effect,
         low=float(quantiles[0]),
         high=float(quantiles[1]),
         level=1 - 2 * hypothesis.alpha,
         n=len(values),
-        unit=next(a.unit for a in sweep.experiment.axes if a.name == axis),
+        unit=next(each.unit for each in case.table.experiment.axes if each.name == axis),
         per_seed=tuple(levels[values.argmax(axis=1)].tolist()),
-        bootstrap=None,
-        test="one-sided paired t tests of levels inside against levels outside",
-        p_supported=statistics.p_best_among(values, inside),
-        p_refuted=statistics.p_best_among(values, ~inside),
-        sides=sides,
-        alarms=(*alarms, *sweep.alarms_of_edge(axis, effect)),
+        second_opinion=None,
+        test=f"one-sided: {test.name}, levels inside against levels outside",
+        p_supported=statistics.p_best_among(values, inside, test.above),
+        p_refuted=statistics.p_best_among(values, ~inside, test.above),
+        sides=case.sides,
+        alarms=tuple(filter(None, [*ties, edge.alarm if edge else "", test.beware])),
+        open_end=edge.remedy if edge and _may_lie_beyond(edge, low, high) else "",
     )
 
 
-def short(value: Value) -> str:
-    """A number with three significant digits, anything else as it is."""
-    return f"{value + 0.0:.3g}" if is_number(value) else str(value)  # + 0.0: no minus zero
+def _may_lie_beyond(edge: Edge, low: float, high: float) -> bool:
+    """Whether what lies beyond an edge could decide if the best level is within an interval."""
+    return edge.level <= high if edge.end == "highest" else edge.level >= low
+
+
+def _best_levels(values: np.ndarray, levels: np.ndarray, alpha: float) -> np.ndarray:
+    """Both ends of the bootstrap interval of the best level."""
+    resampled = statistics.resampled_best_columns(values)
+    found = np.where(resampled, levels, np.inf).min(axis=1)
+    return np.quantile(found, [alpha, 1 - alpha], method="inverted_cdf")
+
+
+_RULES: Mapping[str, Callable[[_Case], Judgement]] = {
+    "mean": _judge_mean,
+    "frontier": _judge_frontier,
+    "monotone": _judge_trend,
+    "interval": _judge_optimum,
+}

@@ -3,7 +3,6 @@
 Everything a person writes is checked here once, so that the rest of the book can trust it.
 """
 
-import tomllib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,7 +15,9 @@ from pydantic import ConfigDict, Field, Strict, StringConstraints, TypeAdapter, 
 
 from llmlab.method.declare.catalog import load_experiment, suggestion
 from llmlab.method.declare.experiment import Experiment, Value
+from llmlab.method.documents import parse_toml
 from llmlab.method.errors import LabError
+from llmlab.method.files import decoded, unreadable
 from llmlab.method.project import Project
 
 Claim = Literal["greater", "less", "equivalent", "monotone", "interval"]
@@ -63,12 +64,16 @@ class Hypothesis(_Entry):
         treatment, control: conditions fixed on each side; a trend or an optimum has no control.
         reference: a number to compare with instead of a control, in the unit of the metric.
         tuned: axes whose level is chosen for each side by the experiment's selection metric.
+        chosen_by: another metric that chooses them; the compared one asks for the best that each
+            side reaches over all levels.
         margin: in the unit of the metric; for "monotone" a rank correlation.
         along, direction: the axis and the sense of a trend ("monotone").
         best, interval: the axis whose best level is claimed to lie within the interval, both
             ends included ("interval").
         family: hypotheses among which Holm's correction is made.
         supersedes: the hypothesis that this one replaces.
+        kind: a "check" follows from arithmetic or is too plain to be a finding: it has no p value,
+            but counts in its family.
     """
 
     id: HypothesisId
@@ -86,6 +91,7 @@ class Hypothesis(_Entry):
     reference: Number | None = None
     pairing: Literal["seed"] = "seed"
     tuned: Names = ()
+    chosen_by: Text | None = None
     margin: Annotated[Number, Field(ge=0)] | None = None
     along: Text | None = None
     direction: Literal["increasing", "decreasing"] | None = None
@@ -93,6 +99,12 @@ class Hypothesis(_Entry):
     interval: tuple[Number, Number] | None = None
     alpha: Annotated[Number, Field(gt=0, lt=0.5)] = 0.05
     supersedes: HypothesisId | None = None
+    kind: Literal["finding", "check"] = "finding"
+
+    @property
+    def is_frontier(self) -> bool:
+        """Whether the best that each side reaches over all tuned levels is compared."""
+        return bool(self.tuned) and self.chosen_by == self.metric
 
     @property
     def swept(self) -> str | None:
@@ -223,11 +235,12 @@ def _raw_entries(project: Project, kind: str) -> list[dict[str, object]]:
     path = _path(project, kind)
     shown = path.relative_to(project.root)
     try:
-        tables = tomllib.loads(path.read_text(encoding="utf-8"))
+        content = path.read_bytes()
     except FileNotFoundError as error:
         raise LabError(f"{shown} is missing; create it, an empty file will do.") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise LabError(f"{shown} is not valid TOML: {error}; correct that line.") from error
+    except OSError as error:
+        raise unreadable(shown, error) from error
+    tables = parse_toml(decoded(content, shown), shown)
     for name in tables.keys() - {kind}:
         raise LabError(
             f"{shown}: unknown table '{name}'{suggestion(name, [kind])}; "
@@ -235,7 +248,7 @@ def _raw_entries(project: Project, kind: str) -> list[dict[str, object]]:
         )
     entries = tables.get(kind, [])
     if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
-        raise LabError(f"{shown}: '{kind}' is no list of tables; begin each with [[{kind}]].")
+        raise LabError(f"{shown}: '{kind}' is not a list of tables; begin each with [[{kind}]].")
     return entries
 
 
@@ -351,6 +364,8 @@ def design_mistakes(hypothesis: Hypothesis, experiment: Experiment) -> Iterator[
         yield from _side_mistakes(hypothesis, experiment, side, fixed)
     if hypothesis.tuned:
         yield from _tuning_mistakes(hypothesis, experiment)
+    if hypothesis.chosen_by and not hypothesis.tuned:
+        yield "'chosen_by' has nothing to choose; name the axes in 'tuned' or remove it"
     if hypothesis.control and hypothesis.treatment == hypothesis.control:
         yield "treatment and control are the same; change one"
     if hypothesis.claim == "equivalent" and hypothesis.margin == 0:
@@ -385,15 +400,27 @@ def _side_mistakes(
 
 
 def _tuning_mistakes(hypothesis: Hypothesis, experiment: Experiment) -> Iterator[str]:
-    selection = experiment.selection_metric
+    selection = hypothesis.chosen_by or experiment.selection_metric
+    metrics = [metric.name for metric in experiment.metrics]
     if hypothesis.swept in hypothesis.tuned:
         yield f"{hypothesis.swept} is swept and also tuned; remove it from 'tuned'"
+    if hypothesis.claim == "interval":
+        yield "the best level of an axis is sought with all others fixed; remove 'tuned'"
     if selection is None:
         yield f"experiment {experiment.name} has no selection_metric to tune by; add one there"
+    elif selection not in metrics:
+        yield _unknown("metric", selection, metrics, f"experiment {experiment.name}")
     elif experiment.metric(selection).direction == "none":
         yield f"metric '{selection}' has no better direction and cannot tune; give it one"
-    elif selection == hypothesis.metric:
-        yield f"metric '{selection}' tunes each side and cannot be compared too; choose another"
+    elif selection == hypothesis.metric and hypothesis.chosen_by is None:
+        yield (
+            f"metric '{selection}' tunes each side and cannot be compared too; choose another, or "
+            "say chosen_by to compare the best over all levels"
+        )
+    elif hypothesis.is_frontier and not (
+        hypothesis.claim in ("greater", "less") and hypothesis.control
+    ):
+        yield "the best over all levels is compared with a control, by 'greater' or 'less'"
 
 
 def _optimum_mistakes(hypothesis: Hypothesis, experiment: Experiment) -> Iterator[str]:

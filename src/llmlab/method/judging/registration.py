@@ -1,7 +1,6 @@
 """Whether a hypothesis was registered before its result, by the order of git commits."""
 
 import re
-import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -9,6 +8,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
+from llmlab.method.documents import parse_toml
+from llmlab.method.errors import LabError
 from llmlab.method.git import git
 from llmlab.method.project import Project
 
@@ -186,7 +187,9 @@ def _ledgers(root: Path, revisions: Iterable[str]) -> dict[str, Entries]:
 def _entries(content: bytes) -> Entries:
     """The hypotheses of one version of the ledger; none if that version is no valid TOML."""
     try:
-        entries = tomllib.loads(content.decode()).get("hypothesis", [])
-    except ValueError:
+        entries = parse_toml(content.decode(), LEDGER).get("hypothesis")
+    except (LabError, UnicodeDecodeError):
         return {}
-    return {entry["id"]: entry for entry in entries if "id" in entry}
+    if not isinstance(entries, list):
+        return {}
+    return {str(e["id"]): e for e in entries if isinstance(e, dict) and "id" in e}

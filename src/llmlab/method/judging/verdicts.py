@@ -6,32 +6,52 @@ correction is made for both directions apart: the chance of any false SUPPORTED 
 most alpha, and so is that of any false REFUTED. The family counts as many hypotheses as are
 registered, tested or not, so that a verdict does not depend on what was run first.
 
-Seeds that are added because a look at the first ones did not decide give chance another chance. So
-all p values of a table at its k-th look count k-fold (Bonferroni's correction), before Holm's.
+Another look at a question gives chance another chance, be it at more seeds or at runs of other
+code. So alpha is spent beforehand: half of it at the first recorded table, a quarter at the second,
+and so on. All p values of a table at its k-th look count 2^k-fold, before Holm's correction.
+
+Where the best level of a tuned axis is the last that was tried, nobody knows what lies beyond, and
+the verdict is UNDECIDED until the grid goes on. A check, which follows from arithmetic or is too
+plain to be a finding, asks whether every seed is as claimed, and has no p value; it counts in its
+family all the same, so that calling something a check helps nothing else.
 
 Smoke runs prove that the code runs. They are no evidence, and a hypothesis with nothing else is
 UNTESTED, though what they say is shown.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
+from datetime import date
 from typing import Literal
 
 import numpy as np
 
 from llmlab.method.declare.experiment import SCALES
+from llmlab.method.evidence.drift import read_drifts
 from llmlab.method.evidence.lookup import (
     Evidence,
+    Origin,
     Standing,
     evidence_at,
     fresh_evidence,
     recorded_evidence,
 )
+from llmlab.method.evidence.manifest import Manifest
 from llmlab.method.evidence.reproduction import compare
 from llmlab.method.judging import statistics
-from llmlab.method.judging.judgement import Judgement, NoJudgement, Side, judge, short
+from llmlab.method.judging.journal import (
+    NOW,
+    Entry,
+    Journal,
+    read_journal,
+    table_key,
+    write_journal,
+)
+from llmlab.method.judging.judgement import Judgement, NoJudgement, judge
 from llmlab.method.judging.ledger import Hypothesis, load_ledger
 from llmlab.method.judging.registration import History, Registration, read_history, registration
+from llmlab.method.judging.scope import Scope, scope_of
+from llmlab.method.judging.sides import short
 from llmlab.method.project import Project
 
 Word = Literal["SUPPORTED", "REFUTED", "UNDECIDED", "UNTESTED"]
@@ -46,7 +66,7 @@ class Adjusted:
 
     Attributes:
         size: hypotheses of the family (Holm).
-        looks: at the same runs with ever more seeds, the last included (Bonferroni).
+        looks: at recorded tables, the last included; alpha is spent over them.
     """
 
     supported: float
@@ -57,7 +77,7 @@ class Adjusted:
     @property
     def tests(self) -> int:
         """By how much a p value grows at most."""
-        return self.size * self.looks
+        return self.size * statistics.spending(self.looks)
 
 
 @dataclass(frozen=True)
@@ -66,15 +86,13 @@ class Verdict:
 
     Attributes:
         reason: why this word, in one sentence.
-        effect, low, high, level, unit, n, per_seed, bootstrap, sides, alarms: see `Judgement`.
-        test: the test that decided, with pairs and correction.
-        p_value, p_adjusted: of the claim; of its opposite where the word is REFUTED.
-        looks: seeds at each look at the runs, the last one's being `n` unless some are left out.
-        detectable: the distance from the margin that the test finds with 80 % power at the
-            strictest step of the corrections; for "equivalent" the smallest margin within which a
-            true effect of 0 is found to lie with that power.
-        scale, origin, hardware, commit, date: of the evidence.
-        state, changes: whether the evidence is still current, and what changed since.
+        judgement: what the runs say before the corrections.
+        adjusted: the p values of the judgement after them.
+        manifest: of the evidence: scale, commit, hardware, date.
+        looks: seeds at each recorded table that this was judged on, the present one last.
+        former: the verdicts on those tables, and by former rules on the present one.
+        scope: what it holds for.
+        origin, state, changes: see `Evidence`.
         smoke_agrees, smoke: whether the smoke runs here agree with the recorded ones, in words.
     """
 
@@ -82,26 +100,13 @@ class Verdict:
     word: Word
     reason: str
     registration: Registration
-    effect: float | None = None
-    low: float | None = None
-    high: float | None = None
-    level: float | None = None
-    unit: str | None = None
-    n: int = 0
-    per_seed: tuple[float, ...] = ()
-    bootstrap: tuple[float, float] | None = None
-    test: str | None = None
-    p_value: float | None = None
-    p_adjusted: float | None = None
+    judgement: Judgement | None = None
+    adjusted: Adjusted | None = None
+    manifest: Manifest | None = None
     looks: tuple[int, ...] = ()
-    detectable: float | None = None
-    sides: tuple[Side, ...] = ()
-    alarms: tuple[str, ...] = ()
-    scale: str | None = None
-    origin: Literal["fresh", "recorded"] | None = None
-    hardware: str | None = None
-    commit: str | None = None
-    date: str | None = None
+    former: tuple[Entry, ...] = ()
+    scope: Scope | None = None
+    origin: Origin | None = None
     state: Standing | None = None
     changes: tuple[str, ...] = ()
     smoke_agrees: bool | None = None
@@ -112,9 +117,64 @@ class Verdict:
         return SIGNS[self.word]
 
     @property
+    def is_check(self) -> bool:
+        """Whether it is too plain to be a finding."""
+        return self.hypothesis.kind == "check"
+
+    @property
     def label(self) -> str:
-        """Sign and word, as in "✓ SUPPORTED"."""
-        return f"{self.sign} {self.word}"
+        """Sign and word, as in "✓ SUPPORTED"; of a check "✓ SUPPORTED (check)"."""
+        return f"{self.sign} {self.word}" + (" (check)" if self.is_check else "")
+
+    @property
+    def scale(self) -> str | None:
+        """The scale of the evidence."""
+        return self.manifest.scale if self.manifest else None
+
+    @property
+    def test(self) -> str:
+        """The test that decided, with its corrections."""
+        holm = f", Holm over {self.adjusted.size}" if self.adjusted.size > 1 else ""
+        return f"{self.judgement.test}{holm}, look {self.adjusted.looks}"
+
+    @property
+    def p_value(self) -> float | None:
+        """P value of the claim; of its opposite where the word is REFUTED; a check has none."""
+        refuted = self.word == "REFUTED"
+        return self.judgement.p_refuted if refuted else self.judgement.p_supported
+
+    @property
+    def p_adjusted(self) -> float | None:
+        """`p_value` after the corrections."""
+        if self.p_value is None:
+            return None
+        return self.adjusted.refuted if self.word == "REFUTED" else self.adjusted.supported
+
+    @property
+    def detectable(self) -> float | None:
+        """The distance from the margin that the test finds with 80 % power.
+
+        At the strictest step of the corrections. For "equivalent" it is the smallest margin within
+        which a true effect of 0 is found to lie with that power. None where it is not known.
+        """
+        spread = float(np.std(self.judgement.per_seed, ddof=1))
+        if not self.judgement.is_t or statistics.is_constant(self.judgement.per_seed):
+            return None
+        # an effect of 0 lies within the margins if both tests say so: each may miss half as often
+        power = 0.9 if self.hypothesis.claim == "equivalent" else 0.8
+        alpha = self.hypothesis.alpha / self.adjusted.tests
+        return statistics.detectable_effect(spread, self.judgement.n, alpha, power)
+
+    def flat(self) -> dict[str, object]:
+        """All on one level, for other programs; None for what is not known."""
+        row = {each.name: getattr(self, each.name) for each in fields(self)}
+        judgement, manifest, _ = row.pop("judgement"), row.pop("manifest"), row.pop("adjusted")
+        for each in fields(Judgement):
+            row[each.name] = getattr(judgement, each.name, None)
+        for name in ("test", "p_value", "p_adjusted", "detectable"):
+            row[name] = getattr(self, name) if judgement else None
+        provenance = ("scale", "device", "git_commit", "finished")
+        return row | {name: getattr(manifest, name, None) for name in provenance}
 
 
 def judge_all(project: Project, scale: str | None = None) -> list[Verdict]:
@@ -137,7 +197,16 @@ def judge_hypotheses(
     names = dict.fromkeys(hypothesis.experiment for hypothesis in hypotheses)
     evidence = {name: _evidence(project, name, scale) for name in names}
     smoke = {name: smoke_agreement(project, name) for name in names}
-    return verdicts(hypotheses, evidence, read_history(project), smoke)
+    found = verdicts(hypotheses, evidence, read_history(project), smoke, read_journal(project))
+    scopes = {
+        (name, each.scale): scope_of(project, each)
+        for name, several in evidence.items()
+        for each in several
+    }
+    return [
+        replace(verdict, scope=scopes.get((verdict.hypothesis.experiment, verdict.scale)))
+        for verdict in found
+    ]
 
 
 def verdicts(
@@ -145,6 +214,7 @@ def verdicts(
     evidence: Mapping[str, Sequence[Evidence]],
     history: History | None,
     smoke: Mapping[str, tuple[bool | None, str]],
+    journal: Journal = Journal(),  # noqa: B008 (frozen)
 ) -> list[Verdict]:
     """The verdicts on hypotheses, given the evidence of each experiment, the largest scale first.
 
@@ -156,15 +226,18 @@ def verdicts(
         for hypothesis in hypotheses
     }
     judgements = {name: judgement for name, (judgement, _) in judged.items()}
-    looks = {name: len(_looks(found)) for name, (_, found) in judged.items()}
-    adjusted = judge_family(hypotheses, judgements, looks)
+    looks = {name: _looks(journal, name, found) for name, (_, found) in judged.items()}
+    counts = {name: len(each) for name, each in looks.items()}
+    adjusted = judge_family(hypotheses, judgements, counts)
     return [
         _verdict(
             hypothesis,
             *judged[hypothesis.id],
             adjusted[hypothesis.id],
+            looks[hypothesis.id],
             history,
             smoke[hypothesis.experiment],
+            journal,
         )
         for hypothesis in hypotheses
     ]
@@ -187,11 +260,53 @@ def judge_family(
     for members in families.values():
         counts = [max(1, looks[member.id]) for member in members]
         p_values = np.array([_p_values(judgements[member.id]) for member in members])
-        seen = np.minimum(1.0, p_values * np.array(counts)[:, None])
+        spent = np.array([statistics.spending(count) for count in counts])
+        seen = np.minimum(1.0, p_values * spent[:, None])
         supported, refuted = (statistics.holm(direction).tolist() for direction in seen.T)
         for member, *both, count in zip(members, supported, refuted, counts, strict=True):
             adjusted[member.id] = Adjusted(*both, size=len(members), looks=count)
     return adjusted
+
+
+def keep_verdicts(project: Project) -> int:
+    """Enter every verdict on a recorded table that the journal lacks.
+
+    Returns:
+        How many there were.
+
+    Raises:
+        LabError: the ledger, a table or the journal is damaged, or cannot be written.
+    """
+    journal = read_journal(project)
+    scales = [scale for scale in SCALES if scale != "smoke"]
+    found = [verdict for scale in scales for verdict in judge_all(project, scale)]
+    more = journal.with_new(_entry(verdict) for verdict in found if _is_recorded(project, verdict))
+    if more != journal:
+        write_journal(project, more)
+    return len(more.entries) - len(journal.entries)
+
+
+def _is_recorded(project: Project, verdict: Verdict) -> bool:
+    recorded = recorded_evidence(project, verdict.hypothesis.experiment, verdict.scale or "smoke")
+    return bool(
+        verdict.manifest and recorded and recorded.manifest.sha256 == verdict.manifest.sha256
+    )
+
+
+def _entry(verdict: Verdict) -> Entry:
+    found, manifest = verdict.judgement, verdict.manifest
+    return Entry(
+        hypothesis=verdict.hypothesis.id,
+        scale=manifest.scale,
+        table=table_key(manifest.sha256),
+        seeds=len(manifest.seeds),
+        word=verdict.word,
+        effect=found.effect if found else None,
+        low=found.low if found else None,
+        high=found.high if found else None,
+        rules=NOW,
+        date=date.today().isoformat(),
+    )
 
 
 def smoke_agreement(project: Project, experiment: str) -> tuple[bool | None, str]:
@@ -201,7 +316,7 @@ def smoke_agreement(project: Project, experiment: str) -> tuple[bool | None, str
     if fresh is None or recorded is None:
         absent = "made here" if fresh is None else "recorded"
         return None, f"No smoke runs were {absent}, so there is nothing to compare."
-    agreement = compare(fresh, recorded)
+    agreement = compare(fresh, recorded, read_drifts(project))
     relation = "agree with" if agreement.agrees else "differ from"
     return agreement.agrees, f"The smoke runs made here {relation} the recorded ones."
 
@@ -213,8 +328,21 @@ def _evidence(project: Project, name: str, scale: str | None) -> Sequence[Eviden
     return [each for each in found if each.scale != "smoke"] or found
 
 
-def _looks(evidence: Evidence | None) -> tuple[int, ...]:
-    return evidence.manifest.looks if evidence else ()
+def _looks(journal: Journal, hypothesis_id: str, evidence: Evidence | None) -> tuple[int, ...]:
+    """The seeds at each look, by the journal, or by the manifest if it knows of more."""
+    if evidence is None:
+        return ()
+    manifest = evidence.manifest
+    table = table_key(manifest.sha256)
+    kept = journal.looks(hypothesis_id, manifest.scale, table, len(manifest.seeds))
+    return max(kept, manifest.looks, key=len)
+
+
+def _former(journal: Journal, hypothesis_id: str, evidence: Evidence | None) -> tuple[Entry, ...]:
+    if evidence is None:
+        return ()
+    table = table_key(evidence.manifest.sha256)
+    return journal.former(hypothesis_id, evidence.manifest.scale, table)
 
 
 def _judge(
@@ -228,8 +356,8 @@ def _judge(
 
 
 def _p_values(judgement: Judgement | NoJudgement) -> tuple[float, float]:
-    """P values of the claim and of its opposite, before the correction."""
-    if isinstance(judgement, NoJudgement):
+    """P values of the claim and of its opposite, before the correction; 1 where there are none."""
+    if isinstance(judgement, NoJudgement) or judgement.p_supported is None:
         return 1.0, 1.0
     return judgement.p_supported, judgement.p_refuted
 
@@ -239,10 +367,12 @@ def _verdict(
     judgement: Judgement | NoJudgement,
     evidence: Evidence | None,
     adjusted: Adjusted,
+    looks: tuple[int, ...],
     history: History | None,
     smoke: tuple[bool | None, str],
+    journal: Journal,
 ) -> Verdict:
-    word, reason = _decide(hypothesis, judgement, adjusted)
+    word, reason = decide(hypothesis, judgement, adjusted)
     scale = evidence.scale if evidence else None
     if scale == "smoke":
         word, reason = "UNTESTED", f"Only smoke-scale runs exist, which are no evidence. {reason}"
@@ -252,19 +382,30 @@ def _verdict(
         word=word,
         reason=reason,
         registration=registration(history, hypothesis.id, hypothesis.experiment, scale),
+        judgement=judgement if isinstance(judgement, Judgement) else None,
+        adjusted=adjusted,
+        manifest=evidence.manifest if evidence else None,
+        looks=looks,
+        former=_former(journal, hypothesis.id, evidence),
+        origin=evidence.origin if evidence else None,
+        state=evidence.state if evidence else None,
+        changes=evidence.changes if evidence else (),
         smoke_agrees=smoke[0],
         smoke=smoke[1],
-        **_numbers(hypothesis, judgement, adjusted, word),
-        **_provenance(evidence),
     )
 
 
-def _decide(
+def decide(
     hypothesis: Hypothesis, judgement: Judgement | NoJudgement, adjusted: Adjusted
 ) -> tuple[Word, str]:
+    """The word on a judgement and the reason for it."""
     if isinstance(judgement, NoJudgement):
         return judgement.word, judgement.reason
     finding, place = _finding(hypothesis, judgement), _place(hypothesis)
+    if judgement.open_end:
+        return "UNDECIDED", f"{finding} says too little: {judgement.open_end}."
+    if hypothesis.kind == "check":
+        return _checked(hypothesis, judgement, place)
     if adjusted.supported <= hypothesis.alpha:
         return "SUPPORTED", f"{finding} lies {place.claimed}."
     if adjusted.refuted <= hypothesis.alpha:
@@ -275,9 +416,31 @@ def _decide(
     return "UNDECIDED", f"{undecided}."
 
 
+def _checked(hypothesis: Hypothesis, judgement: Judgement, place: "_Place") -> tuple[Word, str]:
+    """Whether every seed lies where the check says, or none does."""
+    low, high = claimed_region(hypothesis)
+    inside = [low <= each <= high for each in judgement.per_seed]
+    where = f"of all {len(inside)} seeds"
+    if all(inside):
+        return "SUPPORTED", f"A check: the effects {where} lie {place.claimed}."
+    if not any(inside):
+        return "REFUTED", f"A check: the effects {where} lie {place.opposite}."
+    return "UNDECIDED", f"A check: {sum(inside)} {where} lie {place.claimed}."
+
+
+def claimed_region(hypothesis: Hypothesis) -> tuple[float, float]:
+    """The effects for which the claim is true, as an open or closed interval."""
+    margin = hypothesis.margin
+    if hypothesis.claim == "interval":
+        return hypothesis.interval or (-np.inf, np.inf)
+    if hypothesis.claim == "equivalent":
+        return -margin, margin
+    return (margin, np.inf) if hypothesis.claims_more else (-np.inf, -margin)
+
+
 def _corrected_for(adjusted: Adjusted) -> str:
-    looks = f" and {adjusted.looks} looks" if adjusted.looks > 1 else ""
-    return f"{adjusted.size} hypotheses{looks}"
+    hypotheses = f"{adjusted.size} hypotheses and " if adjusted.size > 1 else ""
+    return f"{hypotheses}look {adjusted.looks}"
 
 
 def _finding(hypothesis: Hypothesis, judgement: Judgement) -> str:
@@ -311,61 +474,3 @@ def _place(hypothesis: Hypothesis) -> _Place:
     if hypothesis.claims_more:
         return _Place(f"above {short(hypothesis.margin)}", "below")
     return _Place(f"below {short(-hypothesis.margin)}", "above")
-
-
-def _numbers(
-    hypothesis: Hypothesis,
-    judgement: Judgement | NoJudgement,
-    adjusted: Adjusted,
-    word: Word,
-) -> dict[str, object]:
-    """The fields of a verdict that come from the runs."""
-    if isinstance(judgement, NoJudgement):
-        return {}
-    p_values = (judgement.p_supported, adjusted.supported)
-    if word == "REFUTED":
-        p_values = (judgement.p_refuted, adjusted.refuted)
-    correction = f", Holm over {adjusted.size}" if adjusted.size > 1 else ""
-    correction += f", Bonferroni over {adjusted.looks} looks" if adjusted.looks > 1 else ""
-    return {
-        "effect": judgement.effect,
-        "low": judgement.low,
-        "high": judgement.high,
-        "level": judgement.level,
-        "unit": judgement.unit,
-        "n": judgement.n,
-        "per_seed": judgement.per_seed,
-        "bootstrap": judgement.bootstrap,
-        "test": f"{judgement.test}{correction}",
-        "p_value": p_values[0],
-        "p_adjusted": p_values[1],
-        "detectable": _detectable(hypothesis, judgement, adjusted.tests),
-        "sides": judgement.sides,
-        "alarms": judgement.alarms,
-    }
-
-
-def _detectable(hypothesis: Hypothesis, judgement: Judgement, tests: int) -> float | None:
-    spread = float(np.std(judgement.per_seed, ddof=1))
-    if hypothesis.claim == "interval" or statistics.is_constant(judgement.per_seed):
-        return None
-    # an effect of 0 lies within the margins if both tests say so: each may miss half as often
-    power = 0.9 if hypothesis.claim == "equivalent" else 0.8
-    return statistics.detectable_effect(spread, judgement.n, hypothesis.alpha / tests, power)
-
-
-def _provenance(evidence: Evidence | None) -> dict[str, object]:
-    """The fields of a verdict that come from the manifest."""
-    if evidence is None:
-        return {}
-    manifest = evidence.manifest
-    return {
-        "scale": evidence.scale,
-        "origin": evidence.origin,
-        "hardware": manifest.device,
-        "commit": manifest.git_commit,
-        "date": manifest.finished,
-        "looks": manifest.looks,
-        "state": evidence.state,
-        "changes": evidence.changes,
-    }

@@ -3,7 +3,7 @@
 The experiment is run twice on this machine with the same libraries: with the code of a commit that
 the evidence is current at, and with the code here. Whatever both leave must be the same, seconds
 and memory apart, and the run must have executed every definition that changed: a rerun proves
-nothing of code that it passes by.
+nothing about code that it does not execute.
 """
 
 import ast
@@ -48,7 +48,7 @@ def attest(project: Project, name: str, scale: str, commit: str | None = None) -
 
     Raises:
         LabError: there is nothing to attest, the evidence cannot be compared (it comes from a GPU
-            or is no float32), something else than code changed, the runs differ, or they do not
+            or is not float32), something other than code changed, the runs differ, or they do not
             execute a definition that changed.
     """
     experiment = load_experiment(name)
@@ -82,7 +82,7 @@ def _recorded(project: Project, experiment: Experiment) -> Iterator[Evidence]:
 
 
 def _check_comparable(project: Project, evidence: Evidence) -> None:
-    """Refuse evidence that no rerun here could stand for."""
+    """Refuse evidence that no rerun here can confirm."""
     what = f"the {evidence.scale} evidence of {evidence.experiment.name}"
     manifest = evidence.manifest
     budget = evidence.experiment.budgets[evidence.scale]
@@ -93,7 +93,7 @@ def _check_comparable(project: Project, evidence: Evidence) -> None:
     ):
         raise LabError(f"{what} comes from {manifest.device}; rerun it there instead.")
     if values & HALF:
-        raise LabError(f"{what} is not of float32, so bits may differ by chance; rerun it.")
+        raise LabError(f"{what} is not float32, so bits may differ by chance; rerun it.")
     for change in evidence.changes:
         needed = change.removeprefix("needs ")
         if change in ("budget", "the form of fingerprints"):
@@ -126,7 +126,7 @@ def _run_there(tree: Path, experiment: Experiment, scale: str, out: Path) -> Non
         )
         if done.returncode:
             last = "".join(done.stderr.strip().splitlines()[-1:])
-            raise LabError(f"{name} cannot be run at that commit any more ({last}).")
+            raise LabError(f"{name} no longer runs at that commit ({last}).")
 
 
 def _run_here(project: Project, experiment: Experiment, scale: str, out: Path) -> set[Called]:
@@ -197,7 +197,7 @@ def _sha256(text: str) -> str:
 
 
 def _changed_functions(before: Reach, now: Reach) -> dict[str, Called]:
-    """The functions and methods that say something else than any did before, and where they are."""
+    """The functions and methods whose text is new, and where they are."""
     known = {text for place in before.places.values() for _, text, _ in _functions(place)}
     return {
         f"{label}{name}": where

@@ -24,7 +24,10 @@ def visible_gpus() -> tuple[str, ...]:
     if shutil.which("nvidia-smi") is None:
         return ()
     command = ["nvidia-smi", "--query-gpu=index,uuid", "--format=csv,noheader"]
-    listed = subprocess.run(command, capture_output=True, text=True, check=False)
+    neutral = os.environ | {"LC_ALL": "C"}
+    listed = subprocess.run(
+        command, capture_output=True, encoding="utf-8", errors="replace", env=neutral, check=False
+    )
     installed = dict(line.split(", ") for line in listed.stdout.splitlines() if ", " in line)
     return _chosen(installed, os.environ.get("CUDA_VISIBLE_DEVICES"))
 

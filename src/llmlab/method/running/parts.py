@@ -107,7 +107,7 @@ def trials(
 def run_lock(results: Path, timeout: float = 1.0) -> FileLock:
     """The lock that a run holds on its folder.
 
-    It waits a moment, so that somebody looking whether a run is on does not make a run fail.
+    It waits a moment, so that somebody checking for a run does not make one fail.
     """
     return FileLock(results / LOCK, timeout=timeout)
 
@@ -121,5 +121,5 @@ def is_running(results: Path) -> bool:
             return False
     except Timeout:
         return True
-    except OSError:  # a folder that nobody may write to is not being written to
+    except OSError:  # a folder that nobody can write to is not in use
         return False

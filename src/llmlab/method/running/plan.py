@@ -1,4 +1,4 @@
-"""What a run is about to do: which trials, where to, with how many processes."""
+"""What a run is about to do: which trials, into which folder, with how many processes."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -39,7 +39,7 @@ from llmlab.method.evidence.provenance import host, libraries
 from llmlab.method.evidence.views import VIEWS, write_views
 from llmlab.method.files import flush_folder, is_aside, remove_file, unwritable
 from llmlab.method.project import Project
-from llmlab.method.running.extension import judged_before
+from llmlab.method.running.added_seeds import judged_before
 from llmlab.method.running.lease import lease
 from llmlab.method.running.parts import Part, run_lock
 from llmlab.method.running.plan import Plan, make_plan
@@ -147,11 +147,11 @@ def _compute(plan: Plan, report: Report) -> None:
 
 
 Results = Iterator[tuple[str, str | None]]
-"""The runs as they finish, each with what it raised, if it did."""
+"""The runs as they finish, each with what it raised, if anything."""
 
 
 def _results(plan: Plan, pending: Sequence[Trial], waiting: Callable[[], None]) -> Results:
-    results = _results_together if plan.together else _results_apart
+    results = _results_together if plan.together else _results_one_by_one
     with _worker_pool(plan, len(pending), waiting) as pool:
         try:
             yield from results(plan, pending, pool)
@@ -162,7 +162,7 @@ def _results(plan: Plan, pending: Sequence[Trial], waiting: Callable[[], None]) 
             ) from error
 
 
-def _results_apart(plan: Plan, pending: Sequence[Trial], pool: Executor) -> Results:
+def _results_one_by_one(plan: Plan, pending: Sequence[Trial], pool: Executor) -> Results:
     futures = {pool.submit(work, trial, plan.parts, plan.code): trial.run_id for trial in pending}
     for future in as_completed(futures):
         yield futures[future], future.result()

@@ -176,7 +176,7 @@ def _points(points: Sequence[tuple[int, float]]) -> list[tuple[int, float]]:
 
 
 def _check(experiment: Experiment, trial: Trial, outcome: Outcome) -> None:
-    """Hold the outcome against the declaration of the experiment."""
+    """Compare the outcome with the declaration of the experiment."""
     metrics = [metric.name for metric in experiment.metrics]
     curves = [curve.name for curve in experiment.curves]
     missing = [name for name in metrics if name not in outcome.metrics]
@@ -209,7 +209,7 @@ def _on_gpu() -> ModuleType | None:
 
 
 def _require_gpu() -> None:
-    """See that a run for which a GPU was set aside could use it.
+    """Make sure that a run for which a GPU was set aside could use it.
 
     Raises:
         LabError: it computes with PyTorch, which does not see the GPU.
@@ -227,7 +227,7 @@ def _reset_peak_memory() -> None:
     if torch := _on_gpu():
         torch.cuda.reset_peak_memory_stats()
     try:
-        Path("/proc/self/clear_refs").write_text("5")
+        Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
     except OSError:  # another system, or a container that forbids it
         return
 
@@ -237,7 +237,7 @@ def _peak_memory() -> float:
     if torch := _on_gpu():
         return torch.cuda.max_memory_allocated() / 2**20
     try:
-        status = Path("/proc/self/status").read_text().splitlines()
+        status = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
         return next(int(line.split()[1]) / 1024 for line in status if line.startswith("VmHWM"))
     except (OSError, StopIteration):
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

@@ -3,6 +3,7 @@
 import typer
 
 from llmlab.sleep.command.koans import app as koans
+from llmlab.sleep.command.sandbox import show_sandbox
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -12,3 +13,4 @@ app = typer.Typer(
     help="Repair small programs by day, learn from the repairs by night.",
 )
 app.add_typer(koans, name="koans")
+app.command("sandbox")(show_sandbox)

@@ -1,6 +1,5 @@
 """What a koan is, and the 42 that come with the lab."""
 
-import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -11,7 +10,9 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from llmlab.method.declare.catalog import suggestion
+from llmlab.method.documents import parse_toml
 from llmlab.method.errors import LabError
+from llmlab.method.files import read_text
 
 Language = Literal["rust", "python"]
 
@@ -108,11 +109,7 @@ def read_koans(path: Path) -> tuple[Koan, ...]:
         LabError: the file is missing or holds something else.
     """
     try:
-        family = _Family.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
-    except FileNotFoundError:
-        raise LabError(f"there is no file {path}: name a file of koans.") from None
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise LabError(f"{path} cannot be read as TOML ({error}): mend it.") from None
+        family = _Family.model_validate(parse_toml(read_text(path), path))
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"]))

@@ -7,7 +7,7 @@ program that ends or blocks the process is the one announced last, and the next 
 behind it.
 """
 
-import json
+import os
 import re
 import shutil
 import subprocess
@@ -17,6 +17,8 @@ from dataclasses import dataclass
 from functools import cache
 from itertools import chain
 from pathlib import Path
+
+from pydantic_core import from_json
 
 from llmlab.method.errors import LabError
 from llmlab.sleep.koans.koan import Program
@@ -110,7 +112,10 @@ def compiler() -> Compiler | None:
 
 
 def _said(*command: str) -> str:
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    neutral = os.environ | {"LC_ALL": "C"}  # rustup finds its toolchain by HOME and its own names
+    done = subprocess.run(
+        command, capture_output=True, encoding="utf-8", env=neutral, timeout=60, check=True
+    )
     return done.stdout.strip()
 
 
@@ -234,7 +239,7 @@ def _errors(stderr: str) -> dict[int, Verdict]:
 def _diagnostics(stderr: str) -> Iterator[dict]:
     for text in stderr.splitlines():
         try:
-            entry = json.loads(text)
+            entry = from_json(text)
         except ValueError:
             continue
         if isinstance(entry, dict) and entry.get("level") == "error":

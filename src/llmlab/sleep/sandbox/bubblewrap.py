@@ -6,24 +6,20 @@ its rights inside, since the kernel counts processes by real user: under root's 
 limit of processes holds nothing.
 """
 
-import itertools
 import os
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from llmlab.sleep.sandbox.process import Limits, Ran, Stopped, run_limited
-from llmlab.sleep.sandbox.sandbox import PATH
+from llmlab.sleep.sandbox.process import Limits, Ran, run_limited
+from llmlab.sleep.sandbox.sandbox import PATH, SYSTEM, fresh_user, too_big
 
 INSIDE = Path("/work")
 TOOLS = Path("/tools")
 """Where compilers stand inside, so that their path tells nothing of a home."""
-SYSTEM = ("/usr", "/bin", "/lib", "/lib64", "/etc/alternatives")
-"""The linker is found through /etc/alternatives."""
-FIRST_USER, USERS = 61_000, 4_000
-"""Numbers of users that no system gives out; each command gets one, and its own count."""
-_numbers = itertools.count(os.getpid())
+
+PROGRAMS = ("bwrap", "prlimit", "setpriv")
 
 
 @dataclass(frozen=True)
@@ -32,6 +28,10 @@ class Bubblewrap:
 
     level: str = "bubblewrap"
     isolates: bool = True
+
+    def missing(self) -> str:
+        absent = [name for name in PROGRAMS if not shutil.which(name)]
+        return f"{absent[0]} is not installed" if absent else ""
 
     def run(
         self,
@@ -45,7 +45,7 @@ class Bubblewrap:
         shown = [_moved(command[0], places), *command[1:]]
         inside = [*walls, "--", *_as_nobody(folder), *_limited(limits), *shown]
         return run_limited(
-            inside, folder, {"PATH": PATH}, limits, watch=lambda: _too_big(folder, limits)
+            inside, folder, {"PATH": PATH}, limits, watch=lambda: too_big(folder, limits)
         )
 
 
@@ -85,10 +85,9 @@ def _may_change_user() -> list[str]:
 
 def _as_nobody(folder: Path) -> list[str]:
     """As root, become a user of no one's, who owns the folder; else we are unprivileged already."""
-    if os.geteuid() != 0:
+    user = fresh_user(folder)
+    if user is None:
         return []
-    user = FIRST_USER + next(_numbers) % USERS
-    os.chown(folder, user, user)
     return [
         *("setpriv", "--reuid", str(user), "--regid", str(user), "--clear-groups"),
         *("--bounding-set=-all", "--inh-caps=-all", "--no-new-privs"),
@@ -106,15 +105,3 @@ def _limited(limits: Limits) -> list[str]:
         "--core=0",
         *("env", "-C", str(INSIDE)),  # only its new owner may enter it
     ]
-
-
-def _too_big(folder: Path, limits: Limits) -> Stopped | None:
-    """Whether the files in the folder are larger than all of them may be together."""
-    total = 0
-    for root, _, names in os.walk(folder):
-        for name in names:
-            try:
-                total += os.lstat(Path(root, name)).st_blocks * 512
-            except OSError:  # removed since
-                continue
-    return "disk" if total > 2 * limits.file_bytes else None

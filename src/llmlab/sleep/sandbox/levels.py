@@ -1,6 +1,5 @@
 """Which isolation this machine has: tried, not guessed."""
 
-import shutil
 import sys
 from dataclasses import dataclass
 from functools import cache
@@ -8,34 +7,44 @@ from pathlib import Path
 
 from llmlab.method.errors import LabError
 from llmlab.sleep.sandbox.bubblewrap import Bubblewrap
+from llmlab.sleep.sandbox.landlock import Landlock
 from llmlab.sleep.sandbox.process import Limits
 from llmlab.sleep.sandbox.sandbox import Sandbox, Unguarded
 from llmlab.sleep.sandbox.scratch import scratch
 
-TOOLS = ("bwrap", "prlimit", "setpriv")
+LEVELS: tuple[Sandbox, ...] = (Bubblewrap(), Landlock())
+"""The strongest first."""
 
 
 @dataclass(frozen=True)
 class Probe:
-    """What was found: the level, or why there is none."""
+    """What was found: the strongest level that works, and why those above it do not."""
 
-    level: str
-    reason: str = ""
+    sandbox: Sandbox
+    reasons: tuple[str, ...] = ()
 
 
 @cache
 def probe() -> Probe:
-    """Start a command behind the walls and see whether it comes up."""
+    """Start a command at each level, from the strongest down, until one comes up."""
     if sys.platform != "linux":
-        return Probe("none", "bubblewrap needs Linux")
-    if missing := [name for name in TOOLS if not shutil.which(name)]:
-        return Probe("none", f"{missing[0]} is not installed")
+        return Probe(Unguarded(), ("both levels need Linux",))
+    reasons: list[str] = []
+    for sandbox in LEVELS:
+        if not (reason := sandbox.missing() or failure(sandbox)):
+            return Probe(sandbox, tuple(reasons))
+        reasons.append(f"{sandbox.level}: {reason}")
+    return Probe(Unguarded(), tuple(reasons))
+
+
+def failure(sandbox: Sandbox) -> str:
+    """Why a command does not come up in a sandbox; empty where it does."""
     with scratch() as folder:
-        ran = Bubblewrap().run(["true"], Path(folder), Limits(seconds=10))
-    if ran.code != 0:
-        said = ran.stderr.strip().splitlines()
-        return Probe("none", f"bwrap does not start ({said[-1] if said else ran.code})")
-    return Probe(Bubblewrap().level)
+        ran = sandbox.run(["/bin/true"], Path(folder), Limits(seconds=10))
+    if ran.code == 0:
+        return ""
+    said = ran.stderr.strip().splitlines()
+    return f"it does not start ({said[-1] if said else ran.code})"
 
 
 def open_sandbox(allow_unsandboxed: bool = False) -> Sandbox:
@@ -45,12 +54,10 @@ def open_sandbox(allow_unsandboxed: bool = False) -> Sandbox:
         LabError: this machine has none, and running without one was not allowed.
     """
     found = probe()
-    if found.level == Bubblewrap().level:
-        return Bubblewrap()
-    if allow_unsandboxed:
-        return Unguarded()
+    if found.sandbox.isolates or allow_unsandboxed:
+        return found.sandbox
     raise LabError(
-        f"code that a model writes needs a sandbox, and there is none here ({found.reason}): "
-        "install bubblewrap (apt install bubblewrap), or run it without walls, at your own risk, "
-        "with --allow-unsandboxed."
+        "code that a model writes needs a sandbox, and there is none here "
+        f"({'; '.join(found.reasons)}): install bubblewrap (apt install bubblewrap), or run it "
+        "without walls, at your own risk, with --allow-unsandboxed."
     )

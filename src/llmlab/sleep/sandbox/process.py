@@ -7,6 +7,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Literal
@@ -62,12 +63,14 @@ def run_limited(
     *,
     prepare: Callable[[], None] | None = None,
     watch: Callable[[], Stopped | None] = lambda: None,
+    grace: float = 0.0,
 ) -> Ran:
     """Run `command` in `folder`, in a process group of its own that ends with this call.
 
     Args:
         prepare: runs in the new process before the command.
         watch: is asked every twentieth of a second whether another limit is reached.
+        grace: seconds that the command has, once it is told to stop, to end what it started.
     """
     began = time.monotonic()
     process = subprocess.Popen(
@@ -83,7 +86,7 @@ def run_limited(
     try:
         pieces, stopped = _read(process, began + limits.seconds, limits.output_bytes, watch)
     finally:
-        _end_group(process)
+        _end_group(process, grace)
     stdout, stderr = (b"".join(pieces[stream]).decode(errors="replace") for stream in pieces)
     return Ran(process.returncode, stdout, stderr, time.monotonic() - began, stopped)
 
@@ -136,7 +139,11 @@ def _read(
     return pieces, None
 
 
-def _end_group(process: subprocess.Popen) -> None:
+def _end_group(process: subprocess.Popen, grace: float) -> None:
+    if grace and process.poll() is None:
+        process.terminate()
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(grace)
     try:
         os.killpg(process.pid, signal.SIGKILL)
     except (ProcessLookupError, PermissionError):

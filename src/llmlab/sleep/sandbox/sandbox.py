@@ -1,13 +1,20 @@
 """What every level of isolation offers, and the lowest, which isolates nothing."""
 
+import itertools
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from llmlab.sleep.sandbox.process import Limits, Ran, run_limited, set_limits
+from llmlab.sleep.sandbox.process import Limits, Ran, Stopped, run_limited, set_limits
 
 PATH = "/usr/local/bin:/usr/bin:/bin"
+SYSTEM = ("/usr", "/bin", "/lib", "/lib64", "/etc/alternatives", "/etc/ld.so.cache")
+"""What every command may read; the linker is found through /etc/alternatives."""
+FIRST_USER, USERS = 61_000, 4_000
+"""Numbers of users that no system gives out; each command gets one, and its own count."""
+_numbers = itertools.count(os.getpid())
 
 
 class Sandbox(Protocol):
@@ -20,6 +27,9 @@ class Sandbox(Protocol):
 
     level: str
     isolates: bool
+
+    def missing(self) -> str:
+        """What keeps it from working on this machine; empty where nothing is known to."""
 
     def run(
         self,
@@ -45,6 +55,9 @@ class Unguarded:
     level: str = "none"
     isolates: bool = False
 
+    def missing(self) -> str:
+        return ""
+
     def run(
         self,
         command: Sequence[str],
@@ -60,3 +73,27 @@ class Unguarded:
 def environment(folder: Path) -> dict[str, str]:
     """All that a command learns of the machine: where programs are, and its own folder."""
     return {"PATH": PATH, "HOME": str(folder), "TMPDIR": str(folder), "LANG": "C.UTF-8"}
+
+
+def fresh_user(folder: Path) -> int | None:
+    """As root, a user of no one's, who now owns the folder; None where we are unprivileged already.
+
+    The kernel counts processes by user, and root's not at all: a limit needs a user of its own.
+    """
+    if os.geteuid() != 0:
+        return None
+    user = FIRST_USER + next(_numbers) % USERS
+    os.chown(folder, user, user)
+    return user
+
+
+def too_big(folder: Path, limits: Limits) -> Stopped | None:
+    """Whether the files in the folder are larger than all of them may be together."""
+    total = 0
+    for root, _, names in os.walk(folder):
+        for name in names:
+            try:
+                total += os.lstat(Path(root, name)).st_blocks * 512
+            except OSError:  # removed since
+                continue
+    return "disk" if total > 2 * limits.file_bytes else None

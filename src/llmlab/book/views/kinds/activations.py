@@ -32,7 +32,7 @@ class ActivationStep:
         if any(set(layer) != set(self.layers[0]) for layer in self.layers):
             raise ValueError("the layers do not have the same statistics")
         if any(isinstance(layer[name], str) for layer in self.layers for name in self.statistics):
-            raise ValueError("a statistic is no number")
+            raise ValueError("a statistic is not a number")
 
     @property
     def names(self) -> list[str]:

@@ -11,7 +11,7 @@ local READER = 'markdown+autolink_bare_uris'
 local CALLOUTS = { note = 'Note', tip = 'Tip', warning = 'Warning', important = 'Important', caution = 'Caution' }
 local SHORT, LONG = 22, 60 -- characters: a short cell stays on one line, a long one needs room
 local BLANKS = { Space = true, SoftBreak = true }
-local OUTSIDE = '^%a+:' -- where an image begins that is no file of the book
+local OUTSIDE = '^%a+:' -- where an image begins that is not a file of the book
 local DENSE = 7 -- columns that make a table set in smaller type
 
 -- ---------------------------------------------------------------- Markdown

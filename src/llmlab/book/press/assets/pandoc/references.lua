@@ -42,7 +42,7 @@ local function chapter_link(chapter, link, by_name)
   local name = link.attributes.chapter
   link.attributes.chapter = nil
   if not by_name[name] then
-    state.complain(chapter, ('links to %s.ipynb, which is no chapter'):format(name))
+    state.complain(chapter, ('links to %s.ipynb, which is not a chapter'):format(name))
   elseif link.target == '#' then
     link.target = '#' .. by_name[name].label
   end

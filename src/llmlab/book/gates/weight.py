@@ -1,0 +1,33 @@
+"""How much a reader loads with a page."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from llmlab.method.files import read_text
+
+MOST_KB = 500
+"""Of a page with its styles, scripts and pictures; fonts are loaded once for the whole book."""
+
+_DATA = re.compile(r'<script type="application/json">.*?</script>', re.DOTALL)
+_LOADED = re.compile(
+    r'<(?:script|img)\b[^>]*?\bsrc="([^"]+)"|<link\b[^>]*?rel="stylesheet"[^>]*?href="([^"]+)"'
+)
+
+
+def heavy_pages(folder: Path) -> Iterator[str]:
+    """The pages that weigh too much, a sentence each; data of explorers do not count."""
+    for path in sorted(folder.rglob("*.html")):
+        kilobytes = weight(path) / 1000
+        if kilobytes > MOST_KB:
+            yield f"{path.relative_to(folder)} weighs {kilobytes:.0f} KB, and may weigh {MOST_KB}"
+
+
+def weight(page: Path) -> int:
+    """Bytes of a page and of what it loads from the book."""
+    text = _DATA.sub("", read_text(page))
+    sources = {first or second for first, second in _LOADED.findall(text)}
+    ways = {unquote(urlsplit(source).path) for source in sources if not source.startswith("data:")}
+    files = {(page.parent / way).resolve() for way in ways}
+    return len(text.encode()) + sum(file.stat().st_size for file in files if file.is_file())

@@ -1,0 +1,131 @@
+"""The evidence of a version as an archive, with metadata that other archives read.
+
+CITATION.cff is of cff-version 1.2.0, `.zenodo.json` as Zenodo's deposit API has it, and the tables
+are described as an RO-Crate (w3id.org/ro/crate).
+"""
+
+import json
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+from rocrate.rocrate import ROCrate
+
+from llmlab.book.press.contents import Contents
+from llmlab.book.versions.snapshot import Table
+from llmlab.method.files import unwritable, write_file, write_with
+
+ARCHIVE = "evidence.zip"
+CITATION = "CITATION.cff"
+LICENCE = "MIT"
+LICENCE_URL = "https://spdx.org/licenses/MIT"
+EPOCH = (1980, 1, 1, 0, 0, 0)
+"""Of every file in the archive, so that the same evidence gives the same bytes."""
+
+
+@dataclass(frozen=True)
+class Release:
+    """What a version is called, and what it stands on.
+
+    Attributes:
+        date: ISO 8601, of its commit.
+    """
+
+    version: str
+    commit: str
+    date: str
+    contents: Contents
+    tables: tuple[Table, ...]
+
+
+def write_bundle(release: Release, results: Path, out: Path) -> None:
+    """Write archive and metadata into `out`.
+
+    Args:
+        results: folder of the recorded tables.
+
+    Raises:
+        LabError: a file cannot be read or written.
+    """
+    write_file(out / CITATION, citation(release))
+    write_file(out / ".zenodo.json", json.dumps(zenodo(release), indent=2) + "\n")
+    crate = _crate(release, results)
+    write_file(out / "ro-crate-metadata.json", crate)
+    inside = {CITATION: citation(release), "ro-crate-metadata.json": crate}
+    write_with(out / ARCHIVE, lambda path: _write_archive(path, inside, results))
+
+
+def citation(release: Release) -> str:
+    """How to cite the version, as CITATION.cff."""
+    return yaml.safe_dump(
+        {
+            "cff-version": "1.2.0",
+            "message": "If you use this book or its tables, please cite it as below.",
+            "type": "dataset",
+            "title": release.contents.title,
+            "abstract": release.contents.description.strip(),
+            "authors": [{"name": release.contents.author}],
+            "version": release.version,
+            "commit": release.commit,
+            "date-released": release.date[:10],
+            "license": LICENCE,
+        },
+        sort_keys=False,
+        allow_unicode=True,
+    )
+
+
+def zenodo(release: Release) -> dict[str, object]:
+    """What Zenodo wants to know of a deposit."""
+    return {
+        "title": f"{release.contents.title} {release.version}",
+        "description": release.contents.description.strip(),
+        "creators": [{"name": release.contents.author}],
+        "upload_type": "dataset",
+        "version": release.version,
+        "publication_date": release.date[:10],
+        "access_right": "open",
+        "license": LICENCE,
+        "keywords": ["language models", "reproducibility", "registered hypotheses"],
+    }
+
+
+def _crate(release: Release, results: Path) -> str:
+    """The tables, each with its experiment, rows, commit and SHA-256, in RO-Crate's JSON-LD."""
+    crate = ROCrate()
+    crate.name = f"{release.contents.title} {release.version}"
+    crate.description = release.contents.description.strip()
+    crate.license = LICENCE_URL
+    crate.datePublished = release.date
+    for table in release.tables:
+        for name, digest in sorted(table.sha256.items()):
+            path = results / table.scale / table.experiment / name
+            described = {
+                "name": f"{name} of {table.experiment} at {table.scale} scale",
+                "sha256": digest,
+                "contentSize": str(path.stat().st_size),
+                "dateCreated": table.finished,
+                "version": table.git_commit,
+            }
+            where = f"results/{table.scale}/{table.experiment}/{name}"
+            crate.add_file(path, dest_path=where, properties=described)
+    return json.dumps(crate.metadata.generate(), indent=2, sort_keys=True) + "\n"
+
+
+def _write_archive(path: Path, inside: dict[str, str], results: Path) -> None:
+    try:
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+            for name, text in inside.items():
+                archive.writestr(_entry(name), text)
+            for file in sorted(file for file in results.rglob("*") if file.is_file()):
+                name = f"results/{file.relative_to(results).as_posix()}"
+                archive.writestr(_entry(name), file.read_bytes())
+    except OSError as error:
+        raise unwritable(path, error) from error
+
+
+def _entry(name: str) -> zipfile.ZipInfo:
+    entry = zipfile.ZipInfo(name, EPOCH)
+    entry.compress_type = zipfile.ZIP_DEFLATED
+    return entry

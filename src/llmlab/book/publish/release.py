@@ -1,0 +1,81 @@
+"""A release: the book as it is checked out, rendered into a folder of its own for good."""
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from llmlab.book.press.contents import read_contents
+from llmlab.book.press.render import Renderer, render_book
+from llmlab.book.publish.bundle import Release, write_bundle
+from llmlab.book.versions.snapshot import RESULTS, recorded
+from llmlab.book.versions.tags import check_version, tag_named, version_tags
+from llmlab.method.errors import LabError
+from llmlab.method.git import git
+from llmlab.method.project import Project
+
+LARGEST_MB = 25.0
+"""Of one version, so that a site can hold many."""
+
+
+@dataclass(frozen=True)
+class Released:
+    """Where a version is, how large it is and its PDF, in MB of a million bytes."""
+
+    folder: Path
+    megabytes: float
+    pdf_megabytes: float
+    is_tagged: bool
+
+
+def release(project: Project, version: str, renderer: Renderer = "auto") -> Released:
+    """Render `site/<version>/` with the archive of its evidence; it is never rendered again.
+
+    Raises:
+        LabError: the version has another form or is there already, files differ from the commit,
+            the tag of that name stands for another commit, a chapter cannot be rendered, or the
+            version is larger than `LARGEST_MB`. Nothing is left of it then.
+    """
+    check_version(version)
+    folder = project.site / version
+    if folder.exists():
+        raise LabError(f"{folder} is there already: a version stays as it was published.")
+    commit, is_tagged = _commit(project.root, version)
+    done = render_book(project, version, renderer)
+    try:
+        date = git(project.root, "show", "--no-patch", "--format=%cI", commit) or b""
+        contents, tables = read_contents(project), recorded(project)
+        facts = Release(version, commit, date.decode().strip(), contents, tables)
+        write_bundle(facts, project.root / RESULTS, folder)
+        return _bounded(Released(folder, _size(folder), _size(done.pdf), is_tagged))
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+
+
+def _commit(root: Path, version: str) -> tuple[str, bool]:
+    """The commit to release, and whether its tag is there."""
+    if git(root, "status", "--porcelain") != b"":
+        raise LabError(
+            "files here differ from the commit, or there is none: commit them first, so that the "
+            "version can be found again."
+        )
+    here = tag_named(root, "HEAD").commit
+    known = {tag.version: tag.commit for tag in version_tags(root)}
+    if known.get(version, here) != here:
+        raise LabError(f"v{version} is the tag of another commit: choose the next version.")
+    return here, version in known
+
+
+def _bounded(done: Released) -> Released:
+    if done.megabytes > LARGEST_MB:
+        raise LabError(
+            f"version {done.folder.name} takes {done.megabytes:.1f} MB, its PDF "
+            f"{done.pdf_megabytes:.1f}; at most {LARGEST_MB:g} are allowed: shrink its pictures "
+            "or views."
+        )
+    return done
+
+
+def _size(path: Path) -> float:
+    files = [path] if path.is_file() else [file for file in path.rglob("*") if file.is_file()]
+    return sum(file.stat().st_size for file in files) / 1e6

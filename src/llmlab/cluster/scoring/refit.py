@@ -1,0 +1,30 @@
+"""Makes `data/coefficients.json` anew: `python -m llmlab.cluster.scoring.refit`."""
+
+from collections import Counter
+from importlib.resources import files
+from pathlib import Path
+
+from llmlab.cluster.facts import SINGLE_NODE_RUNS, fact_file
+from llmlab.cluster.physics.coefficients import FILE, to_json
+from llmlab.cluster.scoring.calibration import calibrate
+from llmlab.cluster.scoring.held_out import comparable_runs
+from llmlab.cluster.scoring.rows import Published, read_published
+
+SINGLE_NODE_EVERY = 6
+"""Of the many runs on one node one in so many is enough."""
+
+
+def calibration_rows() -> list[Published]:
+    """The published runs that the carried coefficients are fitted to."""
+    single, _ = read_published(fact_file(SINGLE_NODE_RUNS))
+    return [*comparable_runs(), *single[::SINGLE_NODE_EVERY]]
+
+
+def refitted() -> str:
+    """The text of the coefficients' file, fitted from where every calibration starts."""
+    rows = calibration_rows()
+    return to_json(calibrate(rows), dict(Counter(row.source for row in rows)))
+
+
+if __name__ == "__main__":
+    Path(str(files("llmlab.cluster").joinpath(FILE))).write_text(refitted(), encoding="utf-8")

@@ -1,0 +1,53 @@
+"""What a checkpoint holds beside the weights, held against the run that goes on with it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor
+
+from llmlab.gpt.checkpoints import TRAINING, Checkpoint
+from llmlab.method.documents import in_one_line
+from llmlab.method.errors import LabError
+
+MOMENTS = ("exp_avg", "exp_avg_sq")
+"""What AdamW keeps for each parameter, in its shape."""
+
+
+@contextmanager
+def going_on_from(checkpoint: Checkpoint | None) -> Iterator[None]:
+    """Say in one sentence that what the checkpoint holds does not fit the run.
+
+    Raises:
+        LabError: the block could not go on from it.
+    """
+    try:
+        yield
+    except torch.OutOfMemoryError:
+        raise
+    except (AttributeError, IndexError, KeyError, RuntimeError, TypeError, ValueError) as error:
+        if checkpoint is None:
+            raise
+        raise LabError(
+            f"{checkpoint.folder / TRAINING} does not fit the run ({in_one_line(error)}): go on "
+            "from another checkpoint."
+        ) from error
+
+
+def require_fitting_optimizer(optimizer: torch.optim.Optimizer) -> None:
+    """See that the state that an optimizer was given is one that it can step with.
+
+    Raises:
+        ValueError: a moment is missing or has another shape than its parameter, or a setting has
+            another type.
+    """
+    for parameter, state in optimizer.state.items():
+        for name in MOMENTS:
+            moment = state.get(name)
+            if not isinstance(moment, Tensor) or moment.shape != parameter.shape:
+                found = [*moment.shape] if isinstance(moment, Tensor) else "missing"
+                raise ValueError(f"{name} is {found} and not {[*parameter.shape]}")
+    for group in optimizer.param_groups:
+        for name, usual in optimizer.defaults.items():
+            if type(group.get(name)) is not type(usual):
+                raise ValueError(f"{name} is {group.get(name)!r} and not like {usual!r}")

@@ -1,0 +1,235 @@
+"""The sides of a comparison: which runs each has, at which levels of its tuned axes.
+
+Each side is compared at the level of its tuned axes at which the mean of a metric over seeds is
+best: every side has the same budget of tuning. Usually that metric is the experiment's selection
+metric. The choice is made on the seeds that are compared, and another draw of seeds might choose
+another level, so whatever is concluded has to hold for every level that may be the best: all those
+that no other one beats beyond chance. Where the compared metric itself chooses, its best over all
+levels is compared.
+
+A level is the last that was tried, or better ones may lie beyond: then what lies there is unknown.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+import pandas as pd
+
+from llmlab.method.declare.experiment import Experiment, Metric, Value
+from llmlab.method.errors import LabError
+from llmlab.method.evidence.tables import level_type
+from llmlab.method.judging import statistics
+from llmlab.method.judging.ledger import Hypothesis, is_number
+
+RARELY = 0.05
+"""Levels that a smaller share of bootstrap samples would choose are not thought to be the best."""
+
+
+class NotInTableError(LabError):
+    """The table has no runs, or no values, for what is asked."""
+
+
+@dataclass(frozen=True)
+class Side:
+    """One side of a comparison, or one level of a sweep, as it was compared.
+
+    Attributes:
+        name: "treatment", "control", or the level, as in "rank = 8".
+        condition: the level of every axis, chosen levels of tuned axes included.
+        values: the metric for each seed; a diverged run has the worst completed value.
+        mean: of these values.
+        diverged: how many of them are of diverged runs.
+        rivals: for each other level of the tuned axes that may be the best, the metric by seed.
+    """
+
+    name: str
+    condition: Mapping[str, Value]
+    values: Mapping[int, float]
+    mean: float
+    diverged: int
+    rivals: Mapping[str, Mapping[int, float]]
+
+
+@dataclass(frozen=True)
+class Edge:
+    """A chosen level beyond which nothing was tried."""
+
+    axis: str
+    level: Value
+    end: str
+    beyond: float
+
+    @property
+    def alarm(self) -> str:
+        return f"the best {self.axis}, {short(self.level)}, is the {self.end} that was tried"
+
+    @property
+    def remedy(self) -> str:
+        return f"the grid of {self.axis} must go on to {short(self.beyond)} at least"
+
+
+@dataclass(frozen=True)
+class Table:
+    """The settled runs of an experiment, seen by one hypothesis."""
+
+    hypothesis: Hypothesis
+    experiment: Experiment
+    runs: pd.DataFrame
+
+    @property
+    def axes(self) -> list[str]:
+        return [axis.name for axis in self.experiment.axes]
+
+    @property
+    def chooser(self) -> str | None:
+        """The metric that chooses the levels of tuned axes."""
+        return self.hypothesis.chosen_by or self.experiment.selection_metric
+
+    def fixed(self) -> list[tuple[str, Mapping[str, Value]]]:
+        """The name and the fixed conditions of all that is compared."""
+        hypothesis, axis = self.hypothesis, self.hypothesis.swept
+        if axis is None:
+            return list(hypothesis.sides.items())
+        return [
+            (f"{axis} = {short(level)}", {**hypothesis.treatment, axis: level})
+            for level in self.levels(axis)
+        ]
+
+    def levels(self, axis: str) -> list[Value]:
+        """The levels of an axis in the order of the table."""
+        return self.runs[axis].unique().tolist()
+
+    def cells(self, name: str, fixed: Mapping[str, Value]) -> list[pd.DataFrame]:
+        """The runs of one side by seed, one cell for each level of the tuned axes."""
+        rows = self.runs
+        for axis, level in fixed.items():
+            rows = rows[rows[axis] == level_type(self.experiment, axis)(level)]
+            if rows.empty:
+                raise NotInTableError(f"This scale has no runs with {axis} = {short(level)}.")
+        tuned = list(self.hypothesis.tuned)
+        for axis in set(self.axes).difference(tuned):
+            if rows[axis].nunique() > 1:
+                raise NotInTableError(f"The table has several levels of {axis} for the {name}.")
+        return [cell.set_index("seed") for cell in cells_of(rows, tuned)]
+
+    def side(self, name: str, fixed: Mapping[str, Value]) -> tuple[Side, pd.Series]:
+        """One side at its best level, and its metric by seed with gaps."""
+        cells = self.cells(name, fixed)
+        best, rivals = self._best(cells)
+        metric = self.hypothesis.metric
+        side = Side(
+            name=name,
+            condition=best[self.axes].iloc[0].to_dict() if self.axes else {},
+            values=best[metric].to_dict(),
+            mean=float(best[metric].mean()),
+            diverged=int((best["status"] == "diverged").sum()),
+            rivals={self._tuned_level(cell): cell[metric].to_dict() for cell in rivals},
+        )
+        return side, best[metric]
+
+    def _best(self, cells: list[pd.DataFrame]) -> tuple[pd.DataFrame, list[pd.DataFrame]]:
+        """The cell that is best by the choosing metric, and the others that may be."""
+        if not self.hypothesis.tuned:
+            return cells[0], []
+        chooser = self.experiment.metric(self.chooser)
+        chosen = best_cell(cells, chooser)
+        shares = statistics.choice_shares(goodness(cells, chooser))
+        return chosen, [
+            cell
+            for cell, share in zip(cells, shares, strict=True)
+            if share >= RARELY and cell is not chosen
+        ]
+
+    def _tuned_level(self, cell: pd.DataFrame) -> str:
+        return ", ".join(short(cell[axis].iloc[0]) for axis in self.hypothesis.tuned)
+
+    def edges(self, side: Side) -> list[Edge]:
+        """The tuned axes whose best level has no neighbour on one side."""
+        found = (self.edge(axis, side.condition[axis]) for axis in self.hypothesis.tuned)
+        return [edge for edge in found if edge]
+
+    def edge(self, axis: str, level: Value) -> Edge | None:
+        """The edge of the grid at a level, if it is one."""
+        levels = self.levels(axis)
+        if len(levels) < 2 or not is_number(level) or min(levels) < level < max(levels):
+            return None
+        ordered = sorted(levels)
+        ratio = max(min((b / a for a, b in pairwise(ordered) if a > 0), default=2.0), 1.0)
+        if level == ordered[0]:
+            return Edge(axis, level, "lowest", level / min(ratio, 2.0))
+        return Edge(axis, level, "highest", level * min(ratio, 2.0))
+
+
+def tuned_rows(rows: pd.DataFrame, experiment: Experiment, tuned: Sequence[str]) -> pd.DataFrame:
+    """The rows at the levels of the tuned axes whose mean of the selection metric is best.
+
+    Args:
+        rows: settled runs of one condition, tuned axes apart.
+
+    Raises:
+        NotInTableError: no run has a value of the selection metric.
+    """
+    return best_cell(cells_of(rows, tuned), experiment.metric(experiment.selection_metric))
+
+
+def cells_of(rows: pd.DataFrame, tuned: Sequence[str]) -> list[pd.DataFrame]:
+    """The rows of each combination of levels of the tuned axes; all where none is tuned."""
+    return [cell for _, cell in rows.groupby(list(tuned), sort=False)] if tuned else [rows]
+
+
+def best_cell(cells: Sequence[pd.DataFrame], chooser: Metric) -> pd.DataFrame:
+    """The cell with the best mean of a metric.
+
+    Raises:
+        NotInTableError: no run has a value of it.
+    """
+    means = pd.Series([cell[chooser.name].mean() for cell in cells]).dropna()
+    if means.empty:
+        raise NotInTableError(f"No run has a value of {chooser.name} to tune by.")
+    return cells[means.idxmin() if chooser.direction == "lower" else means.idxmax()]
+
+
+def goodness(cells: Sequence[pd.DataFrame], chooser: Metric) -> np.ndarray:
+    """How good each cell is at each seed, [n, cells]: more is better; NaN without a value."""
+    values = pd.concat([cell[chooser.name] for cell in cells], axis=1).to_numpy()
+    return -values if chooser.direction == "lower" else values
+
+
+def settled(runs: pd.DataFrame, experiment: Experiment) -> pd.DataFrame:
+    """The runs with diverged ones at the worst completed value, and failed ones at NaN.
+
+    A metric without a better direction has no worst value: diverged runs are NaN there too.
+    """
+    rows = runs.copy()
+    for metric in experiment.metrics:
+        rows.loc[runs["status"] != "completed", metric.name] = np.nan
+        worst = _worst(rows[metric.name], metric)
+        rows.loc[runs["status"] == "diverged", metric.name] = worst
+    return rows
+
+
+def _worst(values: pd.Series, metric: Metric) -> float:
+    if metric.direction == "none":
+        return float("nan")
+    return float(values.max() if metric.direction == "lower" else values.min())
+
+
+def alarms_of_runs(sides: Sequence[Side], seeds: Iterable[int], kept: int) -> list[str]:
+    """Diverged runs and seeds that were left out."""
+    alarms = [
+        f"{side.name}: {side.diverged} of {len(side.values)} runs diverged and count as the worst "
+        "completed value"
+        for side in sides
+        if side.diverged
+    ]
+    n_seeds = len(set(seeds))
+    if left_out := n_seeds - kept:
+        alarms.append(f"{left_out} of {n_seeds} seeds are left out: they lack a value on some side")
+    return alarms
+
+
+def short(value: Value) -> str:
+    """A number with three significant digits, anything else as it is."""
+    return f"{value + 0.0:.3g}" if is_number(value) else str(value)  # + 0.0: no minus zero

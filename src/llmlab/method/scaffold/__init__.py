@@ -1,0 +1,4 @@
+"""Starts something new from templates: an experiment, a concept, a lab.
+
+Everything written runs as it is.
+"""

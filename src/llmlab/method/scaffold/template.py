@@ -1,0 +1,79 @@
+"""Templates, filled in; files that are all written or not at all."""
+
+import keyword
+import re
+from collections.abc import Iterable, Mapping
+from importlib.resources import files
+from pathlib import Path
+from string import Template
+
+from llmlab.method.errors import LabError
+from llmlab.method.files import write_file
+
+LONGEST_NAME = 32
+"""A line of a template has room for no longer one."""
+
+
+def check_name(name: str, kind: str, example: str) -> None:
+    """Raises LabError if no module and no page can have the name."""
+    is_word = re.fullmatch(r"[a-z][a-z0-9]*(_[a-z0-9]+)*", name) and not keyword.iskeyword(name)
+    if not is_word or len(name) > LONGEST_NAME:
+        raise LabError(
+            f"'{name}' cannot name {kind}; use small letters, digits and single underscores, at "
+            f"most {LONGEST_NAME}, as in {example}."
+        )
+
+
+def check_absent(paths: Iterable[Path]) -> None:
+    """Raises LabError if one of the paths exists."""
+    for path in paths:
+        if path.exists():
+            raise LabError(f"{path} exists; choose another name or remove it first.")
+
+
+def names(name: str) -> dict[str, str]:
+    """The forms in which a name stands in a template."""
+    return {
+        "name": name,
+        "title": name.replace("_", " ").capitalize(),
+        "slug": name.replace("_", "-"),
+    }
+
+
+def filled(template: str, words: Mapping[str, str]) -> str:
+    """The text of a template with `words` in place of its placeholders, imports sorted."""
+    path = files("llmlab.method.scaffold") / "templates" / f"{template}.template"
+    text = Template(path.read_text(encoding="utf-8")).substitute(words)
+    return re.sub(r"(?m)(?:^ *from llmlab\..*\n)+", _sorted_lines, text)
+
+
+def _sorted_lines(block: re.Match[str]) -> str:
+    return "".join(sorted(block[0].splitlines(keepends=True)))
+
+
+def appended(path: Path, template: str, words: Mapping[str, str]) -> str:
+    """The text of a ledger file with an entry from a template at its end.
+
+    Raises:
+        LabError: the file has an entry with the same id.
+    """
+    entry = filled(template, words)
+    identifier = entry.splitlines()[1]
+    text = path.read_text(encoding="utf-8")
+    if identifier in text.splitlines():
+        raise LabError(f"{path} has an entry with {identifier}; choose another name.")
+    return f"{text.rstrip()}\n\n{entry}".lstrip()
+
+
+def write_all(contents: Mapping[Path, str]) -> None:
+    """Write all files, or leave all as they were; errors as `write_file`."""
+    before: dict[Path, bytes | None] = {}
+    try:
+        for path, text in contents.items():
+            old = path.read_bytes() if path.exists() else None
+            write_file(path, text)
+            before[path] = old
+    except LabError:
+        for path, old in before.items():
+            path.unlink() if old is None else write_file(path, old)
+        raise

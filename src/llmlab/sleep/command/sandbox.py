@@ -1,0 +1,67 @@
+"""`llmlab sleep sandbox`: which walls this machine has, and how fast they are built."""
+
+import json
+import time
+from dataclasses import asdict, dataclass
+from typing import Annotated
+
+import typer
+
+from llmlab.sleep.koans.generated import generate
+from llmlab.sleep.koans.judges import judge_koans
+from llmlab.sleep.koans.koan import Language
+from llmlab.sleep.koans.rust import compiler
+from llmlab.sleep.sandbox.levels import open_sandbox, probe
+from llmlab.sleep.sandbox.sandbox import Sandbox
+
+PROGRAMS = 20
+"""How many are judged to tell a rate."""
+
+
+@dataclass(frozen=True)
+class SandboxReport:
+    """What `llmlab sleep sandbox` prints.
+
+    Attributes:
+        reasons: why stronger levels do not work here.
+        per_second: programs compiled, run and judged, by language.
+    """
+
+    level: str
+    isolates: bool
+    reasons: tuple[str, ...]
+    per_second: dict[str, float]
+
+
+def show_sandbox(
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print JSON for another program to read.")
+    ] = False,
+) -> None:
+    """Show the sandbox for a model's code: its level, and programs judged per second."""
+    sandbox = open_sandbox(allow_unsandboxed=True)
+    languages = ["python", *(["rust"] if compiler() else [])]
+    report = SandboxReport(
+        sandbox.level,
+        sandbox.isolates,
+        probe().reasons,
+        {language: _per_second(language, sandbox) for language in languages},
+    )
+    print(json.dumps(asdict(report), indent=2) if as_json else _told(report))
+
+
+def _per_second(language: Language, sandbox: Sandbox) -> float:
+    koans = generate(language, "test", PROGRAMS, 0, store=None)
+    began = time.monotonic()
+    judge_koans(koans, [koan.solution for koan in koans], sandbox)
+    return len(koans) / (time.monotonic() - began)
+
+
+def _told(report: SandboxReport) -> str:
+    walls = (
+        f"Sandbox: {report.level}."
+        if report.isolates
+        else "There is no sandbox here: a model's code is refused without --allow-unsandboxed."
+    )
+    rates = ", ".join(f"{rate:.0f} {name}" for name, rate in report.per_second.items())
+    return "\n".join([walls, *report.reasons, f"Programs judged per second: {rates}."])

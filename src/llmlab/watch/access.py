@@ -1,0 +1,188 @@
+"""Who may ask: the browser of the user who started the server, and no other page in it.
+
+- The server listens on the loopback interface, and answers only under its own names: a page of
+  another name that leads here (DNS rebinding) is refused by its Host.
+- A change, and a WebSocket, must come from a page of this server (Origin).
+- The link that the command prints holds a token. It is exchanged for a cookie that no script can
+  read and no other site can send, and disappears from the address.
+- A page loads nothing but what this server has (Content-Security-Policy).
+"""
+
+import hashlib
+import hmac
+import secrets
+from dataclasses import dataclass
+from http.cookies import CookieError, SimpleCookie
+from pathlib import Path
+from urllib.parse import parse_qsl, urlencode
+
+import pooch
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import PlainTextResponse, RedirectResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from llmlab.method.errors import LabError
+from llmlab.method.files import unwritable
+
+NAMES = ("127.0.0.1", "localhost")
+OPEN = frozenset({"/api/health"})
+"""Paths that say nothing of a run."""
+BOOK = "/book/"
+POLICY = (
+    "default-src 'none'; script-src 'self'{scripts}; style-src 'self'{scripts}; "
+    "img-src 'self' data:; font-src 'self'; connect-src 'self' {sockets}; form-action 'none'; "
+    "base-uri 'none'; frame-ancestors 'none'"
+)
+HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cache-Control": "no-store",
+}
+
+
+@dataclass(frozen=True)
+class Pass:
+    """What a server lets in.
+
+    Attributes:
+        port: that it listens on.
+        key: the user's secret; cookies are made of it, so that they outlive a restart.
+        token: of this start, in the link that the command prints.
+        names: further values of Host, such as "localhost:9000" at the end of a tunnel.
+    """
+
+    port: int
+    key: bytes
+    token: str
+    names: frozenset[str] = frozenset()
+
+    @property
+    def hosts(self) -> frozenset[str]:
+        return self.names | {f"{name}:{self.port}" for name in NAMES}
+
+    @property
+    def origins(self) -> frozenset[str]:
+        return frozenset(
+            f"{scheme}://{host}" for host in self.hosts for scheme in ("http", "https")
+        )
+
+    @property
+    def cookie(self) -> str:
+        """Its name: browsers share cookies between the ports of a machine."""
+        return f"llmlab-watch-{self.port}"
+
+    @property
+    def secret(self) -> str:
+        """The value of the cookie."""
+        return hmac.new(self.key, b"llmlab watch", hashlib.sha256).hexdigest()
+
+    def knows(self, headers: Headers) -> bool:
+        """Whether a request brings the cookie, or the token as a program sends it."""
+        bearer = headers.get("authorization", "").removeprefix("Bearer ")
+        return _same(_cookie(headers, self.cookie), self.secret) or _same(bearer, self.token)
+
+
+class Guard:
+    """Lets through what may ask, and says to browsers what a page may do."""
+
+    def __init__(self, app: ASGIApp, allowed: Pass) -> None:
+        self._app, self._pass = app, allowed
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self._app(scope, receive, send)
+            return
+        refused = self._answer(scope)
+        await (refused or self._app)(scope, receive, self._with_headers(scope, send))
+
+    def _answer(self, scope: Scope) -> Response | None:
+        """The answer to a request that is refused, or that exchanges the token; else None."""
+        headers, path = Headers(scope=scope), scope["path"]
+        if headers.get("host") not in self._pass.hosts:
+            return PlainTextResponse("This server has another name.", 421)
+        changes = scope["type"] == "websocket" or scope["method"] not in ("GET", "HEAD")
+        if changes and headers.get("origin") not in self._pass.origins:
+            return PlainTextResponse("Only a page of this server may ask for that.", 403)
+        query = dict(parse_qsl(scope["query_string"].decode("latin-1")))
+        if not changes and _same(query.pop("token", ""), self._pass.token):
+            return self._admitted(path, query)
+        if path not in OPEN and not self._pass.knows(headers):
+            return PlainTextResponse("Open the link that `llmlab watch` printed.", 401)
+        return None
+
+    def _admitted(self, path: str, query: dict[str, str]) -> Response:
+        """Leads to the same page, without the token in its address."""
+        # one slash: a browser takes // for the name of a machine
+        way = "/" + path.lstrip("/\\") + (f"?{urlencode(query)}" if query else "")
+        answer = RedirectResponse(way, 303)
+        answer.set_cookie(
+            self._pass.cookie, self._pass.secret, httponly=True, samesite="strict", path="/"
+        )
+        return answer
+
+    def _with_headers(self, scope: Scope, send: Send) -> Send:
+        # pages of the book set their theme before anything else is loaded
+        inline = " 'unsafe-inline'" if scope["path"].startswith(BOOK) else ""
+        host = Headers(scope=scope).get("host", "")
+        sockets = f"ws://{host}" if host in self._pass.hosts else ""
+        policy = POLICY.format(scripts=inline, sockets=sockets)
+
+        async def sent(message: Message) -> None:
+            if message["type"] in ("http.response.start", "websocket.http.response.start"):
+                headers = MutableHeaders(scope=message)
+                headers.update({**HEADERS, "Content-Security-Policy": policy})
+            await send(message)
+
+        return sent
+
+
+def new_token() -> str:
+    """A token that nobody guesses."""
+    return secrets.token_urlsafe(24)
+
+
+def user_key() -> bytes:
+    """The user's secret, made at the first time and kept where only they can read it.
+
+    Raises:
+        LabError: it cannot be written.
+    """
+    path = Path(pooch.os_cache("llmlab")) / "watch.key"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch(mode=0o600, exist_ok=True)
+        if len(path.read_bytes()) < 32:
+            path.chmod(0o600)
+            path.write_bytes(secrets.token_bytes(32))
+        return path.read_bytes()
+    except OSError as error:
+        raise unwritable(path, error) from error
+
+
+def parse_name(text: str) -> str:
+    """A further name of the server, as a browser sends it: name and port.
+
+    Raises:
+        LabError: it is none.
+    """
+    name, _, port = text.rpartition(":")
+    if not name or not port.isdigit() or not set(name) <= set(_LETTERS):
+        raise LabError(f"--name {text!r} is no name with a port: write it as localhost:9000.")
+    return text
+
+
+_LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789.-"
+
+
+def _same(given: str, secret: str) -> bool:
+    return hmac.compare_digest(given.encode(), secret.encode())
+
+
+def _cookie(headers: Headers, name: str) -> str:
+    try:
+        found = SimpleCookie(headers.get("cookie", "")).get(name)
+    except CookieError:
+        return ""
+    return found.value if found else ""

@@ -1,0 +1,128 @@
+"""The forms of what the server says and takes, and its OpenAPI description made of them."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, Field, JsonValue
+from pydantic.json_schema import models_json_schema
+
+from llmlab.runs.control import Action
+
+Byte = Annotated[int, Field(ge=0, lt=2**63)]
+
+
+class Health(BaseModel):
+    """The server is up."""
+
+    status: Literal["ok"] = "ok"
+    version: str
+    read_only: Annotated[bool, Field(description="Whether it refuses all requests to runs.")]
+
+
+class RunSummary(BaseModel):
+    """A run that there is."""
+
+    name: str
+    bytes: Annotated[Byte, Field(description="Of its log.")]
+    modified: Annotated[float, Field(description="When the log was written to last, Unix time.")]
+    checkpoints: Annotated[list[str], Field(description="Kept checkpoints, oldest first.")]
+
+
+class RunList(BaseModel):
+    """The runs that there are, the latest changed first."""
+
+    runs: list[RunSummary]
+    book: Annotated[bool, Field(description="Whether /book/ shows a rendered book.")]
+
+
+class RowsAnswer(BaseModel):
+    """Whole lines of a log; also the form of every message of /ws."""
+
+    file: Annotated[int, Field(description="Number of the log's file; another one voids a cursor.")]
+    from_: Annotated[Byte, Field(alias="from", description="0: forget what you knew of the run.")]
+    next: Annotated[Byte, Field(description="The cursor to ask with next.")]
+    size: Byte
+    skipped: Annotated[int, Field(description="Lines that are no JSON object.")]
+    rows: list[dict[str, JsonValue]]
+
+
+class ControlRequest(BaseModel):
+    """What a run is asked for."""
+
+    run: str
+    action: Action
+    rate: Annotated[float | None, Field(description="New peak learning rate, with 'rate'.")] = None
+
+
+class Asked(BaseModel):
+    """A request stands in the run's control.jsonl; its answer comes as an event of the same id."""
+
+    id: str
+
+
+class Refusal(BaseModel):
+    """Why not, in one sentence."""
+
+    error: str
+
+
+RUN = {"name": "run", "in": "query", "required": True, "schema": {"type": "string"}}
+FROM = {
+    "name": "from", "in": "query", "schema": {"type": "integer", "minimum": 0, "default": 0},
+    "description": "Byte to read from: `next` of the answer before.",
+}  # fmt: skip
+FILE = {
+    "name": "file", "in": "query", "schema": {"type": "integer"},
+    "description": "`file` of the answer before, so that a log that was cut is noticed.",
+}  # fmt: skip
+
+
+def openapi(version: str) -> dict[str, Any]:
+    """The OpenAPI description of the server."""
+    models = (Health, RunList, RowsAnswer, ControlRequest, Asked, Refusal)
+    _, schemas = models_json_schema(
+        [(model, "serialization") for model in models], ref_template="#/components/schemas/{model}"
+    )
+    refused = {"default": _answer("Refused.", "Refusal")}
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "llmlab watch",
+            "version": version,
+            "description": "Live logs of training runs. Send the token of the printed link as "
+            "`Authorization: Bearer TOKEN`, and the server's own address as `Origin` with POST "
+            "and WebSocket.",
+        },
+        "paths": {
+            "/api/health": {"get": {"responses": {"200": _answer("Up.", "Health")}}},
+            "/api/runs": {"get": {"responses": {"200": _answer("Runs.", "RunList"), **refused}}},
+            "/api/rows": {
+                "get": {
+                    "parameters": [RUN, FROM, FILE],
+                    "responses": {"200": _answer("Lines of the log.", "RowsAnswer"), **refused},
+                }
+            },
+            "/ws": {
+                "get": {
+                    "summary": "WebSocket: the same, as it is written; a message is sent only once "
+                    "the one before has left.",
+                    "parameters": [RUN, FROM, FILE],
+                    "responses": {"101": _answer("Each message.", "RowsAnswer"), **refused},
+                }
+            },
+            "/api/control": {
+                "post": {
+                    "requestBody": {"required": True, "content": _json("ControlRequest")},
+                    "responses": {"202": _answer("Passed on.", "Asked"), **refused},
+                }
+            },
+        },
+        "components": {"schemas": schemas["$defs"]},
+    }
+
+
+def _answer(description: str, model: str) -> dict[str, Any]:
+    return {"description": description, "content": _json(model)}
+
+
+def _json(model: str) -> dict[str, Any]:
+    return {"application/json": {"schema": {"$ref": f"#/components/schemas/{model}"}}}

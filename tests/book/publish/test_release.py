@@ -1,0 +1,85 @@
+import json
+import shutil
+import subprocess
+import zipfile
+from pathlib import Path
+
+import pytest
+import yaml
+
+from llmlab.book.publish import release as releasing
+from llmlab.book.publish.bundle import ARCHIVE
+from llmlab.book.publish.release import release
+from llmlab.method.errors import LabError
+from llmlab.method.project import Project
+
+MANIFEST = {
+    "experiment": "toy",
+    "scale": "laptop",
+    "fingerprint": {"code": {}},
+    "git_commit": "0" * 40,
+    "finished": "2026-01-31T10:00:00Z",
+    "rows": 1,
+    "sha256": {"runs.csv": "0" * 64},
+}
+
+
+def git(root: Path, *arguments: str) -> None:
+    who = ["-c", "user.name=T", "-c", "user.email=t@example.org", "-c", "commit.gpgsign=false"]
+    subprocess.run(["git", *who, *arguments], cwd=root, check=True, capture_output=True)
+
+
+@pytest.fixture
+def project(executed_sample: Project, tmp_path: Path) -> Project:
+    """An executed book that is committed."""
+    root = tmp_path / "book"
+    shutil.copytree(executed_sample.root, root, ignore=shutil.ignore_patterns("site"))
+    (root / ".gitignore").write_text("build\nsite\n__pycache__\n")
+    table = root / "results" / "laptop" / "toy"
+    table.mkdir(parents=True)
+    (table / "runs.csv").write_text("run_id\n1\n")
+    (table / "manifest.json").write_text(json.dumps(MANIFEST))
+    git(root, "init", "-q")
+    git(root, "add", "--all")
+    git(root, "commit", "-m", "The book")
+    return Project(root)
+
+
+def test_a_version_stands_beside_the_others_with_its_evidence_and_stays(project: Project) -> None:
+    done = release(project, "1.0", "preview")
+    assert (done.folder, done.is_tagged) == (project.site / "1.0", False)
+    assert (done.folder / "index.html").is_file()
+    assert json.loads((project.site / "versions.json").read_text()) == ["1.0"]
+    citation = yaml.safe_load((done.folder / "CITATION.cff").read_text())
+    assert (citation["cff-version"], citation["version"]) == ("1.2.0", "1.0")
+    zenodo = json.loads((done.folder / ".zenodo.json").read_text())
+    assert zenodo["upload_type"] == "dataset"
+    crate = json.loads((done.folder / "ro-crate-metadata.json").read_text())
+    assert crate["@context"].startswith("https://w3id.org/ro/crate/1.")
+    inside = set(zipfile.ZipFile(done.folder / ARCHIVE).namelist())
+    assert {"results/laptop/toy/runs.csv", "results/laptop/toy/manifest.json"} <= inside
+    described = {part["@id"]: part for part in crate["@graph"]}
+    assert described["results/laptop/toy/runs.csv"]["sha256"] == "0" * 64
+    with pytest.raises(LabError, match="stays as it was published"):
+        release(project, "1.0", "preview")
+
+
+def test_what_is_not_committed_is_not_released(project: Project) -> None:
+    (project.root / "new.txt").write_text("new")
+    with pytest.raises(LabError, match="differ from the commit"):
+        release(project, "1.0", "preview")
+    assert not project.site.exists()
+
+
+def test_a_tag_of_another_commit_is_not_moved(project: Project) -> None:
+    git(project.root, "tag", "v1.0")
+    git(project.root, "commit", "--allow-empty", "-m", "more")
+    with pytest.raises(LabError, match="tag of another commit"):
+        release(project, "1.0", "preview")
+
+
+def test_nothing_is_left_of_a_version_that_is_too_large(project: Project, monkeypatch) -> None:
+    monkeypatch.setattr(releasing, "LARGEST_MB", 0.01)
+    with pytest.raises(LabError, match=r"at most 0\.01 are allowed"):
+        release(project, "1.0", "preview")
+    assert not (project.site / "1.0").exists()

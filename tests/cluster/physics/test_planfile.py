@@ -1,0 +1,42 @@
+"""Plans as files: whatever one holds, it is a table or one sentence."""
+
+from pathlib import Path
+
+import pytest
+
+from llmlab.cluster.physics.planfile import read_table
+from llmlab.method.errors import LabError
+
+DEEP = "[" * 100_000
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("plan.toml", b'\xef\xbb\xbfmodel = "a"\r\n'),
+        ("plan.json", b'\xef\xbb\xbf{"model": "a"}'),
+        ("plan.toml", b'model = "a"'),
+    ],
+)
+def test_marks_and_line_ends_of_editors_change_nothing(
+    name: str, content: bytes, tmp_path: Path
+) -> None:
+    (tmp_path / name).write_bytes(content)
+    assert read_table(tmp_path / name) == {"model": "a"}
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "says"),
+    [
+        ("plan.toml", f"model = {DEEP}", "plan.toml is not valid TOML: nested too deep"),
+        ("plan.toml", "tokens = " + "9" * 6000, "plan.toml is not valid TOML"),
+        ("plan.json", DEEP, "plan.json is not valid JSON"),
+        ("plan.json", "[]", "plan.json holds no table of fields"),
+        ("plan.json", "null", "plan.json holds no table of fields"),
+    ],
+)
+def test_what_is_no_plan_is_one_sentence(name: str, text: str, says: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_text(text, encoding="utf-8")
+    with pytest.raises(LabError, match=says) as caught:
+        read_table(tmp_path / name)
+    assert "\n" not in str(caught.value)

@@ -1,0 +1,33 @@
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from llmlab.finetune.command.opening import open_session
+from llmlab.finetune.command.options import FinetuneOptions
+from llmlab.finetune.command.session import FinetuneSession
+
+
+@pytest.fixture
+def brief_session(
+    made: Callable[[str], Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    held: ExitStack,
+) -> Callable[..., FinetuneSession]:
+    """Opens a run of four steps on a model that knows its skills, with the options given."""
+    monkeypatch.chdir(tmp_path)
+
+    def make(**options: object) -> FinetuneSession:
+        brief = FinetuneOptions(str(made("skilled")), steps=4, batch_size=4, test_items=10)
+        folder = Path("runs/micro-subtraction-qlora")
+        session = held.enter_context(
+            open_session(replace(brief, **options), folder, torch.device("cpu"))
+        )
+        session = replace(session, base=replace(session.base, name="micro"))
+        return replace(session, config=replace(session.config, suite_items=10))
+
+    return make

@@ -1,0 +1,71 @@
+"""Packs: what goes in comes out, in files that are small enough, and nothing else is let in."""
+
+import io
+import tarfile
+
+import pytest
+
+from llmlab.method.errors import LabError
+from llmlab.method.evidence.recording import record
+from llmlab.method.project import Project
+from llmlab.method.running import packing
+from llmlab.method.running.plan import make_plan
+from llmlab.method.running.runner import run_experiment
+
+
+@pytest.fixture
+def home(lab, tmp_path):
+    """Another project with the same experiment, where nothing was computed."""
+    root = tmp_path / "home"
+    root.mkdir()
+    return Project(root)
+
+
+def test_a_finished_table_comes_home_and_can_be_recorded(lab, home, tmp_path):
+    run_experiment(lab.add(), "smoke", lab.project, workers=1)
+    file, kept = packing.pack(lab.project, "smoke", tmp_path / "pack.tar.gz")
+    names = packing.unpack(home, file)
+    assert kept.name == "pack-kept.tar.gz"
+    assert "smoke/toy/manifest.json" in names
+    assert make_plan(lab.load("toy"), "smoke", home).is_done
+    assert record(home, "toy", "smoke").is_dir()
+
+
+def test_finished_runs_come_home_without_their_table(lab, home, tmp_path):
+    toy = lab.add()
+    run_experiment(toy, "smoke", lab.project, seeds=[0], workers=1)
+    file, _ = packing.pack(lab.project, "smoke", tmp_path / "pack.tar.gz")
+    packing.unpack(home, file)
+    plan = make_plan(toy, "smoke", home)
+    assert {plan.finished(trial) for trial in plan.trials if trial.seed == 0} == {True}
+    assert not plan.is_done
+
+
+def test_a_large_pack_goes_on_in_further_files(lab, home, tmp_path, monkeypatch):
+    run_experiment(lab.add(), "smoke", lab.project, workers=1)
+    monkeypatch.setattr(packing, "MOST_BYTES", 2_000)
+    files = packing.pack(lab.project, "smoke", tmp_path / "pack.tar.gz")
+    assert [file.name for file in files[:2]] == ["pack.tar.gz", "pack-2.tar.gz"]
+    assert all(file.stat().st_size < 2_000 for file in files)
+    packing.unpack(home, files[0])
+    assert make_plan(lab.load("toy"), "smoke", home).is_done
+
+
+@pytest.mark.parametrize(
+    "name", ["smoke/toy/../../../stray", "smoke/other/runs.csv", "/etc/stray", "runs.csv"]
+)
+def test_a_pack_lays_nothing_elsewhere(lab, home, tmp_path, name):
+    lab.add()
+    file = tmp_path / "pack.tar.gz"
+    with tarfile.open(file, "w:gz") as archive:
+        archive.addfile(tarfile.TarInfo(name), io.BytesIO())
+    with pytest.raises(LabError, match="which no campaign of this book packs"):
+        packing.unpack(home, file)
+    assert not (home.build / "results").exists()
+
+
+def test_what_is_no_pack_is_refused(home, tmp_path):
+    file = tmp_path / "pack.tar.gz"
+    file.write_bytes(b"no archive")
+    with pytest.raises(LabError, match="is no pack"):
+        packing.unpack(home, file)

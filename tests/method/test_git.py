@@ -1,0 +1,94 @@
+"""What git answers does not depend on what the user, the repository or the terminal has set."""
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from llmlab.method.evidence.provenance import git_state
+from llmlab.method.git import git, worktree
+
+SETTINGS = {
+    "signatures": "[log]\n\tshowSignature = true\n",
+    "colours": "[color]\n\tui = always\n\tstatus = always\n",
+    "a pager": "[core]\n\tpager = false\n[pager]\n\tlog = false\n\tstatus = false\n",
+    "a format": "[format]\n\tpretty = fuller\n[log]\n\tdecorate = full\n\tdate = relative\n",
+    "an encoding": "[i18n]\n\tlogOutputEncoding = latin-1\n",
+    "hidden files": "[status]\n\tshowUntrackedFiles = no\n\tshort = true\n\tbranch = true\n",
+    "relative paths": "[status]\n\trelativePaths = false\n[diff]\n\trelative = true\n",
+    "quoted paths": "[core]\n\tquotePath = true\n\tprecomposeUnicode = true\n",
+    "a monitor": "[core]\n\tfsmonitor = false-is-no-program\n",
+    "renames": "[log]\n\tfollow = true\n[diff]\n\trenames = copies\n[status]\n\trenames = copies\n",
+}
+VARIABLES = {
+    "GIT_DIR": "/nowhere",
+    "GIT_PAGER": "false",
+    "GIT_TRACE": "1",
+    "GIT_EXTERNAL_DIFF": "false",
+    "GIT_CONFIG_PARAMETERS": "'color.ui=always'",
+    "LC_ALL": "de_DE.UTF-8",
+}
+QUESTIONS = (
+    ("rev-parse", "--is-shallow-repository", "HEAD"),
+    ("log", "-z", "-m", "--first-parent", "--name-only", "--format=%x02%H %cs"),
+    ("status", "--porcelain", "-z", "--untracked-files=all"),
+)
+
+
+@pytest.fixture(scope="module")
+def known(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[bytes | None]]:
+    """A repository with a commit, a change and a new file, and what git says of it."""
+    root = tmp_path_factory.mktemp("repository")
+    (root / "café.txt").write_text("one\n", encoding="utf-8")
+    neutral = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    for who in ("AUTHOR", "COMMITTER"):
+        neutral |= {f"GIT_{who}_NAME": "A", f"GIT_{who}_EMAIL": "a@example.org"}
+    for command in (["init", "-q"], ["add", "."], ["commit", "-q", "-m", "café", "--no-gpg-sign"]):
+        subprocess.run(["git", *command], cwd=root, env=neutral, check=True)
+    (root / "café.txt").write_text("two\n", encoding="utf-8")
+    (root / "new.txt").write_text("new\n", encoding="utf-8")
+    return root, answers(root)
+
+
+def answers(root: Path) -> list[bytes | None]:
+    return [git(root, *question) for question in QUESTIONS]
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_settings_change_no_answer(
+    name: str, known, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root, right = known
+    own = root / ".git" / "config"
+    before = own.read_bytes()
+    (tmp_path / ".gitconfig").write_text(SETTINGS[name], encoding="utf-8")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    own.write_bytes(before + SETTINGS[name].encode())
+    try:
+        assert answers(root) == right
+    finally:
+        own.write_bytes(before)
+    assert None not in right
+
+
+@pytest.mark.parametrize("name", VARIABLES)
+def test_variables_change_no_answer(name: str, known, monkeypatch: pytest.MonkeyPatch) -> None:
+    root, right = known
+    monkeypatch.setenv(name, VARIABLES[name])
+    assert answers(root) == right
+
+
+def test_without_a_repository_there_is_no_answer(tmp_path: Path) -> None:
+    assert git(tmp_path, "rev-parse", "HEAD") is None
+    assert git(tmp_path / "gone", "rev-parse", "HEAD") is None
+
+
+def test_line_ends_that_git_rewrites_make_no_change(known, tmp_path: Path) -> None:
+    root, _ = known
+    clone = tmp_path / "clone"
+    git(tmp_path, "clone", "-q", "-c", "core.autocrlf=true", root, clone)
+    assert (clone / "café.txt").read_bytes() == b"one\r\n"
+    assert not git_state(clone, ["café.txt"]).dirty
+    with worktree(clone, "HEAD") as tree:
+        assert (tree / "café.txt").read_text(encoding="utf-8") == "one\n"

@@ -1,0 +1,128 @@
+"""What runs on GitHub and GitLab, as far as it can be tried here."""
+
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parent.parent
+WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
+FROM_OUTSIDE = re.compile(r"\$\{\{")
+
+
+def loaded(path: Path) -> dict:
+    return yaml.safe_load(path.read_text(encoding="utf-8"))
+
+
+def steps(path: Path) -> Iterator[dict]:
+    for job in loaded(path)["jobs"].values():
+        yield from job["steps"]
+
+
+def git(root: Path, *arguments: str) -> str:
+    who = ["-c", "user.name=T", "-c", "user.email=t@example.org", "-c", "commit.gpgsign=false"]
+    return subprocess.run(
+        ["git", *who, *arguments], cwd=root, check=True, capture_output=True, text=True
+    ).stdout
+
+
+@pytest.mark.parametrize(
+    ("schema", "files"),
+    [("github-workflows", WORKFLOWS), ("gitlab-ci", [ROOT / ".gitlab-ci.yml"])],
+)
+def test_they_have_the_form_that_their_readers_publish(schema: str, files: list[Path]) -> None:
+    tool = shutil.which("check-jsonschema")
+    if tool is None:
+        pytest.skip("check-jsonschema is not installed")
+    done = subprocess.run(
+        [tool, "--builtin-schema", f"vendor.{schema}", *files], capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout
+
+
+def test_every_action_is_pinned_by_a_commit_and_says_its_version() -> None:
+    lines = [
+        line for path in WORKFLOWS for line in path.read_text().splitlines() if "uses:" in line
+    ]
+    assert lines
+    for line in lines:
+        assert re.search(r"uses: actions/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+$", line), line
+
+
+def test_no_text_from_outside_is_put_into_a_script() -> None:
+    scripts = [step["run"] for path in WORKFLOWS for step in steps(path) if "run" in step]
+    assert len(scripts) > 8
+    assert not [script for script in scripts if FROM_OUTSIDE.search(script)]
+
+
+def test_code_of_a_change_runs_without_a_right_to_write() -> None:
+    workflows = {path.stem: loaded(path) for path in WORKFLOWS}
+    assert workflows["ci"]["permissions"] == {"contents": "read"}
+    assert workflows["preview"]["permissions"] == workflows["publish"]["permissions"] == {}
+    # YAML reads `on` as true
+    assert set(workflows["publish"][True]) == {"push"}
+    for step in steps(ROOT / ".github/workflows/preview.yml"):
+        assert "run" not in step or step["run"].startswith((".ci/pages ", "gh "))
+    for job in workflows["preview"]["jobs"].values():
+        assert "full_name == github.repository" in job["if"]  # no fork
+
+
+def test_every_script_is_bash_that_can_be_read_and_calls_what_is_there() -> None:
+    for path in WORKFLOWS:
+        for script in (step["run"] for step in steps(path) if "run" in step):
+            subprocess.run(["bash", "-n"], input=script, text=True, check=True)
+            for called in re.findall(r"^\.ci/\w+", script, re.MULTILINE):
+                assert os.access(ROOT / called, os.X_OK)
+
+
+@pytest.fixture
+def clone(tmp_path: Path) -> Path:
+    """A clone of a repository that has a remote, with the scripts of this one."""
+    git(tmp_path, "init", "-q", "--bare", "remote")
+    git(tmp_path, "clone", "-q", "remote", "clone")
+    clone = tmp_path / "clone"
+    shutil.copytree(ROOT / ".ci", clone / ".ci")
+    (clone / ".gitignore").write_text("site\n")
+    git(clone, "add", "--all")
+    git(clone, "commit", "-q", "-m", "first")
+    git(clone, "push", "-q", "origin", "HEAD")
+    return clone
+
+
+def pages(clone: Path, *arguments: str) -> subprocess.CompletedProcess:
+    return subprocess.run([".ci/pages", *arguments], cwd=clone, capture_output=True, text=True)
+
+
+def published(clone: Path) -> list[str]:
+    git(clone, "fetch", "-q", "origin", "gh-pages")
+    return git(clone, "ls-tree", "-r", "--name-only", "origin/gh-pages").split()
+
+
+def test_versions_stay_and_previews_come_and_go(clone: Path, tmp_path: Path) -> None:
+    book = tmp_path / "rendered"
+    book.mkdir()
+    (book / "index.html").write_text("a change")
+    for arguments in (["lay"], ["preview", "7", str(book)], ["push", "Preview"]):
+        assert pages(clone, *arguments).returncode == 0
+    git(clone, "worktree", "remove", "--force", "site")
+    assert pages(clone, "lay").returncode == 0
+    (clone / "site" / "1.0").mkdir()
+    (clone / "site" / "1.0" / "index.html").write_text("a version")
+    assert pages(clone, "push", "Version").returncode == 0
+    assert published(clone) == [".nojekyll", "1.0/index.html", "index.html", "pr-7/index.html"]
+    assert pages(clone, "remove", "7").returncode == 0
+    assert pages(clone, "push", "Closed").returncode == 0
+    assert published(clone) == [".nojekyll", "1.0/index.html", "index.html"]
+    assert pages(clone, "push", "Nothing new").returncode == 0
+
+
+@pytest.mark.parametrize("number", ["", "../dev", "7; rm -rf /", "-1"])
+def test_a_preview_has_a_number(clone: Path, number: str) -> None:
+    done = pages(clone, "remove", number)
+    assert done.returncode == 1
+    assert "is no number of a change" in done.stderr

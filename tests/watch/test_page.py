@@ -1,0 +1,156 @@
+"""The page in a real Chromium, beside a trainer that goes on."""
+
+import shutil
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+
+import pytest
+
+from llmlab.runs.control import Helm, listen
+from llmlab.runs.folder import RunFolder
+from llmlab.watch import command
+from llmlab.watch.access import Pass
+from llmlab.watch.catalog import Catalog
+from llmlab.watch.server import Watch
+
+playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
+CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium on this machine")
+
+Page = "playwright.sync_api.Page"
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[object]:
+    with playwright.sync_playwright() as driver:
+        chromium = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def trainer(tmp_path: Path) -> Iterator[RunFolder]:
+    """A trainer that takes a step of a thousand every 20 ms, and follows what it is asked for."""
+    folder, is_over = RunFolder(tmp_path / "runs" / "micro"), threading.Event()
+    folder.log.start({"train.steps": 1000})
+    thread = threading.Thread(target=train, args=(folder, is_over))
+    thread.start()
+    yield folder
+    is_over.set()
+    thread.join()
+
+
+def train(folder: RunFolder, is_over: threading.Event) -> None:
+    listen(folder.log)
+    helm, rate = Helm(folder), 0.01
+    for step in range(1000):
+        fields = {"step": step, "tokens": 8, "loss": 3 / (1 + step / 9), "seconds": 0.02}
+        folder.log.append("point", {**fields, "gradient_norm": 1.0, "learning_rate": rate})
+        for request in helm.requests(is_over.is_set):
+            rate = request.rate or rate
+            folder.log.append("steered", asdict(helm.followed(request, step + 1)))
+        if helm.is_stopped or is_over.wait(0.02):
+            folder.log.append("saved", {"step": step + 1, "folder": "<b>checkpoints</b>/last"})
+            folder.log.append("interrupted", {"step": step + 1})
+            return
+
+
+@contextmanager
+def serving(folder: Path, allowed: Pass | None = None) -> Iterator[Pass]:
+    """A server of the runs below a folder, ended as by SIGTERM."""
+    with command.listen(allowed.port if allowed else 0) as listening:
+        port = listening.getsockname()[1]
+        allowed = allowed or Pass(port, b"k" * 32, "the-token")
+        server = command.make_server(Watch(Catalog((folder,), folder)), allowed)
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
+        thread.start()
+        try:
+            yield allowed
+        finally:
+            server.should_exit = True
+            thread.join(5)
+            assert not thread.is_alive()
+
+
+@pytest.fixture
+def opened(browser: object) -> Iterator[Callable[..., "Page"]]:
+    """Opens the page; at the end nothing may have gone wrong in it."""
+    contexts, wrong = [], []
+
+    def make(allowed: Pass, width: int = 1280) -> "Page":
+        contexts.append(browser.new_context(viewport={"width": width, "height": 800}))
+        page = contexts[-1].new_page()
+        page.on("pageerror", lambda error: wrong.append(str(error)))
+        page.on("console", lambda said: "Content Security" in said.text and wrong.append(said.text))
+        page.goto(f"http://127.0.0.1:{allowed.port}/?token={allowed.token}")
+        return page
+
+    yield make
+    for context in contexts:
+        context.close()
+    assert wrong == []
+
+
+def points(page: "Page") -> int:
+    return int(page.locator("body").get_attribute("data-points") or 0)
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    # not by wait_for_function: a page with this policy evaluates no text
+    end = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.02)
+
+
+def test_the_chart_grows_and_pause_really_pauses(trainer: RunFolder, opened) -> None:
+    with serving(trainer.path.parent) as allowed:
+        page = opened(allowed)
+        assert "token" not in page.url
+        wait_for(lambda: points(page) > 5)
+        assert page.locator(".charts canvas").first.is_visible()
+        assert page.locator(".state").inner_text() == "running"
+        page.get_by_role("button", name="Pause").click()
+        page.get_by_text("pause: done after step").wait_for()
+        assert page.locator(".state").inner_text() == "paused"
+        size = trainer.log.path.stat().st_size
+        time.sleep(0.2)
+        assert trainer.log.path.stat().st_size == size
+        page.get_by_role("button", name="Resume").press("Enter")  # the keyboard does it, too
+        wait_for(lambda: trainer.log.path.stat().st_size > size)
+
+
+def test_two_browsers_agree_and_a_stop_saves(trainer: RunFolder, opened) -> None:
+    with serving(trainer.path.parent) as allowed:
+        one, two = opened(allowed), opened(allowed, width=390)
+        wait_for(lambda: points(one) > 5)
+        one.get_by_label("Peak learning rate").fill("3e-4")
+        one.get_by_label("Peak learning rate").press("Enter")
+        one.get_by_text("rate: done after step").wait_for()
+        one.get_by_role("button", name="Stop and save").click()
+        for page in (one, two):
+            page.get_by_text("interrupted", exact=True).first.wait_for()
+            wait_for(lambda page=page: "steered: rate 0.0003" in page.locator(".said").inner_text())
+            assert page.locator(".steered").first.is_visible()
+            assert page.get_by_text("saved last").is_visible()  # as text, whatever it holds
+        wait_for(lambda: points(one) == points(two))
+        wide = two.evaluate("document.documentElement.scrollWidth")
+        assert wide == 390
+
+
+def test_a_server_that_was_killed_is_found_again(trainer: RunFolder, opened) -> None:
+    with serving(trainer.path.parent) as allowed:
+        page = opened(allowed)
+        wait_for(lambda: points(page) > 5)
+    page.get_by_text("connection lost").wait_for()
+    before = points(page)
+    with serving(trainer.path.parent, Pass(allowed.port, allowed.key, "another token")):
+        wait_for(lambda: points(page) > before + 5)
+        page.get_by_text("live", exact=True).wait_for()
+        shown = "[document.body.dataset.points, document.querySelector('.tiles dd').textContent]"
+        n_points, step = page.evaluate(shown)
+        assert step.split()[0] == n_points  # none twice, none missing
