@@ -83,6 +83,25 @@ Markdown(pipe_table(["what is minimised", "α from eight starts"], rows))
 # of the runs, a comparison with simpler laws (a constant among them), and warnings where an exponent cannot be told from
 # zero.
 #
+# ## A law to play with
+#
+# In @fig-scaling-play the runs follow a law with a floor. Drag one up or down, or choose it and move the slider. A small
+# change of the largest run moves the exponent a lot, and the floor with it: the two can hardly be told apart where the
+# runs end too early. Below, the widget says what a law without a floor would make of the same runs.
+
+# %%
+# | label: fig-scaling-play
+# | fig-cap: "Eight made runs and the law through them, fitted anew at each move. In print: as it opens."
+# | fig-alt: "Falling dots over a logarithmic axis of sizes, with a line through them that levels off."
+from llmlab.book.show import playground
+
+made = [
+    (10.0**power, 1.7 + 2.3 * 10 ** (-0.35 * (power - 6)))
+    for power in (6, 6.5, 7, 7.5, 8, 8.5, 9, 9.5)
+]
+playground("A scaling law to play with", {"kind": "scaling_law", "runs": made})
+
+# %% [markdown]
 # ## Where the floor hides the law
 #
 # @fig-scaling-floor draws why a market is a hard place for a law. If the floor is high, all that is left to fall is a

@@ -164,6 +164,7 @@ VIEWS = {
         "curve": {"train": [[0, 4.0], [1, 3.0]]},
     },
     "samples": {"samples": [{"prompt": "a", "text": "x", "step": n} for n in (1, 2)]},
+    "scaling_law": {"runs": [[10.0**n, 1.0 + 0.5**n] for n in range(9)]},
 }
 
 

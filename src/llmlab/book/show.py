@@ -245,6 +245,19 @@ def explorer(experiment: str, view: str, *, run: Condition | None = None, seed: 
     _display(drawn, markup.join(widget, results.view_source(found, view, run_id)).data)
 
 
+def playground(name: str, raw: Mapping[str, object]) -> None:
+    """Something to explore that no run left behind: a view as plain JSON, and a picture of it.
+
+    Args:
+        name: what the widget says it is.
+
+    Raises:
+        LabError: the view is broken or too large for a page.
+    """
+    drawn = reading.read_view(raw, name).draw("")
+    _display(drawn, widgets.raw_html(widgets.widget(name, raw, name)))
+
+
 def verdict(hypothesis: str) -> Markdown:
     """The box of one hypothesis: word, effect, evidence, registration, alarms."""
     return Markdown(boxes.verdict_box(_verdict(hypothesis)))

@@ -111,6 +111,10 @@ KINDS = {
             for step in (0, 100, 200)
         ],
     },
+    "scaling_law": {
+        "kind": "scaling_law",
+        "runs": [(10.0**n, 1 + 2 * 10 ** (-0.4 * n)) for n in range(6)],
+    },
 }
 
 
@@ -179,6 +183,11 @@ def test_each_kind_has_a_still_picture(kind, recwarn):
     assert [str(warning.message) for warning in recwarn] == []
 
 
+def test_the_law_of_a_view_is_that_of_its_runs():
+    floor, factor, exponent = read_view(KINDS["scaling_law"], "x").law()
+    assert (floor, factor, exponent) == pytest.approx((1, 2, 0.4), abs=1e-6)
+
+
 def test_activations_at_one_step_need_no_list_of_checkpoints():
     raw = {"kind": "activations", "layers": activations_at(100), "checkpoint": 100}
     view = read_view(raw, "x")
@@ -243,6 +252,7 @@ def without(raw, key):
         ({"kind": "activations"}, r"'checkpoints\.0\.layers' is missing"),
         ({"kind": "checkpoints", "steps": [{}], "curve": {}}, r"'steps\.0\.step' is missing"),
         ({"kind": "samples", "samples": [{"prompt": "a"}]}, r"no text"),
+        ({"kind": "scaling_law", "runs": [[1, 1], [2, 1], [2, 1], [3, 1]]}, r"do not rise"),
         ({**KINDS["attention"], "texts": [{"tokens": ["a"], "weights": [[[[1, 2]]]]}]}, r"one row"),
     ],
 )

@@ -1,6 +1,8 @@
 """The downloader against a server on loopback that fails, stalls, truncates and lies."""
 
 import hashlib
+import json
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -9,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from llmlab.cli import main
 from llmlab.market.bars.download import Patience, fetch, fetch_all
 from llmlab.method.errors import LabError
 
@@ -211,3 +214,19 @@ def test_a_file_that_was_damaged_on_disk_is_fetched_again(served, tmp_path: Path
 def test_an_address_without_a_place_for_the_name_is_refused(tmp_path: Path) -> None:
     with pytest.raises(LabError, match=r"has no \{symbol\}"):
         fetch_all("http://127.0.0.1/x.csv", ["a"], tmp_path)
+
+
+def test_the_command_fetches_checks_and_describes(
+    served, tmp_path: Path, monkeypatch, capsys
+) -> None:
+    server = served(lambda h, n: h.send(BARS))
+    address = server.url.replace("sp.csv", "{symbol}.csv")
+    call = ["llmlab", "market", "data", "--url", address, "--symbols", "sp,dj", "--json"]
+    monkeypatch.setattr(sys, "argv", [*call, "--out", str(tmp_path)])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert not ended.value.code
+    found = json.loads(capsys.readouterr().out)
+    assert [(one["name"], one["rows"]) for one in found] == [("sp", 28), ("dj", 28)]
+    assert (tmp_path / "sp.csv").read_bytes() == BARS
+    assert json.loads((tmp_path / "dj.json").read_text(encoding="utf-8")) == found[1]
