@@ -78,17 +78,12 @@ table(
 
 # %%
 Markdown(
-    "\n".join(
-        f"- {title} ({ident}): {badge(ident)}."
-        for ident, title in (
-            ("H-SLEEP-1", "a night of naive LoRA improves the coder"),
-            ("H-SLEEP-2", "failures alone cost more regressions than replay"),
-            ("H-SLEEP-3", "averaged factors return to the baseline"),
-            ("H-SLEEP-4", "averaging what adapters do keeps more"),
-            ("H-SLEEP-5", "averaged coefficients are averaged factors"),
-            ("H-SLEEP-6", "own repairs teach little that is new"),
-        )
-    )
+    f"- a night of naive LoRA improves the coder (H-SLEEP-1): {badge('H-SLEEP-1')}.\n"
+    f"- failures alone cost more regressions than replay (H-SLEEP-2): {badge('H-SLEEP-2')}.\n"
+    f"- averaged factors return to the baseline (H-SLEEP-3): {badge('H-SLEEP-3')}.\n"
+    f"- averaging what adapters do keeps more (H-SLEEP-4): {badge('H-SLEEP-4')}.\n"
+    f"- averaged coefficients are averaged factors (H-SLEEP-5): {badge('H-SLEEP-5')}.\n"
+    f"- own repairs teach little that is new (H-SLEEP-6): {badge('H-SLEEP-6')}.\n"
 )
 
 # %% [markdown]

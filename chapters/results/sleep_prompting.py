@@ -73,13 +73,8 @@ table(
 
 # %%
 Markdown(
-    "\n".join(
-        f"- {title} ({ident}): {badge(ident)}."
-        for ident, title in (
-            ("H-PROMPT-1", "three more turns are worth a night"),
-            ("H-PROMPT-2", "the name of the family says little"),
-        )
-    )
+    f"- three more turns are worth a night (H-PROMPT-1): {badge('H-PROMPT-1')}.\n"
+    f"- the name of the family says little (H-PROMPT-2): {badge('H-PROMPT-2')}.\n"
 )
 
 # %% [markdown]

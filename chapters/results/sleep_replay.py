@@ -61,13 +61,8 @@ table(
 
 # %%
 Markdown(
-    "\n".join(
-        f"- {title} ({ident}): {badge(ident)}."
-        for ident, title in (
-            ("H-SLEEP-REPLAY-1", "a fifth of passed episodes saves what was known"),
-            ("H-SLEEP-REPLAY-2", "half is too much"),
-        )
-    )
+    f"- a fifth of passed episodes saves what was known (H-SLEEP-REPLAY-1): {badge('H-SLEEP-REPLAY-1')}.\n"
+    f"- half is too much (H-SLEEP-REPLAY-2): {badge('H-SLEEP-REPLAY-2')}.\n"
 )
 
 # %% [markdown]
