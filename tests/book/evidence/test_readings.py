@@ -21,7 +21,7 @@ def test_the_mean_is_that_of_the_runs(evidence):
     scores = runs[(runs["dose"] == 0.1) & (runs["rule"] == "a")]["score"]
     assert reading.mean == pytest.approx(scores.mean())
     assert reading.low < reading.mean < reading.high
-    assert reading.n == len(scores) == 5
+    assert reading.n == len(scores) == 10
 
 
 def test_the_lines_are_those_of_the_file(evidence):
@@ -53,7 +53,14 @@ def test_the_best_and_what_ties_with_it_are_marked(evidence):
     cells = list(readings.read_cells(evidence, "score", ["dose"], {"rule": "a"}))
     marked = {cell.condition["dose"]: cell for cell in readings.compare_with_best(cells)}
     assert [dose for dose, cell in marked.items() if cell.best] == [1.0]
-    assert [dose for dose, cell in marked.items() if cell.ties] == [0.1]
+    assert not any(cell.ties for cell in marked.values())
+    best = marked[1.0]
+    noisy = {seed: score + 0.001 * (-1) ** seed for seed, score in best.by_seed.items()}
+    twin = replace(best, by_seed=noisy, mean=best.mean - 1e-9)
+    assert [cell.ties for cell in readings.compare_with_best([*cells, twin])] == [
+        *(False for _ in cells),
+        True,
+    ]
 
 
 def test_too_few_seeds_are_not_compared(smoke_book):
@@ -67,7 +74,7 @@ def test_too_few_seeds_are_not_compared(smoke_book):
 def test_a_curve_is_averaged_over_the_seeds_that_reached_the_step(evidence):
     curves = readings.mean_curves(evidence, ["loss"], ["dose"], {"rule": "a"})
     diverged = curves[curves["dose"] == 10.0].set_index("step")
-    assert diverged["n"].to_dict() == {0: 5, 5: 4, 10: 4}
+    assert diverged["n"].to_dict() == {0: 10, 5: 9, 10: 9}
 
 
 @pytest.mark.parametrize(("x", "places"), [("step", [0, 5, 10]), ("tokens", [0, 5, 10])])
@@ -96,7 +103,7 @@ def test_a_difference_is_that_of_the_runs_of_one_seed(evidence):
     treatment, control = (
         readings.read(evidence, "score", {"dose": dose, "rule": "a"}).by_seed for dose in (1.0, 0.1)
     )
-    by_seed = [treatment[seed] - control[seed] for seed in range(5)]
+    by_seed = [treatment[seed] - control[seed] for seed in range(10)]
     assert list(differences[1].by_seed) == by_seed
     assert differences[1].mean == pytest.approx(np.mean(by_seed))
     assert differences[1].low < differences[1].mean < differences[1].high

@@ -92,7 +92,7 @@ def test_images_are_named_by_their_content(tmp_path):
         (new_markdown_cell("::: {.panel-tabset}\n:::"), "uses tabsets"),
         (new_code_cell("#| fig-width: 3\n1"), "has the option fig-width"),
         (new_code_cell("#| label: [\n1"), "not valid YAML"),
-        (new_code_cell("#| label\n1"), "no list of names with values"),
+        (new_code_cell("#| label\n1"), "is not a list of names with values"),
     ],
 )
 def test_what_not_every_renderer_shows_is_an_error(tmp_path, cell, message):

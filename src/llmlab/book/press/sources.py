@@ -19,6 +19,7 @@ OF_EVERYTHING = {
     "tolerances", "statistics_of", "changes",
 }  # fmt: skip
 OF_VERSIONS = {"changes"}
+OF_NOTHING = {"playground"}
 _CELL = re.compile(r"^# ?%%", re.MULTILINE)
 _TEXT = re.compile(r"[^\n]*\[(markdown|md|raw)\]")
 SHOW = "llmlab.book.show"
