@@ -1,5 +1,6 @@
 """`llmlab book …`: nothing but wiring. What is heavy is imported by the command that needs it."""
 
+from collections.abc import Sequence
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -115,33 +116,47 @@ def check(
         Path | None, typer.Argument(metavar="[FOLDER]", help="A rendered book; default site/dev.")
     ] = None,
 ) -> None:
-    """Check a rendered book: whether it is complete, leads nowhere, and keeps its gates.
-
-    Chapters, links, references, outside requests, texts for images; valid HTML; at most 500 KB a
-    page; WCAG 2.1 AA by axe, where there is a Chromium.
-    """
-    from llmlab.book.gates import accessibility, validity, weight
+    """Check a rendered book: chapters, links, references, outside requests, texts for images."""
     from llmlab.book.press.check import check_site
     from llmlab.book.press.contents import read_contents
 
     project = Project.find()
     site = folder or project.site / "dev"
-    contents = read_contents(project)
-    problems = [
-        *check_site(site, contents),
-        *validity.invalid_pages(site),
-        *weight.heavy_pages(site),
-    ]
+    _refuse(site, check_site(site, read_contents(project)))
+    typer.echo(f"{site} is complete, and every link and reference in it leads somewhere.")
+
+
+@app.command()
+def gates(
+    folder: Annotated[
+        Path | None, typer.Argument(metavar="[FOLDER]", help="A rendered book; default site/dev.")
+    ] = None,
+) -> None:
+    """Check what a book is published by: valid HTML, the weight of its pages, accessibility.
+
+    At most 500 KB a page without fonts and explorers' data; WCAG 2.1 AA by axe, where there is a
+    Chromium.
+    """
+    from llmlab.book.gates import accessibility, validity, weight
+    from llmlab.book.press.contents import read_contents
+
+    project = Project.find()
+    site = folder or project.site / "dev"
+    problems = [*validity.invalid_pages(site), *weight.heavy_pages(site)]
     if missing := accessibility.why_not():
         typer.echo(f"Accessibility is not checked: {missing}.", err=True)
     else:
-        pages = [site / chapter.page for chapter in contents.chapters]
+        pages = [site / chapter.page for chapter in read_contents(project).chapters]
         problems += accessibility.inaccessible_pages(site, list(filter(Path.is_file, pages)))
+    _refuse(site, problems)
+    typer.echo(f"{site} is valid, light and accessible.")
+
+
+def _refuse(site: Path, problems: Sequence[str]) -> None:
     for problem in problems:
         typer.echo(problem)
     if problems:
         raise LabError(f"{site} has {len(problems)} problems; mend the chapters and render again.")
-    typer.echo(f"{site} is complete, and every link and reference in it leads somewhere.")
 
 
 @app.command()
