@@ -58,8 +58,8 @@
 # tables; both go when the change is closed. Code of a change runs without a right to write, and changes from forks get
 # the book to download.
 #
-# `llmlab book check` and `llmlab book gates` hold what a book has to pass: links and references that lead somewhere, nothing asked from outside, valid HTML,
-# at most 500 KB a page without the data of explorers, and WCAG 2.1 AA as far as axe can tell.
+# `llmlab book check` asks that links and references lead somewhere and that nothing is asked from outside. `llmlab book
+# gates` asks for valid HTML, at most 500 KB a page without the data of explorers, and WCAG 2.1 AA as far as axe can tell.
 #
 # ## Run experiments on a cluster
 #
