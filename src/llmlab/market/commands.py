@@ -254,7 +254,7 @@ def run(
     from llmlab.market.models.architecture import read_budget
     from llmlab.market.models.question import Question
     from llmlab.market.models.report import as_row, print_answers, write_result
-    from llmlab.market.models.study import BASELINES
+    from llmlab.market.models.study import BASELINES, require_samples
     from llmlab.market.models.training import Training
     from llmlab.method.json_values import json_value
     from llmlab.runs.folder import RunFolder, first_free
@@ -265,6 +265,7 @@ def run(
     name = f"{budget}-{tier}-{horizon}-{threshold:g}-chunk{chunk}"
     folder = RunFolder(out or first_free(Path("runs") / f"market-{chosen[0].name}-{name}"))
     folder.require_empty()
+    require_samples(study, chunk)
     asked = _asked(question, chosen, budget, chunk)
     training = Training(learning_rate=learning_rate, epochs=epochs)
     with folder.held():

@@ -131,7 +131,7 @@ def test_no_size_at_all_is_no_fit(complaint) -> None:
         ("params,tokens,loss\n", "has no rows"),
         ("params,tokens,loss\n1,2\n", "line 2: it has 2 cells and the header 3"),
         ("params,params,loss\n1,2,3\n", "two columns called 'params'"),
-        (b"\xff\xfe\x00p", "no text in UTF-8"),
+        (b"\xff\xfe\x00p", "is not text in UTF-8"),
     ],
 )
 def test_what_is_no_table_is_one_sentence(complaint, text: str | bytes, said: str) -> None:

@@ -152,7 +152,8 @@ def test_a_trend_against_none(shape, n, monkeypatch):
     orders = np.broadcast_to(np.arange(5.0) - 2, (DRAWS, n, n_levels))
     by_chance = statistics._trend_of_ranks(generator.permuted(orders, axis=2)).mean(axis=1)
     limit = np.quantile(by_chance, 1 - ALPHA)
-    assert np.mean(found > limit) == pytest.approx(ALPHA, abs=POINT)
+    # of few seeds many means tie at the limit, and a tie is no claim: the level is not exhausted
+    assert ALPHA - 2 * POINT < np.mean(found > limit) <= ALPHA + POINT
     monkeypatch.setattr(statistics, "TREND_DRAWS", 199)
     some = [statistics.trend_p(rows) for rows in samples.reshape(DRAWS, n, n_levels)[:400]]
     assert errs(some) <= ALPHA + 2.5 * np.sqrt(ALPHA * (1 - ALPHA) / 400)

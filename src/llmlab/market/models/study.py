@@ -14,6 +14,7 @@ from llmlab.market.models.scores import Score, score
 from llmlab.market.models.training import Trained, Training, train
 from llmlab.market.samples.targets import labels
 from llmlab.market.samples.windows import Label, Parts, Recipe, make_parts
+from llmlab.method.errors import LabError
 
 INDEX = (("arch", "sp500"),)
 ALL_ASSETS = (
@@ -113,3 +114,18 @@ def weekly(gain_M: Sequence[float], days: int = 5) -> list[tuple[int, float]]:
         (start // days, float(gains[start : start + days].mean()))
         for start in range(0, len(gains), days)
     ]
+
+
+def require_samples(study: Study, test_chunk: int) -> None:
+    """See that windows and features leave samples in every part.
+
+    Raises:
+        LabError: they do not.
+    """
+    parts, recipe = study.parts(test_chunk), study.recipe
+    if not all(len(part) for part in (parts.train, parts.validation, parts.test)):
+        raise LabError(
+            f"{len(study.assets[0])} days are too few for {recipe.n_chunks} chunks: the windows of "
+            f"{len(recipe.features)} features leave one of them without a sample; give more bars, "
+            "or a shorter look-back, horizon or tier."
+        )
