@@ -195,7 +195,7 @@ def test_a_new_experiment_goes_all_the_way_to_a_verdict(ledger_lab, llmlab) -> N
     llmlab("run", "batch_size", "--scale", "laptop")
     assert "SUPPORTED" in llmlab("verdicts").out
     (found,) = json.loads(llmlab("verdicts", "--json").out)
-    assert (found["hypothesis"]["id"], found["n"]) == ("H-BATCH-SIZE-1", 5)
+    assert (found["hypothesis"]["id"], found["n"]) == ("H-BATCH-SIZE-1", 10)
 
 
 @pytest.mark.parametrize("command", [["status"], ["run", "toy", "-s", "smoke", "--dry-run"]])
