@@ -375,7 +375,7 @@ drawn
 generator, lines = np.random.default_rng(0), []
 for n_seeds in (3, 5, 8, 10, 20):
     runs = generator.normal(loc=1.0, size=(1000, n_seeds))
-    seen = np.mean([statistics.p_above(differences, 0.0) < 0.05 for differences in runs])
+    seen = np.mean([statistics.t_above(differences, 0.0) < 0.05 for differences in runs])
     lines.append(f"{n_seeds:2} seeds: seen in {seen:.0%} of 1,000 simulated experiments")
 print("\n".join(lines))
 
@@ -445,7 +445,7 @@ def paired(metric: str, steps: int) -> np.ndarray:
 def share_decided(differences: np.ndarray, margin: float, n_seeds: int) -> float:
     """Share of all experiments of `n_seeds` of these seeds whose test at 5 % sees the margin."""
     chosen = itertools.combinations(differences, n_seeds)
-    return float(np.mean([statistics.p_above(some, margin) < 0.05 for some in chosen]))
+    return float(np.mean([statistics.t_above(some, margin) < 0.05 for some in chosen]))
 
 
 def fewest_seeds(metric: str, margin: float, steps: int) -> int | None:
