@@ -22,7 +22,7 @@ TITLES = {
 
 
 def line(feature):
-    formula = feature.formula.replace("|", "\\|").replace("_", "\\_")
+    formula = feature.formula.replace("_", "\\_")
     cells = (f"`{feature.name}`", formula, str(feature.window), feature.unit, feature.source)
     return list(cells)
 
