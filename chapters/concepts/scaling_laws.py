@@ -3,11 +3,11 @@
 #
 # Train many models of different sizes, plot their losses, and a line appears that one can follow: larger models, trained
 # on more, have a lower loss, and the next one's can be told before it is trained. @fig-scaling-public shows some
-# public ones; the law of all of them is in @sec-results-scaling-fit.
+# public ones [@gadre2024scaling]; the law of all of them is in @sec-results-scaling-fit.
 
 # %%
 # | label: fig-scaling-public
-# | fig-cap: "Loss of public language models [@gadre2024scaling] on one evaluation set, by parameters and by the tokens for each of them. Lines: the law that is fitted to all of them at once."
+# | fig-cap: "Loss of public language models on one evaluation set, by parameters and by the tokens for each of them. Lines: the law that is fitted to all of them at once."
 # | fig-alt: "Falling points on two logarithmic axes; models that saw more tokens for each parameter lie lower. Lines run through them."
 # | echo: true
 import numpy as np

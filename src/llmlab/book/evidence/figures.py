@@ -17,6 +17,8 @@ from llmlab.method.judging.ledger import is_number
 
 WIDE_AXIS = 10
 """An axis whose largest level is this many times its smallest is drawn on a logarithmic scale."""
+LONGEST_ROW = 60
+"""Characters of the names of levels that stand side by side; more are slanted."""
 
 MANY = 1e5
 """From here on the horizontal axis of curves says 100k instead of 100000."""
@@ -184,8 +186,12 @@ def _label_levels(axes: Axes, positions: Mapping[Value, float]) -> None:
     places = list(positions.values())
     if min(places) > 0 and max(places) >= WIDE_AXIS * min(places):
         axes.set_xscale("log")
-    axes.set_xticks(places, [numbers.level(level) for level in positions])
+    names = [numbers.level(level) for level in positions]
+    axes.set_xticks(places, names)
     axes.set_xticks([], minor=True)
+    if sum(map(len, names)) > LONGEST_ROW and not all(map(is_number, positions)):
+        for name in axes.get_xticklabels():
+            name.set(rotation=30, ha="right", rotation_mode="anchor")
 
 
 def _label_values(axes: Axes, readings: Line, together: str) -> None:
