@@ -17,7 +17,7 @@ from llmlab.method.judging.ledger import is_number
 
 WIDE_AXIS = 10
 """An axis whose largest level is this many times its smallest is drawn on a logarithmic scale."""
-LONGEST_ROW = 60
+LONGEST_ROW = 45
 """Characters of the names of levels that stand side by side; more are slanted."""
 
 MANY = 1e5
