@@ -17,6 +17,7 @@ from itertools import islice
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call, vmap
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from llmlab.gpt.model import GPTConfig, next_token_loss
 from llmlab.gpt.pretraining import PretrainingRecipe
@@ -106,7 +107,11 @@ class StackedTrainer:
             return next_token_loss(logits_BTV, targets_BT)
 
         bfloat16 = self._configs[0].precision == "bfloat16"
-        with torch.autocast(inputs_KBT.device.type, torch.bfloat16, enabled=bfloat16):
+        # Under vmap the fused kernels of CUDA fail in the backward pass: "LSE is not aligned".
+        with (
+            sdpa_kernel(SDPBackend.MATH),
+            torch.autocast(inputs_KBT.device.type, torch.bfloat16, enabled=bfloat16),
+        ):
             return vmap(loss)(self.weights_KP, inputs_KBT, targets_KBT)
 
 
@@ -245,10 +250,11 @@ def memory_per_run(shape: GPTConfig, batch_size: int) -> int:
 
     Each weight has a gradient, two moments, two numbers while it is updated and its copy in the
     model that is looked at. A layer keeps 34 bytes for each of its inputs in 16 bits, twice that in
-    32 (Korthikanti et al. 2022, 2205.05198, section 4.1, with attention recomputed); the logits and
-    their gradients are 4 numbers each.
+    32, and for each head its scores before and after the softmax (Korthikanti et al. 2022,
+    2205.05198, section 4.1, without dropout); the logits and their gradients are 4 numbers each.
     """
     d = shape.d_model
     weights = shape.n_layers * 12 * d**2 + (shape.vocab_size + shape.context) * d
     tokens = batch_size * shape.context
-    return 7 * 4 * weights + tokens * (68 * d * shape.n_layers + 16 * shape.vocab_size)
+    per_layer = 68 * d + 8 * shape.n_heads * shape.context
+    return 7 * 4 * weights + tokens * (per_layer * shape.n_layers + 16 * shape.vocab_size)
