@@ -173,7 +173,7 @@ def test_a_repository_without_commits_knows_nothing(repository):
 
 
 def test_where_git_fails_nothing_is_known(repository, monkeypatch):
-    repository.commit()
+    repository.commit(**ledger("H-A"))
     failing = {"diff.orderFile": "/nowhere"}
     monkeypatch.setattr("llmlab.method.git.SETTINGS", failing)
     assert read_history(Project(repository.root)) is None
