@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
+import pandas as pd
 import scipy  # loads scipy.stats, which takes a second, only where it is used
 from numpy.typing import ArrayLike
 
@@ -219,8 +220,8 @@ def rank_trend(values: ArrayLike) -> np.ndarray:
 
 
 def _centred_ranks(values: ArrayLike) -> np.ndarray:
-    ranks = scipy.stats.rankdata(np.asarray(values, dtype=float), axis=-1)
-    return ranks - ranks.mean(axis=-1, keepdims=True)
+    ranks = pd.DataFrame(np.asarray(values, dtype=float)).rank(axis=1).to_numpy()
+    return ranks - ranks.mean(axis=1, keepdims=True)
 
 
 def _trend_of_ranks(ranks: np.ndarray) -> np.ndarray:
