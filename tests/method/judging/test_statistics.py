@@ -8,7 +8,7 @@ from hypothesis.extra.numpy import arrays
 from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
-from llmlab.method.judging import statistics
+from llmlab.method.judging import means, statistics
 
 values = arrays(float, st.integers(3, 12), elements=st.floats(-100, 100, width=32))
 alphas = st.sampled_from([0.01, 0.05, 0.1])
@@ -50,6 +50,16 @@ def test_two_shares_of_the_same_seeds_of_worked_examples():
     assert statistics.paired_shares_above([1] * 8, 0.5) == pytest.approx(0.75**8)
     assert statistics.paired_shares_above([1] * 8, 0.0) == pytest.approx(0.5**8)
     assert statistics.paired_shares_above([0] * 8, 0.0) == 1
+
+
+def test_a_mean_at_its_lowest_value_leaves_no_room_for_a_value_above():
+    assert statistics.bounded_above([0.0, 0.1], 0.0, low=0.0) == 0.0
+    assert statistics.bounded_above([0.0, 0.0], 0.0, low=0.0) == 1.0
+
+
+def test_the_interval_of_equal_correlations_ends_short_of_their_range():
+    found = means.test_of_correlations().interval(np.full(10, 0.95), 0.05)
+    assert -1 < found.low < 0.95 < found.high < 1
 
 
 def test_a_bounded_mean_of_a_worked_example():

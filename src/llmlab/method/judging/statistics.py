@@ -163,8 +163,8 @@ def bounded_above(values: ArrayLike, bound: float, low: float) -> float:
     2024, JRSS B 86, 1-27). It needs no spread, so it judges equal values, too.
     """
     values = np.asarray(values, dtype=float)
-    if bound <= low:
-        return 0.0 if bound < low else 1.0
+    if bound <= low:  # a mean of `low` leaves no room for a value above it
+        return 0.0 if bound < low or (values > low).any() else 1.0
     gains = 1 + np.multiply.outer(BETS, values - bound) / (bound - low)
     return float(min(1.0, 1 / max(np.prod(gains, axis=1).mean(), 1e-300)))
 
