@@ -5,6 +5,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
 from llmlab.method.judging import means, statistics
@@ -19,6 +20,13 @@ def test_the_interval_excludes_the_bound_exactly_if_the_test_does(sample, bound,
     interval = statistics.mean_interval(sample, 1 - 2 * alpha)
     assume(abs(interval.low - bound) > 1e-6)
     assert (interval.low > bound) == (statistics.t_above(sample, bound) < alpha)
+
+
+@given(values, st.floats(-100, 100))
+def test_the_t_test_is_that_of_scipy_bit_for_bit(sample, bound):
+    assume(not statistics.is_constant(sample))
+    peer = stats.ttest_1samp(sample, bound, alternative="greater")
+    assert statistics.t_above(sample, bound) == peer.pvalue
 
 
 def test_equal_values_say_nothing_to_a_t_test():
