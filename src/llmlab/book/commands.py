@@ -139,6 +139,7 @@ def gates(
     """
     from llmlab.book.gates import accessibility, validity, weight
     from llmlab.book.press.contents import read_contents
+    from llmlab.method.console import progress
 
     project = Project.find()
     site = folder or project.site / "dev"
@@ -147,7 +148,10 @@ def gates(
         typer.echo(f"Accessibility is not checked: {missing}.", err=True)
     else:
         pages = [site / chapter.page for chapter in read_contents(project).chapters]
-        problems += accessibility.inaccessible_pages(site, list(filter(Path.is_file, pages)))
+        with progress("accessibility") as tell:
+            problems += accessibility.inaccessible_pages(
+                site, list(filter(Path.is_file, pages)), tell
+            )
     _refuse(site, problems)
     typer.echo(f"{site} is valid, light and accessible.")
 
