@@ -80,7 +80,8 @@ def release_(
 
     done = release(Project.find(), version, renderer)
     typer.echo(
-        f"{done.folder.name}: {done.megabytes:.1f} MB, of which {done.pdf_megabytes:.1f} the PDF"
+        f"{done.folder.name}: {done.megabytes:.1f} MB, of which {done.pdf_megabytes:.1f} the PDF; "
+        f"the repository's files: {done.repository_megabytes:.1f} MB"
     )
     if not done.is_tagged:
         typer.echo(f"Next: git tag -a v{version} -m 'Version {version}' && git push --tags")

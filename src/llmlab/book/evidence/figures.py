@@ -58,7 +58,7 @@ def draw_levels(
         _label_levels(axes, positions)
     if len(panels[0]) > 1:
         rows[0, 0].legend(title=legend)
-    rows[-1, 0].set_xlabel(label(axis.name) + numbers.bracket(axis.unit))
+    rows[-1, 0].set_xlabel(heading(axis))
     _sign(figure, footer)
     return figure
 

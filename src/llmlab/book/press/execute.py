@@ -31,6 +31,7 @@ KERNEL_OPTIONS = (
     "--log-level=40",  # errors only
     # vectors: sharp at every size, a third of the bytes of a PNG, the same on every run
     "--InlineBackend.figure_formats=svg",
+    "--InlineBackend.rc={'svg.hashsalt': 'llmlab'}",
     "--InlineBackend.print_figure_kwargs={'bbox_inches': 'tight', 'facecolor': 'white',"
     " 'dpi': 200, 'metadata': {'Date': None, 'Creator': None}}",
 )
