@@ -4,15 +4,17 @@ A baseline reads the last day of a window. What can be chosen is chosen by the v
 """
 
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.ensemble import HistGradientBoostingClassifier
-from sklearn.linear_model import LogisticRegression
 
 from llmlab.market.features.indicators import log_return, volatility
 from llmlab.market.models.scores import log_losses
 from llmlab.market.samples.windows import Parts, Samples
+
+if TYPE_CHECKING:
+    from sklearn.linear_model import LogisticRegression
 
 Array = NDArray[np.float64]
 Predict = Callable[[Samples], Array]
@@ -35,6 +37,8 @@ def constant(parts: Parts) -> Predict:
 
 def logistic(parts: Parts) -> Predict:
     """Logistic regression on the last day."""
+    from sklearn.linear_model import LogisticRegression  # takes seconds, and few runs need it
+
     fitted = [
         LogisticRegression(C=strength, max_iter=500).fit(_last(parts.train), parts.train.y_M)
         for strength in STRENGTHS
@@ -44,6 +48,8 @@ def logistic(parts: Parts) -> Predict:
 
 def boosting(parts: Parts, seed: int = 0) -> Predict:
     """Gradient-boosted trees, small and slow, stopped by the validation samples."""
+    from sklearn.ensemble import HistGradientBoostingClassifier
+
     model = HistGradientBoostingClassifier(
         learning_rate=0.05,
         max_leaf_nodes=8,
