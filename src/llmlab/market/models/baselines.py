@@ -68,10 +68,10 @@ def boosting(parts: Parts, seed: int = 0) -> Predict:
     return lambda samples: model.predict_proba(_last(samples))[:, 1]
 
 
-def _best(models: Sequence[LogisticRegression], parts: Parts) -> Predict:
+def _best(models: Sequence["LogisticRegression"], parts: Parts) -> Predict:
     """The model with the lowest validation loss."""
 
-    def loss(model: LogisticRegression) -> float:
+    def loss(model: "LogisticRegression") -> float:
         p_M = model.predict_proba(_last(parts.validation))[:, 1]
         return float(log_losses(p_M, parts.validation.y_M).mean())
 
