@@ -62,8 +62,8 @@ def continue_text(
 ) -> Iterator[str]:
     """Stream the text by which `model`, in the format of `base`, continues `prompt`.
 
-    The text ends after `n_tokens` or at the end of an answer, if the tokenizer has a token for it. An
-    empty prompt starts a new text.
+    The text ends after `n_tokens` or at the end of an answer, if the tokenizer has a token for it.
+    An empty prompt starts a new text.
 
     Args:
         cached: as for `llmlab.gpt.generation.generate`; for a GPT without an adapter only.
