@@ -462,7 +462,9 @@ def test_the_pipeline_passes_its_own_lint(book: Book) -> None:
 
 
 @pytest.mark.parametrize(
-    ("environment", "extras"), [("experiment", []), ("book", ["book"])], ids=["experiment", "book"]
+    ("environment", "extras"),
+    [("experiment", ["market"]), ("book", ["book", "market"])],
+    ids=["experiment", "book"],
 )
 def test_conda_environments_hold_what_the_package_asks_for(
     environment: str, extras: list[str]
@@ -473,7 +475,8 @@ def test_conda_environments_hold_what_the_package_asks_for(
         wanted += declared["optional-dependencies"][extra]
     conda = yaml.safe_load((ROOT / "envs" / f"{environment}.yaml").read_text())
     assert conda["channels"] == ["conda-forge"]
-    held = {line.split()[0]: line for line in conda["dependencies"]}
+    *lines, by_pip = conda["dependencies"]
+    held = {line.split()[0]: line for line in [*lines, *by_pip["pip"]]}
     for line in wanted:
         name, bounds = re.fullmatch(r"([\w-]+)(?:\[\w+\])?(\S+)", line).groups()
         if name not in ONLY_FOR_THE_PREVIEW:

@@ -56,8 +56,8 @@ def by_javascript(plans: list[Plan]) -> list[dict]:
     script = (
         f"{FORMULAS.read_text(encoding='utf-8')}\n"
         f"const [cases, c] = {json.dumps([cases, asdict(calibrated())])};\n"
-        "const said = (plan) =>\n"
-        "  ({ mistake: stepFormulas.mistake(plan), ...stepFormulas.predict(plan, c) });\n"
+        "const { mistake, predict } = stepFormulas;\n"
+        "const said = (plan) => ({ mistake: mistake(plan), ...predict(plan, c) });\n"
         "console.log(JSON.stringify(cases.map(said)));\n"
     )
     done = subprocess.run(

@@ -288,10 +288,13 @@ def label(name: str) -> str:
     return name.replace("_", " ")
 
 
-def heading(metric: Metric) -> str:
-    """The name of a metric with its unit, unless the name says it: `seconds`, not `seconds (s)`."""
-    name, unit = label(metric.name), numbers.unit_name(metric.unit)
-    return name if name.startswith(unit) else f"{name} ({unit})"
+def heading(column: Metric | Axis) -> str:
+    """The name of a metric or an axis with its unit, said once: `seconds`, `GPUs`, `save (s)`."""
+    name, unit = label(column.name), numbers.unit_name(column.unit)
+    before = name.removesuffix(f" {unit}")
+    if before == name and name.casefold().startswith(unit.casefold()):
+        return unit + name[len(unit) :]
+    return f"{before} ({unit})"
 
 
 def find_metric(experiment: Experiment, name: str) -> Metric:

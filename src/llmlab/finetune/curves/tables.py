@@ -29,6 +29,8 @@ BESIDE = ("wall time", "time", "timestamp", "walltime", "", "unnamed: 0", "index
 """Columns that are not curves and that nobody misses, in lower case."""
 SECOND = " (column {})"
 """Suffix of a column whose name an earlier column has, too."""
+LONGEST_CELL = 40
+"""Characters of a cell that a note repeats."""
 EMPTY = ("", "-", "none", "null", "n/a")
 """Contents of a cell without a value, in lower case; nan is a value."""
 
@@ -84,7 +86,9 @@ def read_csv(file: Path) -> Readings:
     at = [as_step(cell) for cell in cells.columns[steps]]
     for step, cell, place in zip(at, cells.columns[steps], places, strict=True):
         if step is None:
-            left_out.add("a row without a whole number as its step", place, f"'{cell}'")
+            left_out.add(
+                "a row without a whole number as its step", place, f"'{cell[:LONGEST_CELL]}'"
+            )
     curves = {n: c for n, c in cells.columns.items() if n.lower() not in (*STEP_NAMES, *BESIDE)}
     numeric = {name: column for name, column in curves.items() if _is_numeric(column)}
     points = [

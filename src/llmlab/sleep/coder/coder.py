@@ -61,7 +61,8 @@ class Coder:
             drawn = self._complete([prompts[at] for at in chosen], random)
             seconds = (time.perf_counter() - began) / len(chosen)
             for at, ids in zip(chosen, drawn, strict=True):
-                answers[at] = Answer(self.tokens.text(ids), len(prompts[at]), len(ids), seconds)
+                text = self.tokens.text(ids, tasks[at].code)
+                answers[at] = Answer(text, len(prompts[at]), len(ids), seconds)
         return answers
 
     @torch.inference_mode()

@@ -9,6 +9,8 @@ const stepFormulas = (() => {
   const UPDATE_BYTES = 28; // of a parameter: what Adam reads and writes
   const [GRADIENT_BYTES, STATE_BYTES] = [4, 12]; // of a parameter
   const OUTER_BYTES = 10; // of a token and d_model value
+  const BY_OPERATION = ["eager", "compiled"]; // software in which PyTorch computes the loss
+  const [LOGIT_BYTES, FUSED_LOGIT_BYTES] = [14, 6];
   const WORKSPACE = 3e9; // bytes
   const SHARDINGS = ["none", "optimizer", "gradients", "parameters"];
 
@@ -235,17 +237,23 @@ const stepFormulas = (() => {
     return { ...parts, waiting: slowest * total(parts) };
   }
 
+  // bytes of sharded parameters that are whole at a time, so many of each
+  function gathered(plan, bytes) {
+    if (plan.sharding !== "parameters") return 0;
+    const layers = plan.model.layers / plan.pp;
+    return (bytes * parametersPerRank(plan) * (plan.pp > 1 ? layers : Math.min(2, layers))) / layers;
+  }
+
   // bytes on the fullest accelerator, by part
   function memoryUse(plan) {
     const [here, replicas, stage] = [parametersPerRank(plan), dpOf(plan) * plan.cp, SHARDINGS.indexOf(plan.sharding)];
     const among = (from) => (stage >= from ? replicas : 1);
-    const gathered = stage === 3 ? (2 * BYTES * here) / (plan.model.layers / plan.pp) : 0;
     return {
-      weights: (BYTES * here) / among(3) + gathered,
-      gradients: (GRADIENT_BYTES * here) / among(2),
+      weights: (BYTES * here) / among(3) + gathered(plan, BYTES),
+      gradients: (GRADIENT_BYTES * here) / among(2) + (plan.pp > 1 ? gathered(plan, GRADIENT_BYTES) : 0),
       optimizer: (STATE_BYTES * here) / among(1),
       activations: activations(plan),
-      logits: ((tokensOf(plan) * plan.model.vocab) / plan.tp) * (BYTES + 4),
+      logits: (BY_OPERATION.includes(plan.software) ? LOGIT_BYTES : FUSED_LOGIT_BYTES) * tokensOf(plan) * (plan.model.vocab / plan.tp),
       workspace: WORKSPACE,
     };
   }
@@ -260,16 +268,27 @@ const stepFormulas = (() => {
     return flight * layers * kept + layerActivations(plan);
   }
 
+  function feedForwardWidth({ model }) {
+    const matrices = model.feed_forward_matrices;
+    if (!model.experts) return matrices * model.d_ff;
+    return (model.experts_per_token + model.shared_experts) * (matrices * model.expert_d_ff + 2 * model.d_model);
+  }
+
+  // values of a token inside a layer: attention's output, and that of every second product
+  function keptByOperation(plan) {
+    const { model } = plan;
+    const qkv = model.heads * model.head_dim + model.kv_heads * (model.head_dim + model.value_dim);
+    const up = feedForwardWidth(plan) * (1 - 1 / model.feed_forward_matrices);
+    return model.heads * model.value_dim + (qkv + up + 2 * model.d_model) / 2;
+  }
+
   function layerActivations(plan) {
     const { model, tp } = plan;
-    const visits = model.experts_per_token + model.shared_experts;
-    const width = model.experts
-      ? visits * (model.feed_forward_matrices * model.expert_d_ff + 2 * model.d_model)
-      : model.feed_forward_matrices * model.d_ff;
-    const outer = (OUTER_BYTES * model.d_model) / (plan.sequence_parallel ? tp : 1);
-    const inner = BYTES * ((model.heads + model.kv_heads) * (model.head_dim + model.value_dim) + width);
+    const outer = model.d_model / (plan.sequence_parallel ? tp : 1);
+    if (plan.recompute === "selective" && BY_OPERATION.includes(plan.software)) return tokensOf(plan) * BYTES * (outer + keptByOperation(plan) / tp);
+    const inner = BYTES * ((model.heads + model.kv_heads) * (model.head_dim + model.value_dim) + feedForwardWidth(plan));
     const scores = !isFlash(plan) && plan.recompute === "none" ? 5 * model.heads * plan.seq_len : 0;
-    return tokensOf(plan) * (outer + (inner + scores) / tp);
+    return tokensOf(plan) * (OUTER_BYTES * outer + (inner + scores) / tp);
   }
 
   // a sentence on why a plan cannot be laid out, or null
