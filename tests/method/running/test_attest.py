@@ -125,5 +125,5 @@ def test_a_damaged_equivalence_is_named(recorded) -> None:
     edit_tools(recorded, "return x + x", "y = x\n    return y + x")
     path = recorded.project.recorded("laptop", "toy") / EQUIVALENCE
     path.write_text("{")
-    with pytest.raises(LabError, match=r"equivalence\.json is damaged; restore it or remove it"):
+    with pytest.raises(LabError, match=r"equivalence\.json is damaged .*: restore it from git"):
         recorded_evidence(recorded.project, "toy", "laptop")
