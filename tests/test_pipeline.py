@@ -179,7 +179,7 @@ class Book:
 
     def run(self, *arguments: str) -> tuple[int, str]:
         """The exit code of a build, and what it printed."""
-        return run_module("snakemake", arguments, self.root, self.root / "printed.txt", 120)
+        return run_module("snakemake", arguments, self.root, self.root / "printed.txt", 300)
 
     def build(self, *arguments: str) -> str:
         """What a build printed that succeeded."""
