@@ -80,7 +80,8 @@ def release_(
 
     done = release(Project.find(), version, renderer)
     typer.echo(
-        f"{done.folder.name}: {done.megabytes:.1f} MB, of which {done.pdf_megabytes:.1f} the PDF"
+        f"{done.folder.name}: {done.megabytes:.1f} MB, of which {done.pdf_megabytes:.1f} the PDF; "
+        f"the repository's files: {done.repository_megabytes:.1f} MB"
     )
     if not done.is_tagged:
         typer.echo(f"Next: git tag -a v{version} -m 'Version {version}' && git push --tags")
@@ -139,6 +140,7 @@ def gates(
     """
     from llmlab.book.gates import accessibility, validity, weight
     from llmlab.book.press.contents import read_contents
+    from llmlab.method.console import progress
 
     project = Project.find()
     site = folder or project.site / "dev"
@@ -147,7 +149,10 @@ def gates(
         typer.echo(f"Accessibility is not checked: {missing}.", err=True)
     else:
         pages = [site / chapter.page for chapter in read_contents(project).chapters]
-        problems += accessibility.inaccessible_pages(site, list(filter(Path.is_file, pages)))
+        with progress("accessibility") as tell:
+            problems += accessibility.inaccessible_pages(
+                site, list(filter(Path.is_file, pages)), tell
+            )
     _refuse(site, problems)
     typer.echo(f"{site} is valid, light and accessible.")
 

@@ -185,6 +185,7 @@ def curves(
     *,
     by: str | None = None,
     x: str = "step",
+    x_name: str = "",
     panels: str | None = None,
     tuned: Sequence[str] = (),
     log_y: bool = False,
@@ -198,11 +199,12 @@ def curves(
 
     Args:
         x: the horizontal axis: "step", "tokens" trained on, or another curve, such as "seconds".
+        x_name: what it says, where steps are no steps of training.
         panels: an axis of the experiment; each of its levels gets a panel of its own.
     """
     found, names = evidence(experiment), _names(names)
     metrics = [readings.find_curve(found.experiment, name) for name in names]
-    horizontal = readings.x_label(found.experiment, x)
+    horizontal = x_name or readings.x_label(found.experiment, x)
     axes = [axis for axis in (panels, by) if axis]
     averaged = readings.mean_curves(found, names, axes, condition, tuned, x)
     line = by or "curve"

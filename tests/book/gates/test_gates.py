@@ -58,7 +58,11 @@ def test_a_heavy_page_is_named(tmp_path: Path) -> None:
 def test_axe_finds_what_some_readers_cannot_see(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setattr(accessibility, "LOOKS", ((1280, "light"),))
     pale = '<p style="color:#ccc;background:#fff">pale</p>'
-    found = list(accessibility.inaccessible_pages(tmp_path, [written(tmp_path, pale)]))
+    told = []
+    found = accessibility.inaccessible_pages(
+        tmp_path, [written(tmp_path, pale)], lambda *step: told.append(step)
+    )
+    assert told == [(1, 1, "index.html")]
     assert len(found) == 1
     assert "fails color-contrast at 1 places: p" in found[0]
 

@@ -1,3 +1,5 @@
+import re
+
 import nbformat
 import pytest
 
@@ -63,15 +65,19 @@ def test_one_kind_is_kept_of_each_output(displays):
         [["text/markdown"]],
         [["text/plain"]],  # never HTML, for which Quarto loads scripts from outside
         [],  # an address in memory
-        [["image/png"]],
+        [["image/svg+xml"]],
         [["text/markdown"]],  # what follows a figure stands in a cell of its own
-        [["image/png"]],  # once, though IPython shows it twice
+        [["image/svg+xml"]],  # once, though IPython shows it twice
     ]
 
 
-def test_figures_are_sharp_and_know_their_size(displays):
+def test_figures_are_vectors_as_fine_as_one_can_see(displays):
     notebook, _ = displays
-    assert set(notebook.cells[4].outputs[0].metadata["image/png"]) == {"width", "height"}
+    drawn = notebook.cells[4].outputs[0].data["image/svg+xml"]
+    places = re.findall(r' (?:d|x|y)="([^"]*)"', drawn)
+    assert any("." in place for place in places)
+    assert not any(re.search(r"\.\d{3}", place) for place in places)
+    assert 'transform="scale(0.015625)"' in drawn  # of letters: not a place
 
 
 def test_standard_error_is_reported_and_kept_out(displays):

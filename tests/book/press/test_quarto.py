@@ -43,7 +43,7 @@ def test_the_edition_stands_on_each_page(stage):
 
 def test_notebooks_carry_their_outputs(stage):
     cells = json.loads((stage / "concepts" / "steps.ipynb").read_text())["cells"]
-    assert any("image/png" in out["data"] for cell in cells for out in cell.get("outputs", []))
+    assert any("image/svg+xml" in out["data"] for cell in cells for out in cell.get("outputs", []))
 
 
 def test_text_begins_with_an_empty_line(stage):

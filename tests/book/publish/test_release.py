@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 import yaml
 
+from llmlab.book.press.contents import read_contents
 from llmlab.book.publish import release as releasing
-from llmlab.book.publish.bundle import ARCHIVE
+from llmlab.book.publish.bundle import ARCHIVE, CITATION, citation_of_any
 from llmlab.book.publish.release import release
 from llmlab.method.errors import LabError
 from llmlab.method.project import Project
@@ -64,6 +65,12 @@ def test_a_version_stands_beside_the_others_with_its_evidence_and_stays(project:
         release(project, "1.0", "preview")
 
 
+def test_the_repository_says_how_to_cite_the_book() -> None:
+    project = Project.find()
+    said = yaml.safe_load((project.root / CITATION).read_text())
+    assert said == citation_of_any(read_contents(project))
+
+
 def test_what_is_not_committed_is_not_released(project: Project) -> None:
     (project.root / "new.txt").write_text("new")
     with pytest.raises(LabError, match="differ from the commit"):
@@ -78,8 +85,11 @@ def test_a_tag_of_another_commit_is_not_moved(project: Project) -> None:
         release(project, "1.0", "preview")
 
 
-def test_nothing_is_left_of_a_version_that_is_too_large(project: Project, monkeypatch) -> None:
-    monkeypatch.setattr(releasing, "LARGEST_MB", 0.01)
-    with pytest.raises(LabError, match=r"at most 0\.01 are allowed"):
+@pytest.mark.parametrize("bound", ["LARGEST_MB", "LARGEST_REPOSITORY_MB"])
+def test_nothing_is_left_of_a_version_that_is_too_large(
+    project: Project, monkeypatch, bound: str
+) -> None:
+    monkeypatch.setattr(releasing, bound, 0.001)
+    with pytest.raises(LabError, match=r"at most 0\.001 are allowed"):
         release(project, "1.0", "preview")
     assert not (project.site / "1.0").exists()

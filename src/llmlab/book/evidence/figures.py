@@ -20,6 +20,9 @@ WIDE_AXIS = 10
 LONGEST_ROW = 45
 """Characters of the names of levels that stand side by side; more are slanted."""
 
+SIDE_BY_SIDE = 0.5
+"""Width that the lines of a level without a number share, where levels are one apart."""
+
 MANY = 1e5
 """From here on the horizontal axis of curves says 100k instead of 100000."""
 
@@ -34,7 +37,8 @@ def draw_levels(
     """Panels of metrics over the levels of an axis.
 
     The seeds stand behind the means as faint dots; bars are 95 % intervals; a cross marks a mean
-    in which diverged runs count.
+    in which diverged runs count. Levels that are numbers are joined by lines; names are not, and
+    those of several lines stand side by side.
 
     Args:
         legend: its title; None for lines that need none.
@@ -46,13 +50,15 @@ def draw_levels(
     for axes, panel in zip(rows[:, 0], panels, strict=True):
         readings = [reading for line in panel.values() for reading in line]
         positions = _positions(readings, axis.name)
-        for (name, line), look in zip(panel.items(), _looks(panel), strict=False):
-            _draw_line(axes, line, [positions[r.condition[axis.name]] for r in line], name, look)
+        looks = _looks(panel, joined=all(map(is_number, positions)))
+        for (name, line), (aside, look) in zip(panel.items(), looks, strict=True):
+            places = [positions[reading.condition[axis.name]] + aside for reading in line]
+            _draw_line(axes, line, places, name, look)
         _label_values(axes, readings, together)
         _label_levels(axes, positions)
     if len(panels[0]) > 1:
         rows[0, 0].legend(title=legend)
-    rows[-1, 0].set_xlabel(label(axis.name) + numbers.bracket(axis.unit))
+    rows[-1, 0].set_xlabel(heading(axis))
     _sign(figure, footer)
     return figure
 
@@ -163,10 +169,21 @@ def _draw_line(axes: Axes, line: Line, places: Sequence[float], name: str | None
     axes.plot(np.array(places)[diverged], means[diverged], "kx", markersize=9, zorder=4)
 
 
-def _looks(panel: Panel) -> list[dict[str, Any]]:
-    """Colour and marker of each line: ordered colours for many lines, distinct ones for few."""
-    markers = itertools.cycle(style.MARKERS)
-    return [{"color": c, "marker": m} for c, m in zip(_distinct(len(panel)), markers, strict=False)]
+def _looks(panel: Panel, *, joined: bool) -> list[tuple[float, dict[str, Any]]]:
+    """How far aside each line stands, and its colour and marker.
+
+    Colours are ordered for many lines, distinct for few. Points that are not joined stand side by
+    side, within `SIDE_BY_SIDE` of a level's place.
+    """
+    count = len(panel)
+    shifts = np.zeros(count) if joined else SIDE_BY_SIDE * (np.arange(count) - (count - 1) / 2)
+    linestyle = "-" if joined else "none"
+    return [
+        (shift / count, {"color": colour, "marker": marker, "linestyle": linestyle})
+        for shift, colour, marker in zip(
+            shifts, _distinct(count), itertools.cycle(style.MARKERS), strict=False
+        )
+    ]
 
 
 def _distinct(lines: int) -> Sequence[str]:
@@ -189,7 +206,10 @@ def _label_levels(axes: Axes, positions: Mapping[Value, float]) -> None:
     names = [numbers.level(level) for level in positions]
     axes.set_xticks(places, names)
     axes.set_xticks([], minor=True)
-    if sum(map(len, names)) > LONGEST_ROW and not all(map(is_number, positions)):
+    if all(map(is_number, positions)):
+        return
+    axes.set_xlim(min(places) - 0.5, max(places) + 0.5)
+    if sum(map(len, names)) > LONGEST_ROW:
         for name in axes.get_xticklabels():
             name.set(rotation=30, ha="right", rotation_mode="anchor")
 

@@ -38,7 +38,7 @@ STAGE_BADGES: Mapping[str, str] = {
 
 
 def summary(project: Project, verdicts: Sequence[Verdict]) -> Markdown:
-    """For each track its hypotheses by verdict, and what the evidence stands on."""
+    """For each track with hypotheses, these by verdict, and what the evidence stands on."""
     ledger = load_ledger(project)
     rows = [
         [
@@ -48,6 +48,7 @@ def summary(project: Project, verdicts: Sequence[Verdict]) -> Markdown:
             _standing(ledger, track, verdicts),
         ]
         for track in ledger.tracks
+        if _of_track(ledger, track, verdicts)
     ]
     words = [f"{SIGNS[word]} {word.capitalize()}" for word in WORDS]
     header = ["Lab", *words, "Checks that hold", "Evidence"]

@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
+import scipy
 from numpy.typing import ArrayLike
-from scipy import stats
 
 from llmlab.book import numbers
 from llmlab.method.declare.catalog import suggestion
@@ -288,10 +288,13 @@ def label(name: str) -> str:
     return name.replace("_", " ")
 
 
-def heading(metric: Metric) -> str:
-    """The name of a metric with its unit, unless the name says it: `seconds`, not `seconds (s)`."""
-    name, unit = label(metric.name), numbers.unit_name(metric.unit)
-    return name if name.startswith(unit) else f"{name} ({unit})"
+def heading(column: Metric | Axis) -> str:
+    """The name of a metric or an axis with its unit, said once: `seconds`, `GPUs`, `save (s)`."""
+    name, unit = label(column.name), numbers.unit_name(column.unit)
+    before = name.removesuffix(f" {unit}")
+    if before == name and name.casefold().startswith(unit.casefold()):
+        return unit + name[len(unit) :]
+    return f"{before} ({unit})"
 
 
 def find_metric(experiment: Experiment, name: str) -> Metric:
@@ -356,7 +359,7 @@ def _mean_curve(evidence: Evidence, runs: pd.DataFrame, curve: str) -> pd.DataFr
     points = evidence.curves
     own = (points["metric"] == curve) & points["run_id"].isin(runs["run_id"])
     steps = points[own].groupby("step")["value"].agg(["mean", "sem", "count"]).reset_index()
-    half = stats.t.ppf((1 + LEVEL) / 2, np.maximum(steps["count"] - 1, 1)) * steps["sem"]
+    half = scipy.special.stdtrit(np.maximum(steps["count"] - 1, 1), (1 + LEVEL) / 2) * steps["sem"]
     steps = steps.assign(low=steps["mean"] - half, high=steps["mean"] + half)
     return steps.drop(columns="sem").rename(columns={"count": "n"})
 

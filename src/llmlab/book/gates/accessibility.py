@@ -1,64 +1,96 @@
 """WCAG 2.1 AA, as far as axe can tell, in the Chromium that the machine has."""
 
+import asyncio
+import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.async_api import Browser, BrowserContext
 
 RULES = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa")
 LOOKS = ((1280, "light"), (390, "dark"))
 """Widths in pixels and colour schemes that each page is looked at in."""
 MOST_NODES = 2
 """Of each problem that are named."""
+MOST_SECONDS = 120
+"""For one look at a page; what takes longer is a problem of that page, and the others go on."""
+
+Tell = Callable[[int, int, str], None]
+"""Called with the looks done, the looks in all, and the page of the last one."""
 
 
 def why_not() -> str | None:
     """What is missing to look at pages; None if nothing is."""
     try:
         import axe_playwright_python  # noqa: F401
-        import playwright.sync_api  # noqa: F401
+        import playwright.async_api  # noqa: F401
     except ModuleNotFoundError as error:
         return f"{error.name} is not installed"
     return None if _chromium() else "there is no Chromium on this machine"
 
 
-def inaccessible_pages(folder: Path, pages: list[Path]) -> Iterator[str]:
+def inaccessible_pages(folder: Path, pages: Sequence[Path], tell: Tell) -> list[str]:
     """What axe finds on pages below `folder`, a sentence for each page, look and rule."""
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=_chromium(), args=["--no-sandbox"])
-        for width, scheme in LOOKS:
-            yield from _look(browser, width, scheme, folder, pages)
-        browser.close()
+    looks = list(product(pages, LOOKS))
+    found = asyncio.run(_all(folder, looks, tell)) if looks else []
+    return [problem for problems in found for problem in problems]
 
 
-def _look(
-    browser: "Browser", width: int, scheme: str, folder: Path, pages: list[Path]
-) -> Iterator[str]:
-    context = browser.new_context(
+async def _all(
+    folder: Path, looks: Sequence[tuple[Path, tuple[int, str]]], tell: Tell
+) -> list[list[str]]:
+    """The problems of each look; one browser, in which each core has a page to look at."""
+    from playwright.async_api import async_playwright
+
+    free, done = asyncio.Semaphore(os.cpu_count() or 1), 0
+
+    async def one(path: Path, width: int, scheme: str) -> list[str]:
+        nonlocal done
+        name = str(path.relative_to(folder))
+        async with free:
+            problems = await _look(browser, path, width, scheme)
+        done += 1
+        tell(done, len(looks), name)
+        return [f"{name} ({width} px, {scheme}) {problem}" for problem in problems]
+
+    async with async_playwright() as driver:
+        browser = await driver.chromium.launch(executable_path=_chromium(), args=["--no-sandbox"])
+        found = await asyncio.gather(*(one(path, *look) for path, look in looks))
+        await browser.close()
+    return found
+
+
+async def _look(browser: "Browser", path: Path, width: int, scheme: str) -> list[str]:
+    context = await browser.new_context(
         viewport={"width": width, "height": 900}, color_scheme=scheme, reduced_motion="reduce"
     )
-    page = context.new_page()
-    for path in pages:
-        page.goto(path.resolve().as_uri())
-        for found in violations(page):
-            nodes = ", ".join(node["target"][0] for node in found["nodes"][:MOST_NODES])
-            count = len(found["nodes"])
-            where = f"{path.relative_to(folder)} ({width} px, {scheme})"
-            yield f"{where} fails {found['id']} at {count} places: {nodes}; {found['help']}"
-    context.close()
+    try:
+        return list(_sentences(await asyncio.wait_for(_violations(context, path), MOST_SECONDS)))
+    except TimeoutError:
+        return [f"takes axe more than {MOST_SECONDS} s"]
+    finally:
+        await context.close()
 
 
-def violations(page: "Page") -> list[dict]:
-    """What axe finds on an open page."""
-    from axe_playwright_python.sync_playwright import Axe
+async def _violations(context: "BrowserContext", path: Path) -> list[dict]:
+    """What axe finds on the page of a file."""
+    from axe_playwright_python.async_playwright import Axe
 
+    page = await context.new_page()
+    await page.goto(path.resolve().as_uri(), timeout=0)
     options = {"runOnly": {"type": "tag", "values": RULES}, "resultTypes": ["violations"]}
-    return Axe().run(page, options=options).response["violations"]
+    return (await Axe().run(page, options=options)).response["violations"]
+
+
+def _sentences(violations: list[dict]) -> Iterator[str]:
+    for found in violations:
+        nodes = ", ".join(node["target"][0] for node in found["nodes"][:MOST_NODES])
+        count = len(found["nodes"])
+        yield f"fails {found['id']} at {count} places: {nodes}; {found['help']}"
 
 
 def _chromium() -> str | None:

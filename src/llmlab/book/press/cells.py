@@ -16,6 +16,8 @@ from llmlab.method.errors import LabError
 
 OPTIONS = {name.replace("_", "-") for name in CellOptions.model_fields}
 IMAGES = {"image/png": "png", "image/svg+xml": "svg"}
+PIXELS_PER_POINT = 100 / 72
+"""Of a figure on screen; a drawing inside text has 96 pixels to the inch, as browsers have."""
 MOST_PIXELS = 100_000
 """Most pixels on a side of an image; more is a mistake."""
 
@@ -71,12 +73,8 @@ class Sheet:
     @property
     def sizes(self) -> dict[str, tuple[int, int]]:
         """Width and height in pixels of the vector images, so that nothing jumps on loading."""
-        found = {src: _SVG_SIZE.search(content) for src, content in self.images.items()}
-        return {
-            src: (round(float(size["width"]) * 4 / 3), round(float(size["height"]) * 4 / 3))
-            for src, size in found.items()
-            if size
-        }
+        found = {src: _svg_size(content, 96 / 72) for src, content in self.images.items()}
+        return {src: size for src, size in found.items() if size}
 
 
 def read_sheet(chapter: Chapter, defaults: CellOptions) -> Sheet:
@@ -225,11 +223,19 @@ def _store(content: bytes, suffix: str, images: dict[str, bytes]) -> str:
 
 def _image(content: bytes, suffix: str, size: object, images: dict[str, bytes]) -> Output:
     src = _store(content, suffix, images)
+    if drawn := _svg_size(content, PIXELS_PER_POINT):
+        return Output("image", "", src, *drawn)
     match size:
         case {"width": int(width), "height": int(height)} if _are_pixels(width, height):
             return Output("image", src=src, width=width, height=height)
         case _:
             return Output("image", src=src)
+
+
+def _svg_size(content: bytes, pixels: float) -> tuple[int, int] | None:
+    """Width and height of a vector image, so many pixels to the point; None for other images."""
+    size = _SVG_SIZE.search(content)
+    return size and (round(float(size["width"]) * pixels), round(float(size["height"]) * pixels))
 
 
 def _are_pixels(*sides: int) -> bool:

@@ -20,6 +20,7 @@ ARCHIVE = "evidence.zip"
 CITATION = "CITATION.cff"
 LICENCE = "MIT"
 LICENCE_URL = "https://spdx.org/licenses/MIT"
+KEYWORDS = ("language models", "reproducibility", "registered hypotheses")
 EPOCH = (1980, 1, 1, 0, 0, 0)
 """Of every file in the archive, so that the same evidence gives the same bytes."""
 
@@ -60,20 +61,28 @@ def citation(release: Release) -> str:
     """How to cite the version, as CITATION.cff."""
     return yaml.safe_dump(
         {
-            "cff-version": "1.2.0",
-            "message": "If you use this book or its tables, please cite it as below.",
-            "type": "dataset",
-            "title": release.contents.title,
-            "abstract": release.contents.description.strip(),
-            "authors": [{"name": release.contents.author}],
+            **citation_of_any(release.contents),
             "version": release.version,
             "commit": release.commit,
             "date-released": release.date[:10],
-            "license": LICENCE,
         },
         sort_keys=False,
         allow_unicode=True,
     )
+
+
+def citation_of_any(contents: Contents) -> dict[str, object]:
+    """How to cite the book whatever its version, as the CITATION.cff of the repository says it."""
+    return {
+        "cff-version": "1.2.0",
+        "message": "If you use this book or its tables, please cite it as below.",
+        "type": "dataset",
+        "title": contents.title,
+        "abstract": contents.description.strip(),
+        "authors": [{"name": contents.author}],
+        "license": LICENCE,
+        "keywords": list(KEYWORDS),
+    }
 
 
 def zenodo(release: Release) -> dict[str, object]:
@@ -87,7 +96,7 @@ def zenodo(release: Release) -> dict[str, object]:
         "publication_date": release.date[:10],
         "access_right": "open",
         "license": LICENCE,
-        "keywords": ["language models", "reproducibility", "registered hypotheses"],
+        "keywords": list(KEYWORDS),
     }
 
 

@@ -15,15 +15,18 @@ from llmlab.method.project import Project
 
 LARGEST_MB = 25.0
 """Of one version, so that a site can hold many."""
+LARGEST_REPOSITORY_MB = 50.0
+"""Of the files of one commit, so that a clone stays quick."""
 
 
 @dataclass(frozen=True)
 class Released:
-    """Where a version is, how large it is and its PDF, in MB of a million bytes."""
+    """Where a version is, and the MB (millions of bytes) of it, its PDF and its commit's files."""
 
     folder: Path
     megabytes: float
     pdf_megabytes: float
+    repository_megabytes: float
     is_tagged: bool
 
 
@@ -48,7 +51,8 @@ def release(project: Project, version: str, renderer: Renderer = "auto") -> Rele
         contents, tables = read_contents(project), recorded(project)
         facts = Release(version, commit, date.decode().strip(), contents, tables)
         write_bundle(facts, project.root / RESULTS, folder)
-        return _bounded(Released(folder, _size(folder), _size(done.pdf), is_tagged))
+        sizes = _size(folder), _size(done.pdf), _size_of_commit(project.root, commit)
+        return _bounded(Released(folder, *sizes, is_tagged))
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
@@ -75,9 +79,19 @@ def _bounded(done: Released) -> Released:
             f"{done.pdf_megabytes:.1f}; at most {LARGEST_MB:g} are allowed: shrink its pictures "
             "or views."
         )
+    if done.repository_megabytes > LARGEST_REPOSITORY_MB:
+        raise LabError(
+            f"the files of the commit take {done.repository_megabytes:.1f} MB; at most "
+            f"{LARGEST_REPOSITORY_MB:g} are allowed: record smaller tables or views."
+        )
     return done
 
 
 def _size(path: Path) -> float:
     files = [path] if path.is_file() else [file for file in path.rglob("*") if file.is_file()]
     return sum(file.stat().st_size for file in files) / 1e6
+
+
+def _size_of_commit(root: Path, commit: str) -> float:
+    listed = git(root, "ls-tree", "-r", "--format=%(objectsize)", commit) or b""
+    return sum(int(size) for size in listed.split() if size != b"-") / 1e6

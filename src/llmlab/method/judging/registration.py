@@ -1,10 +1,10 @@
 """Whether a hypothesis was registered before its result, by the order of git commits."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Literal
 
@@ -203,9 +203,20 @@ def _told(root: Path, *arguments: str, stdin: bytes | None = None) -> bytes:
 def _entries(content: bytes) -> Entries:
     """The hypotheses of one version of the ledger; none if that version is no valid TOML."""
     try:
-        entries = parse_toml(content.decode(), LEDGER).get("hypothesis")
-    except (LabError, UnicodeDecodeError):
+        text = content.decode()
+    except UnicodeDecodeError:
         return {}
-    if not isinstance(entries, list):
-        return {}
-    return {str(e["id"]): e for e in entries if isinstance(e, dict) and "id" in e}
+    # versions differ in few entries, so each is parsed by itself, once
+    parts = [_hypotheses(part) for part in re.split(r"(?m)^(?=\[\[hypothesis\]\])", text)]
+    whole = [_hypotheses(text) or ()] if None in parts else parts
+    return {str(e["id"]): e for part in whole for e in part if isinstance(e, dict) and "id" in e}
+
+
+@cache
+def _hypotheses(text: str) -> Sequence[object] | None:
+    """The hypotheses of a part of a ledger; None if it cannot stand by itself."""
+    try:
+        found = parse_toml(text, LEDGER).get("hypothesis", [])
+    except LabError:
+        return None
+    return found if isinstance(found, list) else None

@@ -23,8 +23,8 @@ from llmlab.sleep.repair.task import Answer, Task
 
 WEIGHTS, ABOUT = "coder.safetensors", "coder.json"
 BATCH = 256
-LONGEST_ANSWER = 60
-"""Tokens; the grammar's longest repair has half as many."""
+LONGEST_ANSWER = 40
+"""Tokens; the longest repair of a grammar has 37."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,8 @@ class Coder:
             drawn = self._complete([prompts[at] for at in chosen], random)
             seconds = (time.perf_counter() - began) / len(chosen)
             for at, ids in zip(chosen, drawn, strict=True):
-                answers[at] = Answer(self.tokens.text(ids), len(prompts[at]), len(ids), seconds)
+                text = self.tokens.text(ids, tasks[at].code)
+                answers[at] = Answer(text, len(prompts[at]), len(ids), seconds)
         return answers
 
     @torch.inference_mode()

@@ -76,7 +76,8 @@ local function output_blocks(chapter, output, alt)
   if output.kind == 'text' then
     return { pandoc.CodeBlock(output.text, { class = 'output' }) }
   end
-  local size = { width = output.width, height = output.height }
+  local sized = output.width ~= pandoc.json.null
+  local size = sized and { width = output.width, height = output.height } or {}
   return { pandoc.Para { pandoc.Image(inlines(chapter, alt), output.src, '', size) } }
 end
 
