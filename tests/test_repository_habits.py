@@ -47,7 +47,6 @@ ALLOWED = {
         "src/llmlab/method/evidence/restamp.py": OURS,
         "src/llmlab/runs/control.py": "a line that is no request is passed over",
         "src/llmlab/sleep/koans/python_harness.py": OURS,
-        "src/llmlab/sleep/koans/store.py": "a cache of our own results",
         "src/llmlab/sleep/sandbox/guard.py": OURS,
     },
     "folders_made": {

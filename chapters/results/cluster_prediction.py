@@ -107,15 +107,22 @@ import numpy as np
 from llmlab.book.markup import pipe_table
 from llmlab.cluster.facts import RUNS, fact_table
 
+NAMES = {
+    "korthikanti2022_table5": "Megatron-LM",
+    "mpt_llm_foundry": "MPT, LLM Foundry",
+    "tinyllama_readme": "TinyLlama",
+    "torchtitan_benchmarks": "torchtitan",
+    "vtrain_multi": "vTrain, several nodes",
+}
 PEERS = {
-    "korthikanti2022_table5": "3.7 % (Calculon)",
-    "vtrain_multi": "14.7 % (vTrain), 12.9 % (Calculon)",
+    "Megatron-LM": "3.7 % (Calculon)",
+    "vTrain, several nodes": "14.7 % (vTrain), 12.9 % (Calculon)",
 }
 FIRST_LINE = 2  # of a table after its header
 recorded = evidence("cluster_prediction")
 each = recorded.curves.merge(recorded.runs[["run_id", "predictor"]], on="run_id")
 published = fact_table(RUNS).iloc[each["step"] - FIRST_LINE].reset_index(drop=True)
-each = each.assign(source=published["source"], model=published["model"])
+each = each.assign(source=published["source"].replace(NAMES), model=published["model"])
 
 
 def row(name, runs):
@@ -142,7 +149,7 @@ Markdown(
 )
 
 # %%
-titan = each[(each["source"] == "torchtitan_benchmarks") & (each["predictor"] == "simulator")]
+titan = each[(each["source"] == "torchtitan") & (each["predictor"] == "simulator")]
 bias = titan.groupby("model")["value"].mean()
 Markdown(
     "torchtitan is missed by most: "

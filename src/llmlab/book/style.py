@@ -15,6 +15,8 @@ from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from llmlab.book.vectors import slim
+
 # Okabe and Ito's palette (jfly.uni-koeln.de/color), without the yellow that a white ground swallows
 BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY = (
     "#0072B2",
@@ -112,4 +114,5 @@ def svg_uri(figure: Figure) -> str:
     """The figure as a `data:` URI for Markdown, without date or random ids."""
     buffer = io.BytesIO()
     figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
-    return "data:image/svg+xml;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
+    drawn = slim(buffer.getvalue().decode()).encode()
+    return "data:image/svg+xml;base64," + base64.b64encode(drawn).decode("ascii")

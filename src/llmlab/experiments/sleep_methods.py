@@ -104,10 +104,10 @@ EXPERIMENT = Experiment(
             conditions={"method": METHODS},
             seeds=5,
             settings={
-                "day_koans": 480,
-                "exam_koans": 1200,
+                "day_koans": 240,
+                "exam_koans": 1000,
                 "temperature": 0.3,
-                "steps": 150,
+                "steps": 120,
                 "learning_rate": 2e-3,
                 "rank": 8,
             },

@@ -67,8 +67,8 @@ EXPERIMENT = Experiment(
             conditions={"replay": SHARES},
             seeds=10,
             settings={
-                "day_koans": 480,
-                "exam_koans": 1200,
+                "day_koans": 240,
+                "exam_koans": 1000,
                 "steps": 100,
                 "learning_rate": 2e-3,
                 "rank": 8,

@@ -262,7 +262,8 @@ def _second_opinion(verdict: Verdict) -> str:
         return ""
     chosen = ", levels chosen anew each time" if verdict.hypothesis.tuned else ""
     low, high = found.second_opinion
-    return f"{100 * found.level:.0f} % bootstrap interval {numbers.changes(low, high, found.unit)}{chosen}"
+    ends = numbers.changes(low, high, found.unit)
+    return f"{100 * found.level:.0f} % bootstrap interval {ends}{chosen}"
 
 
 def _detectable(verdict: Verdict) -> str:

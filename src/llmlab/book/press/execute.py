@@ -22,6 +22,7 @@ from llmlab.book.press.notebooks import (
     read_script,
     write_notebook,
 )
+from llmlab.book.vectors import slim
 from llmlab.method.errors import LabError
 
 CELL_SECONDS = 600
@@ -40,10 +41,6 @@ TWINS = ("text/plain", "text/html")
 
 SVG = "image/svg+xml"
 RICH = ("text/markdown", "image/png", SVG)
-_PLACES = re.compile(r'(?<= d=")[^"]*|(?<= [xy]=")[^"]*|(?<="translate\()[^)]*')
-"""Where a vector image has coordinates, in points."""
-
-_FINER = re.compile(r"(\.\d\d)\d+")
 _ADDRESS = re.compile(r"<.* at 0x[0-9a-f]+>")
 
 
@@ -187,7 +184,7 @@ def _tidy_output(output: NotebookNode) -> None:
         output.execution_count = None
     data = output.get("data", {})
     if SVG in data:
-        data[SVG] = _PLACES.sub(lambda place: _FINER.sub(r"\1", place[0]), data[SVG])
+        data[SVG] = slim(data[SVG])
     if any(kind in data for kind in RICH):
         for twin in TWINS:
             data.pop(twin, None)

@@ -83,7 +83,9 @@ class Wires(Strict):
         given = {key: value for key, value in self.model_dump().items() if value is not None}
         texts = {key: magnitude(text, UNITS[key]) for key, text in given.items() if key in UNITS}
         if negative := [key for key, value in texts.items() if value <= 0]:
-            raise LabError(f"{negative[0]} of the cluster must be positive.")
+            raise LabError(
+                f"{negative[0]} of the cluster is zero or negative: give a positive quantity."
+            )
         return replace(gpu, **given | texts)
 
 

@@ -138,7 +138,9 @@ def _cells(file: Path) -> Cells:
             f"{file}, line {reader.line_num}: {error}; correct or remove that line."
         ) from error
     if not rows:
-        raise LabError(f"{file} is empty: the run has not written anything into it yet.")
+        raise LabError(
+            f"{file} is empty: wait until the run has written its first step, or give another file."
+        )
     header, *rows = rows
     for line, row in zip(lines[1:], rows, strict=True):
         if len(row) != len(header):

@@ -8,7 +8,7 @@ import torch
 from safetensors import safe_open
 from torch import Tensor, nn
 
-from llmlab.finetune.model.codecs import HubCodec
+from llmlab.finetune.model.codecs import HubCodec, TextCodec
 from llmlab.finetune.model.lora import target_layers
 from llmlab.finetune.model.peft_format import ADAPTER
 from llmlab.finetune.model.pretrained import Pretrained, first_line, weights_digest
@@ -133,18 +133,12 @@ def _local_folder(source: str) -> Path:
 def _load_tokenizer(folder: Path, name: str) -> "PreTrainedTokenizerBase":
     transformers = _transformers()
     try:
-        tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
+        return transformers.AutoTokenizer.from_pretrained(folder)
     except Exception as error:  # of the files: many kinds
         raise LabError(
             f"the tokenizer of {name} cannot be read: copy its tokenizer.json and "
             "tokenizer_config.json beside the weights."
         ) from error
-    if tokenizer.eos_token_id is None:
-        raise LabError(
-            f"the tokenizer of {name} has no token that ends an answer: set eos_token in its "
-            "tokenizer_config.json."
-        )
-    return tokenizer
 
 
 def _load_model(
@@ -173,6 +167,10 @@ def _load_model(
     except LabError:
         raise
     except Exception as error:  # of the files, of an architecture: many kinds
+        if "Unrecognized configuration class" in str(error):
+            raise LabError(
+                f"{name} is not a causal language model, which continues a text: choose one."
+            ) from error
         raise LabError(
             f"{name} cannot be loaded as a causal language model ({first_line(error)}): copy or "
             "fetch its files again, or choose another model."
@@ -228,6 +226,19 @@ def _check_vocabulary(model: HubModel, tokenizer: "PreTrainedTokenizerBase", nam
         raise LabError(
             f"the tokenizer of {name} has {len(tokenizer)} tokens and its model {known}: put the "
             "tokenizer that it was trained with beside the weights."
+        )
+
+
+def require_end(codec: TextCodec, name: str) -> None:
+    """See that there is a token by which a model learns that an answer is over.
+
+    Raises:
+        LabError: there is none.
+    """
+    if codec.end is None:
+        raise LabError(
+            f"the tokenizer of {name} has no token that ends an answer: set eos_token in its "
+            "tokenizer_config.json."
         )
 
 

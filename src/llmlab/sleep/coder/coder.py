@@ -23,8 +23,8 @@ from llmlab.sleep.repair.task import Answer, Task
 
 WEIGHTS, ABOUT = "coder.safetensors", "coder.json"
 BATCH = 256
-LONGEST_ANSWER = 60
-"""Tokens; the grammar's longest repair has half as many."""
+LONGEST_ANSWER = 40
+"""Tokens; the longest repair of a grammar has 37."""
 
 
 @dataclass(frozen=True)

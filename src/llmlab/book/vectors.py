@@ -1,0 +1,41 @@
+"""Vector images without the digits that nobody sees, which were half of the PDF of the book."""
+
+import re
+from collections.abc import Iterator
+
+_PLACES = re.compile(r'(?<= d=")[^"]*|(?<= [xy]=")[^"]*|(?<="translate\()[^)]*')
+"""Where Matplotlib writes coordinates, in points."""
+
+_FINER = re.compile(r"(\.\d\d)\d+")
+_LETTER = re.compile(r'(?<=<path id="DejaVu)([^"]*" d=")([^"]*)')
+_COMMAND = re.compile(r"([MLQCz])([-\d\s]*)")
+_METADATA = re.compile(r" *<metadata>.*?</metadata>\n", re.DOTALL)
+
+
+def slim(svg: str) -> str:
+    """A drawing by Matplotlib with hundredths of points, and letters in whole units of their font.
+
+    PDF has cubic curves only. Made of the quadratic ones of letters by a renderer, these get long
+    fractions of a 2,048th of the size of the font.
+    """
+    drawn = _PLACES.sub(lambda place: _FINER.sub(r"\1", place[0]), _METADATA.sub("", svg))
+    return _LETTER.sub(lambda letter: letter[1] + "".join(_cubic(letter[2])), drawn)
+
+
+def _cubic(path: str) -> Iterator[str]:
+    """The commands of a path whose numbers are whole, quadratic curves raised to cubic ones."""
+    x = y = 0
+    for command, numbers in _COMMAND.findall(path):
+        places = [int(number) for number in numbers.split()]
+        if command == "Q":
+            towards_x, towards_y, *end = places
+            beside = (x, y), (end[0], end[1])
+            pulled = [
+                round((a + 2 * b) / 3)
+                for ends in beside
+                for a, b in zip(ends, (towards_x, towards_y), strict=True)
+            ]
+            command, places = "C", [*pulled, *end]
+        if places:
+            x, y = places[-2:]
+        yield command + " ".join(map(str, places))
