@@ -86,7 +86,9 @@ Markdown(
 # | label: fig-results-goodput-interval
 # | fig-cap: "Share of the time kept over the seconds between two checkpoints, for checkpoints of half a minute. The optimum is flat."
 # | fig-alt: "Two curves that rise steeply, stay flat around the optimum and fall slowly; the curve for bursts lies above the other."
-curves("cluster_goodput", "kept", by="arrivals", x_name="seconds between two checkpoints", save_s=30)
+curves(
+    "cluster_goodput", "kept", by="arrivals", x_name="seconds between two checkpoints", save_s=30
+)
 
 # %%
 # | label: tbl-results-goodput-regret
