@@ -1,4 +1,4 @@
-"""How much a reader loads with a page, as a server sends it: texts and vectors are packed by gzip."""
+"""How much a reader loads with a page, as a server sends it, texts and vectors packed by gzip."""
 
 import gzip
 import re
