@@ -30,7 +30,8 @@ def text_without_encoding(tree: ast.AST) -> Iterator[int]:
     for call in _calls(tree):
         owner, name = _name(call)
         is_text = {
-            "open": not _is_binary(call) and owner not in ("os", "webbrowser", "Image", "tarfile"),
+            "open": not _is_binary(call)
+            and owner not in ("os", "webbrowser", "Image", "pikepdf", "tarfile"),
             "read_text": bool(owner) and not call.args,
             "write_text": bool(owner),
         }.get(name, owner == "subprocess" and _says(call, "text", "universal_newlines"))
