@@ -119,6 +119,7 @@ HARMLESS = {
         "files.read_text(path)",
         "read_text(path)",
         "os.open(path, flags)",
+        "pikepdf.open(path)",
         "subprocess.run(command, env=neutral, text=True, encoding='utf-8')",
     ],
     "programs_in_the_users_environment": ["subprocess.run(command, env=neutral)", "app.run(x)"],

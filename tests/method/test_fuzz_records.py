@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from fuzzing import ODD_JSON, assert_survives, mutated_bytes, mutated_json
+from fuzzing import ODD_JSON, ROUNDS, assert_survives, mutated_bytes, mutated_json
 
 from llmlab.method.evidence.drift import read_drifts
 from llmlab.method.evidence.equivalence import EQUIVALENCE, read_equivalence
@@ -60,7 +60,7 @@ def test_fuzz_journals(name: str, table: str, load: Callable, project: Project) 
         (project.root / "results" / name).write_bytes(content)
         load(project)
 
-    assert assert_survives(read, odd_or_damaged(table)) > 0
+    assert assert_survives(read, odd_or_damaged(table), ROUNDS // 3) > 0
 
 
 def test_fuzz_equivalence(tmp_path: Path) -> None:
@@ -85,4 +85,4 @@ def test_fuzz_packs(form: str, project: Project) -> None:
         pack.write_bytes(damaged)
         unpack(project, pack)
 
-    assert_survives(read, lambda draw: mutated_bytes(content.getvalue(), draw))
+    assert_survives(read, lambda draw: mutated_bytes(content.getvalue(), draw), ROUNDS // 3)
