@@ -44,8 +44,9 @@
 #
 # The first renders what is committed into `site/1.0/`, beside `site/dev/`. A version stays as it was published: it is
 # never rendered again. The menu on each page leads to the same page of another version, and to its front page where it
-# has none. In its folder lie `evidence.zip`, all recorded tables; `CITATION.cff` and `.zenodo.json`, for whoever cites or
-# archives it; and `ro-crate-metadata.json`, which describes each table with its commit and checksum.
+# has none. A version may take 25 MB, the files of its commit 50. In its folder lie `evidence.zip`, all recorded tables;
+# `CITATION.cff` and `.zenodo.json`, for whoever cites or archives it; and `ro-crate-metadata.json`, which describes
+# each table with its commit and checksum.
 #
 # @sec-changes compares each version with the one before, from git's tags alone: both are judged by their own code,
 # from the tables at their commits. Pages of results whose evidence has changed say so below their title.
@@ -59,7 +60,8 @@
 # the book to download.
 #
 # `llmlab book check` asks that links and references lead somewhere and that nothing is asked from outside. `llmlab book
-# gates` asks for valid HTML, at most 500 KB a page without the data of explorers, and WCAG 2.1 AA as far as axe can tell.
+# gates` asks for valid HTML, at most 500 KB a page as a server sends it, packed and without the data of explorers, and
+# WCAG 2.1 AA as far as axe can tell, on a wide light and a narrow dark screen.
 #
 # ## Run experiments on a cluster
 #

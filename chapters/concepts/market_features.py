@@ -88,7 +88,8 @@ for row, chunk in enumerate((1, 4, 8)):
         (style.BLUE, style.ORANGE, style.VERMILION),
         strict=True,
     ):
-        axes.scatter(days, np.full(len(days), row), marker="|", s=160, color=colour, linewidth=0.4)
+        marks = {"marker": "|", "s": 160, "color": colour, "linewidth": 0.4, "rasterized": True}
+        axes.scatter(days, np.full(len(days), row), **marks)
 axes.set_yticks(range(3), ["test 1", "test 4", "test 8"])
 axes.set(xlabel="day", ylim=(-0.6, 2.6))
 axes.grid(visible=False)

@@ -88,9 +88,9 @@ Markdown(
 # - **Check the koans first.** A reference that does not compile, or an exam that stands in the training data, is found
 #   by a program of a dozen lines (@sec-koans).
 # - **Ask what the model gets wrong before making it larger.** The first small coder named the right line nine times in
-#   ten and failed two koans in three: it knew the bug and copied the wrong name. No number of parameters was missing. A
-#   vocabulary in which a name is its place, batches without padding and smaller ones, and more places for each bug
-#   did more than five times the parameters.
+#   ten and failed two koans in three: it knew the bug and copied the wrong name. No number of parameters was missing. With
+#   a vocabulary in which a name is its place, batches without padding and smaller ones, and more places for each bug,
+#   a trial with a fifth of the parameters was past it after a sixth of its tokens.
 # - **Count what a night costs.** Every method here has the same number of steps. A method that trains an adapter for each
 #   family has a few steps for each, which is part of what is compared.
 # - **Say what was averaged.** ΔW is a thing; its factors are a choice among infinitely many. A method that averages them

@@ -29,5 +29,14 @@ def test_letters_keep_their_shape_in_cubic_curves() -> None:
     assert letter == "M0 0C2 0 3 1 3 3L-3 4z"
 
 
+def test_dots_that_look_alike_say_so_once() -> None:
+    dot = '<use xlink:href="#m" x="1.5" y="2" style="fill: red"/>\n'
+    other = '<use xlink:href="#m" x="1" y="2" style="fill: blue"/>\n'
+    alike, mixed = (f'<g clip-path="url(#p)">\n{dots}</g>' for dots in (2 * dot, dot + other))
+    assert slim(alike).count("fill: red") == 1
+    assert '<g clip-path="url(#p)" style="fill: red">' in slim(alike)
+    assert slim(mixed) == mixed
+
+
 def test_a_slim_drawing_stays_as_it_is() -> None:
     assert slim(slim(DRAWN)) == slim(DRAWN)

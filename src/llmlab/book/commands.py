@@ -135,8 +135,8 @@ def gates(
 ) -> None:
     """Check what a book is published by: valid HTML, the weight of its pages, accessibility.
 
-    At most 500 KB a page without fonts and explorers' data; WCAG 2.1 AA by axe, where there is a
-    Chromium.
+    At most 500 KB a page as a server sends it, without fonts and explorers' data; WCAG 2.1 AA by
+    axe, where there is a Chromium.
     """
     from llmlab.book.gates import accessibility, validity, weight
     from llmlab.book.press.contents import read_contents

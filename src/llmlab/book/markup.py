@@ -62,3 +62,9 @@ def cell(text: str) -> str:
 def attribute(text: str) -> str:
     """Text that cannot break out of a quoted attribute."""
     return text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", " ")
+
+
+def first(names: Sequence[str], most: int = 4) -> str:
+    """Names in a row, the first few where there are many: `a, b, c, d and 20 more`."""
+    shown, more = ", ".join(names[:most]), len(names) - most
+    return f"{shown} and {more} more" if more > 0 else shown

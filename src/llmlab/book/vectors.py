@@ -9,17 +9,30 @@ _PLACES = re.compile(r'(?<= d=")[^"]*|(?<= [xy]=")[^"]*|(?<="translate\()[^)]*')
 _FINER = re.compile(r"(\.\d\d)\d+")
 _LETTER = re.compile(r'(?<=<path id="DejaVu)([^"]*" d=")([^"]*)')
 _COMMAND = re.compile(r"([MLQCz])([-\d\s]*)")
+_DOTS = re.compile(r'(<g[^>]*)>\n((?:\s*<use [^>]* style="[^"]*"/>\n)+)')
+_STYLE = re.compile(r' style="[^"]*"')
 _METADATA = re.compile(r" *<metadata>.*?</metadata>\n", re.DOTALL)
 
 
 def slim(svg: str) -> str:
     """A drawing by Matplotlib with hundredths of points, and letters in whole units of their font.
 
+    Dots that look alike say so once.
+
     PDF has cubic curves only. Made of the quadratic ones of letters by a renderer, these get long
     fractions of a 2,048th of the size of the font.
     """
-    drawn = _PLACES.sub(lambda place: _FINER.sub(r"\1", place[0]), _METADATA.sub("", svg))
+    drawn = _DOTS.sub(_with_one_style, svg)
+    drawn = _PLACES.sub(lambda place: _FINER.sub(r"\1", place[0]), _METADATA.sub("", drawn))
     return _LETTER.sub(lambda letter: letter[1] + "".join(_cubic(letter[2])), drawn)
+
+
+def _with_one_style(dots: re.Match[str]) -> str:
+    group, uses = dots.groups()
+    styles = set(_STYLE.findall(uses))
+    if len(styles) > 1 or "style=" in group:
+        return dots[0]
+    return f"{group}{styles.pop()}>\n{_STYLE.sub('', uses)}"
 
 
 def _cubic(path: str) -> Iterator[str]:

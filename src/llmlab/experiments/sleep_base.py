@@ -94,7 +94,7 @@ EXPERIMENT = Experiment(
                 "koans": 6000,
                 "n_layers": 3,
                 "n_heads": 4,
-                "steps": 3000,
+                "steps": 5000,
                 "batch_size": 8,
                 "learning_rate": 6e-3,
                 "exam_koans": 1200,

@@ -87,6 +87,24 @@ def test_another_tokenizer_than_that_of_the_weights_is_refused(base_folder: Fold
         opened(llama)
 
 
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        ("", r"config\.json of hf:.* cannot be used"),
+        ("[]", r"config\.json of hf:.* cannot be used"),
+        ('{"model_type": "llama", "hidden_size": NaN}', r"config\.json of hf:.* cannot be used"),
+        ('{"model_type": "x", "auto_map": {"AutoConfig": "x.Y"}}', "without code of its own"),
+    ],
+)
+def test_a_configuration_that_cannot_be_used_is_named(
+    base_folder: Folder, content: str, reason: str
+) -> None:
+    folder = base_folder("llama")
+    (folder / "config.json").write_text(content)
+    with pytest.raises(LabError, match=reason):
+        opened(folder)
+
+
 def test_without_an_end_a_model_can_be_asked_but_not_trained(base_folder: Folder) -> None:
     folder = base_folder("llama")
     change_json(folder / "tokenizer_config.json", eos_token=None)

@@ -278,7 +278,7 @@ def _detectable(verdict: Verdict) -> str:
 def _evidence(verdict: Verdict) -> str:
     standing = "" if verdict.state == "current" else f"; {verdict.state}"
     if verdict.changes:
-        standing = f"; **stale**, changed since: {', '.join(verdict.changes)}"
+        standing = f"; **stale**, changed since: {markup.first(verdict.changes)}"
     return (
         f"{verdict.hypothesis.experiment} at {verdict.scale} scale, {verdict.origin}, "
         f"commit {verdict.manifest.git_commit[:7]}, {verdict.manifest.finished[:10]}{standing}"

@@ -120,7 +120,7 @@ def caution(evidence: Evidence) -> str:
     if evidence.changes:
         notes.append(
             f"The tables of `{name}` are older than the code. Changed since: "
-            f"{', '.join(evidence.changes)}."
+            f"{markup.first(evidence.changes)}; `llmlab status` names them all."
         )
     return markup.box(["callout-warning"], notes) if notes else ""
 

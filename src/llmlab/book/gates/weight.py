@@ -1,5 +1,6 @@
-"""How much a reader loads with a page."""
+"""How much a reader loads with a page, as a server sends it, texts and vectors packed by gzip."""
 
+import gzip
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,6 +10,8 @@ from llmlab.method.files import read_text
 
 MOST_KB = 500
 """Of a page with its styles, scripts and pictures; fonts are loaded once for the whole book."""
+
+PACKED = frozenset({".css", ".js", ".svg"})
 
 _DATA = re.compile(r'<script type="application/json">.*?</script>', re.DOTALL)
 _LOADED = re.compile(
@@ -25,9 +28,15 @@ def heavy_pages(folder: Path) -> Iterator[str]:
 
 
 def weight(page: Path) -> int:
-    """Bytes of a page and of what it loads from the book."""
+    """Bytes that are sent for a page and for what it loads from the book."""
     text = _DATA.sub("", read_text(page))
     sources = {first or second for first, second in _LOADED.findall(text)}
     ways = {unquote(urlsplit(source).path) for source in sources if not source.startswith("data:")}
     files = {(page.parent / way).resolve() for way in ways}
-    return len(text.encode()) + sum(file.stat().st_size for file in files if file.is_file())
+    return len(gzip.compress(text.encode())) + sum(_sent(file) for file in files if file.is_file())
+
+
+def _sent(file: Path) -> int:
+    """Bytes that a server sends for a file."""
+    content = file.read_bytes()
+    return len(gzip.compress(content)) if file.suffix in PACKED else len(content)

@@ -14,6 +14,7 @@ from llmlab.finetune.model.peft_format import ADAPTER
 from llmlab.finetune.model.pretrained import Pretrained, first_line, weights_digest
 from llmlab.finetune.model.qlora import FourBit, quantise
 from llmlab.method.declare.catalog import suggestion
+from llmlab.method.documents import in_one_line
 from llmlab.method.errors import LabError
 from llmlab.runs.shell import command
 
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 HUB = "hf:"
 HUB_CONFIG = "config.json"
+FOREIGN_CODE = {"trust_remote_code": False}
+"""No program that comes with a model is run, and nobody is asked whether to."""
 OTHER_FORMATS = ["*/*", "*.bin", "*.pth", "consolidated*"]
 """Files of a model on the hub that hold the same weights in other formats."""
 
@@ -58,6 +61,7 @@ class HubModel(nn.Module):
 def open_hub_model(name: str, four_bit: FourBit | None, device: torch.device) -> Pretrained:
     """Open the model with that id on the hub, or in that folder; errors as `open_pretrained`."""
     folder = _local_folder(name.removeprefix(HUB))
+    _require_config(folder, name)
     tokenizer = _load_tokenizer(folder, name)
     model = HubModel(_load_model(folder, name, four_bit, device))
     _check_vocabulary(model, tokenizer, name)
@@ -130,10 +134,21 @@ def _local_folder(source: str) -> Path:
     return folder
 
 
+def _require_config(folder: Path, name: str) -> None:
+    """See that a model is described by what `transformers` itself knows; LabError if not."""
+    try:
+        _transformers().AutoConfig.from_pretrained(folder, **FOREIGN_CODE)
+    except Exception as error:  # of the file, of an architecture: many kinds
+        raise LabError(
+            f"the {HUB_CONFIG} of {name} cannot be used ({in_one_line(error)}): fetch it again, or "
+            "choose a model that transformers knows without code of its own."
+        ) from error
+
+
 def _load_tokenizer(folder: Path, name: str) -> "PreTrainedTokenizerBase":
     transformers = _transformers()
     try:
-        return transformers.AutoTokenizer.from_pretrained(folder)
+        return transformers.AutoTokenizer.from_pretrained(folder, **FOREIGN_CODE)
     except Exception as error:  # of the files: many kinds
         raise LabError(
             f"the tokenizer of {name} cannot be read: copy its tokenizer.json and "
@@ -162,7 +177,7 @@ def _load_model(
         if four_bit:  # loading in four bits would make linear layers of others
             require_linear_layers(HubModel(_empty_model(folder, options["dtype"])), name)
         model, report = transformers.AutoModelForCausalLM.from_pretrained(
-            folder, output_loading_info=True, **options
+            folder, output_loading_info=True, **FOREIGN_CODE, **options
         )
     except LabError:
         raise
@@ -188,7 +203,7 @@ _LIBRARY_BLOCK_SIZE = 64
 def _empty_model(folder: Path, dtype: torch.dtype, **changes: object) -> "PreTrainedModel":
     """The model in `folder` without its weights, with changes of its configuration."""
     transformers = _transformers()
-    config = transformers.AutoConfig.from_pretrained(folder, **changes)
+    config = transformers.AutoConfig.from_pretrained(folder, **FOREIGN_CODE, **changes)
     with torch.device("meta"):
         return transformers.AutoModelForCausalLM.from_config(config, dtype=dtype)
 
