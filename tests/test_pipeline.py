@@ -354,6 +354,12 @@ def test_results_computes_one_scale_and_no_chapter(book: Book) -> None:
     assert jobs == {"alpha at laptop scale", "beta at laptop scale"}
 
 
+def test_a_smoke_run_is_one_process(book: Book) -> None:
+    target = "build/results/smoke/alpha/manifest.json"
+    printed = book.build("--dry-run", "--printshellcmds", "--forceall", target)
+    assert "llmlab run alpha --scale smoke --workers 1" in printed
+
+
 def test_tables_made_by_hand_are_found_stale(book: Book) -> None:
     metadata, kept = book.root / ".snakemake", book.root / ".kept"
     book.scheduled()  # settles the digests after the changes of other tests
