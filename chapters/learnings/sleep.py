@@ -90,7 +90,7 @@ Markdown(
 # - **Ask what the model gets wrong before making it larger.** The first small coder named the right line nine times in
 #   ten and failed two koans in three: it knew the bug and copied the wrong name. No number of parameters was missing. With
 #   a vocabulary in which a name is its place, batches without padding and smaller ones, and more places for each bug,
-#   a trial with a fifth of the parameters was past it after a sixth of its tokens.
+#   a trial with a fifth of the parameters was past it after a sixth of its tokens, on an exam of its own.
 # - **Count what a night costs.** Every method here has the same number of steps. A method that trains an adapter for each
 #   family has a few steps for each, which is part of what is compared.
 # - **Say what was averaged.** ΔW is a thing; its factors are a choice among infinitely many. A method that averages them
