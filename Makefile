@@ -12,7 +12,7 @@ test: .venv/installed  ## style, walls between the rooms, tests
 	$(BIN)/ruff check
 	$(BIN)/snakefmt --check Snakefile
 	$(BIN)/lint-imports --no-logo
-	$(BIN)/pytest
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n logical --dist loadfile
 
 hostile: .venv/installed  ## all hundred hostile programs against the sandbox
 	LLMLAB_ALL_HOSTILE=1 $(BIN)/pytest tests/sleep/sandbox

@@ -57,16 +57,18 @@ rule shard:
         "build/logs/{scale}/{experiment}-{seeds}.log",
     conda:
         "envs/experiment.yaml"
-    threads: workflow.cores
+    threads: lambda wildcards: graph.threads(wildcards.scale, workflow.cores)
     resources:
         runtime=lambda wildcards, attempt: attempt
         * graph.minutes(wildcards.experiment, wildcards.scale),
         mem_mb=lambda wildcards, attempt: 4000 * attempt,
+    params:
+        workers=lambda wildcards: graph.workers(wildcards.scale),
     message:
         "{wildcards.experiment} at {wildcards.scale} scale, seeds {wildcards.seeds}"
     shell:
         "python -m llmlab run {wildcards.experiment} --scale {wildcards.scale}"
-        " --seeds {wildcards.seeds} --out {output} 2>&1 | tee {log}"
+        " --seeds {wildcards.seeds} --out {output} {params.workers} 2>&1 | tee {log}"
 
 
 rule experiment:
@@ -81,18 +83,19 @@ rule experiment:
         "build/logs/{scale}/{experiment}.log",
     conda:
         "envs/experiment.yaml"
-    threads: workflow.cores
+    threads: lambda wildcards: graph.threads(wildcards.scale, workflow.cores)
     resources:
         runtime=lambda wildcards, attempt: attempt
         * graph.minutes(wildcards.experiment, wildcards.scale),
         mem_mb=lambda wildcards, attempt: 4000 * attempt,
     params:
+        workers=lambda wildcards: graph.workers(wildcards.scale),
         shards=lambda wildcards, input: [f"--merge {shard}" for shard in input.shards],
     message:
         "{wildcards.experiment} at {wildcards.scale} scale"
     shell:
-        "python -m llmlab run {wildcards.experiment} --scale {wildcards.scale} {params.shards}"
-        " 2>&1 | tee {log}"
+        "python -m llmlab run {wildcards.experiment} --scale {wildcards.scale} {params.workers}"
+        " {params.shards} 2>&1 | tee {log}"
 
 
 rule reproduction:

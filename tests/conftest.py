@@ -17,6 +17,7 @@ import llmlab.experiments
 from llmlab.method.declare.experiment import Experiment
 from llmlab.method.evidence import modules
 from llmlab.method.project import Project
+from llmlab.method.running import plan
 
 # the same examples at every run, however busy the machine
 hypothesis.settings.register_profile("repeatable", deadline=None, derandomize=True)
@@ -145,6 +146,8 @@ def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Lab]:
     (root / "chapters" / "hypotheses").mkdir(parents=True)
     monkeypatch.syspath_prepend(root / "src")
     monkeypatch.setattr(modules, "SOURCE", root / "src")
+    # one worker process, unless a test asks for more: to start another takes longer than a toy
+    monkeypatch.setattr(plan, "available_cores", lambda: 1)
     monkeypatch.setattr(llmlab.experiments, "__path__", [str(experiments)])
     known = {name: sys.modules[name] for name in list(sys.modules) if _is_experiment(name)}
     for name in known:

@@ -25,12 +25,16 @@ YIELDS = (ast.Yield, ast.YieldFrom)
 STARTERS = {"run", "Popen", "call", "check_call", "check_output"}
 
 
+OPEN_NO_TEXT = ("os", "webbrowser", "Image", "tarfile", "pikepdf")
+"""Whose `open` opens something else."""
+
+
 def text_without_encoding(tree: ast.AST) -> Iterator[int]:
     """Text files, or the output of programs, in whatever encoding the machine has."""
     for call in _calls(tree):
         owner, name = _name(call)
         is_text = {
-            "open": not _is_binary(call) and owner not in ("os", "webbrowser", "Image", "tarfile"),
+            "open": not _is_binary(call) and owner not in OPEN_NO_TEXT,
             "read_text": bool(owner) and not call.args,
             "write_text": bool(owner),
         }.get(name, owner == "subprocess" and _says(call, "text", "universal_newlines"))

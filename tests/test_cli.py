@@ -1,7 +1,9 @@
 import json
+import os
 import subprocess
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
@@ -48,6 +50,23 @@ def test_a_terminal_of_few_characters_is_enough(lab, encoding: str) -> None:
         )
         assert b"Traceback" not in done.stderr
         assert done.stdout or done.stderr.startswith(b"error: unknown experiment 't")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is full")
+def test_an_output_without_room_is_one_sentence() -> None:
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "llmlab", "run", "--help"],
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+            stdout=full,
+            stderr=subprocess.PIPE,
+            check=False,
+        )
+    assert done.returncode == 1
+    assert done.stderr.decode() == (
+        "error: cannot write the output: No space left on device; free some space, or write "
+        "elsewhere.\n"
+    )
 
 
 def modules_after(lab, *arguments: str) -> set[str]:

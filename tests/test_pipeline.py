@@ -15,6 +15,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import yaml
+from warm import run_module
 
 ROOT = Path(__file__).parent.parent
 
@@ -166,7 +167,7 @@ class Book:
 
     root: Path
 
-    def snakemake(self, *arguments: str) -> subprocess.Popen:
+    def start(self, *arguments: str) -> subprocess.Popen:
         return subprocess.Popen(
             [sys.executable, "-m", "snakemake", *arguments],
             cwd=self.root,
@@ -176,11 +177,14 @@ class Book:
             start_new_session=True,
         )
 
+    def run(self, *arguments: str) -> tuple[int, str]:
+        """The exit code of a build, and what it printed."""
+        return run_module("snakemake", arguments, self.root, self.root / "printed.txt", 300)
+
     def build(self, *arguments: str) -> str:
         """What a build printed that succeeded."""
-        process = self.snakemake(*arguments)
-        printed, _ = process.communicate(timeout=120)
-        assert process.returncode == 0, printed
+        code, printed = self.run(*arguments)
+        assert code == 0, printed
         return printed
 
     def scheduled(self, *arguments: str) -> set[str]:
@@ -380,7 +384,7 @@ def test_lost_results_are_computed_again(book: Book) -> None:
 def test_a_killed_build_goes_on_where_it_stopped(book: Book) -> None:
     folder = book.root / "build/results/laptop/alpha"
     target = str(folder.relative_to(book.root) / "runs.csv")
-    process = book.snakemake(target)
+    process = book.start(target)
     _wait_for(lambda: any(folder.glob("parts/*/*")))
     os.killpg(process.pid, signal.SIGKILL)
     process.communicate()
@@ -414,9 +418,8 @@ def test_a_failed_rendering_leaves_the_site_as_it_was(book: Book) -> None:
     index = book.root / "chapters/index.py"
     index.write_text(CHAPTERS["index"] + "#\n# See @sec-nowhere.\n")
     try:
-        process = book.snakemake()
-        printed, _ = process.communicate(timeout=120)
-        assert process.returncode == 1
+        code, printed = book.run()
+        assert code == 1
         assert "sec-nowhere" in printed
         assert page.read_text() == before
     finally:
@@ -437,12 +440,11 @@ def test_a_mistake_is_one_sentence(book: Book, path: str, edit: Edit, sentence: 
     before, times = target.read_text(), target.stat()
     target.write_text(edit(before))
     try:
-        process = book.snakemake("--dry-run")
-        printed, _ = process.communicate(timeout=60)
+        code, printed = book.run("--dry-run")
     finally:
         target.write_text(before)
         os.utime(target, ns=(times.st_atime_ns, times.st_mtime_ns))
-    assert process.returncode == 1
+    assert code == 1
     errors = [line for line in printed.splitlines() if line.startswith("error: ")]
     assert len(errors) == 1
     assert sentence in errors[0]
@@ -450,9 +452,8 @@ def test_a_mistake_is_one_sentence(book: Book, path: str, edit: Edit, sentence: 
 
 
 def test_an_unknown_scale_is_one_sentence(book: Book) -> None:
-    process = book.snakemake("results", "--config", "scale=laptp")
-    printed, _ = process.communicate(timeout=60)
-    assert process.returncode == 1
+    code, printed = book.run("results", "--config", "scale=laptp")
+    assert code == 1
     assert "error: unknown scale 'laptp' (did you mean 'laptop'?)" in printed
 
 
@@ -461,7 +462,9 @@ def test_the_pipeline_passes_its_own_lint(book: Book) -> None:
 
 
 @pytest.mark.parametrize(
-    ("environment", "extras"), [("experiment", []), ("book", ["book"])], ids=["experiment", "book"]
+    ("environment", "extras"),
+    [("experiment", ["market"]), ("book", ["book", "market"])],
+    ids=["experiment", "book"],
 )
 def test_conda_environments_hold_what_the_package_asks_for(
     environment: str, extras: list[str]
@@ -472,7 +475,8 @@ def test_conda_environments_hold_what_the_package_asks_for(
         wanted += declared["optional-dependencies"][extra]
     conda = yaml.safe_load((ROOT / "envs" / f"{environment}.yaml").read_text())
     assert conda["channels"] == ["conda-forge"]
-    held = {line.split()[0]: line for line in conda["dependencies"]}
+    *lines, by_pip = conda["dependencies"]
+    held = {line.split()[0]: line for line in [*lines, *by_pip["pip"]]}
     for line in wanted:
         name, bounds = re.fullmatch(r"([\w-]+)(?:\[\w+\])?(\S+)", line).groups()
         if name not in ONLY_FOR_THE_PREVIEW:

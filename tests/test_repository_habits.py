@@ -43,12 +43,10 @@ ALLOWED = {
         "src/llmlab/gpt/checkpoints.py": "this is the border: errors become sentences",
         "src/llmlab/gpt/token_dataset.py": "a cache: whatever is wrong with it, it is made anew",
         "src/llmlab/market/models/search.py": OURS,
-        "src/llmlab/sleep/coder/coder.py": "this is the border: errors become sentences",
         "src/llmlab/method/documents.py": "this is the border: errors become sentences",
         "src/llmlab/method/evidence/restamp.py": OURS,
         "src/llmlab/runs/control.py": "a line that is no request is passed over",
         "src/llmlab/sleep/koans/python_harness.py": OURS,
-        "src/llmlab/sleep/koans/store.py": "a cache of our own results",
         "src/llmlab/sleep/sandbox/guard.py": OURS,
     },
     "folders_made": {

@@ -141,6 +141,32 @@ Markdown(pipe_table(header, rows, numeric=[1, 2, 3, 4, 5]))
 # %% [markdown]
 # `llmlab predict --search 64 --model "Llama 3.1 70B" --batch 256` tries all layouts that fit and ranks them.
 #
+# ## A cluster to play with
+#
+# @fig-cluster-play predicts any plan with the formulas and coefficients of `llmlab predict`. Double the GPUs at the same
+# batch: the step gets shorter, and the bubble's share grows. Move from tensor to pipeline parallelism: communication
+# turns into bubble. Then press *Fastest that fits*, and see which of the two a search prefers.
+
+# %%
+# | label: fig-cluster-play
+# | fig-cap: "Step time and memory of a plan. On a screen: of any plan, computed anew at each move. In print: of the plan that it opens with, a 70B model on 64 H100."
+# | fig-alt: "Two panels of bars. In the step, matrix products take most of the time, communication and the bubble some of the rest. In the memory, activations take most, below the dashed line of what the GPU has."
+from llmlab.book.show import playground
+from llmlab.cluster.explorer import step_view
+from llmlab.cluster.physics.coefficients import calibrated
+from llmlab.cluster.physics.hardware import accelerators
+from llmlab.cluster.physics.shapes import SHAPES
+
+opening = predict(replace(PLANS["70B on 64"], sequence_parallel=True))
+playground(
+    "A cluster to play with",
+    step_view(opening, SHAPES, list(accelerators().values()), calibrated()),
+)
+
+# %% [markdown]
+# The search of the page tries the values that its fields offer; that of the command tries every layout that divides
+# evenly.
+#
 # ## Then things break
 #
 # A step is not a run. In Llama 3's pre-training [@grattafiori2024llama3, section 3.3.4] something stopped thousands

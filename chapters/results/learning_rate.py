@@ -10,10 +10,12 @@
 # %%
 from IPython.display import Markdown
 
+from llmlab.book.numbers import level
 from llmlab.book.show import (
     best,
     command,
     curves,
+    evidence,
     figure,
     method,
     note,
@@ -158,15 +160,34 @@ Markdown("\n".join(f"- {learning}" for learning in (slope, published, wall, flat
 # result.
 
 # %%
-observed = 5e-5
-Markdown(
-    "Addition, the old skill that is nearest to the new one, is the first to go: at a rate where the model answers "
-    f"{value('learning_rate', 'accuracy', learning_rate=observed)} of the subtractions, addition is down to "
-    f"{value('learning_rate', 'math_after', learning_rate=observed)}, reasoning still at "
-    f"{value('learning_rate', 'reasoning_after', learning_rate=observed)} and the facts at "
-    f"{value('learning_rate', 'knowledge_after', learning_rate=observed)}. Forgetting comes before learning. Whether "
-    "nearness is the reason is a question for an experiment with several new skills."
-)
+SKILLS = {
+    "math_after": "addition (the skill nearest to the new one)",
+    "reasoning_after": "reasoning",
+    "code_after": "code",
+    "knowledge_after": "the facts",
+}
+LOST = 0.9  # a skill below this share of right answers has begun to go
+means = evidence("learning_rate").runs.groupby("learning_rate")[["accuracy", *SKILLS]].mean()
+going = means[(means[list(SKILLS)] < LOST).any(axis=1)]
+if going.empty:
+    text = "At no rate of this sweep does a skill begin to go."
+else:
+    rate = going.index[0]
+    first = going.iloc[0][list(SKILLS)].astype(float).idxmin()
+    at_that_rate = {
+        metric: value("learning_rate", metric, learning_rate=rate)
+        for metric in ("accuracy", *SKILLS)
+    }
+    others = ", ".join(
+        f"{SKILLS[each]} at {at_that_rate[each]}" for each in SKILLS if each != first
+    )
+    text = (
+        f"The first skill to go is {SKILLS[first]}. At {level(rate)}, where the model answers "
+        f"{at_that_rate['accuracy']} of the subtractions, it is down to {at_that_rate[first]}; {others}. "
+        "Whether the nearness of two skills has a part in that is a question for an experiment with several "
+        "new skills."
+    )
+Markdown(text)
 
 # %% [markdown]
 # *What would change our mind:* each verdict above names the effect that would turn it. Beyond that, all runs share

@@ -24,11 +24,11 @@ Markdown(
 # ## Method
 #
 # The coder reads a numbered program, the kind of its error and the line, and writes the lines to replace. Its vocabulary
-# is that of the grammar: a name is one token, so copying a name is copying one token. Positions are rotary [@su2021rope],
-# since a copy is relative. Each time a lesson is seen its names are exchanged for others of their kind, the same
-# throughout, which changes nothing of what the program does. Three of twelve families are held out whole, and the exam
-# holds only templates that are not in the lessons. The real interpreter judges: an edit other than the reference counts
-# if it is green.
+# is that of the grammar. What things are called changes nothing of a bug, so names are read by their place: the first
+# variable of a program is one token, whatever it is called, and what the coder writes is translated back. Positions are
+# rotary [@su2021rope], since a copy is relative. Three of twelve families are held out whole, and the exam holds only
+# templates that are not in the lessons. The real interpreter judges: an edit other than the reference counts if it is
+# green.
 
 # %%
 # | label: tbl-sleep-base-method

@@ -3,6 +3,7 @@
 Imports inside the commands keep each of them from loading what only another one needs.
 """
 
+import errno
 import io
 import json
 import os
@@ -11,7 +12,7 @@ import time
 from collections import deque
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -739,11 +740,32 @@ def main() -> None:
     """Run the command line; what the user can mend ends as one line on standard error."""
     _escape_what_the_terminal_lacks()
     try:
-        app(prog_name="llmlab")
+        try:
+            app(prog_name="llmlab")
+        finally:
+            if sys.stdout:
+                sys.stdout.flush()
     except LabError as error:
-        if os.environ.get("RANK", "0") == "0":  # of several processes one speaks
-            print(f"error: {error}", file=sys.stderr)
-        sys.exit(1)
+        _fail(str(error))
+    except OSError as error:
+        if error.errno not in (errno.EPIPE, *FULL):
+            raise
+        with open(os.devnull, "wb") as nowhere:  # what is left to print would fail once more
+            os.dup2(nowhere.fileno(), 1)
+        if error.errno == errno.EPIPE:  # whoever read the output has seen enough
+            sys.exit(1)
+        place = error.filename or "the output"
+        _fail(f"cannot write {place}: {error.strerror}; free some space, or write elsewhere.")
+
+
+FULL = (errno.ENOSPC, errno.EDQUOT)
+"""Errors of a disk without room."""
+
+
+def _fail(sentence: str) -> NoReturn:
+    if os.environ.get("RANK", "0") == "0":  # of several processes one speaks
+        print(f"error: {sentence}", file=sys.stderr)
+    sys.exit(1)
 
 
 def _escape_what_the_terminal_lacks() -> None:

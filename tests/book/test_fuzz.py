@@ -165,6 +165,14 @@ VIEWS = {
     },
     "samples": {"samples": [{"prompt": "a", "text": "x", "step": n} for n in (1, 2)]},
     "scaling_law": {"runs": [[10.0**n, 1.0 + 0.5**n] for n in range(9)]},
+    "step_time": {
+        "models": [{"name": "small", "layers": 2}],
+        "accelerators": [{"name": "A", "memory": 8e10}],
+        "coefficients": {"memory": 0.9},
+        "plan": {"model": "small", "gpu": "A", "gpus": 8},
+        "parts": [{"name": "matmul", "label": "products", "size": 1.5}],
+        "memory": [{"name": "workspace", "label": "workspace", "size": 3e9}],
+    },
 }
 
 

@@ -57,6 +57,24 @@ def test_plans_stand_side_by_side(plan: Path) -> None:
     assert found["deep"]["parts_s"]["bubble"] > found["plan"]["parts_s"]["bubble"]
 
 
+def test_plans_side_by_side_are_readable_in_80_columns(plan: Path) -> None:
+    other = plan.with_name("mixture.toml")
+    text = PLAN.replace("Llama 3.1 70B", "Mixtral 8x22B") + "cp = 2\nep = 2\ninterleave = 2\n"
+    other.write_text(text, encoding="utf-8")
+    options = ["--compare", "--plan", str(plan), "--plan", str(other)]
+    shown = CliRunner(env={"COLUMNS": "80"}).invoke(app, options).output
+    rows = [line for line in shown.splitlines() if line.startswith(("plan ", "mixt"))]
+    assert len(rows) == 3
+    assert "MFU" in rows[0]
+    assert all("%" in row for row in rows[1:])
+    assert "…" not in shown
+
+
+def test_a_terminal_without_utf8_gets_bars_in_ascii(plan: Path) -> None:
+    shown = CliRunner(charset="ascii").invoke(app, ["--plan", str(plan)]).output
+    assert "####" in shown
+
+
 def test_the_best_layout_of_1024_gpus_is_found_in_ten_seconds_of_compute() -> None:
     began = time.process_time()
     found = predicted("--search", 1024, "--model", "Llama 3.1 70B", "--batch", 1024)

@@ -1,15 +1,23 @@
 """`llmlab simulate` in a pipe, and what it refuses."""
 
 import json
+import os
+import pty
+import select
 import signal
 import subprocess
 import sys
+import termios
+from contextlib import redirect_stdout
+from datetime import datetime
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
-from llmlab.cluster.simulate_command import app
+from llmlab.cluster.show.events import Message
+from llmlab.cluster.show.formats import text_lines
+from llmlab.cluster.simulate_command import _present, app
 from llmlab.method.errors import LabError
 
 QUICK = ["--speed", "1e9", "--gpus", "8", "--model", "1B", "--seed", "1"]
@@ -75,22 +83,50 @@ def test_a_refused_show_writes_no_log(tmp_path: Path) -> None:
     assert not log.exists()
 
 
-def started(speed: str) -> subprocess.Popen:
-    command = [sys.executable, "-m", "llmlab", "simulate", *QUICK, "--speed", speed]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+def started(*arguments: str, **streams: int) -> subprocess.Popen:
+    command = [sys.executable, "-m", "llmlab", "simulate", *QUICK, *arguments]
+    environment = {**os.environ, "TERM": "xterm"}
+    return subprocess.Popen(command, env=environment, **streams)
 
 
 def test_a_closed_pipe_ends_quietly() -> None:
-    with started(speed="1e9") as process:
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with started("--speed", "1e9", **pipes) as process:
         process.stdout.readline()
         process.stdout.close()
         assert process.wait(20) == 0
         assert process.stderr.read() == b""
 
 
-def test_ctrl_c_ends_at_once() -> None:
-    with started(speed="0.001") as process:  # waits minutes for its next line
-        process.stdout.readline()
+def read_until(terminal: int, words: bytes) -> bytes:
+    """What a terminal gets up to these words, or until it gets nothing for long."""
+    seen = b""
+    while words not in seen and select.select([terminal], [], [], 20)[0]:
+        seen += os.read(terminal, 4096)
+    return seen
+
+
+def test_ctrl_c_ends_at_once_and_restores_the_terminal() -> None:
+    ours, theirs = pty.openpty()
+    before = termios.tcgetattr(theirs)
+    streams = {"stdin": theirs, "stdout": theirs, "stderr": theirs}
+    with started("--speed", "0.001", "--instant", "300", **streams) as process:
+        seen = read_until(ours, b"left")  # now it waits minutes for its next line
         process.send_signal(signal.SIGINT)
         assert process.wait(20) == 130
-        assert process.stderr.read() == b""
+        seen += read_until(ours, b"\x1b[?25h")
+    assert termios.tcgetattr(theirs) == before
+    assert seen.rfind(b"\x1b[?25h") > seen.rfind(b"\x1b[?25l") >= 0
+    assert b"Traceback" not in seen
+    os.close(ours)
+    os.close(theirs)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+def test_a_full_disk_is_one_sentence() -> None:
+    with (
+        Path("/dev/full").open("w", encoding="utf-8") as full,
+        redirect_stdout(full),
+        pytest.raises(LabError, match=r"cannot be written: No space left .*; free some space"),
+    ):
+        _present(iter([Message(0.0, "a" * 9000)]), text_lines, datetime(2026, 1, 1))

@@ -5,23 +5,29 @@ import torch
 
 from llmlab.experiments.base_model import EXPERIMENT, micro_folders, run
 from llmlab.finetune.model.base_model import load_base_model
-from llmlab.method.declare.experiment import Trial
+from llmlab.method.declare.experiment import Outcome, Trial
 
 SETTINGS = {**EXPERIMENT.budgets["smoke"].settings, "steps": 50, "n_layers": 1, "test_items": 10}
 
 
-def test_a_run_fills_every_column_and_leaves_the_weights(tmp_path: Path) -> None:
-    trial = Trial(EXPERIMENT.name, "smoke", {"d_model": 16}, 0, SETTINGS, {}, tmp_path)
-    outcome = run(trial)
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Outcome, Path]:
+    """What a run gives, and the folder of what it keeps."""
+    kept = tmp_path_factory.mktemp("kept")
+    return run(Trial(EXPERIMENT.name, "smoke", {"d_model": 16}, 0, SETTINGS, {}, kept)), kept
+
+
+def test_a_run_fills_every_column_and_leaves_the_weights(made: tuple[Outcome, Path]) -> None:
+    outcome, kept = made
     assert set(outcome.metrics) == {metric.name for metric in EXPERIMENT.metrics}
     assert set(outcome.curves) == {curve.name for curve in EXPERIMENT.curves}
-    model = load_base_model(tmp_path, torch.device("cpu"))
+    model = load_base_model(kept, torch.device("cpu"))
     assert model.n_parameters() == outcome.metrics["parameters"]
 
 
-def test_the_loss_falls(tmp_path: Path) -> None:
-    trial = Trial(EXPERIMENT.name, "smoke", {"d_model": 16}, 0, SETTINGS, {}, tmp_path)
-    (_, first), *_, (_, last) = run(trial).curves["loss"]
+def test_the_loss_falls(made: tuple[Outcome, Path]) -> None:
+    outcome, _ = made
+    (_, first), *_, (_, last) = outcome.curves["loss"]
     assert last < first
 
 

@@ -15,6 +15,8 @@ SETTINGS = {
     "a pager": "[core]\n\tpager = false\n[pager]\n\tlog = false\n\tstatus = false\n",
     "a format": "[format]\n\tpretty = fuller\n[log]\n\tdecorate = full\n\tdate = relative\n",
     "an encoding": "[i18n]\n\tlogOutputEncoding = latin-1\n",
+    "an encoding of two bytes": "[i18n]\n\tlogOutputEncoding = utf-16\n",
+    "an order of files": "[diff]\n\torderFile = /nowhere\n",
     "hidden files": "[status]\n\tshowUntrackedFiles = no\n\tshort = true\n\tbranch = true\n",
     "relative paths": "[status]\n\trelativePaths = false\n[diff]\n\trelative = true\n",
     "quoted paths": "[core]\n\tquotePath = true\n\tprecomposeUnicode = true\n",

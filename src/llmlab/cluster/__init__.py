@@ -7,5 +7,6 @@ scoring    predictions beside published runs: reading them, calibration, errors,
 dynamics   how step times and losses of real runs scatter
 show       a run in simulated time, as events
 
-`predict_command` and `reports` are `llmlab predict`. Times are in seconds, sizes in bytes.
+`predict_command` and `reports` are `llmlab predict`, `explorer` is the same on a page. Times are in
+seconds, sizes in bytes.
 """

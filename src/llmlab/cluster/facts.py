@@ -15,6 +15,7 @@ SINGLE_NODE_RUNS = "published_runs_single_node.csv"
 MLPERF_STEPS = "mlperf_steps.parquet"
 NANOGPT_STEPS = "modded_nanogpt_logs.parquet"
 INTERRUPTIONS = "interruptions.csv"
+MEMORY = "published_memory.csv"
 
 
 def fact_file(name: str) -> Path:

@@ -18,6 +18,7 @@ from llmlab.cluster.scoring.rows import read_published
 from llmlab.cluster.scoring.score import Score, score, score_runs
 from llmlab.cluster.wear.estimate import Campaign, campaign
 from llmlab.method.errors import LabError
+from llmlab.method.files import read_text
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="markdown")
 
@@ -174,6 +175,21 @@ def _compare(files: list[Path], as_json: bool) -> None:
 
 
 def _score(file: Path, as_json: bool) -> None:
+    found = scored(file)
+    if as_json:
+        print_json(asdict(found))
+    else:
+        print_score(found)
+
+
+def scored(file: Path) -> Score:
+    """Errors of the predictor on the runs of a CSV file.
+
+    Raises:
+        LabError: it cannot be read, or holds no run that can be predicted.
+    """
+    if not read_text(file).strip():
+        raise LabError(f"{file} is empty: give it the columns of published_runs.csv, and rows.")
     runs, skipped = read_published(file)
     if not runs:
         raise LabError(
@@ -181,11 +197,12 @@ def _score(file: Path, as_json: bool) -> None:
             if skipped
             else f"{file} has no rows: give it some."
         )
-    found = score(score_runs(runs, calibrated()), skipped)
-    if as_json:
-        print_json(asdict(found))
-    else:
-        print_score(found)
+    try:
+        return score(score_runs(runs, calibrated()), skipped)
+    except OverflowError as error:
+        raise LabError(
+            f"{file} has a number that is too large to compute with: correct or remove its row."
+        ) from error
 
 
 def token_count(text: str) -> float:

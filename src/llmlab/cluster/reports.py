@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
@@ -13,6 +14,16 @@ from llmlab.cluster.wear.estimate import Campaign
 BAR = 24
 """Characters of a bar that stands for the whole step."""
 SKIPPED_SHOWN = 12
+SIZES = {
+    "tp": "tp",
+    "pp": "pp",
+    "cp": "cp",
+    "ep": "ep",
+    "dp": "dp",
+    "mb": "micro_batch",
+    "v": "interleave",
+}
+"""Columns of plans side by side, and the fields that they show."""
 LABELS = {
     "matmul": "matrix products",
     "attention": "attention",
@@ -43,7 +54,7 @@ def print_prediction(found: Prediction, lasting: Campaign | None) -> None:
     )
     if lasting:
         console.print(_lasting(lasting))
-    console.print(_parts(found))
+    console.print(_parts(found, "#" if console.options.ascii_only else "█"))
     console.print(_memory(found))
 
 
@@ -124,7 +135,7 @@ def _lasting(lasting: Campaign) -> str:
     )
 
 
-def _parts(found: Prediction) -> Table:
+def _parts(found: Prediction, block: str) -> Table:
     table = Table(title="where the time goes", title_justify="left")
     table.add_column("part")
     table.add_column("seconds", justify="right")
@@ -133,7 +144,7 @@ def _parts(found: Prediction) -> Table:
     for part, share in found.shares().items():
         if share > 0:
             seconds = getattr(found.step, part)
-            bar = "█" * round(share * BAR)
+            bar = block * round(share * BAR)
             table.add_row(LABELS[part], f"{seconds:.3f}", f"{share:.1%}", bar)
     return table
 
@@ -150,26 +161,30 @@ def _memory(found: Prediction) -> Table:
 
 
 def _side_by_side(found: Sequence[tuple[str, Prediction]]) -> Table:
-    table = Table()
-    table.add_column("plan")
-    names = ("tp", "pp", "cp", "ep", "dp", "mb", "v")
-    for name in names:
-        table.add_column(name, justify="right")
-    table.add_column("sharding")
-    table.add_column("recompute")
-    for name in ("s/step", "tok/s/GPU", "MFU", "GB"):
-        table.add_column(name, justify="right")
-    for name, one in found:
-        plan = one.plan
-        sizes = (plan.tp, plan.pp, plan.cp, plan.ep, plan.dp, plan.micro_batch, plan.interleave)
+    """A row for each plan, in 80 columns; sizes that are 1 in all plans are left out."""
+    plans = [one.plan for _, one in found]
+    sizes = {
+        column: [getattr(plan, name) for plan in plans]
+        for column, name in SIZES.items()
+        if any(getattr(plan, name) != 1 for plan in plans)
+    }
+    table = Table(box=box.SIMPLE_HEAD, padding=0, show_edge=False)
+    table.add_column("plan", min_width=4, overflow="fold")
+    for column in sizes:
+        table.add_column(column, justify="right", no_wrap=True)
+    table.add_column("sharding", no_wrap=True)
+    table.add_column("recompute", no_wrap=True)
+    for column in ("s/step", "tok/s\n/GPU", "MFU", "GB"):
+        table.add_column(column, justify="right", no_wrap=True)
+    for row, (name, one) in enumerate(found):
         table.add_row(
             name,
-            *map(str, sizes),
-            plan.sharding,
-            plan.recompute,
+            *(str(column[row]) for column in sizes.values()),
+            one.plan.sharding,
+            one.plan.recompute,
             f"{one.seconds:.3f}",
             f"{one.tokens_per_s_per_gpu:,.0f}",
             f"{one.mfu:.1%}",
-            f"{one.memory.total / 1e9:.1f}" + ("" if one.fits else " too much"),
+            f"{one.memory.total / 1e9:.1f}" + ("" if one.fits else " over"),
         )
     return table

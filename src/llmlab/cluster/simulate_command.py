@@ -132,6 +132,8 @@ def _present(events: Iterator[Event], write: Format, began: datetime) -> None:
         raise typer.Exit(INTERRUPTED) from None
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for the flush at exit
+    except OSError as error:
+        raise LabError(f"the show cannot be written: {error.strerror}; free some space.") from error
 
 
 def _print_lines(events: Iterator[Event], write: Format, began: datetime) -> None:

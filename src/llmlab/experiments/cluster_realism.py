@@ -5,7 +5,6 @@ group of systems: their runs are left out, the classifier learns from all others
 """
 
 from llmlab.cluster.realism.contenders import CONTENDERS
-from llmlab.cluster.realism.judges import boosting, sequence_model
 from llmlab.cluster.realism.two_sample import Contest, accuracy, groups
 from llmlab.cluster.realism.views import VIEWS
 from llmlab.method.declare.experiment import Axis, Budget, Experiment, Metric, Outcome, Trial
@@ -16,6 +15,8 @@ JUDGES = ("numbers", "gaps", "text", "text, GPT")
 
 
 def run(trial: Trial) -> Outcome:
+    from llmlab.cluster.realism.judges import boosting, sequence_model
+
     left_out, *others = _from(groups(GROUPS), trial.seed)
     learnt = [one for group in others for one in group]
     seen = trial.condition["seen"]

@@ -20,6 +20,7 @@ METHODS = (
 def run(trial: Trial) -> Outcome:
     from llmlab.sleep.night.nights import Night, sleep
     from llmlab.sleep.study.exams import (
+        base_exam,
         beside,
         day_koans,
         exam_koans,
@@ -29,7 +30,8 @@ def run(trial: Trial) -> Outcome:
     )
 
     settings = trial.settings
-    coder = open_base(trial.needs["sleep_base"])
+    folder = trial.needs["sleep_base"]
+    coder = open_base(folder)
     exam = exam_koans(coder.language, settings["exam_koans"])
     day = spend_day(
         coder,
@@ -46,7 +48,7 @@ def run(trial: Trial) -> Outcome:
     after = sleep(coder, day, trial.condition["method"], night)
     return Outcome(
         metrics={
-            **beside(examined(coder, exam), examined(after, exam)),
+            **beside(base_exam(folder, len(exam)), examined(after, exam)),
             "day_rate": sum(episode.is_green for episode in day) / len(day),
         }
     )
@@ -102,10 +104,10 @@ EXPERIMENT = Experiment(
             conditions={"method": METHODS},
             seeds=5,
             settings={
-                "day_koans": 480,
-                "exam_koans": 1200,
+                "day_koans": 240,
+                "exam_koans": 1000,
                 "temperature": 0.3,
-                "steps": 150,
+                "steps": 120,
                 "learning_rate": 2e-3,
                 "rank": 8,
             },

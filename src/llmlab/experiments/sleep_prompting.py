@@ -45,7 +45,7 @@ EXPERIMENT = Experiment(
         "laptop": Budget(
             conditions={"turns": (1, 2, 4, 8), "hint": (False, True)},
             seeds=5,
-            settings={"exam_koans": 1200},
+            settings={"exam_koans": 600},
         ),
         "gpu": Budget(
             conditions={"turns": (1, 2, 4, 8), "hint": (False, True)},

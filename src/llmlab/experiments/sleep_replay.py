@@ -9,6 +9,7 @@ SHARES = (0.0, 0.05, 0.1, 0.2, 0.35, 0.5)
 def run(trial: Trial) -> Outcome:
     from llmlab.sleep.night.nights import Night, sleep
     from llmlab.sleep.study.exams import (
+        base_exam,
         beside,
         day_koans,
         exam_koans,
@@ -18,7 +19,8 @@ def run(trial: Trial) -> Outcome:
     )
 
     settings = trial.settings
-    coder = open_base(trial.needs["sleep_base"])
+    folder = trial.needs["sleep_base"]
+    coder = open_base(folder)
     exam = exam_koans(coder.language, settings["exam_koans"])
     day = spend_day(coder, day_koans(coder.language, settings["day_koans"], trial.seed))
     night = Night(
@@ -30,7 +32,7 @@ def run(trial: Trial) -> Outcome:
         seed=trial.seed,
     )
     after = sleep(coder, day, "replay", night)
-    return Outcome(metrics=beside(examined(coder, exam), examined(after, exam)))
+    return Outcome(metrics=beside(base_exam(folder, len(exam)), examined(after, exam)))
 
 
 EXPERIMENT = Experiment(
@@ -65,8 +67,8 @@ EXPERIMENT = Experiment(
             conditions={"replay": SHARES},
             seeds=10,
             settings={
-                "day_koans": 480,
-                "exam_koans": 1200,
+                "day_koans": 240,
+                "exam_koans": 1000,
                 "steps": 100,
                 "learning_rate": 2e-3,
                 "rank": 8,

@@ -286,7 +286,7 @@ def _document(name: str, path: Path, n_bytes: int | None = None) -> Document:
     except UnicodeDecodeError:
         raise _not_text(path) from None
     except OSError as error:
-        raise LabError(f"cannot read {path}: {error.strerror}; make it readable.") from error
+        raise LabError(f"cannot read {path}: {error.strerror}; mend it or leave it out.") from error
     return Document(name, path, length, digest.hexdigest())
 
 

@@ -68,7 +68,7 @@ def load_gpt2(source: str | Path) -> GPT:
     """
     transformers = _transformers()
     try:
-        config = transformers.AutoConfig.from_pretrained(source)
+        config = transformers.AutoConfig.from_pretrained(source, trust_remote_code=False)
         _require_same_model(config, source)
         theirs, report = transformers.GPT2LMHeadModel.from_pretrained(
             source, dtype=torch.float32, output_loading_info=True

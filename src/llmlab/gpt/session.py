@@ -98,7 +98,8 @@ class PretrainingSession:
             with way_on_told(self.folder):
                 self._open(checkpoint)
         if workers.world == 1:  # several would have to agree on the step of each request
-            listen(self.log)
+            with way_on_told(self.folder):
+                listen(self.log)
         with _compiling(self.recipe.compiled):
             for event in self._training(pretraining, resumed_at=checkpoint and checkpoint.step):
                 if workers.is_first:

@@ -2,13 +2,14 @@
 
 import json
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from llmlab.method.errors import LabError
+from llmlab.method.options import expand_options
 
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
@@ -109,6 +110,89 @@ RunFolderOption = Annotated[
 ]
 
 
+@dataclass(frozen=True)
+class BarsOptions:
+    """Where bars come from."""
+
+    source: Source = None
+    csv: CsvFile = None
+    jumps: Jumps = "refuse"
+
+    def assets(self) -> "dict[str, Bars]":
+        """The bars, by the name of the asset.
+
+        Raises:
+            LabError: none or both are named, or they cannot be read.
+        """
+        from llmlab.market.bars.csv_file import read_csv
+        from llmlab.market.bars.sources import load
+
+        if (self.source is None) == (self.csv is None):
+            raise LabError("say where bars come from: one of --source and --csv.")
+        if self.source is not None:
+            return load(self.source)
+        bars = read_csv(self.csv, self.jumps)
+        return {bars.name: bars}
+
+
+@dataclass(frozen=True)
+class Task:
+    """What a model is to learn, from which bars; it decides the result of a run or a search.
+
+    Attributes:
+        assets: the first one is judged.
+        budget: parameters of the transformer, as the user wrote them.
+        chunk: the tenth of the days that is the test.
+    """
+
+    question: "Question"
+    assets: "list[Bars]"
+    budget: str
+    chunk: int
+
+    @property
+    def name(self) -> str:
+        """For a folder: asset, budget, tier, horizon and threshold."""
+        asked = self.question
+        return (
+            f"{self.assets[0].name}-{self.budget}-{asked.tier}-{asked.horizon}-{asked.threshold:g}"
+        )
+
+    @property
+    def parameters(self) -> int:
+        from llmlab.market.models.architecture import read_budget
+
+        return read_budget(self.budget)
+
+    def as_json(self) -> dict[str, object]:
+        return {
+            **asdict(self.question),
+            "assets": [bars.name for bars in self.assets],
+            "sha256": [bars.sha256 for bars in self.assets],
+            "budget": self.budget,
+            "chunk": self.chunk,
+        }
+
+
+@dataclass(frozen=True)
+class TaskOptions(BarsOptions):
+    """What a model is to learn; `llmlab market run` and `search` ask alike."""
+
+    asset: Judged = ""
+    tier: Tier = "a"
+    horizon: Horizon = "1"
+    threshold: Threshold = 0.0
+    look_back: LookBack = 16
+    budget: BudgetOption = "2k"
+    chunk: Chunk = 5
+
+    def task(self) -> Task:
+        from llmlab.market.models.question import Question
+
+        question = Question(self.tier, self.horizon, self.threshold, self.look_back)
+        return Task(question, _chosen(self.assets(), self.asset), self.budget, self.chunk)
+
+
 @app.command()
 def data(
     source: Annotated[
@@ -160,10 +244,9 @@ def data(
 
 
 @app.command()
+@expand_options
 def features(
-    source: Source = None,
-    csv: CsvFile = None,
-    jumps: Jumps = "refuse",
+    bars: BarsOptions,
     asset: Asset = "",
     tier: Tier = "a",
     every: Annotated[
@@ -195,10 +278,10 @@ def features(
     if show_list:
         print_dictionary()
         return
-    assets = _assets(source, csv, jumps)
+    assets = bars.assets()
     chosen = _chosen(assets, asset)
     choice = Choice(tier, every, volatility_index)
-    found = [features_of(bars, choice, assets) for bars in chosen]
+    found = [features_of(one, choice, assets) for one in chosen]
     if combine:
         found = [together(chosen, found)]
     folder = out or Path("runs") / "market-features"
@@ -206,10 +289,9 @@ def features(
 
 
 @app.command()
+@expand_options
 def targets(
-    source: Source = None,
-    csv: CsvFile = None,
-    jumps: Jumps = "refuse",
+    bars: BarsOptions,
     asset: Asset = "",
     as_json: Json = False,
 ) -> None:
@@ -220,7 +302,7 @@ def targets(
     from llmlab.market.samples.report import print_balance
     from llmlab.market.samples.targets import balance
 
-    found = {bars.name: balance(bars) for bars in _chosen(_assets(source, csv, jumps), asset)}
+    found = {one.name: balance(one) for one in _chosen(bars.assets(), asset)}
     if as_json:
         print(json.dumps({name: one.to_dict("index") for name, one in found.items()}, indent=2))
     else:
@@ -228,17 +310,9 @@ def targets(
 
 
 @app.command()
+@expand_options
 def run(
-    source: Source = None,
-    csv: CsvFile = None,
-    jumps: Jumps = "refuse",
-    asset: Judged = "",
-    tier: Tier = "a",
-    horizon: Horizon = "1",
-    threshold: Threshold = 0.0,
-    look_back: LookBack = 16,
-    budget: BudgetOption = "2k",
-    chunk: Chunk = 5,
+    options: TaskOptions,
     epochs: Epochs = 20,
     learning_rate: Annotated[
         float, typer.Option(help="Peak for a model of width 8; wider ones take less.")
@@ -251,49 +325,36 @@ def run(
     Validation and test days are kept away from the training days by all that a sample looks at.
     The validation loss says when to stop; the test days are looked at once.
     """
-    from llmlab.market.models.architecture import read_budget
-    from llmlab.market.models.question import Question
     from llmlab.market.models.report import as_row, print_answers, write_result
     from llmlab.market.models.study import BASELINES, require_samples
     from llmlab.market.models.training import Training
     from llmlab.method.json_values import json_value
     from llmlab.runs.folder import RunFolder, first_free
 
-    question = Question(tier, horizon, threshold, look_back)
-    chosen = _chosen(_assets(source, csv, jumps), asset)
-    study = question.study(chosen)
-    name = f"{budget}-{tier}-{horizon}-{threshold:g}-chunk{chunk}"
-    folder = RunFolder(out or first_free(Path("runs") / f"market-{chosen[0].name}-{name}"))
+    task = options.task()
+    study, chunk = task.question.study(task.assets), task.chunk
+    folder = RunFolder(out or first_free(Path("runs") / f"market-{task.name}-chunk{chunk}"))
     folder.require_empty()
     require_samples(study, chunk)
-    asked = _asked(question, chosen, budget, chunk)
     training = Training(learning_rate=learning_rate, epochs=epochs)
     with folder.held():
         answers = {
-            f"transformer, {budget}": study.transformer(read_budget(budget), training, chunk),
+            f"transformer, {task.budget}": study.transformer(task.parameters, training, chunk),
             **{name: study.baseline(name, chunk) for name in BASELINES},
         }
-        write_result(folder.path, asked, answers)
+        write_result(folder.path, task.as_json(), answers)
     if as_json:
         rows = {name: as_row(one) for name, one in answers.items()}
         print(json.dumps(json_value(rows), indent=2))
         return
-    print_answers(f"{chosen[0].name}, {study.recipe.target}", answers)
+    print_answers(f"{task.assets[0].name}, {study.recipe.target}", answers)
     print(f"The results are in {folder.path}.")
 
 
 @app.command()
+@expand_options
 def search(
-    source: Source = None,
-    csv: CsvFile = None,
-    jumps: Jumps = "refuse",
-    asset: Judged = "",
-    tier: Tier = "a",
-    horizon: Horizon = "1",
-    threshold: Threshold = 0.0,
-    look_back: LookBack = 16,
-    budget: BudgetOption = "2k",
-    chunk: Chunk = 5,
+    options: TaskOptions,
     trials: Annotated[int, typer.Option(min=1, help="Trials to end with, old ones included.")] = 20,
     epochs: Epochs = 20,
     seed: Annotated[int, typer.Option(min=0, help="Fixes what is tried.")] = 0,
@@ -304,22 +365,20 @@ def search(
     Every trial is a row of trials.csv. The same command goes on with a search that was stopped, or
     adds trials to one that ended. The test days are not seen until the best one is judged.
     """
-    from llmlab.market.models.architecture import Architecture, read_budget
-    from llmlab.market.models.question import Question
+    from llmlab.market.models.architecture import Architecture
     from llmlab.market.models.report import print_answers, write_result
     from llmlab.market.models.search import Space
     from llmlab.market.models.search import search as search_for
     from llmlab.market.models.training import Training, train
     from llmlab.runs.folder import RunFolder
 
-    question = Question(tier, horizon, threshold, look_back)
-    chosen = _chosen(_assets(source, csv, jumps), asset)
-    study = question.study(chosen)
-    name = f"market-search-{chosen[0].name}-{budget}-{tier}-{horizon}-{threshold:g}"
-    folder = RunFolder(out or Path("runs") / f"{name}-chunk{chunk}-seed{seed}")
-    asked = _asked(question, chosen, budget, chunk) | {"epochs": epochs, "seed": seed}
-    base = Architecture(len(study.recipe.features), look_back)
-    space = Space.of(base, read_budget(budget), Training(epochs=epochs))
+    task = options.task()
+    study, chunk = task.question.study(task.assets), task.chunk
+    name = f"market-search-{task.name}-chunk{chunk}-seed{seed}"
+    folder = RunFolder(out or Path("runs") / name)
+    asked = task.as_json() | {"epochs": epochs, "seed": seed}
+    base = Architecture(len(study.recipe.features), task.question.look_back)
+    space = Space.of(base, task.parameters, Training(epochs=epochs))
     parts = study.parts(chunk)
     with folder.held():
         found = search_for(
@@ -331,8 +390,11 @@ def search(
             "constant": study.baseline("constant", chunk),
         }
         write_result(folder.path, asked | {"best": dict(found.best_trial.params)}, answers)
-    print_answers(f"{chosen[0].name}, {study.recipe.target}", answers)
-    tried = ", ".join(f"{name} {value}" for name, value in found.best_trial.params.items())
+    print_answers(f"{task.assets[0].name}, {study.recipe.target}", answers)
+    tried = ", ".join(
+        f"{name} {value:.3g}" if isinstance(value, float) else f"{name} {value}"
+        for name, value in found.best_trial.params.items()
+    )
     print(f"The best of {len(found.trials)} trials: {tried}.")
     print(f"Trials and results are in {folder.path}.")
 
@@ -340,32 +402,6 @@ def search(
 def _say_trial(trial: "FrozenTrial") -> None:
     loss = "pruned" if trial.value is None else f"validation loss {trial.value:.4f}"
     print(f"trial {trial.number}: {loss}", file=sys.stderr, flush=True)
-
-
-def _asked(
-    question: "Question", assets: "list[Bars]", budget: str, chunk: int
-) -> dict[str, object]:
-    """What a run or a search is for: whatever decides its result."""
-    return {
-        **asdict(question),
-        "assets": [bars.name for bars in assets],
-        "sha256": [bars.sha256 for bars in assets],
-        "budget": budget,
-        "chunk": chunk,
-    }
-
-
-def _assets(source: str | None, csv: Path | None, jumps: str) -> "dict[str, Bars]":
-    """The bars that a command is told to use, by the name of the asset."""
-    from llmlab.market.bars.csv_file import read_csv
-    from llmlab.market.bars.sources import load
-
-    if (source is None) == (csv is None):
-        raise LabError("say where bars come from: one of --source and --csv.")
-    if source is not None:
-        return load(source)
-    bars = read_csv(csv, jumps)
-    return {bars.name: bars}
 
 
 def _chosen(assets: "dict[str, Bars]", names: str) -> "list[Bars]":

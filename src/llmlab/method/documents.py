@@ -3,7 +3,7 @@
 import re
 import tomllib
 
-from pydantic_core import from_json
+from pydantic_core import ValidationError, from_json
 
 from llmlab.method.errors import LabError
 
@@ -46,6 +46,13 @@ def parse_json(content: str | bytes, name: object) -> object:
         ) from error
 
 
-def in_one_line(error: Exception) -> str:
+def in_one_line(error: object) -> str:
     """What a library says of a mistake, in one line of bounded length, without a full stop."""
     return " ".join(str(error).split())[:LONGEST_CAUSE].rstrip(".")
+
+
+def first_mistake(error: ValidationError) -> str:
+    """Of what does not fit a model, the first place and what is wrong there, in one line."""
+    first = error.errors(include_url=False, include_input=False)[0]
+    place = ".".join(map(str, first["loc"]))
+    return in_one_line(f"{place}: {first['msg']}".removeprefix(": "))

@@ -12,10 +12,13 @@ from llmlab.method.errors import LabError
 SETTINGS = {
     "core.fsmonitor": "false",
     "core.quotePath": "false",
+    "diff.orderFile": os.devnull,
     "diff.relative": "false",
+    "i18n.logOutputEncoding": "UTF-8",
     "log.showSignature": "false",
     "log.follow": "false",
     "safe.directory": "*",  # whoever runs code of a folder may read its history, too
+    "status.showUntrackedFiles": "normal",
 }
 """Settings that a repository may have in its own file and that the answers must not depend on."""
 

@@ -1,14 +1,18 @@
-"""Ctrl-C between two steps."""
+"""Ctrl-C, or the signal by which schedulers end a job, between two steps."""
 
 import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
 
 @contextmanager
 def deferred_interrupt(is_alone: bool = True) -> Iterator[Callable[[], bool]]:
     """Give a function that says whether Ctrl-C was pressed; a second press interrupts at once.
+
+    A job that a scheduler ends, or `kill`, is taken for Ctrl-C.
 
     The step that has begun is finished, so the state after it is whole and can be saved.
 
@@ -25,8 +29,9 @@ def deferred_interrupt(is_alone: bool = True) -> Iterator[Callable[[], bool]]:
     if not is_alone or threading.current_thread() is not threading.main_thread():
         yield pressed.is_set
         return
-    before = signal.signal(signal.SIGINT, note)
+    before = {number: signal.signal(number, note) for number in SIGNALS}
     try:
         yield pressed.is_set
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -115,6 +115,15 @@ KINDS = {
         "kind": "scaling_law",
         "runs": [(10.0**n, 1 + 2 * 10 ** (-0.4 * n)) for n in range(6)],
     },
+    "step_time": {
+        "kind": "step_time",
+        "models": [{"name": "small", "layers": 2}],
+        "accelerators": [{"name": "A", "memory": 8e10}],
+        "coefficients": {"memory": 0.9},
+        "plan": {"model": "small", "gpu": "A", "gpus": 8},
+        "parts": [{"name": "matmul", "label": "matrix <products>", "size": 1.5}],
+        "memory": [{"name": "workspace", "label": "workspace", "size": 3e9}],
+    },
 }
 
 
@@ -253,6 +262,8 @@ def without(raw, key):
         ({"kind": "checkpoints", "steps": [{}], "curve": {}}, r"'steps\.0\.step' is missing"),
         ({"kind": "samples", "samples": [{"prompt": "a"}]}, r"no text"),
         ({"kind": "scaling_law", "runs": [[1, 1], [2, 1], [2, 1], [3, 1]]}, r"do not rise"),
+        ({**KINDS["step_time"], "accelerators": [{"name": "B"}]}, r"plan's gpu is not among"),
+        ({**KINDS["step_time"], "accelerators": [{"name": "A"}]}, r"has no memory"),
         ({**KINDS["attention"], "texts": [{"tokens": ["a"], "weights": [[[[1, 2]]]]}]}, r"one row"),
     ],
 )

@@ -44,3 +44,10 @@ def test_a_terminal_without_utf8_gets_ascii() -> None:
 def test_the_cursor_is_back_at_the_end() -> None:
     text = painted(80)
     assert text.rfind("\x1b[?25h") > text.rfind("\x1b[?25l")
+
+
+def test_a_terminal_echoes_ctrl_c_below_the_panel() -> None:
+    """On an empty line: beside a full one it would wrap, and the panel would stand there twice."""
+    assert painted(80, no_color=True).rstrip("\r\n\x1b[?25h").endswith("left")
+    console = Console(file=io.StringIO(), width=80, height=40)
+    assert console.render_lines(Screen(console)._panel())[-1][0].text.strip() == ""

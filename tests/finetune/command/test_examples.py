@@ -7,7 +7,7 @@ from fuzzing import assert_survives, mutated_lines
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llmlab.finetune.command.examples import Pair, open_dataset, read_examples
+from llmlab.finetune.command.examples import Chat, Pair, open_dataset, read_examples
 from llmlab.finetune.tasks.skills import new_facts, subtraction
 from llmlab.method.errors import LabError
 
@@ -51,6 +51,7 @@ BAD = {
     '{"messages": [{"role": "usr", "content": "a"}, {}]}': "messages.0.role: .*'assistant'",
     json.dumps({"messages": [{"role": "user", "content": "a"}] * 2}): "last message is not",
     json.dumps({"messages": [{"role": "assistant", "content": "a"}] * 2}): "first message is",
+    "[": "object of several lines: write each on one",
     "[" * 100_000: "nested too deeply|not JSON",
 }
 
@@ -81,7 +82,11 @@ def test_what_else_a_line_says_is_counted(tmp_path: Path) -> None:
 TALK = [{"role": "user", "content": "hi"}, {"role": "assistant", "content": "yo"}]
 CALL = {"role": "assistant", "content": None, "tool_calls": [{"id": "1"}]}
 CHANGED = {
-    "it has the key 'tools', which is not supported": {"messages": TALK, "tools": []},
+    "it has the key 'tools', which is not supported": {"messages": TALK, "tools": [{}]},
+    "messages.1 has the key 'training', which is not": {
+        "messages": [TALK[0], {**TALK[1], "training": False}]
+    },
+    "it has 'instruction', 'output', where .*is read": {"instruction": "a", "output": "b"},
     "it has the key 'prompt', which is not supported": {"messages": TALK, "prompt": "a"},
     "messages.1 has the key 'tool_calls', which": {"messages": [TALK[0], CALL, *TALK]},
     "messages.1 has the key 'wieght' .did you mean 'weight'": {
@@ -99,6 +104,14 @@ def test_what_would_change_what_is_learned_is_refused_by_line_and_key(
     path = file_of(tmp_path, GOOD, json.dumps(CHANGED[reason]))
     with pytest.raises(LabError, match=f"line 2 of .* is not an example .{reason}"):
         read_examples(path)
+
+
+def test_keys_that_hold_nothing_change_nothing(tmp_path: Path) -> None:
+    filled = {**TALK[1], "tool_calls": None, "refusal": None, "weight": None}
+    line = {"messages": [TALK[0], filled], "tools": [], "functions": None, "prompt": None}
+    reading = read_examples(file_of(tmp_path, json.dumps(line)))
+    assert reading.examples[0].content == Chat.model_validate({"messages": TALK})
+    assert reading.unread == {}
 
 
 def test_an_answer_of_weight_0_is_read_and_not_learned(tmp_path: Path) -> None:

@@ -233,8 +233,9 @@ def test_another_run_is_left_alone(llmlab: LlmLab) -> None:
 
 
 def test_ctrl_c_keeps_what_was_learned(llmlab: LlmLab) -> None:
+    brief = (*BRIEF, "--steps", "100000")
     process = subprocess.Popen(
-        [sys.executable, "-m", "llmlab", "finetune", "--out", "run", "--steps", "100000"],
+        [sys.executable, "-m", "llmlab", "finetune", "--out", "run", *brief],
         env=os.environ | {"OMP_NUM_THREADS": "1"},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
@@ -242,7 +243,7 @@ def test_ctrl_c_keeps_what_was_learned(llmlab: LlmLab) -> None:
     )
     log = Path("run/log.jsonl")
     while process.poll() is None and not (log.exists() and '"point"' in log.read_text()):
-        time.sleep(0.01)
+        time.sleep(0.05)
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=120)
     assert process.returncode == 1

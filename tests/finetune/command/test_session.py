@@ -312,6 +312,23 @@ def test_a_log_that_cannot_grow_ends_the_run_and_keeps_what_was_learned(
     load_adapter(saved, open_pretrained(session.base.name, device=CPU))
 
 
+def test_a_log_that_ends_before_the_first_step_has_no_weights_to_keep(
+    opened: Open, elsewhere: Path, tmp_path: Path
+) -> None:
+    session = opened()
+    (tmp_path / "other").mkdir()
+    first = RunFolder(tmp_path / "other").log
+    first.start(session.run)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (first.path.stat().st_size, limits[1]))
+    try:
+        with pytest.raises(LabError, match=r"after 0 steps, .* too large: free .*, remove .*/run"):
+            list(session.events())
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert not list(elsewhere.iterdir())
+
+
 @pytest.mark.parametrize("method", ["lora", "full"])
 def test_weights_that_fit_nowhere_are_said_to_be_lost(
     method: str, opened: Open, elsewhere: Path

@@ -67,6 +67,11 @@ def test_a_few_points_that_end_in_nan_have_diverged() -> None:
     assert found(loss=Curve.of([(0, 2.0), (1, float("nan"))]))["divergence"] == 1
 
 
+def test_a_loss_that_never_was_a_number_has_not_diverged() -> None:
+    names = found(loss=Curve.of([(step, float("nan")) for step in range(1, 9)]))
+    assert names == {"not finite": 1, "looks like: broken arithmetic": None}
+
+
 def test_a_run_without_a_loss_says_what_it_has() -> None:
     with pytest.raises(LabError, match="accuracy"):
         report(Run("run", {"accuracy": Curve.of([(0, 1.0)])}))

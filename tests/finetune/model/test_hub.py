@@ -12,7 +12,7 @@ from transformers import GPT2Config, GPT2LMHeadModel
 from llmlab.finetune.command.generation import continue_text
 from llmlab.finetune.model.base_model import save_base_model
 from llmlab.finetune.model.catalog import open_pretrained
-from llmlab.finetune.model.hub import require_linear_layers
+from llmlab.finetune.model.hub import require_end, require_linear_layers
 from llmlab.finetune.model.lora import LoraLinear, LoraSpec, add_lora
 from llmlab.finetune.model.pretrained import Pretrained
 from llmlab.finetune.model.qlora import FourBit, quantised_layers
@@ -87,11 +87,31 @@ def test_another_tokenizer_than_that_of_the_weights_is_refused(base_folder: Fold
         opened(llama)
 
 
-def test_a_tokenizer_without_an_end_is_refused(base_folder: Folder) -> None:
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        ("", r"config\.json of hf:.* cannot be used"),
+        ("[]", r"config\.json of hf:.* cannot be used"),
+        ('{"model_type": "llama", "hidden_size": NaN}', r"config\.json of hf:.* cannot be used"),
+        ('{"model_type": "x", "auto_map": {"AutoConfig": "x.Y"}}', "without code of its own"),
+    ],
+)
+def test_a_configuration_that_cannot_be_used_is_named(
+    base_folder: Folder, content: str, reason: str
+) -> None:
+    folder = base_folder("llama")
+    (folder / "config.json").write_text(content)
+    with pytest.raises(LabError, match=reason):
+        opened(folder)
+
+
+def test_without_an_end_a_model_can_be_asked_but_not_trained(base_folder: Folder) -> None:
     folder = base_folder("llama")
     change_json(folder / "tokenizer_config.json", eos_token=None)
+    base = opened(folder)
+    assert len([*continue_text(base, base.model, "1+1=", 3, SamplingConfig())]) > 0
     with pytest.raises(LabError, match="has no token that ends an answer"):
-        opened(folder)
+        require_end(base.tokenizer, base.name)
 
 
 def test_a_gpt2_has_no_layers_to_quantise_or_adapt(gpt2: Path) -> None:

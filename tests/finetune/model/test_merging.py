@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -99,6 +100,21 @@ def test_a_folder_that_holds_something_is_never_replaced(made: Folder, tmp_path:
     with pytest.raises(LabError, match="exists already"):
         save_model(base.model, base, tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
+
+
+def test_a_folder_that_another_process_filled_meanwhile_is_kept(
+    made: Folder, tmp_path: Path
+) -> None:
+    base, target = opened(made("run")), tmp_path / "merged"
+
+    def write(model: nn.Module, folder: Path) -> None:
+        base.write(model, folder)
+        target.mkdir()
+        (target / "theirs").write_text("")
+
+    with pytest.raises(LabError, match="exists already: name a new"):
+        save_model(base.model, replace(base, write=write), target)
+    assert [path.name for path in tmp_path.rglob("*")] == ["merged", "theirs"]
 
 
 def test_nothing_half_written_is_left(made: Folder, tmp_path: Path) -> None:

@@ -170,3 +170,10 @@ def test_a_folder_without_git_knows_nothing(tmp_path):
 
 def test_a_repository_without_commits_knows_nothing(repository):
     assert read_history(Project(repository.root)) is None
+
+
+def test_where_git_fails_nothing_is_known(repository, monkeypatch):
+    repository.commit(**ledger("H-A"))
+    failing = {"diff.orderFile": "/nowhere"}
+    monkeypatch.setattr("llmlab.method.git.SETTINGS", failing)
+    assert read_history(Project(repository.root)) is None

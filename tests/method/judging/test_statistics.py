@@ -5,9 +5,10 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
-from llmlab.method.judging import statistics
+from llmlab.method.judging import means, statistics
 
 values = arrays(float, st.integers(3, 12), elements=st.floats(-100, 100, width=32))
 alphas = st.sampled_from([0.01, 0.05, 0.1])
@@ -19,6 +20,13 @@ def test_the_interval_excludes_the_bound_exactly_if_the_test_does(sample, bound,
     interval = statistics.mean_interval(sample, 1 - 2 * alpha)
     assume(abs(interval.low - bound) > 1e-6)
     assert (interval.low > bound) == (statistics.t_above(sample, bound) < alpha)
+
+
+@given(values, st.floats(-100, 100))
+def test_the_t_test_is_that_of_scipy_bit_for_bit(sample, bound):
+    assume(not statistics.is_constant(sample))
+    peer = stats.ttest_1samp(sample, bound, alternative="greater")
+    assert statistics.t_above(sample, bound) == peer.pvalue
 
 
 def test_equal_values_say_nothing_to_a_t_test():
@@ -42,6 +50,16 @@ def test_two_shares_of_the_same_seeds_of_worked_examples():
     assert statistics.paired_shares_above([1] * 8, 0.5) == pytest.approx(0.75**8)
     assert statistics.paired_shares_above([1] * 8, 0.0) == pytest.approx(0.5**8)
     assert statistics.paired_shares_above([0] * 8, 0.0) == 1
+
+
+def test_a_mean_at_its_lowest_value_leaves_no_room_for_a_value_above():
+    assert statistics.bounded_above([0.0, 0.1], 0.0, low=0.0) == 0.0
+    assert statistics.bounded_above([0.0, 0.0], 0.0, low=0.0) == 1.0
+
+
+def test_the_interval_of_equal_correlations_ends_short_of_their_range():
+    found = means.test_of_correlations().interval(np.full(10, 0.95), 0.05)
+    assert -1 < found.low < 0.95 < found.high < 1
 
 
 def test_a_bounded_mean_of_a_worked_example():

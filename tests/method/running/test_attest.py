@@ -1,6 +1,8 @@
 """A toy is recorded, its code changes, and the change is shown to be none, or refused."""
 
+import shutil
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -27,9 +29,19 @@ def git(lab, *arguments: str) -> None:
     subprocess.run(["git", *identity, *arguments], cwd=lab.root, check=True, capture_output=True)
 
 
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder for what the first test's lab holds once it is recorded; the others take it over."""
+    return tmp_path_factory.mktemp("recorded") / "lab"
+
+
 @pytest.fixture
-def recorded(lab):
+def recorded(lab, made: Path):
     """A lab with a committed toy, recorded at two scales, which calls a module of tools."""
+    if made.exists():
+        shutil.copytree(made, lab.root, dirs_exist_ok=True)
+        lab.load("toy")
+        return lab
     (lab.root / "src" / "llmlab" / "tools.py").write_text(TOOLS)
     lab.add()
     imports = "    from llmlab.tools import double, never\n\n    time.sleep"
@@ -43,6 +55,7 @@ def recorded(lab):
     for scale in ("smoke", "laptop"):
         run_experiment(toy, scale, lab.project)
         record(lab.project, "toy", scale)
+    shutil.copytree(lab.root, made)
     return lab
 
 
@@ -112,5 +125,5 @@ def test_a_damaged_equivalence_is_named(recorded) -> None:
     edit_tools(recorded, "return x + x", "y = x\n    return y + x")
     path = recorded.project.recorded("laptop", "toy") / EQUIVALENCE
     path.write_text("{")
-    with pytest.raises(LabError, match=r"equivalence\.json is damaged; restore it or remove it"):
+    with pytest.raises(LabError, match=r"equivalence\.json is damaged .*: restore it from git"):
         recorded_evidence(recorded.project, "toy", "laptop")

@@ -6,7 +6,6 @@ import pytest
 from llmlab.method.declare.experiment import Experiment
 from llmlab.method.declare.sweep import Sweep
 from llmlab.method.errors import LabError
-from llmlab.method.evidence.provenance import available_cores
 from llmlab.method.running import plan
 from llmlab.method.running.plan import make_plan, parse_seeds, runs_together
 from llmlab.method.running.runner import run_experiment
@@ -20,11 +19,12 @@ def test_all_trials_are_planned_and_those_of_some_seeds_chosen(lab) -> None:
     assert not plan.is_done
 
 
-def test_workers_are_as_many_as_the_cores_carry(lab) -> None:
+def test_workers_are_as_many_as_the_cores_carry(lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(plan, "available_cores", lambda: 5)
     lab.add()
     toy = lab.edit("toy", '{"pause": 0.0}', '{"pause": 0.0}, threads=1000')
     assert make_plan(toy, "smoke", lab.project).workers == 1
-    assert make_plan(toy, "laptop", lab.project).workers == available_cores()
+    assert make_plan(toy, "laptop", lab.project).workers == 5
     assert make_plan(toy, "laptop", lab.project, workers=7).workers == 7
 
 

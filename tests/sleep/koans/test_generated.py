@@ -1,4 +1,5 @@
 import random
+import sqlite3
 from itertools import combinations
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from llmlab.sleep.koans.generated import (
 from llmlab.sleep.koans.grammar import draft, structure, templates
 from llmlab.sleep.koans.koan import Language
 from llmlab.sleep.koans.store import Store
+from llmlab.sleep.koans.verdict import Seen
 from llmlab.sleep.sandbox.sandbox import Unguarded
 
 
@@ -101,3 +103,20 @@ def test_drafts_never_repeat() -> None:
     drafts = _drafts("python", "test", ["keys"], random.Random(0))
     starts = [found.start for found, _ in zip(drafts, range(500), strict=False)]
     assert len(set(starts)) == 500
+
+
+def test_a_damaged_row_of_a_store_is_as_good_as_none(tmp_path: Path) -> None:
+    store = Store(tmp_path / "koans.sqlite")
+    store.put({"good": Seen(("1",)), "bad": Seen(("2",))})
+    with sqlite3.connect(store.path) as database:
+        database.execute("UPDATE seen SET seen = '{' WHERE key = 'bad'")
+    assert store.get(["good", "bad"]) == {"good": Seen(("1",))}
+
+
+def test_a_store_whose_pages_are_damaged_is_named(tmp_path: Path) -> None:
+    store = Store(tmp_path / "koans.sqlite")
+    store.put({str(n): Seen((str(n) * 500,)) for n in range(40)})
+    content = store.path.read_bytes()
+    store.path.write_bytes(content[:4096] + b"\xff" * (len(content) - 4096))
+    with pytest.raises(LabError, match="cannot be used as a store"):
+        store.get([str(n) for n in range(40)])

@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
+import scipy
 from numpy.typing import ArrayLike
-from scipy import stats
 
 from llmlab.book import numbers
 from llmlab.method.declare.catalog import suggestion
@@ -359,7 +359,7 @@ def _mean_curve(evidence: Evidence, runs: pd.DataFrame, curve: str) -> pd.DataFr
     points = evidence.curves
     own = (points["metric"] == curve) & points["run_id"].isin(runs["run_id"])
     steps = points[own].groupby("step")["value"].agg(["mean", "sem", "count"]).reset_index()
-    half = stats.t.ppf((1 + LEVEL) / 2, np.maximum(steps["count"] - 1, 1)) * steps["sem"]
+    half = scipy.special.stdtrit(np.maximum(steps["count"] - 1, 1), (1 + LEVEL) / 2) * steps["sem"]
     steps = steps.assign(low=steps["mean"] - half, high=steps["mean"] + half)
     return steps.drop(columns="sem").rename(columns={"count": "n"})
 

@@ -100,6 +100,18 @@ class Graph:
         began, ended = map(datetime.fromisoformat, (manifest.started, manifest.finished))
         return max(10, math.ceil(3 * (ended - began).total_seconds() / 60))
 
+    def threads(self, scale: str, cores: int) -> int:
+        """Of the cores, those that one experiment takes.
+
+        A smoke run takes less time than loading its libraries does, so that experiments of one
+        process each, side by side, take half the time of one after the other.
+        """
+        return 1 if scale == BUILT else cores
+
+    def workers(self, scale: str) -> str:
+        """The option of `llmlab run` that goes with `threads`."""
+        return "--workers 1" if scale == BUILT else ""
+
     def chapter_inputs(self, chapter: str) -> list[str]:
         """The files that the code of a chapter reads, and the digest of all else that it shows.
 

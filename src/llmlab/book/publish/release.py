@@ -41,7 +41,9 @@ def release(project: Project, version: str, renderer: Renderer = "auto") -> Rele
     check_version(version)
     folder = project.site / version
     if folder.exists():
-        raise LabError(f"{folder} is there already: a version stays as it was published.")
+        raise LabError(
+            f"{folder} is there already, and a version stays as it was published: choose the next."
+        )
     commit, is_tagged = _commit(project.root, version)
     done = render_book(project, version, renderer)
     try:

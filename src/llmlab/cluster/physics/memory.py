@@ -17,6 +17,13 @@ OPTIMIZER_BYTES = 12
 OUTER_BYTES = 10
 """Of a token and d_model value: inputs of two norms, of attention and of the feed-forward layer,
 and the masks of two dropouts (arXiv:2205.05198, section 4.1)."""
+BY_OPERATION = ("eager", "compiled")
+"""Software in which PyTorch computes the loss, and chooses operations to recompute."""
+LOGIT_BYTES = 14
+"""Of a logit by PyTorch's loss: itself in 16 bits, and in 32 bits a copy, the logarithm of its
+softmax, and a gradient; peaks of torchtitan agree (`data/published_memory.csv`)."""
+FUSED_LOGIT_BYTES = 6
+"""By a fused loss: 16 bits, and 32 bits that it works in."""
 WORKSPACE = 3e9
 """Bytes that CUDA, NCCL and the libraries take: an assumption, of the usual size."""
 
@@ -42,15 +49,30 @@ def memory_use(plan: Plan) -> MemoryUse:
     here = parameters_per_rank(plan)
     replicas = plan.dp * plan.cp
     stage = ("none", "optimizer", "gradients", "parameters").index(plan.sharding)
-    gathered = 2 * BYTES * here / plan.layers_per_stage if stage == 3 else 0.0
+    gradients = GRADIENT_BYTES * here / (replicas if stage >= 2 else 1)
     return MemoryUse(
-        weights=BYTES * here / (replicas if stage == 3 else 1) + gathered,
-        gradients=GRADIENT_BYTES * here / (replicas if stage >= 2 else 1),
+        weights=BYTES * here / (replicas if stage == 3 else 1) + _gathered(plan, BYTES),
+        gradients=gradients + (_gathered(plan, GRADIENT_BYTES) if plan.pp > 1 else 0.0),
         optimizer=OPTIMIZER_BYTES * here / (replicas if stage >= 1 else 1),
         activations=activations(plan),
-        logits=tokens_per_pass(plan) * plan.shape.vocab / plan.tp * (BYTES + 4),
+        logits=logits(plan),
         workspace=WORKSPACE,
     )
+
+
+def logits(plan: Plan) -> float:
+    """Bytes of the output layer and its loss."""
+    each = LOGIT_BYTES if plan.software in BY_OPERATION else FUSED_LOGIT_BYTES
+    return each * tokens_per_pass(plan) * plan.shape.vocab / plan.tp
+
+
+def _gathered(plan: Plan, size: int) -> float:
+    """Bytes of sharded parameters that are whole at a time, `size` of each: two layers, or in a
+    pipeline all of the stage, since its next micro-batch is near (arXiv:2407.21783, 3.3.2)."""
+    if plan.sharding != "parameters":
+        return 0.0
+    layers = plan.layers_per_stage if plan.pp > 1 else min(2.0, plan.layers_per_stage)
+    return size * parameters_per_rank(plan) * layers / plan.layers_per_stage
 
 
 def activations(plan: Plan) -> float:
@@ -70,6 +92,8 @@ def layer_activations(plan: Plan) -> float:
     """Bytes that one layer keeps for its backward pass, without recomputation of all of it."""
     shape, tokens = plan.shape, tokens_per_pass(plan)
     split = plan.tp if plan.sequence_parallel else 1
+    if plan.recompute == "selective" and plan.software in BY_OPERATION:
+        return tokens * BYTES * (shape.d_model / split + _kept_by_operation(plan) / plan.tp)
     outer = OUTER_BYTES * shape.d_model / split
     heads = shape.heads * (shape.head_dim + shape.value_dim)
     keys = shape.kv_heads * (shape.head_dim + shape.value_dim)
@@ -78,6 +102,16 @@ def layer_activations(plan: Plan) -> float:
     if not plan.is_flash and plan.recompute == "none":
         scores = 5 * shape.heads * plan.seq_len
     return tokens * (outer + (inner + scores) / plan.tp)
+
+
+def _kept_by_operation(plan: Plan) -> float:
+    """Values of a token that PyTorch's selective recomputation keeps inside a layer: the output of
+    attention, and that of every second matrix product
+    (torchtitan, arXiv:2410.06511)."""
+    shape = plan.shape
+    qkv = shape.heads * shape.head_dim + shape.kv_heads * (shape.head_dim + shape.value_dim)
+    up = _feed_forward_width(plan) * (1 - 1 / shape.feed_forward_matrices)
+    return shape.heads * shape.value_dim + (qkv + up + 2 * shape.d_model) / 2
 
 
 def _feed_forward_width(plan: Plan) -> float:

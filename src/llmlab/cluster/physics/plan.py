@@ -31,7 +31,8 @@ class Plan:
         global_batch, micro_batch: sequences of a step, and of one pass of one data-parallel rank.
         interleave: virtual pipeline stages of a rank; 1 for none.
         sharding: what data-parallel ranks share out: stages 1 to 3 of ZeRO; the last is FSDP.
-        recompute: activations that the backward pass computes anew; selective: attention.
+        recompute: activations that the backward pass computes anew; selective: attention, or with
+            eager and compiled software every second product, whose time the step leaves out.
         bits: of the operands of the layers' matrix products; attention stays at 16.
         sequence_parallel: norms and dropout are split over the tensor-parallel ranks.
         software: plain, as Megatron-LM was before FlashAttention, with communication that nothing

@@ -14,7 +14,7 @@ A table `[cluster]` changes what the catalogue says of the GPU, with units: `net
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Annotated, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -31,6 +31,12 @@ Model = TypeVar("Model", bound=BaseModel)
 BITS_OF = {"fp16": 16, "bf16": 16, "fp8": 8, "fp4": 4}
 
 
+LARGEST = 10**12
+"""Of a count in a plan: beyond any cluster, and small enough to compute with."""
+Count = Annotated[int, Field(gt=0, le=LARGEST)]
+CountOrZero = Annotated[int, Field(ge=0, le=LARGEST)]
+
+
 class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
@@ -39,21 +45,21 @@ class Sizes(Strict):
     """A model that the catalogue does not have."""
 
     name: str = "model"
-    layers: int = Field(gt=0)
-    d_model: int = Field(gt=0)
-    heads: int = Field(gt=0)
-    kv_heads: int | None = Field(default=None, gt=0)
-    head_dim: int | None = Field(default=None, gt=0)
-    d_ff: int | None = Field(default=None, gt=0)
-    vocab: int = Field(default=50257, gt=0)
+    layers: Count
+    d_model: Count
+    heads: Count
+    kv_heads: Count | None = None
+    head_dim: Count | None = None
+    d_ff: Count | None = None
+    vocab: Count = 50257
     gated: bool = False
     tied: bool = True
     biases: bool = True
-    experts: int = Field(default=0, ge=0)
-    experts_per_token: int = Field(default=0, ge=0)
-    shared_experts: int = Field(default=0, ge=0)
-    expert_d_ff: int = Field(default=0, ge=0)
-    dense_layers: int = Field(default=0, ge=0)
+    experts: CountOrZero = 0
+    experts_per_token: CountOrZero = 0
+    shared_experts: CountOrZero = 0
+    expert_d_ff: CountOrZero = 0
+    dense_layers: CountOrZero = 0
 
     def shape(self) -> Shape:
         given = self.model_dump()
@@ -71,13 +77,15 @@ class Wires(Strict):
     link: str | None = None
     network: str | None = None
     power: str | None = None
-    domain: int | None = Field(default=None, gt=0)
+    domain: Count | None = None
 
     def changed(self, gpu: Accelerator) -> Accelerator:
         given = {key: value for key, value in self.model_dump().items() if value is not None}
         texts = {key: magnitude(text, UNITS[key]) for key, text in given.items() if key in UNITS}
         if negative := [key for key, value in texts.items() if value <= 0]:
-            raise LabError(f"{negative[0]} of the cluster must be positive.")
+            raise LabError(
+                f"{negative[0]} of the cluster is zero or negative: give a positive quantity."
+            )
         return replace(gpu, **given | texts)
 
 
@@ -86,15 +94,15 @@ class PlanFile(Strict):
 
     model: str | Sizes
     gpu: str = "H100"
-    gpus: int = Field(gt=0)
-    seq_len: int = Field(default=4096, gt=0)
-    global_batch: int = Field(gt=0)
-    micro_batch: int = Field(default=1, gt=0)
-    tp: int = Field(default=1, gt=0)
-    pp: int = Field(default=1, gt=0)
-    cp: int = Field(default=1, gt=0)
-    ep: int = Field(default=1, gt=0)
-    interleave: int = Field(default=1, gt=0)
+    gpus: Count
+    seq_len: Count = 4096
+    global_batch: Count
+    micro_batch: Count = 1
+    tp: Count = 1
+    pp: Count = 1
+    cp: Count = 1
+    ep: Count = 1
+    interleave: Count = 1
     sharding: Sharding = "optimizer"
     recompute: Recompute = "none"
     precision: Literal["fp16", "bf16", "fp8", "fp4"] = "bf16"

@@ -1,15 +1,13 @@
 """Classifiers of windows: gradient boosting on numbers, and a small GPT on log text."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import torch
 from sklearn.ensemble import HistGradientBoostingClassifier
 
+from llmlab.cluster.realism.two_sample import Judge
 from llmlab.gpt.model import GPT, IGNORE, GPTConfig, next_token_loss
-
-Judge = Callable[[Sequence, np.ndarray, Sequence, int], np.ndarray]
-"""From windows to learn from, whether each is real (n,), windows to judge and a seed, to calls."""
 
 ALPHABET = "\n +-.0123456789"
 """Of a log text; a sign's id is its place."""

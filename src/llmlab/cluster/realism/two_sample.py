@@ -6,15 +6,17 @@ no series that it is asked about was fitted to a run left out.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from llmlab.cluster.dynamics.library import RealRun, real_runs
 from llmlab.cluster.realism.contenders import Contender, real
-from llmlab.cluster.realism.judges import Judge
 from llmlab.cluster.realism.views import View
+
+Judge = Callable[[Sequence, np.ndarray, Sequence, int], np.ndarray]
+"""From windows to learn from, whether each is real (n,), windows to judge and a seed, to calls."""
 
 WINDOWS = 10
 """Of one series at most, so that long runs do not decide alone."""

@@ -4,4 +4,5 @@
 2. `score`: errors, overall and by source.
 3. `calibration`: coefficients fitted to runs.
 4. `held_out`: predictors tested on models that they have not seen.
+5. `memory`: predicted memory beside published peaks.
 """

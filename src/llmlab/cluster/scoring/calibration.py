@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
-from scipy.optimize import least_squares
+import scipy
 
 from llmlab.cluster.physics.coefficients import NAMES, SHARES, Coefficients
 from llmlab.cluster.physics.step import step_time
@@ -43,7 +43,7 @@ def calibrate(
         math.log(MOST) - at if name.startswith(SHARES) else 4.0
         for name, at in zip(NAMES, origin, strict=True)
     ]
-    fit = least_squares(
+    fit = scipy.optimize.least_squares(
         residuals,
         np.zeros(len(origin)),
         bounds=(-4.0, highest),

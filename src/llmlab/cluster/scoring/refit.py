@@ -1,5 +1,9 @@
-"""Makes `data/coefficients.json` anew: `python -m llmlab.cluster.scoring.refit`."""
+"""Makes `data/coefficients.json` anew: `python -m llmlab.cluster.scoring.refit`.
 
+With `--check` it compares instead, digit for digit, and ends with an error where they differ.
+"""
+
+import sys
 from collections import Counter
 from importlib.resources import files
 from pathlib import Path
@@ -27,4 +31,8 @@ def refitted() -> str:
 
 
 if __name__ == "__main__":
-    Path(str(files("llmlab.cluster").joinpath(FILE))).write_text(refitted(), encoding="utf-8")
+    path, text = Path(str(files("llmlab.cluster").joinpath(FILE))), refitted()
+    if sys.argv[1:] != ["--check"]:
+        path.write_text(text, encoding="utf-8")
+    elif text != path.read_text(encoding="utf-8"):
+        sys.exit(f"{path.name} is not what a fit gives here: look what changed, then refit.")

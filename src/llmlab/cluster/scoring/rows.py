@@ -269,7 +269,7 @@ def _table(path: Path) -> list[dict[str, str]]:
     except OSError as error:
         raise LabError(f"cannot read {path}: {error.strerror}; name a CSV file.") from error
     except (UnicodeDecodeError, csv.Error) as error:
-        raise LabError(f"{path} is not a CSV file in UTF-8: {error}.") from error
+        raise LabError(f"{path} is not a CSV file in UTF-8 ({error}): save it as one.") from error
     missing = [name for name in NEEDED if name not in (reader.fieldnames or [])]
     if missing:
         raise LabError(

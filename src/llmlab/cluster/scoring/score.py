@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import spearmanr
+import scipy
 
 from llmlab.cluster.physics.coefficients import Coefficients
 from llmlab.cluster.physics.step import step_time
@@ -96,7 +96,7 @@ def rank_correlation(scored: Sequence[Scored]) -> float:
     observed = [_speed(one, one.run.observed) for one in scored]
     if len(set(speeds)) < 2 or len(set(observed)) < 2:
         return math.nan
-    return float(spearmanr(speeds, observed).statistic)
+    return float(scipy.stats.spearmanr(speeds, observed).statistic)
 
 
 def _speed(one: Scored, seconds: float) -> float:

@@ -89,7 +89,7 @@ class Screen:
             parts.append(self._gpus(self.table))
         if self.step:
             parts.append(self._progress(self.step))
-        return Group(*parts)
+        return Group(*parts, Text())  # an empty line for the ^C that a terminal echoes
 
     def _gpus(self, found: GpuTable) -> Table:
         nodes = sorted({row.node for row in found.rows})

@@ -26,6 +26,8 @@ LONGEST_LINE = 2**22
 """Most bytes of a line that is read: some million tokens."""
 MOST_DIGITS = 4000
 LONGEST_KEY = 40
+MOST_KEYS = 4
+"""Keys of a line that a message repeats."""
 TASKS: dict[str, Callable[[], Split]] = {**SKILLS, "subtraction": subtraction}
 """Skills by the name after `skills:`; `facts:N` comes on top."""
 
@@ -82,8 +84,12 @@ MESSAGE_KEYS = frozenset(Message.model_fields)
 UNSUPPORTED = frozenset(
     {"tools", "tool_calls", "tool_call_id", "functions", "function_call", "thinking"}
     | {"reasoning_content", "chat_template_kwargs", "loss_mask", "labels"}
+    | {"loss", "mask", "masked", "train", "train_detail", "training"}
 )
 """Keys by which other programs change what is learned. Elsewhere unknown keys are labels."""
+NOTHING = (None, "", [], {})
+"""Values of such a key that change nothing; tables of other programs are filled up with them."""
+FORMS = '{"prompt": "1+1=", "response": "2"}, or with "messages"'
 
 
 @dataclass(frozen=True)
@@ -196,10 +202,7 @@ def read_examples(path: Path, *, skip_bad: bool = False) -> ParsedFile:
             skipped.append(SkippedLine(line, str(error)))
     if not examples:
         bad = f": all its {len(skipped)} lines are bad" if skipped else ""
-        raise LabError(
-            f"{path} holds no example{bad}: write one a line, such as "
-            '{"prompt": "1+1=", "response": "2"}.'
-        )
+        raise LabError(f"{path} holds no example{bad}: write one a line, such as {FORMS}.")
     return ParsedFile(tuple(examples), tuple(skipped), unread)
 
 
@@ -267,15 +270,28 @@ def _json_object(line: bytes) -> dict[str, object]:
     except UnicodeEncodeError:
         raise ValueError("it holds half a character, a lone surrogate") from None
     except json.JSONDecodeError as error:
+        if line.strip() in (b"[", b"{"):
+            raise ValueError("it begins an object of several lines: write each on one") from None
         raise ValueError(f"it is not JSON: {error.msg} at column {error.colno}") from None
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
     if not isinstance(value, dict):
         raise ValueError("it is not a JSON object")
-    return value
+    return _without_nulls(value)
+
+
+def _without_nulls(value: dict[str, object]) -> dict[str, object]:
+    """The object without keys that hold null, its messages without them, too."""
+    kept = {key: item for key, item in value.items() if item is not None}
+    if isinstance(messages := kept.get("messages"), list):
+        kept["messages"] = [_without_nulls(m) if isinstance(m, dict) else m for m in messages]
+    return kept
 
 
 def _parsed(value: dict[str, object]) -> Pair | Chat:
+    if not value.keys() & (PAIR_KEYS | CHAT_KEYS):
+        keys = ", ".join(_shown(key) for key in sorted(value)[:MOST_KEYS]) or "nothing"
+        raise ValueError(f"it has {keys}, where {FORMS} is read")
     form = Chat if "messages" in value else Pair
     try:
         return form.model_validate(value)
@@ -296,7 +312,8 @@ def _unread_keys(value: dict[str, object]) -> set[str]:
 
 
 def _unknown(value: dict[str, object], known: frozenset[str], where: str) -> set[str]:
-    unknown = {key for key in value if key not in known}
+    is_empty = {key for key in value if key in UNSUPPORTED and value[key] in NOTHING}
+    unknown = value.keys() - known - is_empty
     for key in sorted(unknown):
         likely = suggestion(key, known)
         if likely or key in UNSUPPORTED | PAIR_KEYS | CHAT_KEYS | MESSAGE_KEYS:

@@ -8,7 +8,7 @@ from torch import nn
 
 from llmlab.finetune.model.catalog import MICRO, MicroFolders, open_pretrained, unknown_model
 from llmlab.finetune.model.codecs import decode_stream
-from llmlab.finetune.model.hub import HUB
+from llmlab.finetune.model.hub import HUB, require_end
 from llmlab.finetune.model.merging import open_merged
 from llmlab.finetune.model.peft_format import ADAPTER
 from llmlab.finetune.model.pretrained import Pretrained
@@ -62,7 +62,8 @@ def continue_text(
 ) -> Iterator[str]:
     """Stream the text by which `model`, in the format of `base`, continues `prompt`.
 
-    The text ends after `n_tokens` or at the end of an answer. An empty prompt starts a new text.
+    The text ends after `n_tokens` or at the end of an answer, if the tokenizer has a token for it.
+    An empty prompt starts a new text.
 
     Args:
         cached: as for `llmlab.gpt.generation.generate`; for a GPT without an adapter only.
@@ -71,7 +72,10 @@ def continue_text(
         LabError: the prompt has characters that the tokenizer does not know, or as `generate`.
     """
     codec = base.tokenizer
-    ids = codec.encode_prompt(prompt) or [codec.end]
+    ids = codec.encode_prompt(prompt)
+    if not ids:
+        require_end(codec, base.name)
+        ids = [codec.end]
     if isinstance(model, GPT):
         tokens = generate(model, ids, n_tokens, config, cached=cached, stop=codec.end)
     else:

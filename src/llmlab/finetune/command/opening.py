@@ -27,7 +27,7 @@ from llmlab.finetune.model.catalog import (
     is_hub,
     open_pretrained,
 )
-from llmlab.finetune.model.hub import HUB, require_linear_layers
+from llmlab.finetune.model.hub import HUB, require_end, require_linear_layers
 from llmlab.finetune.model.lora import ALL_LINEAR, LoraSpec, target_layers
 from llmlab.finetune.model.merging import require_mergeable
 from llmlab.finetune.model.methods import Full, Method
@@ -156,6 +156,7 @@ def _base(options: FinetuneOptions, device: torch.device, micro: MicroFolders) -
     at_once = isinstance(method, QloraSpec) and is_hub(options.base)
     four_bit = method.four_bit if at_once else None
     base = open_pretrained(options.base, micro, four_bit=four_bit, device=device)
+    require_end(base.tokenizer, options.base)
     if not isinstance(method, Full):
         require_linear_layers(base.model, options.base)
         lora = method.lora if isinstance(method, QloraSpec) else method

@@ -123,9 +123,9 @@ class FinetuneSession:
         model, prepared = self._prepare()
         log = RunFolder(self.folder).log
         log.start(self.run)
-        listen(log)
         run, saved, steps = self._run(model, prepared), None, 0
         try:
+            listen(log)
             for event in run:
                 if isinstance(event, Step):
                     saved, steps = None, event.point.step + 1
@@ -135,7 +135,7 @@ class FinetuneSession:
                 yield event
         except LabError as error:  # nothing but writing can fail from here on
             run.close()
-            weights = saved or self._rescued(model)
+            weights = saved or (self._rescued(model) if steps else None)
             raise _unwritten(error, self.folder, weights, steps) from error
 
     def _prepare(self) -> tuple[nn.Module, Prepared]:
@@ -362,10 +362,8 @@ def _unwritten(error: LabError, folder: Path, weights: str | None, steps: int) -
             f"{stopped}; the weights are whole in {weights}: free some space, and move them to "
             "where you want to keep them."
         )
-    return LabError(
-        f"{stopped}, and the weights could be saved nowhere: free some space, remove {folder}, and "
-        "start again."
-    )
+    lost = ", and the weights could be saved nowhere" if steps else ""
+    return LabError(f"{stopped}{lost}: free some space, remove {folder}, and start again.")
 
 
 def _is_finite(model: nn.Module) -> bool:

@@ -81,7 +81,9 @@ def read_runs(path: Path) -> tuple[Run, ...]:
 
 def _read(file: Path) -> Readings:
     if not file.stat().st_size:
-        raise LabError(f"{file} is empty: the run has not written anything into it yet.")
+        raise LabError(
+            f"{file} is empty: wait until the run has written its first step, or give another file."
+        )
     if file.name.startswith(EVENTS):
         return read_events([file], file.name)
     read = _reader(file)

@@ -172,8 +172,10 @@ def _findings(
     training: Curve | None, validation: Curve | None, norm: Curve | None
 ) -> Iterator[Finding]:
     diverged = {
-        "training loss": training and divergence(training),
-        "validation loss": validation and validation_divergence(training, validation),
+        "training loss": divergence(training) if _has_number(training) else None,
+        "validation loss": (
+            validation_divergence(training, validation) if _has_number(validation) else None
+        ),
     }
     losses = {"training loss": training, "validation loss": validation}
     losses = {name: curve for name, curve in losses.items() if curve}
@@ -261,10 +263,15 @@ def _sound(curve: Curve) -> Curve | None:
     return curve.finite()
 
 
+def _has_number(curve: Curve | None) -> bool:
+    """Whether there is a finite value: a loss that never was a number cannot diverge."""
+    return curve is not None and curve.finite() is not None
+
+
 def _is_miscomputed(training: Curve | None, norm: Curve | None) -> bool:
-    """Whether loss or gradient are not usable numbers at the end of a loss that is finite."""
+    """Whether the loss never is a number, or ends finite with unusable values or gradients."""
     if training is None or not math.isfinite(training.values[-1]):
-        return False
+        return training is not None and not _has_number(training)
     ends = [*zeros(training), *(not_finite(norm) if norm else ())]
     return any(one.over_at is None and one.points > 1 for one in ends)
 

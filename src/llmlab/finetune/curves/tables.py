@@ -29,6 +29,8 @@ BESIDE = ("wall time", "time", "timestamp", "walltime", "", "unnamed: 0", "index
 """Columns that are not curves and that nobody misses, in lower case."""
 SECOND = " (column {})"
 """Suffix of a column whose name an earlier column has, too."""
+LONGEST_CELL = 40
+"""Characters of a cell that a note repeats."""
 EMPTY = ("", "-", "none", "null", "n/a")
 """Contents of a cell without a value, in lower case; nan is a value."""
 
@@ -84,7 +86,9 @@ def read_csv(file: Path) -> Readings:
     at = [as_step(cell) for cell in cells.columns[steps]]
     for step, cell, place in zip(at, cells.columns[steps], places, strict=True):
         if step is None:
-            left_out.add("a row without a whole number as its step", place, f"'{cell}'")
+            left_out.add(
+                "a row without a whole number as its step", place, f"'{cell[:LONGEST_CELL]}'"
+            )
     curves = {n: c for n, c in cells.columns.items() if n.lower() not in (*STEP_NAMES, *BESIDE)}
     numeric = {name: column for name, column in curves.items() if _is_numeric(column)}
     points = [
@@ -134,7 +138,9 @@ def _cells(file: Path) -> Cells:
             f"{file}, line {reader.line_num}: {error}; correct or remove that line."
         ) from error
     if not rows:
-        raise LabError(f"{file} is empty: the run has not written anything into it yet.")
+        raise LabError(
+            f"{file} is empty: wait until the run has written its first step, or give another file."
+        )
     header, *rows = rows
     for line, row in zip(lines[1:], rows, strict=True):
         if len(row) != len(header):

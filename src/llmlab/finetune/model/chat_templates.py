@@ -13,6 +13,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from llmlab.finetune.tasks.texts import Span, TokenizedText, mark_answers
+from llmlab.method.documents import in_one_line
 from llmlab.method.errors import LabError
 
 if TYPE_CHECKING:
@@ -64,8 +65,9 @@ class ChatTemplate:
             )
         except Exception as error:  # a template is a program and may raise anything
             raise LabError(
-                f"the chat template of the tokenizer refuses the conversation ({error}): reorder "
-                "its messages, or write them as prompt and response."
+                "the chat template of the tokenizer refuses the conversation "
+                f"({in_one_line(error)}): reorder its messages, or write them as prompt and "
+                "response."
             ) from error
 
     @cached_property

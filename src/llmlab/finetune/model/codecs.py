@@ -31,14 +31,15 @@ class TextCodec(Protocol):
     """Text to token ids and back.
 
     Attributes:
-        end: id of the token that ends an answer.
+        end: id of the token that ends an answer; None if there is none, so that nothing can be
+            trained.
         end_text: that token as text.
         stops: ids at which generation ends, `end` among them.
         pad: id that fills a row.
         chat: the tokenizer's own form of a conversation; None if it has none.
     """
 
-    end: int
+    end: int | None
     end_text: str
     stops: frozenset[int]
     pad: int
@@ -137,7 +138,7 @@ class HubCodec:
     stops_of_model: frozenset[int] = frozenset()
 
     @property
-    def end(self) -> int:
+    def end(self) -> int | None:
         return self.tokenizer.eos_token_id
 
     @property

@@ -8,12 +8,13 @@ import torch
 from safetensors import safe_open
 from torch import Tensor, nn
 
-from llmlab.finetune.model.codecs import HubCodec
+from llmlab.finetune.model.codecs import HubCodec, TextCodec
 from llmlab.finetune.model.lora import target_layers
 from llmlab.finetune.model.peft_format import ADAPTER
 from llmlab.finetune.model.pretrained import Pretrained, first_line, weights_digest
 from llmlab.finetune.model.qlora import FourBit, quantise
 from llmlab.method.declare.catalog import suggestion
+from llmlab.method.documents import in_one_line
 from llmlab.method.errors import LabError
 from llmlab.runs.shell import command
 
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 HUB = "hf:"
 HUB_CONFIG = "config.json"
+FOREIGN_CODE = {"trust_remote_code": False}
+"""No program that comes with a model is run, and nobody is asked whether to."""
 OTHER_FORMATS = ["*/*", "*.bin", "*.pth", "consolidated*"]
 """Files of a model on the hub that hold the same weights in other formats."""
 
@@ -58,6 +61,7 @@ class HubModel(nn.Module):
 def open_hub_model(name: str, four_bit: FourBit | None, device: torch.device) -> Pretrained:
     """Open the model with that id on the hub, or in that folder; errors as `open_pretrained`."""
     folder = _local_folder(name.removeprefix(HUB))
+    _require_config(folder, name)
     tokenizer = _load_tokenizer(folder, name)
     model = HubModel(_load_model(folder, name, four_bit, device))
     _check_vocabulary(model, tokenizer, name)
@@ -130,21 +134,26 @@ def _local_folder(source: str) -> Path:
     return folder
 
 
+def _require_config(folder: Path, name: str) -> None:
+    """See that a model is described by what `transformers` itself knows; LabError if not."""
+    try:
+        _transformers().AutoConfig.from_pretrained(folder, **FOREIGN_CODE)
+    except Exception as error:  # of the file, of an architecture: many kinds
+        raise LabError(
+            f"the {HUB_CONFIG} of {name} cannot be used ({in_one_line(error)}): fetch it again, or "
+            "choose a model that transformers knows without code of its own."
+        ) from error
+
+
 def _load_tokenizer(folder: Path, name: str) -> "PreTrainedTokenizerBase":
     transformers = _transformers()
     try:
-        tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
+        return transformers.AutoTokenizer.from_pretrained(folder, **FOREIGN_CODE)
     except Exception as error:  # of the files: many kinds
         raise LabError(
             f"the tokenizer of {name} cannot be read: copy its tokenizer.json and "
             "tokenizer_config.json beside the weights."
         ) from error
-    if tokenizer.eos_token_id is None:
-        raise LabError(
-            f"the tokenizer of {name} has no token that ends an answer: set eos_token in its "
-            "tokenizer_config.json."
-        )
-    return tokenizer
 
 
 def _load_model(
@@ -168,11 +177,15 @@ def _load_model(
         if four_bit:  # loading in four bits would make linear layers of others
             require_linear_layers(HubModel(_empty_model(folder, options["dtype"])), name)
         model, report = transformers.AutoModelForCausalLM.from_pretrained(
-            folder, output_loading_info=True, **options
+            folder, output_loading_info=True, **FOREIGN_CODE, **options
         )
     except LabError:
         raise
     except Exception as error:  # of the files, of an architecture: many kinds
+        if "Unrecognized configuration class" in str(error):
+            raise LabError(
+                f"{name} is not a causal language model, which continues a text: choose one."
+            ) from error
         raise LabError(
             f"{name} cannot be loaded as a causal language model ({first_line(error)}): copy or "
             "fetch its files again, or choose another model."
@@ -190,7 +203,7 @@ _LIBRARY_BLOCK_SIZE = 64
 def _empty_model(folder: Path, dtype: torch.dtype, **changes: object) -> "PreTrainedModel":
     """The model in `folder` without its weights, with changes of its configuration."""
     transformers = _transformers()
-    config = transformers.AutoConfig.from_pretrained(folder, **changes)
+    config = transformers.AutoConfig.from_pretrained(folder, **FOREIGN_CODE, **changes)
     with torch.device("meta"):
         return transformers.AutoModelForCausalLM.from_config(config, dtype=dtype)
 
@@ -228,6 +241,19 @@ def _check_vocabulary(model: HubModel, tokenizer: "PreTrainedTokenizerBase", nam
         raise LabError(
             f"the tokenizer of {name} has {len(tokenizer)} tokens and its model {known}: put the "
             "tokenizer that it was trained with beside the weights."
+        )
+
+
+def require_end(codec: TextCodec, name: str) -> None:
+    """See that there is a token by which a model learns that an answer is over.
+
+    Raises:
+        LabError: there is none.
+    """
+    if codec.end is None:
+        raise LabError(
+            f"the tokenizer of {name} has no token that ends an answer: set eos_token in its "
+            "tokenizer_config.json."
         )
 
 

@@ -153,6 +153,7 @@ def _new_folder(folder: Path) -> Iterator[Path]:
             new = Path(aside, "new")
             new.mkdir()
             yield new
+            _require_empty(folder)  # another process may have written it since
             if folder.is_dir():
                 folder.rmdir()
             new.rename(folder)

@@ -146,7 +146,8 @@ def _require_plain_lora(config: Mapping[str, object], folder: Path) -> None:
     kind = config.get("peft_type")
     if kind != "LORA":
         raise LabError(
-            f"{folder} holds an adapter of the kind {kind!r:.40}: only LORA can be loaded."
+            f"{folder} holds an adapter of the kind {kind!r:.40}, and only LORA can be "
+            f"loaded: {MERGE_IT}"
         )
     other = next((name for name in UNSUPPORTED if config.get(name)), None)
     if config.get("bias", "none") != "none":

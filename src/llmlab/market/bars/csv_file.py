@@ -1,6 +1,7 @@
 """Bars from a CSV file of one's own, checked before anything is computed."""
 
 import csv
+import math
 import re
 from collections.abc import Sequence
 from io import StringIO
@@ -20,6 +21,10 @@ NAMES = {
 }
 """What files call the columns, in lower case."""
 NEEDED = ("date", "open", "high", "low", "close", "volume")
+EARLIEST, LATEST = 1, 9999
+"""Years that a date may have: those of Python's calendar."""
+LONGEST_CELL = 40
+"""Characters of a cell that a message repeats."""
 ZONE = re.compile(r"(Z|[+-]\d\d:?\d\d| [A-Z]{3,4})$")
 
 
@@ -57,7 +62,13 @@ def _cells(path: Path) -> tuple[list[str], list[tuple[int, Sequence[str]]]]:
     text = read_text(path)
     first = text.split("\n", 1)[0]
     reader = csv.reader(StringIO(text), delimiter=max(",;\t", key=first.count))
-    rows = [(reader.line_num, row) for row in reader if any(map(str.strip, row))]
+    try:
+        rows = [(reader.line_num, row) for row in reader if any(map(str.strip, row))]
+    except csv.Error as error:
+        raise LabError(
+            f"{path} is no CSV up to line {reader.line_num} ({error}): look for a quote that is "
+            "not closed."
+        ) from error
     if len(rows) < 2:
         raise LabError(f"{path} has no bars: its first line names columns, each other is one day.")
     (_, header), *body = rows
@@ -91,15 +102,18 @@ def _date(path: Path, line: int, cell: str) -> pd.Timestamp:
     cell = cell.strip()
     if ZONE.search(cell):
         raise LabError(
-            f"{path}, line {line}: '{cell}' has a time zone; give the trading day alone, as in "
-            "2018-12-31."
+            f"{path}, line {line}: '{_short(cell)}' has a time zone; give the trading day "
+            "alone, as in 2018-12-31."
         )
     try:
-        return pd.Timestamp(pd.to_datetime(cell, format="ISO8601")).normalize()
-    except ValueError as error:
+        date = pd.to_datetime(cell, format="ISO8601")
+    except ValueError:
+        date = pd.NaT
+    if pd.isna(date) or not EARLIEST <= date.year <= LATEST:
         raise LabError(
-            f"{path}, line {line}: '{cell}' is no date; write it as in 2018-12-31."
-        ) from error
+            f"{path}, line {line}: '{_short(cell)}' is no date; write it as in 2018-12-31."
+        )
+    return pd.Timestamp(date).normalize()
 
 
 def _number(path: Path, line: int, column: str, cell: str) -> float:
@@ -107,9 +121,18 @@ def _number(path: Path, line: int, column: str, cell: str) -> float:
     if not cell and column == "volume":
         return float("nan")
     try:
-        return float(cell)
+        number = float(cell)
+        if math.isinf(number) or (column == "adj_close" and not number > 0):
+            raise ValueError
     except ValueError as error:
         comma = "; use a point for decimals" if "," in cell else ""
         raise LabError(
-            f"{path}, line {line}: '{cell}' in the column '{column}' is no number{comma}."
+            f"{path}, line {line}: '{_short(cell)}' in the column '{column}' is no "
+            f"{'price' if column == 'adj_close' else 'number'}{comma}; correct or remove that line."
         ) from error
+    return number
+
+
+def _short(cell: str) -> str:
+    """So much of a cell as a message has room for."""
+    return cell if len(cell) <= LONGEST_CELL else f"{cell[:LONGEST_CELL]}…"

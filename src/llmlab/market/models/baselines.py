@@ -4,15 +4,17 @@ A baseline reads the last day of a window. What can be chosen is chosen by the v
 """
 
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.ensemble import HistGradientBoostingClassifier
-from sklearn.linear_model import LogisticRegression
 
 from llmlab.market.features.indicators import log_return, volatility
 from llmlab.market.models.scores import log_losses
 from llmlab.market.samples.windows import Parts, Samples
+
+if TYPE_CHECKING:
+    from sklearn.linear_model import LogisticRegression
 
 Array = NDArray[np.float64]
 Predict = Callable[[Samples], Array]
@@ -35,6 +37,8 @@ def constant(parts: Parts) -> Predict:
 
 def logistic(parts: Parts) -> Predict:
     """Logistic regression on the last day."""
+    from sklearn.linear_model import LogisticRegression  # takes seconds, and few runs need it
+
     fitted = [
         LogisticRegression(C=strength, max_iter=500).fit(_last(parts.train), parts.train.y_M)
         for strength in STRENGTHS
@@ -44,6 +48,8 @@ def logistic(parts: Parts) -> Predict:
 
 def boosting(parts: Parts, seed: int = 0) -> Predict:
     """Gradient-boosted trees, small and slow, stopped by the validation samples."""
+    from sklearn.ensemble import HistGradientBoostingClassifier
+
     model = HistGradientBoostingClassifier(
         learning_rate=0.05,
         max_leaf_nodes=8,
@@ -62,10 +68,10 @@ def boosting(parts: Parts, seed: int = 0) -> Predict:
     return lambda samples: model.predict_proba(_last(samples))[:, 1]
 
 
-def _best(models: Sequence[LogisticRegression], parts: Parts) -> Predict:
+def _best(models: Sequence["LogisticRegression"], parts: Parts) -> Predict:
     """The model with the lowest validation loss."""
 
-    def loss(model: LogisticRegression) -> float:
+    def loss(model: "LogisticRegression") -> float:
         p_M = model.predict_proba(_last(parts.validation))[:, 1]
         return float(log_losses(p_M, parts.validation.y_M).mean())
 

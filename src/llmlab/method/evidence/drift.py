@@ -17,6 +17,7 @@ import numpy as np
 from pydantic import TypeAdapter, ValidationError
 
 from llmlab.method.declare.experiment import Metric
+from llmlab.method.documents import first_mistake, in_one_line
 from llmlab.method.errors import LabError
 from llmlab.method.files import read_text, write_file
 from llmlab.method.project import Project
@@ -105,9 +106,15 @@ def read_drifts(project: Project) -> dict[Key, Drift]:
     try:
         rows = list(csv.DictReader(io.StringIO(read_text(path))))
         found = TypeAdapter(list[Drift]).validate_python(rows)
-    except (ValidationError, csv.Error) as error:
-        raise LabError(f"{path} is damaged ({error}); restore it from git.") from error
+    except ValidationError as error:
+        raise _damaged(path, first_mistake(error)) from error
+    except csv.Error as error:
+        raise _damaged(path, in_one_line(error)) from error
     return {(each.scale, each.experiment, each.metric): each for each in found}
+
+
+def _damaged(path: Path, cause: str) -> LabError:
+    return LabError(f"{path} is damaged ({cause}): restore it from git.")
 
 
 def write_drifts(project: Project, drifts: Drifts) -> None:

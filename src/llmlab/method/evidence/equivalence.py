@@ -12,6 +12,7 @@ from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
+from llmlab.method.documents import first_mistake
 from llmlab.method.errors import LabError
 from llmlab.method.evidence.fingerprint import Fingerprint
 from llmlab.method.files import write_file
@@ -68,7 +69,9 @@ def read_equivalence(folder: Path) -> Equivalence | None:
     try:
         return _reader().validate_json(path.read_bytes())
     except ValidationError as error:
-        raise LabError(f"{path} is damaged; restore it or remove it.") from error
+        raise LabError(
+            f"{path} is damaged ({first_mistake(error)}): restore it from git."
+        ) from error
 
 
 @cache

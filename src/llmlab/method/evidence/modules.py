@@ -7,7 +7,7 @@ seen.
 import ast
 import hashlib
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
 
@@ -77,13 +77,21 @@ def _imported(module: str, path: Path, _version: tuple[int, int]) -> tuple[Modul
     """The modules of the package that a file imports itself, with the packages above them."""
     package = module if path.name == "__init__.py" else module.rpartition(".")[0]
     names: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_bytes(), path)):
+    for node in _statements(ast.parse(path.read_bytes(), path)):
         if isinstance(node, ast.Import):
             names.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             base = absolute(node, package)
             names.update(f"{base}.{alias.name}" for alias in node.names)
     return _modules(names)
+
+
+def _statements(node: ast.AST) -> Iterator[ast.AST]:
+    """All statements below a node, and what holds some; no expressions, which hold none."""
+    for child in ast.iter_child_nodes(node):
+        if not isinstance(child, ast.expr):
+            yield child
+            yield from _statements(child)
 
 
 def _modules(names: Iterable[str]) -> tuple[Module, ...]:

@@ -218,14 +218,16 @@ def _is_bare_string(node: ast.stmt) -> bool:
 
 def _statements_of_scope(body: Iterable[ast.AST]) -> Iterator[ast.AST]:
     """All nodes below `body` that belong to its scope, nested definitions by their head alone."""
-    for node in body:
+    waiting = [*body][::-1]
+    while waiting:
+        node = waiting.pop()
         yield node
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Lambda):
             continue
         if isinstance(node, Comprehension):
             yield from (inner for inner in ast.walk(node) if isinstance(inner, ast.NamedExpr))
             continue
-        yield from _statements_of_scope(ast.iter_child_nodes(node))
+        waiting += [*ast.iter_child_nodes(node)][::-1]
 
 
 def _bindings(body: Iterable[ast.AST]) -> Iterator[str]:

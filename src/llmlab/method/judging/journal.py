@@ -14,6 +14,7 @@ from typing import Literal
 
 from pydantic import TypeAdapter, ValidationError
 
+from llmlab.method.documents import first_mistake, in_one_line
 from llmlab.method.errors import LabError
 from llmlab.method.files import read_text, write_file
 from llmlab.method.judging.ledger import Hypothesis
@@ -106,8 +107,14 @@ def read_journal(project: Project) -> Journal:
             for row in csv.DictReader(io.StringIO(read_text(path)))
         ]
         return Journal(tuple(TypeAdapter(list[Entry]).validate_python(rows)))
-    except (ValidationError, csv.Error) as error:
-        raise LabError(f"{path} is damaged ({error}); restore it from git.") from error
+    except ValidationError as error:
+        raise _damaged(path, first_mistake(error)) from error
+    except csv.Error as error:
+        raise _damaged(path, in_one_line(error)) from error
+
+
+def _damaged(path: Path, cause: str) -> LabError:
+    return LabError(f"{path} is damaged ({cause}): restore it from git.")
 
 
 def write_journal(project: Project, journal: Journal) -> None:

@@ -1,10 +1,10 @@
 """Whether a hypothesis was registered before its result, by the order of git commits."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Literal
 
@@ -75,12 +75,16 @@ class History:
 def read_history(project: Project) -> History | None:
     """The history of the ledger and of the recorded results; None where git cannot tell it.
 
-    It cannot without git, outside a repository, before the first commit and in a shallow clone.
+    It cannot without git, outside a repository, before the first commit, in a shallow clone, and
+    where objects are missing or a setting of the repository stops git.
     """
     state = (git(project.root, "rev-parse", "--is-shallow-repository", "HEAD") or b"").split()
     if len(state) != 2 or state[0] != b"false":
         return None
-    registered, results, before = _history(project.root, state[1].decode())
+    try:
+        registered, results, before = _history(project.root, state[1].decode())
+    except _UntoldError:
+        return None
     return History(registered, results, before, _entries((project.root / LEDGER).read_bytes()))
 
 
@@ -153,14 +157,14 @@ def _history(
 
 def _changes(root: Path, head: str) -> Iterator[tuple[Commit, str]]:
     """Each commit, parents first, with each path of ledger or results that it wrote."""
-    log = git(
+    log = _told(
         root,
         *("log", head, "--reverse", "--topo-order", "--full-history", "--no-renames", "--relative"),
         *("--no-show-signature", "--no-notes", "--no-color", "--no-ext-diff"),
         *("--diff-filter=AM", "--name-only", "-z", "--format=%x01%H %cs"),
         *("--", LEDGER, ":(glob)results/*/*/runs.csv"),
     )
-    for block in (log or b"").decode(errors="surrogateescape").split("\1")[1:]:
+    for block in log.decode(errors="surrogateescape").split("\1")[1:]:
         header, *paths = re.split(r"[\0\n]+", block)
         commit_id, day = header.split()
         for path in filter(None, paths):
@@ -171,7 +175,7 @@ def _ledgers(root: Path, revisions: Iterable[str]) -> dict[str, Entries]:
     """The ledger at each revision; empty where there was none."""
     revisions = list(dict.fromkeys(revisions))
     asked = "".join(f"{revision}:./{LEDGER}\n" for revision in revisions)
-    answer = git(root, "cat-file", "--batch", stdin=asked.encode()) or b""
+    answer = _told(root, "cat-file", "--batch", stdin=asked.encode())
     ledgers: dict[str, Entries] = {}
     for revision in revisions:
         header, _, answer = answer.partition(b"\n")
@@ -184,12 +188,35 @@ def _ledgers(root: Path, revisions: Iterable[str]) -> dict[str, Entries]:
     return ledgers
 
 
+class _UntoldError(Exception):
+    """Git failed."""
+
+
+def _told(root: Path, *arguments: str, stdin: bytes | None = None) -> bytes:
+    """What git prints; no answer is not an empty one."""
+    answer = git(root, *arguments, stdin=stdin)
+    if answer is None:
+        raise _UntoldError
+    return answer
+
+
 def _entries(content: bytes) -> Entries:
     """The hypotheses of one version of the ledger; none if that version is no valid TOML."""
     try:
-        entries = parse_toml(content.decode(), LEDGER).get("hypothesis")
-    except (LabError, UnicodeDecodeError):
+        text = content.decode()
+    except UnicodeDecodeError:
         return {}
-    if not isinstance(entries, list):
-        return {}
-    return {str(e["id"]): e for e in entries if isinstance(e, dict) and "id" in e}
+    # versions differ in few entries, so each is parsed by itself, once
+    parts = [_hypotheses(part) for part in re.split(r"(?m)^(?=\[\[hypothesis\]\])", text)]
+    whole = [_hypotheses(text) or ()] if None in parts else parts
+    return {str(e["id"]): e for part in whole for e in part if isinstance(e, dict) and "id" in e}
+
+
+@cache
+def _hypotheses(text: str) -> Sequence[object] | None:
+    """The hypotheses of a part of a ledger; None if it cannot stand by itself."""
+    try:
+        found = parse_toml(text, LEDGER).get("hypothesis", [])
+    except LabError:
+        return None
+    return found if isinstance(found, list) else None

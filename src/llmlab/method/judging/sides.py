@@ -202,12 +202,11 @@ def settled(runs: pd.DataFrame, experiment: Experiment) -> pd.DataFrame:
 
     A metric without a better direction has no worst value: diverged runs are NaN there too.
     """
-    rows = runs.copy()
-    for metric in experiment.metrics:
-        rows.loc[runs["status"] != "completed", metric.name] = np.nan
-        worst = _worst(rows[metric.name], metric)
-        rows.loc[runs["status"] == "diverged", metric.name] = worst
-    return rows
+    names = [metric.name for metric in experiment.metrics]
+    values = runs[names].where(runs["status"] == "completed")
+    worst = pd.Series({each.name: _worst(values[each.name], each) for each in experiment.metrics})
+    values.loc[runs["status"] == "diverged"] = worst.to_numpy()
+    return runs.assign(**values)
 
 
 def _worst(values: pd.Series, metric: Metric) -> float:

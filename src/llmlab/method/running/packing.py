@@ -6,9 +6,11 @@ that runs left for other experiments are in `pack-kept.tar.gz`, which only a mac
 to go on.
 """
 
+import gzip
 import io
 import re
 import tarfile
+import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
@@ -111,9 +113,9 @@ def _unpack_one(project: Project, source: Path) -> list[str]:
             for member in members:
                 _check(source, member)
             contents = {each.name: archive.extractfile(each).read() for each in members}
-    except (tarfile.TarError, EOFError) as error:
+    except (tarfile.TarError, EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise LabError(
-            f"{source} is no pack of a campaign ({error}); copy it once more."
+            f"{source} is no pack of a campaign, or it was cut short: copy it once more."
         ) from error
     except OSError as error:
         raise unreadable(source, error) from error

@@ -7,20 +7,24 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file, save_file
+from pydantic import BaseModel, ValidationError, field_validator, model_validator
+from safetensors import SafetensorError
+from safetensors.torch import load, save_file
 from torch import Tensor
 
+from llmlab.gpt.checkpoints import Shape
 from llmlab.gpt.model import GPTConfig
+from llmlab.method.documents import in_one_line
 from llmlab.method.errors import LabError
 from llmlab.sleep.coder.rotary import RotaryGPT
-from llmlab.sleep.coder.tokens import CodeTokens
+from llmlab.sleep.coder.tokens import END, FIX, PAD, UNKNOWN, CodeTokens
 from llmlab.sleep.koans.koan import Language
 from llmlab.sleep.repair.task import Answer, Task
 
 WEIGHTS, ABOUT = "coder.safetensors", "coder.json"
 BATCH = 256
-LONGEST_ANSWER = 60
-"""Tokens; the grammar's longest repair has half as many."""
+LONGEST_ANSWER = 40
+"""Tokens; the longest repair of a grammar has 37."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +61,8 @@ class Coder:
             drawn = self._complete([prompts[at] for at in chosen], random)
             seconds = (time.perf_counter() - began) / len(chosen)
             for at, ids in zip(chosen, drawn, strict=True):
-                answers[at] = Answer(self.tokens.text(ids), len(prompts[at]), len(ids), seconds)
+                text = self.tokens.text(ids, tasks[at].code)
+                answers[at] = Answer(text, len(prompts[at]), len(ids), seconds)
         return answers
 
     @torch.inference_mode()
@@ -118,13 +123,55 @@ def load_coder(folder: Path) -> Coder:
     Raises:
         LabError: there is none, or it is damaged.
     """
+    about = _about(folder / ABOUT)
     try:
-        about = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
-        model = RotaryGPT(GPTConfig(**about["shape"]))
-        weights = load_file(folder / WEIGHTS)
-        model.load_state_dict({**weights, "head.weight": weights["token_embedding.weight"]})
-        return Coder(model, CodeTokens(tuple(about["tokens"])), about["language"])
-    except (OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
-        raise LabError(
-            f"{folder} holds no coder ({error}): make one with `llmlab run sleep_base`."
-        ) from None
+        weights = load((folder / WEIGHTS).read_bytes())
+        shapes = {name: tuple(weight.shape) for name, weight in weights.items()}
+        if shapes != _shapes(about.shape):
+            raise ValueError("its weights are of another shape")
+    except (OSError, SafetensorError, ValueError, KeyError) as error:
+        raise _no_coder(folder, error) from error
+    model = RotaryGPT(about.shape)
+    model.load_state_dict({**weights, "head.weight": weights["token_embedding.weight"]})
+    return Coder(model, CodeTokens(about.tokens), about.language)
+
+
+class _About(BaseModel):
+    """`coder.json`."""
+
+    language: Language
+    shape: GPTConfig
+    tokens: tuple[str, ...]
+
+    @field_validator("shape", mode="before")
+    @classmethod
+    def _possible(cls, shape: object) -> GPTConfig:
+        return GPTConfig(**Shape.model_validate(shape).model_dump())
+
+    @model_validator(mode="after")
+    def _whole(self) -> "_About":
+        if not {PAD, END, UNKNOWN, FIX} <= set(self.tokens):
+            raise ValueError("its tokens lack those that every coder has")
+        if len(set(self.tokens)) != len(self.tokens) or len(self.tokens) != self.shape.vocab_size:
+            raise ValueError("it has another number of tokens than its shape says")
+        return self
+
+
+def _about(path: Path) -> _About:
+    try:
+        return _About.model_validate_json(path.read_bytes())
+    except (OSError, ValidationError) as error:
+        raise _no_coder(path.parent, error) from error
+
+
+def _shapes(shape: GPTConfig) -> dict[str, tuple[int, ...]]:
+    """Of the weights that a coder's file holds; nothing is allocated."""
+    with torch.device("meta"):
+        state = RotaryGPT(shape).state_dict()
+    return {name: tuple(each.shape) for name, each in state.items() if name != "head.weight"}
+
+
+def _no_coder(folder: Path, error: Exception) -> LabError:
+    return LabError(
+        f"{folder} holds no coder ({in_one_line(error)}): make one with `llmlab run sleep_base`."
+    )

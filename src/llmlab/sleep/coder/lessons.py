@@ -1,17 +1,18 @@
-"""Repairs as sequences to train on, and their names changed each time they are seen."""
+"""Repairs as sequences to train on."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
 
 from llmlab.finetune.tasks.batches import Sequences, epochs
 from llmlab.gpt.model import IGNORE
 from llmlab.gpt.training import Batch
 from llmlab.sleep.coder.tokens import CodeTokens
-from llmlab.sleep.koans.grammar import FUNCTIONS, TYPES, VARIABLES, VARIANTS, WORDS
 from llmlab.sleep.repair.task import Task
+
+SORTED = 16
+"""Batches that are drawn together and divided by length, so that little of them is padding."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,10 @@ def encoded(lessons: Sequence[Lesson], tokens: CodeTokens, *, whole: bool = Fals
     Args:
         whole: the targets of the prompt count, too.
     """
-    texts = [(tokens.prompt(lesson.task), tokens.answer(lesson.edit)) for lesson in lessons]
+    texts = [
+        (tokens.prompt(lesson.task), tokens.answer(lesson.edit, lesson.task.code))
+        for lesson in lessons
+    ]
     width = max(len(prompt) + len(answer) - 1 for prompt, answer in texts)
     tokens_NT = torch.full((len(texts), width), tokens.pad)
     targets_NT = torch.full((len(texts), width), IGNORE)
@@ -40,28 +44,16 @@ def encoded(lessons: Sequence[Lesson], tokens: CodeTokens, *, whole: bool = Fals
     return Sequences(tokens_NT, targets_NT)
 
 
-def renamed(batches: Iterator[Batch], tokens: CodeTokens, seed: int) -> Iterator[Batch]:
-    """Each sequence with its names changed for others of their kind, the same wherever it stands.
-
-    What a program does and why it is red stays as it is.
-    """
+def by_length(batches: Iterator[Batch], batch_size: int, seed: int) -> Iterator[Batch]:
+    """Large batches divided into small ones of similar length, in random order."""
     random = torch.Generator().manual_seed(seed)
-    pools = [
-        torch.tensor([tokens.ids[name] for name in pool if name in tokens.ids])
-        for pool in (VARIABLES, FUNCTIONS, TYPES, VARIANTS, WORDS)
-    ]
-    for inputs_BT, targets_BT in batches:
-        map_BV = torch.arange(len(tokens.names)).repeat(len(inputs_BT), 1)
-        for pool_P in pools:
-            order_BP = torch.rand((len(inputs_BT), len(pool_P)), generator=random).argsort(1)
-            map_BV[:, pool_P] = pool_P[order_BP]
-        yield map_BV.gather(1, inputs_BT), _mapped(map_BV, targets_BT)
-
-
-def _mapped(map_BV: Tensor, targets_BT: Tensor) -> Tensor:
-    is_counted_BT = targets_BT != IGNORE
-    new_BT = map_BV.gather(1, targets_BT.clamp(min=0))
-    return torch.where(is_counted_BT, new_BT, targets_BT)
+    for tokens_NT, targets_NT in batches:
+        length_N = (targets_NT != IGNORE).int().cumsum(1).argmax(1) + 1
+        parts = length_N.argsort().split(batch_size)
+        for part in torch.randperm(len(parts), generator=random).tolist():
+            chosen_B = parts[part]
+            width = int(length_N[chosen_B].max())
+            yield tokens_NT[chosen_B, :width], targets_NT[chosen_B, :width]
 
 
 def lesson_batches(
@@ -72,5 +64,6 @@ def lesson_batches(
     *,
     whole: bool = False,
 ) -> Iterator[Batch]:
-    """Endless batches of lessons, each time with new names."""
-    return renamed(epochs(encoded(lessons, tokens, whole=whole), batch_size, seed), tokens, seed)
+    """Endless batches of lessons, each no wider than its longest."""
+    sequences = encoded(lessons, tokens, whole=whole)
+    return by_length(epochs(sequences, SORTED * batch_size, seed), batch_size, seed)

@@ -1,7 +1,7 @@
 """Tokens of code for a small model: names, operators, line numbers, kinds of errors.
 
-A name is one token wherever it stands, so that copying it is copying one token. A space between
-two words goes without saying; one beside an operator belongs to it.
+A name is one token, that of its place, wherever it stands, so that copying it is copying one token.
+A space between two words goes without saying; one beside an operator belongs to it.
 """
 
 import random
@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain, pairwise
 
+from llmlab.sleep.coder.names import KIND_OF, KINDS, PLACES, Places, place, places
 from llmlab.sleep.koans.generated import GRAMMARS
-from llmlab.sleep.koans.grammar import ALL_POOLS, Grammar, draft, templates, words
+from llmlab.sleep.koans.grammar import Grammar, draft, templates, words
 from llmlab.sleep.koans.koan import Language
 from llmlab.sleep.repair.task import Task
 
@@ -87,9 +88,10 @@ class CodeTokens:
     def prompt(self, task: Task) -> list[int]:
         """Numbered lines, the error and its line, the family where it is told, and `FIX`."""
         verdict = task.verdict
+        where = places(task.code)
         return self.encode(
             [
-                *numbered_tokens(task.code.rstrip("\n").split("\n")),
+                *numbered_tokens(task.code.rstrip("\n").split("\n"), where),
                 error_token(verdict.error),
                 line_token(verdict.line),
                 family_token(task.family),
@@ -97,31 +99,38 @@ class CodeTokens:
             ]
         )
 
-    def answer(self, edit: str) -> list[int]:
-        """An edit, as `Edit.text` gives it, with the end."""
+    def answer(self, edit: str, code: str) -> list[int]:
+        """An edit of `code`, as `Edit.text` gives it, with the end."""
+        where = places(code + edit)
         tokens = []
         for line in edit.split("\n"):
             number, _, text = line.partition("|")
-            tokens += [line_token(int(number)), *pieces(text)]
+            tokens += [line_token(int(number)), *placed(text, where)]
         return self.encode([*tokens, END])
 
-    def text(self, ids: Sequence[int]) -> str:
-        """The edit that an answer's ids spell."""
+    def text(self, ids: Sequence[int], code: str) -> str:
+        """The edit of `code` that an answer's ids spell."""
+        where = places(code)
         lines: list[list[str]] = []
         for name in (self.names[index] for index in ids):
             if re.fullmatch(r"@\d+", name):
                 lines.append([name])
             elif lines:
-                lines[-1].append(name)
+                lines[-1].append(where.name(name))
             else:
                 return ""  # begins with no line number
         return "\n".join(f"{line[0][1:]}|{joined(line[1:])}" for line in lines)
 
 
-def numbered_tokens(lines: Sequence[str]) -> Iterator[str]:
+def numbered_tokens(lines: Sequence[str], where: Places) -> Iterator[str]:
     for number, line in enumerate(lines, 1):
         yield line_token(number)
-        yield from pieces(line)
+        yield from placed(line, where)
+
+
+def placed(line: str, where: Places) -> Iterator[str]:
+    """The pieces of a line, names by their place."""
+    return (where.of_name.get(piece, piece) for piece in pieces(line))
 
 
 def code_tokens(language: Language) -> CodeTokens:
@@ -132,8 +141,9 @@ def code_tokens(language: Language) -> CodeTokens:
         *(line_token(number) for number in range(MOST_LINES + 1)),
         *(error_token(error) for error in _errors(grammar)),
         *(family_token(family) for family in ("", *grammar.families)),
+        *(place(kind, number) for kind in KINDS for number in range(PLACES)),
     ]
-    written = sorted({piece for text in _texts(grammar) for piece in pieces(text)})
+    written = sorted({piece for text in _texts(grammar) for piece in pieces(text)} - {*KIND_OF})
     return CodeTokens((*fixed, *written))
 
 
@@ -148,5 +158,4 @@ def _texts(grammar: Grammar) -> Iterator[str]:
         for _ in range(DRAWS):
             found = draft(template, grammar, rng)
             yield from (found.start + found.solution).split("\n")
-    yield from chain.from_iterable(ALL_POOLS)
     yield from map(str, range(10))

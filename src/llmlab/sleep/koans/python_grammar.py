@@ -1,4 +1,4 @@
-"""Broken Python: twelve families of bugs, each in six forms, each of them in five places.
+"""Broken Python: twelve families of bugs, each in six forms, each of them in eight places.
 
 A machine without a Rust compiler has the whole lab with these.
 """
@@ -28,6 +28,20 @@ def inner(lines: list[str], result: str) -> list[str]:
     return ["def $h():", *body, "return $h() * $o"]
 
 
+def guard(lines: list[str], result: str) -> list[str]:
+    return ["if $p > 20:", "    return $o", *lines, f"return {result}"]
+
+
+def nested(lines: list[str], result: str) -> list[str]:
+    body = indented([*lines, f"return {result}"], 2)
+    return ["if $p > 0:", "    if $p < 20:", *body, "return $p + $o"]
+
+
+def choice(lines: list[str], result: str) -> list[str]:
+    body = indented([*lines, f"$t = {result}"])
+    return ["if $p < 0:", "    $t = $o", "else:", *body, "return $t + $p"]
+
+
 def function(body: list[str]) -> list[str]:
     return ["def $f($p):", *indented(body)]
 
@@ -38,12 +52,17 @@ CONTEXTS = {
     "loop": loop,
     "attempt": attempt,
     "inner": inner,
+    "guard": guard,
+    "nested": nested,
+    "choice": choice,
 }
 FILLER = (
     "    $j = $p * 2",
     "    $k = [1, 2, 3]",
     '    $l = "none"',
     "    $s = $p > 0",
+    "    $v = str($p)",
+    "    $z = ($p, $p)",
 )
 
 CLASS = """

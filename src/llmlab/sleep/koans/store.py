@@ -7,16 +7,19 @@ import hashlib
 import json
 import sqlite3
 import sys
-from collections.abc import Sequence
-from contextlib import closing
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass, field
+from functools import cache
 from pathlib import Path
+
+from pydantic import TypeAdapter, ValidationError
 
 from llmlab.gpt.corpora import cache_folder
 from llmlab.method.errors import LabError
 from llmlab.sleep.koans.koan import Language, Program
 from llmlab.sleep.koans.rust import need_compiler
-from llmlab.sleep.koans.verdict import Seen, Verdict
+from llmlab.sleep.koans.verdict import Seen
 
 FILE = "koans.sqlite"
 LAYOUT = 1
@@ -32,37 +35,40 @@ class Store:
     path: Path = field(default_factory=lambda: cache_folder() / FILE)
 
     def get(self, keys: Sequence[str]) -> dict[str, Seen]:
-        """The results that are kept, by key.
+        """The results that are kept, by key; a damaged one is as good as none.
 
         Raises:
-            LabError: the file cannot be opened.
+            LabError: the file is no database, or cannot be read or written.
         """
         found: dict[str, Seen] = {}
-        with closing(self._open()) as database:
+        with self._opened() as database:
             for start in range(0, len(keys), MANY):
                 part = keys[start : start + MANY]
                 marks = ",".join("?" * len(part))
                 rows = database.execute(f"SELECT key, seen FROM seen WHERE key IN ({marks})", part)
-                found |= {key: _seen(text) for key, text in rows}
+                found |= {key: seen for key, text in rows if (seen := _seen(text))}
         return found
 
     def put(self, results: dict[str, Seen]) -> None:
         """Keep results; errors as `get`."""
         rows = [(key, json.dumps(asdict(seen))) for key, seen in results.items()]
-        with closing(self._open()) as database, database:
+        with self._opened() as database, database:
             database.executemany("INSERT OR REPLACE INTO seen VALUES (?, ?)", rows)
 
-    def _open(self) -> sqlite3.Connection:
+    @contextmanager
+    def _opened(self) -> Iterator[sqlite3.Connection]:
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            database = sqlite3.connect(self.path, timeout=60)
-            database.execute("CREATE TABLE IF NOT EXISTS seen (key TEXT PRIMARY KEY, seen TEXT)")
+            with closing(sqlite3.connect(self.path, timeout=60)) as database:
+                database.execute(
+                    "CREATE TABLE IF NOT EXISTS seen (key TEXT PRIMARY KEY, seen TEXT)"
+                )
+                yield database
         except (OSError, sqlite3.Error) as error:
             raise LabError(
-                f"{self.path} cannot be used as a store of results ({error}): remove it, or make "
-                "its folder writable."
+                f"{self.path} cannot be used as a store of results ({error}): remove it, free some "
+                "space, or make its folder writable."
             ) from error
-        return database
 
 
 def content_key(language: Language, program: Program, level: str) -> str:
@@ -73,7 +79,13 @@ def content_key(language: Language, program: Program, level: str) -> str:
     return hashlib.sha256(json.dumps(content).encode()).hexdigest()
 
 
-def _seen(text: str) -> Seen:
-    content = json.loads(text)
-    failure = content["failure"]
-    return Seen(tuple(content["values"]), Verdict(**failure) if failure else None)
+def _seen(text: str) -> Seen | None:
+    try:
+        return _reader().validate_json(text)
+    except ValidationError:
+        return None
+
+
+@cache
+def _reader() -> TypeAdapter:
+    return TypeAdapter(Seen)

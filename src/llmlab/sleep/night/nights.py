@@ -43,7 +43,7 @@ class Night:
 
     steps: int
     learning_rate: float = 2e-3
-    batch_size: int = 32
+    batch_size: int = 8
     rank: int = 8
     alpha: float = 16.0
     replay: float = REPLAY

@@ -12,6 +12,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from llmlab.method.documents import first_mistake
 from llmlab.method.errors import LabError
 
 SCHEMA = 1
@@ -131,7 +132,7 @@ class EpisodeFile:
             except ValidationError as error:
                 raise LabError(
                     f"line {number} of {self.path} is no episode "
-                    f"({error.errors()[0]['msg']}): remove the line, or run again into a new file."
+                    f"({first_mistake(error)}): remove the line, or run again into a new file."
                 ) from None
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 
 from llmlab.method.judging.statistics import mcnemar_p
@@ -70,6 +71,13 @@ def examined(coder: Coder, koans: Sequence[Koan], setting: Setting = ONE_ANSWER)
         tuple(episode.is_green for episode in episodes),
         tuple(episode.family in new for episode in episodes),
     )
+
+
+@cache
+def base_exam(folder: Path, count: int) -> Exam:
+    """How the coder in `folder` does on `exam_koans`, the same before every night."""
+    coder = open_base(folder)
+    return examined(coder, exam_koans(coder.language, count))
 
 
 def beside(before: Exam, after: Exam) -> dict[str, float]:

@@ -1,0 +1,113 @@
+# %% [markdown]
+# # Sandboxes {#sec-sandboxes}
+#
+# A model writes code that nobody has read, and the loop runs it. The code may be wrong in any way: it may never end,
+# fill the disk, or delete a home folder by mistake. @fig-sandboxes shows what stands between it and the machine.
+
+# %%
+# | label: fig-sandboxes
+# | fig-cap: "Who may touch what. The compiler runs inside as well: a build can include any file that it can read. The judge, with what the cases expect, stays outside, and reads values alone."
+# | fig-alt: "A box holds a compiler and a program. Outside of it stand a judge, files, the network and other processes. Only two arrows cross the wall: code in, values out."
+from matplotlib.patches import FancyBboxPatch
+
+from llmlab.book import style
+
+figure, axes = style.subplots(height=2.9)
+
+
+def box(x, y, width, height, text, colour, fill="white"):
+    axes.add_patch(
+        FancyBboxPatch(
+            (x, y), width, height, boxstyle="round,pad=0.08", edgecolor=colour, facecolor=fill
+        )
+    )
+    axes.text(x + width / 2, y + height / 2, text, ha="center", va="center", fontsize=9)
+
+
+box(4.3, 0.3, 3.2, 3.4, "", style.VERMILION)
+axes.text(5.9, 3.5, "sandbox", ha="center", va="top", fontsize=9, color=style.VERMILION)
+box(4.7, 2.1, 2.4, 0.8, "compiler", style.INK)
+box(4.7, 0.7, 2.4, 0.8, "program", style.INK)
+box(0.2, 1.2, 2.3, 1.2, "judge, with what\nthe cases expect", style.BLUE)
+for row, text in enumerate(("other processes", "network", "files of the user")):
+    box(9.0, 0.5 + 1.15 * row, 2.3, 0.6, text, style.FAINT)
+    axes.text(8.25, 0.8 + 1.15 * row, "✕", ha="center", va="center", color=style.VERMILION)
+for y, text, ends in (
+    (2.2, "code", ((2.6, 2.2), (4.2, 2.2))),
+    (1.4, "values", ((4.2, 1.4), (2.6, 1.4))),
+):
+    axes.annotate("", xy=ends[1], xytext=ends[0], arrowprops={"arrowstyle": "->"})
+    axes.text(3.4, y + 0.1, text, ha="center", fontsize=9)
+axes.set(xlim=(0, 11.6), ylim=(0, 4))
+axes.axis("off")
+figure
+
+# %% [markdown]
+# ## Two levels, and none
+#
+# The level is tried, not guessed: a command is started at each, the strongest first, and each episode records the
+# level that its code ran at.
+#
+# | Wall | bubblewrap | Landlock and seccomp |
+# |:--|:--|:--|
+# | Network | a namespace without one | no socket can be made |
+# | Files | only the system's programs, read-only, and a folder of its own | the same, by rules of the kernel |
+# | Other processes | cannot be seen | cannot be traced or signalled |
+# | Number of processes | a user of its own, counted by the kernel | the same |
+# | Memory, processor, size of files | limits of the kernel | the same |
+# | Time, output, disk as a whole | watched from outside | the same |
+# | Environment | emptied | emptied |
+# | Needs | the program `bwrap` | Linux [6.12]{.setting} |
+#
+# : What each level holds. {#tbl-sandboxes}
+#
+# A machine that has neither refuses to run what a model wrote, unless it is told `--allow-unsandboxed`. `llmlab sleep
+# sandbox` says which level a machine has, and how many programs it judges in a second.
+#
+# Root is a trap. The kernel counts processes by their real user, so a limit on processes holds nothing for a program
+# that root started in a user namespace: a fork bomb under a limit of sixty-four made thousands. Each command therefore
+# runs as a user of its own that owns nothing.
+#
+# ## No pass line
+#
+# Most harnesses run tests next to the code that they test and look for a word in its output. Such a program prints that
+# word, or exits with 0 before the tests begin. Here a program is green if, for every case $i$, the value $v_i$ that comes
+# out is the expected one:
+#
+# $$ \text{green} \iff \forall i:\ v_i = e_i, \qquad e_i \text{ never inside.} $$ {#eq-green}
+#
+# A program that leaves early has given too few values, and one that prints something else has given others:
+
+# %%
+# | echo: true
+from llmlab.sleep.koans.judges import judge
+from llmlab.sleep.koans.koan import Case, Program
+from llmlab.sleep.sandbox.levels import probe
+
+CASES = (Case("f(2)", "3"),)
+CODES = (
+    "def f(n):\n    return n + 1\n",
+    "def f(n):\n    print('test result: ok. 1 passed')\n    raise SystemExit(0)\n",
+)
+for verdict in judge("python", [Program(code, CASES) for code in CODES], probe().sandbox):
+    print(verdict.outcome, verdict.error)
+
+# %% [markdown]
+# A hundred hostile programs are a test of this lab: network, home folder, fork bombs, memory, endless loops, disk,
+# giant output, links, tracing, `/proc`, signals to the parent, files included at build time, macros that never end,
+# early exits and forged pass lines. Each gives the right answer only if its attack worked, so that red proves that it
+# did not. `make hostile` runs them all.
+#
+# ## What it does not guarantee
+#
+# - **The kernel is shared.** A program that finds a hole in the kernel is out. For code of an adversary, as opposed to
+#   that of a model at its worst, take a virtual machine.
+# - **A hundred programs are the attacks that we thought of.** That all of them fail says nothing of the next one, and no
+#   rate follows: they were not drawn at random.
+# - **Time leaks.** A program can tell how busy the machine is.
+# - **The small coder's own programs share one box for a batch.** Its vocabulary holds no import, no file and no process.
+#   A box each is for models that can say more.
+#
+# ## What rests on it
+#
+# Every pass rate of this part: @sec-results-sleep-base, @sec-results-sleep-methods, @sec-results-sleep-prompting.
