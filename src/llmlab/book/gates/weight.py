@@ -29,7 +29,7 @@ def heavy_pages(folder: Path) -> Iterator[str]:
 
 def weight(page: Path) -> int:
     """Bytes that are sent for a page and for what it loads from the book."""
-    text = _DATA.sub("", read_text(page))
+    text = without_data(read_text(page))
     sources = {first or second for first, second in _LOADED.findall(text)}
     ways = {unquote(urlsplit(source).path) for source in sources if not source.startswith("data:")}
     files = {(page.parent / way).resolve() for way in ways}
@@ -40,3 +40,8 @@ def _sent(file: Path) -> int:
     """Bytes that a server sends for a file."""
     content = file.read_bytes()
     return len(gzip.compress(content)) if file.suffix in PACKED else len(content)
+
+
+def without_data(text: str) -> str:
+    """A page without the data of its explorers."""
+    return _DATA.sub("", text)

@@ -6,7 +6,7 @@ KINDS.activations = (root, view, say) => {
   const values = (step, name) => step.layers.map((layer) => layer[name]);
   const plots = statistics.map(() => draw("svg"));
   const panels = plots.map((svg, n) => make("div", { class: "ex-panel" }, make("strong", {}, words(statistics[n])), svg));
-  const scroll = make("div", { class: "ex-scroll" });
+  const scroll = make("div", { class: "ex-scroll", tabIndex: 0 });
   let now = steps.length - 1;
 
   function paintPlot(svg, name) {
