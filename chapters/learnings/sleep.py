@@ -87,10 +87,9 @@ Markdown(
 #
 # - **Check the koans first.** A reference that does not compile, or an exam that stands in the training data, is found
 #   by a program of a dozen lines (@sec-koans).
-# - **Ask what the model gets wrong before making it larger.** The first small coder named the right line nine times in
-#   ten and failed two koans in three: it knew the bug and copied the wrong name. No number of parameters was missing. With
-#   a vocabulary in which a name is its place, batches without padding and smaller ones, and more places for each bug,
-#   a trial with a fifth of the parameters was past it after a sixth of its tokens, on an exam of its own.
+# - **Ask what the model gets wrong before making it larger.** The first small coder mostly named the right line and then
+#   copied the wrong name into it: it knew the bug. What it lacked was not parameters but a vocabulary in which a name is
+#   its place, batches without padding, and more places for each bug. (It was a trial: no table here holds it.)
 # - **Count what a night costs.** Every method here has the same number of steps. A method that trains an adapter for each
 #   family has a few steps for each, which is part of what is compared.
 # - **Say what was averaged.** ΔW is a thing; its factors are a choice among infinitely many. A method that averages them
