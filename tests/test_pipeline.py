@@ -491,7 +491,7 @@ def test_conda_environments_hold_what_the_package_asks_for(
 
 
 CONDA_NAMES = {"matplotlib": "matplotlib-base", "torch": "pytorch"}
-ONLY_FOR_THE_PREVIEW = {"pagefind", "pagefind-bin-extended", "pypandoc-binary", "typst"}
+ONLY_FOR_THE_PREVIEW = {"pagefind", "pagefind-bin-extended", "pikepdf", "pypandoc-binary", "typst"}
 
 
 def _wait_for(happened: Callable[[], bool]) -> None:

@@ -201,7 +201,7 @@ def test_weights_of_peft_that_were_cut_short_are_refused(made: Folder, tmp_path:
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
-        ({"peft_type": "IA3"}, "of the kind 'IA3': only LORA"),
+        ({"peft_type": "IA3"}, "of the kind 'IA3', and only LORA can be loaded"),
         ({"use_dora": True}, "has use_dora True, which llmlab does not support"),
         ({"bias": "all"}, "has bias 'all'"),
         ({"init_lora_weights": "pissa"}, "has init_lora_weights 'pissa'"),
