@@ -97,11 +97,12 @@ Markdown(
 # %% [markdown]
 # ## By source, beside other simulators
 #
-# The same recorded predictions, run by run: a source with many runs of one model weighs more here than above.
+# The same recorded predictions, run by run: a source with many runs of one model weighs more here than above. Beside
+# them stand the errors that Calculon [@isaev2023calculon] and vTrain [@bang2023vtrain] report of themselves.
 
 # %%
 # | label: tbl-results-prediction-sources
-# | tbl-cap: "Errors of the simulator on dense [16]{.setting}-bit runs of models left out, by source, the mean absolute error of a constant utilisation, and what published simulators reach: Calculon's own figure on the runs of Megatron-LM [@isaev2023calculon], vTrain's on its own runs [@bang2023vtrain], and Calculon's there, computed for this book without a fitted factor."
+# | tbl-cap: "Errors of the simulator on dense [16]{.setting}-bit runs of models left out, by source, the mean absolute error of a constant utilisation, and what published simulators reach: Calculon's own figure on the runs of Megatron-LM, vTrain's on its own runs, and Calculon's there, computed for this book without a fitted factor."
 import numpy as np
 
 from llmlab.book.markup import pipe_table

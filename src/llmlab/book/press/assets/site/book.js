@@ -53,7 +53,7 @@ function scrollByKeyboard() {
       else target.removeAttribute("tabindex");
     }
   });
-  for (const block of document.querySelectorAll("pre, .table-scroll")) watch.observe(block);
+  for (const block of document.querySelectorAll('pre, .table-scroll, math[display="block"]')) watch.observe(block);
 }
 
 function followReader() {
