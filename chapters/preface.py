@@ -59,16 +59,17 @@ verdict("H-LR-1")
 #   something, the bar only shows where it falls when seeds are drawn anew [@efron1993bootstrap]; the tests below
 #   decide.
 # - **Test.** Runs with the same seed saw the same data in the same order, so we compare them pair by pair, which
-#   removes what both have in common. For "more" and "less" a one-sided paired *t* test against the margin. For
-#   "equal" two of them, one against either margin [@lakens2017equivalence]: failing to see a difference is not
-#   enough, the interval has to fit between the margins. For "rises" and "falls" the rank correlation within each seed,
-#   one for a perfect rise, and a *t* test of these against the margin. For "the best level lies here" each level
-#   inside against each level outside. Where one experiment tests several hypotheses, *p* values are corrected with Holm's method
-#   [@holm1979simple], so that the chance of even one false "supported" stays below α, and so does that of one false
-#   "refuted".
+#   removes what both have in common. For "more" and "less" a one-sided test against the margin: the paired *t* test
+#   of losses, and of other metrics from ten seeds on; with fewer seeds one that flips signs; an exact test where each
+#   outcome is 0 or 1. For "equal" two of them, one against either margin [@lakens2017equivalence]: failing to see a
+#   difference is not enough, the interval has to fit between the margins. For "rises" and "falls" the mean rank
+#   correlation has to reach the margin, and a permutation test has to rule out that there is no trend. For "the best
+#   level lies here" each level inside against each level outside. Where one experiment tests several hypotheses, *p*
+#   values are corrected with Holm's method [@holm1979simple], so that the chance of even one false "supported" stays
+#   below α, and so does that of one false "refuted".
 # - **Looks.** Where the first seeds did not decide, more may be added, but each look at the runs gives chance another
-#   chance. So at the second look every *p* value counts twice, at the third three times. The row is there only where
-#   there was more than one look.
+#   chance. So the first look may spend half of α, the second a quarter, the third an eighth: together never more than
+#   α, however many looks there will be.
 # - **Could have seen.** The smallest effect that so many seeds would have found four times out of five. An
 #   undecided verdict with a large number here says more about the experiment than about the world.
 # - **Registered.** Git knows when the hypothesis was committed and when its result was. If the result came first,
