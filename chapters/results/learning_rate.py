@@ -8,6 +8,7 @@
 # do? And what does each of them cost in skills that were there before? @sec-learning-rate has the idea.
 
 # %%
+import pandas as pd
 from IPython.display import Markdown
 
 from llmlab.book.numbers import level
@@ -15,8 +16,8 @@ from llmlab.book.show import (
     best,
     command,
     curves,
-    evidence,
     figure,
+    means,
     method,
     note,
     says,
@@ -167,13 +168,18 @@ SKILLS = {
     "knowledge_after": "the facts",
 }
 LOST = 0.9  # a skill below this share of right answers has begun to go
-means = evidence("learning_rate").runs.groupby("learning_rate")[["accuracy", *SKILLS]].mean()
-going = means[(means[list(SKILLS)] < LOST).any(axis=1)]
+left = pd.DataFrame(
+    {
+        skill: means("learning_rate", skill, by="learning_rate").set_index("learning_rate")["mean"]
+        for skill in SKILLS
+    }
+)
+going = left[(left < LOST).any(axis=1)]
 if going.empty:
     text = "At no rate of this sweep does a skill begin to go."
 else:
     rate = going.index[0]
-    first = going.iloc[0][list(SKILLS)].astype(float).idxmin()
+    first = going.iloc[0].idxmin()
     at_that_rate = {
         metric: value("learning_rate", metric, learning_rate=rate)
         for metric in ("accuracy", *SKILLS)
