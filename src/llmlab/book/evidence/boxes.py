@@ -107,6 +107,12 @@ def _seeds_to_decide(verdict: Verdict) -> str:
     needed = seeds_needed(distance, spread, verdict.hypothesis.alpha / next_look)
     if needed is None:
         return f"So close to the edge of the claim even {MOST_SEEDS} paired seeds would not decide."
+    if needed <= verdict.judgement.n:
+        return (
+            "More seeds. A t test of this claim alone would have found such an effect with these: "
+            "the correction for the other tests, or the seeds that such an outcome needs, stand "
+            "in the way."
+        )
     return (
         f"If the effect stays where it is, about {needed} paired seeds would decide "
         "(one test, one more look, 80 % power)."
