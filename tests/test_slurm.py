@@ -69,7 +69,7 @@ def cluster(node: Node, tmp_path: Path) -> Cluster:
     return Cluster(write_book(tmp_path), node)
 
 
-def finished(process: subprocess.Popen, seconds: float = 120) -> str:
+def finished(process: subprocess.Popen, seconds: float = 300) -> str:
     """What it printed; it must have succeeded."""
     try:
         printed = process.communicate(timeout=seconds)[0]

@@ -1,6 +1,7 @@
 """The addresses of `llmlab watch`."""
 
 import asyncio
+import os
 import secrets
 from dataclasses import dataclass, field
 from functools import partial
@@ -143,7 +144,7 @@ async def _inspect(watch: Watch, request: Request) -> Response:
     """Have `llmlab inspect` look into the checkpoints of a run, in a process of its own."""
     _require_hand(watch)
     named = _read(NamedRun, await _body(request), "the name of a run")
-    folder = watch.catalog.folder(named.run).resolve()
+    folder = Path(os.path.relpath(watch.catalog.folder(named.run)))
     if not checkpoints(folder):
         raise LabError("this run has kept no checkpoint to look into: save one.")
     command = (*PREFIX, "inspect", str(folder), "--out", str(folder / INSIDE))

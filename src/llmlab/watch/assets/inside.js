@@ -11,20 +11,23 @@ export class Inside {
     this.button.addEventListener("click", async () => {
       this.output.textContent = "Looking: that takes some seconds.";
       try {
-        await look(this.run);
+        this.asked = await look(this.run);
       } catch (error) {
         this.output.textContent = error.message;
       }
     });
   }
 
-  show(run, known, isReadOnly, isBusy) {
+  // `started`: what is known of the commands that were started
+  show(run, known, isReadOnly, started) {
+    const asked = started.find(({ id }) => id === this.asked);
+    if (asked?.code) this.output.textContent = asked.output.trim().split("\n").at(-1);
     this.run = run.name;
     const kept = known?.checkpoints ?? [];
     const made = known?.inside ?? null;
     this.section.hidden = !(made || (kept.length && !isReadOnly));
     this.button.hidden = isReadOnly || !kept.length;
-    this.button.disabled = isBusy;
+    this.button.disabled = asked?.code === null;
     this.button.textContent = made ? "Look again" : "Look inside";
     const address = made ? `/inside?${new URLSearchParams({ run: run.name })}` : "";
     this.link.hidden = !made;

@@ -20,6 +20,7 @@ export class Starting {
     this.dialog = dialog;
     this.list = list;
     this.tell = started;
+    this.started = [];
     this.form = dialog.querySelector("form");
     this.output = dialog.querySelector("output");
     this.words = dialog.querySelector(".words");
@@ -57,10 +58,6 @@ export class Starting {
     this.shown = shown;
     const open = new Set([...this.list.querySelectorAll("details[open]")].map(({ dataset }) => dataset.id));
     this.list.querySelector("ul").replaceChildren(...this.started.map((one) => this.#item(one, open)));
-  }
-
-  get isBusy() {
-    return (this.started ?? []).some(({ code }) => code === null);
   }
 
   #item({ id, argv, code, output }, open) {

@@ -151,7 +151,7 @@ function draw() {
     charts(all, run);
     events(run);
     checkpoints(run);
-    inside.show(run, known.get(run.name), isReadOnly, starting.isBusy);
+    inside.show(run, known.get(run.name), isReadOnly, starting.started);
   }
   cost = performance.now() - began;
   document.body.dataset.points = String(all.reduce((sum, { run }) => sum + run.points.step.length, 0));
