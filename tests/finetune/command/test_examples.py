@@ -3,7 +3,7 @@ import tracemalloc
 from pathlib import Path
 
 import pytest
-from fuzzing import assert_survives, mutated_lines
+from fuzzing import assert_survives, mutated_lines, overwrite
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -220,7 +220,7 @@ def test_fuzz_lines_of_examples(tmp_path: Path) -> None:
     ]
 
     def read(content: bytes) -> None:
-        path.write_bytes(content)
+        overwrite(path, content)
         read_examples(path)
 
     assert assert_survives(read, lambda draw: mutated_lines(documents, draw)) > 0
