@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
 from torch import Tensor, device
@@ -25,6 +25,7 @@ from llmlab.gpt.saved_runs import (
     way_on_told,
     write_checkpoint,
 )
+from llmlab.gpt.steering import agreed
 from llmlab.gpt.training import Point
 from llmlab.method.errors import LabError
 from llmlab.method.json_values import json_value
@@ -80,7 +81,8 @@ class PretrainingSession:
 
         It ends with `Diverged` or `Interrupted` where training did; a run that is resumed after its
         last step gives `Finished` alone. Ctrl-C is waited for between
-        two steps of a process that trains alone, and so are requests from outside.
+        two steps of a process that trains alone; requests from outside, which the first of several
+        reads and all follow after the same step, always.
 
         Raises:
             LabError: the folder holds a run already and `resume` was not asked for; there is
@@ -97,8 +99,6 @@ class PretrainingSession:
         if workers.is_first:
             with way_on_told(self.folder):
                 self._open(checkpoint)
-        if workers.world == 1:  # several would have to agree on the step of each request
-            with way_on_told(self.folder):
                 listen(self.log)
         with _compiling(self.recipe.compiled):
             for event in self._training(pretraining, resumed_at=checkpoint and checkpoint.step):
@@ -124,7 +124,8 @@ class PretrainingSession:
     ) -> "Iterator[SessionEvent]":
         """The events of training, of all processes together, and what is saved between them."""
         saved_at, good, world = resumed_at, None, pretraining.workers.world
-        _set_rate(pretraining, self._helm.rate)
+        agree = partial(agreed, pretraining.workers)
+        _set_rate(pretraining, pretraining.workers.each(self._helm.rate)[0])
         with deferred_interrupt(world == 1) as interrupted:
             for event in pretraining.events():
                 step = pretraining.trainer.step
@@ -137,7 +138,7 @@ class PretrainingSession:
                     good = _copied(pretraining.state(), pretraining.workers.device)
                 yield event
                 between = isinstance(event, Point) and not self._is_done(step)
-                for request in self._helm.requests(interrupted) if between and world == 1 else ():
+                for request in self._helm.requests(interrupted, agree) if between else ():
                     if request.action == "checkpoint" and step != saved_at:
                         yield self._save(pretraining)
                         saved_at = step
