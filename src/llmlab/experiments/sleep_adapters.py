@@ -8,37 +8,28 @@ BASES = ("6", "12", "25", "51", "random")
 
 def run(trial: Trial) -> Outcome:
     from llmlab.sleep.coder.school import UNTAUGHT
-    from llmlab.sleep.night.nights import Night
     from llmlab.sleep.night.stream import coefficients
-    from llmlab.sleep.study.exams import open_base
-    from llmlab.sleep.study.library import Library, captured, library_bases
+    from llmlab.sleep.study.exams import open_base, spend_day
+    from llmlab.sleep.study.library import PIECES, basis_of, captured, library_file, load_adapters
     from llmlab.sleep.study.skills import (
-        Course,
-        base_skill_exam,
+        LIBRARY,
+        exam_of,
         examined_with,
+        open_stream,
         skill_exam,
-        stream_of,
+        skill_night,
     )
 
-    settings = trial.settings
-    folder = trial.needs["sleep_base"]
-    families = UNTAUGHT[open_base(folder).language]
-    night = Night(
-        steps=settings["steps"],
-        learning_rate=settings["learning_rate"],
-        rank=settings["rank"],
-        alpha=2 * settings["rank"],
-        n_directions=settings["directions"],
-        seed=trial.seed,
-    )
-    stream = stream_of(Course(folder, families, settings["day_koans"], night))
-    library = Library(
-        folder, settings["adapters"], settings["library_koans"], settings["library_steps"], night
-    )
-    bases = library_bases(library, trial.condition["basis"])
+    settings, seed = trial.settings, trial.seed
+    language = open_base(trial.needs["sleep_base"]).language
+    families = UNTAUGHT[language]
+    night = skill_night(settings, seed)
+    stream = open_stream(trial.needs, families, settings["day_koans"], night)
+    library = load_adapters(trial.needs[LIBRARY] / library_file(PIECES, seed))
+    bases = basis_of(list(library.values()), trial.condition["basis"], settings["directions"], seed)
     skills = coefficients(stream.coder, stream.tasks, bases, night)
-    exam = skill_exam(stream.coder.language, families, settings["exam_koans"], trial.seed)
-    before = base_skill_exam(folder, families, settings["exam_koans"], trial.seed)
+    exam = skill_exam(language, families, settings["exam_koans"], seed)
+    before = exam_of(spend_day(stream.coder, exam), language)
     after = examined_with(stream.coder, exam, skills, [koan.family for koan in exam])
     shares = [captured(adapter, bases) for adapter in stream.adapters.values()]
     pairs = list(zip(before.is_green, after.is_green, strict=True))
@@ -69,15 +60,12 @@ EXPERIMENT = Experiment(
         share_of("regressions", "Koans that were green only before the night.", "lower"),
         share_of("captured", "Share of the squared ΔW of free adapters that lies in the basis."),
     ),
-    needs=("sleep_base",),
+    needs=("sleep_base", "sleep_library"),
     budgets={
         "smoke": Budget(
             conditions={"basis": ("6", "random")},
             seeds=2,
             settings={
-                "adapters": 9,
-                "library_koans": 3,
-                "library_steps": 2,
                 "directions": 4,
                 "day_koans": 8,
                 "exam_koans": 8,
@@ -90,9 +78,6 @@ EXPERIMENT = Experiment(
             conditions={"basis": BASES},
             seeds=10,
             settings={
-                "adapters": 51,
-                "library_koans": 36,
-                "library_steps": 12,
                 "directions": 8,
                 "day_koans": 40,
                 "exam_koans": 40,
@@ -105,9 +90,6 @@ EXPERIMENT = Experiment(
             conditions={"basis": BASES},
             seeds=10,
             settings={
-                "adapters": 51,
-                "library_koans": 200,
-                "library_steps": 100,
                 "directions": 32,
                 "day_koans": 200,
                 "exam_koans": 200,

@@ -9,29 +9,15 @@ METHODS = ("self", "unjudged", "references")
 def run(trial: Trial) -> Outcome:
     from llmlab.sleep.coder.school import UNTAUGHT, taught
     from llmlab.sleep.night.cycles import cycles
-    from llmlab.sleep.night.nights import Night
     from llmlab.sleep.study.exams import beside, open_base, spend_day
-    from llmlab.sleep.study.skills import (
-        base_skill_exam,
-        cycle_day,
-        exam_of,
-        skill_exam,
-        variety,
-    )
+    from llmlab.sleep.study.skills import cycle_day, exam_of, skill_exam, skill_night, variety
 
     settings = trial.settings
-    folder = trial.needs["sleep_base"]
-    coder = open_base(folder)
+    coder = open_base(trial.needs["sleep_base"])
     families = (*taught(coder.language), *UNTAUGHT[coder.language])
     koans = skill_exam(coder.language, families, settings["exam_koans"], trial.seed)
-    before = base_skill_exam(folder, families, settings["exam_koans"], trial.seed)
-    night = Night(
-        steps=settings["steps"],
-        learning_rate=settings["learning_rate"],
-        rank=settings["rank"],
-        alpha=2 * settings["rank"],
-        seed=trial.seed,
-    )
+    before = exam_of(spend_day(coder, koans), coder.language)
+    night = skill_night(settings, trial.seed)
     spend = cycle_day(settings["day_koans"], settings["temperature"], trial.seed)
     rates = [(0, before.rate)]
     for morning in cycles(coder, spend, trial.condition["method"], night, settings["nights"]):

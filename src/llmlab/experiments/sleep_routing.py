@@ -8,31 +8,23 @@ ROUTES = ("oracle", "learned", "chance", "averaged", "one")
 
 def run(trial: Trial) -> Outcome:
     from llmlab.sleep.coder.school import UNTAUGHT, taught
-    from llmlab.sleep.night.nights import Night
-    from llmlab.sleep.study.exams import beside, open_base
+    from llmlab.sleep.study.exams import beside, open_base, spend_day
     from llmlab.sleep.study.routes import ROUTES
     from llmlab.sleep.study.skills import (
-        Course,
-        base_skill_exam,
+        exam_of,
         examined_with,
+        open_stream,
         skill_exam,
-        stream_of,
+        skill_night,
     )
 
     settings = trial.settings
-    folder = trial.needs["sleep_base"]
-    language = open_base(folder).language
+    language = open_base(trial.needs["sleep_base"]).language
     families = (*taught(language), *UNTAUGHT[language])
-    night = Night(
-        steps=settings["steps"],
-        learning_rate=settings["learning_rate"],
-        rank=settings["rank"],
-        alpha=2 * settings["rank"],
-        seed=trial.seed,
-    )
-    stream = stream_of(Course(folder, families, settings["day_koans"], night))
+    night = skill_night(settings, trial.seed)
+    stream = open_stream(trial.needs, families, settings["day_koans"], night)
     exam = skill_exam(language, families, settings["exam_koans"], trial.seed)
-    before = base_skill_exam(folder, families, settings["exam_koans"], trial.seed)
+    before = exam_of(spend_day(stream.coder, exam), language)
     route = ROUTES[trial.condition["route"]](stream, exam)
     after = examined_with(stream.coder, exam, route.skills, route.names)
     right = [name == koan.family for name, koan in zip(route.names, exam, strict=True)]
@@ -58,7 +50,7 @@ EXPERIMENT = Experiment(
         Metric("mcnemar_p", "Exact McNemar test, before against after.", "1", tolerance=1.0),
         share_of("rightly_routed", "Koans that the adapter of their own family answers."),
     ),
-    needs=("sleep_base",),
+    needs=("sleep_base", "sleep_library"),
     budgets={
         "smoke": Budget(
             conditions={"route": ("oracle", "learned", "averaged")},

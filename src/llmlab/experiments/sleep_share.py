@@ -26,30 +26,23 @@ NEW, KNOWN = ("aliases", "attributes", "unpacking"), ("keys", "loops", "strings"
 
 def run(trial: Trial) -> Outcome:
     from llmlab.sleep.night.bases import expected_shrinkage, shrinkage
-    from llmlab.sleep.night.nights import Night
     from llmlab.sleep.night.skills import SHARE_METHODS
-    from llmlab.sleep.study.exams import beside
+    from llmlab.sleep.study.exams import beside, spend_day
     from llmlab.sleep.study.skills import (
-        Course,
-        base_skill_exam,
+        exam_of,
         examined_with,
+        open_stream,
         skill_exam,
-        stream_of,
+        skill_night,
     )
 
-    settings = trial.settings
-    folder, families = trial.needs["sleep_base"], (*NEW, *KNOWN)
-    night = Night(
-        steps=settings["steps"],
-        learning_rate=settings["learning_rate"],
-        rank=settings["rank"],
-        alpha=2 * settings["rank"],
-        seed=trial.seed,
-    )
-    stream = stream_of(Course(folder, families, settings["day_koans"], night))
+    settings, families = trial.settings, (*NEW, *KNOWN)
+    night = skill_night(settings, trial.seed)
+    stream = open_stream(trial.needs, families, settings["day_koans"], night)
     skills = SHARE_METHODS[trial.condition["method"]](stream)
-    exam = skill_exam(stream.coder.language, families, settings["exam_koans"], trial.seed)
-    before = base_skill_exam(folder, families, settings["exam_koans"], trial.seed)
+    language = stream.coder.language
+    exam = skill_exam(language, families, settings["exam_koans"], trial.seed)
+    before = exam_of(spend_day(stream.coder, exam), language)
     after = examined_with(stream.coder, exam, skills, [koan.family for koan in exam])
     adapters = list(stream.adapters.values())
     kept = sum(shrinkage(changes, adapters) for changes in skills.values()) / len(skills)
@@ -105,7 +98,7 @@ EXPERIMENT = Experiment(
         ),
         Metric("directions", "Directions that hold 60 % of the variance.", "1", tolerance=2.0),
     ),
-    needs=("sleep_base",),
+    needs=("sleep_base", "sleep_library"),
     budgets={
         "smoke": Budget(
             conditions={"method": ("separate", "share-continual", "mean-factors", "mean")},

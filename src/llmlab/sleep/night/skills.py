@@ -18,12 +18,14 @@ from llmlab.sleep.night.stream import (
     Tasks,
     coefficients,
     projected,
-    separate,
     share_as_coded,
     share_continual,
     share_full,
     skills_of,
 )
+
+NOISE = 500_000
+"""Seeds of noise are apart from those that adapters start from."""
 
 
 @dataclass(frozen=True)
@@ -31,17 +33,14 @@ class Stream:
     """Families that arrive one after another, and what every method starts from.
 
     Attributes:
+        tasks, adapters: lessons and an adapter of each family, in the order in which they arrive.
         night: its steps are those of each family.
     """
 
     coder: Coder
     tasks: Tasks
+    adapters: Mapping[str, Adapter]
     night: Night
-
-    @cached_property
-    def adapters(self) -> dict[str, Adapter]:
-        """One for each family, each from a start of its own."""
-        return separate(self.coder, self.tasks, self.night)
 
     @cached_property
     def n_directions(self) -> int:
@@ -72,7 +71,7 @@ def in_random_order(families: tuple[str, ...], seed: int) -> tuple[str, ...]:
 
 def _null(stream: Stream) -> Skills:
     return {
-        name: null_of(adapter, 1000 * stream.night.seed + number)
+        name: null_of(adapter, NOISE + 1000 * stream.night.seed + number)
         for number, (name, adapter) in enumerate(stream.adapters.items())
     }
 

@@ -1,10 +1,10 @@
 """What experiments on many adapters have in common: lessons by family, and an exam by family."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from functools import cache
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
+from llmlab.method.declare.experiment import Value
 from llmlab.sleep.coder.coder import Coder
 from llmlab.sleep.coder.names import places
 from llmlab.sleep.coder.school import UNTAUGHT, koans_of
@@ -19,35 +19,35 @@ from llmlab.sleep.night.stream import Skills, Tasks
 from llmlab.sleep.repair.episodes import Episode
 from llmlab.sleep.repair.loop import Setting
 from llmlab.sleep.study.exams import DAY, Exam, open_base, spend_day
+from llmlab.sleep.study.library import FAMILIES, library_file, load_adapters
 
 SKILL_EXAM = 400_000
 """Seeds of these exams are apart from those of days and of other exams."""
 NOT_TRIED = Setting(turns=0)
+BASE, LIBRARY = "sleep_base", "sleep_library"
+"""The experiments whose files these studies read."""
 
 
-@dataclass(frozen=True)
-class Course:
-    """What is learned about some families, and how.
-
-    Attributes:
-        folder: what `sleep_base` left.
-        koans: for each family.
-    """
-
-    folder: Path
-    families: tuple[str, ...]
-    koans: int
-    night: Night
-
-
-@cache
-def stream_of(course: Course) -> Stream:
-    """The base, and the lessons of each family in an order of this seed's own."""
-    coder = open_base(course.folder)
-    order = in_random_order(course.families, course.night.seed)
-    return Stream(
-        coder, lessons_of_families(coder, order, course.koans, course.night.seed), course.night
+def skill_night(settings: Mapping[str, Value], seed: int) -> Night:
+    """The night that an experiment's settings describe, for each family."""
+    return Night(
+        steps=settings["steps"],
+        learning_rate=settings["learning_rate"],
+        rank=settings["rank"],
+        alpha=2 * settings["rank"],
+        seed=seed,
     )
+
+
+def open_stream(
+    needs: Mapping[str, Path], families: Sequence[str], koans: int, night: Night
+) -> Stream:
+    """The base, and lessons and adapters of the families in an order of the seed's own."""
+    coder = open_base(needs[BASE])
+    order = in_random_order(tuple(families), night.seed)
+    adapters = load_adapters(needs[LIBRARY] / library_file(FAMILIES, night.seed))
+    tasks = lessons_of_families(coder, order, koans, night.seed)
+    return Stream(coder, tasks, {family: adapters[family] for family in order}, night)
 
 
 def lessons_of_families(coder: Coder, families: Sequence[str], koans: int, seed: int) -> Tasks:
@@ -81,14 +81,6 @@ def examined_with(
     return Exam(
         tuple(green[at] for at in range(len(koans))), tuple(koan.family in new for koan in koans)
     )
-
-
-@cache
-def base_skill_exam(folder: Path, families: tuple[str, ...], koans: int, seed: int) -> Exam:
-    """How the base does on `skill_exam`."""
-    coder = open_base(folder)
-    episodes = spend_day(coder, skill_exam(coder.language, families, koans, seed))
-    return exam_of(episodes, coder.language)
 
 
 def exam_of(episodes: Sequence[Episode], language: Language) -> Exam:
