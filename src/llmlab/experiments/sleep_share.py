@@ -13,7 +13,6 @@ METHODS = (
     "share-continual",
     "share-as-coded",
     "share-projected",
-    "random-projected",
     "share-coefficients",
     "random-coefficients",
     "share-averaged",
