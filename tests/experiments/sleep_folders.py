@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from llmlab.experiments import sleep_base, sleep_library
+from llmlab.experiments import sleep_base, sleep_library, sleep_pieces
 from llmlab.method.declare.experiment import Experiment, Outcome, Trial, Value
 
 BASE = {"koans": 18, "steps": 2, "exam_koans": 24}
@@ -24,11 +24,10 @@ def brief(
 
 def sleep_needs(folder: Path) -> dict[str, Path]:
     """A base and a library of both kinds of adapters."""
-    needs = {"sleep_base": folder / "base", "sleep_library": folder / "library"}
+    needs = {name: folder / name for name in ("sleep_base", "sleep_library", "sleep_pieces")}
     brief(sleep_base.EXPERIMENT, {"d_model": 16}, needs["sleep_base"], **BASE)
-    for kind in ("families", "pieces"):
-        outcome = brief(
-            sleep_library.EXPERIMENT, {"kind": kind}, needs["sleep_library"], needs, **LIBRARY
-        )
-        assert set(outcome.metrics) == {each.name for each in sleep_library.EXPERIMENT.metrics}
+    for module, kind in ((sleep_library, "families"), (sleep_pieces, "pieces")):
+        experiment = module.EXPERIMENT
+        outcome = brief(experiment, {"kind": kind}, needs[experiment.name], needs, **LIBRARY)
+        assert set(outcome.metrics) == {each.name for each in experiment.metrics}
     return needs

@@ -12,7 +12,7 @@ def run(trial: Trial) -> Outcome:
     from llmlab.sleep.study.exams import open_base, spend_day
     from llmlab.sleep.study.library import PIECES, basis_of, captured, library_file, load_adapters
     from llmlab.sleep.study.skills import (
-        LIBRARY,
+        SMALL_LIBRARY,
         exam_of,
         examined_with,
         open_stream,
@@ -25,7 +25,7 @@ def run(trial: Trial) -> Outcome:
     families = UNTAUGHT[language]
     night = skill_night(settings, seed)
     stream = open_stream(trial.needs, families, settings["day_koans"], night)
-    library = load_adapters(trial.needs[LIBRARY] / library_file(PIECES, seed))
+    library = load_adapters(trial.needs[SMALL_LIBRARY] / library_file(PIECES, seed))
     bases = basis_of(list(library.values()), trial.condition["basis"], settings["directions"], seed)
     skills = coefficients(stream.coder, stream.tasks, bases, night)
     exam = skill_exam(language, families, settings["exam_koans"], seed)
@@ -60,7 +60,7 @@ EXPERIMENT = Experiment(
         share_of("regressions", "Koans that were green only before the night.", "lower"),
         share_of("captured", "Share of the squared ΔW of free adapters that lies in the basis."),
     ),
-    needs=("sleep_base", "sleep_library"),
+    needs=("sleep_base", "sleep_library", "sleep_pieces"),
     budgets={
         "smoke": Budget(
             conditions={"basis": ("6", "random")},

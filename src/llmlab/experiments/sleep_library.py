@@ -1,4 +1,7 @@
-"""Adapters for single families of bugs, and what each does for its own: others start from them."""
+"""Adapters for single families of bugs, and what each does for its own: others start from them.
+
+`sleep_pieces` runs the same on pieces of families.
+"""
 
 from llmlab.experiments.sleep_methods import share_of
 from llmlab.method.declare.experiment import Axis, Budget, Experiment, Outcome, Trial
@@ -53,8 +56,8 @@ EXPERIMENT = Experiment(
     title="A library of adapters",
     question="Q-SHARE",
     summary=(
-        "Trains an adapter for each family of bugs, and small ones for pieces of families, from "
-        "which other experiments make shared bases and routes."
+        "Trains an adapter for each family of bugs, from which other experiments make shared "
+        "bases and routes."
     ),
     axes=(Axis("kind", "What each adapter is trained on: a family, or a piece of one."),),
     metrics=(
@@ -65,7 +68,7 @@ EXPERIMENT = Experiment(
     needs=("sleep_base",),
     budgets={
         "smoke": Budget(
-            conditions={"kind": ("families", "pieces")},
+            conditions={"kind": ("families",)},
             seeds=2,
             settings={
                 "day_koans": 8,
@@ -78,7 +81,7 @@ EXPERIMENT = Experiment(
             },
         ),
         "laptop": Budget(
-            conditions={"kind": ("families", "pieces")},
+            conditions={"kind": ("families",)},
             seeds=10,
             settings={
                 "day_koans": 40,
@@ -91,7 +94,7 @@ EXPERIMENT = Experiment(
             },
         ),
         "gpu": Budget(
-            conditions={"kind": ("families", "pieces")},
+            conditions={"kind": ("families",)},
             seeds=10,
             settings={
                 "day_koans": 200,

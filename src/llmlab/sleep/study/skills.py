@@ -24,7 +24,7 @@ from llmlab.sleep.study.library import FAMILIES, library_file, load_adapters
 SKILL_EXAM = 400_000
 """Seeds of these exams are apart from those of days and of other exams."""
 NOT_TRIED = Setting(turns=0)
-BASE, LIBRARY = "sleep_base", "sleep_library"
+BASE, LIBRARY, SMALL_LIBRARY = "sleep_base", "sleep_library", "sleep_pieces"
 """The experiments whose files these studies read."""
 
 
