@@ -17,6 +17,7 @@ from pydantic import TypeAdapter, ValidationError
 
 import llmlab.method
 from llmlab.method.declare.experiment import Experiment
+from llmlab.method.documents import parse_json
 from llmlab.method.errors import LabError
 from llmlab.method.evidence.lookup import Evidence
 from llmlab.method.evidence.manifest import verified
@@ -82,8 +83,8 @@ def _read(path: Path) -> Judgement | NoJudgement | None:
     if not path.is_file():
         return None
     try:
-        return _KINDS.validate_python(json.loads(read_text(path)))
-    except (LabError, ValueError, ValidationError, RecursionError):
+        return _KINDS.validate_python(parse_json(read_text(path), path))
+    except (LabError, ValidationError):
         return None
 
 
