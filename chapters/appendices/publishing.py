@@ -55,7 +55,8 @@ from llmlab.runs.control import Request, ask
 
 with tempfile.TemporaryDirectory() as folder:
     text, run = Path(folder, "text.txt"), Path(folder, "run")
-    text.write_text("the trainer reads it between two steps, does what it says, and answers. " * 60)
+    sentence = "the trainer reads it between two steps, does what it says, and answers. "
+    text.write_text(sentence * 60, encoding="utf-8")
     encoded = prepare(named_corpus(str(text)), byte_pairs(300))
     recipe = PretrainingRecipe(
         shape=GPTConfig(encoded.tokenizer.vocab_size, 16, 32, 1, 2),

@@ -33,7 +33,7 @@ def main(
     ] = None,
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port on this machine.")] = 8010,
     read_only: Annotated[
-        bool, typer.Option("--read-only", help="Show; start no run, and pass no request on.")
+        bool, typer.Option("--read-only", help="Only show runs: start none, steer none.")
     ] = False,
     name: Annotated[
         list[str] | None,
