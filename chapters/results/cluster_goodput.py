@@ -55,7 +55,7 @@ verdict("H-GOODPUT-3")
 method("cluster_goodput")
 
 # %% [markdown]
-# The table is made by
+# This command makes the table:
 
 # %%
 command("cluster_goodput")
@@ -110,20 +110,20 @@ kept = says(
     refuted="With our assumptions a run of Llama 3's size keeps less than its paper reports. So its checkpoints were "
     "faster, its restarts shorter, or it counts time otherwise: @fig-results-goodput shows how much the checkpoint "
     "alone can explain.",
-    undecided="Whether our assumptions give what the paper reports, these runs do not say.",
+    undecided="These runs do not decide whether our assumptions give what the paper reports.",
 )
 rule = says(
     "H-GOODPUT-2",
     supported="Young's rule is good enough even for slow checkpoints: around the optimum the curve is flat. Make "
     "checkpoints faster before you tune their interval.",
     refuted="Where checkpoints are slow, Young's rule gives away more than we thought: use Daly's, or measure.",
-    undecided="Whether Young's rule is good enough for slow checkpoints, these runs do not say.",
+    undecided="These runs do not decide whether Young's rule is good enough for slow checkpoints.",
 )
 bursts = says(
     "H-GOODPUT-3",
     supported="Bursts call for longer intervals than the rule says.",
     refuted="Bursts hardly move the best interval: the mean time between interruptions is all that the rule needs.",
-    undecided="Whether bursts move the best interval as far as we said, these runs do not say.",
+    undecided="These runs do not decide whether bursts move the best interval as far as we said.",
 )
 Markdown("\n".join(f"- {learning}" for learning in (kept, rule, bursts)))
 

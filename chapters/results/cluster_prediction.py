@@ -68,7 +68,7 @@ verdict("H-PREDICT-3")
 method("cluster_prediction")
 
 # %% [markdown]
-# The table is made by
+# This command makes the table:
 
 # %%
 command("cluster_prediction")

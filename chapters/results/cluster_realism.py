@@ -110,7 +110,7 @@ verdict("H-REALISM-16")
 method("cluster_realism")
 
 # %% [markdown]
-# The table is made by
+# This command makes the table:
 
 # %%
 command("cluster_realism")
@@ -165,13 +165,13 @@ rhythm = says(
     "H-REALISM-2",
     supported="So does the rhythm of their slow steps.",
     refuted="The rhythm of their slow steps gives them away.",
-    undecided="Whether the rhythm of their slow steps gives them away is open.",
+    undecided="It is open whether the rhythm of their slow steps gives them away.",
 )
 naive = says(
     "H-REALISM-9",
     supported="A show that sleeps for uniform times is caught at once.",
     refuted="A show that sleeps for uniform times is not caught as surely as we said.",
-    undecided="Whether a show that sleeps for uniform times is always caught is open.",
+    undecided="It is open whether a show that sleeps for uniform times is always caught.",
 )
 reader = says(
     "H-REALISM-12",
@@ -183,7 +183,7 @@ more = says(
     "H-REALISM-17",
     supported="The right distribution and autocorrelation are not enough: real runs drift and calm down.",
     refuted="Pieces of real runs are no better than their distribution and autocorrelation.",
-    undecided="Whether pieces of real runs are better than their distribution and autocorrelation is open.",
+    undecided="It is open whether pieces of real runs are better than their distribution and autocorrelation.",
 )
 learnings = dict.fromkeys((hidden, rhythm, naive, reader, more))
 Markdown("\n".join(f"- {learning}" for learning in learnings))

@@ -60,7 +60,7 @@ Markdown(
 method("cluster_scaling")
 
 # %% [markdown]
-# The table is made by
+# This command makes the table:
 
 # %%
 command("cluster_scaling")

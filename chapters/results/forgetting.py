@@ -121,7 +121,7 @@ verdict("H-REPLAY-3")
 method("forgetting")
 
 # %% [markdown]
-# The table is made by
+# This command makes the table:
 
 # %%
 command("forgetting")

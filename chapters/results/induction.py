@@ -68,7 +68,7 @@ verdict("H-IND-3")
 method("induction")
 
 # %% [markdown]
-# The table is made by
+# This command makes the table:
 
 # %%
 command("induction")
@@ -152,13 +152,13 @@ before = says(
     supported="A head for the token before is learned early and well; it is the half of induction that comes first.",
     refuted="No head gives most of its attention to the token before: the first half of induction is missing, at "
     "least on random tokens.",
-    undecided="Whether some head gives most of its attention to the token before, these runs do not say.",
+    undecided="These runs do not decide whether some head gives most of its attention to the token before.",
 )
 copies = says(
     "H-IND-3",
     supported="With two layers a text that comes again costs markedly less, and that is what induction is for.",
     refuted="What the second layer saves when a text comes again falls far short of what we claimed.",
-    undecided="Whether two layers copy markedly better than one, these runs do not say.",
+    undecided="These runs do not decide whether two layers copy markedly better than one.",
 )
 Markdown("\n".join(f"- {learning}" for learning in (two, before, copies)))
 

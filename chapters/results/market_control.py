@@ -91,19 +91,19 @@ learnings = [
         supported="Where there is nothing, the pipeline finds nothing, and loses next to nothing by looking.",
         refuted="Where there is nothing, the pipeline is not neutral: what it finds on a real market has to be read "
         "against that.",
-        undecided="Whether the pipeline is neutral where there is nothing, these runs do not say.",
+        undecided="These runs do not decide whether the pipeline is neutral where there is nothing.",
     ),
     says(
         "H-KNOWN-2",
         supported="A strong signal is found, so a pipeline that finds nothing elsewhere is not blind.",
         refuted="Even of a strong signal less than half is captured.",
-        undecided="Whether half of a strong signal is captured, these runs do not say.",
+        undecided="These runs do not decide whether half of a strong signal is captured.",
     ),
     says(
         "H-KNOWN-3",
         supported="A signal worth three hundredths of a nat a day would be seen in a history as long as the real one.",
         refuted="A signal worth three hundredths of a nat a day would be overlooked in a history as long as the real one.",
-        undecided="Whether a signal of medium strength is seen, these runs do not say.",
+        undecided="These runs do not decide whether a signal of medium strength is seen.",
     ),
     says(
         "H-KNOWN-4",
@@ -115,13 +115,13 @@ learnings = [
         "H-KNOWN-5",
         supported="The law in the number of days is there: more history, less excess loss.",
         refuted="More history did not lower the excess loss.",
-        undecided="Whether the excess loss falls with each doubling of the days, these runs do not say.",
+        undecided="These runs do not decide whether the excess loss falls with each doubling of the days.",
     ),
     says(
         "H-KNOWN-6",
         supported="More parameters help where there is enough to learn.",
         refuted="Ten times the parameters did not help as we said, even with a strong signal.",
-        undecided="Whether more parameters help as we said where the signal is strong, these runs do not say.",
+        undecided="These runs do not decide whether more parameters help as we said where the signal is strong.",
     ),
 ]
 Markdown("\n".join(f"- {learning}" for learning in learnings))

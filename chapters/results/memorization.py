@@ -63,7 +63,7 @@ verdict("H-MEM-3")
 method("memorization")
 
 # %% [markdown]
-# The table is made by
+# This command makes the table:
 
 # %%
 command("memorization")
@@ -161,7 +161,7 @@ parted = (
         "validation loss on the short text only.",
         refuted="The gap on the short text is not much larger than on the long one: length matters less than we "
         "thought.",
-        undecided="Whether the short text parts the losses by as much as we said, these runs do not say.",
+        undecided="These runs do not decide whether the short text parts the losses by as much as we said.",
     )
     + " The gap is "
     + " and ".join(
@@ -175,13 +175,13 @@ turned = says(
     f"came after step {value('memorization', 'best_step', corpus=story)} of {settings['steps']}, so the better part "
     "of the run made the model worse at text that it has not seen.",
     refuted="The validation loss stays near its floor: more epochs bought nothing, and cost little.",
-    undecided="Whether the validation loss rises again by as much as in the published run, these runs do not say.",
+    undecided="These runs do not decide whether the validation loss rises again by as much as in the published run.",
 )
 once = says(
     "H-MEM-3",
     supported="A text that is read about once cannot be memorised, and training and validation loss stay together.",
     refuted="Even on the long text the losses part.",
-    undecided="Whether the losses stay together on the long text, these runs do not say.",
+    undecided="These runs do not decide whether the losses stay together on the long text.",
 )
 Markdown("\n".join(f"- {learning}" for learning in (parted, turned, once)))
 

@@ -69,7 +69,7 @@ verdict("H-OPT-5")
 method("optimizer")
 
 # %% [markdown]
-# The table is made by
+# This command makes the table:
 
 # %%
 command("optimizer")
@@ -154,20 +154,20 @@ warmup = says(
     "H-OPT-1",
     supported="Warm-up pays: a run that starts at the full rate does not make up for it.",
     refuted="Warm-up buys next to nothing here: without it the run ends no higher than we called negligible.",
-    undecided="Whether warm-up buys as much as we said, these runs do not say.",
+    undecided="These runs do not decide whether warm-up buys as much as we said.",
 ) + changed.get("no warm-up", "")
 cosine = says(
     "H-OPT-2",
     supported="Lowering the rate pays: a run that stays at the peak rate ends markedly higher.",
     refuted="Lowering the rate does not buy what we said: in a run that is stopped long before the loss is flat, steps "
     "at a low rate are steps not taken.",
-    undecided="Whether lowering the rate buys as much as we said, these runs do not say.",
+    undecided="These runs do not decide whether lowering the rate buys as much as we said.",
 ) + changed.get("no rate decay", "").replace("cost at", "cost of the constant rate at")
 decay = says(
     "H-OPT-3",
     supported="Weight decay does not matter in a run this short: leave it in, and do not expect anything from it.",
     refuted="Weight decay matters even in a run this short.",
-    undecided="Whether weight decay matters in a run this short, these runs do not say: seeds differ too much.",
+    undecided="These runs do not decide whether weight decay matters in a run this short: seeds differ too much.",
 ) + changed.get("no weight decay", "")
 beta = says(
     "H-OPT-4",

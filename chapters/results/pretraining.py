@@ -64,7 +64,7 @@ verdict("H-PRE-2")
 method("pretraining")
 
 # %% [markdown]
-# The table is made by
+# This command makes the table:
 
 # %%
 command("pretraining")
@@ -159,14 +159,14 @@ published = says(
     "its own code.",
     refuted="In the setting of a public run this lab does not reach the same loss. Before anything else is believed, "
     "the reason has to be found.",
-    undecided="Whether this lab reaches the loss of the public run within a tenth of a nat, these runs do not say.",
+    undecided="These runs do not decide whether this lab reaches the loss of the public run within a tenth of a nat.",
 )
 code = says(
     "H-PRE-2",
     supported="As the experiment was set up, code takes far fewer bits per byte than plays. That is what was claimed; "
     "*why* it is so, the experiment cannot say (see below).",
     refuted="Code does not take as much less bits per byte than plays as we thought.",
-    undecided="Whether code takes as much less bits per byte than plays as we said, these runs do not say.",
+    undecided="These runs do not decide whether code takes as much less bits per byte than plays as we said.",
 )
 Markdown("\n".join(f"- {learning}" for learning in (published, code)))
 

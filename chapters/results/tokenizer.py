@@ -146,21 +146,21 @@ thousand = says(
     "alone, although they see fewer tokens and take less computation.",
     refuted="A thousand ids are not markedly better than bytes alone: what the longer context gives, the larger "
     "vocabulary takes.",
-    undecided="Whether a thousand ids are markedly better than bytes alone, these runs do not say.",
+    undecided="These runs do not decide whether a thousand ids are markedly better than bytes alone.",
 )
 falls = says(
     "H-TOK-2",
     supported="Over the whole sweep a larger vocabulary is a better one.",
     refuted="Bits per byte do not simply fall as the vocabulary grows: there is a size beyond which it costs more than "
     "it brings.",
-    undecided="Whether bits per byte fall over the whole sweep, these runs do not say.",
+    undecided="These runs do not decide whether bits per byte fall over the whole sweep.",
 )
 beyond = says(
     "H-TOK-3",
     supported="Beyond a thousand ids the size hardly matters here, so it can be chosen for speed: fewer tokens, larger "
     "embedding.",
     refuted="Beyond a thousand ids the size still matters, by more than a tenth of a bit.",
-    undecided="Whether the size matters beyond a thousand ids, these runs do not say.",
+    undecided="These runs do not decide whether the size matters beyond a thousand ids.",
 )
 Markdown("\n".join(f"- {learning}" for learning in (thousand, falls, beyond)))
 

@@ -110,7 +110,7 @@ verdict("H-LAND-4")
 method("training_dynamics")
 
 # %% [markdown]
-# The table is made by
+# This command makes the table:
 
 # %%
 command("training_dynamics")
@@ -332,14 +332,14 @@ price = says(
     "H-BATCH-3",
     supported="Examples are better spent in small batches: four times the batch learns far less from as many.",
     refuted="Four times the batch costs less than we said, at equal examples.",
-    undecided="Whether four times the batch costs as much as we said, at equal examples, these runs do not say.",
+    undecided="These runs do not decide whether four times the batch costs as much as we said, at equal examples.",
     also="The difference is {}.",
 )
 keeps_up = says(
     "H-BATCH-4",
     supported="With small batches LoRA keeps up with full fine-tuning.",
     refuted="Even with small batches LoRA does not end where full fine-tuning ends.",
-    undecided="Whether LoRA keeps up with full fine-tuning in small batches these runs do not say.",
+    undecided="These runs do not decide whether LoRA keeps up with full fine-tuning in small batches.",
     also="LoRA minus full is {}.",
 )
 sizes = sorted(found.runs["batch_size"].unique())
@@ -385,14 +385,14 @@ sharper = says(
     "H-LAND-1",
     supported="LoRA ends in a place that is more curved in the full space, whatever it looks like from within the adapter.",
     refuted="LoRA does not end in a more curved place than full fine-tuning.",
-    undecided="Which of the two methods ends in the more curved place these runs do not say.",
+    undecided="These runs do not decide which of the two methods ends in the more curved place.",
     also="In powers of ten the difference is {}.",
 )
 edge = says(
     "H-LAND-2",
     supported="The higher the learning rate, the flatter the end.",
     refuted="A higher learning rate does not end in a flatter place here.",
-    undecided="Whether a higher learning rate ends in a flatter place these runs do not say.",
+    undecided="These runs do not decide whether a higher learning rate ends in a flatter place.",
     also=f"But flat is not good: at the highest rate the full runs end at a validation loss of {at_rate('1e-2')}, at the "
     f"lowest at {at_rate('3e-4')} (batches of eight).",
 )
@@ -407,7 +407,7 @@ hill = says(
     "H-LAND-4",
     supported="The hill on the way from LoRA to full fine-tuning is higher than that between two full runs.",
     refuted="The hill on the way from LoRA to full fine-tuning is no higher than that between two full runs.",
-    undecided="Whether the hill from LoRA to full fine-tuning is the higher one these runs do not say.",
+    undecided="These runs do not decide whether the hill from LoRA to full fine-tuning is the higher one.",
     also="The difference is {}.",
 )
 learnings = (
