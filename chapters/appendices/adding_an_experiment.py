@@ -39,7 +39,7 @@ CLAIMS = [
     ("less", "treatment falls short of control by more than the margin", "one-sided paired t test"),
     (
         "equivalent",
-        "the difference lies within plus or minus the margin",
+        "the difference is within plus or minus the margin",
         "two one-sided paired t tests",
     ),
     ("monotone", "the metric rises (or falls) along an axis", "t test of rank correlations"),

@@ -188,7 +188,7 @@ table(
 # %%
 # | label: fig-results-forgetting-target
 # | fig-cap: "Forgetting when the accuracy on the new task first reaches the target, for each share of replay, each method at its own best learning rate. Runs that never get there are left out; a point without a bar is a single run."
-# | fig-alt: "One line for each method of forgetting at the mark over the share of replay, with error bars."
+# | fig-alt: "One line for each method of forgetting at the target over the share of replay, with error bars."
 figure(
     "forgetting",
     "forgetting_at_target",

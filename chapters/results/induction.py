@@ -186,7 +186,7 @@ def of_layers(metric: str) -> str:
 def looks_after(n_layers: int) -> tuple[float, float]:
     """The best head's attention to the token after the last occurrence, in the first text above.
 
-    Mean over the tokens that occurred before; beside it, that of even attention.
+    Mean over the tokens that occurred before, and the same for even attention.
     """
     text = found.views[f"n_layers={n_layers}/seed=0"]["attention"]["texts"][0]
     last, places = {}, []

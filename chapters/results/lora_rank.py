@@ -3,7 +3,7 @@
 #
 # ## The question
 #
-# The rank of an adapter sets its capacity (@sec-lora). From which rank on does more capacity no longer help? And does
+# The rank of an adapter sets its capacity (@sec-lora). At which rank does more capacity stop helping? And does
 # the answer depend on how the adapter is scaled: by $\alpha / r$, as in LoRA [@hu2021lora], or by $\alpha / \sqrt{r}$,
 # as in rsLoRA [@kalajdzievski2023rslora]?
 #
@@ -125,7 +125,7 @@ Markdown(
 # %%
 # | label: fig-results-rank-loss
 # | fig-cap: "Training loss under rsLoRA for each rank at its own best learning rate, mean over seeds with its 95 % confidence interval."
-# | fig-alt: "One falling curve for each rank; higher ranks end lower where they have room to spare."
+# | fig-alt: "One falling curve for each rank; higher ranks end lower."
 curves("lora_rank", "loss", by="rank", tuned=["learning_rate"], log_y=True, scaling="rslora")
 
 # %%

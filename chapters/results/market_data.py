@@ -16,7 +16,7 @@ note("market_data")
 # %%
 # | label: fig-results-market-data
 # | fig-cap: "Gain over the base rate on the S&P 500, by the assets in the training data. Target: a rise of more than 1 % in 5 days."
-# | fig-alt: "Two mean gains with intervals: learnt from the index alone, and from all assets."
+# | fig-alt: "Two mean gains with intervals: training on the index alone, and on all assets."
 figure("market_data", "gain", x="assets")
 
 # %% [markdown]

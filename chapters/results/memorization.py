@@ -4,7 +4,8 @@
 # ## The question
 #
 # Many courses start with training a GPT on one short story. The training loss falls almost to zero, but the validation
-# loss does not. When a model reads one short story over and over, from when on does it memorise instead of learn? And
+# loss does not. When a model reads one short story over and over, when does it start to memorise instead of
+# learn? And
 # is that due to the story or the model? To find out, we train the same model for the same number of steps on a text
 # fifty times as long.
 
