@@ -147,7 +147,7 @@ Markdown(
         "H-IND-2",
         supported="The first half of the circuit, a head that looks at the previous token, is there",
         refuted="The first half of the circuit, a head that looks at the previous token, is not there as we had defined it",
-        undecided="The runs do not decide whether the first half of the circuit, a head that looks at the previous token, is there",
+        undecided="It is open whether the first half of the circuit, a head that looks at the previous token, is there",
         untested="We have not tested yet whether some head looks at the previous token",
     )
     + f" (H-IND-2 {badge('H-IND-2')}), "
