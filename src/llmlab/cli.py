@@ -20,6 +20,7 @@ import typer
 
 from llmlab.finetune.command.options import FinetuneOptions
 from llmlab.gpt.options import TrainOptions
+from llmlab.method.documents import escaped
 from llmlab.method.errors import LabError
 from llmlab.method.json_values import json_value
 from llmlab.method.options import LARGEST_SEED, expand_options
@@ -792,7 +793,7 @@ FULL = (errno.ENOSPC, errno.EDQUOT)
 
 def _fail(sentence: str) -> NoReturn:
     if os.environ.get("RANK", "0") == "0":  # of several processes one speaks
-        print(f"error: {sentence}", file=sys.stderr)
+        print(f"error: {escaped(sentence)}", file=sys.stderr)
     sys.exit(1)
 
 

@@ -160,4 +160,3 @@ def _refuse(site: Path, problems: Sequence[str]) -> None:
         typer.echo(problem)
     if problems:
         raise LabError(f"{site} has {len(problems)} problems; mend the chapters and render again.")
-

@@ -25,6 +25,7 @@ from llmlab.gpt.saved_runs import (
     way_on_told,
     write_checkpoint,
 )
+from llmlab.gpt.speed import flops_per_token, memory_bytes, peak_flops
 from llmlab.gpt.steering import agreed
 from llmlab.gpt.training import Point
 from llmlab.method.errors import LabError
@@ -99,13 +100,30 @@ class PretrainingSession:
         if workers.is_first:
             with way_on_told(self.folder):
                 self._open(checkpoint)
+                self.log.append("machine", self._machine(workers))
                 listen(self.log)
         with _compiling(self.recipe.compiled):
             for event in self._training(pretraining, resumed_at=checkpoint and checkpoint.step):
                 if workers.is_first:
                     with way_on_told(self.folder):
-                        self.log.append(type(event).__name__.lower(), asdict(event))
+                        self._note(event, workers)
                 yield event
+
+    def _note(self, event: "SessionEvent", workers: Workers) -> None:
+        """Log an event; a step with the memory that is in use."""
+        seen = {"memory": memory_bytes(workers.device)} if isinstance(event, Point) else {}
+        self.log.append(type(event).__name__.lower(), asdict(event) | seen)
+
+    def _machine(self, workers: Workers) -> dict[str, object]:
+        """What makes MFU of a speed; a CPU's peak would have to be measured first."""
+        gpu = workers.device.type == "cuda"
+        peak = peak_flops(workers.device, self.recipe.train.precision) if gpu else None
+        return {
+            "device": str(workers.device),
+            "processes": workers.world,
+            "flops_per_token": flops_per_token(self.recipe.shape),
+            "peak_flops": peak and peak * workers.world,
+        }
 
     def _begun(self, workers: Workers, checkpoint: Checkpoint | None) -> Pretraining:
         """The run before its first step, or before the next one after a checkpoint."""

@@ -192,6 +192,7 @@ function tiles(run) {
     shown["Tokens"] = short(last.tokens);
     shown["Tokens per second"] = short(run.speed ?? last.tokens_per_second);
     if (last.mfu !== null) shown["MFU"] = `${Math.round(100 * last.mfu)} %`;
+    if (last.memory !== null) shown["Memory"] = `${short(last.memory)}B`;
     if (run.totalSteps && !run.isDone) shown["Time left"] = clock(run.pace === null ? null : run.pace * (run.totalSteps - last.step - 1));
   }
   const list = $(".tiles");
