@@ -45,7 +45,7 @@ quarto: .venv/installed  ## try once more to install Quarto
 # How the environment is made
 
 BIN := .venv/bin
-EXTRAS := book,pipeline,market,watch,release,dev
+EXTRAS := book,pipeline,slurm,market,watch,release,dev
 
 # a name on the path may be a shim of a version that is not there: ask each what it is
 FOUND = $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \

@@ -112,13 +112,19 @@ def mutated_lines(documents: list[object], draw: random.Random) -> bytes:
     return b"\n".join(lines) + b"\n"
 
 
+def overwrite(path: Path, content: bytes) -> None:
+    """Write a file again; where one is emptied first, ext4 waits some milliseconds for the disk."""
+    with open(os.open(path, os.O_RDWR | os.O_CREAT), "wb") as file:
+        file.write(content)
+        file.truncate()
+
+
 def put_behind_digest(folder: Path, name: str, content: bytes) -> None:
     """Replace a file of evidence, and have its manifest vouch for it."""
-    (folder / name).write_bytes(content)
+    overwrite(folder / name, content)
     manifest = read_manifest(folder)
     sha256 = {**manifest.sha256, name: file_sha256(folder / name)}
-    mended = asdict(replace(manifest, sha256=sha256))
-    (folder / MANIFEST).write_text(json.dumps(mended), encoding="utf-8")  # no wait for the disk
+    overwrite(folder / MANIFEST, json.dumps(asdict(replace(manifest, sha256=sha256))).encode())
 
 
 def _change(holder: dict | list, key: str | int, draw: random.Random) -> None:

@@ -150,6 +150,7 @@ def test_a_dry_run_names_what_is_needed_first_and_what_is_done(lab, llmlab) -> N
         (["verdicts"], "chapters/hypotheses/questions.toml is missing"),
         (["new", "experiment", "A"], "'A' cannot name an experiment"),
         (["book", "execute", "nowhere"], "_quarto.yml is missing"),
+        (["curves", "a\n\x1b[2J.csv"], r"there is no file a\n\x1b[2J.csv: give the path"),
     ],
 )
 def test_what_the_user_can_mend_is_one_line_and_writes_nothing(

@@ -94,9 +94,7 @@ for count in (1, 2, 6, 12, 51):
     )
     rows.append([str(count), *(f"{size:.3f}" for size in sizes)])
 Markdown(
-    pipe_table(
-        ["Adapters", "mean factors", "forecast", "mean of ΔW"], rows, numeric=(0, 1, 2, 3)
-    )
+    pipe_table(["Adapters", "mean factors", "forecast", "mean of ΔW"], rows, numeric=(0, 1, 2, 3))
 )
 
 # %% [markdown]

@@ -79,9 +79,7 @@ for name, which in (("made of the six", "6"), ("drawn at random", RANDOM)):
     basis = basis_of(seen, which, 8, seed=0)
     shares = [sum(captured(each, basis) for each in group) / len(group) for group in (seen, new)]
     rows.append([name, *(f"{100 * share:.1f} %" for share in shares)])
-Markdown(
-    pipe_table(["Basis of 8 directions", "of the six", "of 20 others"], rows, numeric=(1, 2))
-)
+Markdown(pipe_table(["Basis of 8 directions", "of the six", "of 20 others"], rows, numeric=(1, 2)))
 
 # %% [markdown]
 # So two controls belong to every claim about a shared basis: random directions of the same number, and tasks that the

@@ -102,6 +102,37 @@ def qwen3_marked() -> PreTrainedTokenizerFast:
     return _finished(core, chat, bos=None, eos="<|im_end|>")
 
 
+def qwen_tools() -> PreTrainedTokenizerFast:
+    """Qwen 2.5 with tools: as its own template has it, but for the words of its system message."""
+    core = _byte_level(QWEN_SPECIAL, QWEN_SPLIT)
+    return _finished(core, QWEN_TOOLS, bos=None, eos="<|im_end|>")
+
+
+def qwen3_tools() -> PreTrainedTokenizerFast:
+    """Qwen 3 with tools: an empty thought stands before a last answer only."""
+    core = _byte_level(QWEN_SPECIAL, QWEN_SPLIT)
+    thought = "{%- if loop.last %}{{- '<think>\n\n</think>\n\n' }}{%- endif %}"
+    chat = QWEN_TOOLS.replace("{#- thought #}", thought)
+    return _finished(core, chat, bos=None, eos="<|im_end|>")
+
+
+def qwen_tools_marked() -> PreTrainedTokenizerFast:
+    """Qwen with tools and a template that marks what the assistant says."""
+    core = _byte_level(QWEN_SPECIAL, QWEN_SPLIT)
+    chat = QWEN_TOOLS.replace("{#- said #}", "{%- generation %}")
+    chat = chat.replace("{#- over #}", "{%- endgeneration %}")
+    return _finished(core, chat, bos=None, eos="<|im_end|>")
+
+
+def mistral_tools() -> PreTrainedTokenizerFast:
+    """Mistral with tools: users and answers have to alternate, calls of tools apart."""
+    special = ["<unk>", "<s>", "</s>", "[INST]", "[/INST]", "[TOOL_CALLS]", "[TOOL_RESULTS]"]
+    core = _sentencepiece([*special, "[/TOOL_RESULTS]", "[AVAILABLE_TOOLS]", "[/AVAILABLE_TOOLS]"])
+    core.pre_tokenizer = pre_tokenizers.Metaspace(prepend_scheme="first", split=False)
+    core.decoder = decoders.Sequence([*_spaces(), decoders.Strip(" ", 1, 0)])
+    return _finished(core, MISTRAL_TOOLS, bos="<s>", eos="</s>", begins="<s>")
+
+
 def gpt2() -> PreTrainedTokenizerFast:
     """GPT-2: bytes, and one token that begins and ends a text; no chat template."""
     core = _byte_level(["<|endoftext|>"])
@@ -121,9 +152,52 @@ THINKING = (
     "{{%- if add_generation_prompt %}}{{{{- '<|im_start|>assistant\n' }}}}{{%- endif %}}"
 )
 
+QWEN_TOOLS = (
+    "{%- if tools %}{{- '<|im_start|>system\n# Tools\n<tools>' }}"
+    "{%- for tool in tools %}{{- '\n' + (tool | tojson) }}{%- endfor %}"
+    "{{- '\n</tools><|im_end|>\n' }}{%- endif %}"
+    "{%- for m in messages %}"
+    "{%- if m.role == 'tool' %}"
+    "{%- if loop.index0 == 0 or messages[loop.index0 - 1].role != 'tool' %}"
+    "{{- '<|im_start|>user' }}{%- endif %}"
+    "{{- '\n<tool_response>\n' + m.content + '\n</tool_response>' }}"
+    "{%- if loop.last or messages[loop.index0 + 1].role != 'tool' %}"
+    "{{- '<|im_end|>\n' }}{%- endif %}"
+    "{%- elif m.role == 'assistant' %}{{- '<|im_start|>assistant' }}"
+    "{#- said #}{%- if m.content or not m.tool_calls %}{{- '\n' }}{#- thought #}"
+    "{{- m.content }}{%- endif %}"
+    "{%- for call in m.tool_calls %}"
+    "{%- if call.function is defined %}{%- set call = call.function %}{%- endif %}"
+    '{{- \'\n<tool_call>\n{"name": "\' + call.name + \'", "arguments": \' }}'
+    "{{- call.arguments | tojson }}{{- '}\n</tool_call>' }}{%- endfor %}"
+    "{{- '<|im_end|>\n' }}{#- over #}"
+    "{%- else %}{{- '<|im_start|>' + m.role + '\n' + m.content + '<|im_end|>\n' }}{%- endif %}"
+    "{%- endfor %}{%- if add_generation_prompt %}{{- '<|im_start|>assistant\n' }}{%- endif %}"
+)
+MISTRAL_TOOLS = (
+    "{{- bos_token }}{%- set ns = namespace(i=0) %}"
+    "{%- for m in messages %}{%- if m.role != 'tool' and not m.tool_calls %}"
+    "{%- if (m.role == 'user') != (ns.i % 2 == 0) %}"
+    "{{- raise_exception('roles must alternate') }}{%- endif %}"
+    "{%- set ns.i = ns.i + 1 %}{%- endif %}{%- endfor %}"
+    "{%- for m in messages %}{%- if m.role == 'user' %}"
+    "{%- if tools and loop.first %}"
+    "{{- '[AVAILABLE_TOOLS] ' + (tools | tojson) + '[/AVAILABLE_TOOLS]' }}{%- endif %}"
+    "{{- '[INST] ' + m.content + '[/INST]' }}"
+    "{%- elif m.tool_calls %}{{- '[TOOL_CALLS] [' }}{%- for call in m.tool_calls %}"
+    "{{- call.function | tojson }}{{- ', ' if not loop.last else ']' }}{%- endfor %}"
+    "{{- eos_token }}"
+    "{%- elif m.role == 'tool' %}{{- '[TOOL_RESULTS] ' + m.content + '[/TOOL_RESULTS]' }}"
+    "{%- else %}{{- ' ' + m.content + eos_token }}{%- endif %}{%- endfor %}"
+)
+
 TOKENIZERS: dict[str, Callable[[], PreTrainedTokenizerFast]] = {
     maker.__name__: cache(maker)
     for maker in (llama2, mistral, gemma, llama3, qwen, qwen3, qwen3_marked, gpt2)
+}
+WITH_TOOLS: dict[str, Callable[[], PreTrainedTokenizerFast]] = {
+    maker.__name__: cache(maker)
+    for maker in (qwen_tools, qwen3_tools, qwen_tools_marked, mistral_tools)
 }
 
 

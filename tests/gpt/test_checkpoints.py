@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from fuzzing import assert_survives, mutated_bytes, mutated_json
+from fuzzing import assert_survives, mutated_bytes, mutated_json, overwrite
 from safetensors import SafetensorError
 
 from llmlab.gpt.checkpoints import (
@@ -139,7 +139,7 @@ def test_fuzz_a_description_is_read_or_refused(saved: Path) -> None:
     valid = json.loads(about.read_text())
 
     def read(content: bytes) -> None:
-        about.write_bytes(content)
+        overwrite(about, content)
         load_checkpoint(saved).model()
 
     assert assert_survives(read, lambda draw: mutated_json(valid, draw)) > 0
@@ -154,9 +154,9 @@ def test_fuzz_files_behind_a_mended_digest(name: str, load: Callable, saved: Pat
     valid = (saved / name).read_bytes()
 
     def read(content: bytes) -> None:
-        (saved / name).write_bytes(content)
+        overwrite(saved / name, content)
         about["sha256"][name] = hashlib.sha256(content).hexdigest()
-        (saved / "checkpoint.json").write_text(json.dumps(about))
+        overwrite(saved / "checkpoint.json", json.dumps(about).encode())
         load(load_checkpoint(saved))
 
     assert_survives(read, lambda draw: mutated_bytes(valid, draw))

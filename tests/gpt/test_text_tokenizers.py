@@ -3,7 +3,7 @@ from pathlib import Path
 
 import huggingface_hub.constants
 import pytest
-from fuzzing import assert_survives, mutated_bytes, mutated_json
+from fuzzing import assert_survives, mutated_bytes, mutated_json, overwrite
 from hypothesis import given
 from hypothesis import strategies as st
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers
@@ -175,7 +175,7 @@ def test_fuzz_a_tokenizer_is_loaded_or_refused(tmp_path: Path) -> None:
     valid = json.loads(path.read_text())
 
     def read(content: bytes) -> None:
-        path.write_bytes(content)
+        overwrite(path, content)
         load_tokenizer(path).encode("return y")
 
     assert assert_survives(read, lambda draw: mutated_json(valid, draw)) > 0

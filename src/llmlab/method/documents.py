@@ -10,6 +10,9 @@ from llmlab.method.errors import LabError
 LONGEST_CAUSE = 200
 """Characters of what a library says of a mistake that a message repeats."""
 
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+"""What moves a terminal's cursor or changes its colours, and ends of lines."""
+
 LONG_KEY = re.compile(r"(?<![\w-])(?:[\w-]++[ \t]*+\.[ \t]*+){100}")
 """A dotted key of a hundred tables, each in the other; the parser takes time with their square."""
 
@@ -49,6 +52,11 @@ def parse_json(content: str | bytes, name: object) -> object:
 def in_one_line(error: object) -> str:
     """What a library says of a mistake, in one line of bounded length, without a full stop."""
     return " ".join(str(error).split())[:LONGEST_CAUSE].rstrip(".")
+
+
+def escaped(text: str) -> str:
+    r"""Text in one line that a terminal only shows: control characters as `\n` and `\x1b`."""
+    return CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
 def first_mistake(error: ValidationError) -> str:

@@ -1,4 +1,8 @@
+from dataclasses import replace
 from pathlib import Path
+
+import torch
+from torch import nn
 
 from llmlab.finetune.command.descriptions import describe, describe_method
 from llmlab.finetune.model.lora import LoraSpec
@@ -31,3 +35,22 @@ def test_packed_rows_and_bad_lines_are_counted(brief_session) -> None:
     session = brief_session(data=str(path), pack=True, skip_bad=True)
     line = describe(session).splitlines()[1]
     assert line.endswith("9 examples packed in 2 rows, 0 others to test on, 1 bad line left out")
+
+
+def test_weights_that_are_left_out_are_named(brief_session) -> None:
+    session = brief_session()
+    names = tuple(f"v_head.{n}" for n in range(5))
+    session = replace(session, base=replace(session.base, left_out=names))
+    assert describe(session).splitlines()[1] == (
+        "        weights in its files that the model has no place for: "
+        "v_head.0, v_head.1, v_head.2 and 2 more"
+    )
+
+
+def test_named_layers_leave_nothing_out_unsaid(brief_session) -> None:
+    session = brief_session(target_modules="qkv")
+    session.base.model.experts = nn.ParameterList([torch.zeros(2, 3, 4)])
+    assert "linear layer" not in describe(session)
+    everything = replace(session.config, method=LoraSpec(8, 16))
+    said = describe(replace(session, config=everything))
+    assert "not adapted, since it is in no linear layer: experts\n        (24 parameters, " in said

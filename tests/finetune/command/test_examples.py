@@ -3,7 +3,7 @@ import tracemalloc
 from pathlib import Path
 
 import pytest
-from fuzzing import assert_survives, mutated_lines
+from fuzzing import assert_survives, mutated_lines, overwrite
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -80,15 +80,16 @@ def test_what_else_a_line_says_is_counted(tmp_path: Path) -> None:
 
 
 TALK = [{"role": "user", "content": "hi"}, {"role": "assistant", "content": "yo"}]
-CALL = {"role": "assistant", "content": None, "tool_calls": [{"id": "1"}]}
 CHANGED = {
-    "it has the key 'tools', which is not supported": {"messages": TALK, "tools": [{}]},
+    "it has the key 'functions', which is not supported": {"messages": TALK, "functions": [{}]},
     "messages.1 has the key 'training', which is not": {
         "messages": [TALK[0], {**TALK[1], "training": False}]
     },
     "it has 'instruction', 'output', where .*is read": {"instruction": "a", "output": "b"},
     "it has the key 'prompt', which is not supported": {"messages": TALK, "prompt": "a"},
-    "messages.1 has the key 'tool_calls', which": {"messages": [TALK[0], CALL, *TALK]},
+    "messages.1 has the key 'function_call' .did you mean 'tool_calls'": {
+        "messages": [TALK[0], {**TALK[1], "function_call": {"name": "f"}}]
+    },
     "messages.1 has the key 'wieght' .did you mean 'weight'": {
         "messages": [TALK[0], {**TALK[1], "wieght": 0}]
     },
@@ -211,10 +212,15 @@ def test_a_skill_that_does_not_exist_is_refused(source: str, reason: str) -> Non
 
 def test_fuzz_lines_of_examples(tmp_path: Path) -> None:
     path = tmp_path / "data.jsonl"
-    documents = [json.loads(GOOD), {"messages": [TALK[0], {**TALK[1], "weight": 1}], "id": 3}]
+    call = {"function": {"name": "f", "arguments": '{"a": 1}'}}
+    documents = [
+        json.loads(GOOD),
+        {"messages": [TALK[0], {**TALK[1], "weight": 1}], "id": 3},
+        {"messages": [TALK[0], {"role": "assistant", "tool_calls": [call]}], "tools": "[{}]"},
+    ]
 
     def read(content: bytes) -> None:
-        path.write_bytes(content)
+        overwrite(path, content)
         read_examples(path)
 
     assert assert_survives(read, lambda draw: mutated_lines(documents, draw)) > 0

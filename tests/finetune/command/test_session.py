@@ -14,6 +14,7 @@ import pytest
 import torch
 from torch import nn
 
+from llmlab.finetune.command.descriptions import describe
 from llmlab.finetune.command.events import (
     Diverged,
     Finished,
@@ -175,6 +176,8 @@ def test_a_mixture_of_experts_trains_without_a_prediction(
     opened: Open, sentences: str, capfd: pytest.CaptureFixture
 ) -> None:
     session = opened(form="experts", data=sentences)
+    names = "mlp.experts.gate_up_proj, mlp.experts.down_proj, mlp.gate.weight"
+    assert f"in no linear layer: {names}\n        (6,272 parameters, 22% of" in describe(session)
     prepared, *_, last = session.events()
     assert prepared.predicted is None
     assert prepared.measured.total > 0

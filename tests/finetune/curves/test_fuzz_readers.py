@@ -10,7 +10,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from fuzzing import ROUNDS, assert_survives, mutated_bytes, mutated_json, mutated_lines
+from fuzzing import ROUNDS, assert_survives, mutated_bytes, mutated_json, mutated_lines, overwrite
 from tensorboard.compat.proto.event_pb2 import Event
 from tensorboard.compat.proto.summary_pb2 import Summary
 
@@ -101,7 +101,7 @@ def test_damaged_files_are_read_or_refused_in_a_sentence(name: str, tmp_path: Pa
     path = tmp_path / file_name
 
     def read(content: bytes) -> None:
-        path.write_bytes(content)
+        overwrite(path, content)
         runs = read_runs(path)
         if random.Random(len(content)).random() < 0.1:  # a report takes longer than reading
             [report(run) for run in runs if has_loss(run)]

@@ -84,6 +84,45 @@ def test_nan_in_a_csv_is_a_value(tmp_path: Path) -> None:
     assert math.isnan(run.curves["loss"].values[1])
 
 
+@pytest.mark.parametrize(
+    ("validation", "kept"),
+    [
+        (("nan", "3", "nan", "nan", "2", "nan", "nan", "1"), [3, 2, 1]),  # a frame of pandas
+        (("3", "2", "nan", "nan", "nan", "nan", "nan", "nan"), 8),  # a run that diverged
+        (("3", "2", "nan", "2", "nan", "1", "1", "1"), 8),  # nan now and then
+        (("nan", "nan", "nan", "nan", "nan", "3", "2", "1"), 8),  # nan at first
+    ],
+)
+def test_nan_between_rare_numbers_is_an_empty_cell(
+    tmp_path: Path, validation: tuple[str, ...], kept: list[float] | int
+) -> None:
+    rows = "".join(f"{step},2,{value}\n" for step, value in enumerate(validation))
+    run = only(write(tmp_path / "run.csv", f"step,loss,val_loss\n{rows}"))
+    values = run.curves["validation_loss"].values
+    said = "nan between the numbers of val_loss is taken for an empty cell"
+    assert (list(values) == kept) if isinstance(kept, list) else (len(values) == kept)
+    assert (said in run.notes) == isinstance(kept, list)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Step;Training Loss\r\n0;3,0\r\n10;2,0\r\n20;1,5\r\n",
+        "Step,Training Loss,Validation Loss\n0,3.0,No log\n10,2.0,No log\n20,1.5,No log\n",
+        '"train/global_step","a-1 - train/loss"\n"0","3.0"\n"10","2"\n"20","1.5"\n',
+        "step,train/CrossEntropyLoss\n0,3.0\n10,2.0\n20,1.5\n",
+    ],
+    ids=["decimal commas", "table of a notebook", "W&B", "OLMo"],
+)
+def test_tables_of_others_are_read(tmp_path: Path, text: str) -> None:
+    assert only(write(tmp_path / "run.csv", text)).curves["loss"] == TRAINING
+
+
+def test_a_step_may_have_commas_between_its_thousands(tmp_path: Path) -> None:
+    run = only(write(tmp_path / "run.csv", 'step,loss\n900,3.0\n"1,000",2.0\n"1,100,000",1\n'))
+    assert run.curves["loss"] == Curve.of([(900, 3.0), (1000, 2.0), (1_100_000, 1.0)])
+
+
 def test_a_csv_in_long_form_has_several_runs(tmp_path: Path) -> None:
     text = "run_id,metric,step,value\na,loss,0,3\nb,loss,0,4\na,loss,1,2\n"
     first, second = read_runs(write(tmp_path / "curves.csv", text))
@@ -501,6 +540,11 @@ def test_a_file_whose_name_is_no_utf_8_has_a_name_that_can_be_printed(
 ) -> None:
     run = only(write(tmp_path / os.fsdecode(name), "step,loss\n0,3\n"))
     assert run.name.encode().endswith(b".csv")
+
+
+def test_a_name_moves_no_cursor(tmp_path: Path) -> None:
+    run = only(write(tmp_path / "a\n\x1b[2J.csv", "step,loss\n0,3\n"))
+    assert run.name == "a\\n\\x1b[2J.csv"
 
 
 def test_a_pipe_is_no_file(tmp_path: Path) -> None:

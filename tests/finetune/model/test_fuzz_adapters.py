@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from fuzzing import assert_survives, mutated_bytes, mutated_json
+from fuzzing import assert_survives, mutated_bytes, mutated_json, overwrite
 
 from llmlab.finetune.model.adapters import (
     adapter_origin,
@@ -47,12 +47,12 @@ def test_fuzz_json_of_an_adapter(base: Pretrained, adapter: Path, name: str) -> 
         (adapter / "llmlab.json").unlink()  # nothing vouches for what is changed
 
     def load(content: bytes) -> None:
-        (adapter / name).write_bytes(content)
+        overwrite(adapter / name, content)
         load_adapter(adapter, base)
         restore(base)
 
     def ask(content: bytes) -> None:
-        (adapter / name).write_bytes(content)
+        overwrite(adapter / name, content)
         adapter_origin(adapter)
 
     whole = json.dumps(document).encode()
@@ -67,7 +67,7 @@ def test_fuzz_weights_of_an_adapter(base: Pretrained, adapter: Path) -> None:
     header = 8 + int.from_bytes(content[:8], "little")
 
     def read(changed: bytes) -> None:
-        path.write_bytes(changed)
+        overwrite(path, changed)
         load_adapter(adapter, base)
         restore(base)
 

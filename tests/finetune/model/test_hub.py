@@ -105,6 +105,57 @@ def test_a_configuration_that_cannot_be_used_is_named(
         opened(folder)
 
 
+def change_weights(folder: Path, **more: torch.Tensor) -> None:
+    """Put more weights into the model's file; a double underscore stands for a dot."""
+    path = folder / "model.safetensors"
+    added = {name.replace("__", "."): tensor for name, tensor in more.items()}
+    save_file(load_file(path) | added, path, metadata={"format": "pt"})
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"num_hidden_layers": 1}, r"hold model\.layers\.1\..* \(and 8 more\), for which its con"),
+        ({"num_hidden_layers": 3}, r"^model\.layers\.2\..* \(and 8 more\) is missing from the wei"),
+        (
+            {"intermediate_size": 48},
+            r"\.down_proj\.weight \(and 5 more\) has .*\[32, 64\].*\[32, 48\]",
+        ),
+        (
+            {"num_key_value_heads": 2},
+            r"k_proj\.weight \(and 3 more\) has the shape \[16, 32\] in the",
+        ),
+        ({"vocab_size": 320}, r"(embed_tokens|lm_head)\.weight \(and 1 more\) has the shape"),
+    ],
+)
+@pytest.mark.parametrize("four_bit", [None, FourBit()], ids=["whole", "four bits"])
+def test_a_configuration_of_another_model_than_the_weights_is_refused_by_their_names(
+    base_folder: Folder, changes: dict[str, int], reason: str, four_bit: FourBit | None
+) -> None:
+    folder = base_folder("llama")
+    change_json(folder / "config.json", **changes)
+    with pytest.raises(LabError, match=reason):
+        opened(folder, four_bit)
+
+
+@pytest.mark.parametrize(
+    "name", ["model__layers__0__self_attn__q_proj__bias", "lm_head__bias", "model__norm__bias"]
+)
+def test_a_weight_of_a_layer_that_the_model_does_not_take_is_refused(
+    base_folder: Folder, name: str
+) -> None:
+    folder = base_folder("llama")
+    change_weights(folder, **{name: torch.zeros(32)})
+    with pytest.raises(LabError, match=f"hold {name.replace('__', '.')}, for which its config"):
+        opened(folder)
+
+
+def test_weights_beside_a_model_are_left_out_and_named(base_folder: Folder) -> None:
+    folder = base_folder("llama")
+    change_weights(folder, v_head__summary__weight=torch.zeros(1, 32))
+    assert opened(folder).left_out == ("v_head.summary.weight",)
+
+
 def test_without_an_end_a_model_can_be_asked_but_not_trained(base_folder: Folder) -> None:
     folder = base_folder("llama")
     change_json(folder / "tokenizer_config.json", eos_token=None)

@@ -6,8 +6,9 @@ from llmlab.finetune.command.config import TokenizedDataset
 from llmlab.finetune.command.examples import SkippedLine
 from llmlab.finetune.command.session import REPORT, FinetuneSession
 from llmlab.finetune.model.catalog import n_parameters
-from llmlab.finetune.model.lora import LoraSpec
-from llmlab.finetune.model.methods import Method
+from llmlab.finetune.model.lora import ALL_LINEAR, LoraSpec, beside_linear_layers
+from llmlab.finetune.model.methods import Full, Method
+from llmlab.finetune.model.pretrained import Pretrained
 from llmlab.finetune.model.qlora import QloraSpec
 
 FEW = 3
@@ -24,10 +25,12 @@ def describe(session: FinetuneSession) -> str:
     n_tokens = config.train.steps * config.batch_size * data.training.tokens_NT.shape[1]
     return (
         f"base    {base.name}: {n_parameters(base):,} parameters, context {base.context}\n"
+        f"{_left_out(base.left_out)}"
         f"data    {data.name}: {data.n_examples:,} examples{packed}, "
         f"{_tested(n_test, data)} to test on{_skipped_lines(data.skipped)}"
         f"{_unread(data.unread)}{_splitting(data.n_splitting)}\n"
         f"method  {describe_method(config.method)}\n"
+        f"{_not_adapted(config.method, base)}"
         f"train   {config.train.steps:,} steps of {config.batch_size} rows{replayed} "
         f"({n_tokens:,} tokens)\n"
         f"        learning rate {config.train.learning_rate:g}, {config.train.precision}, "
@@ -37,6 +40,29 @@ def describe(session: FinetuneSession) -> str:
 
 def _tested(n_items: int, data: TokenizedDataset) -> str:
     return f"{n_items:,} others" if data.test_is_new else f"the same {n_items:,}"
+
+
+def _not_adapted(method: Method, base: Pretrained) -> str:
+    """What "all linear layers" does not hold, as the fused weights of experts."""
+    lora = method.lora if isinstance(method, QloraSpec) else method
+    if isinstance(lora, Full) or lora.target_modules != ALL_LINEAR:
+        return ""
+    found = beside_linear_layers(base.model)
+    if not found:
+        return ""
+    n_left_out = sum(found.values())
+    return (
+        f"        not adapted, since it is in no linear layer: {', '.join(found)}\n"
+        f"        ({n_left_out:,} parameters, {n_left_out / n_parameters(base):.0%} of the base)\n"
+    )
+
+
+def _left_out(weights: Sequence[str]) -> str:
+    """Weights of the base's files that are not used."""
+    if not weights:
+        return ""
+    shown = ", ".join(weights[:FEW]) + (f" and {len(weights) - FEW:,} more" * (len(weights) > FEW))
+    return f"        weights in its files that the model has no place for: {shown}\n"
 
 
 def _unread(keys: Mapping[str, int]) -> str:

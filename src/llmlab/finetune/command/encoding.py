@@ -11,7 +11,7 @@ from llmlab.finetune.command.examples import (
     Pair,
     SkippedLine,
 )
-from llmlab.finetune.model.chat_templates import Messages
+from llmlab.finetune.model.chat_templates import Conversation
 from llmlab.finetune.model.codecs import TextCodec
 from llmlab.finetune.tasks.batches import Sequences, padded
 from llmlab.finetune.tasks.texts import TokenizedText, Turn, write_turns
@@ -68,7 +68,7 @@ def prompt_of(example: Example, tokenizer: TextCodec) -> str:
         return content.prompt
     last = content.learned[-1]
     if tokenizer.chat:
-        return tokenizer.chat.write(_messages(content)[:last], answer_follows=True)
+        return tokenizer.chat.write(_conversation(content).until(last), answer_follows=True)
     *before, turn = _turns(content.messages[: last + 1])
     return write_turns(before, tokenizer.end_text)[0] + turn.prompt
 
@@ -100,12 +100,20 @@ def _tokenized(content: Pair | Chat, tokenizer: TextCodec) -> TokenizedText:
     if isinstance(content, Pair):
         return tokenizer.encode([Turn(content.prompt, content.response)])
     if tokenizer.chat:
-        return tokenizer.chat.encode(_messages(content), content.learned)
+        return tokenizer.chat.encode(_conversation(content), content.learned)
+    if content.uses_tools:
+        raise LabError(
+            "the base model has no chat template, which would say how tools are written: choose a "
+            "base model that has one, or write the example as prompt and response."
+        )
     return tokenizer.encode(_turns(content.messages))
 
 
-def _messages(chat: Chat) -> Messages:
-    return [{"role": message.role, "content": message.content} for message in chat.messages]
+def _conversation(chat: Chat) -> Conversation:
+    messages = (
+        message.model_dump(exclude_defaults=True, exclude={"weight"}) for message in chat.messages
+    )
+    return Conversation(tuple(messages), tuple(chat.tools))
 
 
 def _turns(messages: Sequence[Message]) -> list[Turn]:

@@ -2,6 +2,7 @@
 
 A line is {"prompt": …, "response": …}, or {"messages": [{"role": …, "content": …}, …]} that ends
 with the assistant's. A message of the assistant may have a "weight" of 0: it is read, not learned.
+A conversation may have "tools", calls of them ("tool_calls") and their answers (the role "tool").
 """
 
 import json
@@ -10,9 +11,17 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    JsonValue,
+    ValidationError,
+    model_validator,
+)
 
 from llmlab.finetune.tasks.skills import SKILLS, Item, Split, new_facts, subtraction
 from llmlab.method.declare.catalog import suggestion
@@ -43,12 +52,52 @@ class Pair(_Strict):
     response: str = Field(min_length=1)
 
 
-class Message(_Strict):
-    """One message; an answer of weight 0 is read, but not learned."""
+def _unpacked(value: object) -> object:
+    """What a string of JSON holds; anything else as it is."""
+    return _loaded(value) if isinstance(value, str) else value
 
-    role: Literal["system", "user", "assistant"]
+
+def _call(value: object) -> object:
+    """A call whose arguments are an object, as templates want them, and not its JSON in a string.
+
+    Inference servers unpack them likewise before they write a prompt.
+    """
+    if not isinstance(value, dict):
+        raise ValueError("a call is not an object")
+    if isinstance(value.get("function"), dict):
+        return {**value, "function": _call(value["function"])}
+    if not isinstance(value.get("name"), str) or not value["name"]:
+        raise ValueError("a call names no function")
+    arguments = _unpacked(value.get("arguments") or {})
+    if not isinstance(arguments, dict):
+        raise ValueError("the arguments of a call are not an object")
+    return {**value, "arguments": arguments}
+
+
+Call = Annotated[dict[str, JsonValue], BeforeValidator(_call)]
+Tools = Annotated[list[dict[str, JsonValue]], BeforeValidator(_unpacked)]
+
+
+class Message(_Strict):
+    """One message; an answer of weight 0 is read, but not learned.
+
+    Attributes:
+        tool_calls: what the assistant calls; to be learned as what it says.
+        tool_call_id, name: which call a tool answers.
+    """
+
+    role: Literal["system", "user", "assistant", "tool"]
     content: str
     weight: Literal[0, 1] = 1
+    tool_calls: list[Call] = Field(default_factory=list)
+    tool_call_id: str | None = None
+    name: str | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _calls_need_no_content(cls, value: object) -> object:
+        calls = isinstance(value, dict) and value.get("tool_calls")
+        return {"content": "", **value} if calls else value
 
     @property
     def is_learned(self) -> bool:
@@ -59,6 +108,7 @@ class Chat(_Strict):
     """A conversation; each message of the assistant is an answer to learn."""
 
     messages: list[Message] = Field(min_length=2)
+    tools: Tools = Field(default_factory=list)
 
     @model_validator(mode="after")
     def _ends_with_an_answer(self) -> "Chat":
@@ -66,7 +116,8 @@ class Chat(_Strict):
             raise ValueError("the last message is not the assistant's")
         if self.messages[0].role == "assistant":
             raise ValueError("the first message is the assistant's, who has nothing to answer")
-        if any(not m.content for m in self.messages if m.role == "assistant"):
+        answers = (message for message in self.messages if message.role == "assistant")
+        if any(not (answer.content or answer.tool_calls) for answer in answers):
             raise ValueError("an answer is empty")
         if not self.learned:
             raise ValueError("every answer has weight 0, so there is nothing to learn")
@@ -77,10 +128,20 @@ class Chat(_Strict):
         """Positions of the answers that count."""
         return [index for index, message in enumerate(self.messages) if message.is_learned]
 
+    @property
+    def uses_tools(self) -> bool:
+        calls = any(message.tool_calls or message.role == "tool" for message in self.messages)
+        return bool(self.tools) or calls
+
 
 PAIR_KEYS = frozenset(Pair.model_fields)
 CHAT_KEYS = frozenset(Chat.model_fields)
-MESSAGE_KEYS = frozenset(Message.model_fields)
+MESSAGE_KEYS = frozenset({"role", "content", "weight"})
+KEYS_OF_ROLES = {
+    "assistant": MESSAGE_KEYS | {"tool_calls"},
+    "tool": MESSAGE_KEYS | {"tool_call_id", "name"},
+}
+"""Keys of a message that are read; those of other roles are `MESSAGE_KEYS`."""
 UNSUPPORTED = frozenset(
     {"tools", "tool_calls", "tool_call_id", "functions", "function_call", "thinking"}
     | {"reasoning_content", "chat_template_kwargs", "loss_mask", "labels"}
@@ -258,26 +319,29 @@ def _json_object(line: bytes) -> dict[str, object]:
     if len(line) > LONGEST_LINE:
         raise ValueError(f"it is longer than {LONGEST_LINE:,} bytes")
     try:
-        value = json.loads(
-            line.decode("utf-8-sig").strip(),
-            parse_constant=_no_number,
-            parse_int=_integer,
-            object_pairs_hook=_object,
-        )
+        value = _loaded(line.decode("utf-8-sig").strip())
         json.dumps(value, ensure_ascii=False).encode()
     except UnicodeDecodeError:
         raise ValueError("it is not UTF-8") from None
     except UnicodeEncodeError:
         raise ValueError("it holds half a character, a lone surrogate") from None
+    if not isinstance(value, dict):
+        raise ValueError("it is not a JSON object")
+    return _without_nulls(value)
+
+
+def _loaded(text: str) -> object:
+    """The value that the JSON in `text` has; ValueError with the reason if it is bad."""
+    try:
+        return json.loads(
+            text, parse_constant=_no_number, parse_int=_integer, object_pairs_hook=_object
+        )
     except json.JSONDecodeError as error:
-        if line.strip() in (b"[", b"{"):
+        if text.strip() in ("[", "{"):
             raise ValueError("it begins an object of several lines: write each on one") from None
         raise ValueError(f"it is not JSON: {error.msg} at column {error.colno}") from None
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
-    if not isinstance(value, dict):
-        raise ValueError("it is not a JSON object")
-    return _without_nulls(value)
 
 
 def _without_nulls(value: dict[str, object]) -> dict[str, object]:
@@ -306,7 +370,9 @@ def _unread_keys(value: dict[str, object]) -> set[str]:
     messages = value.get("messages")
     for index, message in enumerate(messages if isinstance(messages, list) else ()):
         if isinstance(message, dict):
-            found = _unknown(message, MESSAGE_KEYS, f"messages.{index}")
+            role = message.get("role")
+            known = KEYS_OF_ROLES[role] if role in ("assistant", "tool") else MESSAGE_KEYS
+            found = _unknown(message, known, f"messages.{index}")
             unread |= {f"messages.*.{key}" for key in found}
     return unread
 

@@ -4,7 +4,8 @@ import re
 from collections.abc import Collection, Mapping
 
 STEP_NAMES = (
-    *("step", "steps", "global_step", "current_steps", "trainer/global_step", "_step"),
+    *("step", "steps", "global_step", "current_steps", "trainer/global_step"),
+    *("train/global_step", "train/step", "_step"),
     *("iteration", "iterations", "iter", "num_updates", "update", "epoch", "epochs"),
 )
 """In order of preference: epochs are the steps only where there is nothing better."""
@@ -13,14 +14,15 @@ NAMES = {
     "loss": (
         *("loss", "train_loss", "training_loss", "loss_train", "loss_training"),
         *("train_loss_step", "loss_step", "batch_loss", "train_batch_loss", "loss_train_total"),
-        *("lm_loss", "reduced_train_loss"),
+        *("lm_loss", "reduced_train_loss", "ce_loss", "cross_entropy_loss", "nll_loss"),
+        *("train_ce_loss", "train_crossentropyloss", "train_cross_entropy_loss"),
         *("epoch_loss", "train_epoch_loss", "train_loss_epoch", "loss_epoch"),
     ),
     "validation_loss": (
         *("validation_loss", "val_loss", "valid_loss", "eval_loss", "dev_loss"),
         *("loss_validation", "loss_val", "loss_valid", "loss_eval", "lm_loss_validation"),
         *("val_loss_epoch", "validation_epoch_loss", "val_epoch_loss", "valid_loss_epoch"),
-        *("val_loss_step", "epoch_val_loss", "test_loss"),
+        *("val_loss_step", "epoch_val_loss", "test_loss", "eval_crossentropyloss"),
     ),
     "gradient_norm": (
         *("gradient_norm", "grad_norm", "train_grad_norm", "train_gradient_norm"),

@@ -20,6 +20,7 @@ from llmlab.finetune.curves.events import EVENTS, read_events
 from llmlab.finetune.curves.names import WORDS, canonical, chosen, is_exact
 from llmlab.finetune.curves.readings import Point, Readings, listed
 from llmlab.finetune.curves.tables import read_csv, read_parquet
+from llmlab.method.documents import escaped
 from llmlab.method.errors import LabError
 
 TABLE, CSV_LOG = "curves.parquet", "metrics.csv"
@@ -209,4 +210,4 @@ def _run(name: str, points: Iterable[Point], notes: Sequence[str]) -> Run:
 
 def _printable(name: str) -> str:
     """A name that can be printed, even that of a file whose name is not UTF-8."""
-    return name.encode("utf-8", "surrogatepass").decode("utf-8", "replace")
+    return escaped(name.encode("utf-8", "surrogatepass").decode("utf-8", "replace"))

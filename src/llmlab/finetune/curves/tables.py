@@ -2,10 +2,12 @@
 
 import csv
 import io
+import math
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import pyarrow as pa
@@ -29,9 +31,12 @@ BESIDE = ("wall time", "time", "timestamp", "walltime", "", "unnamed: 0", "index
 """Columns that are not curves and that nobody misses, in lower case."""
 SECOND = " (column {})"
 """Suffix of a column whose name an earlier column has, too."""
+DECIMAL_COMMA = re.compile(r"([+-]?\d+),(\d+(?:[eE][+-]?\d+)?)")
+"""A number as programs of many languages write it where semicolons part the cells."""
+THOUSANDS = re.compile(r"\d{1,3}(,\d{3})+")
 LONGEST_CELL = 40
 """Characters of a cell that a note repeats."""
-EMPTY = ("", "-", "none", "null", "n/a")
+EMPTY = ("", "-", "none", "null", "n/a", "no log")
 """Contents of a cell without a value, in lower case; nan is a value."""
 
 
@@ -83,22 +88,32 @@ def read_csv(file: Path) -> Readings:
     if {"run_id", "metric", "value"} <= set(cells.columns):
         return _from_long(file, {**cells.columns, "step": cells.columns[steps]}, places)
     left_out = Omissions()
-    at = [as_step(cell) for cell in cells.columns[steps]]
+    at = [
+        as_step(cell.replace(",", "") if THOUSANDS.fullmatch(cell) else cell)
+        for cell in cells.columns[steps]
+    ]
     for step, cell, place in zip(at, cells.columns[steps], places, strict=True):
         if step is None:
             left_out.add(
                 "a row without a whole number as its step", place, f"'{cell[:LONGEST_CELL]}'"
             )
     curves = {n: c for n, c in cells.columns.items() if n.lower() not in (*STEP_NAMES, *BESIDE)}
-    numeric = {name: column for name, column in curves.items() if _is_numeric(column)}
+    numeric = {
+        name: _numbers(file, name, column, places)
+        for name, column in curves.items()
+        if _is_numeric(column)
+    }
+    sparse = [name for name, numbers in numeric.items() if _is_sparse(numbers)]
     points = [
         (_name(file, name), step, value)
-        for name, column in numeric.items()
-        for step, value in zip(at, _numbers(file, name, column, places), strict=True)
-        if step is not None and value is not None
+        for name, numbers in numeric.items()
+        for step, value in zip(at, numbers, strict=True)
+        if step is not None and value is not None and not (name in sparse and math.isnan(value))
     ]
     text = [name for name in curves if name not in numeric]
     notes = (f"left out: {listed(text, 4)} (no numbers)",) if text else ()
+    if sparse:
+        notes += (f"nan between the numbers of {listed(sparse, 4)} is taken for an empty cell",)
     again = [name for name in cells.columns if re.search(r" \(column \d+\)$", name)]
     if again:
         notes += (f"left out: {listed(again, 4)} (an earlier column has the same name)",)
@@ -127,12 +142,13 @@ def _from_long(file: Path, columns: Mapping[str, Sequence], places: Iterable[str
 def _cells(file: Path) -> Cells:
     text = read_text(file)
     lines, rows = [], []
-    reader = csv.reader(io.StringIO(text), skipinitialspace=True, delimiter=_delimiter(text))
+    delimiter = _delimiter(text)
+    reader = csv.reader(io.StringIO(text), skipinitialspace=True, delimiter=delimiter)
     try:
         for row in reader:
             if row:
                 lines.append(reader.line_num)
-                rows.append([cell.strip() for cell in row])
+                rows.append([_cell(cell.strip(), delimiter) for cell in row])
     except csv.Error as error:
         raise LabError(
             f"{file}, line {reader.line_num}: {error}; correct or remove that line."
@@ -150,6 +166,12 @@ def _cells(file: Path) -> Cells:
             )
     columns = zip(*rows, strict=True) if rows else [()] * len(header)
     return Cells(lines[1:], _columns_by_name(header, columns))
+
+
+def _cell(text: str, delimiter: str) -> str:
+    """A cell, with a point in a number that has a comma."""
+    number = DECIMAL_COMMA.fullmatch(text) if delimiter == ";" else None
+    return f"{number[1]}.{number[2]}" if number else text
 
 
 def _delimiter(text: str) -> str:
@@ -190,6 +212,16 @@ def _numbers(
             )
         numbers.append(number)
     return numbers
+
+
+def _is_sparse(numbers: Sequence[float | None]) -> bool:
+    """Whether nan stands for steps at which nothing was logged, as in the frames of pandas.
+
+    So it is where numbers are rarer than nan, and come back after it again and again.
+    """
+    known = [math.isnan(number) for number in numbers if number is not None]
+    n_returns = sum(before and not after for before, after in pairwise(known))
+    return sum(known) > len(known) / 2 and n_returns > 1
 
 
 def _name(file: Path, column: str) -> str:

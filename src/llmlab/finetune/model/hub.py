@@ -1,6 +1,7 @@
 """Base models of Hugging Face `transformers`: from the hub, its cache or a folder."""
 
 import logging
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -38,6 +39,10 @@ DTYPES = {
 """Precisions by their names in a safetensors file."""
 
 
+Resized = tuple[str, Sequence[int], Sequence[int]]
+"""A weight by name, its shape in a file, and its shape in the model."""
+
+
 class HubModel(nn.Module):
     """A causal language model of `transformers` that returns logits only.
 
@@ -63,7 +68,8 @@ def open_hub_model(name: str, four_bit: FourBit | None, device: torch.device) ->
     folder = _local_folder(name.removeprefix(HUB))
     _require_config(folder, name)
     tokenizer = _load_tokenizer(folder, name)
-    model = HubModel(_load_model(folder, name, four_bit, device))
+    inner, left_out = _load_model(folder, name, four_bit, device)
+    model = HubModel(inner)
     _check_vocabulary(model, tokenizer, name)
 
     codec = HubCodec(tokenizer, _stops(model.inner))
@@ -78,7 +84,7 @@ def open_hub_model(name: str, four_bit: FourBit | None, device: torch.device) ->
     context = getattr(model.inner.config, "max_position_embeddings", None)
     context = min(context or tokenizer.model_max_length, tokenizer.model_max_length)
     identity = weights_digest(sorted(folder.glob("*.safetensors")))
-    return Pretrained(name, model, codec, context, identity, write, folder)
+    return Pretrained(name, model, codec, context, identity, write, folder, left_out)
 
 
 def _stops(model: "PreTrainedModel") -> frozenset[int]:
@@ -158,8 +164,11 @@ def _load_tokenizer(folder: Path, name: str) -> "PreTrainedTokenizerBase":
 
 def _load_model(
     folder: Path, name: str, four_bit: FourBit | None, device: torch.device
-) -> "PreTrainedModel":
-    """In float32; on CUDA what stays beside 4-bit weights is in bfloat16."""
+) -> "tuple[PreTrainedModel, tuple[str, ...]]":
+    """The model, and the names of weights in its files that it has no place for.
+
+    In float32; on CUDA what stays beside 4-bit weights is in bfloat16.
+    """
     transformers = _transformers()
     halved = four_bit is not None and device.type == "cuda"
     options: dict[str, Any] = {"dtype": torch.bfloat16 if halved else torch.float32}
@@ -175,9 +184,15 @@ def _load_model(
         options["device_map"] = {"": device}
     try:
         if four_bit:  # loading in four bits would make linear layers of others
-            require_linear_layers(HubModel(_empty_model(folder, options["dtype"])), name)
+            empty = _empty_model(folder, options["dtype"])
+            require_linear_layers(HubModel(empty), name)
+            _require_same_shapes(_resized(folder, empty), name)
         model, report = transformers.AutoModelForCausalLM.from_pretrained(
-            folder, output_loading_info=True, **FOREIGN_CODE, **options
+            folder,
+            output_loading_info=True,
+            ignore_mismatched_sizes=True,  # told of below, by name
+            **FOREIGN_CODE,
+            **options,
         )
     except LabError:
         raise
@@ -190,10 +205,64 @@ def _load_model(
             f"{name} cannot be loaded as a causal language model ({first_line(error)}): copy or "
             "fetch its files again, or choose another model."
         ) from error
-    if missing := sorted(report["missing_keys"]):
-        raise LabError(f"{missing[0]} is missing from the weights of {name}: fetch them again.")
+    left_out = _require_same_weights(model, report, name)
     model = model if directly else model.to(device)
-    return quantise(model, four_bit) if four_bit else model
+    return quantise(model, four_bit) if four_bit else model, left_out
+
+
+def _require_same_weights(
+    model: "PreTrainedModel", report: dict[str, Any], name: str
+) -> tuple[str, ...]:
+    """See that the model took all weights of its own, as its configuration describes it.
+
+    Returns:
+        Names of other weights in the files, such as those of a value head or of images.
+    """
+    _require_same_shapes(report["mismatched_keys"], name)
+    if missing := sorted(report["missing_keys"]):
+        raise LabError(
+            f"{missing[0]}{_and_others(missing)} is missing from the weights of {name}: fetch "
+            f"them again, with the {HUB_CONFIG} that belongs to them."
+        )
+    left_out = sorted(report["unexpected_keys"])
+    modules = {path for path, _ in model.named_modules()} - {"", model.base_model_prefix}
+    own = [key for key in left_out if modules & {*_parents(key)}]
+    if own:
+        raise LabError(
+            f"the weights of {name} hold {own[0]}{_and_others(own)}, for which its {HUB_CONFIG} "
+            "has no place: fetch both from the same place."
+        )
+    return tuple(left_out)
+
+
+def _resized(folder: Path, model: "PreTrainedModel") -> Iterator[Resized]:
+    """Weights of the files whose shapes are not those of the model's; quantising hides them."""
+    wanted = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
+    for path in sorted(folder.glob("*.safetensors")):
+        with safe_open(path, "pt") as file:
+            for name in wanted.keys() & file.keys():
+                found = tuple(file.get_slice(name).get_shape())
+                if found != wanted[name]:
+                    yield name, found, wanted[name]
+
+
+def _require_same_shapes(resized: Iterable[Resized], name: str) -> None:
+    if resized := sorted(resized):
+        weight, found, wanted = resized[0]
+        raise LabError(
+            f"{weight}{_and_others(resized)} has the shape {[*found]} in the weights of {name} and "
+            f"{[*wanted]} by its {HUB_CONFIG}: fetch both from the same place."
+        )
+
+
+def _parents(path: str) -> Iterator[str]:
+    """`a` and `a.b` of `a.b.c`."""
+    parts = path.split(".")
+    return (".".join(parts[:stop]) for stop in range(1, len(parts)))
+
+
+def _and_others(names: Sequence[object]) -> str:
+    return f" (and {len(names) - 1:,} more)" if len(names) > 1 else ""
 
 
 _LIBRARY_BLOCK_SIZE = 64

@@ -7,6 +7,7 @@ Shapes in names: N tokens of a batch, I width in, O width out, R rank.
 """
 
 import math
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
@@ -115,6 +116,22 @@ def target_layers(
     for wish in wanted:
         _check(wish, named, linear, tuple(leaves))
     yield from ((name, layer) for name, layer in linear.items() if _leaf(name) in wanted)
+
+
+def beside_linear_layers(model: nn.Module) -> dict[str, int]:
+    """Parameters that no adapter reaches, by names that leave out the number of a block.
+
+    Matrices in no linear layer, such as the fused weights of experts; embeddings apart.
+    """
+    found: Counter[str] = Counter()
+    for path, module in model.named_modules():
+        if isinstance(module, nn.Linear | nn.Embedding):
+            continue
+        for name, parameter in module.named_parameters(recurse=False):
+            if parameter.ndim > 1:
+                parts = [part for part in f"{path}.{name}".split(".") if not part.isdigit()]
+                found[".".join(parts[-3:])] += parameter.numel()
+    return dict(found)
 
 
 def _check(

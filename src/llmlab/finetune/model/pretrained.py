@@ -24,6 +24,7 @@ class Pretrained:
         write: writes a model in this format, with dense weights, into an empty folder that
             `open_pretrained` opens.
         folder: where its weights are.
+        left_out: names of weights in its files that the model has no place for.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Pretrained:
     identity: str
     write: Callable[[nn.Module, Path], None]
     folder: Path
+    left_out: tuple[str, ...] = ()
 
     @property
     def device(self) -> torch.device:
