@@ -1,12 +1,15 @@
 """OSF changes a weight in its weak directions alone; our TIES and DARE are PEFT's."""
 
+import pytest
 import torch
 from peft.utils.merge_utils import ties as their_ties
 
 from llmlab.gpt.model import GPTConfig
+from llmlab.method.errors import LabError
 from llmlab.sleep.coder.coder import new_coder
 from llmlab.sleep.coder.tokens import code_tokens
 from llmlab.sleep.night.adapters import Factors, dare, mean_of_deltas, ties
+from llmlab.sleep.night.catalog import spend_night
 from llmlab.sleep.night.nights import Night
 from llmlab.sleep.night.osf import KEPT, osf
 from llmlab.sleep.repair.episodes import Episode
@@ -44,6 +47,16 @@ def test_a_night_of_osf_leaves_the_leading_directions_as_they_are():
         # Adam rescales the entries of a projected gradient, so a little leaks
         assert float(held.norm()) < 0.02 * float(delta_OI.norm())
         assert float(delta_OI.norm()) > 0
+
+
+def test_the_command_finds_it_beside_the_other_methods():
+    coder = new_coder("python", TOKENS, GPTConfig(len(TOKENS.names), 64, 16, 1, 2), seed=0)
+    night = Night(steps=1, batch_size=1, rank=2)
+    for method in ("osf", "naive"):
+        after = spend_night(coder, DAY, method, night).model.state_dict()
+        assert any(not torch.equal(after[n], t) for n, t in coder.model.state_dict().items())
+    with pytest.raises(LabError, match="no method 'ofs'"):
+        spend_night(coder, DAY, "ofs", night)
 
 
 def adapters(n):
