@@ -155,7 +155,7 @@ def test_the_pdf_has_the_same_numbers(executed_sample, tmp_path):
     seen = []
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(typst, "compile", lambda source, **_: seen.append(Path(source).read_text()))
-        patch.setattr("llmlab.book.press.preview._pack", lambda path: None)
+        patch.setattr("llmlab.book.press.preview.pack", lambda path: None)
         render_preview(contents, executed_sample.chapters, Edition("dev", "none"), tmp_path)
     text = seen[0]
     assert '#chapter(number: "1", appendix: false)[Step sizes] <sec-idea>' in text
