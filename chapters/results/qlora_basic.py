@@ -148,8 +148,8 @@ Markdown(
 # %% [markdown]
 # ## What it costs
 #
-# At laptop scale the second half of the seeds ran while the machine had other work to do. That changes no loss and no
-# accuracy, but it changes the time of a step. Use the spread of LoRA's own entry as a measure of this noise.
+# Other work on the machine changes no loss and no accuracy, but it does change the time of a step. LoRA's own entry in
+# the table shows how large this noise is.
 
 # %%
 # | label: tbl-results-qlora-costs
