@@ -9,15 +9,12 @@
 # %%
 from IPython.display import Markdown
 
-from llmlab.book.show import command, figure, method, note, table, value
+from llmlab.book.show import command, method, note, table, value
 
 note("sleep_library")
 
 # %%
-# | label: fig-sleep-library
-# | fig-cap: "Pass rate with the adapter of a koan's own family minus without: adapters of whole families, and small ones of pieces of the families that the base knows."
-# | fig-alt: "Two points with intervals."
-figure("sleep_library", "gain", x="kind")
+note("sleep_pieces")
 
 # %% [markdown]
 # ## Method
@@ -34,26 +31,35 @@ figure("sleep_library", "gain", x="kind")
 method("sleep_library")
 
 # %% [markdown]
-# The table is made by
+# The tables are made by
 
 # %%
 command("sleep_library")
+
+# %%
+command("sleep_pieces")
 
 # %% [markdown]
 # ## Results
 
 # %%
 # | label: tbl-sleep-library
-# | tbl-cap: "What an adapter does for its own family."
+# | tbl-cap: "What an adapter of a whole family does for its own family."
 table("sleep_library", ["pass_rate", "gain", "taught_gain"], by="kind", compare=False)
+
+# %%
+# | label: tbl-sleep-pieces
+# | tbl-cap: "What small adapters do, each for its own of the families that the base was taught."
+table("sleep_pieces", ["pass_rate", "gain"], by="kind", compare=False)
 
 # %% [markdown]
 # ## Learnings
 
 # %%
 Markdown(
-    f"An adapter of a whole family changes the pass rate of its family by {value('sleep_library', 'gain', kind='families')}, "
-    f"on the families that the base was taught by {value('sleep_library', 'taught_gain', kind='families')}."
+    f"An adapter of a whole family changes the pass rate of its family by {value('sleep_library', 'gain')}, "
+    f"on the families that the base was taught by {value('sleep_library', 'taught_gain')}; a small one of a piece by "
+    f"{value('sleep_pieces', 'gain')}."
 )
 
 # %% [markdown]
