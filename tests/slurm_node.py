@@ -110,7 +110,7 @@ def one_node(folder: Path) -> Iterator[Node]:
         wait_for(lambda: "idle" in node.ask("sinfo", "--noheader", "--format=%T"), 60)
         yield node
     finally:
-        with suppress(subprocess.SubprocessError):
+        with suppress(subprocess.SubprocessError, TimeoutError):
             node.ask("scancel", "--user=root")  # what a failed test left
             wait_for(lambda: not node.ask("squeue", "--noheader"), 30)
         for daemon in reversed(DAEMONS):
