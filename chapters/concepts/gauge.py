@@ -20,7 +20,7 @@ import numpy as np
 from llmlab.book import style
 
 random = np.random.default_rng(5)
-b, a = random.standard_normal((2, 2)) + np.eye(2), random.standard_normal((2, 6))
+b, a = np.array([[2.2, 0.2], [0.5, 1.8]]), random.standard_normal((2, 6))
 
 
 def turned(angle: float) -> tuple[np.ndarray, np.ndarray]:
@@ -30,7 +30,7 @@ def turned(angle: float) -> tuple[np.ndarray, np.ndarray]:
     return b @ turn, turn.T @ a
 
 
-ways = [turned(angle) for angle in (0.0, 1.9, 4.1)]
+ways = [turned(angle) for angle in (0.0, 1.0, 2.6)]
 mean = tuple(np.mean(part, axis=0) for part in zip(*ways, strict=True))
 figure, panels = style.subplots(2, 4, height=3.0)
 top = np.abs(b @ a).max()
@@ -40,7 +40,9 @@ for column, ((left, right), title) in enumerate(
     arrows, grid = panels[:, column]
     for (x, y), colour in zip(left.T, (style.BLUE, style.VERMILION), strict=True):
         arrows.annotate("", (x, y), (0, 0), arrowprops={"arrowstyle": "->", "color": colour})
-    arrows.set(xlim=(-3, 3), ylim=(-3, 3), aspect="equal", title=title, xticks=[], yticks=[])
+    arrows.set(
+        xlim=(-2.6, 2.6), ylim=(-2.6, 2.6), aspect="equal", title=title, xticks=[], yticks=[]
+    )
     grid.imshow(left @ right, cmap="RdBu_r", vmin=-top, vmax=top)
     grid.set(xticks=[], yticks=[])
     grid.grid(visible=False)

@@ -110,20 +110,20 @@ kept = says(
     refuted="With our assumptions a run of Llama 3's size keeps less than its paper reports. So its checkpoints were "
     "faster, its restarts shorter, or it counts time differently: @fig-results-goodput shows how much the checkpoint "
     "alone can explain.",
-    undecided="These runs do not decide whether our assumptions give what the paper reports.",
+    undecided="It is open whether our assumptions give what the paper reports.",
 )
 rule = says(
     "H-GOODPUT-2",
     supported="Young's rule is good enough even for slow checkpoints: around the optimum the curve is flat. Make "
     "checkpoints faster before you tune their interval.",
     refuted="Where checkpoints are slow, Young's rule loses more than we thought: use Daly's, or measure.",
-    undecided="These runs do not decide whether Young's rule is good enough for slow checkpoints.",
+    undecided="It is open whether Young's rule is good enough for slow checkpoints.",
 )
 bursts = says(
     "H-GOODPUT-3",
     supported="Bursts call for longer intervals than Young's rule gives.",
     refuted="Bursts move the best interval by less than we said: the mean time between interruptions is enough for the rule.",
-    undecided="These runs do not decide whether bursts move the best interval as far as we said.",
+    undecided="It is open whether bursts move the best interval as far as we said.",
 )
 Markdown("\n".join(f"- {learning}" for learning in (kept, rule, bursts)))
 

@@ -309,7 +309,7 @@ equal = says(
     supported="**At equal accuracy LoRA forgets less.** The claim survives the fair comparison.",
     refuted="**At equal accuracy LoRA does not forget less** by as much as we called relevant. Its reputation may come "
     "from comparisons of models that have learned different amounts.",
-    undecided="**These runs do not decide whether LoRA forgets less at equal accuracy**: the answer depends on the rate, "
+    undecided="**It is open whether LoRA forgets less at equal accuracy**: the answer depends on the rate, "
     "and the grid has to go further.",
     also="LoRA minus full fine-tuning is {}.",
 )
@@ -318,7 +318,7 @@ rank = says(
     supported="**A smaller adapter forgets less**, at equal accuracy.",
     refuted="**A smaller adapter does not forget less.** Under α/r a small rank comes with a large scale, so counting "
     "parameters says little about how far training moves the model.",
-    undecided="**These runs do not decide whether a smaller adapter forgets less.**",
+    undecided="**It is open whether a smaller adapter forgets less.**",
     also="The smaller minus the larger adapter is {}.",
 )
 always = says(
@@ -326,7 +326,7 @@ always = says(
     supported="**LoRA does not always forget less.** At its usual rate it loses more than full fine-tuning at a low one. "
     "The rate is part of the method: a claim about LoRA without a rate is half a claim.",
     refuted="**Even at its usual rate LoRA does not lose more** than full fine-tuning at a low rate, by the margin we set.",
-    undecided="**These runs do not decide whether LoRA at its usual rate loses more than full fine-tuning at a low one.**",
+    undecided="**It is open whether LoRA at its usual rate loses more than full fine-tuning at a low one.**",
     also="LoRA minus full fine-tuning is {}.",
 ) + (
     f" They have not learned equally much by then: {learned('lora-32', 5e-3)} against {learned('full', 5e-4)} of the new "
@@ -337,7 +337,7 @@ line = says(
     supported="**Forgetting is close to linear in the loss** during a run, here too.",
     refuted="**Forgetting is not linear in the loss here.** In this small model the old skills break in the first steps, "
     "when the new loss has hardly begun to fall.",
-    undecided="**These runs do not decide whether forgetting is linear in the loss.**",
+    undecided="**It is open whether forgetting is linear in the loss.**",
 ) + (
     " The mean correlation of the two losses is "
     + value("forgetting", "loss_correlation", method="lora-32", replay=0.0, tuned=["learning_rate"])
@@ -347,14 +347,14 @@ near = says(
     "H-FORGET-5",
     supported="**The neighbour suffers most.** Addition, the skill most like the new one, loses more than the far skills.",
     refuted="**The neighbour does not suffer more than the far skills** by as much as we said.",
-    undecided="**These runs do not decide whether the neighbour suffers most.**",
+    undecided="**It is open whether the neighbour suffers most.**",
     also="Its loss minus their mean loss is {}.",
 )
 little = says(
     "H-REPLAY-1",
     supported="**One old item in twenty already helps.**",
     refuted="**One old item in twenty is too little** to help by as much as we called relevant.",
-    undecided="**These runs do not decide whether one old item in twenty helps.**",
+    undecided="**It is open whether one old item in twenty helps.**",
     also="In full fine-tuning forgetting changes by {}.",
 ) + (
     " On the new task, accuracy changes by "
@@ -366,7 +366,7 @@ much = (
         "H-REPLAY-2",
         supported="**One in five helps much more.**",
         refuted="**One in five adds less than we said** to what one in twenty does.",
-        undecided="**These runs do not decide whether one in five helps much more than one in twenty.**",
+        undecided="**It is open whether one in five helps much more than one in twenty.**",
     )
     + f" In full fine-tuning, the largest share changes forgetting by {at_most['full']} compared with none."
 )
@@ -374,7 +374,7 @@ cost = says(
     "H-REPLAY-3",
     supported="**Replay is not free.** In a run of fixed length, the new task pays for what the old ones keep.",
     refuted="**Replay costs the new task less than we said**, although it takes its share of the steps.",
-    undecided="**These runs do not decide whether replay costs the new task accuracy.**",
+    undecided="**It is open whether replay costs the new task accuracy.**",
     also="With the largest share the accuracy of LoRA of rank 32 changes by {}.",
 )
 Markdown("\n".join(f"- {text}" for text in (equal, rank, always, line, near, little, much, cost)))

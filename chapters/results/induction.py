@@ -143,7 +143,7 @@ two = says(
     "time than that of the one-layer model.",
     refuted="In such short training the second layer brings no induction head: its best head falls short of what "
     "we claimed.",
-    undecided="These runs do not decide whether two layers have a better induction head than one after such short "
+    undecided="It is open whether two layers have a better induction head than one after such short "
     "training.",
 )
 before = says(
@@ -151,13 +151,13 @@ before = says(
     supported="A head learns to look at the previous token; this is the first half of induction.",
     refuted="No head gives most of its attention to the previous token: the first half of induction is missing, at "
     "least on random tokens.",
-    undecided="These runs do not decide whether some head gives most of its attention to the previous token.",
+    undecided="It is open whether some head gives most of its attention to the previous token.",
 )
 copies = says(
     "H-IND-3",
     supported="With two layers repeated text costs markedly less than with one, and that is what induction is for.",
     refuted="On repeated text the second layer saves less than we claimed.",
-    undecided="These runs do not decide whether two layers copy markedly better than one.",
+    undecided="It is open whether two layers copy markedly better than one.",
 )
 Markdown("\n".join(f"- {learning}" for learning in (two, before, copies)))
 

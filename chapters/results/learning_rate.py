@@ -126,33 +126,33 @@ slope = says(
     "H-LR-1",
     supported="A rate that is far too low does not fail loudly: its runs finish normally but have hardly learned.",
     refuted="Even the lowest rate learns: the slope on the left is flatter than we thought.",
-    undecided="These runs do not decide whether the lowest rate learns markedly less.",
+    undecided="It is open whether the lowest rate learns markedly less.",
 )
 published = says(
     "H-LR-2",
     supported="A rate that suits a model with billions of parameters is too low for this one: do not copy a "
     "rate across sizes.",
     refuted="The rate of the QLoRA paper does as well here as the higher one: it carries over better than we thought.",
-    undecided="These runs do not decide whether the rate of the QLoRA paper is too low here.",
+    undecided="It is open whether the rate of the QLoRA paper is too low here.",
 )
 wall = says(
     "H-LR-3",
     supported="There is a wall behind the floor: the highest rate learns much less than a good one, although "
     "clipping keeps its runs alive.",
     refuted="The wall is further away than we thought: the highest rate loses less than we said.",
-    undecided="These runs do not decide whether the highest rate hits the wall.",
+    undecided="It is open whether the highest rate hits the wall.",
 )
 flat = says(
     "H-LR-5",
     supported="Near the best rate a factor of two hardly matters: a coarse sweep is enough, as long as it is wide.",
     refuted="Even a factor of two near the best rate matters here: a coarse sweep can miss what the task allows.",
-    undecided="These runs do not decide whether a factor of two near the best rate matters.",
+    undecided="It is open whether a factor of two near the best rate matters.",
 )
 cost = says(
     "H-LR-6",
     supported="A higher rate has its price: forgetting rises with the rate all along the sweep.",
     refuted="Forgetting does not simply rise with the rate, so one rate may suit both.",
-    undecided="These runs do not decide whether forgetting rises with the rate throughout.",
+    undecided="It is open whether forgetting rises with the rate throughout.",
 )
 Markdown("\n".join(f"- {learning}" for learning in (slope, published, wall, flat, cost)))
 
@@ -161,7 +161,7 @@ Markdown("\n".join(f"- {learning}" for learning in (slope, published, wall, flat
 
 # %%
 SKILLS = {
-    "math_after": "addition (the skill nearest to the new one)",
+    "math_after": "addition (the skill closest to the new one)",
     "reasoning_after": "reasoning",
     "code_after": "code",
     "knowledge_after": "the facts",
@@ -178,19 +178,15 @@ if going.empty:
     text = "No rate of this sweep makes the model begin to lose a skill."
 else:
     rate = going.index[0]
-    first = going.iloc[0].idxmin()
     at_that_rate = {
         metric: value("learning_rate", metric, learning_rate=rate)
         for metric in ("accuracy", *SKILLS)
     }
-    others = ", ".join(
-        f"{SKILLS[each]} at {at_that_rate[each]}" for each in SKILLS if each != first
-    )
+    skills = ", ".join(f"{at_that_rate[each]} of {name}" for each, name in SKILLS.items())
     text = (
-        f"The first skill to go is {SKILLS[first]}. At {level(rate)}, where the model answers "
-        f"{at_that_rate['accuracy']} of the subtractions, it is down to {at_that_rate[first]}; {others}. "
-        "Does it matter how close two skills are? That is a question for an experiment with several "
-        "new skills."
+        f"The lowest rate of the sweep that costs a skill a tenth of its items is {level(rate)}. There the model answers "
+        f"{at_that_rate['accuracy']} of the subtractions, and of the old skills {skills}. Does it matter how close two "
+        "skills are? That is a question for an experiment with several new skills."
     )
 Markdown(text)
 

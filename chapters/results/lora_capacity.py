@@ -181,7 +181,7 @@ little = (
         "H-CAPACITY-1",
         supported="With little to store, rank does not matter beyond rank eight",
         refuted="Even with little to store, rank matters",
-        undecided="These runs do not decide whether rank matters with little to store",
+        undecided="It is open whether rank matters with little to store",
         untested="We have not tested at laptop or gpu scale yet whether rank matters with little to store",
     )
     + f" (H-CAPACITY-1 {badge('H-CAPACITY-1')}). Rank eight minus rank sixty-four is {effect('H-CAPACITY-1')}. The ranks recall these shares of the smaller load: {by_rank(few)}."
@@ -191,7 +191,7 @@ much = (
         "H-CAPACITY-2",
         supported="With four times as much, rank decides",
         refuted="With four times as much, rank matters less than we said",
-        undecided="These runs do not decide whether rank eight loses as much as we said with four times as much",
+        undecided="It is open whether rank eight loses as much as we said with four times as much",
         untested="We have not tested yet whether rank matters with four times as much",
     )
     + f" (H-CAPACITY-2 {badge('H-CAPACITY-2')}). There rank eight minus rank sixty-four is {effect('H-CAPACITY-2')}."
@@ -201,7 +201,7 @@ trend = (
         "H-CAPACITY-5",
         supported="The higher the rank, the more of the larger load the adapter recalls",
         refuted="Recall of the larger load does not rise with rank as we claimed",
-        undecided="These runs do not decide whether recall of the larger load rises with rank",
+        undecided="It is open whether recall of the larger load rises with rank",
         untested="We have not tested yet whether recall of the larger load rises with rank",
     )
     + f" (H-CAPACITY-5 {badge('H-CAPACITY-5')}): {by_rank(many)}."
@@ -212,7 +212,7 @@ load = (
         supported="The load makes the difference: the same adapter, with as many steps and exposures, recalls a "
         "smaller share of more facts",
         refuted="The load alone costs rank eight less than we said",
-        undecided="These runs do not decide whether the load alone costs rank eight as much as we said",
+        undecided="It is open whether the load alone costs rank eight as much as we said",
         untested="We have not tested yet what the load alone costs rank eight",
     )
     + f" (H-CAPACITY-3 {badge('H-CAPACITY-3')}). Its share of the larger load "
@@ -229,7 +229,7 @@ saturation = says(
     "H-CAPACITY-4",
     supported="At rank thirty-two the larger load fits, and more rank buys nothing.",
     refuted="Rank thirty-two is not the end: the larger load gains from still more rank.",
-    undecided="These runs do not decide whether the larger load is saturated at rank thirty-two.",
+    undecided="It is open whether the larger load is saturated at rank thirty-two.",
     untested="We have not tested yet whether the larger load is saturated at rank thirty-two.",
 )
 bits = (
@@ -237,7 +237,7 @@ bits = (
         "H-CAPACITY-6",
         supported="A parameter of the smallest adapter stores far less than it could",
         refuted="A parameter of the smallest adapter stores more than we thought",
-        undecided="These runs do not decide how little a parameter of the smallest adapter stores",
+        undecided="It is open how little a parameter of the smallest adapter stores",
         untested="We have not tested yet how little a parameter of the smallest adapter stores",
     )
     + ". The model saw each fact some dozens of times, far fewer than the thousand behind the two bits in the literature. So "

@@ -133,7 +133,7 @@ at_equal_rank = (
         "H-MODULES-1",
         supported="At equal rank attention alone is worse than all layers",
         refuted="At equal rank attention alone is not worse than all layers by our margin",
-        undecided="These runs do not decide whether attention alone is worse than all layers at equal rank",
+        undecided="It is open whether attention alone is worse than all layers at equal rank",
         untested="We have not tested at laptop or gpu scale yet whether attention alone is worse",
     )
     + f": {share['attention, rank 8']} against {share['all, rank 8']} (H-MODULES-1 {badge('H-MODULES-1')})."
@@ -141,9 +141,9 @@ at_equal_rank = (
 at_equal_size = (
     says(
         "H-MODULES-2",
-        supported="As many parameters do not make up for it: the place matters, not the count",
+        supported="As many parameters do not make up for the place, so the place matters, not the count",
         refuted="With as many parameters, attention falls behind less than we claimed",
-        undecided="These runs do not decide whether as many parameters make up for the place",
+        undecided="It is open whether as many parameters make up for the place",
         untested="We have not tested yet whether as many parameters make up for the place",
     )
     + f": at rank 21 it answers {share['attention, rank 21']} (H-MODULES-2 {badge('H-MODULES-2')})."
@@ -153,7 +153,7 @@ mlp_alone = (
         "H-MODULES-3",
         supported="The MLP alone does as well as all layers, as published",
         refuted="The MLP alone does not do as well as all layers, contrary to what is published for larger models",
-        undecided="These runs do not decide whether the MLP alone does as well as all layers",
+        undecided="It is open whether the MLP alone does as well as all layers",
         untested="We have not tested yet whether the MLP alone does as well as all layers",
     )
     + f": with as many parameters it answers {share['MLP, rank 13']} (H-MODULES-3 {badge('H-MODULES-3')})."
@@ -163,12 +163,12 @@ places = (
         "H-MODULES-4",
         supported="Parameter for parameter the MLP is the better place.",
         refuted="Parameter for parameter attention is the better place for *this* task.",
-        undecided="These runs do not decide which of the two is the better place, parameter for parameter.",
+        undecided="It is open which of the two is the better place, parameter for parameter.",
         untested="We have not tested yet which of the two is the better place.",
     )
-    + " A guess at the reason, which no run here tests: the new task makes the model treat the same digits differently "
-    "when it sees another sign, and borrow from a digit elsewhere. A task of pure memory could well reverse the "
-    "order."
+    + " Attention may have an advantage here, which no run tests: the new task makes the model treat the same digits "
+    "differently when it sees another sign, and borrow from a digit elsewhere. A task of pure memory could well favour "
+    "the MLP."
 )
 Markdown(
     "\n".join(f"- {learning}" for learning in (at_equal_rank, at_equal_size, mlp_alone, places))

@@ -158,13 +158,13 @@ def words(cause: str, sign: str) -> dict[str, str]:
     return {
         "supported": f"The rules recognise *{cause}* from the curves, by {sign}.",
         "refuted": f"Our rule for *{cause}* ({sign}) does not recognise it from the curves.",
-        "undecided": f"These runs do not decide whether the rules recognise *{cause}* more often than not, by {sign}.",
+        "undecided": f"It is open whether the rules recognise *{cause}* more often than not, by {sign}.",
     }
 
 
 def right(cause: str) -> str:
     """How often the cause was named at its strong dose."""
-    return f"Right in {value('loss_curves', 'recognised', cause=cause, dose='strong')} of its runs."
+    return f"The name is right in {value('loss_curves', 'recognised', cause=cause, dose='strong')} of its runs."
 
 
 learned = [
@@ -188,25 +188,25 @@ learned = [
         "H-CURVES-7",
         supported="At mild doses the rules still tell tiny data from label noise: the gap opens in opposite directions.",
         refuted="At mild doses the rules no longer tell tiny data from label noise as we claimed.",
-        undecided="These runs do not decide whether the rules tell mild doses of tiny data and label noise apart.",
+        undecided="It is open whether the rules tell mild doses of tiny data and label noise apart.",
     ),
     says(
         "H-CURVES-8",
         supported="A missing warm-up shows at the lower rate, too.",
         refuted="At the lower rate a missing warm-up no longer shows in the first steps, so a smooth start proves nothing.",
-        undecided="These runs do not decide whether a missing warm-up shows at the lower rate.",
+        undecided="It is open whether a missing warm-up shows at the lower rate.",
     ),
     says(
         "H-CURVES-9",
         supported="The rules still notice half the label noise.",
         refuted="The rules do not notice half the label noise as we claimed.",
-        undecided="These runs do not decide whether the rules notice half the label noise.",
+        undecided="It is open whether the rules notice half the label noise.",
     ),
     says(
         "H-CURVES-10",
         supported="The rules tell a rate that is too low from one that is merely cautious.",
         refuted="The rules do not tell a rate that is too low from one that is merely cautious.",
-        undecided="These runs do not decide whether the rules tell a rate that is too low from a cautious one.",
+        undecided="It is open whether the rules tell a rate that is too low from a cautious one.",
     ),
 ]
 mild = {
@@ -215,7 +215,7 @@ mild = {
     for metric in ("named_healthy", "accuracy")
 }
 learned.append(
-    f"Without a registered hypothesis: the rules call *rate too high*, at its mild dose, healthy in "
+    f"Not registered: the rules call *rate too high*, at its mild dose, healthy in "
     f"{mild['rate too high', 'named_healthy']} of its runs. Yet the model answers "
     f"{mild['rate too high', 'accuracy']} of the subtractions in the end, while the healthy runs of that dose answer "
     f"{mild['healthy', 'accuracy']}. Rules that find nothing wrong with a curve do not replace a look at the answers."

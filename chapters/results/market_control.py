@@ -93,37 +93,37 @@ learnings = [
         supported="Where there is nothing, the pipeline finds nothing, and loses almost nothing by looking.",
         refuted="Where there is nothing, the pipeline is not neutral: keep that in mind for what it finds on a real "
         "market.",
-        undecided="These runs do not decide whether the pipeline is neutral where there is nothing.",
+        undecided="It is open whether the pipeline is neutral where there is nothing.",
     ),
     says(
         "H-KNOWN-2",
         supported="The pipeline finds a strong signal of this kind, so if it finds nothing elsewhere, it is not simply blind.",
         refuted="The pipeline captures less than half even of a strong signal.",
-        undecided="These runs do not decide whether the pipeline captures half of a strong signal.",
+        undecided="It is open whether the pipeline captures half of a strong signal.",
     ),
     says(
         "H-KNOWN-3",
         supported="The pipeline would see a signal worth three hundredths of a nat a day in a history as long as the real one.",
         refuted="The pipeline would miss a signal worth three hundredths of a nat a day in a history as long as the real one.",
-        undecided="These runs do not decide whether the pipeline sees a signal of medium strength.",
+        undecided="It is open whether the pipeline sees a signal of medium strength.",
     ),
     says(
         "H-KNOWN-4",
         supported="It would lose most of a weak signal: finding nothing on a real market excludes strong signals of this kind, not weak ones.",
         refuted="The pipeline captures more than half even of a weak signal.",
-        undecided="These runs do not decide how much of a weak signal the pipeline loses.",
+        undecided="It is open how much of a weak signal the pipeline loses.",
     ),
     says(
         "H-KNOWN-5",
         supported="The pipeline finds the law in the number of days: the excess loss falls with more history.",
         refuted="More history does not lower the excess loss as we claimed.",
-        undecided="These runs do not decide whether the excess loss falls with each doubling of the days.",
+        undecided="It is open whether the excess loss falls with each doubling of the days.",
     ),
     says(
         "H-KNOWN-6",
         supported="More parameters help where there is enough to learn.",
         refuted="Ten times the parameters help less than we said, even with a strong signal.",
-        undecided="These runs do not decide whether more parameters help as we said where the signal is strong.",
+        undecided="It is open whether more parameters help as we said where the signal is strong.",
     ),
 ]
 Markdown("\n".join(f"- {learning}" for learning in learnings))

@@ -80,7 +80,7 @@ Markdown(
 # %% [markdown]
 # Does any of them beat the base rate, given that we tried five? Hansen's test of superior predictive ability
 # [@hansen2005spa] answers this for all test days together, and the model confidence set [@hansen2011mcs] names the
-# models that may be the best. Both resample blocks of weeks.
+# models that may be the best (*climatology* is the constant base rate). Both resample blocks of weeks.
 
 # %%
 # | label: tbl-results-market-contest

@@ -162,7 +162,7 @@ parted = (
         "larger on the short text.",
         refuted="The gap on the short text is not much larger than on the long one: length matters less than we "
         "thought.",
-        undecided="These runs do not decide whether the gap on the short text is as much larger as we said.",
+        undecided="It is open whether the gap on the short text is as much larger as we said.",
     )
     + " The gap is "
     + " and ".join(
@@ -176,13 +176,13 @@ turned = says(
     f"{value('memorization', 'best_step', corpus=story)} of {settings['steps']}; the rest of the run makes the model "
     "worse on text that it has not seen.",
     refuted="The validation loss rises from its minimum by less than we said: more epochs cost little.",
-    undecided="These runs do not decide whether the validation loss rises again by as much as in the published run.",
+    undecided="It is open whether the validation loss rises again by as much as in the published run.",
 )
 once = says(
     "H-MEM-3",
     supported="When the model reads a text about once, training and validation loss stay together.",
     refuted="Even on the long text the losses part by more than we said.",
-    undecided="These runs do not decide whether the losses stay together on the long text.",
+    undecided="It is open whether the losses stay together on the long text.",
 )
 Markdown("\n".join(f"- {learning}" for learning in (parted, turned, once)))
 

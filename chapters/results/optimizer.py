@@ -153,32 +153,32 @@ warmup = says(
     "H-OPT-1",
     supported="Warm-up pays: a run that starts at the full rate does not make up for it.",
     refuted="Warm-up buys little here: without it the loss ends higher by less than the margin we set.",
-    undecided="These runs do not decide whether warm-up buys as much as we said.",
+    undecided="It is open whether warm-up buys as much as we said.",
 ) + changed.get("no warm-up", "")
 cosine = says(
     "H-OPT-2",
     supported="Decaying the rate pays: a run that stays at the peak rate ends markedly higher.",
     refuted="Decaying the rate buys less than we said. A likely reason: in a run that stops long before the loss is flat, steps "
     "at a low rate are wasted.",
-    undecided="These runs do not decide whether decaying the rate buys as much as we said.",
+    undecided="It is open whether decaying the rate buys as much as we said.",
 ) + changed.get("no rate decay", "").replace("cost at", "cost of the constant rate at")
 decay = says(
     "H-OPT-3",
     supported="Weight decay does not matter in a run this short: leave it in, and do not expect anything from it.",
     refuted="Weight decay matters even in a run this short.",
-    undecided="These runs do not decide whether weight decay matters in a run this short: seeds differ too much.",
+    undecided="It is open whether weight decay matters in a run this short: seeds differ too much.",
 ) + changed.get("no weight decay", "")
 beta = says(
     "H-OPT-4",
     supported="A long memory for squared gradients costs: with the larger β₂ the loss ends higher.",
     refuted="The larger β₂ costs less than the margin we set.",
-    undecided="After correction for five tests, these runs do not decide whether the larger β₂ costs as much as we said.",
+    undecided="After correction for five tests, it is open whether the larger β₂ costs as much as we said.",
 ) + changed.get("beta2 0.999", "")
 clipping = says(
     "H-OPT-5",
     supported="Clipping does not matter when nothing spikes: it is insurance, and these runs had no accident.",
     refuted="Clipping matters even though nothing diverged.",
-    undecided="These runs do not decide whether clipping matters. We thought that it would not, but the seeds differ widely, "
+    undecided="It is open whether clipping matters. We thought that it would not, but the seeds differ widely, "
     "so nothing here supports that.",
 ) + changed.get("no clipping", "")
 Markdown("\n".join(f"- {learning}" for learning in (warmup, cosine, decay, beta, clipping)))
@@ -191,9 +191,10 @@ norms = points[(points["metric"] == "gradient_norm") & (points["change"] == "non
 clipped = norms[norms["value"] > 1]
 early = shown[0]
 Markdown(
-    "- **The beginning decides.** Runs without warm-up or without clipping lose what they lose by step "
-    f"{early} (@tbl-optimizer-when), while the loss is still on its first plateau. The rest of the run neither "
-    "adds much to the loss nor makes up for it. The constant rate parts from the cosine only later.\n"
+    "- **The beginning may decide.** On average, runs without warm-up or without clipping are behind by step "
+    f"{early} (@tbl-optimizer-when), while the loss is still on its first plateau, and the rest of the run neither "
+    "adds much nor makes up for it. The intervals in the table show how uncertain this is. The constant rate parts from "
+    "the cosine only later.\n"
     "- **Clipping acts in a few steps.** Under the whole recipe the gradient norm was above one at "
     f"{len(clipped)} of the {len(norms)} recorded steps, the last of them step {clipped['step'].max()}. A guard "
     "that hardly ever acts can still decide a run, if it acts when the run is decided."

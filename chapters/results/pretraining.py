@@ -158,14 +158,14 @@ published = says(
     "its own code.",
     refuted="With the settings of a public run this lab does not reach the same loss. Before you believe anything else, "
     "find the reason.",
-    undecided="These runs do not decide whether this lab reaches the loss of the public run within a tenth of a nat.",
+    undecided="It is open whether this lab reaches the loss of the public run within a tenth of a nat.",
 )
 code = says(
     "H-PRE-2",
     supported="In this setup, code takes far fewer bits per byte than plays. The experiment cannot say "
     "*why* (see below).",
     refuted="Code does not take as many fewer bits per byte than plays as we thought.",
-    undecided="These runs do not decide whether code takes as many fewer bits per byte than plays as we said.",
+    undecided="It is open whether code takes as many fewer bits per byte than plays as we said.",
 )
 Markdown("\n".join(f"- {learning}" for learning in (published, code)))
 

@@ -148,8 +148,8 @@ Markdown(
 # %% [markdown]
 # ## What it costs
 #
-# At laptop scale the second half of the seeds ran while the machine had other work to do. That changes no loss and no
-# accuracy, but it changes the time of a step. Use the spread of LoRA's own entry as a measure of this noise.
+# Other work on the machine changes no loss and no accuracy, but it does change the time of a step. LoRA's own entry in
+# the table shows how large this noise is.
 
 # %%
 # | label: tbl-results-qlora-costs
@@ -188,14 +188,14 @@ bits = says(
     "weights, within the margin, even in a model this small.",
     refuted="Four bits are not free here: on rounded weights the adapter does not reach what it reaches on the original "
     "weights. The paper's result for billions of parameters does not carry over.",
-    undecided="These runs do not decide whether four bits cost accuracy: the seeds spread too far for the margin.",
+    undecided="It is open whether four bits cost accuracy: the seeds spread too far for the margin.",
     also="QLoRA minus LoRA is {}.",
 )
 constants = says(
     "H-QLORA-2",
     supported="Double quantisation is free here: 8-bit constants do not change accuracy beyond the margin.",
     refuted="Even rounding the constants changes accuracy, which we had not expected.",
-    undecided="These runs do not decide whether double quantisation changes accuracy.",
+    undecided="It is open whether double quantisation changes accuracy.",
     also="With it minus without is {}.",
 )
 adapters = says(
@@ -203,27 +203,27 @@ adapters = says(
     supported="The adapter costs accuracy in a run this short: LoRA itself is behind full fine-tuning, each at its "
     "best rate.",
     refuted="LoRA is behind full fine-tuning by less than we said, each at its best rate.",
-    undecided="These runs do not decide whether LoRA is behind full fine-tuning by as much as we said in a run this short.",
+    undecided="It is open whether LoRA is behind full fine-tuning by as much as we said in a run this short.",
     also="LoRA minus full fine-tuning is {}.",
 )
 hours = says(
     "H-QLORA-4",
     supported="QLoRA trades time for memory: it dequantises each weight twice per step, and that shows.",
     refuted="QLoRA's extra work costs less time than we said.",
-    undecided="These runs do not decide whether QLoRA is markedly slower.",
+    undecided="It is open whether QLoRA is markedly slower.",
 )
 megabytes = says(
     "H-QLORA-5",
     supported="The saving is where the paper says: in the frozen weights. In a model this small, most of the memory is "
     "elsewhere (@tbl-results-qlora-costs), so QLoRA should pay off more in larger models.",
     refuted="The weights shrink by less than we said, because a small model has much besides its matrices.",
-    undecided="These runs do not decide how much memory the weights save.",
+    undecided="It is open how much memory the weights save.",
 )
 forecast = says(
     "H-QLORA-6",
     supported="Shapes alone predict the memory, before anything is loaded.",
     refuted="Shapes alone do not predict the memory of a run closely enough; the run keeps something that they do not show.",
-    undecided="These runs do not decide whether memory can be predicted from shapes.",
+    undecided="It is open whether memory can be predicted from shapes.",
 )
 Markdown("\n".join(f"- {x}" for x in (bits, constants, adapters, hours, megabytes, forecast)))
 

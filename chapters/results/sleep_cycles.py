@@ -10,7 +10,7 @@
 # %%
 from IPython.display import Markdown
 
-from llmlab.book.show import badge, command, curves, method, note, says, table, verdict
+from llmlab.book.show import badge, command, curves, explorer, method, note, says, table, verdict
 
 note("sleep_cycles")
 
@@ -65,6 +65,18 @@ table(
     ["pass_rate", "gain", "first_gain", "late_change", "regressions", "new_gain", "variety"],
     by="method",
 )
+
+# %% [markdown]
+# ## Episodes to replay
+#
+# What the coder of the last morning does with koans of the exam, in up to three answers. The slider goes from the start
+# to the last answer; changed lines are bold.
+
+# %%
+# | label: fig-sleep-cycles-episodes
+# | fig-cap: "Episodes after the last night of self-training: program, answer, verdict."
+# | fig-alt: "A red program, an answer, and what the judge said."
+explorer("sleep_cycles", "episodes", run={"method": "self"})
 
 # %% [markdown]
 # ## Learnings

@@ -145,21 +145,21 @@ thousand = says(
     "alone, although they see fewer tokens and take less compute.",
     refuted="A thousand ids are not better than bytes alone by the margin we set: the larger vocabulary may cost what the "
     "longer context gains.",
-    undecided="These runs do not decide whether a thousand ids are markedly better than bytes alone.",
+    undecided="It is open whether a thousand ids are markedly better than bytes alone.",
 )
 falls = says(
     "H-TOK-2",
     supported="Bits per byte fall as the vocabulary grows, over the whole sweep.",
     refuted="Bits per byte do not simply fall as the vocabulary grows: there is a size beyond which it costs more than "
     "it brings.",
-    undecided="These runs do not decide whether bits per byte fall over the whole sweep.",
+    undecided="It is open whether bits per byte fall over the whole sweep.",
 )
 beyond = says(
     "H-TOK-3",
     supported="Beyond a thousand ids the size hardly matters here, so it can be chosen for speed: fewer tokens, larger "
     "embedding.",
     refuted="Beyond a thousand ids the size still matters, by more than a tenth of a bit.",
-    undecided="These runs do not decide whether the size matters beyond a thousand ids.",
+    undecided="It is open whether the size matters beyond a thousand ids.",
 )
 Markdown("\n".join(f"- {learning}" for learning in (thousand, falls, beyond)))
 

@@ -317,28 +317,28 @@ rate_of_small = says(
     "H-BATCH-1",
     supported="With small batches the best rate of full fine-tuning is low, as we said.",
     refuted="With small batches the best rate of full fine-tuning is not as low as we said.",
-    undecided="These runs do not decide which rate is best for small batches in full fine-tuning.",
+    undecided="It is open which rate is best for small batches in full fine-tuning.",
     also="The best that was tried is {}.",
 )
 rate_of_large = says(
     "H-BATCH-2",
     supported="With sixteen times the batch size a higher rate is best, as expected of a less noisy step.",
     refuted="Sixteen times the batch size does not need the higher rate that we expected.",
-    undecided="These runs do not decide which rate is best for the largest batch.",
+    undecided="It is open which rate is best for the largest batch.",
     also="The best that was tried is {}.",
 )
 price = says(
     "H-BATCH-3",
     supported="Examples are better spent in small batches: four times the batch size learns far less from as many.",
     refuted="Four times the batch size costs less than we said, at equal examples.",
-    undecided="These runs do not decide whether four times the batch size costs as much as we said, at equal examples.",
+    undecided="It is open whether four times the batch size costs as much as we said, at equal examples.",
     also="The difference is {}.",
 )
 keeps_up = says(
     "H-BATCH-4",
     supported="With small batches LoRA keeps up with full fine-tuning.",
     refuted="Even with small batches LoRA does not end as close to full fine-tuning as we said.",
-    undecided="These runs do not decide whether LoRA keeps up with full fine-tuning in small batches.",
+    undecided="It is open whether LoRA keeps up with full fine-tuning in small batches.",
     also="LoRA minus full is {}.",
 )
 sizes = sorted(found.runs["batch_size"].unique())
@@ -360,7 +360,7 @@ falls_behind = says(
     "H-BATCH-5",
     supported="With larger batches LoRA falls behind.",
     refuted="With larger batches LoRA falls behind by less than we said.",
-    undecided="These runs do not decide whether LoRA falls behind with larger batches.",
+    undecided="It is open whether LoRA falls behind with larger batches.",
     also="LoRA minus full is {} there.",
 )
 growth = value("training_dynamics", "noise_growth", method="full", batch_size=8, learning_rate=1e-3)
@@ -368,7 +368,7 @@ noise = says(
     "H-BATCH-6",
     supported="The noise scale grows while a model learns: the right batch size depends on when, not only on what.",
     refuted="The noise scale grows less than we said.",
-    undecided="These runs do not decide whether the noise scale grows as much as we said: it is hard to measure once the "
+    undecided="It is open whether the noise scale grows as much as we said: it is hard to measure once the "
     "gradient is small.",
     also=f"In full fine-tuning with the smallest batches it grows by {growth}.",
 )
@@ -377,21 +377,21 @@ full_rate = says(
     supported="Larger batches let more weights move at the full rate, as theory predicts for Adam.",
     refuted="Larger batches do not let more weights move at the full rate at the end of a run. They have taken fewer steps "
     "by then, and that may outweigh the smaller noise.",
-    undecided="These runs do not decide whether larger batches let more weights move at the full rate.",
+    undecided="It is open whether larger batches let more weights move at the full rate.",
     also="The rank correlation with the batch size is {}.",
 )
 sharper = says(
     "H-LAND-1",
     supported="LoRA ends where the loss is more curved in the full weight space, whatever it looks like from within the adapter.",
     refuted="LoRA does not end in a more curved place than full fine-tuning, by the margin we set.",
-    undecided="These runs do not decide which of the two methods ends in the more curved place.",
+    undecided="It is open which of the two methods ends in the more curved place.",
     also="In powers of ten the difference is {}.",
 )
 edge = says(
     "H-LAND-2",
     supported="The higher the learning rate, the flatter the place where full fine-tuning ends.",
     refuted="A higher learning rate does not end in a flatter place here.",
-    undecided="These runs do not decide whether a higher learning rate ends in a flatter place.",
+    undecided="It is open whether a higher learning rate ends in a flatter place.",
     also=f"But flat is not the same as good: at the highest rate the full runs end at a validation loss of {at_rate('1e-2')}, at the "
     f"lowest at {at_rate('3e-4')} (batches of eight).",
 )
@@ -399,14 +399,14 @@ one_valley = says(
     "H-LAND-3",
     supported="Two full fine-tuning runs from one base model end in one valley.",
     refuted="Even two full fine-tuning runs from one base model have a hill between them: a shared base does not mean a shared valley.",
-    undecided="These runs do not decide whether two full fine-tuning runs from one base model end in one valley.",
+    undecided="It is open whether two full fine-tuning runs from one base model end in one valley.",
     also="The barrier is {}.",
 )
 hill = says(
     "H-LAND-4",
     supported="The hill between LoRA and full fine-tuning is higher than that between two full runs.",
     refuted="The hill between LoRA and full fine-tuning is not higher than that between two full runs, by the margin we set.",
-    undecided="These runs do not decide whether the hill between LoRA and full fine-tuning is higher than that between two full runs.",
+    undecided="It is open whether the hill between LoRA and full fine-tuning is higher than that between two full runs.",
     also="The difference is {}.",
 )
 learnings = (

@@ -4,12 +4,16 @@ from llmlab.experiments.sleep_methods import share_of
 from llmlab.method.declare.experiment import Axis, Budget, Experiment, Metric, Outcome, Trial
 
 METHODS = ("self", "unjudged", "references")
+SHOWN = 12
+"""Koans whose episodes are kept to look at."""
 
 
 def run(trial: Trial) -> Outcome:
     from llmlab.sleep.coder.school import UNTAUGHT, taught
     from llmlab.sleep.night.cycles import cycles
+    from llmlab.sleep.repair.loop import Setting
     from llmlab.sleep.study.exams import beside, open_base, spend_day
+    from llmlab.sleep.study.replay import episodes_view
     from llmlab.sleep.study.skills import cycle_day, exam_of, skill_exam, skill_night, variety
 
     settings = trial.settings
@@ -34,6 +38,9 @@ def run(trial: Trial) -> Outcome:
             "day_rate": morning.day_rate,
         },
         curves={"rate": rates},
+        views={
+            "episodes": episodes_view(spend_day(morning.coder, koans[:SHOWN], Setting(turns=3)))
+        },
     )
 
 
