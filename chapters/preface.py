@@ -40,7 +40,7 @@ Markdown(
 # us from finding a story in whatever came out. The computer then judges the hypothesis. Here is a real verdict:
 
 # %%
-verdict("H-LR-1")
+verdict("H-LR-5")
 
 # %% [markdown]
 # From top to bottom:
@@ -73,6 +73,9 @@ verdict("H-LR-1")
 # - **Registered.** Git knows when the hypothesis was committed and when its result was. If the result came first, the
 #   box says so.
 # - **Beware.** Warnings: runs that diverged, or a best setting at the edge of the range we tried.
+#
+# A verdict whose word starts with *Check* is not a finding: its claim follows from arithmetic or is too plain to be one.
+# It has no *p* value, because it only checks whether every seed is as claimed, and the counts of findings leave it out.
 #
 # ## Scales
 #

@@ -107,9 +107,12 @@ def one_node(folder: Path) -> Iterator[Node]:
     try:
         for daemon in DAEMONS:
             _start(node, daemon)
-        wait_for(lambda: "idle" in node.ask("sinfo", "--noheader", "--format=%T"), 30)
+        wait_for(lambda: "idle" in node.ask("sinfo", "--noheader", "--format=%T"), 60)
         yield node
     finally:
+        with suppress(subprocess.SubprocessError, TimeoutError):
+            node.ask("scancel", "--user=root")  # what a failed test left
+            wait_for(lambda: not node.ask("squeue", "--noheader"), 30)
         for daemon in reversed(DAEMONS):
             _end(folder / f"{daemon}.pid")
 

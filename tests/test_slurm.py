@@ -69,7 +69,7 @@ def cluster(node: Node, tmp_path: Path) -> Cluster:
     return Cluster(write_book(tmp_path), node)
 
 
-def finished(process: subprocess.Popen, seconds: float = 300) -> str:
+def finished(process: subprocess.Popen, seconds: float = 900) -> str:
     """What it printed; it must have succeeded."""
     try:
         printed = process.communicate(timeout=seconds)[0]
@@ -100,10 +100,10 @@ def test_seeds_run_as_jobs_a_failed_one_again_with_more_time(cluster: Cluster) -
 def test_a_job_that_lost_its_node_goes_on_at_its_last_run(cluster: Cluster) -> None:
     folder = cluster.book.root / "build/results/laptop/alpha"
     process = cluster.start("build/results/laptop/alpha/runs.csv")
-    wait_for(lambda: len(made_at(folder)) > 2, 60)
+    wait_for(lambda: len(made_at(folder)) > 2, 300)
     urgent = ("--partition=urgent", "--exclusive", "--output=/dev/null", "--wrap=true")
     cluster.node.ask("sbatch", *urgent)
-    wait_for(lambda: cluster.node.waiting_again(), 30)
+    wait_for(lambda: cluster.node.waiting_again(), 120)
     before = made_at(folder)
     assert 2 < len(before) < 10
     for job in cluster.node.waiting_again():  # by itself, Slurm waits two minutes

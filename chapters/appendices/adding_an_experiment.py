@@ -35,18 +35,22 @@ Markdown(details("The first hypothesis of this book, as it was written", f"```to
 # | label: tbl-claims
 # | tbl-cap: "The claims that a hypothesis can make, and the test that decides each of them."
 CLAIMS = [
-    ("greater", "treatment exceeds control by more than the margin", "one-sided paired t test"),
-    ("less", "treatment falls short of control by more than the margin", "one-sided paired t test"),
+    ("greater", "treatment exceeds control by more than the margin", "one-sided paired test"),
+    ("less", "treatment falls short of control by more than the margin", "one-sided paired test"),
     (
         "equivalent",
-        "the difference lies within plus or minus the margin",
-        "two one-sided paired t tests",
+        "the difference is within plus or minus the margin",
+        "two one-sided paired tests",
     ),
-    ("monotone", "the metric rises (or falls) along an axis", "t test of rank correlations"),
+    (
+        "monotone",
+        "the metric rises (or falls) along an axis",
+        "Page's permutation test, and a mean rank correlation of at least the margin",
+    ),
     (
         "interval",
         "the best level of an axis is between two levels",
-        "paired t tests of levels inside against levels outside",
+        "paired tests of levels inside against levels outside",
     ),
 ]
 Markdown(
@@ -54,6 +58,8 @@ Markdown(
 )
 
 # %% [markdown]
+# Which paired test it is depends on the outcome and the number of seeds (see the [preface](../preface.ipynb)).
+#
 # Choose the margin before you look: the smallest difference that you would act on. An `equivalent` claim needs enough
 # seeds for its interval to fit between the margins. For axes named in `tuned`, each side uses the level that the
 # experiment's selection metric chooses for it, so both sides get the same tuning budget.
@@ -84,7 +90,8 @@ Markdown(
 # - A run that diverges is a result. Return `EXPERIMENT.diverged(...)`; it is scored as the worst value among the
 #   completed runs.
 # - Only budgets differ between scales; the code is the same. A smoke run takes seconds.
-# - Five paired seeds find large effects, ten find smaller ones. The verdict says which effect they could have detected.
+# - Use at least ten paired seeds; for a loss, five can be enough. More seeds find smaller effects, and the verdict says
+#   which effect they could have detected.
 #
 # ## Run it small
 #

@@ -8,7 +8,7 @@
 # %%
 # | label: fig-checkpoints-parts
 # | fig-cap: "A run of 80 steps is stopped after 40 (dotted) and resumed. Each panel shows the difference between its losses and those of the uninterrupted run, on its own scale. In the first panel nothing is missing."
-# | fig-alt: "Five small panels under each other. In the first the line lies exactly on zero. In the others it leaves zero after the dotted line and scatters on both sides of it."
+# | fig-alt: "Five small panels, one below the other. In the first the line lies exactly on zero. In the others it leaves zero after the dotted line and scatters on both sides of it."
 # | echo: true
 # | code-fold: true
 # | code-summary: "Train, stop, resume, and draw the difference"
@@ -64,7 +64,7 @@ after = go_on(trainer, STOP)  # the run that was not stopped
 
 
 def resume(missing: str = "nothing") -> list[float]:
-    """The losses of a new model and trainer that go on from the checkpoint."""
+    """The losses of a new model and trainer that resume from the checkpoint."""
     torch.manual_seed(1)
     checkpoint = load_checkpoint(saved)
     model, state = GPT(shape), checkpoint.training()

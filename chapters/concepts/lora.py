@@ -120,7 +120,7 @@ change = {name: matrix.detach() - before[name] for name, matrix in matrices.item
 
 
 def held(matrix: torch.Tensor) -> torch.Tensor:
-    """Share of a matrix' squared entries that its first k directions hold, for every k."""
+    """Share of a matrix's squared entries in its first k directions, for every k."""
     squared = torch.linalg.svdvals(matrix) ** 2
     return squared.cumsum(0) / squared.sum()
 
@@ -280,7 +280,7 @@ figure
 #
 # ## What the book tests
 #
-# - From which rank on does more rank no longer help, and does the scaling rule change that? @sec-results-lora-rank
+# - At which rank does more rank stop helping, and does the scaling rule change that? @sec-results-lora-rank
 # - How does an adapter's learning rate decide what is learned and what is forgotten? @sec-results-learning-rate, after
 #   the idea in @sec-learning-rate
 # - Does an adapter learn as much as the whole model would, and at which rate? @sec-results-full

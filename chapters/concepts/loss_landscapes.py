@@ -108,7 +108,7 @@ def unscaled(weight: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def rescaled(model: nn.Module, factor: float) -> Weights:
-    """Other weights, the same function: gains times a factor, what reads them divided by it."""
+    """Other weights, the same function: gains times a factor, the matrices behind them divided by it."""
     weights = weights_of(model)
     for block in range(tiny.n_layers):
         pairs = {"attention_norm": "attention.qkv", "mlp_norm": "mlp.up"}

@@ -9,7 +9,7 @@
 # %%
 # | label: fig-market-leak
 # | fig-cap: "A leak. Top: closes of a synthetic market; dashed lines mark three days up to which the closes are known. Bottom: a detrended price as charting packages compute it, from the closes known on each of the three days (colours) and from all closes (grey). The coloured lines end early because the average is centred: each value needs days that come after it."
-# | fig-alt: "Two panels over days. In the lower one coloured lines end ten days before the day up to which prices are known, while a grey line goes on."
+# | fig-alt: "Two panels over days. In the lower one coloured lines end ten days before the day up to which prices are known, while a grey line continues."
 # | echo: true
 import numpy as np
 

@@ -67,7 +67,7 @@ model.eval()
 
 @torch.no_grad()
 def next_logits(prompt: str) -> torch.Tensor:
-    """Scores of all tokens as the one after the prompt, shape [V]."""
+    """Scores of all tokens for the position after the prompt, shape [V]."""
     return model(torch.tensor([tokenizer.encode(prompt)]))[0, -1]
 
 

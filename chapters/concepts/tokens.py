@@ -8,7 +8,7 @@
 # %%
 # | label: fig-tokens-cut
 # | fig-cap: "One line, cut by three vocabularies that were learned from the source text of Python's standard library. A box is one token; a dot is a space. The accented letter takes two bytes, and no merge has joined them."
-# | fig-alt: "Three rows of boxes under each other. In the first every byte has its own box. In the second and third, spaces, the word raise and parts of ValueError have become single boxes, so there are fewer and wider ones."
+# | fig-alt: "Three rows of boxes, one below the other. In the first every byte has its own box. In the second and third, spaces, the word raise and parts of ValueError have become single boxes, so there are fewer and wider ones."
 # | echo: false
 from matplotlib.patches import Rectangle
 
@@ -22,7 +22,7 @@ tokenizers = {size: train_bpe([read], size) for size in (257, 512, 1024, 2048, 4
 
 
 def draw_cut(axes, y, tokenizer, line, name):
-    """The tokens of `line` as a row of boxes, each as wide as its bytes are many."""
+    """The tokens of `line` as a row of boxes, each as wide as its number of bytes."""
     ids = tokenizer.encode(line)
     axes.text(0, y + 1.25, f"{name}: {len(ids)} tokens", va="bottom")
     x = 0
@@ -170,7 +170,7 @@ print(f"{len(set(new_tokens) & set(theirs))} of the {len(theirs)} merges are the
 # %%
 # | label: fig-tokens-vocabulary
 # | fig-cap: "What a larger vocabulary buys and costs. Above: the mean length of a token, in the text that the merges were learned from and in held-out text. Below: the share of a model's parameters in its token embedding (four blocks, width 128)."
-# | fig-alt: "Two panels over the size of the vocabulary on a logarithmic axis. Above, bytes per token rise ever more slowly, and a little less in unseen text. Below, the share of the embedding rises ever faster."
+# | fig-alt: "Two panels over the size of the vocabulary on a logarithmic axis. Above, bytes per token rise ever more slowly, and are a little lower in held-out text. Below, the share of the embedding rises ever faster."
 # | echo: true
 from dataclasses import replace
 
@@ -186,7 +186,7 @@ sizes = list(tokenizers)
 shares = [size * shape.d_model / n_parameters(replace(shape, vocab_size=size)) for size in sizes]
 
 figure, (above, below) = style.subplots(2, 1, height=4.6, sharex=True)
-for marker, name, part in ("o", "text it learned from", read), ("s", "unseen text", unseen):
+for marker, name, part in ("o", "text it learned from", read), ("s", "held-out text", unseen):
     lengths = [bytes_per_token(tokenizer, part) for tokenizer in tokenizers.values()]
     above.plot(sizes, lengths, marker=marker, label=name)
 above.set(ylabel="bytes per token", ylim=(0, None), xscale="log")
@@ -220,7 +220,7 @@ import numpy as np
 
 
 def loss_of_frequencies(tokenizer) -> float:
-    """Nats per token of unseen text, for a model that predicts each token by its frequency."""
+    """Nats per token of held-out text, for a model that predicts each token by its frequency."""
     counts = np.bincount(tokenizer.encode(read), minlength=tokenizer.vocab_size) + 1
     return float(-np.log(counts / counts.sum())[tokenizer.encode(unseen)].mean())
 

@@ -8,7 +8,7 @@
 # %%
 # | label: fig-loop-training
 # | fig-cap: "A hundred steps of training. Above: the loss of each batch, and the loss on held-out text; dashed: the loss of giving all tokens the same probability. Below: the learning rate."
-# | fig-alt: "Two panels over the step. Above, the loss starts on the dashed line and falls, first steeply, then slowly; dots for unseen text lie on the same course. Below, the learning rate rises for a few steps and then falls along half a cosine."
+# | fig-alt: "Two panels over the step. Above, the loss starts on the dashed line and falls, first steeply, then slowly; dots for held-out text follow the same course. Below, the learning rate rises for a few steps and then falls along half a cosine."
 # | echo: true
 # | code-fold: true
 # | code-summary: "Text, model and figure"

@@ -61,7 +61,7 @@ Markdown(
         "H-RANK-3",
         supported="And rank keeps paying under α/√r",
         refuted="And under α/√r, ranks above eight do not gain what we claimed",
-        undecided="The runs do not decide whether ranks above eight pay under α/√r",
+        undecided="It is open whether ranks above eight pay under α/√r",
         untested="We have not tested yet whether ranks above eight pay",
     )
     + f' (H-RANK-3 {badge("H-RANK-3")}). "Which rank?" has no answer until you name the rule and the rate, and a '

@@ -104,16 +104,16 @@ Markdown(
 Markdown(
     says(
         "H-OPT-1",
-        supported="Warm-up paid even in a run of a few minutes",
-        refuted="Warm-up bought next to nothing in runs of a few minutes",
+        supported="Warm-up pays even in a run of a few minutes",
+        refuted="Warm-up buys less than we thought in runs of a few minutes",
         undecided="The runs do not decide whether warm-up pays in runs of a few minutes",
         untested="We have not tested yet whether warm-up pays",
     )
     + f" (@sec-results-optimizer; H-OPT-1 {badge('H-OPT-1')}), "
     + says(
         "H-OPT-2",
-        supported="and so did decaying the learning rate",
-        refuted="and decaying the learning rate, which everyone does, bought less than we had expected",
+        supported="and so does decaying the learning rate",
+        refuted="and decaying the learning rate, which everyone does, buys less than we had expected",
         undecided="and it is open whether decaying the learning rate pays",
         untested="nor whether decaying the learning rate does",
     )
@@ -147,7 +147,7 @@ Markdown(
         "H-IND-2",
         supported="The first half of the circuit, a head that looks at the previous token, is there",
         refuted="The first half of the circuit, a head that looks at the previous token, is not there as we had defined it",
-        undecided="The runs do not decide whether the first half of the circuit, a head that looks at the previous token, is there",
+        undecided="It is open whether the first half of the circuit, a head that looks at the previous token, is there",
         untested="We have not tested yet whether some head looks at the previous token",
     )
     + f" (H-IND-2 {badge('H-IND-2')}), "

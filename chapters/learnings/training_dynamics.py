@@ -169,7 +169,7 @@ print(f"gradient of A: {a.grad.norm():.2f}, gradient of B: {b.grad.norm():.2f}")
 # %%
 # | label: fig-dynamics-bowl
 # | fig-cap: "Gradient descent from $w = 1$ in a bowl of curvature $h$, at learning rates below, at and above the limit $2/h$. Live demonstration."
-# | fig-alt: "Four paths of the weight over steps: one glides to zero, one jumps from side to side and dies down, one jumps on for ever, one grows with every jump."
+# | fig-alt: "Four paths of the weight over steps: one glides to zero, one jumps from side to side and dies down, one keeps jumping forever, one grows with every jump."
 # | echo: true
 # | code-fold: false
 drawn, axes = style.subplots(height=2.8)
@@ -449,13 +449,13 @@ def paired(metric: str, steps: int) -> np.ndarray:
 
 
 def share_decided(differences: np.ndarray, margin: float, n_seeds: int) -> float:
-    """Share of all experiments of `n_seeds` of these seeds whose test at 5 % sees the margin."""
+    """Share of all experiments with `n_seeds` of these seeds whose test at 5 % detects the margin."""
     chosen = itertools.combinations(differences, n_seeds)
     return float(np.mean([statistics.t_above(some, margin) < 0.05 for some in chosen]))
 
 
 def fewest_seeds(metric: str, margin: float, steps: int) -> int | None:
-    """The fewest seeds that decide in four of five choices, if any number of them does."""
+    """The fewest seeds that decide in four of five choices, if any number does."""
     differences = paired(metric, steps)
     counts = range(FEWEST_SEEDS, len(differences) + 1)
     return next((n for n in counts if share_decided(differences, margin, n) >= 0.8), None)

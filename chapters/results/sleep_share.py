@@ -117,7 +117,7 @@ table("sleep_share", ["size", "size_to_forecast"], by="method", compare=False)
 
 # %%
 Markdown(
-    f"A basis that holds [60 %]{{.setting}} of the variance has {value('sleep_share', 'directions', method='separate')} directions in "
+    f"A basis that holds three fifths of the variance has {value('sleep_share', 'directions', method='separate')} directions in "
     "the widest case.\n\n"
     + says(
         "H-SHARE-1",

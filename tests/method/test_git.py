@@ -21,10 +21,19 @@ SETTINGS = {
     "relative paths": "[status]\n\trelativePaths = false\n[diff]\n\trelative = true\n",
     "quoted paths": "[core]\n\tquotePath = true\n\tprecomposeUnicode = true\n",
     "a monitor": "[core]\n\tfsmonitor = false-is-no-program\n",
+    "roots without files": "[log]\n\tshowRoot = false\n\tdiffMerges = on\n\tmailmap = true\n",
+    "another diff": "[diff]\n\texternal = false\n\tnoPrefix = true\n\tsubmodule = log\n",
+    "columns": "[column]\n\tui = always\n[core]\n\tabbrev = 4\n\tcommentChar = %\n",
     "renames": "[log]\n\tfollow = true\n[diff]\n\trenames = copies\n[status]\n\trenames = copies\n",
 }
 VARIABLES = {
     "GIT_DIR": "/nowhere",
+    "GIT_WORK_TREE": "/nowhere",
+    "GIT_INDEX_FILE": "/nowhere",
+    "GIT_OBJECT_DIRECTORY": "/nowhere",
+    "GIT_CEILING_DIRECTORIES": "/",
+    "GIT_LITERAL_PATHSPECS": "1",
+    "GIT_CONFIG_SYSTEM": "/nowhere",
     "GIT_PAGER": "false",
     "GIT_TRACE": "1",
     "GIT_EXTERNAL_DIFF": "false",
@@ -79,6 +88,23 @@ def test_variables_change_no_answer(name: str, known, monkeypatch: pytest.Monkey
     root, right = known
     monkeypatch.setenv(name, VARIABLES[name])
     assert answers(root) == right
+
+
+def test_hooks_and_sparse_checkouts_leave_the_files_of_a_commit_whole(known) -> None:
+    root, _ = known
+    own, hook = root / ".git" / "config", root / ".git" / "hooks" / "post-checkout"
+    before = own.read_bytes()
+    hook.parent.mkdir(exist_ok=True)
+    hook.write_text("#!/bin/sh\nexit 1\n", encoding="utf-8")
+    hook.chmod(0o755)
+    (root / ".git" / "info" / "sparse-checkout").write_text("/nothing\n", encoding="utf-8")
+    own.write_bytes(before + b"[core]\n\tsparseCheckout = true\n")
+    try:
+        with worktree(root, "HEAD") as tree:
+            assert (tree / "caf\u00e9.txt").read_text(encoding="utf-8") == "one\n"
+    finally:
+        own.write_bytes(before)
+        hook.unlink()
 
 
 def test_without_a_repository_there_is_no_answer(tmp_path: Path) -> None:

@@ -11,12 +11,15 @@ from llmlab.method.errors import LabError
 
 SETTINGS = {
     "core.fsmonitor": "false",
+    "core.hooksPath": os.devnull,
     "core.quotePath": "false",
+    "core.sparseCheckout": "false",
     "diff.orderFile": os.devnull,
     "diff.relative": "false",
     "i18n.logOutputEncoding": "UTF-8",
     "log.showSignature": "false",
     "log.follow": "false",
+    "log.showRoot": "true",
     "safe.directory": "*",  # whoever runs code of a folder may read its history, too
     "status.showUntrackedFiles": "normal",
 }
@@ -70,6 +73,7 @@ def _environment() -> Mapping[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
     neutral = {
         "GIT_CONFIG_GLOBAL": os.devnull,
+        "GIT_CONFIG_NOSYSTEM": "1",
         "GIT_OPTIONAL_LOCKS": "0",
         "GIT_TERMINAL_PROMPT": "0",
         "LC_ALL": "C",

@@ -7,7 +7,7 @@ from starlette.types import Scope
 LINK = (
     b'<a href="/" style="position:fixed;right:1rem;bottom:1rem;z-index:9;padding:.35rem .8rem;'
     b"border-radius:1rem;background:#20303f;color:#fff;font:600 .85rem/1.4 system-ui,sans-serif;"
-    b'text-decoration:none" class="no-print">Runs</a>'
+    b'text-decoration:none">Runs</a>'
 )
 END = b"</body>"
 

@@ -29,9 +29,11 @@ from llmlab.method.evidence.fingerprint import fingerprint
 from llmlab.method.evidence.manifest import MANIFEST, read_manifest
 from llmlab.method.evidence.modules import (
     SOURCE,
+    Module,
     closure,
-    closure_of_file,
+    closure_of,
     find_module,
+    imports_of_file,
     source_digest,
 )
 from llmlab.method.evidence.reach import still_source
@@ -60,7 +62,7 @@ class Graph:
 
     def __init__(self, project: Project) -> None:
         self.project = project
-        self._seen: dict[Path, str] = {}
+        self._code: dict[tuple[Module, ...], str] = {}
         self.experiments = catalog()
         with still_source():
             self.digests = _digests_of(self.experiments)
@@ -171,13 +173,10 @@ class Graph:
         """Changes with the code that a chapter runs and with what it says beside its tables."""
         source = self.chapters[chapter].source
         inputs = self.inputs[chapter]
-        code = closure_of_file(source)
-        if KINDS in code:  # they are imported by computed names
-            code |= self._kinds
         return _hash(
             {
                 "cells": code_of(source),
-                "code": {module: self._source_digest(path) for module, path in code.items()},
+                "code": self._code_digest(source),
                 "experiments": {name: self._described[name] for name in self.shown[chapter]},
                 "history": self._registrations(chapter) if _judges(inputs) else None,
                 "gates": self._gates if inputs.everything else None,
@@ -242,11 +241,15 @@ class Graph:
             *(str(self._history.results.get(result)) for result in results),
         ]
 
-    def _source_digest(self, path: Path) -> str:
-        """That of a module; a thousand chapters run the same ones."""
-        if path not in self._seen:
-            self._seen[path] = source_digest(path)
-        return self._seen[path]
+    def _code_digest(self, source: Path) -> str:
+        """Changes with the modules that a chapter runs; most chapters run the same."""
+        imported = imports_of_file(source)
+        if imported not in self._code:
+            code = closure_of(imported)
+            if KINDS in code:  # they are imported by computed names
+                code |= self._kinds
+            self._code[imported] = _hash(_digests(code))
+        return self._code[imported]
 
     @cached_property
     def _kinds(self) -> dict[str, Path]:

@@ -4,7 +4,7 @@ const EXAMPLES = {
   train: "--config nano --corpus stdlib --steps 300",
   finetune: "--base micro --data subtraction --steps 200",
   run: "learning_rate --scale smoke",
-  simulate: "--gpus 512 --log runs/simulated/log.jsonl",
+  simulate: "--gpus 512 --exit-after-time 10min --format jsonl --log runs/simulated/log.jsonl",
 };
 
 async function post(path, body) {
