@@ -59,4 +59,4 @@ Markdown(
 # ## What tests it
 #
 # The coder of @sec-results-sleep-base, its nights in @sec-results-sleep-methods and @sec-results-sleep-replay, and asking
-# again in their place, @sec-results-sleep-prompting.
+# again in their place, @sec-results-sleep-prompting. In @sec-results-sleep-cycles episodes can be replayed step by step.

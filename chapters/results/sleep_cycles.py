@@ -18,7 +18,7 @@ note("sleep_cycles")
 # | label: fig-sleep-cycles
 # | fig-cap: "Pass rate after each night, on koans of unseen templates; night 0 is the base."
 # | fig-alt: "One line over the nights for each kind of lesson."
-curves("sleep_cycles", "rate", by="method")
+curves("sleep_cycles", "rate", by="method", x_name="nights")
 
 # %% [markdown]
 # ## Hypotheses and verdicts

@@ -23,4 +23,5 @@ def _steps(episode: Episode) -> Iterator[Mapping[str, str]]:
 
 
 def _told(episode: Episode) -> str:
-    return f"line {episode.start_line}: {episode.start_error}: {episode.start_said}"
+    where = f"line {episode.start_line}: " if episode.start_line else ""
+    return f"{where}{episode.start_error}: {episode.start_said}"
