@@ -102,7 +102,7 @@ EXPERIMENT = Experiment(
         ),
         "laptop": Budget(
             conditions={"method": METHODS},
-            seeds=10,
+            seeds=5,
             settings={
                 "day_koans": 240,
                 "exam_koans": 1000,
