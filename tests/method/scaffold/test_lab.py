@@ -116,7 +116,7 @@ def test_a_name_that_is_taken_is_refused(name: str, house, everything) -> None:
     ("file", "cause"),
     [
         ("pyproject.toml", "has no import-linter contract with a layer of labs above 'gpt'"),
-        ("_quarto.yml", 'has no part to put "Vision" before'),
+        ("_quarto.yml", 'has no part before which to insert "Vision"'),
     ],
 )
 def test_a_house_without_a_place_for_a_lab_is_left_as_it_was(
