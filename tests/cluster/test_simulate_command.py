@@ -56,11 +56,11 @@ def test_a_log_holds_the_lines_that_were_shown(scenario: Path, tmp_path: Path) -
     ("arguments", "words"),
     [
         (["--gpus", "0"], "--gpus cannot be 0; give a number from 1 up"),
-        (["--speed", "0"], "--speed 0: write a positive number"),
+        (["--speed", "0"], "--speed cannot be 0; write a positive number"),
         (["--speed", "nan"], "--speed cannot be nan; write a positive number"),
         (["--model", "Lama 3.1 8B"], "there is no model"),
         (["--exit-after-time", "soon"], "is not a duration"),
-        (["--format", "xml"], "name one of text"),
+        (["--format", "xml"], "use one of text"),
         (["--scenario", "nowhere.toml"], "cannot read nowhere.toml"),
     ],
 )

@@ -56,7 +56,7 @@ HALVED = [*DAYS, "2001-01-08,5.25,5.5,5,5.2,2000"]
 
 
 def test_a_split_in_the_middle_is_refused_with_its_date(written) -> None:
-    with pytest.raises(LabError, match="looks split on 2001-01-08, 2 for 1"):
+    with pytest.raises(LabError, match="seems to have split 2 for 1 on 2001-01-08"):
         read_csv(written(HEADER, *HALVED))
 
 

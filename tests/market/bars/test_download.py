@@ -212,7 +212,7 @@ def test_a_file_that_was_damaged_on_disk_is_fetched_again(served, tmp_path: Path
 
 
 def test_an_address_without_a_place_for_the_name_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(LabError, match=r"has no \{symbol\}"):
+    with pytest.raises(LabError, match=r"does not contain \{symbol\}"):
         fetch_all("http://127.0.0.1/x.csv", ["a"], tmp_path)
 
 

@@ -124,8 +124,8 @@ def _no_shape(base: Architecture, budget: int, shapes: list[Architecture]) -> La
     else:
         nearest = _smallest(base).n_parameters
     return LabError(
-        f"{cause} {budget:,} parameters within {TOLERANCE:.1%}; use the nearest count, "
-        f"{nearest:,}, or other features."
+        f"{cause} {budget:,} parameters within {TOLERANCE:.1%}; the nearest has "
+        f"{nearest:,}; use that many, or other features."
     )
 
 
