@@ -130,7 +130,7 @@ def test_no_size_at_all_is_no_fit(complaint) -> None:
         ("", "has no rows"),
         ("params,tokens,loss\n", "has no rows"),
         ("params,tokens,loss\n1,2\n", "line 2: it has 2 cells, but the header has 3"),
-        ("params,params,loss\n1,2,3\n", "two columns called 'params'"),
+        ("params,params,loss\n1,2,3\n", "two columns named 'params'"),
         (b"\xff\xfe\x00p", "is not text in UTF-8"),
     ],
 )

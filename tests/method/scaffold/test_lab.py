@@ -98,7 +98,9 @@ def test_the_walls_of_labs_are_built_around_it_and_nothing_else_is_changed(house
 @pytest.mark.parametrize("name", ["Vision", "class", "a" * 33])
 def test_a_name_that_no_package_can_have_is_refused(name: str, house, everything) -> None:
     before = everything(house.root)
-    with pytest.raises(LabError, match=f"'{name}' cannot name a lab; use small letters"):
+    with pytest.raises(
+        LabError, match=f"'{name}' cannot name a lab; use at most 32 lower-case letters"
+    ):
         new_lab(house.project, name)
     assert everything(house.root) == before
 
