@@ -1,5 +1,5 @@
-# What reruns, and when. `snakemake` builds the book; `snakemake results --config scale=laptop`
-# computes evidence. Among the inputs are digests of code: a comment reruns nothing, a constant
+# `snakemake` builds the book; `snakemake results --config scale=laptop` computes evidence.
+# Digests of code are among the inputs: changing a comment reruns nothing, changing a constant
 # reruns what depends on it.
 
 import os
@@ -18,7 +18,7 @@ envvars:
     "PATH",
 
 
-# `python` is the one that runs this; --sdm conda puts that of its environment before it
+# `python` is the interpreter that runs this file, unless --sdm conda puts its own before it
 os.environ["PATH"] = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
 shell.prefix("set -euo pipefail; export PYTHONPATH=src; ")
 
@@ -29,7 +29,7 @@ try:
 except LabError as mistake:
     sys.exit(f"error: {mistake}")
 
-# --config shards=N: the seeds of each experiment as N jobs; a cluster runs them side by side
+# --config shards=N splits the seeds of each experiment into N jobs that a cluster runs in parallel
 SHARDS = int(config.get("shards", 1))
 
 REPRODUCTION = "build/reproduction/smoke.txt"

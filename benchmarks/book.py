@@ -1,7 +1,7 @@
-"""How long the book takes when no experiment is stale; run `make` once before.
+"""Time the book build when no experiment is stale; run `make` once before.
 
-A copy of the checkout is measured: all chapters executed and rendered (aim: 90 s on two cores), one
-edited chapter (10 s with the preview renderer), and a `make` that has nothing to do (10 s).
+Measures a copy of the checkout: executing and rendering all chapters (goal: 90 s on two cores), one
+edited chapter (10 s with the preview renderer), and a `make` with nothing to do (10 s).
 """
 
 import shutil

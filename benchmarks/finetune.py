@@ -1,9 +1,9 @@
-"""Fine-tuning beside `peft` with the Trainer of `transformers`: tokens per second and peak memory.
+"""Compare fine-tuning with `peft` and the Trainer of `transformers`: tokens/s and peak memory.
 
-One step of LoRA and of QLoRA on one shape, rank and batch; then whole sweeps: many adapters stacked
-on one base beside the same runs apart. Every way runs in a process of its own, which does nothing
-else, so that its memory is its own; the ways of a case take turns, and the report is the median of
-their ratios. Memory is the process's on a CPU, the allocator's on CUDA.
+Measures one step of LoRA and of QLoRA at the same shape, rank and batch; then whole sweeps: many
+adapters stacked on one base, compared with separate runs. Each variant runs in its own process, so
+that its memory can be measured. The variants of a case take turns; the report is the median of
+their ratios. Memory is that of the process on a CPU, and that of the allocator on CUDA.
 """
 
 import argparse

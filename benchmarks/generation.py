@@ -1,7 +1,7 @@
-"""Tokens per second of our generation with its cache beside `transformers.generate`, one shape.
+"""Compare tokens/s of our generation with a cache to `transformers.generate`, at one shape.
 
-Both draw from the same prompt length at the same temperature, by turns in one process; the report
-is the median of their ratios. Without a cache the same text comes slower; that row is ours, too.
+Both sample from the same prompt length at the same temperature, taking turns in one process; the
+report is the median of their ratios. An additional row has our generation without a cache.
 """
 
 import statistics

@@ -1,7 +1,7 @@
-"""What the graph of a thousand experiments costs: Snakemake's parse and dry run of the whole book.
+"""Time the graph of a thousand experiments: Snakemake's parse and dry run of the whole book.
 
 A copy of the package gets a thousand synthetic experiments on one base model, each with a chapter;
-the aim is a dry run under 15 s.
+the goal is a dry run under 15 s.
 """
 
 import shutil

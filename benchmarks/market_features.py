@@ -1,7 +1,7 @@
-"""How long features take: each tier over 8,000 bars, and tier a beside pandas-ta-classic.
+"""Time features: each tier over 8,000 bars, and tier a compared with pandas-ta-classic.
 
-The peer computes the same twenty indicators, as its users do, one call after another; with
-`talib=True` it hands some of them to TA-Lib.
+The peer computes the same twenty indicators one call after another, as its users do; with
+`talib=True` it delegates some of them to TA-Lib.
 """
 
 import time

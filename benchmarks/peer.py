@@ -1,4 +1,4 @@
-"""The peers that ours are compared with: models and Trainer of `transformers`, LoRA of `peft`."""
+"""The peers for comparison: models and Trainer of `transformers`, LoRA of `peft`."""
 
 import time
 import warnings

@@ -1,6 +1,6 @@
-"""Runs a part of a benchmark by itself, or times a command; prints and keeps what was measured.
+"""Run a part of a benchmark in isolation, or time a command; print and save the measurements.
 
-What is kept is JSON in build/benchmarks/.
+Measurements are saved as JSON in build/benchmarks/.
 """
 
 import json
@@ -20,7 +20,7 @@ from llmlab.method.project import Project
 
 
 def save(name: str, rows: Mapping[str, Mapping[str, float]]) -> None:
-    """One row for each thing that was measured, one column for each number."""
+    """Print and save one row per measured case, one column per number."""
     columns = list(dict.fromkeys(column for row in rows.values() for column in row))
     table = Table(name, *columns, title=f"benchmark: {name}")
     for what, row in rows.items():

@@ -95,7 +95,7 @@ def test_run_makes_the_tables_and_tells_its_progress_in_plain_lines(lab, llmlab)
     assert done.code == 0
     assert done.out == "4 runs, tables in build/results/smoke/toy\n"
     lines = done.err.splitlines()
-    assert lines[0] == "toy smoke 0/4, 0:00:00 elapsed: starting, each run in a process of its own"
+    assert lines[0] == "toy smoke 0/4, 0:00:00 elapsed: starting, each run in its own process"
     assert lines[-1].startswith("toy smoke 4/4, 0:00:0")
     assert "about 0:00:00 left" in lines[-1]
 
@@ -104,7 +104,7 @@ def test_some_seeds_into_another_folder(lab, llmlab, tmp_path) -> None:
     lab.add()
     out = tmp_path / "elsewhere"
     first = llmlab("run", "toy", "-s", "smoke", "--seeds", "0", "--out", str(out))
-    assert "run the others, too" in first.out
+    assert "run the other seeds" in first.out
     second = llmlab("run", "toy", "-s", "smoke", "--seeds", "1", "--out", str(out))
     assert second.out == f"4 runs, tables in {out}/smoke/toy\n"
     assert not (lab.root / "build").exists()
@@ -116,7 +116,7 @@ def test_a_dry_run_prints_the_whole_plan_and_writes_nothing(lab, llmlab) -> None
     shown = llmlab("run", "toy", "-s", "laptop", "--dry-run", "--workers", "3").out
     for part in ("A toy (toy, laptop)", "1e-05", "0, 1, 2", "1 of 3", "pause=0.05"):
         assert part in shown
-    assert "3 side by side, threads of each: 1" in shown
+    assert "3 in parallel, 1 threads each" in shown
     assert "6 runs to do." in shown
     assert sorted(lab.root.rglob("*")) == before
 
@@ -138,13 +138,16 @@ def test_a_dry_run_names_what_is_needed_first_and_what_is_done(lab, llmlab) -> N
     [
         (["run", "tyo", "-s", "smoke"], "unknown experiment 'tyo' (did you mean 'toy'?)"),
         (["run", "toy", "-s", "smok"], "unknown scale 'smok' (did you mean 'smoke'?)"),
-        (["run", "toy", "-s", "gpu"], "toy has no budget for the scale 'gpu'; it has smoke, lapt"),
-        (["run", "toy", "-s", "smoke", "--seeds", "x"], "seeds are numbers such as 0,1 or 0-4"),
-        (["record", "toy", "-s", "smoke"], "toy has no complete results at the scale 'smoke'"),
+        (["run", "toy", "-s", "gpu"], "toy has no budget for scale 'gpu'; use one of smoke, lapt"),
+        (
+            ["run", "toy", "-s", "smoke", "--seeds", "x"],
+            "does not name seeds; give numbers such as 0,1 or 0-4",
+        ),
+        (["record", "toy", "-s", "smoke"], "toy has no complete results at scale 'smoke'"),
         (["record", "toy", "-s", "smok"], "unknown scale 'smok'"),
-        (["record", "toy"], "name both, the experiments and their --scale"),
-        (["record"], "name experiments and a --scale, or give --all alone"),
-        (["record", "toy", "--all"], "name experiments and a --scale, or give --all alone"),
+        (["record", "toy"], "name both the experiments and their --scale"),
+        (["record"], "name experiments and a --scale, or give only --all"),
+        (["record", "toy", "--all"], "name experiments and a --scale, or give only --all"),
         (["reproduce", "-s", "smok"], "unknown scale 'smok' (did you mean 'smoke'?)"),
         (["verdicts", "-s", "smok"], "unknown scale 'smok' (did you mean 'smoke'?)"),
         (["verdicts"], "chapters/hypotheses/questions.toml is missing"),
@@ -191,7 +194,7 @@ def test_status_shows_each_experiment_at_each_scale(lab, llmlab) -> None:
 
 def test_recorded_results_are_compared_with_a_rerun(lab, llmlab) -> None:
     lab.add()
-    assert "Nothing to compare at the scale 'smoke'" in llmlab("reproduce").out
+    assert "Nothing to compare at scale 'smoke'" in llmlab("reproduce").out
     llmlab("run", "toy", "--scale", "smoke")
     assert llmlab("record", "--all").out == "recorded results/smoke/toy\n"
     shown = llmlab("reproduce").out

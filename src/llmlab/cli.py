@@ -1,6 +1,6 @@
-"""The command line: one verb per command, nothing but wiring.
+"""The command line: one verb per command, only wiring.
 
-Imports inside the commands keep each of them from loading what only another one needs.
+Each command imports its own dependencies, so that none loads what only another one needs.
 """
 
 import errno
@@ -32,13 +32,13 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
-    help="A lab book on training language models: run experiments, judge hypotheses, make a book.",
+    help="A lab book on training language models: run experiments, judge hypotheses, build a book.",
 )
 new = typer.Typer(no_args_is_help=True, help="Start something new from a template.")
 app.add_typer(new, name="new")
 
 ExperimentName = Annotated[
-    str, typer.Argument(metavar="EXPERIMENT", help="Name of an experiment, see `llmlab status`.")
+    str, typer.Argument(metavar="EXPERIMENT", help="Name of an experiment; see `llmlab status`.")
 ]
 Scale = Annotated[
     str,
@@ -55,39 +55,37 @@ def run(
         str | None,
         typer.Option(
             metavar="SEEDS",
-            help="Run only these seeds, e.g. 0,1 or 0-4. Tables are made once all seeds are there.",
+            help="Run only these seeds, e.g. 0,1 or 0-4. Tables follow once all seeds are done.",
         ),
     ] = None,
     out: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="Write to DIR/SCALE/EXPERIMENT, not to build/results."),
+        typer.Option(metavar="DIR", help="Write to DIR/SCALE/EXPERIMENT instead of build/results."),
     ] = None,
     workers: Annotated[
         int | None,
         typer.Option(
             min=1,
             metavar="N",
-            help="Processes side by side. Default: one per GPU, or as many as the cores carry.",
+            help="Parallel processes. Default: one per GPU, or as many as the cores can run.",
         ),
     ] = None,
     extend: Annotated[
         bool,
-        typer.Option("--extend", help="Take over the recorded runs, and run only what they lack."),
+        typer.Option("--extend", help="Reuse the recorded runs and run only the missing ones."),
     ] = False,
     merged: Annotated[
         list[Path] | None,
         typer.Option(
-            "--merge", metavar="DIR", help="Take over runs that other jobs wrote by --out DIR."
+            "--merge", metavar="DIR", help="Reuse runs that other jobs wrote with --out DIR."
         ),
     ] = None,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Print what would be done, and do nothing.")
-    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan and exit.")] = False,
 ) -> None:
-    """Run an experiment and make its tables, runs.csv and curves.parquet.
+    """Run an experiment and write its tables, runs.csv and curves.parquet.
 
-    Finished runs are kept, so the same command carries on after an interruption at any moment,
-    and does nothing once the tables are current.
+    Finished runs are kept: after an interruption, repeat the same command to continue. It does
+    nothing once the tables are current.
     """
     from llmlab.method.console import print_plan, progress
     from llmlab.method.declare.catalog import load_experiment
@@ -109,9 +107,9 @@ def run(
         print_plan(plan)
         return
     if extend:
-        print(f"{take_over(plan, project)} recorded runs taken over")
+        print(f"{take_over(plan, project)} recorded runs reused")
     if merged:
-        print(f"{merge_shards(plan, merged)} runs of {len(merged)} shards taken over")
+        print(f"{merge_shards(plan, merged)} runs reused from {len(merged)} shards")
     log = TrialLog(plan)
     try:
         with progress(f"{experiment} {scale}") as show:
@@ -122,20 +120,20 @@ def run(
 
             manifest = run_experiment(declared, scale, project, **options, report=report)
     except KeyboardInterrupt:
-        raise LabError("interrupted; the same command carries on with the runs left.") from None
+        raise LabError("interrupted; repeat the command to do the remaining runs.") from None
     if manifest is None:
-        print("These seeds are finished; run the others, too, to get the tables.")
+        print("These seeds are finished; run the other seeds to get the tables.")
     else:
         print(f"{manifest.rows} runs, tables in {_shown(plan.folder)}")
 
 
 @app.command()
 def status(as_json: Json = False) -> None:
-    """Show how far each experiment is at each scale, and what made its results stale.
+    """Show the state of each experiment at each scale, and what made its results stale.
 
-    *missing*: no results. *running*: a process computes them now. *partial*: some runs are
-    finished. *current*: results of the present code and budget. *stale*: something that they
-    depend on changed since.
+    *missing*: no results. *running*: a process is computing them. *partial*: some runs are
+    finished. *current*: the results match the present code and budget. *stale*: something that
+    they depend on has changed.
     """
     from llmlab.method.console import print_status
     from llmlab.method.running.status import states
@@ -160,21 +158,21 @@ def verdicts(
     as_json: Json = False,
     keep: Annotated[
         bool,
-        typer.Option("--keep", help="Enter new verdicts on recorded results into the journal."),
+        typer.Option("--keep", help="Add new verdicts on recorded results to the journal."),
     ] = False,
 ) -> None:
-    """Judge every registered hypothesis by the evidence that there is.
+    """Judge every registered hypothesis by the available evidence.
 
-    SUPPORTED, REFUTED and UNDECIDED are computed, with effect, interval and n. Without evidence
-    beyond smoke runs a hypothesis is UNTESTED. The journal, results/verdicts.csv, keeps former
-    verdicts and counts the looks at each question; `record` enters its verdicts by itself.
+    Computes SUPPORTED, REFUTED or UNDECIDED, with effect, interval and n. A hypothesis without
+    evidence beyond smoke runs is UNTESTED. The journal, results/verdicts.csv, keeps former
+    verdicts and counts the looks at each question; `record` adds its verdicts automatically.
     """
     from llmlab.method.console import print_verdicts
     from llmlab.method.declare.catalog import check_scale
     from llmlab.method.judging.verdicts import judge_all, keep_verdicts
 
     if keep:
-        print(f"{keep_verdicts(Project.find())} new verdicts entered into results/verdicts.csv.")
+        print(f"{keep_verdicts(Project.find())} new verdicts added to results/verdicts.csv.")
         return
     if scale:
         check_scale(scale)
@@ -196,44 +194,46 @@ def record(
         typer.Option("--scale", "-s", metavar="SCALE", help="Scale of the results to record."),
     ] = None,
     everything: Annotated[
-        bool, typer.Option("--all", help="Record all fresh and current results, at every scale.")
+        bool, typer.Option("--all", help="Record all fresh, current results at every scale.")
     ] = False,
 ) -> None:
-    """Copy fresh results into results/, to be committed as evidence.
+    """Copy fresh results into results/, ready to commit as evidence.
 
-    Only complete results of the present code are recorded.
+    Records only complete results of the present code.
     """
     from llmlab.method.evidence import recording
     from llmlab.method.judging.verdicts import keep_verdicts
 
     project = Project.find()
     if everything == bool(experiments or scale):
-        raise LabError("name experiments and a --scale, or give --all alone.")
+        raise LabError("name experiments and a --scale, or give only --all.")
     if not everything and not (experiments and scale):
-        raise LabError("name both, the experiments and their --scale.")
+        raise LabError("name both the experiments and their --scale.")
     chosen = recording.recordable(project) if everything else [(n, scale) for n in experiments]
     for name, at in chosen:
         print(f"recorded {_shown(recording.record(project, name, at))}")
     if not chosen:
         print("There are no fresh and current results to record.")
     elif entered := keep_verdicts(project):
-        print(f"{entered} verdicts entered into results/verdicts.csv")
+        print(f"{entered} verdicts added to results/verdicts.csv")
 
 
 @app.command()
 def recheck(
-    within: Annotated[str, typer.Option(metavar="TIME", help="Stop in time: 90s, 5m.")] = "5m",
+    within: Annotated[str, typer.Option(metavar="TIME", help="Time limit, e.g. 90s or 5m.")] = "5m",
     scale: Annotated[
         str, typer.Option("--scale", "-s", metavar="SCALE", help="Scale of the recorded runs.")
     ] = "laptop",
     day: Annotated[
         str | None,
-        typer.Option(metavar="DATE", help="Chooses the runs, as 2026-11-26. Default: today."),
+        typer.Option(
+            metavar="DATE", help="Date that selects the runs, e.g. 2026-11-26. Default: today."
+        ),
     ] = None,
 ) -> None:
-    """Rerun one recorded run of each experiment, another one each day, and compare.
+    """Rerun one recorded run of each experiment, a different one each day, and compare.
 
-    Ends with an error that names what drifted.
+    Exits with an error that names any run that drifted.
     """
     from llmlab.method.console import print_recheck
     from llmlab.method.declare.catalog import check_scale
@@ -246,27 +246,27 @@ def recheck(
     drifted = [each for each in found if each.drifted]
     if drifted:
         named = "; ".join(f"{one.experiment} {one.run_id}: {one.drifted[0]}" for one in drifted)
-        raise LabError(f"{len(drifted)} runs drifted: {named}; look for what changed.")
+        raise LabError(f"{len(drifted)} runs drifted: {named}; find out what changed.")
 
 
 @app.command()
 def campaign(
     target: Annotated[
         Path,
-        typer.Option("--pack", metavar="FILE", help="Where to pack what was finished."),
+        typer.Option("--pack", metavar="FILE", help="Archive to write the finished runs to."),
     ] = Path("pack.tar.gz"),
     scale: Annotated[
         str, typer.Option("--scale", "-s", metavar="SCALE", help="Scale to run at.")
     ] = "gpu",
     within: Annotated[
-        str, typer.Option(metavar="TIME", help="All the time there is: 9m, 540s.")
+        str, typer.Option(metavar="TIME", help="Time limit for everything, e.g. 9m or 540s.")
     ] = "9m",
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan alone.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan and exit.")] = False,
 ) -> None:
-    """Run as much of the book as fits into a few minutes of a rented machine, and pack it.
+    """Run as much of the book as fits into a few minutes on a rented machine, and pack it.
 
-    What verdicts want most comes first. It stops in time and keeps every finished run; at home
-    `llmlab unpack FILE` lays them in, and another campaign goes on from there.
+    Starts with the runs that help the most verdicts. Stops in time and keeps every finished run.
+    At home, `llmlab unpack FILE` adds them to build/results; another campaign continues from there.
     """
     from llmlab.method.console import print_campaign, print_done
     from llmlab.method.judging.journal import read_journal, wanted
@@ -293,14 +293,16 @@ def campaign(
 
 @app.command()
 def unpack(
-    source: Annotated[Path, typer.Argument(metavar="FILE", help="A file of llmlab campaign.")],
+    source: Annotated[
+        Path, typer.Argument(metavar="FILE", help="Archive that `llmlab campaign` wrote.")
+    ],
 ) -> None:
-    """Lay in what a campaign packed, so that it can be recorded, or another one can go on."""
+    """Unpack the runs of a campaign, to record them or to continue in another campaign."""
     from llmlab.method.running.packing import unpack as lay_in
 
     found = lay_in(Project.find(), source)
     tables = sorted({name.rpartition("/")[0] for name in found if name.endswith("manifest.json")})
-    print(f"{len(found)} files laid into build/results.")
+    print(f"{len(found)} files unpacked into build/results.")
     for table in tables:
         scale, experiment = table.split("/")[:2]
         print(f"{experiment} is complete: llmlab record {experiment} --scale {scale}")
@@ -310,19 +312,20 @@ def unpack(
 def attest_(
     experiment: ExperimentName,
     scale: Annotated[
-        str, typer.Option("--scale", "-s", metavar="SCALE", help="Scale at which both are run.")
+        str, typer.Option("--scale", "-s", metavar="SCALE", help="Scale of both runs.")
     ] = "smoke",
     at: Annotated[
         str | None,
         typer.Option(
-            metavar="COMMIT", help="Where the evidence was current. Default: where it was recorded."
+            metavar="COMMIT",
+            help="Commit at which the evidence was current. Default: where it was recorded.",
         ),
     ] = None,
 ) -> None:
-    """Show that a refactoring leaves the recorded evidence as it is, bit for bit.
+    """Show that a refactoring leaves the recorded evidence unchanged, bit for bit.
 
-    Runs the experiment with the code of that commit and with the code here, on this machine, and
-    compares all that both leave. The book then calls the evidence current by equivalence.
+    Runs the experiment on this machine with the code of that commit and with the present code, and
+    compares all outputs. The book then calls the evidence current by equivalence.
     """
     from llmlab.method.running.attest import attest
 
@@ -332,9 +335,9 @@ def attest_(
 
 @app.command("restamp")
 def restamp_() -> None:
-    """Renew recorded fingerprints of an older form from the commits that they name.
+    """Convert recorded fingerprints in an older format, using the commits that they name.
 
-    A result keeps its commit, dates, rows and looks. What cannot be renewed is listed.
+    Each result keeps its commit, dates, rows and looks. Lists each result that cannot be converted.
     """
     from llmlab.method.evidence.restamp import restamp
 
@@ -349,17 +352,17 @@ def reproduce(
     ] = "smoke",
     as_json: Json = False,
     strict: Annotated[
-        bool, typer.Option("--strict", help="End with an error if anything drifted.")
+        bool, typer.Option("--strict", help="Exit with an error if anything drifted.")
     ] = False,
     learn: Annotated[
         bool,
-        typer.Option("--learn", help="Enter what this machine differs by into results/drift.csv."),
+        typer.Option("--learn", help="Add this machine's differences to results/drift.csv."),
     ] = False,
 ) -> None:
-    """Compare fresh results with the recorded ones, metric by metric, within the tolerances.
+    """Compare fresh results with the recorded ones, metric by metric, within tolerances.
 
-    Tolerances are what other machines were measured to differ by, times a factor; --learn adds
-    this one, where its runs and the recorded ones are of one code.
+    A tolerance is the largest difference measured on other machines, times a factor. --learn adds
+    this machine if its runs and the recorded ones come from the same code.
     """
     from llmlab.method.console import print_reproduction
     from llmlab.method.declare.catalog import catalog, check_scale
@@ -379,7 +382,7 @@ def reproduce(
     if strict and (drifted := rerun.drifted_rows(found)):
         raise LabError(
             f"{len(drifted)} values differ by more than machines do; rerun on another machine, or "
-            f"look for what changed: {'; '.join(drifted[:20])}."
+            f"find out what changed: {'; '.join(drifted[:20])}."
         )
 
 
@@ -389,11 +392,11 @@ def train(
     options: TrainOptions,
     checkpoint_every: Annotated[
         int | None,
-        typer.Option(min=1, help="Steps between checkpoints. Default: the last state alone."),
+        typer.Option(min=1, help="Steps between checkpoints. Default: only the final state."),
     ] = None,
-    keep: Annotated[int, typer.Option(min=1, help="Newest checkpoints that stay.")] = 3,
+    keep: Annotated[int, typer.Option(min=1, help="Number of newest checkpoints to keep.")] = 3,
     resume: Annotated[
-        bool, typer.Option("--resume", help="Go on from the newest checkpoint of the run.")
+        bool, typer.Option("--resume", help="Resume from the newest checkpoint of the run.")
     ] = False,
     out: Annotated[
         Path | None,
@@ -402,9 +405,9 @@ def train(
 ) -> None:
     """Train a GPT from scratch on a text.
 
-    The run's folder gets its tokenizer, a log of every step, and the last state; Ctrl-C keeps it,
-    too. `llmlab generate` and `llmlab inspect` take the folder. Several processes or GPUs train
-    together by `torchrun --standalone --nproc-per-node 2 -m llmlab train`.
+    Writes a tokenizer, a log of every step and the final state to the run's folder; Ctrl-C saves
+    the state, too. `llmlab generate` and `llmlab inspect` take the folder. To train on several
+    processes or GPUs, use `torchrun --standalone --nproc-per-node 2 -m llmlab train`.
     """
     from llmlab.gpt.console import Meter, show
     from llmlab.gpt.distributed import joined
@@ -425,9 +428,9 @@ def train(
             print(describe(session), flush=True)
             meter = Meter(session.recipe, workers.device, workers.world)
             show(events, session.folder.name, session.recipe, meter)
-    except KeyboardInterrupt:  # not between two steps, where it is waited for
+    except KeyboardInterrupt:  # outside the loop of steps, which handles it itself
         raise LabError(
-            "interrupted; if there is a checkpoint, --resume goes on from the newest."
+            "interrupted; if there is a checkpoint, --resume continues from the newest."
         ) from None
     generate_it, inspect_it = (
         command("llmlab", v, session.folder) for v in ("generate", "inspect")
@@ -446,8 +449,8 @@ def finetune(
 ) -> None:
     """Teach a trained model something new: full fine-tuning, LoRA or QLoRA.
 
-    Shows the memory that it takes, what each step does, and what was learned and forgotten. The
-    run's folder gets the adapter (in PEFT's form) or the model, a log of every step, and a report.
+    Shows memory use, what each step does, and what was learned and forgotten. Writes the adapter
+    (in PEFT's format) or the model, a log of every step and a report to the run's folder.
     """
     from llmlab.experiments.base_model import micro_folders
     from llmlab.finetune.command.console import show
@@ -462,7 +465,7 @@ def finetune(
             print(describe(session), flush=True)
             show(session.events(), session)
     except KeyboardInterrupt:  # before the first step, or pressed twice
-        raise LabError("interrupted; the run is not complete, so start it again.") from None
+        raise LabError("interrupted before the run was complete; start it again.") from None
 
 
 @app.command()
@@ -473,29 +476,31 @@ def generate(
             metavar="RUN", help="Folder of a run, checkpoint or adapter, micro, hf:ID or hf:PATH."
         ),
     ],
-    prompt: Annotated[str, typer.Option(help="Text to go on from.")] = "\n",
-    tokens: Annotated[int, typer.Option(min=1, help="Tokens to write.")] = 200,
+    prompt: Annotated[str, typer.Option(help="Text to continue.")] = "\n",
+    tokens: Annotated[int, typer.Option(min=1, help="Number of tokens to generate.")] = 200,
     temperature: Annotated[
-        float, typer.Option(help="0 takes the likeliest token; 1 draws as the model says.")
+        float,
+        typer.Option(help="0 takes the likeliest token; 1 samples the model's distribution."),
     ] = 0.8,
     top_k: Annotated[
-        int | None, typer.Option(help="Draw from the k likeliest tokens only.")
+        int | None, typer.Option(help="Sample from only the k likeliest tokens.")
     ] = None,
     top_p: Annotated[
-        float, typer.Option(help="Draw from the likeliest tokens that hold this share.")
+        float, typer.Option(help="Sample from the likeliest tokens with this total probability.")
     ] = 1.0,
     seed: Annotated[
-        int, typer.Option(min=0, max=LARGEST_SEED, help="The same seed draws the same text.")
+        int,
+        typer.Option(min=0, max=LARGEST_SEED, help="Random seed; the same seed, the same text."),
     ] = 0,
     cache: Annotated[
-        bool, typer.Option(help="Keep keys and values; without, the same text comes slower.")
+        bool, typer.Option(help="Cache keys and values; slower without, with the same text.")
     ] = True,
     base: Annotated[
         str | None,
-        typer.Option(metavar="NAME", help="Base of an adapter, if it is not where that says."),
+        typer.Option(metavar="NAME", help="Base of the adapter, if it has moved."),
     ] = None,
 ) -> None:
-    """Let a trained model write, token by token."""
+    """Generate text with a trained model, token by token."""
     from llmlab.experiments.base_model import micro_folders
     from llmlab.finetune.command.generation import generate_text
     from llmlab.finetune.model.catalog import weights_folder
@@ -521,10 +526,10 @@ def merge(
     out: Annotated[Path, typer.Option(metavar="FOLDER", help="New folder of the merged model.")],
     base: Annotated[
         str | None,
-        typer.Option(metavar="NAME", help="Base, if it is not where the adapter says it is."),
+        typer.Option(metavar="NAME", help="Base of the adapter, if it has moved."),
     ] = None,
 ) -> None:
-    """Fold an adapter into the weights of its base, and write them in the base's own form.
+    """Merge an adapter into the weights of its base, and save them in the base's own format.
 
     `llmlab generate` and `llmlab finetune --base` take the folder.
     """
@@ -536,23 +541,23 @@ def merge(
     if origin.four_bit:
         print("The base model was in 4 bits: the adapter is merged into its dequantised weights.")
     generate_it = command("llmlab", "generate", out)
-    print(f"Now {generate_it} and {command('llmlab', 'finetune', '--base', out)} take it.")
+    print(f"Next: {generate_it} or {command('llmlab', 'finetune', '--base', out)}.")
 
 
 @app.command()
 def inspect(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run or checkpoint.")],
     text: Annotated[
-        list[str] | None, typer.Option(help="Text to look at; may be given more than once.")
+        list[str] | None, typer.Option(help="Text to run the model on; may be repeated.")
     ] = None,
     out: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Page to write. Default: RUN/inspect.html.")
     ] = None,
 ) -> None:
-    """Look into a trained model: its attention, its guess in each layer, its activations.
+    """Look inside a trained model: its attention, its guess in each layer, its activations.
 
-    Writes a page that works offline, in any browser; with the checkpoints of the run, if it kept
-    several.
+    Writes a page that works offline in any browser. If the run kept several checkpoints, the page
+    shows them.
     """
     from llmlab.book.views.widgets import standalone_page
     from llmlab.gpt.run_views import look_into
@@ -571,19 +576,19 @@ def curves(
         typer.Argument(
             metavar="FILE...",
             help="log.jsonl, trainer_log.jsonl, curves.parquet, .csv, trainer_state.json, "
-            "TensorBoard's events.out.tfevents.*, or the folder of a run or of several.",
+            "TensorBoard's events.out.tfevents.*, or a folder of one or more runs.",
         ),
     ],
     only: Annotated[
-        str, typer.Option("--run", metavar="TEXT", help="Only runs whose name holds this text.")
+        str, typer.Option("--run", metavar="TEXT", help="Only runs whose name contains this text.")
     ] = "",
     as_json: Json = False,
 ) -> None:
-    """Say what happened in a run from its loss curves: at which step, and on what evidence.
+    """Diagnose a run from its loss curves: what happened, at which step, on what evidence.
 
-    Finds losses and gradient norms that are not numbers, plateaus, spikes, divergence, a rise at
-    the start and over-fitting; extrapolates a loss that is still falling; and, given training
-    and validation loss, says what it looks like.
+    Finds losses and gradient norms that are NaN or infinite, plateaus, spikes, divergence, a rise
+    at the start and overfitting. Extrapolates a loss that is still falling. Given training and
+    validation loss, names the likely cause.
     """
     from llmlab.finetune.curves.readers import read_runs
     from llmlab.finetune.curves.report import has_loss, print_reports, report
@@ -591,11 +596,13 @@ def curves(
     runs = [run for file in files for run in read_runs(file)]
     chosen = [run for run in runs if only in run.name]
     if not chosen:
-        raise LabError(f"no run's name holds '{only}': there is, for instance, {runs[0].name}.")
+        raise LabError(
+            f"no run has '{only}' in its name; correct --run: one run is named {runs[0].name}."
+        )
     reports = [report(run) for run in chosen if has_loss(run)] or [report(chosen[0])]
     for run in chosen:
         if not has_loss(run):
-            print(f"left out: {run.name} (no loss among its curves)", file=sys.stderr)
+            print(f"skipped: {run.name} (no loss among its curves)", file=sys.stderr)
     if as_json:
         _print_json(reports)
     else:
@@ -607,7 +614,7 @@ def export_(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run or checkpoint.")],
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder to write.")],
 ) -> None:
-    """Write a trained model as a folder that Hugging Face `transformers` loads."""
+    """Export a trained model as a folder that Hugging Face `transformers` loads."""
     from llmlab.gpt.exchange import export_run
 
     export_run(run, folder)
@@ -616,27 +623,29 @@ def export_(
 
 @app.command("import")
 def import_(
-    source: Annotated[str, typer.Argument(metavar="ID|DIR", help="GPT-2 on the hub, or a folder.")],
+    source: Annotated[
+        str, typer.Argument(metavar="ID|DIR", help="A GPT-2 on the Hugging Face hub, or a folder.")
+    ],
     out: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Folder of the run. Default: runs/NAME.")
     ] = None,
 ) -> None:
-    """Fetch a GPT-2 from Hugging Face, to generate with it and to look into it."""
+    """Import a GPT-2 from Hugging Face, to generate with it or to look inside it."""
     from llmlab.gpt.exchange import import_run
 
     folder = out or Path("runs") / Path(source).name
     import_run(source, folder)
     generate_it, inspect_it = (command("llmlab", v, folder) for v in ("generate", "inspect"))
-    print(f"Now {generate_it} and {inspect_it} take it.")
+    print(f"Next: {generate_it} or {inspect_it}.")
 
 
 @new.command("experiment")
 def new_experiment_(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="Name, as in learning_rate.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Name, such as learning_rate.")],
 ) -> None:
     """Write a script, a chapter, ledger entries and a test for a new experiment.
 
-    All of them run as they are; edit them in the order that is printed.
+    All of them run as generated; edit them in the printed order.
     """
     from llmlab.method.scaffold.experiment import new_experiment
 
@@ -647,9 +656,9 @@ def new_experiment_(
 
 @new.command("concept")
 def new_concept_(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="Name, as in loss_landscapes.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Name, such as loss_landscapes.")],
 ) -> None:
-    """Write the chapter of a new concept: a picture, a formula, live code, and what tests it."""
+    """Write the chapter of a new concept: a picture, a formula, live code, and its experiments."""
     from llmlab.method.scaffold.concept import new_concept
 
     for path in new_concept(Project.find(), name):
@@ -659,24 +668,24 @@ def new_concept_(
 
 @new.command("lab")
 def new_lab_(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="Name, as in vision.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Name, such as vision.")],
 ) -> None:
-    """Write the room of a new lab: modules, tests, walls, a track, a part of the book.
+    """Write a package for a new lab: modules, tests, import rules, a track, a part of the book.
 
-    One experiment of it runs as it is; edit the files in the order that is printed.
+    It includes one experiment that runs as generated; edit the files in the printed order.
     """
     from llmlab.method.scaffold.lab import new_lab
 
     for path in new_lab(Project.find(), name):
         print(_shown(path))
     print(
-        "Next: edit the files from top to bottom, add the room to the tables of CONTRIBUTING.md "
+        "Next: edit the files from top to bottom, add the lab to the tables of CONTRIBUTING.md "
         f"and README.md, then `llmlab run {name}_learning_rate --scale smoke`."
     )
 
 
 PASSED_ON = {"allow_extra_args": True, "ignore_unknown_options": True}
-"""Settings of a verb whose options stand in its own room."""
+"""Settings of a command whose options are defined in its own package."""
 
 
 @app.command(add_help_option=False, context_settings=PASSED_ON)
@@ -689,7 +698,7 @@ def predict(context: typer.Context) -> None:
 
 @app.command(add_help_option=False, context_settings=PASSED_ON)
 def simulate(context: typer.Context) -> None:
-    """Play a training run on a large cluster in the terminal: see `llmlab simulate --help`."""
+    """Simulate a training run on a large cluster in the terminal; see `llmlab simulate --help`."""
     from llmlab.cluster.simulate_command import app as command
 
     command(context.args, prog_name="llmlab simulate")
@@ -697,19 +706,19 @@ def simulate(context: typer.Context) -> None:
 
 @app.command(add_help_option=False, context_settings=PASSED_ON)
 def watch(context: typer.Context) -> None:
-    """Watch runs live in a browser, start and steer them: see `llmlab watch --help`."""
+    """Watch runs live in a browser, start and steer them; see `llmlab watch --help`."""
     _watch().app(context.args, prog_name="llmlab watch")
 
 
 @app.command(add_help_option=False, context_settings=PASSED_ON)
 def book(context: typer.Context) -> None:
-    """Execute chapters, render the book, serve it, check it: see `llmlab book --help`."""
+    """Execute chapters; render, serve and check the book; see `llmlab book --help`."""
     book_commands()(context.args, prog_name="llmlab book")
 
 
 @cache
 def book_commands() -> typer.Typer:
-    """The commands of `llmlab book`; books and runs have one server, which neither room owns."""
+    """The commands of `llmlab book`; `serve` is added here since it shows both books and runs."""
     from llmlab.book.commands import app as commands
 
     commands.command()(serve)
@@ -719,10 +728,10 @@ def book_commands() -> typer.Typer:
 def serve(
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port on this machine.")] = 8000,
     read_only: Annotated[
-        bool, typer.Option("--read-only", help="Start no run, and pass no request on.")
+        bool, typer.Option("--read-only", help="Neither start nor steer runs.")
     ] = False,
 ) -> None:
-    """Show the rendered books, and the runs that there are, to this machine until interrupted."""
+    """Serve the rendered books and all runs to this machine until interrupted."""
     site = Project.find().site
     if not (site / "dev" / "index.html").is_file():
         raise LabError(f"{site} holds no rendered book; run `llmlab book render` first.")
@@ -731,19 +740,19 @@ def serve(
 
 
 def _watch() -> ModuleType:
-    """The room of the server, whose libraries are an extra."""
+    """The module of the server; LabError if its optional libraries are not installed."""
     try:
         from llmlab.watch import command
     except ModuleNotFoundError as error:
         raise LabError(
-            f"{error.name} is not installed: `pip install 'llmlab[watch]'`, or `make`."
+            f"{error.name} is not installed: run `pip install 'llmlab[watch]'` or `make`."
         ) from None
     return command
 
 
 @app.command(add_help_option=False, context_settings=PASSED_ON)
 def market(context: typer.Context) -> None:
-    """Scaling laws on market data: daily bars from packages, files and addresses."""
+    """Study scaling laws on market data; see `llmlab market --help`."""
     from llmlab.market.commands import app as commands
 
     commands(context.args, prog_name="llmlab market")
@@ -751,7 +760,7 @@ def market(context: typer.Context) -> None:
 
 @app.command(add_help_option=False, context_settings=PASSED_ON)
 def fit(context: typer.Context) -> None:
-    """Fit a scaling law to a table of runs, with intervals: see `llmlab fit --help`."""
+    """Fit a scaling law to a table of runs, with intervals; see `llmlab fit --help`."""
     from llmlab.market.commands import fit_app as commands
 
     commands(context.args, prog_name="llmlab fit")
@@ -759,14 +768,14 @@ def fit(context: typer.Context) -> None:
 
 @app.command(add_help_option=False, context_settings=PASSED_ON)
 def sleep(context: typer.Context) -> None:
-    """Repair small programs by day, learn from it by night: see `llmlab sleep --help`."""
+    """Repair small programs by day, learn from them by night; see `llmlab sleep --help`."""
     from llmlab.sleep.command.app import app as commands
 
     commands(context.args, prog_name="llmlab sleep")
 
 
 def main() -> None:
-    """Run the command line; what the user can mend ends as one line on standard error."""
+    """Run the command line; a LabError becomes one line on standard error."""
     _escape_what_the_terminal_lacks()
     try:
         try:
@@ -779,26 +788,26 @@ def main() -> None:
     except OSError as error:
         if error.errno not in (errno.EPIPE, *FULL):
             raise
-        with open(os.devnull, "wb") as nowhere:  # what is left to print would fail once more
+        with open(os.devnull, "wb") as nowhere:  # flushing the rest of the output would fail again
             os.dup2(nowhere.fileno(), 1)
-        if error.errno == errno.EPIPE:  # whoever read the output has seen enough
+        if error.errno == errno.EPIPE:  # the reader has closed the pipe
             sys.exit(1)
         place = error.filename or "the output"
         _fail(f"cannot write {place}: {error.strerror}; free some space, or write elsewhere.")
 
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
-"""Errors of a disk without room."""
+"""Errors of a full disk or an exceeded quota."""
 
 
 def _fail(sentence: str) -> NoReturn:
-    if os.environ.get("RANK", "0") == "0":  # of several processes one speaks
+    if os.environ.get("RANK", "0") == "0":  # only the first of several processes prints
         print(f"error: {escaped(sentence)}", file=sys.stderr)
     sys.exit(1)
 
 
 def _escape_what_the_terminal_lacks() -> None:
-    r"""Print \u2026 where the encoding of the terminal has no such character."""
+    r"""Print escapes such as \u2026 for characters that the terminal's encoding lacks."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
@@ -810,5 +819,5 @@ def _print_json(value: object) -> None:
 
 
 def _shown(path: Path) -> Path:
-    """The path from the working directory, if it lies below it."""
+    """The path relative to the working directory, if it is below it."""
     return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path

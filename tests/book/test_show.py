@@ -190,7 +190,7 @@ def test_every_further_look_stands_in_the_box(recorded_book):
 
 @pytest.mark.parametrize(
     ("p_value", "sentence"),
-    [(0.01, "Taken alone this test would decide"), (0.2, "The runs do not decide.")],
+    [(0.01, "This test alone would decide"), (0.2, "The runs do not decide.")],
 )
 def test_why_nothing_is_decided(recorded_book, p_value, sentence):
     supported = judge_all(recorded_book)[0]
@@ -218,7 +218,7 @@ def test_an_alarm_stands_in_the_box(recorded_book):
 
 def test_smoke_runs_are_shown_but_are_no_evidence(smoke_book):
     assert ".verdict .untested" in show.verdict("H-UP").data
-    assert "numbers are no evidence" in show.note("dose").data
+    assert "numbers are not evidence" in show.note("dose").data
     assert "n = 1 seed;" in show.value("dose", "score", **DOSE)
 
 
@@ -277,7 +277,7 @@ def test_method_and_command_are_those_of_the_table(recorded_book):
         ),
         (show.questions, ["**Q-DOSE**", ".badge .exploring", "H-UP\N{NO-BREAK SPACE}[Supported]"]),
         (show.ledger, ["**H-UP**", "+29.7 points", "above +10 points", "2026-01-31"]),
-        (show.progress, ["0 of 1 features done", "Recorded at laptop", "Gates that stand open"]),
+        (show.progress, ["0 of 1 features done", "Recorded at laptop", "Open gates"]),
         (show.dictionary, ["`dose/runs.csv`", "| `score` | number | share |", "curves.parquet"]),
         (show.provenance, ["| `dose` | laptop | recorded |", "llmlab run dose", "SHA-256"]),
         (show.reproduction, ["No experiment has both"]),

@@ -104,5 +104,5 @@ def test_the_view_opens_on_the_plan_that_was_predicted() -> None:
 
 def test_a_view_has_the_model_that_its_plan_names() -> None:
     raw = step_view(predict(OPENING), SHAPES[:1], list(accelerators().values()), calibrated())
-    with pytest.raises(LabError, match="the plan's model is not among those that are given"):
+    with pytest.raises(LabError, match="the plan's model is not among those listed"):
         read_view(raw, "the explorer")

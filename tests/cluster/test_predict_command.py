@@ -94,7 +94,7 @@ def test_the_best_layout_of_1024_gpus_is_found_in_ten_seconds_of_compute() -> No
         ('gpus = 64\ngpu = "H1000"', 'no GPU "H1000"'),
         ('gpus = 64\nprecison = "fp8"', 'unknown field "precison"'),
         ('gpus = 64\nrecompute = "some"', "recompute is 'some'"),
-        ('gpus = 64\n[cluster]\nnetwork = "25 apples"', "is no quantity"),
+        ('gpus = 64\n[cluster]\nnetwork = "25 apples"', "is not a quantity"),
     ],
 )
 def test_a_wrong_field_is_named(plan: Path, change: str, said: str) -> None:
@@ -105,7 +105,7 @@ def test_a_wrong_field_is_named(plan: Path, change: str, said: str) -> None:
 
 def test_a_missing_size_is_named(plan: Path) -> None:
     plan.write_text('model = "7B"\ngpus = 8\n', encoding="utf-8")
-    assert "lacks global_batch" in refused("--plan", plan)
+    assert "lacks the field global_batch" in refused("--plan", plan)
 
 
 def test_what_does_not_fit_says_by_how_much_and_what_does(plan: Path) -> None:
@@ -116,7 +116,7 @@ def test_what_does_not_fit_says_by_how_much_and_what_does(plan: Path) -> None:
 
 def test_an_unknown_model_and_a_lone_comparison_are_refused(plan: Path) -> None:
     assert 'no model "Lama' in refused("--model", "Lama 3.1 70B")
-    assert "needs two plans" in refused("--compare", "--plan", plan)
+    assert "needs at least two plans" in refused("--compare", "--plan", plan)
     assert "add --compare" in refused("--plan", plan, "--plan", plan)
     assert "no plan to predict" in refused()
 

@@ -55,12 +55,12 @@ def test_a_log_holds_the_lines_that_were_shown(scenario: Path, tmp_path: Path) -
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--gpus", "0"], "--gpus 0: give a number from 1 on"),
-        (["--speed", "0"], "--speed 0: write a positive number"),
-        (["--speed", "nan"], "--speed nan: write a positive number"),
+        (["--gpus", "0"], "--gpus cannot be 0; give a number from 1 up"),
+        (["--speed", "0"], "--speed cannot be 0; write a positive number"),
+        (["--speed", "nan"], "--speed cannot be nan; write a positive number"),
         (["--model", "Lama 3.1 8B"], "there is no model"),
-        (["--exit-after-time", "soon"], "is no duration"),
-        (["--format", "xml"], "name one of text"),
+        (["--exit-after-time", "soon"], "is not a duration"),
+        (["--format", "xml"], "use one of text"),
         (["--scenario", "nowhere.toml"], "cannot read nowhere.toml"),
     ],
 )
@@ -127,6 +127,8 @@ def test_a_full_disk_is_one_sentence() -> None:
     with (
         Path("/dev/full").open("w", encoding="utf-8") as full,
         redirect_stdout(full),
-        pytest.raises(LabError, match=r"cannot be written: No space left .*; free some space"),
+        pytest.raises(
+            LabError, match=r"cannot write the output: No space left .*; free some space"
+        ),
     ):
         _present(iter([Message(0.0, "a" * 9000)]), text_lines, datetime(2026, 1, 1))

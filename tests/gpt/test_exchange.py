@@ -59,6 +59,6 @@ def test_an_import_cannot_be_resumed(
 
 def test_an_import_never_replaces_a_run(run: Path, tmp_path: Path) -> None:
     export_run(run, tmp_path / "exported")
-    with pytest.raises(LabError, match="holds a run or other files already"):
+    with pytest.raises(LabError, match="already holds a run or other files"):
         import_run(str(tmp_path / "exported"), run)
     assert load_checkpoint(run).step == 3

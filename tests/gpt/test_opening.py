@@ -101,7 +101,7 @@ def test_a_taken_folder_is_refused_before_the_text_is_cut(
     monkeypatch.setattr("llmlab.gpt.opening.named_corpus", lambda name: pytest.fail("was cut"))
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "notes.txt").touch()
-    with pytest.raises(LabError, match="run holds a run or other files already"):
+    with pytest.raises(LabError, match="run already holds a run or other files"):
         opened(options, tmp_path / "run")
     with (
         pytest.raises(LabError, match="run holds no checkpoint"),
@@ -113,7 +113,7 @@ def test_a_taken_folder_is_refused_before_the_text_is_cut(
 def test_two_runs_do_not_share_a_folder(options: TrainOptions, tmp_path: Path) -> None:
     with (
         RunFolder(tmp_path / "run").held(),
-        pytest.raises(LabError, match=r"another process writes into .*run: wait until it ends"),
+        pytest.raises(LabError, match=r"another process is writing to .*run: wait until it ends"),
     ):
         opened(options, tmp_path / "run")
 

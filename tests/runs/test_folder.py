@@ -22,7 +22,7 @@ def test_a_folder_has_one_writer_until_that_is_killed(folder: RunFolder) -> None
         [sys.executable, "-c", HOLD, str(folder.path)], stdout=subprocess.PIPE, text=True
     )
     assert holder.stdout.readline() == "held\n"
-    with pytest.raises(LabError, match=r"another process writes into .*micro: wait until"):
+    with pytest.raises(LabError, match=r"another process is writing to .*micro: wait until"):
         folder.held().__enter__()
     holder.kill()
     holder.communicate()
@@ -52,7 +52,7 @@ def test_a_folder_with_anything_in_it_is_taken(folder: RunFolder) -> None:
     with folder.held():
         folder.require_empty()
         folder.log.start({"seed": 0})
-    with folder.held(), pytest.raises(LabError, match=r"micro holds a run or other files already"):
+    with folder.held(), pytest.raises(LabError, match=r"micro already holds a run or other files"):
         folder.require_empty()
 
 

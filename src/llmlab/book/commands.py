@@ -1,4 +1,4 @@
-"""`llmlab book …`: nothing but wiring. What is heavy is imported by the command that needs it."""
+"""`llmlab book …`: only wiring. Each command imports the heavy modules that it needs."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,7 +14,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
-    help="Execute chapters, render the book, check it, serve it.",
+    help="Execute chapters; render, check and serve the book.",
 )
 
 Version = Annotated[str, typer.Option(metavar="NAME", help="Folder of the edition below site/.")]
@@ -24,10 +24,10 @@ Version = Annotated[str, typer.Option(metavar="NAME", help="Folder of the editio
 def execute(
     chapter: Annotated[
         str,
-        typer.Argument(metavar="CHAPTER", help="Such as concepts/lora, or its script."),
+        typer.Argument(metavar="CHAPTER", help="A chapter such as concepts/lora, or its script."),
     ],
 ) -> None:
-    """Execute a chapter once, into build/chapters/."""
+    """Execute a chapter once; writes its notebook into build/chapters/."""
     from llmlab.book.press.contents import chapter_of
     from llmlab.book.press.execute import execute_chapter
 
@@ -39,7 +39,7 @@ def execute(
 
 @app.command()
 def lint() -> None:
-    """Find result numbers that somebody typed instead of reading them from a table."""
+    """Find result numbers that were typed instead of read from a table."""
     from llmlab.book.press.lint import check_prose
 
     check_prose(Project.find())
@@ -50,7 +50,7 @@ def lint() -> None:
 def render(
     version: Version = "dev",
     renderer: Annotated[
-        str, typer.Option(metavar="NAME", help="auto, quarto or preview.")
+        str, typer.Option(metavar="NAME", help="Renderer: auto, quarto or preview.")
     ] = "auto",
 ) -> None:
     """Render all executed chapters to HTML and PDF, into site/NAME/."""
@@ -59,7 +59,7 @@ def render(
     project = Project.find()
     done = render_book(project, version, renderer)
     if renderer == "auto" and done.renderer == "preview":
-        typer.echo("Quarto is not installed; the preview renderer takes its place.")
+        typer.echo("Quarto is not installed; using the preview renderer instead.")
     folder = done.front_page.parent.relative_to(project.root)
     typer.echo(f"{done.chapters} chapters rendered by {done.renderer} into {folder}/")
     typer.echo(f"  read   {done.how_to_read(project.root)}")
@@ -68,17 +68,19 @@ def render(
 
 @app.command("release")
 def release_(
-    version: Annotated[str, typer.Argument(metavar="VERSION", help="Such as 1.0.")],
+    version: Annotated[
+        str, typer.Argument(metavar="VERSION", help="Number of the version, such as 1.0.")
+    ],
     renderer: Annotated[
-        str, typer.Option(metavar="NAME", help="auto, quarto or preview.")
+        str, typer.Option(metavar="NAME", help="Renderer: auto, quarto or preview.")
     ] = "auto",
 ) -> None:
-    """Render the committed book for good into site/VERSION/, with an archive of its evidence."""
+    """Render the committed book permanently into site/VERSION/, with an archive of its evidence."""
     from llmlab.book.publish.release import release
 
     done = release(Project.find(), version, renderer)
     typer.echo(
-        f"{done.folder.name}: {done.megabytes:.1f} MB, of which {done.pdf_megabytes:.1f} the PDF; "
+        f"{done.folder.name}: {done.megabytes:.1f} MB, of which the PDF {done.pdf_megabytes:.1f}; "
         f"the repository's files: {done.repository_megabytes:.1f} MB"
     )
     if not done.is_tagged:
@@ -88,13 +90,14 @@ def release_(
 @app.command()
 def changes(
     since: Annotated[
-        str | None, typer.Option(metavar="TAG", help="Or a commit. Default: the latest version.")
+        str | None,
+        typer.Option(metavar="TAG", help="Tag or commit to compare with. Default: latest version."),
     ] = None,
     out: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Write there, not to the terminal.")
+        Path | None, typer.Option(metavar="FILE", help="Write to FILE instead of the terminal.")
     ] = None,
 ) -> None:
-    """Say in Markdown what changed in verdicts and tables since a version."""
+    """List in Markdown what changed in verdicts and tables since a version."""
     from llmlab.book.versions.comparison import changes_since_former
     from llmlab.book.versions.saying import comment
     from llmlab.book.versions.tags import tag_named
@@ -115,14 +118,14 @@ def check(
         Path | None, typer.Argument(metavar="[FOLDER]", help="A rendered book; default site/dev.")
     ] = None,
 ) -> None:
-    """Check a rendered book: chapters, links, references, outside requests, texts for images."""
+    """Check a rendered book: chapters, links, references, external requests, image alt texts."""
     from llmlab.book.press.check import check_site
     from llmlab.book.press.contents import read_contents
 
     project = Project.find()
     site = folder or project.site / "dev"
     _refuse(site, check_site(site, read_contents(project)))
-    typer.echo(f"{site} is complete, and every link and reference in it leads somewhere.")
+    typer.echo(f"{site} is complete; all links and references resolve.")
 
 
 @app.command()
@@ -131,10 +134,10 @@ def gates(
         Path | None, typer.Argument(metavar="[FOLDER]", help="A rendered book; default site/dev.")
     ] = None,
 ) -> None:
-    """Check what a book is published by: valid HTML, the weight of its pages, accessibility.
+    """Check the requirements for publishing: valid HTML, page weight, accessibility.
 
-    At most 500 KB a page as a server sends it, without fonts and explorers' data; WCAG 2.1 AA by
-    axe, where there is a Chromium.
+    A page may weigh at most 500 KB as sent by a server, without fonts and explorers' data. axe
+    checks WCAG 2.1 AA if Chromium is installed.
     """
     from llmlab.book.gates import accessibility, validity, weight
     from llmlab.book.press.contents import read_contents
@@ -144,7 +147,7 @@ def gates(
     site = folder or project.site / "dev"
     problems = [*validity.invalid_pages(site), *weight.heavy_pages(site)]
     if missing := accessibility.why_not():
-        typer.echo(f"Accessibility is not checked: {missing}.", err=True)
+        typer.echo(f"Accessibility was not checked: {missing}.", err=True)
     else:
         pages = [site / chapter.page for chapter in read_contents(project).chapters]
         with progress("accessibility") as tell:
@@ -159,4 +162,4 @@ def _refuse(site: Path, problems: Sequence[str]) -> None:
     for problem in problems:
         typer.echo(problem)
     if problems:
-        raise LabError(f"{site} has {len(problems)} problems; mend the chapters and render again.")
+        raise LabError(f"{site} has {len(problems)} problems; fix the chapters and render again.")

@@ -1,15 +1,15 @@
-"""The Markdown that both renderers understand: values, badges, boxes, tables, folded details."""
+"""Markdown that both renderers understand: values, badges, boxes, tables, folded details."""
 
 from collections.abc import Iterable, Sequence
 
 from IPython.display import Markdown
 
 NOTHING = "–"
-"""Fills a cell that has nothing to say."""
+"""Content of an empty table cell."""
 
 
 def value_span(text: str, provenance: str) -> str:
-    """A number with its source: on hover on screen, as a footnote in print."""
+    """A number with its source, shown on hover on screen and as a footnote in print."""
     return f'[{text}]{{.value title="{attribute(provenance)}"}}'
 
 
@@ -19,21 +19,21 @@ def badge(word: str, kind: str) -> str:
 
 
 def box(classes: Sequence[str], parts: Iterable[str], **attributes: str) -> str:
-    """A fenced div around paragraphs; empty ones are left out."""
+    """A fenced div around paragraphs, without empty ones."""
     named = "".join(f' {name}="{attribute(text)}"' for name, text in attributes.items())
     body = "\n\n".join(part for part in parts if part)
     return f"::: {{{' '.join(f'.{name}' for name in classes)}{named}}}\n\n{body}\n\n:::"
 
 
 def details(summary: str, *parts: str) -> str:
-    """Something one click away on screen, printed small."""
+    """Content folded on screen and set in small type in print."""
     return box(["details"], parts, summary=summary)
 
 
 def pipe_table(
     header: Sequence[str], rows: Iterable[Sequence[str]], numeric: Iterable[int] = ()
 ) -> str:
-    """A Markdown table; the columns whose places are in `numeric` are set flush right."""
+    """A Markdown table; columns with indices in `numeric` are right-aligned."""
     right = set(numeric)
     rule = ["--:" if place in right else ":--" for place in range(len(header))]
     lines = [header, rule, *([cell(text) for text in row] for row in rows)]
@@ -50,21 +50,21 @@ def bullets(lines: Iterable[str]) -> str:
 
 
 def join(*parts: str) -> Markdown:
-    """Paragraphs as one output; empty ones are left out."""
+    """Join paragraphs into one output, without empty ones."""
     return Markdown("\n\n".join(part for part in parts if part))
 
 
 def cell(text: str) -> str:
-    """Text that cannot break out of its table cell."""
+    """Escape text for a table cell."""
     return text.replace("|", "\\|").replace("\n", " ")
 
 
 def attribute(text: str) -> str:
-    """Text that cannot break out of a quoted attribute."""
+    """Escape text for a quoted attribute."""
     return text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", " ")
 
 
 def first(names: Sequence[str], most: int = 4) -> str:
-    """Names in a row, the first few where there are many: `a, b, c, d and 20 more`."""
+    """A list of names, cut if there are many: `a, b, c, d and 20 more`."""
     shown, more = ", ".join(names[:most]), len(names) - most
     return f"{shown} and {more} more" if more > 0 else shown

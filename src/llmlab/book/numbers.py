@@ -1,30 +1,30 @@
-"""Numbers for a reader: few digits, a unit, and an interval in the same unit."""
+"""Format numbers for readers: few digits, a unit, and an interval in the same unit."""
 
 import math
 
 from llmlab.method.declare.experiment import Value
 
 SHARES = {"share", "fraction"}
-"""Units of numbers from 0 to 1 that are shown as per cent."""
+"""Units of numbers from 0 to 1 that are shown in per cent."""
 
 MINUS = "−"
 
 
 def number(x: float, unit: str = "1") -> str:
-    """`x` with its unit: three digits that count, or per cent with one decimal for a share."""
+    """`x` with its unit: three significant digits, or per cent with one decimal for a share."""
     if unit in SHARES:
         return f"{bare(x, unit)} %"
     return bare(x) + suffix(unit)
 
 
 def interval(low: float, high: float, unit: str = "1") -> str:
-    """Both ends of an interval, the unit said once."""
+    """Both ends of an interval, with the unit once."""
     end = " %" if unit in SHARES else suffix(unit)
     return f"{bare(low, unit)} to {bare(high, unit)}{end}"
 
 
 def plus_minus(mean: float, half: float, unit: str = "1") -> str:
-    """A mean and half of its interval, no unit: two digits of the half, up to four of the mean."""
+    """A mean ± half its interval, no unit: two digits of the half, up to four of the mean."""
     if unit in SHARES:
         mean, half, decimals = 100 * mean, 100 * half, 1
     elif half > 0:
@@ -40,7 +40,7 @@ def change(x: float, unit: str = "1") -> str:
 
 
 def changes(low: float, high: float, unit: str = "1") -> str:
-    """Both ends of the interval of a difference, the unit said once."""
+    """Both ends of the interval of a difference, with the unit once."""
     return f"{_with_sign(low, unit)} to {_with_sign(high, unit)}{_change_suffix(unit)}"
 
 
@@ -50,13 +50,13 @@ def correlation(x: float) -> str:
 
 
 def declared(x: float, unit: str = "1") -> str:
-    """A margin or a tolerance as a difference, with the digits in which somebody wrote it down."""
-    shown = f"{(100 * x if unit in SHARES else x) + 0.0:.6g}"  # no minus before zero
+    """A margin or a tolerance as a difference, with all the digits of its declaration."""
+    shown = f"{(100 * x if unit in SHARES else x) + 0.0:.6g}"  # + 0.0 avoids "-0"
     return _signed(shown) + _change_suffix(unit)
 
 
 def bare(x: float, unit: str = "1") -> str:
-    """The digits alone, a share as per cent."""
+    """The digits alone; a share in per cent."""
     if math.isnan(x):
         return "none"
     if unit in SHARES:
@@ -74,7 +74,7 @@ def level(value: Value) -> str:
 
 
 def scientific(x: float) -> str:
-    """As in code: `2e-4`, with up to three digits."""
+    """Scientific notation as in code, with up to three digits: `2e-4`."""
     mantissa, exponent = f"{x:.2e}".split("e")
     mantissa = mantissa.rstrip("0").rstrip(".") if "." in mantissa else mantissa
     return _signed(f"{mantissa}e{int(exponent)}")
@@ -86,17 +86,17 @@ def p_value(p: float) -> str:
 
 
 def sample(n: int) -> str:
-    """`n = 10`, which does not break."""
+    """`n = 10`, with non-breaking spaces."""
     return f"n = {n}".replace(" ", "\N{NO-BREAK SPACE}")
 
 
 def bracket(unit: str) -> str:
-    """The unit as it follows the name of an axis or a column: ` (s)`; empty if there is none."""
+    """The unit in brackets, to follow the name of an axis or a column: ` (s)`; empty if none."""
     return f" ({unit_name(unit)})" if unit_name(unit) else ""
 
 
 def unit_name(unit: str) -> str:
-    """The unit that numbers are shown in; empty for plain numbers."""
+    """The unit in which numbers are shown; empty for plain numbers."""
     return "%" if unit in SHARES else suffix(unit).strip()
 
 
@@ -113,18 +113,18 @@ def _change_suffix(unit: str) -> str:
 
 
 def _plain(x: float) -> str:
-    """Three digits that count, thousands kept whole and separated."""
+    """Three significant digits; thousands are kept whole and separated."""
     decimals = max(0, 2 - _size(x)) if x else 0
     return f"{x:,.{decimals}f}"
 
 
 def _size(x: float) -> int:
-    """The power of ten that x begins with."""
+    """The power of ten of the leading digit of x."""
     return math.floor(math.log10(abs(x))) if x else 0
 
 
 def _signed(text: str) -> str:
-    """With a typographic minus, and none before what rounds to zero."""
+    """Use a typographic minus, and none before a number that rounds to zero."""
     if not text.startswith("-"):
         return text
     return text.replace("-", MINUS, 1) if any(digit in text for digit in "123456789") else text[1:]

@@ -1,4 +1,4 @@
-"""The chart of `llmlab watch` as a still: what the log of a run says, for print, too."""
+"""The chart of `llmlab watch` as a still image from the log of a run, for pages and print."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from llmlab.runs.folder import RunFolder
 from llmlab.runs.log import LoggedEvent
 
 SMOOTHING = 0.9
-"""With which the page of `llmlab watch` opens."""
+"""Default smoothing of the page of `llmlab watch`."""
 
 POINTS = frozenset({"point", "step"})
 MARKS = {"alarm": style.VERMILION, "diverged": style.VERMILION, "steered": style.ORANGE}
@@ -21,13 +21,13 @@ MARKS = {"alarm": style.VERMILION, "diverged": style.VERMILION, "steered": style
 
 @dataclass(frozen=True)
 class Losses:
-    """What the chart shows of a run.
+    """The data of one run in the chart.
 
     Attributes:
-        steps: of the points.
-        loss: at each of them in nats; None where there is none.
+        steps: steps of the points.
+        loss: loss at each of them in nats; None if missing.
         validation: (step, loss) on unseen text.
-        marks: (step, event) of what happened.
+        marks: (step, event) of notable events.
     """
 
     name: str
@@ -38,14 +38,14 @@ class Losses:
 
 
 def run_chart(*folders: str | Path, smoothing: float = SMOOTHING) -> Figure:
-    """The losses of runs over their steps: thin at each, thick smoothed, dashed on unseen text.
+    """Draw the losses of runs by step: thin raw, thick smoothed, dashed on unseen text.
 
     Args:
-        folders: of the runs, each with its `log.jsonl`.
-        smoothing: weight of what came before, from 0 (none) to below 1.
+        folders: folders of the runs, each with its `log.jsonl`.
+        smoothing: weight of earlier values, from 0 (none) to below 1.
 
     Raises:
-        LabError: a folder has no log, or the log no step.
+        LabError: a folder has no log, or the log has no step.
     """
     runs = [read_losses(Path(folder)) for folder in folders]
     figure, axes = style.subplots(height=3.0)
@@ -58,11 +58,11 @@ def run_chart(*folders: str | Path, smoothing: float = SMOOTHING) -> Figure:
 
 
 def read_losses(folder: Path) -> Losses:
-    """What the log of a run says of its losses; LabError if it has no step."""
+    """Read the losses from the log of a run; LabError if it has no step."""
     events = [one for one in RunFolder(folder).log.events() if one.step is not None]
     points = [one for one in events if one.event in POINTS]
     if not points:
-        raise LabError(f"{folder} has no log.jsonl with a step to draw: name the folder of a run.")
+        raise LabError(f"{folder} has no log.jsonl with a step to draw; name the folder of a run.")
     return Losses(
         folder.name,
         tuple(one.step for one in points),
@@ -73,7 +73,7 @@ def read_losses(folder: Path) -> Losses:
 
 
 def smoothed(values: Sequence[float | None], weight: float) -> list[float | None]:
-    """The exponential mean without the bias of its first values (1412.6980, section 3)."""
+    """The exponential moving average with bias correction (arXiv 1412.6980, section 3)."""
     mean, left, found = 0.0, 1.0, []
     for value in values:
         if value is not None:

@@ -1,7 +1,7 @@
-"""What chapters call: numbers, tables, figures and verdicts, each with the runs that it stands on.
+"""The functions that chapters call: numbers, tables, figures and verdicts, with their sources.
 
 A chapter names its experiment (or hypothesis) as a literal first argument, so that the build knows
-what the chapter depends on. The evidence is that of the largest scale that there is.
+what the chapter depends on. Evidence comes from the largest available scale.
 """
 
 from collections.abc import Mapping, Sequence
@@ -31,10 +31,10 @@ Condition = Mapping[str, Value]
 
 
 def evidence(experiment: str) -> Evidence:
-    """The evidence for an experiment at the largest scale that there is.
+    """The evidence for an experiment at the largest available scale.
 
     Raises:
-        LabError: there is none; names the command that makes some.
+        LabError: there is no evidence.
     """
     return _evidence(Project.find().root, experiment)
 
@@ -43,11 +43,11 @@ def value(experiment: str, metric: str, *, tuned: Sequence[str] = (), **conditio
     """The mean of a metric under one condition, for an f-string in `Markdown(...)`.
 
     Args:
-        tuned: axes at the level that the experiment's selection metric chooses.
-        condition: the level of every other axis that has several.
+        tuned: axes to set to the level that the experiment's selection metric chooses.
+        condition: the level of every other axis with several levels.
 
     Raises:
-        LabError: metric, axis or level do not exist, or an axis is left open.
+        LabError: the metric, an axis or a level does not exist, or an axis is not fixed.
     """
     found = evidence(experiment)
     reading = readings.read(found, metric, condition, tuned)
@@ -62,7 +62,7 @@ def difference(
     control: Condition,
     tuned: Sequence[str] = (),
 ) -> str:
-    """The mean paired difference of a metric, treatment minus control; otherwise as `value`."""
+    """The mean paired difference of a metric, treatment minus control; otherwise like `value`."""
     found = evidence(experiment)
     sides = [readings.read(found, metric, side, tuned) for side in (treatment, control)]
     estimate = statistics.mean_interval(readings.paired(*sides), readings.LEVEL)
@@ -78,7 +78,7 @@ def difference(
 
 
 def best(experiment: str, axis: str, **condition: Value) -> str:
-    """The level of an axis that the experiment's selection metric chooses; otherwise as `value`."""
+    """The level of an axis chosen by the experiment's selection metric; otherwise like `value`."""
     found = evidence(experiment)
     selection = str(found.experiment.selection_metric)
     reading = readings.read(found, selection, condition, (axis,))
@@ -97,9 +97,9 @@ def means(
     tuned: Sequence[str] = (),
     **condition: Value,
 ) -> pd.DataFrame:
-    """One row per level of the axes `by`: the levels, mean, low, high, n, diverged.
+    """A frame with one row per level of the axes `by`: levels, mean, low, high, n, diverged.
 
-    For figures drawn by hand; shares are from 0 to 1.
+    For custom figures; shares are from 0 to 1.
     """
     axes = _names(by)
     found = list(readings.read_cells(evidence(experiment), metric, axes, condition, tuned))
@@ -115,10 +115,10 @@ def table(
     compare: bool = True,
     **condition: Value,
 ) -> Markdown:
-    """Means with intervals for each level of the axes `by`.
+    """A table of means with intervals for each level of the axes `by`.
 
     Args:
-        compare: mark the best ones and their ties; not where rows are of different texts or tasks.
+        compare: mark the best and its ties; turn off if rows differ in texts or tasks.
     """
     found, axes = evidence(experiment), [*_names(by), *tuned]
     columns = [
@@ -140,10 +140,10 @@ def figure(
     together: str = "",
     **condition: Value,
 ) -> None:
-    """Means with intervals over the levels of the axis `x`, and below them their numbers, folded.
+    """Draw means with intervals over the levels of the axis `x`; numbers are folded below.
 
-    One panel for each metric, with a line for each level of `by`; or all metrics, of one unit,
-    in one panel, with a line for each, if `together` says what they have in common ("accuracy").
+    Draws one panel per metric with one line per level of `by`. If `together` names what the metrics
+    have in common ("accuracy"), draws all of them, which must share a unit, in one panel.
     """
     found = evidence(experiment)
     axes = [axis for axis in (by, x) if axis]
@@ -163,10 +163,10 @@ def figure(
 def confusion(
     experiment: str, names: Mapping[str, str], *, by: str, together: str, **condition: Value
 ) -> None:
-    """A matrix of shares: what the runs of each level of `by` were taken for, and its numbers.
+    """Draw a matrix of shares: how the runs of each level of `by` were classified; with numbers.
 
     Args:
-        names: for each metric, a share, the name of its column.
+        names: the name of the column of each metric (a share).
         together: what the columns have in common ("named as").
     """
     found = evidence(experiment)
@@ -192,15 +192,15 @@ def curves(
     together: str = "",
     **condition: Value,
 ) -> None:
-    """Curves, mean and interval over seeds; below them the last values, folded.
+    """Draw curves with means and intervals over seeds; the last values are folded below.
 
-    One line for each level of `by`, or for each of several curves of one unit under one condition;
-    `together` says what these have in common.
+    Draws one line per level of `by`, or one per curve for several curves of one unit under one
+    condition; `together` names what these have in common.
 
     Args:
         x: the horizontal axis: "step", "tokens" trained on, or another curve, such as "seconds".
-        x_name: what it says, where steps are no steps of training.
-        panels: an axis of the experiment; each of its levels gets a panel of its own.
+        x_name: its label, if steps are not training steps.
+        panels: an axis of the experiment whose levels get a panel each.
     """
     found, names = evidence(experiment), _names(names)
     metrics = [readings.find_curve(found.experiment, name) for name in names]
@@ -218,9 +218,9 @@ def curves(
 def differences(
     experiment: str, metric: str, *, axis: str, control: Value, **condition: Value
 ) -> None:
-    """What each level of an axis changes beside the level `control`, paired by seed.
+    """Draw the effect of each level of an axis relative to the level `control`, paired by seed.
 
-    Means with intervals as a figure, and below it their numbers, folded.
+    Shows means with intervals; numbers are folded below.
     """
     found = evidence(experiment)
     read = readings.read_differences(found, metric, axis, control, condition)
@@ -230,14 +230,14 @@ def differences(
 
 
 def explorer(experiment: str, view: str, *, run: Condition | None = None, seed: int = 0) -> None:
-    """A look inside one run: on screen something to explore, in print a picture of the same.
+    """A view of one run: interactive on screen, a still image in print.
 
     Args:
         view: its name in the run's `views.json`.
-        run: the level of every axis that has several.
+        run: the level of every axis with several levels.
 
     Raises:
-        LabError: there is no such run or view, or the view is broken or too large for a page.
+        LabError: there is no such run or view, or the view is invalid or too large for a page.
     """
     found = evidence(experiment)
     run_id, raw = reading.find_view(found, view, run or {}, seed)
@@ -248,13 +248,14 @@ def explorer(experiment: str, view: str, *, run: Condition | None = None, seed: 
 
 
 def playground(name: str, raw: Mapping[str, object]) -> None:
-    """Something to explore that no run left behind: a view as plain JSON, and a picture of it.
+    """An interactive view that comes from no run, with a still image.
 
     Args:
-        name: what the widget says it is.
+        name: label of the widget.
+        raw: the view as plain JSON.
 
     Raises:
-        LabError: the view is broken or too large for a page.
+        LabError: the view is invalid or too large for a page.
     """
     drawn = reading.read_view(raw, name).draw("")
     _display(drawn, widgets.raw_html(widgets.widget(name, raw, name)))
@@ -271,7 +272,7 @@ def badge(hypothesis: str) -> str:
 
 
 def effect(hypothesis: str) -> str:
-    """The effect that a verdict rests on, for an f-string.
+    """The effect behind a verdict, for an f-string.
 
     Raises:
         LabError: the hypothesis is untested, so there is no effect.
@@ -296,10 +297,10 @@ def says(
     untested: str = "No run at laptop or gpu scale has tested this yet.",
     also: str = "",
 ) -> str:
-    """The sentence that fits the verdict, for prose that a rerun cannot make false.
+    """The sentence that matches the verdict, so that prose stays true after a rerun.
 
     Args:
-        also: follows whatever the verdict is, once there is one, with the effect in place of "{}".
+        also: follows any verdict except UNTESTED, with the effect in place of "{}".
     """
     sentences = {
         "SUPPORTED": supported,
@@ -324,7 +325,7 @@ def method(experiment: str) -> Markdown:
 
 
 def command(experiment: str) -> Markdown:
-    """The exact command that makes the table which the chapter shows."""
+    """The exact command that makes the table shown in the chapter."""
     return Markdown(markup.code_block(evidence(experiment).manifest.command))
 
 
@@ -349,7 +350,7 @@ def progress(track: str | None = None) -> Markdown:
 
 
 def statistics_of(track: str) -> Markdown:
-    """What the experiments of a track took, and what became of its hypotheses."""
+    """The cost of a track's experiments, and the verdicts on its hypotheses."""
     return overviews.statistics(Project.find(), _verdicts(Project.find().root), track)
 
 
@@ -359,12 +360,12 @@ def dictionary() -> Markdown:
 
 
 def provenance() -> Markdown:
-    """Where every table comes from."""
+    """The provenance of every table."""
     return appendices.provenance(Project.find())
 
 
 def reproduction() -> Markdown:
-    """How the smoke runs made here compare with the recorded ones."""
+    """How local smoke runs compare with the recorded ones."""
     return appendices.reproduction(Project.find())
 
 
@@ -411,7 +412,7 @@ def _names(names: str | Sequence[str]) -> list[str]:
 
 
 def _origin(found: Evidence, reading: Reading) -> str:
-    """What stands behind a value, in words."""
+    """The provenance of a value, in words."""
     where = readings.condition_text(reading.condition)
     return "; ".join(
         [

@@ -1,6 +1,7 @@
-"""One look for every figure: colour-blind safe, readable on a phone, the same bytes on every run.
+"""The style of all figures: colour-blind safe, readable on a phone, identical on every run.
 
-Figures have a white ground, which the page blends with its own; drawings inside text have none.
+Figures have a white background, which the page blends with its own; drawings inside text are
+transparent.
 """
 
 import base64
@@ -17,7 +18,7 @@ from matplotlib.figure import Figure
 
 from llmlab.book.vectors import slim
 
-# Okabe and Ito's palette (jfly.uni-koeln.de/color), without the yellow that a white ground swallows
+# Okabe and Ito's palette (jfly.uni-koeln.de/color), without yellow, which is too pale on white
 BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY = (
     "#0072B2",
     "#D55E00",
@@ -37,7 +38,7 @@ VERDICT_COLOURS = {
 }
 
 WIDTH = 5.6
-"""Inches: narrow enough that the text is still readable when a phone shrinks the figure."""
+"""Width in inches, narrow enough to keep text readable when a phone shrinks the figure."""
 
 _STYLE: dict[str, Any] = {
     "figure.dpi": 100,
@@ -76,9 +77,9 @@ _STYLE: dict[str, Any] = {
 def subplots(
     rows: int = 1, columns: int = 1, *, height: float = 3.4, width: float = WIDTH, **options: Any
 ) -> tuple[Figure, Any]:
-    """A figure in the style of the book and its axes; height and width in inches.
+    """A figure in the book's style, and its axes; height and width in inches.
 
-    pyplot forgets the figure at once, so a cell shows it only where it stands last.
+    Closes the figure in pyplot at once, so a cell shows it only as its last expression.
     """
     mpl.rcParams.update(_STYLE)
     figure, axes = plt.subplots(rows, columns, figsize=(width, height), **options)
@@ -87,13 +88,13 @@ def subplots(
 
 
 def empty(height: float, width: float = WIDTH) -> Figure:
-    """A figure in the style of the book without axes; height and width in inches."""
+    """A figure in the book's style without axes; height and width in inches."""
     mpl.rcParams.update(_STYLE)
     return Figure(figsize=(width, height))
 
 
 def sequence(n: int) -> list[Any]:
-    """n colours for ordered levels, from dark to light, readable on white in print and in grey."""
+    """n colours for ordered levels, from dark to light, readable on white and in greyscale."""
     return [mpl.colormaps["viridis"](share) for share in np.linspace(0, 0.85, n)]
 
 
@@ -105,7 +106,7 @@ def error_line(
     high: Sequence[float],
     **look: Any,
 ) -> None:
-    """A line through means with their intervals; `look` as for `Axes.errorbar`."""
+    """Draw a line through means with intervals; `look` is passed to `Axes.errorbar`."""
     mean, low, high = (np.asarray(values, dtype=float) for values in (mean, low, high))
     axes.errorbar(x, mean, yerr=[mean - low, high - mean], capsize=3, elinewidth=1.2, **look)
 

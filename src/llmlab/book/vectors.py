@@ -1,10 +1,10 @@
-"""Vector images without the digits that nobody sees, which were half of the PDF of the book."""
+"""Shrink vector images: drop invisible digits, which made up half of the book's PDF."""
 
 import re
 from collections.abc import Iterator
 
 _PLACES = re.compile(r'(?<= d=")[^"]*|(?<= [xy]=")[^"]*|(?<="translate\()[^)]*')
-"""Where Matplotlib writes coordinates, in points."""
+"""Matplotlib's coordinates, in points."""
 
 _FINER = re.compile(r"(\.\d\d)\d+")
 _LETTER = re.compile(r'(?<=<path id="DejaVu)([^"]*" d=")([^"]*)')
@@ -15,12 +15,12 @@ _METADATA = re.compile(r" *<metadata>.*?</metadata>\n", re.DOTALL)
 
 
 def slim(svg: str) -> str:
-    """A drawing by Matplotlib with hundredths of points, and letters in whole units of their font.
+    """Round a Matplotlib drawing to hundredths of points, and letters to whole font units.
 
-    Dots that look alike say so once.
+    Dots of the same style share one style attribute.
 
-    PDF has cubic curves only. Made of the quadratic ones of letters by a renderer, these get long
-    fractions of a 2,048th of the size of the font.
+    PDF has only cubic curves. If a renderer converted the quadratic curves of letters, the result
+    would have long fractions of a 2,048th of the font size.
     """
     drawn = _DOTS.sub(_with_one_style, svg)
     drawn = _PLACES.sub(lambda place: _FINER.sub(r"\1", place[0]), _METADATA.sub("", drawn))
@@ -36,7 +36,7 @@ def _with_one_style(dots: re.Match[str]) -> str:
 
 
 def _cubic(path: str) -> Iterator[str]:
-    """The commands of a path whose numbers are whole, quadratic curves raised to cubic ones."""
+    """The commands of an integer path, with quadratic curves raised to cubic ones."""
     x = y = 0
     for command, numbers in _COMMAND.findall(path):
         places = [int(number) for number in numbers.split()]

@@ -1,9 +1,9 @@
-"""Large training runs, predicted: how long, how full, how often stopped. To read it:
+"""Predict large training runs: time, memory, interruptions. Reading order:
 
 facts      published tables: the package's own, or those of a folder that the user names
 physics    one step of a plan: its time by parts, its memory, the fastest layout
 wear       many steps: interruptions, checkpoints, goodput, days to a token budget
-scoring    predictions beside published runs: reading them, calibration, errors, models left out
+scoring    predictions beside published runs: readers, calibration, errors, held-out models
 dynamics   how step times and losses of real runs scatter
 show       a run in simulated time, as events
 

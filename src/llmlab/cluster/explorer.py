@@ -1,7 +1,6 @@
-"""What a page needs to predict plans by itself: models, accelerators and coefficients as JSON.
+"""The data that a page needs to predict plans: models, accelerators and coefficients as JSON.
 
-The formulas stand once more in `book/views/assets/shared/step_formulas.js`; a test holds them to
-those here.
+`book/views/assets/shared/step_formulas.js` repeats the formulas; a test checks that both agree.
 """
 
 from collections.abc import Sequence
@@ -32,10 +31,10 @@ def step_view(
     accelerators: Sequence[Accelerator],
     coefficients: Coefficients,
 ) -> dict[str, object]:
-    """A view of the kind "step_time" that opens on one plan and can move it over the others.
+    """A view of the kind "step_time" that opens on one plan and lets readers change it.
 
     Args:
-        opening: made with these coefficients; its model and accelerator are among the others.
+        opening: prediction with these coefficients for a model and an accelerator in the lists.
     """
     return {
         "kind": "step_time",
@@ -55,18 +54,18 @@ def step_view(
 
 
 def model_json(shape: Shape) -> dict[str, object]:
-    """Sizes of a model, and the counts that follow from them."""
+    """Sizes of a model, and the counts derived from them."""
     sizes = {key: value for key, value in asdict(shape).items() if isinstance(value, str | int)}
     return sizes | {name: getattr(shape, name) for name in DERIVED}
 
 
 def accelerator_json(gpu: Accelerator) -> dict[str, object]:
-    """What the catalogue says of an accelerator, without its source."""
+    """The catalogue entry of an accelerator, without its source."""
     return {key: value for key, value in asdict(gpu).items() if key != "source"}
 
 
 def plan_json(plan: Plan) -> dict[str, object]:
-    """A plan's fields, with names in place of model and accelerator."""
+    """A plan's fields, with model and accelerator by name."""
     sizes = {field.name: getattr(plan, field.name) for field in fields(Plan)}
     named = {"model": plan.shape.name, "gpu": plan.accelerator.name}
     return {

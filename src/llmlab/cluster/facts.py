@@ -1,4 +1,4 @@
-"""Published facts: tables that come with the package, or with a folder that the user names."""
+"""Published facts: tables from the package, or from a folder that the user names."""
 
 import os
 from functools import cache
@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 DATA_DIR = "LLMLAB_DATA_DIR"
-"""Environment variable: a folder that is looked in before the package's own."""
+"""Environment variable with a folder that takes precedence over the package's own."""
 
 RUNS = "published_runs.csv"
 SINGLE_NODE_RUNS = "published_runs_single_node.csv"
@@ -19,7 +19,7 @@ MEMORY = "published_memory.csv"
 
 
 def fact_file(name: str) -> Path:
-    """The file of that name: the user's, if the folder of `DATA_DIR` has it, else the package's."""
+    """The file with this name: from the folder of `DATA_DIR` if it is there, else the package's."""
     folder = os.environ.get(DATA_DIR)
     if folder and (own := Path(folder) / name).is_file():
         return own
@@ -27,7 +27,7 @@ def fact_file(name: str) -> Path:
 
 
 def fact_table(name: str) -> pd.DataFrame:
-    """The table in that file."""
+    """The table in `fact_file(name)`."""
     return _read(fact_file(name))
 
 

@@ -1,4 +1,4 @@
-"""`llmlab predict`: step time, speed, utilisation and memory of a plan, before it is paid for."""
+"""`llmlab predict`: step time, speed, utilisation and memory of a plan."""
 
 import json
 import math
@@ -29,7 +29,7 @@ EXAMPLE = "for example `llmlab predict --model 'Llama 3.1 70B' --gpus 64 --tp 4 
 def main(
     plans: Annotated[
         list[Path] | None,
-        typer.Option("--plan", metavar="FILE", help="A plan in TOML or JSON; may be repeated."),
+        typer.Option("--plan", metavar="FILE", help="Plan in TOML or JSON; may be repeated."),
     ] = None,
     search_gpus: Annotated[
         int | None,
@@ -37,7 +37,7 @@ def main(
             "--search",
             metavar="GPUS",
             min=1,
-            help="Find the fastest layout that fits so many GPUs.",
+            help="Find the fastest layouts for this number of GPUs.",
         ),
     ] = None,
     compare: Annotated[
@@ -45,29 +45,29 @@ def main(
     ] = False,
     score_file: Annotated[
         Path | None,
-        typer.Option("--score", metavar="FILE", help="Errors on published runs, a CSV file."),
+        typer.Option("--score", metavar="FILE", help="Score on the published runs in a CSV file."),
     ] = None,
     model: Annotated[
         str | None,
-        typer.Option(metavar="NAME|SIZE", help="A public model, or a number of parameters: 7B."),
+        typer.Option(metavar="NAME|SIZE", help="Public model, or number of parameters, e.g. 7B."),
     ] = None,
     gpu: Annotated[str | None, typer.Option(metavar="NAME", help="Accelerator. [H100]")] = None,
-    gpus: Annotated[int | None, typer.Option(metavar="N", help="How many. [8]")] = None,
+    gpus: Annotated[int | None, typer.Option(metavar="N", help="Number of GPUs. [8]")] = None,
     batch: Annotated[
-        int | None, typer.Option(metavar="N", help="Sequences of a step. [four per GPU]")
+        int | None, typer.Option(metavar="N", help="Sequences per step. [four per GPU]")
     ] = None,
     seq_len: Annotated[
-        int | None, typer.Option(metavar="N", help="Tokens of a sequence. [4096]")
+        int | None, typer.Option(metavar="N", help="Tokens per sequence. [4096]")
     ] = None,
     micro_batch: Annotated[
-        int | None, typer.Option(metavar="N", help="Sequences of one pass. [1]")
+        int | None, typer.Option(metavar="N", help="Sequences per pass. [1]")
     ] = None,
     tp: Annotated[int | None, typer.Option(metavar="N", help="Tensor parallelism. [1]")] = None,
     pp: Annotated[int | None, typer.Option(metavar="N", help="Pipeline stages. [1]")] = None,
     cp: Annotated[int | None, typer.Option(metavar="N", help="Context parallelism. [1]")] = None,
     ep: Annotated[int | None, typer.Option(metavar="N", help="Expert parallelism. [1]")] = None,
     interleave: Annotated[
-        int | None, typer.Option(metavar="N", help="Virtual stages of a rank. [1]")
+        int | None, typer.Option(metavar="N", help="Virtual stages per rank. [1]")
     ] = None,
     sharding: Annotated[
         str | None,
@@ -80,7 +80,7 @@ def main(
     ] = None,
     tokens: Annotated[
         str | None,
-        typer.Option(metavar="N", help="Tokens to train on, as 15T: adds days, with failures."),
+        typer.Option(metavar="N", help="Tokens to train on, e.g. 15T; adds days, with failures."),
     ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print JSON for another program to read.")
@@ -88,8 +88,8 @@ def main(
 ) -> None:
     """Predict the step of a training run: time, tokens/s, MFU, memory, and where the time goes.
 
-    A plan comes from files (`--plan`) or from options. `--search` ranks all layouts, `--compare`
-    puts plans side by side, `--score` measures the predictor on published runs.
+    Takes a plan from a file (`--plan`) or from options. `--search` ranks all layouts, `--compare`
+    shows plans side by side, `--score` measures the predictor on published runs.
     """
     options = {
         "model": model,
@@ -122,17 +122,17 @@ def main(
 def _one_plan(files: list[Path] | None, given: dict, gpus: int | None = None) -> Plan:
     """The plan of the one file, or of the options."""
     if files and len(files) > 1:
-        raise LabError("several plans: add --compare to see them side by side.")
+        raise LabError("there are several plans; add --compare to see them side by side.")
     if files and given:
         raise LabError(
-            f"--plan has all sizes, and --{next(iter(given)).replace('_', '-')} would change one: "
-            "edit the file, or leave it out."
+            f"--plan already sets all sizes, so --{next(iter(given)).replace('_', '-')} cannot be "
+            "given, too; edit the file, or use options only."
         )
     if files:
         plan = read_plan(files[0])
         return replace(plan, gpus=gpus) if gpus else plan
     if "model" not in given:
-        raise LabError(f"there is no plan to predict: name a --plan or a --model, {EXAMPLE}.")
+        raise LabError(f"there is no plan to predict; give a --plan or a --model, {EXAMPLE}.")
     count = gpus or given.get("gpus", 8)
     table = {"global_batch": 4 * count, **given, "gpus": count}
     return parsed(PlanFile, table, "the plan").plan()
@@ -150,7 +150,7 @@ def _predict(plan: Plan, tokens: str | None, as_json: bool) -> None:
 
 def _search(base: Plan, as_json: bool) -> None:
     if base.gpus < 1:
-        raise LabError(f"{base.gpus} GPUs: search from 1 on.")
+        raise LabError(f"--search cannot be {base.gpus}; give a number of GPUs from 1 up.")
     found = search(replace(base, tp=1, pp=1, cp=1, ep=1), calibrated())
     best = [predict(ranked.plan) for ranked in found.plans]
     if as_json:
@@ -162,7 +162,7 @@ def _search(base: Plan, as_json: bool) -> None:
 
 def _compare(files: list[Path], as_json: bool) -> None:
     if len(files) < 2:
-        raise LabError("--compare needs two plans or more: repeat --plan FILE.")
+        raise LabError("--compare needs at least two plans; repeat --plan FILE.")
     found = []
     for file in files:
         plan = read_plan(file)
@@ -183,33 +183,34 @@ def _score(file: Path, as_json: bool) -> None:
 
 
 def scored(file: Path) -> Score:
-    """Errors of the predictor on the runs of a CSV file.
+    """Score the predictor on the runs of a CSV file.
 
     Raises:
-        LabError: it cannot be read, or holds no run that can be predicted.
+        LabError: the file cannot be read, or holds no run that can be predicted.
     """
     if not read_text(file).strip():
-        raise LabError(f"{file} is empty: give it the columns of published_runs.csv, and rows.")
+        raise LabError(f"{file} is empty; give it the columns of published_runs.csv, and rows.")
     runs, skipped = read_published(file)
     if not runs:
         raise LabError(
-            f"no row of {file} can be scored; the first: {skipped[0].row}: {skipped[0].reason}."
+            f"no row of {file} can be scored; correct them, first {skipped[0].row}: "
+            f"{skipped[0].reason}."
             if skipped
-            else f"{file} has no rows: give it some."
+            else f"{file} has no rows; add some."
         )
     try:
         return score(score_runs(runs, calibrated()), skipped)
     except OverflowError as error:
         raise LabError(
-            f"{file} has a number that is too large to compute with: correct or remove its row."
+            f"{file} has a number that is too large to compute with; correct or remove its row."
         ) from error
 
 
 def token_count(text: str) -> float:
-    """The number in "15T", "300B" or "1e12".
+    """Parse a number such as "15T", "300B" or "1e12".
 
     Raises:
-        LabError: it is no positive number.
+        LabError: the text is not a positive number.
     """
     units = {"T": 1e12, "B": 1e9, "M": 1e6}
     digits, unit = (text[:-1], text[-1].upper()) if text[-1:].upper() in units else (text, "")
@@ -218,12 +219,12 @@ def token_count(text: str) -> float:
     except ValueError:
         number = math.nan
     if not 0 < number < math.inf:
-        raise LabError(f"--tokens {text}: write a positive number, as in 300B or 15T.")
+        raise LabError(f"--tokens cannot be {text}; write a positive number, as in 300B or 15T.")
     return number
 
 
 def print_json(value: object) -> None:
-    """Print JSON; what is not finite becomes null."""
+    """Print JSON; numbers that are not finite become null."""
     print(json.dumps(_plain(value), indent=2))
 
 

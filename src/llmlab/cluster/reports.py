@@ -1,4 +1,4 @@
-"""What `llmlab predict` prints: tables for a reader."""
+"""Output of `llmlab predict`: tables for a reader."""
 
 from collections.abc import Sequence
 
@@ -12,7 +12,7 @@ from llmlab.cluster.scoring.score import Errors, Score
 from llmlab.cluster.wear.estimate import Campaign
 
 BAR = 24
-"""Characters of a bar that stands for the whole step."""
+"""Length of the bar of a whole step, in characters."""
 SKIPPED_SHOWN = 12
 SIZES = {
     "tp": "tp",
@@ -23,7 +23,7 @@ SIZES = {
     "mb": "micro_batch",
     "v": "interleave",
 }
-"""Columns of plans side by side, and the fields that they show."""
+"""Columns of the table of plans, and the fields that they show."""
 LABELS = {
     "matmul": "matrix products",
     "attention": "attention",
@@ -42,7 +42,7 @@ LABELS = {
 
 
 def print_prediction(found: Prediction, lasting: Campaign | None) -> None:
-    """One plan: the numbers, where the time goes, what fills the memory."""
+    """Print one plan: the main numbers, the time by part, the memory by use."""
     console, plan = Console(), found.plan
     console.print(
         f"[bold]{plan.shape.name}[/] ({plan.shape.parameters / 1e9:.1f}B parameters) on "
@@ -59,7 +59,7 @@ def print_prediction(found: Prediction, lasting: Campaign | None) -> None:
 
 
 def print_found(found: Found, best: Sequence[Prediction]) -> None:
-    """The best layouts of a search."""
+    """Print the best layouts of a search."""
     console, plan = Console(), best[0].plan
     console.print(
         f"{found.tried} layouts of {plan.shape.name} on {plan.gpus} x {plan.accelerator.name}, "
@@ -69,7 +69,7 @@ def print_found(found: Found, best: Sequence[Prediction]) -> None:
 
 
 def print_comparison(found: Sequence[tuple[str, Prediction]]) -> None:
-    """Plans side by side, with where their time goes."""
+    """Print plans side by side, with their time by part."""
     console = Console()
     console.print(_side_by_side(found))
     table = Table(title="seconds of a step", title_justify="left")
@@ -84,7 +84,7 @@ def print_comparison(found: Sequence[tuple[str, Prediction]]) -> None:
 
 
 def print_score(found: Score) -> None:
-    """Errors by source, and which rows were left out."""
+    """Print errors by source, and the skipped rows."""
     console = Console()
     table = Table(title="errors of the predicted step time", title_justify="left")
     table.add_column("runs")
@@ -161,7 +161,7 @@ def _memory(found: Prediction) -> Table:
 
 
 def _side_by_side(found: Sequence[tuple[str, Prediction]]) -> Table:
-    """A row for each plan, in 80 columns; sizes that are 1 in all plans are left out."""
+    """A table of plans, one per row, in 80 columns; omits sizes that are 1 in all plans."""
     plans = [one.plan for _, one in found]
     sizes = {
         column: [getattr(plan, name) for plan in plans]

@@ -1,4 +1,4 @@
-"""`llmlab simulate`: a training run on a cluster, played in the terminal."""
+"""`llmlab simulate`: a simulated training run on a cluster, shown in the terminal."""
 
 import os
 import sys
@@ -23,52 +23,52 @@ from llmlab.method.errors import LabError
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="markdown")
 
 INTERRUPTED = 130
-"""Exit code of a program that Ctrl-C ended, as shells have it."""
+"""Exit code of a program ended by Ctrl-C, as in shells."""
 
 
 @app.command()
 def main(
     model: Annotated[
         str | None,
-        typer.Option(metavar="NAME|SIZE", help="A public model, or a number of parameters: 7B."),
+        typer.Option(metavar="NAME|SIZE", help="Public model, or number of parameters, e.g. 7B."),
     ] = None,
-    gpus: Annotated[int | None, typer.Option(metavar="N", help="How many. [64]")] = None,
+    gpus: Annotated[int | None, typer.Option(metavar="N", help="Number of GPUs. [64]")] = None,
     scenario_file: Annotated[
         Path | None,
-        typer.Option("--scenario", metavar="FILE", help="What the run is, in TOML or JSON."),
+        typer.Option("--scenario", metavar="FILE", help="Scenario in TOML or JSON."),
     ] = None,
     seed: Annotated[
-        int | None, typer.Option(min=0, help="The same seed plays the same show. [drawn]")
+        int | None, typer.Option(min=0, help="Random seed; the same seed, the same show. [random]")
     ] = None,
     speed: Annotated[
-        float, typer.Option(metavar="X", help="Simulated seconds that pass in a second.")
+        float, typer.Option(metavar="X", help="Simulated seconds per real second.")
     ] = 10.0,
     instant: Annotated[
         int, typer.Option(metavar="N", min=0, help="Show the first N events at once.")
     ] = 0,
     exit_after_time: Annotated[
-        str | None, typer.Option(metavar="TIME", help="End after this time, as in 2h10min.")
+        str | None, typer.Option(metavar="TIME", help="Exit after this time, e.g. 2h10min.")
     ] = None,
     exit_after_runs: Annotated[
-        int | None, typer.Option(metavar="N", min=1, help="End after N runs. [never]")
+        int | None, typer.Option(metavar="N", min=1, help="Exit after N runs. [never]")
     ] = None,
     inhibit: Annotated[
-        bool, typer.Option("--inhibit", help="Keep the computer awake, where a tool can.")
+        bool, typer.Option("--inhibit", help="Keep the computer awake, if a tool for it exists.")
     ] = False,
     log: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Write the lines to a new file, too.")
+        Path | None, typer.Option(metavar="FILE", help="Also write the lines to a new file.")
     ] = None,
     format_name: Annotated[
-        str, typer.Option("--format", metavar="NAME", help="Of lines: text, jsonl or mlperf.")
+        str, typer.Option("--format", metavar="NAME", help="Line format: text, jsonl or mlperf.")
     ] = "text",
 ) -> None:
-    """Play training runs of language models on a cluster, one after another, until Ctrl-C.
+    """Simulate training runs of language models on a cluster, one after another, until Ctrl-C.
 
-    Nothing is trained. Step times come from the model of `llmlab predict`, their scatter from
-    published runs, failures from Llama 3's rates. A pipe gets plain lines.
+    Nothing is trained. Step times come from `llmlab predict`, their scatter from published runs,
+    and failures from Llama 3's rates. Prints plain lines if the output is not a terminal.
     """
     if not 0 < speed < float("inf"):
-        raise LabError(f"--speed {speed:g}: write a positive number, as in 10.")
+        raise LabError(f"--speed cannot be {speed:g}; write a positive number, as in 10.")
     seconds = parse_duration(exit_after_time) if exit_after_time else None
     write = format_named(format_name)
     scenario = _scenario(scenario_file, model, gpus)
@@ -85,9 +85,9 @@ def main(
 
 
 def _scenario(file: Path | None, model: str | None, gpus: int | None) -> Scenario:
-    """The file's scenario, with what the options change."""
+    """The file's scenario, with the changes from options."""
     if gpus is not None and gpus < 1:
-        raise LabError(f"--gpus {gpus}: give a number from 1 on.")
+        raise LabError(f"--gpus cannot be {gpus}; give a number from 1 up.")
     scenario = read_scenario(file) if file else Scenario()
     given = {"model": model, "gpus": gpus}
     changes = {name: value for name, value in given.items() if value is not None}
@@ -95,7 +95,7 @@ def _scenario(file: Path | None, model: str | None, gpus: int | None) -> Scenari
 
 
 def _rehearsed(events: Iterator[Event]) -> Iterator[Event]:
-    """The same events, the first of them made now: so mistakes come before a file is opened."""
+    """The same events, with the first one computed now, so that errors precede opening a file."""
     first = next(events)
 
     def all_events() -> Iterator[Event]:
@@ -134,7 +134,7 @@ def _present(events: Iterator[Event], write: Format, began: datetime) -> None:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for the flush at exit
     except OSError as error:
-        raise LabError(f"the show cannot be written: {error.strerror}; free some space.") from error
+        raise LabError(f"cannot write the output: {error.strerror}; free some space.") from error
 
 
 def _print_lines(events: Iterator[Event], write: Format, began: datetime) -> None:

@@ -1,4 +1,6 @@
-"""Scaling laws on market data: daily bars, and laws fitted to tables of runs.
+"""Scaling laws on market data: daily bars, features, models, and laws fitted to tables of runs.
 
-Reading order: `bars` (sources of daily bars, their manifests), `fits` (the law), `commands`.
+Reading order: `bars` (sources of daily bars, their manifests), `features` (indicators), `samples`
+(targets, splits, windows), `models` (transformers, baselines, search), `fits` (the law),
+`commands`.
 """

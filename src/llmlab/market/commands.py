@@ -26,7 +26,7 @@ app = typer.Typer(
 )
 
 Jumps = Annotated[
-    str, typer.Option(help="Falls in --csv that look like splits: refuse, adjust or keep.")
+    str, typer.Option(help="What to do with apparent splits in --csv: refuse, adjust or keep.")
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for another program to read.")]
 
@@ -34,28 +34,26 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON for another progr
 @fit_app.command()
 @app.command()
 def fit(
-    file: Annotated[
-        Path, typer.Argument(metavar="FILE.csv", help="Table with a row for each run.")
-    ],
-    loss: Annotated[str, typer.Option(metavar="COLUMN", help="Loss of the run.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE.csv", help="Table with one row per run.")],
+    loss: Annotated[str, typer.Option(metavar="COLUMN", help="Column of the loss.")],
     params: Annotated[
-        str | None, typer.Option(metavar="COLUMN", help="Parameters of its model.")
+        str | None, typer.Option(metavar="COLUMN", help="Column of the model's parameters.")
     ] = None,
     tokens: Annotated[
-        str | None, typer.Option(metavar="COLUMN", help="Tokens (or rows) that it was trained on.")
+        str | None, typer.Option(metavar="COLUMN", help="Column of the training tokens (or rows).")
     ] = None,
     where: Annotated[
         list[str] | None,
-        typer.Option(metavar="COLUMN=VALUE", help="Only such rows; may be given more than once."),
+        typer.Option(metavar="COLUMN=VALUE", help="Use only these rows; may be repeated."),
     ] = None,
     resamples: Annotated[int, typer.Option(min=20, help="Bootstrap resamples of the runs.")] = 200,
-    seed: Annotated[int, typer.Option(min=0, help="Fixes the resamples.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Random seed of the resamples.")] = 0,
     as_json: Json = False,
 ) -> None:
     """Fit a scaling law, E + A / params^alpha + B / tokens^beta, to a table of runs.
 
-    With intervals, simpler laws beside it, and warnings. Leave out --params or --tokens to fit the
-    other one alone.
+    Prints intervals, simpler laws for comparison, and warnings. Omit --params or --tokens to fit
+    only the other.
     """
     from llmlab.market.fits.fitting import fit_law
     from llmlab.market.fits.report import as_json as in_json
@@ -67,7 +65,9 @@ def fit(
     for condition in where or []:
         column, is_equal, value = condition.partition("=")
         if not is_equal:
-            raise LabError(f"--where {condition}: write COLUMN=VALUE, as in --where set=c4.")
+            raise LabError(
+                f"--where {condition} lacks a value; write COLUMN=VALUE, as in --where set=c4."
+            )
         table = table.where(column.strip(), value.strip())
     runs = runs_of(table, {"params": params, "tokens": tokens}, loss)
     found = fit_law(runs, resamples=resamples, seed=seed)
@@ -78,41 +78,40 @@ def fit(
 
 
 Source = Annotated[
-    str | None, typer.Option(metavar="NAME", help="A package with bars in it, see data --list.")
+    str | None, typer.Option(metavar="NAME", help="Package with bars; see data --list.")
 ]
 CsvFile = Annotated[
-    Path | None, typer.Option(metavar="FILE", help="Bars of your own, a row for each day.")
+    Path | None, typer.Option(metavar="FILE", help="Your own bars, one row per day.")
 ]
 Tier = Annotated[
-    str, typer.Option(metavar="TIER", help="a: 20 indicators, b: some 100, c: some 250.")
+    str,
+    typer.Option(metavar="TIER", help="Set of indicators: a has 20, b about 100, c about 250."),
 ]
 Asset = Annotated[str, typer.Option(metavar="A,B", help="Assets of the source. Default: all.")]
 Judged = Annotated[
     str,
-    typer.Option(
-        metavar="A,B", help="Assets to learn from; the first one is judged. Default: all."
-    ),
+    typer.Option(metavar="A,B", help="Assets to learn from; the first is evaluated. Default: all."),
 ]
-Horizon = Annotated[str, typer.Option(metavar="DAYS", help="Bars ahead, or week.")]
+Horizon = Annotated[str, typer.Option(metavar="DAYS", help="Bars to look ahead, or week.")]
 Threshold = Annotated[
-    float, typer.Option(metavar="PERCENT", help="Rise that is asked for; 0 for the direction.")
+    float, typer.Option(metavar="PERCENT", help="Rise to predict; 0 predicts the direction.")
 ]
-LookBack = Annotated[int, typer.Option(metavar="DAYS", help="Days that a model looks back on.")]
+LookBack = Annotated[int, typer.Option(metavar="DAYS", help="Days in a model's input window.")]
 BudgetOption = Annotated[
     str, typer.Option(metavar="N", help="Parameters of the transformer, such as 2k, 20k or 2M.")
 ]
 Chunk = Annotated[
-    int, typer.Option(min=0, metavar="N", help="Which tenth of the days is the test, from 0 on.")
+    int, typer.Option(min=0, metavar="N", help="Tenth of the days used as test set, from 0 to 9.")
 ]
-Epochs = Annotated[int, typer.Option(min=1, help="Most passes over the samples.")]
+Epochs = Annotated[int, typer.Option(min=1, help="Maximum number of passes over the samples.")]
 RunFolderOption = Annotated[
-    Path | None, typer.Option(metavar="DIR", help="Folder of the results. Default: below runs.")
+    Path | None, typer.Option(metavar="DIR", help="Folder of the results. Default: in runs/.")
 ]
 
 
 @dataclass(frozen=True)
 class BarsOptions:
-    """Where bars come from."""
+    """The source of bars."""
 
     source: Source = None
     csv: CsvFile = None
@@ -122,13 +121,13 @@ class BarsOptions:
         """The bars, by the name of the asset.
 
         Raises:
-            LabError: none or both are named, or they cannot be read.
+            LabError: neither or both are given, or the bars cannot be read.
         """
         from llmlab.market.bars.csv_file import read_csv
         from llmlab.market.bars.sources import load
 
         if (self.source is None) == (self.csv is None):
-            raise LabError("say where bars come from: one of --source and --csv.")
+            raise LabError("the bars need one source; give either --source or --csv.")
         if self.source is not None:
             return load(self.source)
         bars = read_csv(self.csv, self.jumps)
@@ -137,12 +136,12 @@ class BarsOptions:
 
 @dataclass(frozen=True)
 class Task:
-    """What a model is to learn, from which bars; it decides the result of a run or a search.
+    """What a model should learn, from which bars; determines the result of a run or a search.
 
     Attributes:
-        assets: the first one is judged.
+        assets: the first one is evaluated.
         budget: parameters of the transformer, as the user wrote them.
-        chunk: the tenth of the days that is the test.
+        chunk: the tenth of the days used as test set.
     """
 
     question: "Question"
@@ -152,7 +151,7 @@ class Task:
 
     @property
     def name(self) -> str:
-        """For a folder: asset, budget, tier, horizon and threshold."""
+        """Name for a folder: asset, budget, tier, horizon and threshold."""
         asked = self.question
         return (
             f"{self.assets[0].name}-{self.budget}-{asked.tier}-{asked.horizon}-{asked.threshold:g}"
@@ -176,7 +175,7 @@ class Task:
 
 @dataclass(frozen=True)
 class TaskOptions(BarsOptions):
-    """What a model is to learn; `llmlab market run` and `search` ask alike."""
+    """What a model should learn; shared by `llmlab market run` and `search`."""
 
     asset: Judged = ""
     tier: Tier = "a"
@@ -196,19 +195,17 @@ class TaskOptions(BarsOptions):
 @app.command()
 def data(
     source: Annotated[
-        str | None, typer.Option(metavar="NAME", help="A package with bars in it, see --list.")
+        str | None, typer.Option(metavar="NAME", help="Package with bars; see --list.")
     ] = None,
     csv: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Bars of your own, a row for each day.")
+        Path | None, typer.Option(metavar="FILE", help="Your own bars, one row per day.")
     ] = None,
     jumps: Jumps = "refuse",
     url: Annotated[
         str | None,
         typer.Option(metavar="ADDRESS", help="Fetch CSV files; {symbol} stands for each name."),
     ] = None,
-    symbols: Annotated[
-        str, typer.Option(metavar="A,B", help="The names that --url is fetched for.")
-    ] = "",
+    symbols: Annotated[str, typer.Option(metavar="A,B", help="Names to fetch with --url.")] = "",
     show_list: Annotated[bool, typer.Option("--list", help="Show the sources.")] = False,
     out: Annotated[
         Path | None,
@@ -216,10 +213,10 @@ def data(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Check daily bars and write a manifest of each asset; the bars stay where they are.
+    """Check daily bars and write a manifest of each asset; does not copy the bars.
 
-    A manifest has source, version, licence, SHA-256, rows, dates, gaps, and what was done to the
-    bars. With --url the files are fetched first: retried, resumed, and kept only if they are bars.
+    A manifest has source, version, licence, SHA-256, rows, dates, gaps and processing steps. With
+    --url, fetches the files first, with retries and resumption, and keeps only those with bars.
     """
     from llmlab.market.bars.report import print_manifests, print_sources
     from llmlab.market.bars.survey import fetched, from_file, from_source
@@ -230,7 +227,7 @@ def data(
         print_sources()
         return
     if sum(choice is not None for choice in (source, csv, url)) != 1:
-        raise LabError("say where bars come from: one of --source, --csv, --url; or see --list.")
+        raise LabError("the bars need one source; give --source, --csv or --url, or see --list.")
     if source is not None:
         found = from_source(source, folder)
     elif csv is not None:
@@ -254,10 +251,10 @@ def features(
     ] = "day",
     volatility_index: Annotated[
         str,
-        typer.Option(metavar="ASSET", help="Add eight features of this index, or of a proxy."),
+        typer.Option(metavar="ASSET", help="Add eight features of this index, or of `proxy`."),
     ] = "",
     combine: Annotated[
-        bool, typer.Option("--combine", help="One table of all assets, on the days they share.")
+        bool, typer.Option("--combine", help="Write one table of all assets for their common days.")
     ] = False,
     show_list: Annotated[
         bool, typer.Option("--list", help="Show every feature with its formula.")
@@ -269,7 +266,7 @@ def features(
 ) -> None:
     """Compute features of daily bars and write a table of each asset.
 
-    Each column is computed on prefixes of the bars, too; one that changes sees the future, and is
+    Also computes each column on prefixes of the bars: a column that changes sees the future and is
     refused.
     """
     from llmlab.market.features.report import print_dictionary, print_features
@@ -297,7 +294,7 @@ def targets(
 ) -> None:
     """Show how often the close rises by more than 0, 1, 2, 3 and 5 %, by horizon.
 
-    A target that hardly ever comes true, or nearly always, is hard to learn and easy to misjudge.
+    A target that is almost never or almost always true is hard to learn and easy to misjudge.
     """
     from llmlab.market.samples.report import print_balance
     from llmlab.market.samples.targets import balance
@@ -315,15 +312,15 @@ def run(
     options: TaskOptions,
     epochs: Epochs = 20,
     learning_rate: Annotated[
-        float, typer.Option(help="Peak for a model of width 8; wider ones take less.")
+        float, typer.Option(help="Peak learning rate for width 8; scaled down for wider models.")
     ] = 3e-3,
     out: RunFolderOption = None,
     as_json: Json = False,
 ) -> None:
-    """Train a transformer of a parameter budget, and judge it beside simple models.
+    """Train a transformer with a parameter budget, and compare it with simple models.
 
-    Validation and test days are kept away from the training days by all that a sample looks at.
-    The validation loss says when to stop; the test days are looked at once.
+    Validation and test days are separated from training days by the full reach of a sample. The
+    validation loss determines when to stop; the test days are used once.
     """
     from llmlab.market.models.report import as_row, print_answers, write_result
     from llmlab.market.models.study import BASELINES, require_samples
@@ -355,15 +352,17 @@ def run(
 @expand_options
 def search(
     options: TaskOptions,
-    trials: Annotated[int, typer.Option(min=1, help="Trials to end with, old ones included.")] = 20,
+    trials: Annotated[
+        int, typer.Option(min=1, help="Total number of trials, including earlier ones.")
+    ] = 20,
     epochs: Epochs = 20,
-    seed: Annotated[int, typer.Option(min=0, help="Fixes what is tried.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Random seed of the search.")] = 0,
     out: RunFolderOption = None,
 ) -> None:
-    """Search architecture and training together for the lowest validation loss of a budget.
+    """Search architecture and training together for the lowest validation loss within a budget.
 
-    Every trial is a row of trials.csv. The same command goes on with a search that was stopped, or
-    adds trials to one that ended. The test days are not seen until the best one is judged.
+    Writes every trial as a row of trials.csv. Repeat the command to continue a stopped search or to
+    add trials to a finished one. The test days are used only to evaluate the best trial.
     """
     from llmlab.market.models.architecture import Architecture
     from llmlab.market.models.report import print_answers, write_result
@@ -412,7 +411,7 @@ def _chosen(assets: "dict[str, Bars]", names: str) -> "list[Bars]":
     for name in wanted:
         if name not in assets:
             raise LabError(
-                f"there is no asset '{name}'{suggestion(name, assets)}; there are "
+                f"there is no asset '{name}'{suggestion(name, assets)}; use one of "
                 f"{', '.join(assets)}."
             )
     return [assets[name] for name in wanted]

@@ -1,4 +1,4 @@
-"""What the command line shows: progress of long work, and results as tables."""
+"""Output of the command line: progress of long work, and results as tables."""
 
 import sys
 import time
@@ -36,9 +36,9 @@ STYLES = {
 
 @contextmanager
 def progress(title: str) -> Iterator[Callable[[int, int, str], None]]:
-    """A function to call with the steps done, the steps in all, and what happened last.
+    """Yield a function to call with the steps done, the steps in all, and the latest event.
 
-    On a terminal it moves a bar, in a log it prints plain lines; both on standard error.
+    It moves a bar on a terminal and prints plain lines elsewhere, both on standard error.
     """
     if not sys.stderr.isatty():
         yield _Lines(title)
@@ -59,7 +59,7 @@ def progress(title: str) -> Iterator[Callable[[int, int, str], None]]:
 
 
 class _Lines:
-    """One plain line per step; the time left counts only the steps done since the beginning."""
+    """Prints one line per step; estimates the time left from the steps done since the start."""
 
     def __init__(self, title: str) -> None:
         self.title = title
@@ -78,7 +78,7 @@ class _Lines:
 
 
 def print_plan(plan: "Plan") -> None:
-    """What a run would do: conditions and seeds, settings, workers, and what is finished."""
+    """Print what a run would do: conditions, seeds, settings, workers, and finished runs."""
     experiment = plan.experiment
     budget = experiment.budgets[plan.scale]
     table = _table(f"{experiment.title} ({experiment.name}, {plan.scale})")
@@ -95,7 +95,7 @@ def print_plan(plan: "Plan") -> None:
     left = sum(not plan.finished(trial) for trial in plan.chosen)
     settings = ", ".join(f"{name}={value}" for name, value in budget.settings.items())
     print(f"settings: {settings or 'none'}")
-    print(f"workers: {plan.workers} side by side, threads of each: {budget.threads}")
+    print(f"workers: {plan.workers} in parallel, {budget.threads} threads each")
     print(f"way: {plan.way}")
     print(f"GPUs: {', '.join(plan.gpus) or 'none'}")
     print(f"tables: {plan.folder}")
@@ -105,10 +105,10 @@ def print_plan(plan: "Plan") -> None:
 
 
 def print_campaign(steps: Sequence["Step"], scale: str, within: float) -> None:
-    """What a campaign would run, in its order, and where its time is thought to end."""
+    """Print what a campaign would run, in order, and when each step is expected to end."""
     table = _table(f"A campaign at {scale} scale within {_clock(within)}")
     table.add_column("experiment")
-    for title in ("runs left", "estimated", "ends at", "verdicts that wait"):
+    for title in ("runs left", "estimated", "ends at", "verdicts waiting"):
         table.add_column(title, justify="right")
     ends = 0.0
     for step in steps:
@@ -118,18 +118,18 @@ def print_campaign(steps: Sequence["Step"], scale: str, within: float) -> None:
         table.add_row(step.experiment, str(step.runs), *times, f"{step.value:g}")
     _print(table)
     if not steps:
-        print("Everything is computed here: nothing to do.")
+        print("Everything is already computed here: nothing to do.")
 
 
 def print_done(done: "Done") -> None:
-    """One line for each step of a campaign."""
+    """Print one line for a finished step of a campaign."""
     why = f": {done.problem}" if done.problem else ""
     took = f"in {_clock(done.seconds)}"
     print(f"{done.experiment}: {done.finished} of {done.runs} runs {took}{why}", flush=True)
 
 
 def print_recheck(found: "Recheck") -> "Recheck":
-    """One line for each run that was made again; gives it back."""
+    """Print one line for a repeated run, and return it."""
     if found.skipped:
         what = f"not rerun, {found.skipped}"
     elif found.drifted:
@@ -141,7 +141,7 @@ def print_recheck(found: "Recheck") -> "Recheck":
 
 
 def print_status(states: Mapping[str, Mapping[str, State]]) -> None:
-    """Experiments by scales, each with its state and the reason for it."""
+    """Print the state of each experiment at each scale, with the reason."""
     table = _table("Results")
     for title in ("experiment", *SCALES):
         table.add_column(title)
@@ -151,7 +151,7 @@ def print_status(states: Mapping[str, Mapping[str, State]]) -> None:
 
 
 def print_verdicts(verdicts: Sequence["Verdict"]) -> None:
-    """Each hypothesis with its verdict, effect, interval and n."""
+    """Print each hypothesis with its verdict, effect, interval and n."""
     table = _table("Verdicts")
     table.show_lines = True
     for title in ("hypothesis", "verdict", "effect", "interval", "n", "scale"):
@@ -168,11 +168,11 @@ def print_verdicts(verdicts: Sequence["Verdict"]) -> None:
 
 
 def print_reproduction(agreements: Sequence["Agreement"], scale: str) -> None:
-    """How fresh tables compare with the recorded ones."""
+    """Print how fresh tables compare with the recorded ones."""
     if not agreements:
-        print(f"Nothing to compare at the scale '{scale}': no results are both fresh and recorded.")
+        print(f"Nothing to compare at scale '{scale}': no results are both fresh and recorded.")
         return
-    table = _table(f"Fresh and recorded results at the scale '{scale}'")
+    table = _table(f"Fresh and recorded results at scale '{scale}'")
     for title in ("experiment", "runs compared", "worst difference", "tolerance", "agreement"):
         table.add_column(title)
     for agreement in agreements:
@@ -192,7 +192,7 @@ def _table(title: str) -> Table:
 
 
 def _print(table: Table) -> None:
-    """As wide as the terminal; in a log as wide as a table of this book needs."""
+    """Print a table at the terminal's width, or at the width that this book's tables need."""
     Console(width=None if sys.stdout.isatty() else 160).print(table)
 
 
@@ -204,7 +204,7 @@ def _state(state: State | None) -> str:
 
 
 def _agreement(agreement: "Agreement") -> str:
-    because = f" (since then changed: {', '.join(agreement.changes)})" if agreement.changes else ""
+    because = f" (changed since: {', '.join(agreement.changes)})" if agreement.changes else ""
     if agreement.agrees:
         return "[green]agrees[/]" + because
     drifted, missing = len(agreement.drifted), len(agreement.missing)

@@ -1,4 +1,4 @@
-"""Documents that people or other programs wrote: plain values, or a sentence that says why not."""
+"""Parse documents written by people or other programs into plain values, or raise LabError."""
 
 import re
 import tomllib
@@ -8,23 +8,23 @@ from pydantic_core import ValidationError, from_json
 from llmlab.method.errors import LabError
 
 LONGEST_CAUSE = 200
-"""Characters of what a library says of a mistake that a message repeats."""
+"""Most characters of a library's error message that ours repeats."""
 
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 """What moves a terminal's cursor or changes its colours, and ends of lines."""
 
 LONG_KEY = re.compile(r"(?<![\w-])(?:[\w-]++[ \t]*+\.[ \t]*+){100}")
-"""A dotted key of a hundred tables, each in the other; the parser takes time with their square."""
+"""A dotted key a hundred tables deep; the parser's time grows with the square of the depth."""
 
 
 def parse_toml(text: str, name: object) -> dict[str, object]:
-    """The table that TOML holds.
+    """Parse TOML into a table.
 
     Args:
-        name: what a message calls the document.
+        name: the document's name in error messages.
 
     Raises:
-        LabError: it is not TOML, nested too deep, or has a number of more digits than Python reads.
+        LabError: the text is not TOML, is nested too deep, or has a number with too many digits.
     """
     too_deep = f"{name} is not valid TOML: nested too deep; write it flat."
     if LONG_KEY.search(text):
@@ -40,7 +40,7 @@ def parse_toml(text: str, name: object) -> dict[str, object]:
 
 
 def parse_json(content: str | bytes, name: object) -> object:
-    """The value that JSON holds; errors as `parse_toml`."""
+    """Parse JSON into a value; errors as in `parse_toml`."""
     try:
         return from_json(content)
     except ValueError as error:
@@ -50,7 +50,7 @@ def parse_json(content: str | bytes, name: object) -> object:
 
 
 def in_one_line(error: object) -> str:
-    """What a library says of a mistake, in one line of bounded length, without a full stop."""
+    """A library's error message in one line of bounded length, without a full stop."""
     return " ".join(str(error).split())[:LONGEST_CAUSE].rstrip(".")
 
 
@@ -60,7 +60,7 @@ def escaped(text: str) -> str:
 
 
 def first_mistake(error: ValidationError) -> str:
-    """Of what does not fit a model, the first place and what is wrong there, in one line."""
+    """The place and cause of the first validation error, in one line."""
     first = error.errors(include_url=False, include_input=False)[0]
     place = ".".join(map(str, first["loc"]))
     return in_one_line(f"{place}: {first['msg']}".removeprefix(": "))

@@ -2,7 +2,7 @@
 
 
 class LabError(Exception):
-    """Something the user can mend: one sentence that names the thing, the cause and the remedy.
+    """An error that the user can fix: one sentence that names the thing, the cause and the remedy.
 
     The command line prints the sentence and exits with status 1; nothing is half-written.
     """

@@ -1,4 +1,4 @@
-"""Files that are either there completely or not at all, and one way to read text."""
+"""Atomic writes of files, and one way to read text."""
 
 import codecs
 import os
@@ -12,7 +12,7 @@ UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
 def read_text(path: Path) -> str:
-    r"""The text of a UTF-8 file, without a byte-order mark and with `\n` at the end of each line.
+    r"""Read a UTF-8 file; removes a byte-order mark and turns all line endings into `\n`.
 
     Raises:
         LabError: the bytes are not UTF-8, or the file cannot be read.
@@ -25,7 +25,7 @@ def read_text(path: Path) -> str:
 
 
 def decoded(data: bytes, path: Path) -> str:
-    """The text of a file's bytes; as `read_text`."""
+    """Decode a file's bytes as `read_text` does."""
     text = data.removeprefix(codecs.BOM_UTF8)
     try:
         return text.decode("utf-8").replace("\r\n", "\n").replace("\r", "\n")
@@ -34,12 +34,12 @@ def decoded(data: bytes, path: Path) -> str:
         is_utf_16 = data.startswith(UTF_16)
         cause = "it is UTF-16" if is_utf_16 else f"byte {place} is 0x{data[place]:02x}"
         raise LabError(
-            f"{path} is not text in UTF-8: {cause}; save it as UTF-8 or give another file."
+            f"{path} is not UTF-8 text: {cause}; save it as UTF-8 or give another file."
         ) from error
 
 
 def write_file(path: Path, content: str | bytes) -> None:
-    """Write `path` aside and rename it into place, so that no reader ever sees half of it.
+    """Write to a temporary file and rename it to `path`, so that readers never see a partial file.
 
     Raises:
         LabError: the folder cannot be written to, or the disk is full; nothing is left behind.
@@ -49,7 +49,7 @@ def write_file(path: Path, content: str | bytes) -> None:
 
 
 def write_with(path: Path, write: Callable[[Path], object]) -> None:
-    """Let `write` fill a file beside `path`, then rename it to `path`; errors as `write_file`."""
+    """Let `write` fill a temporary file, then rename it to `path`; errors as in `write_file`."""
     aside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -65,7 +65,7 @@ def write_with(path: Path, write: Callable[[Path], object]) -> None:
 
 
 def remove_file(path: Path) -> None:
-    """Remove `path` if it is there; errors as `write_file`."""
+    """Remove `path` if it exists; errors as in `write_file`."""
     try:
         path.unlink(missing_ok=True)
     except OSError as error:
@@ -73,27 +73,32 @@ def remove_file(path: Path) -> None:
 
 
 def unreadable(path: Path, error: OSError) -> LabError:
-    """The sentence for a file that is not there or may not be read."""
+    """The error for a file that is missing or not readable."""
     cause = error.strerror or str(error)
-    return LabError(f"cannot read {path}: {cause}; give a file that is there and readable.")
+    return LabError(f"cannot read {path}: {cause}; give a file that exists and is readable.")
 
 
 def unwritable(path: Path, error: OSError) -> LabError:
-    """The sentence for a full disk or a folder that may not be written to."""
+    """The error for a full disk or a folder that is not writable."""
     cause = error.strerror or str(error)
     return LabError(
         f"cannot write {path}: {cause}; free some space or make the folder writable, "
-        "then run the same command again."
+        "then repeat the command."
     )
 
 
 def is_aside(name: str) -> bool:
-    """Whether a file of this name was being written when its process was killed."""
+    """Whether a name is that of a temporary file, left by a process that was killed."""
     return re.fullmatch(r"\..+\.\d+", name) is not None
 
 
+def asides(_folder: str, names: list[str]) -> set[str]:
+    """The temporary files among names, for the argument `ignore` of `shutil.copytree`."""
+    return {name for name in names if is_aside(name)}
+
+
 def flush_folder(folder: Path) -> None:
-    """Wait until the disk holds every file below a folder."""
+    """Flush every file below a folder to disk."""
     for path in folder.rglob("*"):
         if path.is_file():
             _flush(path)
@@ -107,5 +112,5 @@ def _flush(path: Path) -> None:
 def _discard(aside: Path) -> None:
     try:
         aside.unlink(missing_ok=True)
-    except OSError:  # its folder was never there
+    except OSError:  # its folder never existed
         return

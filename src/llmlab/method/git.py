@@ -1,4 +1,4 @@
-"""Runs git regardless of the user's configuration."""
+"""Run git independently of the user's configuration."""
 
 import os
 import subprocess
@@ -20,16 +20,16 @@ SETTINGS = {
     "log.showSignature": "false",
     "log.follow": "false",
     "log.showRoot": "true",
-    "safe.directory": "*",  # whoever runs code of a folder may read its history, too
+    "safe.directory": "*",  # whoever runs the code of a folder may also read its history
     "status.showUntrackedFiles": "normal",
 }
-"""Settings that a repository may have in its own file and that the answers must not depend on."""
+"""Overrides for settings in a repository's own file that would change git's output."""
 
 
 def git(root: Path, *arguments: str | Path, stdin: bytes | None = None) -> bytes | None:
-    """What git prints when it runs in `root`; None if it fails or is not there.
+    """Run git in `root` and return its output; None if git fails or is not installed.
 
-    It depends neither on the user's settings (aliases, colours, pagers, signatures, hooks'
+    The output depends neither on the user's settings (aliases, colours, pagers, signatures, hooks'
     variables) nor on the language of the terminal.
     """
     settings = [item for pair in SETTINGS.items() for item in ("-c", "=".join(pair))]
@@ -44,14 +44,14 @@ def git(root: Path, *arguments: str | Path, stdin: bytes | None = None) -> bytes
             check=False,
             env=_environment(),
         )
-    except OSError:  # there is no git, or no such folder
+    except OSError:  # git or the folder does not exist
         return None
     return done.stdout if done.returncode == 0 else None
 
 
 @contextmanager
 def worktree(root: Path, commit: str) -> Iterator[Path]:
-    """The files of a commit in a folder of their own, until the block ends.
+    """Check out a commit into a temporary folder until the block ends.
 
     Raises:
         LabError: this clone does not have the commit.
@@ -69,7 +69,7 @@ def worktree(root: Path, commit: str) -> Iterator[Path]:
 
 
 def _environment() -> Mapping[str, str]:
-    """The environment without git's variables; a hook, for one, names another repository."""
+    """The environment without git's variables; in a hook, for example, they name a repository."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
     neutral = {
         "GIT_CONFIG_GLOBAL": os.devnull,

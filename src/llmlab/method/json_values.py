@@ -1,4 +1,4 @@
-"""Values as JSON can hold them, for every file and every `--json` of the project."""
+"""Convert values to plain JSON, for every file and every `--json` of the project."""
 
 import math
 from collections.abc import Mapping
@@ -8,10 +8,10 @@ JsonValue = None | bool | int | float | str | list["JsonValue"] | dict[str, "Jso
 
 
 def json_value(value: object) -> JsonValue:
-    """`value` as plain JSON.
+    """Convert `value` to plain JSON.
 
-    Dataclasses become objects, sequences lists, numpy's scalars numbers; NaN and infinities become
-    null, since JSON has no word for them. Anything else becomes its text: dates in ISO form, paths.
+    Dataclasses become objects, sequences lists, numpy scalars numbers; NaN and infinities become
+    null, since JSON cannot express them. Anything else becomes text: dates in ISO form, paths.
     """
     match value:
         case None | bool() | int():
@@ -26,15 +26,15 @@ def json_value(value: object) -> JsonValue:
             return [json_value(item) for item in value]
     if is_dataclass(value) and not isinstance(value, type):
         return {field.name: json_value(getattr(value, field.name)) for field in fields(value)}
-    if hasattr(value, "tolist"):  # of numpy
+    if hasattr(value, "tolist"):  # numpy
         return json_value(value.tolist())
     return printable(str(value))
 
 
 def printable(text: str) -> str:
-    r"""`text` in Unicode: bytes of a file name that are not UTF-8 are written as `\xff`."""
+    r"""`text` as valid Unicode: bytes of a file name that are not UTF-8 become `\xff`."""
     try:
         data = text.encode("utf-8", "surrogateescape")
-    except UnicodeEncodeError:  # half a character that stands for no byte
+    except UnicodeEncodeError:  # a lone surrogate that does not encode a byte
         return text.encode("utf-8", "backslashreplace").decode()
     return data.decode("utf-8", "backslashreplace")

@@ -1,4 +1,4 @@
-"""Options of a command, said once: as the fields of a frozen dataclass.
+"""Declare the options of a command once, as the fields of a frozen dataclass.
 
     @dataclass(frozen=True)
     class TrainOptions:
@@ -8,7 +8,7 @@
     @expand_options
     def train(options: TrainOptions, out: Annotated[Path, typer.Option()]) -> None: ...
 
-`llmlab train` then has --steps and --out, and gets its options as one instance.
+`llmlab train` then takes --steps and --out, and receives its options as one instance.
 """
 
 import inspect
@@ -23,14 +23,14 @@ from typing import get_type_hints
 from llmlab.method.errors import LabError
 
 LARGEST_SEED = 2**63 - 1
-"""The largest seed that a generator of PyTorch takes."""
+"""The largest seed that a PyTorch generator accepts."""
 
 
 def expand_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Give typer a parameter for each field of a dataclass that `command` takes.
+    """Give typer one parameter for each field of a dataclass that `command` takes.
 
-    A parameter whose annotation is a dataclass is replaced by its fields, in their order and with
-    their annotations and defaults. When called, `command` gets an instance made of them.
+    Replaces a parameter annotated with a dataclass by the dataclass's fields, in order, with their
+    annotations and defaults. When called, `command` receives an instance built from them.
     """
     hints = get_type_hints(command, include_extras=True)
     forms = {name: hint for name, hint in hints.items() if is_dataclass(hint)}
@@ -57,27 +57,27 @@ _TIME = re.compile(r"(\d+(?:\.\d+)?)\s*(s|m|h)?")
 
 
 def parse_seconds(text: str) -> float:
-    """Seconds from "90s", "9m", "1h" or a number of seconds.
+    """Parse "90s", "9m", "1h" or a plain number of seconds.
 
     Raises:
-        LabError: the text is no time.
+        LabError: the text is not a time.
     """
     found = _TIME.fullmatch(text.strip())
     if not found:
-        raise LabError(f"a time is a number with s, m or h, such as 90s or 9m, not '{text}'.")
+        raise LabError(f"'{text}' is not a time; give a number with s, m or h, such as 90s or 9m.")
     return float(found[1]) * {"s": 1, "m": 60, "h": 3600}[found[2] or "s"]
 
 
 def parse_date(text: str | None) -> date:
-    """A day from "2026-11-26", or today.
+    """Parse a day such as "2026-11-26"; today if None.
 
     Raises:
-        LabError: the text is no day.
+        LabError: the text is not a day.
     """
     try:
         return date.fromisoformat(text) if text else date.today()
     except ValueError as error:
-        raise LabError(f"a day looks like 2026-11-26, not '{text}' ({error}).") from None
+        raise LabError(f"'{text}' is not a day ({error}); give one such as 2026-11-26.") from None
 
 
 def _parameters(form: type) -> list[Parameter]:

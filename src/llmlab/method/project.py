@@ -1,4 +1,4 @@
-"""Where things are: the folders of one checkout of the book."""
+"""The folders of one checkout of the book."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,17 +16,17 @@ class Project:
 
     @classmethod
     def find(cls, start: Path | None = None) -> "Project":
-        """The project that `start` (default: the working directory) lies in.
+        """Find the project that contains `start` (default: the working directory).
 
         Raises:
-            LabError: no folder from `start` upwards holds `chapters/hypotheses`.
+            LabError: neither `start` nor any parent folder holds `chapters/hypotheses`.
         """
         here = (start or Path.cwd()).resolve()
         for folder in (here, *here.parents):
             if (folder / MARKER).is_dir():
                 return cls(folder)
         raise LabError(
-            f"{here} is not inside a lab book: no folder from there upwards holds {MARKER}; "
+            f"{here} is not inside a lab book: neither it nor any parent folder holds {MARKER}; "
             "change into the checkout and try again."
         )
 

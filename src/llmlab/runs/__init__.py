@@ -1,13 +1,13 @@
-"""A run in its folder: what every command that trains, searches or simulates stands on.
+"""A run and its folder: the basis of every command that trains, searches or simulates.
 
-- `folder`: a new folder is made and held by one process; a taken one is refused before any work.
+- `folder`: makes a new folder and locks it for one process; refuses a taken one before any work.
 - `log`: `log.jsonl`, one event a line, written as it happens; read as typed events.
 - `interrupt`: Ctrl-C takes effect between two steps, so that a run can save and stop.
-- `control`: requests from outside, read between two steps and answered in the log.
-- `trials`: the same log for an experiment, a line for each of its runs.
-- `shell`: commands that a message offers can be pasted as they are.
+- `control`: requests from other processes, read between two steps and answered in the log.
+- `trials`: the same log for an experiment, one line per run.
+- `shell`: quotes the commands in messages so that they can be pasted.
 
-A lab's command goes like this:
+A lab's command follows this pattern:
 
     folder = RunFolder(out or default_folder("micro", "stdlib", seed=0))
     with folder.held():                     # refused while another process writes into it
@@ -18,8 +18,8 @@ A lab's command goes like this:
             for event in ...:
                 folder.log.append("point", {"step": 3, "loss": 2.5})
                 if interrupted():
-                    ...                     # save, say how to go on, stop
+                    ...                     # save, say how to resume, stop
 
-With `--resume` a run goes on from its newest checkpoint: `log.cut(step)` removes what the run
-will log again. A run that is finished already says so and does nothing.
+With `--resume` a run continues from its newest checkpoint: `log.cut(step)` removes the events that
+the run will log again. A finished run says so and does nothing.
 """

@@ -1,7 +1,7 @@
 """Steering a run from outside: requests in `control.jsonl`, answers in `log.jsonl`.
 
-Whoever watches a run appends a request. The trainer reads it between two steps, does what it asks
-and logs an event "steered" of the same id. What was steered stands in the run's record.
+Whoever watches a run appends a request. The trainer reads it between two steps, carries it out and
+logs a "steered" event with the same id. The run's record lists every request that was followed.
 """
 
 import json
@@ -20,19 +20,19 @@ from llmlab.runs.log import RunLog
 
 CONTROL = "control.jsonl"
 POLL_SECONDS = 0.1
-"""Between two looks for a request while a run is paused."""
+"""Polling interval for requests while a run is paused, in seconds."""
 
 Action = Literal["pause", "resume", "stop", "checkpoint", "rate"]
 ACTIONS: tuple[Action, ...] = get_args(Action)
 
 
 class Request(BaseModel):
-    """What a run is asked for.
+    """One request to a run.
 
     Attributes:
-        id: names the request in its answer.
-        rate: new peak learning rate; the schedule goes on at the step that it has reached. None
-            for every action but "rate".
+        id: identifies the request in its answer.
+        rate: new peak learning rate; the schedule continues from its current step. None for every
+            action but "rate".
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -44,13 +44,13 @@ class Request(BaseModel):
     @model_validator(mode="after")
     def _rate_of_its_action(self) -> "Request":
         if (self.rate is None) == (self.action == "rate"):
-            raise ValueError("a rate belongs to the action 'rate', and to no other")
+            raise ValueError("the action 'rate', and no other, takes a rate")
         return self
 
 
 @dataclass(frozen=True)
 class Steered:
-    """A request was followed after `step` steps."""
+    """A request that was followed after `step` steps."""
 
     step: int
     id: str
@@ -63,7 +63,7 @@ class Steered:
 
 
 def listen(log: RunLog) -> None:
-    """Log that a process takes requests from now on."""
+    """Log that a process accepts requests from now on."""
     log.append("listening", {"actions": ACTIONS})
 
 
@@ -81,12 +81,12 @@ class Helm:
     """The trainer's end of the controls.
 
     Attributes:
-        steered: every request that was followed, those before a resumption included.
+        steered: every request that was followed, including those before a resumption.
         is_stopped: whether the run was asked to save and stop.
     """
 
     def __init__(self, folder: RunFolder) -> None:
-        """Take requests from now on: earlier ones were meant for another process."""
+        """Accept requests from now on: earlier ones were meant for another process."""
         self._path = folder.path / CONTROL
         self._read = _size(self._path)
         self.is_stopped = False
@@ -98,12 +98,12 @@ class Helm:
 
     @property
     def rate(self) -> float | None:
-        """The peak learning rate that was asked for last."""
+        """The peak learning rate of the latest request that set one."""
         return next((asked.rate for asked in reversed(self.steered) if asked.rate), None)
 
     @property
     def record(self) -> dict[str, object]:
-        """What the run's record says of it: nothing where nobody steered."""
+        """The entry for the run's record; empty if nobody steered the run."""
         return {"steered": [asdict(one) for one in self.steered]} if self.steered else {}
 
     def requests(
@@ -111,11 +111,11 @@ class Helm:
         is_over: Callable[[], bool],
         agree: Callable[[list[Request]], list[Request]] = list,
     ) -> Iterator[Request]:
-        """What was asked since the last step; a paused run waits here for the next request.
+        """Yield the requests since the last step; a paused run waits here for the next one.
 
         Args:
-            is_over: whether to stop waiting, since the run was interrupted otherwise.
-            agree: gives each of several processes that train together the same requests.
+            is_over: whether to stop waiting because the run was interrupted some other way.
+            agree: gives all processes of a distributed run the same requests.
         """
         is_paused = False
         while True:
@@ -130,13 +130,13 @@ class Helm:
             time.sleep(POLL_SECONDS)
 
     def followed(self, request: Request, step: int) -> Steered:
-        """The answer to a request that was followed after `step` steps."""
+        """Record that a request was followed after `step` steps, and return the answer."""
         answer = Steered(step, **request.model_dump())
         self.steered.append(answer)
         return answer
 
     def _new(self) -> list[Request]:
-        """Whole lines since the last look; what is no request is passed over."""
+        """Requests in the complete lines appended since the last read; skip other lines."""
         if _size(self._path) <= self._read:
             return []
         try:

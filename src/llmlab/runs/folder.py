@@ -1,4 +1,4 @@
-"""The folder of a run: its name, whether it is taken, and the one process that writes into it."""
+"""The folder of a run: its name, whether it is taken, and the lock of the one writing process."""
 
 import itertools
 from collections.abc import Iterator
@@ -34,22 +34,22 @@ class RunFolder:
         return not self.path.is_dir() or all(file.name == LOCK for file in self.path.iterdir())
 
     def require_empty(self) -> None:
-        """Make sure that no run is in the folder before any work is done.
+        """Check that the folder holds no run before any work starts.
 
         Raises:
-            LabError: there is a run, or anything else.
+            LabError: the folder holds a run or any other file.
         """
         if not self.is_empty:
             raise LabError(
-                f"{self.path} holds a run or other files already: name another folder with --out, "
+                f"{self.path} already holds a run or other files: name another folder with --out, "
                 "or remove it."
             )
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """Keep other processes from writing into the folder until the block ends.
+        """Lock the folder against other processes until the block ends.
 
-        The folder is made; it is removed again if nothing was written into it. The operating
+        Creates the folder, and removes it again if nothing was written into it. The operating
         system drops the lock when the process dies, however it dies.
 
         Raises:
@@ -71,7 +71,7 @@ class RunFolder:
             lock.acquire(blocking=False)
         except Timeout:
             raise LabError(
-                f"another process writes into {self.path}: wait until it ends, or name another "
+                f"another process is writing to {self.path}: wait until it ends, or name another "
                 "folder with --out."
             ) from None
         except OSError as error:
@@ -91,7 +91,7 @@ def first_free(folder: Path) -> Path:
 
 
 def _remove(lock: Path, made: list[Path]) -> None:
-    """Remove the lock and the folders that were made for it."""
+    """Remove the lock and the folders created for it."""
     with suppress(OSError):
         lock.unlink(missing_ok=True)
         for folder in made:

@@ -1,4 +1,4 @@
-"""Ctrl-C, or the signal by which schedulers end a job, between two steps."""
+"""Defer Ctrl-C, or the signal that a scheduler ends a job with, to the end of a step."""
 
 import signal
 import threading
@@ -10,14 +10,14 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 @contextmanager
 def deferred_interrupt(is_alone: bool = True) -> Iterator[Callable[[], bool]]:
-    """Give a function that says whether Ctrl-C was pressed; a second press interrupts at once.
+    """Yield a function that says whether Ctrl-C was pressed; a second press interrupts at once.
 
-    A job that a scheduler ends, or `kill`, is taken for Ctrl-C.
+    SIGTERM, from a scheduler or from `kill`, counts as Ctrl-C.
 
     The step that has begun is finished, so the state after it is whole and can be saved.
 
     Args:
-        is_alone: whether no other process waits for what this one sends in its next step.
+        is_alone: whether no other process waits for data from this one's next step.
     """
     pressed = threading.Event()
 

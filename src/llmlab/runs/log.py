@@ -1,4 +1,4 @@
-"""`log.jsonl`: one event a line, written as it happens, so that anything may follow it."""
+"""`log.jsonl`: one event per line, written as it happens, so that other programs can follow it."""
 
 import json
 import math
@@ -14,7 +14,7 @@ from llmlab.method.files import unreadable, unwritable, write_file
 from llmlab.method.json_values import json_value
 
 LONGEST_LINE = 2**24
-"""Most bytes of a line that is read."""
+"""Longest line that is read, in bytes."""
 
 
 class LoggedEvent(BaseModel):
@@ -23,9 +23,9 @@ class LoggedEvent(BaseModel):
     Attributes:
         event: what happened, such as "run", "point", "validation" or "saved".
         step: optimizer step, if the event belongs to one.
-        loss: in nats; None where there is none or it is NaN or infinite.
+        loss: in nats; None if missing, NaN or infinite.
 
-    Whatever else the line holds is in `model_extra`, as JSON has it.
+    All other fields of the line are in `model_extra`, as parsed from JSON.
     """
 
     model_config = ConfigDict(extra="allow", frozen=True)
@@ -47,11 +47,11 @@ class RunLog:
     path: Path
 
     def start(self, run: Mapping[str, object]) -> None:
-        """Begin a log with what decides the run; LabError if it cannot be written."""
+        """Start a log with the run's settings; LabError if it cannot be written."""
         write_file(self.path, _line("run", run))
 
     def append(self, event: str, fields: Mapping[str, object]) -> None:
-        """Add an event; NaN and infinities become null.
+        """Append an event; NaN and infinities become null.
 
         Raises:
             LabError: the file cannot be written.
@@ -63,9 +63,9 @@ class RunLog:
             raise unwritable(self.path, error) from error
 
     def events(self) -> Iterator[LoggedEvent]:
-        """The events, in their order; none where there is no log.
+        """Read the events in order; yield none if there is no log.
 
-        A last line that is still being written, or that a kill cut short, is left out.
+        Skips a last line that is still being written or was cut short by a kill.
 
         Raises:
             LabError: a line is not an event, or the file cannot be read.
@@ -73,11 +73,10 @@ class RunLog:
         return (event for _, event in self._lines())
 
     def cut(self, step: int) -> None:
-        """Remove what a run that goes on after `step` steps will log again.
+        """Remove the events that a run resumed after `step` steps will log again.
 
-        Points carry the step that they took, counted from 0; validations the steps done before
-        them. The lines that say that the checkpoint of `step` was saved, or that the run was
-        steered there, stay.
+        A point carries the index of its step, counted from 0; a validation carries the number of
+        steps before it. Events that report a checkpoint saved or a request followed at `step` stay.
         """
         kept = [line for line, event in self._lines() if _is_before(event, step)]
         write_file(self.path, b"".join(kept))
@@ -115,5 +114,5 @@ def _line(event: str, fields: Mapping[str, object]) -> str:
 
 
 def _is_before(event: LoggedEvent, step: int) -> bool:
-    """Whether a run that goes on after `step` steps does not log this event again."""
+    """Whether a run resumed after `step` steps will not log this event again."""
     return event.step is None or event.step < step + (event.event in ("saved", "steered"))

@@ -1,8 +1,8 @@
-"""Commands that a message offers."""
+"""Shell commands for messages."""
 
 import shlex
 
 
 def command(*parts: object) -> str:
-    """A command between backticks, quoted so that it can be pasted: paths may hold spaces."""
+    """A command in backticks, quoted so that it can be pasted even if a path has spaces."""
     return f"`{shlex.join(map(str, parts))}`"

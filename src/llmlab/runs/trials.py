@@ -1,7 +1,6 @@
-"""The log of an experiment while it runs: one line for each run that is finished.
+"""The log of an experiment while it runs: one line per finished run.
 
-It is for whoever watches. The tables are made of the runs' own files, and nothing reads this log
-to make them.
+The log is for live views only. The tables are built from the runs' own files, never from this log.
 """
 
 from llmlab.method.running.parts import Part
@@ -9,11 +8,11 @@ from llmlab.method.running.plan import Plan
 from llmlab.runs.folder import RunFolder
 
 MOST_POINTS = 300
-"""Of each curve: what a screen shows."""
+"""Points kept per curve: as many as a screen can show."""
 
 
 class TrialLog:
-    """Writes `log.jsonl` beside the tables that an experiment will have."""
+    """Writes `log.jsonl` into the folder that will hold an experiment's tables."""
 
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
@@ -21,9 +20,9 @@ class TrialLog:
         self._noted: set[str] | None = None
 
     def note(self, done: int, total: int, event: str) -> None:
-        """Take the report of a runner: how far it is, and which run it has finished.
+        """Take a runner's progress report: runs done, runs in all, and the run just finished.
 
-        The first report finds the log of an earlier call, and begins anew with what is finished.
+        The first report replaces the log of an earlier call and logs all finished runs anew.
 
         Raises:
             LabError: the log cannot be written.
@@ -51,7 +50,7 @@ class TrialLog:
 
 
 def _curves(part: Part) -> dict[str, list[tuple[int, float]]]:
-    """The curves of a run, thinned, with their last points."""
+    """The curves of a run, thinned; each keeps its last point."""
     return {name: _thinned(points) for name, points in part.curves.items()}
 
 

@@ -114,8 +114,8 @@ def test_a_difference_is_that_of_the_runs_of_one_seed(evidence):
     [
         (("scor", {"dose": 0.1, "rule": "a"}), "no metric 'scor' .did you mean 'score'"),
         (("score", {"does": 0.1}), "no axis 'does' .did you mean 'dose'"),
-        (("score", {"dose": 3.0, "rule": "a"}), "no runs with dose = 3.0; its levels are 0.01"),
-        (("score", {"dose": 0.1}), "rule of dose is left open; fix it, as in rule='a'"),
+        (("score", {"dose": 3.0, "rule": "a"}), "no runs with dose = 3.0; use one of 0.01"),
+        (("score", {"dose": 0.1}), "the axis rule of dose is not fixed; set it, as in rule='a'"),
     ],
 )
 def test_a_mistake_is_one_sentence_with_a_remedy(evidence, call, message):

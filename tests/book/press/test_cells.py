@@ -90,7 +90,7 @@ def test_images_are_named_by_their_content(tmp_path):
         (new_markdown_cell("{{< include a.md >}}"), "chapter.py, cell 1 uses shortcodes"),
         (new_markdown_cell("A `{python} x`."), "uses inline"),
         (new_markdown_cell("::: {.panel-tabset}\n:::"), "uses tabsets"),
-        (new_code_cell("#| fig-width: 3\n1"), "has the option fig-width"),
+        (new_code_cell("#| fig-width: 3\n1"), "has the unknown option fig-width"),
         (new_code_cell("#| label: [\n1"), "not valid YAML"),
         (new_code_cell("#| label\n1"), "is not a list of names with values"),
     ],

@@ -25,29 +25,29 @@ def test_the_sample_has_no_problem(site, contents):
 @pytest.mark.parametrize(
     ("added", "problem"),
     [
-        ('<a href="gone.html">x</a>', "index.html links to gone.html, which is not there"),
+        ('<a href="gone.html">x</a>', "index.html links to gone.html, which does not exist"),
         (
             '<a href="concepts/steps.html#gone">x</a>',
-            "index.html links to concepts/steps.html#gone, but that page has no such place",
+            "index.html links to concepts/steps.html#gone, but that page has no such anchor",
         ),
-        ('<a href="#gone">x</a>', "index.html links to #gone, but that page has no such place"),
+        ('<a href="#gone">x</a>', "index.html links to #gone, but that page has no such anchor"),
         (
             '<script src="https://example.org/x.js"></script>',
-            "index.html asks https://example.org/x.js from outside",
+            "index.html loads https://example.org/x.js from outside",
         ),
         (
             '<link rel="stylesheet" href="//example.org/x.css">',
-            "index.html asks //example.org/x.css from outside",
+            "index.html loads //example.org/x.css from outside",
         ),
         (
             "<style>@import 'https://example.org/x.css';</style>",
-            "index.html asks https://example.org/x.css from outside",
+            "index.html loads https://example.org/x.css from outside",
         ),
         (
             '<p style="background: url(https://example.org/x.png)">',
-            "index.html asks https://example.org/x.png from outside",
+            "index.html loads https://example.org/x.png from outside",
         ),
-        ('<img src="gone.png" alt="x">', "index.html loads gone.png, which is not there"),
+        ('<img src="gone.png" alt="x">', "index.html loads gone.png, which does not exist"),
         (
             '<img src="assets/favicon.svg">',
             "index.html shows assets/favicon.svg without alternative text",
@@ -56,7 +56,7 @@ def test_the_sample_has_no_problem(site, contents):
         ("<p>See @tbl-x.</p>", "index.html has the unresolved reference @tbl-x"),
         (
             '<p><span class="citation" data-cites="nobody2020">(<b>nobody2020?</b>)</span></p>',
-            "index.html cites nobody2020, which the list of references does not have",
+            "index.html cites nobody2020, which is not in the list of references",
         ),
     ],
 )
@@ -92,7 +92,7 @@ def test_missing_chapters_and_pdf_are_found(site, contents):
 def test_a_style_sheet_that_loads_from_outside_is_found(site, contents):
     (site / "assets" / "book.css").write_text("@import url(https://example.org/f.css);")
     assert check_site(site, contents) == (
-        "assets/book.css asks https://example.org/f.css from outside",
+        "assets/book.css loads https://example.org/f.css from outside",
     )
 
 

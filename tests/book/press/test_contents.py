@@ -30,9 +30,9 @@ def test_names_and_options_of_the_book(sample):
     [
         ("concepts/steps", "concepts/step", "did you mean concepts/steps.ipynb"),
         ("results/steps", "concepts/steps", "lists concepts/steps.ipynb twice"),
-        ("    - index.ipynb\n", "", "no index.ipynb"),
-        ("  author: The Testers\n", "", "title and an author"),
-        ("    - index.ipynb", "    - 3", "lists the chapter 3"),
+        ("    - index.ipynb\n", "", "not list index.ipynb"),
+        ("  author: The Testers\n", "", "lacks the book's title or author"),
+        ("    - index.ipynb", "    - 3", "lists the invalid chapter 3"),
         ("book:", "book: [", "not valid YAML"),
     ],
 )
@@ -44,7 +44,7 @@ def test_mistakes_are_named(sample, old, new, message):
 
 def test_a_chapter_that_is_not_listed_is_named(sample):
     (sample.chapters / "forgotten.py").write_text("# %%\n")
-    with pytest.raises(LabError, match=r"chapters/forgotten.py stands in no part"):
+    with pytest.raises(LabError, match=r"chapters/forgotten.py is not listed"):
         read_contents(sample)
 
 

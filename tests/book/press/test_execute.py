@@ -120,7 +120,7 @@ def test_what_the_reader_can_mend_is_told_in_its_own_words(tmp_path):
 
 
 def test_a_cell_that_ends_its_process_is_named(tmp_path):
-    with pytest.raises(LabError, match=r"chapter.py, cell 1 \(`import os`\) ended its Python"):
+    with pytest.raises(LabError, match=r"chapter.py, cell 1 \(`import os`\) killed its Python"):
         execute(tmp_path, "# %%\nimport os\n\nos._exit(1)\n")
 
 

@@ -211,11 +211,11 @@ def test_what_is_read_as_one_stays_on_its_line(executed_sample, tmp_path):
         ("# A\n\nSee @fig-nothing.", r"chapters/index\.py: @fig-nothing refers to nothing"),
         ("# A\n\nSee @nobody2020.", r"@nobody2020 is not in the bibliography"),
         ("# A\n\n[x](other.ipynb)", r"links to other\.ipynb, which is not a chapter"),
-        ("# A\n\n[x](#nowhere)", r"links to #nowhere, which is not there"),
+        ("# A\n\n[x](#nowhere)", r"links to #nowhere, which does not exist"),
         ("# A {#sec-idea}", r"the label sec-idea is also in chapters/index\.py"),
         ("No title.", r"chapters/index\.py: has no title"),
         ("# A\n\n# B", r"has a second title, B"),
-        ("# A\n\n![x](missing.png)", r"shows missing\.png, which is not there"),
+        ("# A\n\n![x](missing.png)", r"shows missing\.png, which does not exist"),
         ("# A\n\n![x](https://example.org/x.png)", r"shows an image from outside"),
     ],
 )

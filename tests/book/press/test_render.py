@@ -65,7 +65,7 @@ def test_an_unknown_renderer_is_an_error(project):
 
 
 def test_a_version_is_one_folder(project):
-    with pytest.raises(LabError, match="name of one folder"):
+    with pytest.raises(LabError, match="does not name a folder"):
         render_book(project, "../1.0", "preview")
 
 

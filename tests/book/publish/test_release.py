@@ -61,7 +61,7 @@ def test_a_version_stands_beside_the_others_with_its_evidence_and_stays(project:
     assert {"results/laptop/toy/runs.csv", "results/laptop/toy/manifest.json"} <= inside
     described = {part["@id"]: part for part in crate["@graph"]}
     assert described["results/laptop/toy/runs.csv"]["sha256"] == "0" * 64
-    with pytest.raises(LabError, match="stays as it was published"):
+    with pytest.raises(LabError, match="published version never changes"):
         release(project, "1.0", "preview")
 
 
@@ -73,7 +73,7 @@ def test_the_repository_says_how_to_cite_the_book() -> None:
 
 def test_what_is_not_committed_is_not_released(project: Project) -> None:
     (project.root / "new.txt").write_text("new")
-    with pytest.raises(LabError, match="differ from the commit"):
+    with pytest.raises(LabError, match="differs from its commit"):
         release(project, "1.0", "preview")
     assert not project.site.exists()
 
@@ -90,6 +90,6 @@ def test_nothing_is_left_of_a_version_that_is_too_large(
     project: Project, monkeypatch, bound: str
 ) -> None:
     monkeypatch.setattr(releasing, bound, 0.001)
-    with pytest.raises(LabError, match=r"at most 0\.001 are allowed"):
+    with pytest.raises(LabError, match=r"more than the limit of 0\.001"):
         release(project, "1.0", "preview")
     assert not (project.site / "1.0").exists()

@@ -70,8 +70,8 @@ def test_a_version_beside_itself_has_changed_in_nothing(found: Comparison) -> No
 
 def test_the_summary_counts(found: Comparison) -> None:
     assert summary(found) == (
-        "Since 1.0: 1 verdict with another word, 1 effect moved under the same word, "
-        "1 hypothesis new, 1 hypothesis gone, 1 table new, 1 table computed again."
+        "Since 1.0: 1 verdict changed, 1 effect moved, same verdict, "
+        "1 hypothesis new, 1 hypothesis removed, 1 table new, 1 table computed again."
     )
 
 
@@ -93,7 +93,7 @@ def test_the_page_draws_what_moved(found: Comparison) -> None:
 
 def test_only_the_page_of_the_experiment_is_marked(found: Comparison) -> None:
     assert 'title="Changed since 1.0"' in mark(found, "dose")
-    assert "H-WORD was UNDECIDED, is SUPPORTED" in mark(found, "dose")
+    assert "H-WORD was UNDECIDED, now SUPPORTED" in mark(found, "dose")
     assert mark(found, "other") == ""
 
 

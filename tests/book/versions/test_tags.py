@@ -70,7 +70,7 @@ def test_numbers_order_versions() -> None:
 
 @pytest.mark.parametrize("version", ["", "1", "v1.0", "1.0-rc1", "../1.0", "1.0.0.0"])
 def test_a_version_has_numbers_alone(version: str) -> None:
-    with pytest.raises(LabError, match="is no version"):
+    with pytest.raises(LabError, match="is not a version"):
         check_version(version)
 
 

@@ -242,7 +242,7 @@ def test_the_attention_of_gpt2_fits_a_page():
 def test_a_view_too_large_for_a_page_is_an_error():
     raw = attention(["a"], n_layers=1, n_heads=1)
     raw["texts"] *= 9000
-    with pytest.raises(LabError, match=r"x takes \d\.\d MB of a page.*fewer texts"):
+    with pytest.raises(LabError, match=r"x takes \d\.\d MB, more than the limit.*fewer texts"):
         widgets.widget("a", raw, "x")
 
 
@@ -256,7 +256,10 @@ def without(raw, key):
         ({**KINDS["attention"], "kind": "atention"}, r"kind 'atention'.*did you mean 'attention'"),
         (without(KINDS["attention"], "kind"), r"of the kind None"),
         (without(KINDS["attention"], "texts"), r"kind attention: 'texts' is missing"),
-        ({**KINDS["attention"], "n_heads": 3}, r"not all has 2 layers of 3 heads"),
+        (
+            {**KINDS["attention"], "n_heads": 3},
+            r"not all texts and scores have 2 layers of 3 heads",
+        ),
         ({**KINDS["attention"], "texts": [{"tokens": ["a"], "weights": [[[[300]]]]}]}, r"255"),
         (
             {
@@ -318,8 +321,8 @@ def test_a_chapter_shows_the_picture_then_the_widget_and_where_it_stands(viewed_
     ("view", "run", "seed", "message"),
     [
         ("head", DOSE, 0, r"rule=a/seed=0 of dose .* no view 'head' \(did you mean 'heads'\?\)"),
-        ("heads", DOSE, 17, r"no run with seed 17; its seeds are 0, 1, 2, 3, 4, 5, 6, 7, 8, 9"),
-        ("heads", {"dose": 0.1}, 0, r"rule of dose is left open"),
+        ("heads", DOSE, 17, r"no run with seed 17; use one of 0, 1, 2, 3, 4, 5, 6, 7, 8, 9"),
+        ("heads", {"dose": 0.1}, 0, r"rule of dose is not fixed"),
         ("heads", {"doze": 0.1}, 0, r"no axis 'doze' \(did you mean 'dose'\?\)"),
     ],
 )
@@ -329,7 +332,7 @@ def test_what_is_not_there_is_one_sentence(viewed_book, view, run, seed, message
 
 
 def test_a_run_without_views_says_so(recorded_book):
-    with pytest.raises(LabError, match="has no view 'heads'; it has none"):
+    with pytest.raises(LabError, match="has no view 'heads'; known: none"):
         show.explorer("dose", "heads", run=DOSE)
 
 

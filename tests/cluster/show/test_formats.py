@@ -57,7 +57,7 @@ def test_mlperf_lines_hold_warnings() -> None:
 
 
 def test_an_unknown_format_is_refused() -> None:
-    with pytest.raises(LabError, match="name one of text, jsonl, mlperf"):
+    with pytest.raises(LabError, match="use one of text, jsonl, mlperf"):
         format_named("xml")
 
 

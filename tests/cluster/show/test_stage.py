@@ -70,5 +70,5 @@ def test_a_duration_is_read(text: str, seconds: float) -> None:
 
 @pytest.mark.parametrize("text", ["", "0s", "ten", "10", "-5s", "1.5h", "9999999999999999d"])
 def test_what_is_no_duration_is_refused(text: str) -> None:
-    with pytest.raises(LabError, match="is no duration"):
+    with pytest.raises(LabError, match="is not a duration"):
         parse_duration(text)

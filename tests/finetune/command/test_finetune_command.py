@@ -228,7 +228,7 @@ def test_another_run_is_left_alone(llmlab: LlmLab) -> None:
     before = Path("run/report.json").read_bytes()
     again = llmlab("finetune", "--out", "run", *BRIEF)
     assert (again.code, again.err.count("\n")) == (1, 1)
-    assert "run holds a run or other files already: name another folder" in again.err
+    assert "run already holds a run or other files: name another folder" in again.err
     assert Path("run/report.json").read_bytes() == before
 
 

@@ -69,9 +69,7 @@ def test_an_adapter_is_merged_and_what_comes_of_it_writes_the_same(
     said = save(Path("tuned/adapter"), base_folder(form))
     merged = llmlab("merge", "tuned", "--out", "merged")
     assert (merged.code, merged.err) == (0, "")
-    assert (
-        merged.out == "Now `llmlab generate merged` and `llmlab finetune --base merged` take it.\n"
-    )
+    assert merged.out == "Next: `llmlab generate merged` or `llmlab finetune --base merged`.\n"
     greedy = ("--prompt", "the cat", "--tokens", "8", "--temperature", "0")
     plain = llmlab("generate", form, *greedy).out
     for model in ("tuned", "tuned/adapter", "merged"):

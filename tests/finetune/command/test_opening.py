@@ -145,5 +145,5 @@ def test_an_answer_that_does_not_fit_the_context(opened, tmp_path: Path) -> None
 
 
 def test_a_folder_that_is_taken_is_refused_before_anything_is_loaded(opened, ten: str) -> None:
-    with pytest.raises(LabError, match="holds a run or other files already"):
+    with pytest.raises(LabError, match="already holds a run or other files"):
         opened(Path(ten).parent)

@@ -350,7 +350,7 @@ def test_weights_that_fit_nowhere_are_said_to_be_lost(
 def test_a_folder_that_holds_something_is_left_alone(opened: Open, tmp_path: Path) -> None:
     session = opened()
     (session.folder / "thesis.txt").write_text("mine")
-    with pytest.raises(LabError, match=r"run holds a run or other files already: name another"):
+    with pytest.raises(LabError, match=r"run already holds a run or other files: name another"):
         list(session.events())
     assert sorted(path.name for path in session.folder.iterdir()) == [".lock", "thesis.txt"]
 

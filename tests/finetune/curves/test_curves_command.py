@@ -40,7 +40,10 @@ def test_json_is_for_programs(table: Path, monkeypatch, capsys) -> None:
 
 def test_a_name_that_no_run_has_is_one_sentence(table: Path, monkeypatch, capsys) -> None:
     assert call(monkeypatch, table, "--run", "c") == 1
-    assert capsys.readouterr().err == "error: no run's name holds 'c': there is, for instance, a.\n"
+    assert (
+        capsys.readouterr().err
+        == "error: no run has 'c' in its name; correct --run: one run is named a.\n"
+    )
 
 
 def test_a_file_that_is_not_there_is_one_sentence(tmp_path: Path, monkeypatch, capsys) -> None:

@@ -35,13 +35,13 @@ def test_bars_are_read_by_name_of_column(written) -> None:
         ([HEADER, DAYS[0].replace(",", " 16:00:00+01:00,", 1)], "has a time zone"),
         ([HEADER, "2001-01-01T00:00:00Z,1,1,1,1,1"], "has a time zone"),
         ([HEADER, DAYS[0].replace("10.5", '"10,5"')], "use a point for decimals"),
-        ([HEADER, DAYS[0].replace("10.5", "10,5")], "if commas stand for decimals"),
-        ([HEADER, "yesterday,1,1,1,1,1"], "'yesterday' is no date"),
-        ([HEADER, ",1,1,1,1,1"], "line 2: '' is no date"),
-        ([HEADER, "NaT,1,1,1,1,1"], "'NaT' is no date"),
-        ([HEADER, "2001-01-01,inf,inf,1,1,1"], "'inf' in the column 'open' is no number"),
-        ([HEADER + ",Adj Close", "2001-01-01,1,1,1,1,1,0"], "'0' .* 'adj_close' is no price"),
-        ([HEADER, '2001-01-01,"1' + ",1" * 70_000], "a quote that is not closed"),
+        ([HEADER, DAYS[0].replace("10.5", "10,5")], "if commas mark decimals"),
+        ([HEADER, "yesterday,1,1,1,1,1"], "'yesterday' is not a date"),
+        ([HEADER, ",1,1,1,1,1"], "line 2: '' is not a date"),
+        ([HEADER, "NaT,1,1,1,1,1"], "'NaT' is not a date"),
+        ([HEADER, "2001-01-01,inf,inf,1,1,1"], "'inf' in the column 'open' is not a number"),
+        ([HEADER + ",Adj Close", "2001-01-01,1,1,1,1,1,0"], "'0' .* 'adj_close' is not a price"),
+        ([HEADER, '2001-01-01,"1' + ",1" * 70_000], "an unclosed quote"),
         ([HEADER, "2001-01-01,1,1,2,1,1"], "a high below its low on 2001-01-01"),
         ([HEADER, "2001-01-01,1,1,1,0,1"], "zero or negative price on 2001-01-01"),
         ([HEADER], "has no bars"),
@@ -56,7 +56,7 @@ HALVED = [*DAYS, "2001-01-08,5.25,5.5,5,5.2,2000"]
 
 
 def test_a_split_in_the_middle_is_refused_with_its_date(written) -> None:
-    with pytest.raises(LabError, match="looks split on 2001-01-08, 2 for 1"):
+    with pytest.raises(LabError, match="seems to have split 2 for 1 on 2001-01-08"):
         read_csv(written(HEADER, *HALVED))
 
 

@@ -35,4 +35,4 @@ def test_a_bad_file_leaves_nothing_behind(tmp_path: Path, monkeypatch, capsys) -
 
 def test_nothing_to_read_is_one_sentence(monkeypatch, capsys) -> None:
     assert call(monkeypatch) == 1
-    assert "one of --source, --csv, --url" in capsys.readouterr().err
+    assert "give --source, --csv or --url" in capsys.readouterr().err

@@ -47,7 +47,7 @@ def test_a_source_whose_package_is_absent_says_so(monkeypatch: pytest.MonkeyPatc
         return find(name, *rest)
 
     monkeypatch.setattr(builtins, "__import__", without)
-    with pytest.raises(LabError, match="not installed: pip install pmdarima"):
+    with pytest.raises(LabError, match="not installed; run `pip install pmdarima`"):
         load("pmdarima")
 
 

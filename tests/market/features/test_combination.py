@@ -23,5 +23,5 @@ def test_days_that_an_asset_lacks_are_counted(bars: Bars) -> None:
 
 
 def test_assets_of_other_years_are_refused(bars: Bars) -> None:
-    with pytest.raises(LabError, match="one and other have 0 days in common"):
+    with pytest.raises(LabError, match="one and other have only 0 days in common"):
         require_overlap([part(bars, "one", 0, 100), part(bars, "other", 100, 200)])

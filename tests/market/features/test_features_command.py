@@ -42,10 +42,10 @@ def test_the_list_has_the_formulas(monkeypatch, capsys) -> None:
     [
         (["--tier", "d"], "there is no tier 'd'"),
         (["--tier", "c", "--every", "week"], "too few for the windows of tier c"),
-        (["--every", "fortnight"], "write week, or a number of bars"),
+        (["--every", "fortnight"], "write day, week, or a number"),
         (["--volatility-index", "vix"], "there is no asset 'vix'"),
         (["--asset", "onw"], "did you mean 'own'"),
-        (["--source", "arch"], "one of --source and --csv"),
+        (["--source", "arch"], "either --source or --csv"),
     ],
 )
 def test_a_mistake_is_one_sentence_and_leaves_nothing(

@@ -34,7 +34,7 @@ def test_bars_do_not_change_with_later_days(bars: Bars, n: int, every: str) -> N
 
 @pytest.mark.parametrize("every", ["1", "month", "-2", "2.5"])
 def test_another_length_is_refused(bars: Bars, every: str) -> None:
-    with pytest.raises(LabError, match="write week, or a number"):
+    with pytest.raises(LabError, match="write day, week, or a number"):
         resampled(bars, every)
 
 

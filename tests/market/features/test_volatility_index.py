@@ -36,7 +36,7 @@ def test_a_proxy_is_named_one(bars: Bars) -> None:
 
 
 def test_closes_alone_have_no_proxy(bars: Bars) -> None:
-    with pytest.raises(LabError, match="closes alone"):
+    with pytest.raises(LabError, match="only closes"):
         with_index(closes(bars), None)
 
 

@@ -108,7 +108,7 @@ def test_a_cell_that_is_no_positive_number_is_named(complaint, cell: str, said: 
 
 
 def test_three_points_are_too_few(complaint) -> None:
-    assert "3 runs, too few for a law of 5 parameters" in complaint(rows(3))
+    assert "3 runs, too few for a law with 5 parameters" in complaint(rows(3))
 
 
 def test_one_size_of_model_is_no_sweep(complaint) -> None:
@@ -129,8 +129,8 @@ def test_no_size_at_all_is_no_fit(complaint) -> None:
     [
         ("", "has no rows"),
         ("params,tokens,loss\n", "has no rows"),
-        ("params,tokens,loss\n1,2\n", "line 2: it has 2 cells and the header 3"),
-        ("params,params,loss\n1,2,3\n", "two columns called 'params'"),
+        ("params,tokens,loss\n1,2\n", "line 2: it has 2 cells, but the header has 3"),
+        ("params,params,loss\n1,2,3\n", "two columns named 'params'"),
         (b"\xff\xfe\x00p", "is not text in UTF-8"),
     ],
 )

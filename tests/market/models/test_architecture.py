@@ -31,7 +31,7 @@ def test_every_shape_of_a_budget_meets_it(budget: str) -> None:
 def test_where_no_shape_meets_it_the_nearest_is_named(features: int, budget: int) -> None:
     with pytest.raises(LabError, match=r"the nearest has (\d[\d,]*)") as raised:
         within_budget(Architecture(features), budget)
-    nearest = int(str(raised.value).split("nearest has ")[1].split(":")[0].replace(",", ""))
+    nearest = int(str(raised.value).split("nearest has ")[1].split(";")[0].replace(",", ""))
     assert within_budget(Architecture(features), nearest)
 
 

@@ -59,11 +59,11 @@ def test_the_balance_of_targets_is_shown(file: Path, monkeypatch, capsys) -> Non
         (["--budget", "300"], "the nearest has 295"),
         (["--budget", "much"], "--budget much"),
         (["--tier", "b", "--budget", "20k"], "900 days are too few for 10 chunks"),
-        (["--look-back", "12"], "write a multiple of 8 days"),
+        (["--look-back", "12"], "give a multiple of 8 days"),
         (["--horizon", "month"], "--horizon month"),
         (["--threshold", "-1"], "--threshold -1"),
         (["--chunk", "10"], "numbered 0 to 9"),
-        (["--source", "arch"], "one of --source and --csv"),
+        (["--source", "arch"], "either --source or --csv"),
     ],
 )
 def test_a_mistake_is_one_sentence_and_leaves_nothing(

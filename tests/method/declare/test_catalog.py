@@ -25,28 +25,28 @@ def test_an_unknown_scale_is_answered_with_the_nearest_name() -> None:
 
 
 def test_a_scale_without_budget_names_those_that_have_one(lab) -> None:
-    with pytest.raises(LabError, match="toy has no budget for the scale 'gpu'; it has smoke, lap"):
+    with pytest.raises(LabError, match="toy has no budget for scale 'gpu'; use one of smoke, lap"):
         scale_budget(lab.add(), "gpu")
 
 
 @pytest.mark.parametrize(
     ("old", "new", "complaint"),
     [
-        ('name="toy"', 'name="tyo"', "its name is 'tyo' but must be the module's"),
+        ('name="toy"', 'name="tyo"', "its name is 'tyo' but must equal the module's"),
         ('Axis("rate"', 'Axis("seed"', "'seed' is a column of every table"),
         ('Metric("loss"', 'Metric("rate"', "'rate' names two axes or metrics"),
         ("run=run", 'run=run, selection_metric="los"', r"selection_metric 'los'.*mean 'loss'"),
         ("run=run", 'run=run, needs=["ty"]', r"needs 'ty', which is not another.*mean 'toy'"),
         ('"smoke": Bud', '"smok": Bud', r"unknown scale 'smok' \(did you mean 'smoke'"),
-        ('{"rate": [1e-05, 0.1]}', '{"rat": [1]}', r"smoke budget must be for exactly its axes"),
-        ('{"rate": [1e-05, 0.1]}', '{"rate": []}', "smoke budget has no level of the axis 'rate'"),
-        ('{"rate": [1e-05, 0.1]}', '{"rate": [1, 1]}', "has a level of the axis 'rate' twice"),
+        ('{"rate": [1e-05, 0.1]}', '{"rat": [1]}', r"smoke budget must cover exactly its axes"),
+        ('{"rate": [1e-05, 0.1]}', '{"rate": []}', "smoke budget has no level for the axis 'rate'"),
+        ('{"rate": [1e-05, 0.1]}', '{"rate": [1, 1]}', "repeats a level of the axis 'rate'"),
         (
             '{"rate": [1e-05, 0.1]}',
             '{"rate": [(1,)]}',
             r"\(1,\) in its smoke budget is not a str",
         ),
-        ("seeds=2", "seeds=0", "smoke budget must have at least one seed"),
+        ("seeds=2", "seeds=0", "smoke budget needs at least one seed"),
         ("EXPERIMENT =", "OTHER =", "must define EXPERIMENT"),
         ("import random", "import randum", r"toy.py cannot be imported: ModuleNotFoundError"),
     ],

@@ -134,7 +134,7 @@ def test_a_table_that_was_cut_or_edited_is_named(tmp_path: Path, table: str, dam
     folder = written(tmp_path, experiment(), [row()])
     path = folder / table
     path.write_bytes(damage(path.read_bytes()))
-    with pytest.raises(LabError, match=rf"{path} is not the file that was written.*restore it"):
+    with pytest.raises(LabError, match=rf"{path} was cut short or edited.*restore it"):
         read_runs(folder, experiment()) if table == RUNS else read_curves(folder)
 
 

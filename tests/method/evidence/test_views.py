@@ -34,7 +34,7 @@ def test_views_that_were_cut_short_are_refused(lab) -> None:
     run_experiment(lab.edit("toy", "tokens=3", VIEW), "smoke", lab.project)
     path = lab.project.fresh("smoke", "toy") / "views.json"
     path.write_text(path.read_text()[:-9])
-    with pytest.raises(LabError, match=r"views.json is not the file that was written"):
+    with pytest.raises(LabError, match=r"views.json was cut short or edited"):
         _ = fresh_evidence(lab.project, "toy", "smoke").views
 
 

@@ -165,8 +165,8 @@ def test_a_tuned_level_at_the_edge_of_its_sweep_raises_an_alarm():
         return -dose if form == "pill" else abs(dose - 2.0)
 
     judgement = judge(tuned, EXPERIMENT, table(steep, forms=("pill", "drops"), loss=loss))
-    assert judgement.alarms == ("treatment: the best dose, 4, is the highest that was tried",)
-    assert judgement.open_end == "the grid of dose must go on to 8 at least"
+    assert judgement.alarms == ("treatment: the best dose, 4, is the highest level tried",)
+    assert judgement.open_end == "the grid of dose must extend to at least 8"
 
 
 def test_a_verdict_has_to_hold_at_every_level_that_may_be_the_best():
@@ -217,7 +217,7 @@ def test_of_the_best_over_all_levels_only_the_losing_edge_counts():
     losing = replace(frontier, treatment=frontier.control, control=frontier.treatment)
     assert judge(losing, EXPERIMENT, rising).open_end == ""
     lowered = rising.assign(score=rising["score"].where(~pills, rising["score"] - 100))
-    assert "must go on to 8" in judge(frontier, EXPERIMENT, lowered).open_end
+    assert "must extend to at least 8" in judge(frontier, EXPERIMENT, lowered).open_end
 
 
 def test_a_trend_is_the_rank_correlation_of_each_seed():
@@ -274,9 +274,9 @@ def test_a_best_level_at_the_edge_refutes_and_raises_an_alarm():
     judgement = judge(OPTIMUM, EXPERIMENT, table(peak_at(4.0)))
     assert judgement.open_end == ""  # what lies beyond is outside the interval as well
     within = judge(replace(OPTIMUM, interval=(1.5, 8.0)), EXPERIMENT, table(peak_at(4.0)))
-    assert within.open_end == "the grid of dose must go on to 8 at least"
+    assert within.open_end == "the grid of dose must extend to at least 8"
     assert judgement.p_refuted < 0.001 < judgement.p_supported
-    assert judgement.alarms == ("the best dose, 4, is the highest that was tried",)
+    assert judgement.alarms == ("the best dose, 4, is the highest level tried",)
 
 
 def test_seeds_that_disagree_on_the_best_level_decide_nothing():

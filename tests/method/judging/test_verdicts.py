@@ -193,9 +193,10 @@ def decided(hypothesis, judgement):
 def test_a_best_level_at_the_edge_of_the_grid_decides_nothing():
     sure = replace(JUDGEMENT, p_supported=1e-9)
     assert decided(HYPOTHESIS, sure)[0] == "SUPPORTED"
-    word, reason = decided(HYPOTHESIS, replace(sure, open_end="the grid of dose must go on to 4"))
+    remedy = "the grid of dose must extend to at least 4"
+    word, reason = decided(HYPOTHESIS, replace(sure, open_end=remedy))
     assert word == "UNDECIDED"
-    assert reason.endswith("says too little: the grid of dose must go on to 4.")
+    assert reason.endswith(f"is not decisive: {remedy}.")
 
 
 @pytest.mark.parametrize(
@@ -259,7 +260,7 @@ def test_verdicts_follow_the_evidence_there_is(medicine):
     more, same, much = judge_all(project)
     assert (more.word, same.word, much.word) == ("UNTESTED",) * 3
     assert more.judgement.effect == pytest.approx(1.01)
-    assert more.reason.startswith("Only smoke-scale runs exist, which are no evidence. The diff")
+    assert more.reason.startswith("Only smoke-scale runs exist; they are not evidence. The diff")
     assert more.smoke_agrees is None
 
     record(project, "toy", "smoke")

@@ -78,7 +78,7 @@ def test_other_code_is_another_experiment(lab) -> None:
 
 def test_nothing_recorded_can_not_be_extended(lab) -> None:
     plan = make_plan(lab.add(), "smoke", lab.project)
-    with pytest.raises(LabError, match="nothing of toy is recorded at the scale 'smoke'"):
+    with pytest.raises(LabError, match="toy has no recorded runs at scale 'smoke'"):
         take_over(plan, lab.project)
 
 
@@ -93,7 +93,7 @@ def test_runs_whose_files_others_need_are_refused(lab) -> None:
     toy = recorded_toy(lab)
     lab.add(name="eager")
     lab.edit("eager", "run=run,", 'run=run, needs=("toy",),')
-    with pytest.raises(LabError, match="left files for eager, and those are not recorded"):
+    with pytest.raises(LabError, match="lack the files that eager needs"):
         take_over(make_plan(toy, "smoke", lab.project), lab.project)
 
 
@@ -102,5 +102,5 @@ def test_the_command_takes_over_and_runs_the_rest(lab) -> None:
     with_three_seeds(lab)
     done = lab.llmlab("run", "toy", "--scale", "smoke", "--extend")
     assert done.returncode == 0, done.stderr
-    assert "4 recorded runs taken over" in done.stdout
+    assert "4 recorded runs reused" in done.stdout
     assert "6 runs, tables in" in done.stdout

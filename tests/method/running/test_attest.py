@@ -91,20 +91,20 @@ def test_status_tells_it_from_plain_current(recorded) -> None:
 
 def test_another_result_is_no_equivalence(recorded) -> None:
     edit_tools(recorded, "return x + x", "return x + x + 1")
-    with pytest.raises(LabError, match=r"toy gives other results now \(runs\.csv differ\)"):
+    with pytest.raises(LabError, match=r"toy gives different results now \(runs\.csv differ\)"):
         attest(recorded.project, "toy", "smoke")
     assert read_equivalence(recorded.project.recorded("smoke", "toy")) is None
 
 
 def test_a_change_that_the_run_passes_by_is_refused(recorded) -> None:
     edit_tools(recorded, "    return x\n", "    return -x\n")
-    with pytest.raises(LabError, match=r"does not execute tools\.never, so it says nothing"):
+    with pytest.raises(LabError, match=r"does not execute tools\.never, so it proves nothing"):
         attest(recorded.project, "toy", "smoke")
 
 
 def test_more_than_code_is_refused(recorded) -> None:
     recorded.edit("toy", '"pause": 0.0}', '"pause": 0.01}')
-    with pytest.raises(LabError, match="stale since budget changed, not code alone"):
+    with pytest.raises(LabError, match="stale because budget changed, not only code"):
         attest(recorded.project, "toy", "smoke")
 
 

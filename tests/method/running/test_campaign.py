@@ -69,7 +69,7 @@ def test_an_experiment_that_fails_says_why_and_stops_those_that_need_it(lab, mon
     steps = plan_campaign(lab.project, "smoke", {})
     failed, left_out = run_campaign(lab.project, "smoke", steps, within=300.0)
     assert "division by zero" in failed.problem
-    assert left_out.problem == "what it needs is not there"
+    assert left_out.problem == "an experiment that it needs is missing"
 
 
 def test_processes_are_one_for_each_gpu_and_one_without(monkeypatch):

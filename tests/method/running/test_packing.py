@@ -67,5 +67,5 @@ def test_a_pack_lays_nothing_elsewhere(lab, home, tmp_path, name):
 def test_what_is_no_pack_is_refused(home, tmp_path):
     file = tmp_path / "pack.tar.gz"
     file.write_bytes(b"no archive")
-    with pytest.raises(LabError, match="is no pack"):
+    with pytest.raises(LabError, match="is not a pack"):
         packing.unpack(home, file)

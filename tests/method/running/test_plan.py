@@ -49,11 +49,11 @@ def test_only_a_sweep_on_a_gpu_is_run_together(lab, monkeypatch) -> None:
 
 def test_the_plan_says_how_the_runs_go(lab) -> None:
     found = make_plan(lab.add(), "smoke", lab.project)
-    assert found.way == "each run in a process of its own"
+    assert found.way == "each run in its own process"
 
 
 def test_a_seed_beyond_the_budget_is_refused(lab) -> None:
-    with pytest.raises(LabError, match="toy has no seed 2 at the scale 'smoke'; its seeds are 0 t"):
+    with pytest.raises(LabError, match="toy has no seed 2 at scale 'smoke'; choose from 0 t"):
         make_plan(lab.add(), "smoke", lab.project, seeds=[2])
 
 
@@ -66,5 +66,5 @@ def test_seeds_are_numbers_and_ranges(text: str, seeds: tuple[int, ...]) -> None
 
 @pytest.mark.parametrize("text", ["", "one", "2-1", "-1", "0,", "1-2-3"])
 def test_what_is_no_seed_is_refused(text: str) -> None:
-    with pytest.raises(LabError, match="seeds are numbers such as 0,1 or 0-4"):
+    with pytest.raises(LabError, match="does not name seeds; give numbers such as 0,1 or 0-4"):
         parse_seeds(text)

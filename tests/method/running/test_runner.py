@@ -160,7 +160,7 @@ def test_an_outcome_must_be_what_is_declared(lab, old: str, new: str, complaint:
 def test_a_status_must_be_one_that_there_is(lab) -> None:
     lab.add()
     toy = lab.edit("toy", "tokens=3", 'tokens=3, status="fine"')
-    with pytest.raises(LabError, match="returned the status 'fine'; it must be one of completed,"):
+    with pytest.raises(LabError, match="returned the status 'fine'; return one of completed,"):
         run_experiment(toy, "smoke", lab.project)
 
 
@@ -335,7 +335,7 @@ def test_two_processes_do_not_run_the_same(lab) -> None:
     folder.mkdir(parents=True)
     with (
         run_lock(folder),
-        pytest.raises(LabError, match="toy is being run at the scale 'smoke' by another process"),
+        pytest.raises(LabError, match="another process is running toy at scale 'smoke'"),
     ):
         run_experiment(toy, "smoke", lab.project)
 
@@ -357,7 +357,7 @@ def test_a_full_disk_is_one_sentence_and_the_same_command_carries_on(lab) -> Non
     assert full.returncode == 1
     last = full.stderr.splitlines()[-1]
     assert last.startswith("error: cannot write ")
-    assert last.endswith("then run the same command again.")
+    assert last.endswith("then repeat the command.")
     folder = lab.project.fresh("smoke", "toy")
     assert part_files(folder) == {}
     assert lab.llmlab("run", "toy", "--scale", "smoke").returncode == 0
@@ -369,7 +369,7 @@ def test_the_report_tells_what_was_finished_before_and_each_run(lab) -> None:
     run_experiment(toy, "smoke", lab.project, seeds=[0])
     told = []
     run_experiment(toy, "smoke", lab.project, report=lambda *event: told.append(event))
-    assert told[0] == (2, 4, "starting, each run in a process of its own")
+    assert told[0] == (2, 4, "starting, each run in its own process")
     assert {event for _, _, event in told[1:]} == {"rate=1e-05/seed=1", "rate=0.1/seed=1"}
     assert told[-1][:2] == (4, 4)
 

@@ -129,6 +129,6 @@ def test_a_run_that_could_not_use_its_gpu_is_no_result(
     lab.add()
     toy = lab.edit("toy", "import random", "import random\n\nimport torch  # noqa: F401")
     trial = next(trials(toy, "smoke", {}, tmp_path))
-    with pytest.raises(LabError, match=r"a GPU that PyTorch .* cannot use: install a build for"):
+    with pytest.raises(LabError, match=r"PyTorch .* cannot use the GPU .*; install a build for"):
         work(trial, Parts(tmp_path), CODE)
     assert Parts(tmp_path).read(trial.run_id) is None

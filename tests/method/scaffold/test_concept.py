@@ -68,5 +68,7 @@ def test_an_existing_concept_is_never_overwritten(concept_lab) -> None:
 
 
 def test_a_concept_has_a_name_that_a_page_can_have(concept_lab) -> None:
-    with pytest.raises(LabError, match="'Loss' cannot name a concept; use small letters"):
+    with pytest.raises(
+        LabError, match="'Loss' cannot name a concept; use at most 32 lower-case letters"
+    ):
         new_concept(concept_lab.project, "Loss")

@@ -73,7 +73,9 @@ def test_a_name_that_no_module_or_page_can_have_is_refused(
     name: str, ledger_lab, everything
 ) -> None:
     before = everything(ledger_lab.root)
-    with pytest.raises(LabError, match=f"'{name}' cannot name an experiment; use small letters"):
+    with pytest.raises(
+        LabError, match=f"'{name}' cannot name an experiment; use at most 32 lower-case letters"
+    ):
         new_experiment(ledger_lab.project, name)
     assert everything(ledger_lab.root) == before
 

@@ -98,7 +98,9 @@ def test_the_walls_of_labs_are_built_around_it_and_nothing_else_is_changed(house
 @pytest.mark.parametrize("name", ["Vision", "class", "a" * 33])
 def test_a_name_that_no_package_can_have_is_refused(name: str, house, everything) -> None:
     before = everything(house.root)
-    with pytest.raises(LabError, match=f"'{name}' cannot name a lab; use small letters"):
+    with pytest.raises(
+        LabError, match=f"'{name}' cannot name a lab; use at most 32 lower-case letters"
+    ):
         new_lab(house.project, name)
     assert everything(house.root) == before
 
@@ -116,7 +118,7 @@ def test_a_name_that_is_taken_is_refused(name: str, house, everything) -> None:
     ("file", "cause"),
     [
         ("pyproject.toml", "has no import-linter contract with a layer of labs above 'gpt'"),
-        ("_quarto.yml", 'has no part to put "Vision" before'),
+        ("_quarto.yml", 'has no part before which to insert "Vision"'),
     ],
 )
 def test_a_house_without_a_place_for_a_lab_is_left_as_it_was(

@@ -1,1 +1,1 @@
-"""From tables of runs and verdicts to what a page shows: readings, figures, boxes, overviews."""
+"""Turn tables of runs and verdicts into page content: readings, figures, boxes, overviews."""

@@ -1,4 +1,4 @@
-"""The appendices that are generated: data dictionary, provenance, reproduction."""
+"""The generated appendices: data dictionary, provenance, reproduction, tolerances."""
 
 from collections.abc import Iterator
 
@@ -36,7 +36,7 @@ def dictionary() -> Markdown:
 
 
 def provenance(project: Project) -> Markdown:
-    """Every table that there is, with state, commit, machine and command."""
+    """Every table, with state, commit, machine and command."""
     found = list(_all_evidence(project))
     rows = [
         [
@@ -61,7 +61,7 @@ def provenance(project: Project) -> Markdown:
 
 
 def reproduction(project: Project) -> Markdown:
-    """The smoke runs made here against the recorded ones, metric by metric within tolerance."""
+    """Compare local smoke runs with the recorded ones, metric by metric, within tolerances."""
     agreements = reproductions.reproduction(project)
     if not agreements:
         return Markdown("No experiment has both fresh and recorded smoke runs here.")
@@ -80,7 +80,7 @@ def reproduction(project: Project) -> Markdown:
 
 
 def tolerances(project: Project) -> Markdown:
-    """How far each metric of a smoke run may differ between machines before it has drifted."""
+    """How far each metric of a smoke run may differ between machines before it counts as drift."""
     drifts, rows = read_drifts(project), []
     for name, experiment in catalog().items():
         recorded = evidence_rules.recorded_evidence(project, name, "smoke")
@@ -151,7 +151,7 @@ def _manifest_details(evidence: Evidence) -> str:
         changed = (
             f"Current, by equivalence: {what} changed since, and {shown.rows} runs at "
             f"{shown.scale} scale with the code of `{shown.commit_recorded[:7]}` and of "
-            f"`{shown.commit_now[:7]}` gave the same, bit for bit."
+            f"`{shown.commit_now[:7]}` gave the same results, bit for bit."
         )
     checksums = [f"`{name}` SHA-256 `{digest[:16]}…`" for name, digest in manifest.sha256.items()]
     return markup.details(
@@ -174,13 +174,13 @@ def _worst(agreement: Agreement) -> str:
     if worst is None:
         return "none: equal"
     return (
-        f"{label(worst.metric)} {worst.absolute:.2g} (tolerated {worst.tolerance:g}) "
+        f"{label(worst.metric)} {worst.absolute:.2g} (tolerance {worst.tolerance:g}) "
         f"in `{worst.run_id}`"
     )
 
 
 def _drift_details(agreement: Agreement) -> str:
-    lines = [f"`{run_id}` stands in one table only" for run_id in agreement.missing]
+    lines = [f"`{run_id}` is in only one table" for run_id in agreement.missing]
     lines += [
         f"`{drift.run_id}`: {label(drift.metric)} {drift.fresh} here, {drift.recorded} recorded"
         for drift in agreement.drifted

@@ -1,4 +1,4 @@
-"""The box of a verdict: a word, the effect against the claim, and all that backs it."""
+"""The box of a verdict: its word, the effect beside the claim, and the supporting facts."""
 
 import bisect
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ from llmlab.method.judging.scope import Scope
 from llmlab.method.judging.verdicts import SIGNS, Verdict, claimed_region
 
 MOST_SEEDS = 1000
-"""Beyond this many seeds we say only that more would be needed."""
+"""Largest number of seeds that is suggested; beyond it, the text says that no number decides."""
 
 
 def verdict_box(verdict: Verdict) -> str:
@@ -49,7 +49,7 @@ def _classes(verdict: Verdict) -> list[str]:
 
 
 def verdict_badge(verdict: Verdict) -> str:
-    """The word of a verdict with its sign and colour; of a check, which is no finding, that too."""
+    """The word of a verdict with its sign and colour; marks a check as such."""
     kind = "Check: " if verdict.is_check else ""
     return markup.badge(f"{kind}{verdict.word.capitalize()}", verdict.word.lower())
 
@@ -63,10 +63,10 @@ def effect_span(verdict: Verdict) -> str:
 
 
 def change_of_mind(verdict: Verdict) -> str:
-    """The evidence that would turn this verdict, computed from its own interval."""
+    """The evidence that would reverse this verdict, computed from its own interval."""
     hypothesis = verdict.hypothesis
     if verdict.judgement is None:
-        return "Any evidence at laptop or gpu scale: so far there is none."
+        return "Any evidence at laptop or gpu scale; so far there is none."
     if hypothesis.claim == "interval":
         return _other_levels(verdict)
     if verdict.judgement.open_end:
@@ -85,11 +85,11 @@ def change_of_mind(verdict: Verdict) -> str:
 
 
 def _other_levels(verdict: Verdict) -> str:
-    """What the levels of a sweep would have to do to turn a verdict on the best of them."""
+    """The results of a sweep that would reverse a verdict on its best level."""
     axis = label(str(verdict.hypothesis.best))
     if verdict.word == "UNDECIDED":
         return (
-            f"Runs in which one {axis} inside the claimed interval beats every one outside, seed "
+            f"Runs in which one {axis} inside the claimed interval beats every one outside, paired "
             "by seed, or one outside beats every one inside."
         )
     side = "outside" if verdict.word == "SUPPORTED" else "inside"
@@ -97,7 +97,7 @@ def _other_levels(verdict: Verdict) -> str:
 
 
 def _seeds_to_decide(verdict: Verdict) -> str:
-    """How many seeds a test would need to tell the effect from the nearest edge of the claim."""
+    """How many seeds a test needs to distinguish the effect from the nearest edge of the claim."""
     edges = [end for end in claimed_region(verdict.hypothesis) if np.isfinite(end)]
     distance = min(abs(verdict.judgement.effect - end) for end in edges)
     spread = float(np.std(verdict.judgement.per_seed, ddof=1))
@@ -106,21 +106,21 @@ def _seeds_to_decide(verdict: Verdict) -> str:
     next_look = statistics.spending(len(verdict.looks) + 1)
     needed = seeds_needed(distance, spread, verdict.hypothesis.alpha / next_look)
     if needed is None:
-        return f"So close to the edge of the claim even {MOST_SEEDS} paired seeds would not decide."
+        return f"This close to the edge of the claim, even {MOST_SEEDS} paired seeds do not decide."
     if needed <= verdict.judgement.n:
         return (
-            "More seeds. A t test of this claim alone would have found such an effect with these: "
-            "the correction for the other tests, or the seeds that such an outcome needs, stand "
-            "in the way."
+            "More seeds. A t test of this claim alone would have found this effect with the "
+            "present seeds, but the correction for other tests, or the number of seeds required "
+            "for this kind of outcome, prevents a decision."
         )
     return (
-        f"If the effect stays where it is, about {needed} paired seeds would decide "
+        f"If the effect stays the same, about {needed} paired seeds would decide "
         "(one test, one more look, 80 % power)."
     )
 
 
 def seeds_needed(distance: float, spread: float, alpha: float) -> int | None:
-    """The fewest seeds that find `distance` with 80 % power; None beyond `MOST_SEEDS`."""
+    """The fewest seeds that detect `distance` with 80 % power; None beyond `MOST_SEEDS`."""
 
     def finds(n: int) -> bool:
         return statistics.detectable_effect(spread, n, alpha) <= distance
@@ -139,12 +139,12 @@ def _finding(verdict: Verdict) -> str:
         "interval": f"Best {label(str(verdict.hypothesis.best))}",
     }.get(verdict.hypothesis.claim, _difference(verdict.hypothesis, verdict.judgement.unit))
     claim = claim_text(verdict.hypothesis, verdict.judgement.unit)
-    found = f"**{what}: {effect_text(verdict)}** ({interval_text(verdict)}); claimed was {claim}."
+    found = f"**{what}: {effect_text(verdict)}** ({interval_text(verdict)}); the claim: {claim}."
     return f"{found} {_why_not(verdict)}".strip()
 
 
 def _difference(hypothesis: Hypothesis, unit: str) -> str:
-    """What the effect of a comparison is: between two conditions, or from a fixed number."""
+    """The name of a comparison's effect: a difference between conditions or from a fixed number."""
     name = f"Difference in {label(hypothesis.metric)}"
     if hypothesis.reference is None:
         return name
@@ -152,15 +152,15 @@ def _difference(hypothesis: Hypothesis, unit: str) -> str:
 
 
 def _why_not(verdict: Verdict) -> str:
-    """Why numbers that look decisive are not."""
+    """Why numbers that look decisive do not decide."""
     if verdict.scale == "smoke":
-        return "These are smoke runs, which prove that the code runs and are not evidence."
+        return "These are smoke runs: they show that the code runs, but they are not evidence."
     if verdict.word != "UNDECIDED":
         return ""
     if verdict.judgement.open_end:
-        return f"That says too little: {verdict.judgement.open_end}."
+        return f"This is not decisive: {verdict.judgement.open_end}."
     if verdict.p_value is not None and verdict.p_value <= verdict.hypothesis.alpha:
-        return "Taken alone this test would decide; corrected as the table says it does not."
+        return "This test alone would decide; with the corrections in the table it does not."
     return "The runs do not decide."
 
 
@@ -179,8 +179,8 @@ def _tested(verdict: Verdict) -> dict[str, str]:
         "Compared": _sides(verdict),
         "Test": _test(verdict),
         "May be best": _rivals(verdict),
-        "Seeds drawn anew": _second_opinion(verdict),
-        "Could have seen": _detectable(verdict),
+        "Resampled seeds": _second_opinion(verdict),
+        "Detectable": _detectable(verdict),
     }
 
 
@@ -217,7 +217,7 @@ def _test(verdict: Verdict) -> str:
 
 
 def _looks(looks: Sequence[int]) -> str:
-    """Said only where more seeds were added after a look at the first ones."""
+    """The looks at these runs; empty if there was only one."""
     if len(looks) < 2:
         return ""
     earlier = ", then ".join(map(str, looks[:-1]))
@@ -228,7 +228,7 @@ def _looks(looks: Sequence[int]) -> str:
 
 
 def _scope(scope: Scope) -> str:
-    """What the verdict holds for; elsewhere it is a guess."""
+    """The model and data that the verdict holds for."""
     size = ""
     if scope.parameters:
         least, most = (f"{each:,}" for each in scope.parameters)
@@ -238,7 +238,7 @@ def _scope(scope: Scope) -> str:
 
 
 def _former(verdict: Verdict) -> str:
-    """Verdicts that other tables or other rules gave, the latest first."""
+    """Verdicts of earlier tables or rules, latest first."""
     lines = []
     for entry in reversed(verdict.former):
         if entry.table == table_key(verdict.manifest.sha256):
@@ -262,11 +262,11 @@ def _rivals(verdict: Verdict) -> str:
 
 
 def _second_opinion(verdict: Verdict) -> str:
-    """The bootstrap interval; where levels are tuned, each resample chooses them anew."""
+    """The bootstrap interval; each resample chooses tuned levels again."""
     found = verdict.judgement
     if found.second_opinion is None:
         return ""
-    chosen = ", levels chosen anew each time" if verdict.hypothesis.tuned else ""
+    chosen = ", levels chosen again each time" if verdict.hypothesis.tuned else ""
     low, high = found.second_opinion
     ends = numbers.changes(low, high, found.unit)
     return f"{100 * found.level:.0f} % bootstrap interval {ends}{chosen}"
@@ -294,4 +294,4 @@ def _evidence(verdict: Verdict) -> str:
 def _alarms(verdict: Verdict) -> str:
     if not (verdict.judgement and verdict.judgement.alarms):
         return ""
-    return "**Beware.**\n\n" + markup.bullets(verdict.judgement.alarms)
+    return "**Caution.**\n\n" + markup.bullets(verdict.judgement.alarms)

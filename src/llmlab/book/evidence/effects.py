@@ -1,4 +1,4 @@
-"""The effect of a verdict and the claim about it, in words and as a drawing."""
+"""The effect of a verdict and its claim, in words and as a drawing."""
 
 from collections.abc import Mapping, Sequence
 
@@ -24,7 +24,7 @@ def interval_text(verdict: Verdict) -> str:
 
 
 def ends_text(verdict: Verdict) -> str:
-    """Both ends of the interval, the unit said once."""
+    """Both ends of the interval, with the unit once."""
     found = verdict.judgement
     if verdict.hypothesis.claim == "interval":
         low, high = numbers.level(found.low), numbers.level(found.high)
@@ -35,7 +35,7 @@ def ends_text(verdict: Verdict) -> str:
 
 
 def claim_text(hypothesis: Hypothesis, unit: str) -> str:
-    """What was claimed of the effect, as "above +2.0 points"."""
+    """The claim about the effect, such as "above +2.0 points"."""
     low, high = claimed_region(hypothesis)
     if np.isinf(high):
         return f"above {declared(hypothesis, low, unit)}"
@@ -47,7 +47,7 @@ def claim_text(hypothesis: Hypothesis, unit: str) -> str:
 
 
 def declared(hypothesis: Hypothesis, edge: float, unit: str) -> str:
-    """An end of the claimed region with its sign, in the digits in which it was registered."""
+    """An end of the claimed region with its sign, with the digits of its registration."""
     if hypothesis.claim == "interval":
         return numbers.level(edge) + numbers.suffix(unit)
     return ("+" if edge > 0 else "") + numbers.declared(edge, unit)
@@ -59,7 +59,7 @@ def amount(verdict: Verdict, x: float) -> str:
 
 
 def drawing(verdict: Verdict) -> str:
-    """The effect with its interval against the claim, as an image."""
+    """The effect with its interval beside the claim, as an image."""
     if verdict.judgement is None:
         return ""
     figure, axes = style.subplots(height=1.35)
@@ -85,11 +85,11 @@ def drawing(verdict: Verdict) -> str:
 
 def _alternative(verdict: Verdict) -> str:
     claim = claim_text(verdict.hypothesis, verdict.judgement.unit)
-    return f"Effect {effect_text(verdict)}, {interval_text(verdict)}; claimed is an effect {claim}."
+    return f"Effect {effect_text(verdict)}, {interval_text(verdict)}; the claim: {claim}."
 
 
 def _set_differences(axes: Axes, shown: Sequence[float]) -> None:
-    """An even axis around everything shown and zero."""
+    """Set a linear axis around zero and everything shown."""
     low, high = min([*shown, 0.0]), max([*shown, 0.0])
     room = 0.15 * (high - low or 1.0)
     axes.set_xlim(low - room, high + room)
@@ -97,7 +97,7 @@ def _set_differences(axes: Axes, shown: Sequence[float]) -> None:
 
 
 def _set_levels(axes: Axes, verdict: Verdict, shown: Sequence[float]) -> None:
-    """An axis with a tick at each level that was tried."""
+    """Set an axis with a tick at each level tried."""
     axis = str(verdict.hypothesis.best)
     levels = [float(side.condition[axis]) for side in verdict.judgement.sides]
     low, high = min([*shown, *levels]), max([*shown, *levels])
@@ -109,7 +109,7 @@ def _set_levels(axes: Axes, verdict: Verdict, shown: Sequence[float]) -> None:
 
 
 def _draw_claim(axes: Axes, low: float, high: float) -> None:
-    """The claimed effects as a shaded band that runs off the drawing where it is open."""
+    """Shade the claimed effects; an open end runs to the edge of the drawing."""
     left, right = axes.get_xlim()
     axes.axvspan(max(low, left), min(high, right), color=style.GREEN, alpha=0.13, linewidth=0)
     for end in filter(np.isfinite, (low, high)):
@@ -122,7 +122,7 @@ def _draw_claim(axes: Axes, low: float, high: float) -> None:
 
 
 def _draw_effect(axes: Axes, verdict: Verdict, scale: float) -> None:
-    """The seeds as faint dots, the interval as a bar, the effect as a point."""
+    """Draw the seeds as faint dots, the interval as a bar, the effect as a point."""
     colour, found = style.VERDICT_COLOURS[verdict.word], verdict.judgement
     seeds = [scale * x for x in found.per_seed]
     axes.plot(seeds, [-0.6] * len(seeds), ".", color=style.MUTED, alpha=0.5, markersize=5)

@@ -1,4 +1,4 @@
-"""The figures that are drawn from a table of runs alone."""
+"""Figures drawn from a table of runs alone."""
 
 import itertools
 from collections.abc import Mapping, Sequence
@@ -16,32 +16,32 @@ from llmlab.method.declare.experiment import Axis, Metric, Value
 from llmlab.method.judging.ledger import is_number
 
 WIDE_AXIS = 10
-"""An axis whose largest level is this many times its smallest is drawn on a logarithmic scale."""
+"""Ratio of the largest to the smallest level from which an axis becomes logarithmic."""
 LONGEST_ROW = 45
-"""Characters of the names of levels that stand side by side; more are slanted."""
+"""Most characters of level names in a row; longer rows are slanted."""
 
 SIDE_BY_SIDE = 0.5
-"""Width that the lines of a level without a number share, where levels are one apart."""
+"""Width shared by the lines at a level that is not a number; levels are 1 apart."""
 
 MANY = 1e5
-"""From here on the horizontal axis of curves says 100k instead of 100000."""
+"""From here on, the horizontal axis of curves shows 100k instead of 100000."""
 
 Line = Sequence[Reading]
 Panel = Mapping[str | None, Line]
-"""The lines of one panel by the names that the legend gives them; None for a single line."""
+"""The lines of one panel by their names in the legend; None for a single line."""
 
 
 def draw_levels(
     panels: Sequence[Panel], axis: Axis, legend: str | None, footer: str, together: str = ""
 ) -> Figure:
-    """Panels of metrics over the levels of an axis.
+    """Draw panels of metrics over the levels of an axis.
 
-    The seeds stand behind the means as faint dots; bars are 95 % intervals; a cross marks a mean
-    in which diverged runs count. Levels that are numbers are joined by lines; names are not, and
-    those of several lines stand side by side.
+    Faint dots are seeds; bars are 95 % intervals; a cross marks a mean that includes diverged runs.
+    Lines join levels that are numbers. Levels that are names are not joined; points of several
+    lines are drawn side by side.
 
     Args:
-        legend: its title; None for lines that need none.
+        legend: title of the legend; None if it needs none.
         together: what the metrics of one panel have in common.
     """
     figure, rows = style.subplots(
@@ -73,14 +73,14 @@ def draw_curves(
     x: str = "step",
     panels: str | None = None,
 ) -> Figure:
-    """Means over seeds with their 95 % intervals as bands, a line for each value of a column.
+    """Draw means over seeds with 95 % intervals as bands, one line per value of a column.
 
     Args:
         curves: columns `line`, `panels`, x, mean, low, high; shares from 0 to 1.
         metric: the curve, or the first of several.
         together: what several curves have in common.
         x: the name of the horizontal axis, with its unit.
-        panels: a column with a panel side by side for each of its values; None for one panel.
+        panels: a column whose values get a panel each; None for one panel.
     """
     parts = [(None, curves)] if panels is None else list(curves.groupby(panels, sort=False))
     figure, row = style.subplots(1, len(parts), sharey=True, squeeze=False)
@@ -102,7 +102,7 @@ def draw_curves(
 
 
 def draw_confusion(columns: Mapping[str, Line], axis: Axis, together: str, footer: str) -> Figure:
-    """Shares in per cent, a row for each level of an axis, a column for each name.
+    """Draw shares in per cent, one row per level of an axis, one column per name.
 
     Args:
         together: what the columns have in common.
@@ -126,7 +126,7 @@ def draw_confusion(columns: Mapping[str, Line], axis: Axis, together: str, foote
 def draw_differences(
     differences: Sequence[Difference], axis: str, control: str, footer: str
 ) -> Figure:
-    """What each level of an axis changes: the mean, its 95 % interval, and faintly each seed."""
+    """Draw the effect of each level of an axis: mean, 95 % interval, and faintly each seed."""
     figure, axes = style.subplots(height=1.1 + 0.42 * len(differences))
     metric = differences[0].metric
     scale = _scale(metric)
@@ -147,7 +147,7 @@ def draw_differences(
 
 
 def _draw_bands(axes: Axes, curves: pd.DataFrame, line: str, scale: float) -> None:
-    """A line and a band for each value of a column."""
+    """Draw a line and a band for each value of a column."""
     groups = curves.groupby(line, sort=False)
     ordered = all(is_number(level) for level, _ in groups)
     colours = style.sequence(len(groups)) if ordered else _distinct(len(groups))
@@ -170,10 +170,10 @@ def _draw_line(axes: Axes, line: Line, places: Sequence[float], name: str | None
 
 
 def _looks(panel: Panel, *, joined: bool) -> list[tuple[float, dict[str, Any]]]:
-    """How far aside each line stands, and its colour and marker.
+    """The horizontal shift, colour and marker of each line.
 
-    Colours are ordered for many lines, distinct for few. Points that are not joined stand side by
-    side, within `SIDE_BY_SIDE` of a level's place.
+    Colours are distinct for few lines and ordered for many. Points that are not joined are drawn
+    side by side, within `SIDE_BY_SIDE` around the level's position.
     """
     count = len(panel)
     shifts = np.zeros(count) if joined else SIDE_BY_SIDE * (np.arange(count) - (count - 1) / 2)
@@ -187,12 +187,12 @@ def _looks(panel: Panel, *, joined: bool) -> list[tuple[float, dict[str, Any]]]:
 
 
 def _distinct(lines: int) -> Sequence[str]:
-    """Colours that are told apart at a glance, as long as there are enough of them."""
+    """Distinct colours, as long as there are enough of them."""
     return style.CYCLE if lines <= len(style.CYCLE) else style.sequence(lines)
 
 
 def _positions(readings: Sequence[Reading], axis: str) -> dict[Value, float]:
-    """Where each level stands: at its value if levels are numbers, side by side otherwise."""
+    """The position of each level: its value if levels are numbers, otherwise 0, 1, 2, …"""
     levels = list(dict.fromkeys(reading.condition[axis] for reading in readings))
     if all(is_number(level) for level in levels):
         return {level: float(level) for level in levels}
@@ -215,7 +215,7 @@ def _label_levels(axes: Axes, positions: Mapping[Value, float]) -> None:
 
 
 def _label_values(axes: Axes, readings: Line, together: str) -> None:
-    """Name the metric, or what several share; per cent get a range of two points at least."""
+    """Label the value axis with the metric, or what several share; shares span 2 points or more."""
     metrics = {reading.metric.name: reading.metric for reading in readings}
     metric = readings[0].metric
     axes.set_ylabel(heading(metric) if len(metrics) == 1 else _named_together(together, metric))
@@ -225,7 +225,7 @@ def _label_values(axes: Axes, readings: Line, together: str) -> None:
 
 
 def _named_together(together: str, metric: Metric) -> str:
-    """What several metrics of one unit have in common, with that unit, or the unit alone."""
+    """What several metrics have in common, with their unit, or the unit alone."""
     return together + numbers.bracket(metric.unit) if together else numbers.unit_name(metric.unit)
 
 
@@ -234,10 +234,10 @@ def _level_name(level: Value) -> str:
 
 
 def _make_logarithmic(axes: Axes, lowest: float) -> None:
-    """A logarithmic value axis with plain numbers, also between powers of ten if there is room.
+    """Make the value axis logarithmic, with plain numbers, also between powers of ten if they fit.
 
     Args:
-        lowest: the smallest mean; a band that reaches below zero is cut off below it.
+        lowest: the smallest mean; bands are cut off below half of it.
     """
     axes.set_yscale("log", nonpositive="clip")
     low, high = axes.get_ylim()

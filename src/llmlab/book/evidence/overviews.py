@@ -38,7 +38,7 @@ STAGE_BADGES: Mapping[str, str] = {
 
 
 def summary(project: Project, verdicts: Sequence[Verdict]) -> Markdown:
-    """For each track with hypotheses, these by verdict, and what the evidence stands on."""
+    """For each track with hypotheses, their number by verdict, and the scale and hardware."""
     ledger = load_ledger(project)
     rows = [
         [
@@ -74,7 +74,7 @@ def ledger(project: Project, verdicts: Sequence[Verdict]) -> Markdown:
 
 
 def questions(project: Project, verdicts: Sequence[Verdict]) -> Markdown:
-    """Every question by track: status, and the hypotheses that test it."""
+    """Every question by track, with its status and the hypotheses that test it."""
     ledger = load_ledger(project)
     statuses = question_statuses(ledger, verdicts)
     parts = []
@@ -98,10 +98,10 @@ def questions(project: Project, verdicts: Sequence[Verdict]) -> Markdown:
 
 
 def progress(project: Project, verdicts: Sequence[Verdict], only: str | None = None) -> Markdown:
-    """Every track: its phases and features with their stages, and the gates that stand open.
+    """Every track: its phases and features with their stages, and the open gates.
 
     Args:
-        only: the id of the one track that is shown, without a heading.
+        only: the id of a single track to show, without a heading.
 
     Raises:
         LabError: there is no such track.
@@ -118,12 +118,12 @@ def progress(project: Project, verdicts: Sequence[Verdict], only: str | None = N
 
 
 def statistics(project: Project, verdicts: Sequence[Verdict], track_id: str) -> Markdown:
-    """For each experiment of a track its runs, tokens and seconds, and its verdicts; and the sum.
+    """The runs, tokens, seconds and verdicts of each experiment of a track, and their sums.
 
-    The runs are those that the chapters show: of the largest scale that there is.
+    Counts the runs that the chapters show: those of the largest available scale.
 
     Raises:
-        LabError: there is no such track, or an experiment of it has no results.
+        LabError: there is no such track, or one of its experiments has no results.
     """
     ledger = load_ledger(project)
     _find_track(ledger, track_id)
@@ -145,7 +145,7 @@ def statistics(project: Project, verdicts: Sequence[Verdict], track_id: str) -> 
 
 @dataclass(frozen=True)
 class _Count:
-    """What experiments took, and how many of their hypotheses have each of the `WORDS`."""
+    """The cost of experiments, and the number of their hypotheses with each of the `WORDS`."""
 
     name: str
     title: str
@@ -189,7 +189,7 @@ class _Count:
 
 
 def chapter_of(project: Project, experiment: str) -> str:
-    """A reference to the results chapter of an experiment; its name where it has none."""
+    """A reference to the results chapter of an experiment; its name if it has none."""
     path = project.chapters / "results" / f"{experiment}.py"
     text = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
     heading = re.search(r"\{#(sec-[\w-]+)", text)
@@ -202,7 +202,7 @@ def _of_track(ledger: Ledger, track: Track, verdicts: Sequence[Verdict]) -> list
 
 
 def _count(ledger: Ledger, track: Track, verdicts: Sequence[Verdict], word: str) -> int:
-    """How many findings there are of a word; checks are none."""
+    """The number of findings with a word; checks do not count."""
     found = [each for each in _of_track(ledger, track, verdicts) if not each.is_check]
     return sum(verdict.word == word for verdict in found)
 
@@ -231,7 +231,7 @@ def _effect(verdict: Verdict) -> str:
 
 
 def _unit(verdict: Verdict) -> str:
-    """The unit of the claim: of the verdict, or of the metric where there is no effect yet."""
+    """The unit of the claim: that of the verdict, or of the metric if there is no effect yet."""
     hypothesis = verdict.hypothesis
     if verdict.judgement is not None:
         return verdict.judgement.unit
@@ -241,7 +241,7 @@ def _unit(verdict: Verdict) -> str:
 
 
 def _order(verdict: Verdict) -> str:
-    """A warning where the hypothesis does not precede its result."""
+    """A warning if the hypothesis does not precede its result."""
     return {"after": ", **after its result**", "same commit": ", **with its result**"}.get(
         verdict.registration.order, ""
     )
@@ -258,12 +258,12 @@ def _answers(project: Project, question: str, verdicts: Sequence[Verdict]) -> st
 
 
 def _find_track(ledger: Ledger, track_id: str) -> None:
-    """Raises LabError, with the nearest id, if the ledger has no such track."""
+    """Raise LabError, with the nearest id, if the ledger has no such track."""
     known = [track.id for track in ledger.tracks]
     if track_id not in known:
         raise LabError(
             f"there is no track '{track_id}'{suggestion(track_id, known)}; "
-            f"the ledger has {', '.join(known)}."
+            f"use one of {', '.join(known)}."
         )
 
 
@@ -281,13 +281,13 @@ def _state(track: TrackProgress, titles: Mapping[str, str]) -> Iterator[str]:
         if feature.missing
     ]
     if open_gates:
-        yield markup.details("Gates that stand open", markup.bullets(open_gates))
+        yield markup.details("Open gates", markup.bullets(open_gates))
 
 
 def _phase_rows(phase: PhaseProgress, titles: Mapping[str, str]) -> Iterator[list[str]]:
     kinds = {"waiting": "todo", "open": "todo", "under way": "exploring", "finished": "done"}
     waits_for = ", ".join(f"*{titles[name]}*" for name in phase.waits_for)
-    after = f" Comes after {waits_for}." if waits_for else ""
+    after = f" Follows {waits_for}." if waits_for else ""
     state = markup.badge(phase.state.capitalize(), kinds[phase.state])
     yield [f"**{phase.phase.title}**. {phase.phase.goal}{after}", state]
     yield from (_feature_row(feature) for feature in phase.features)

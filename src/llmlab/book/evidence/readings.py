@@ -1,8 +1,7 @@
-"""From a table of runs to what a page shows: means over seeds with intervals, and where they stand.
+"""Read a table of runs for a page: means over seeds with intervals, and their provenance.
 
-Every reading treats runs as the verdicts do (`method.judging.judgement`): a run that diverged
-counts as the worst completed value, and a tuned axis gets the level that the selection metric
-chooses.
+Readings treat runs as verdicts do (`method.judging.judgement`): a diverged run counts as the worst
+completed value, and a tuned axis gets the level that the selection metric chooses.
 """
 
 import re
@@ -27,7 +26,7 @@ LEVEL = 0.95
 """Confidence level of every interval that is not a verdict's."""
 
 ALPHA = 0.05
-"""Significance level at which a condition differs from the best one in a table."""
+"""Significance level of differences from the best condition in a table."""
 
 
 @dataclass(frozen=True)
@@ -35,12 +34,12 @@ class Reading:
     """One metric under one condition.
 
     Attributes:
-        condition: the level of every axis, chosen levels of tuned axes included.
-        mean: over seeds; NaN where no seed has a value.
+        condition: the level of every axis, including chosen levels of tuned axes.
+        mean: over seeds; NaN if no seed has a value.
         low, high: the 95 % t interval of the mean; NaN with fewer than two seeds.
-        by_seed: the value of each seed, a diverged run at the worst completed value.
-        diverged: how many of them are of diverged runs.
-        lines: lines of `runs.csv` that it was read from; the first run stands in line 2.
+        by_seed: the value of each seed; a diverged run has the worst completed value.
+        diverged: number of diverged runs among them.
+        lines: the source lines in `runs.csv`; the first run is in line 2.
         ties: no significant difference from the best of its table (paired t test over seeds, Holm).
     """
 
@@ -61,7 +60,7 @@ class Reading:
 
     @property
     def text(self) -> str:
-        """The mean with its unit; "diverged" where every run did."""
+        """The mean with its unit; "diverged" if every run diverged."""
         return "diverged" if self.all_diverged else numbers.number(self.mean, self.metric.unit)
 
     @property
@@ -70,7 +69,7 @@ class Reading:
 
     @property
     def lines_text(self) -> str:
-        """The lines of `runs.csv`, as `lines 2 to 11`."""
+        """The lines of `runs.csv`, such as `lines 2 to 11`."""
         first, last = min(self.lines), max(self.lines)
         return f"line {first}" if first == last else f"lines {first} to {last}"
 
@@ -88,10 +87,10 @@ class Reading:
 
 @dataclass(frozen=True)
 class Difference:
-    """What one level of an axis changes in a metric, beside another level with the same seeds.
+    """The effect of one level of an axis on a metric, relative to another level, paired by seed.
 
     Attributes:
-        mean: of the paired differences, level minus control.
+        mean: mean of the paired differences, level minus control.
         low, high: their 95 % t interval; NaN with fewer than two pairs.
         by_seed: the difference of each pair.
     """
@@ -111,7 +110,7 @@ class Difference:
 def read(
     evidence: Evidence, metric: str, condition: Mapping[str, Value], tuned: Sequence[str] = ()
 ) -> Reading:
-    """One metric under one condition.
+    """Read one metric under one condition.
 
     Raises:
         LabError: the metric, an axis or a level does not exist, or an axis is left open.
@@ -127,7 +126,7 @@ def read_cells(
     condition: Mapping[str, Value],
     tuned: Sequence[str] = (),
 ) -> Iterator[Reading]:
-    """One metric for each combination of the levels of the axes `by`, ordered by the first one.
+    """Read one metric for each combination of levels of the axes `by`, ordered by the first one.
 
     Raises:
         LabError: as `read`.
@@ -145,7 +144,7 @@ def read_differences(
     control: Value,
     condition: Mapping[str, Value],
 ) -> list[Difference]:
-    """What every other level of an axis changes, beside the level `control`.
+    """Read the effect of every other level of an axis relative to the level `control`.
 
     Raises:
         LabError: as `read`.
@@ -159,7 +158,7 @@ def read_differences(
 
 
 def find_run(evidence: Evidence, condition: Mapping[str, Value], seed: int) -> str:
-    """The id of the run under one condition with one seed.
+    """Find the id of the run under one condition with one seed.
 
     Raises:
         LabError: as `read`, or no run has the seed.
@@ -170,7 +169,7 @@ def find_run(evidence: Evidence, condition: Mapping[str, Value], seed: int) -> s
     if seed not in ids.index:
         raise LabError(
             f"{evidence.experiment.name} at {evidence.scale} scale has no run with seed {seed}; "
-            f"its seeds are {', '.join(map(str, ids.index))}."
+            f"use one of {', '.join(map(str, ids.index))}."
         )
     return str(ids.loc[seed])
 
@@ -183,13 +182,13 @@ def mean_curves(
     tuned: Sequence[str] = (),
     x: str = "step",
 ) -> pd.DataFrame:
-    """Curves averaged over seeds: columns curve, those of `by`, step, x, mean, low, high, n.
+    """Average curves over seeds: columns curve, those of `by`, step, x, mean, low, high, n.
 
     Steps that a diverged run never reached are averaged over the other seeds.
 
     Args:
-        x: where a step stands: "step", "tokens" trained on until then, or the mean of another
-            curve, on a straight line between its points; a share counts in per cent.
+        x: the horizontal position of a step: "step", "tokens" trained on so far, or the mean of
+            another curve, linearly interpolated; shares are in per cent.
 
     Raises:
         LabError: as `read`.
@@ -204,10 +203,10 @@ def mean_curves(
 
 
 def compare_with_best(readings: Sequence[Reading]) -> list[Reading]:
-    """The readings with the best one marked, and those that seeds cannot tell from it.
+    """Mark the best reading, and those that do not differ significantly from it.
 
-    A paired t test of each against the best, Holm's correction over all of them. With fewer than
-    three common seeds nothing is marked.
+    Runs a paired t test of each against the best, with Holm's correction over all. Marks nothing
+    with fewer than three common seeds.
     """
     rated = [reading for reading in readings if not np.isnan(reading.mean)]
     if len(rated) < 2 or rated[0].metric.direction == "none":
@@ -241,7 +240,7 @@ def by_level(readings: Sequence[Reading], axis: str | None) -> dict[str | None, 
 
 
 def frame(readings: Sequence[Reading], axes: Sequence[str]) -> pd.DataFrame:
-    """Readings as a table: the levels of the axes, then mean, low, high, n, diverged."""
+    """Readings as a data frame: the levels of the axes, then mean, low, high, n, diverged."""
     return pd.DataFrame(
         [
             {
@@ -258,7 +257,7 @@ def frame(readings: Sequence[Reading], axes: Sequence[str]) -> pd.DataFrame:
 
 
 def provenance(evidence: Evidence) -> str:
-    """Where a number stands: experiment, scale, commit, date, and what changed since."""
+    """The provenance of a number: experiment, scale, commit, date, and changes since then."""
     manifest = evidence.manifest
     commit = manifest.git_commit[:7] + (" with uncommitted changes" if manifest.git_dirty else "")
     changed = "" if evidence.state == "current" else f"; {evidence.state}"
@@ -271,7 +270,7 @@ def provenance(evidence: Evidence) -> str:
 
 
 def hardware(device: str) -> str:
-    """The machine of a table: its GPU, or its cores, as "2 cores of AMD EPYC"."""
+    """The machine of a table: its GPU, or its cores, such as "2 cores of AMD EPYC"."""
     match = re.match(r"(\d+) x (.+)", device)
     if match is None:
         return device
@@ -279,7 +278,7 @@ def hardware(device: str) -> str:
 
 
 def condition_text(condition: Mapping[str, Value]) -> str:
-    """A condition as `rank = 8, scaling = rslora`."""
+    """A condition as text, such as `rank = 8, scaling = rslora`."""
     return ", ".join(f"{label(name)} = {numbers.level(level)}" for name, level in condition.items())
 
 
@@ -289,7 +288,7 @@ def label(name: str) -> str:
 
 
 def heading(column: Metric | Axis) -> str:
-    """The name of a metric or an axis with its unit, said once: `seconds`, `GPUs`, `save (s)`."""
+    """The name of a metric or an axis, with its unit once: `seconds`, `GPUs`, `save (s)`."""
     name, unit = label(column.name), numbers.unit_name(column.unit)
     before = name.removesuffix(f" {unit}")
     if before == name and name.casefold().startswith(unit.casefold()):
@@ -298,12 +297,12 @@ def heading(column: Metric | Axis) -> str:
 
 
 def find_metric(experiment: Experiment, name: str) -> Metric:
-    """The metric of this name; LabError with the nearest name if there is none."""
+    """The metric with this name; LabError with the nearest name if there is none."""
     return _find(experiment, experiment.metrics, name, "metric")
 
 
 def find_curve(experiment: Experiment, name: str) -> Metric:
-    """The curve of this name; LabError with the nearest name if there is none."""
+    """The curve with this name; LabError with the nearest name if there is none."""
     return _find(experiment, experiment.curves, name, "curve")
 
 
@@ -317,7 +316,7 @@ def x_label(experiment: Experiment, x: str) -> str:
 
 
 def find_axis(experiment: Experiment, name: str) -> Axis:
-    """The axis of this name; LabError with the nearest name if there is none."""
+    """The axis with this name; LabError with the nearest name if there is none."""
     return _find(experiment, experiment.axes, name, "axis")
 
 
@@ -328,7 +327,7 @@ def _find(experiment: Experiment, things: Sequence, name: str, kind: str) -> Met
     known = [thing.name for thing in things]
     raise LabError(
         f"experiment {experiment.name} has no {kind} '{name}'{suggestion(name, known)}; "
-        f"it has {', '.join(known) or 'none'}."
+        f"known: {', '.join(known) or 'none'}."
     )
 
 
@@ -338,7 +337,7 @@ def _cells(
     condition: Mapping[str, Value],
     tuned: Sequence[str],
 ) -> Iterator[pd.DataFrame]:
-    """The settled runs of each combination of levels of `by`, tuned axes at their best level."""
+    """The settled runs of each combination of levels of `by`, with tuned axes at their best."""
     experiment = evidence.experiment
     for name in (*by, *tuned):
         find_axis(experiment, name)
@@ -351,7 +350,7 @@ def _cells(
 
 
 def _in_order(rows: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
-    """The rows ordered by the first axis, then the next; levels as they come in the table."""
+    """The rows ordered by the first axis, then the next; levels keep the order of the table."""
     return rows.sort_values(list(by), key=lambda levels: pd.factorize(levels)[0], kind="stable")
 
 
@@ -365,10 +364,10 @@ def _mean_curve(evidence: Evidence, runs: pd.DataFrame, curve: str) -> pd.DataFr
 
 
 def _places(evidence: Evidence, runs: pd.DataFrame, steps: pd.Series, x: str) -> ArrayLike:
-    """Where steps stand on the axis `x` of `mean_curves`."""
+    """The positions of steps on the axis `x` of `mean_curves`."""
     if x == "step":
         return steps
-    if x == "tokens":  # every step takes as many
+    if x == "tokens":  # all steps take the same number
         own = evidence.curves[evidence.curves["run_id"].isin(runs["run_id"])]
         return steps * (runs["tokens"].sum() / own.groupby("run_id")["step"].max().sum())
     known = _mean_curve(evidence, runs, x)
@@ -387,7 +386,7 @@ def _matching(
         if rows.empty:
             raise LabError(
                 f"{experiment.name} at {evidence.scale} scale has no runs with {name} = {level}; "
-                f"its levels are {', '.join(map(str, levels))}."
+                f"use one of {', '.join(map(str, levels))}."
             )
     return rows
 
@@ -397,8 +396,8 @@ def _check_one_condition(evidence: Evidence, rows: pd.DataFrame) -> None:
         levels = rows[axis.name].unique().tolist()
         if len(levels) > 1:
             raise LabError(
-                f"{axis.name} of {evidence.experiment.name} is left open; fix it, as in "
-                f"{axis.name}={levels[0]!r}, or name it in by= or tuned="
+                f"the axis {axis.name} of {evidence.experiment.name} is not fixed; set it, as in "
+                f"{axis.name}={levels[0]!r}, or name it in by= or tuned=."
             )
 
 

@@ -1,4 +1,4 @@
-"""The parts of a results page that are made from a table of runs: tables, notes, method."""
+"""The parts of a results page made from a table of runs: tables, notes, method."""
 
 from collections.abc import Iterable, Sequence
 
@@ -12,7 +12,7 @@ from llmlab.method.evidence.lookup import Evidence
 
 
 def means_table(columns: Sequence[Sequence[Reading]], axes: Sequence[str]) -> str:
-    """A row for each condition: its levels, each metric with interval and mark, n, diverged."""
+    """One row per condition: its levels, each metric with interval and mark, n, diverged."""
     header = [*map(label, axes)]
     metrics = [column[0].metric for column in columns]
     header += [heading(metric) for metric in metrics]
@@ -28,11 +28,11 @@ def means_table(columns: Sequence[Sequence[Reading]], axes: Sequence[str]) -> st
 
 
 def source_line(evidence: Evidence, columns: Sequence[Sequence[Reading]]) -> str:
-    """What the marks of a table mean, and where its numbers stand, in small type."""
+    """The key to the marks of a table, and its source, in small type."""
     text = "Mean ± half of the 95 % interval over n seeds."
     if any(reading.best for column in columns for reading in column):
         text += (
-            " **Bold**: the best; ≈: not told apart from it (paired t test over seeds, "
+            " **Bold**: the best; ≈: not distinguishable from it (paired t test over seeds, "
             "Holm's correction, α = 0.05)."
         )
     return markup.box(["source"], [f"{text} Source: {provenance(evidence)}."])
@@ -41,7 +41,7 @@ def source_line(evidence: Evidence, columns: Sequence[Sequence[Reading]]) -> str
 def figure_numbers(
     evidence: Evidence, columns: Sequence[Sequence[Reading]], axes: Sequence[str]
 ) -> str:
-    """The numbers of a figure, folded: a column for each metric."""
+    """The numbers of a figure, folded: one column per metric."""
     table = means_table(columns, axes)
     return markup.details("The numbers of this figure", table, source_line(evidence, columns))
 
@@ -49,7 +49,7 @@ def figure_numbers(
 def curve_numbers(
     evidence: Evidence, metric: Metric, curves: pd.DataFrame, lines: Sequence[str]
 ) -> str:
-    """The last point of each curve, folded; `lines` are the columns that tell them apart."""
+    """The last point of each curve, folded; `lines` are the columns that distinguish curves."""
     last = curves.loc[curves.groupby(list(lines), sort=False)["step"].idxmax()]
     rows = [
         [
@@ -80,14 +80,14 @@ def difference_numbers(evidence: Evidence, differences: Sequence[Difference], ax
     ]
     header = [label(axis), "mean difference", "95 % interval", "pairs"]
     table = markup.pipe_table(header, rows, numeric=range(1, len(header)))
-    note = "Paired by seed; the intervals are not corrected for their number."
+    note = "Paired by seed; intervals are not corrected for multiple comparisons."
     source = markup.box(["source"], [f"{note} {_source(evidence, 'runs.csv')}"])
     return markup.details("The numbers of this figure", table, source)
 
 
 def view_source(evidence: Evidence, view: str, run_id: str) -> str:
-    """Where a view stands, in small type."""
-    warning = " **A smoke run: no evidence.**" if evidence.scale == "smoke" else ""
+    """The source of a view, in small type."""
+    warning = " **A smoke run: not evidence.**" if evidence.scale == "smoke" else ""
     source = f"Source: `{view}` of `{run_id}` in `views.json` of {provenance(evidence)}."
     return markup.box(["source"], [source + warning])
 
@@ -96,7 +96,7 @@ INTERVALS = "bars and bands: 95 % intervals"
 
 
 def footer(evidence: Evidence, run_id: str | None = None, legend: str = INTERVALS) -> str:
-    """The line below a figure of all runs, or of one; `legend` says what else is drawn."""
+    """The line below a figure of all runs, or of one; `legend` explains other marks."""
     text = f"{evidence.experiment.name}, {evidence.scale} scale"
     if run_id:
         text += f", {run_id}"
@@ -104,29 +104,29 @@ def footer(evidence: Evidence, run_id: str | None = None, legend: str = INTERVAL
         text += f", {legend}"
     text += f", commit {evidence.manifest.git_commit[:7]}"
     if evidence.scale == "smoke":
-        text += " · SMOKE RUNS: no evidence"
+        text += " · SMOKE RUNS: not evidence"
     return f"{text} · STALE" if evidence.changes else text
 
 
 def caution(evidence: Evidence) -> str:
-    """A callout about evidence that is only smoke or older than the code; empty if neither."""
+    """A callout if the evidence is only smoke runs or older than the code; otherwise empty."""
     name = evidence.experiment.name
     notes = []
     if evidence.scale == "smoke":
         notes.append(
-            f"Only smoke runs of `{name}` exist so far. They prove that its code runs; their "
-            "numbers are no evidence."
+            f"Only smoke runs of `{name}` exist so far. They show that its code runs; their "
+            "numbers are not evidence."
         )
     if evidence.changes:
         notes.append(
             f"The tables of `{name}` are older than the code. Changed since: "
-            f"{markup.first(evidence.changes)}; `llmlab status` names them all."
+            f"{markup.first(evidence.changes)}; `llmlab status` lists them all."
         )
     return markup.box(["callout-warning"], notes) if notes else ""
 
 
 def method(evidence: Evidence) -> Markdown:
-    """Conditions, seeds and budget of one experiment, and what its runs cost."""
+    """Conditions, seeds and budget of one experiment, and the cost of its runs."""
     experiment, scale = evidence.experiment, evidence.scale
     budget = experiment.budgets[scale]
     runs = evidence.runs
@@ -146,7 +146,7 @@ def method(evidence: Evidence) -> Markdown:
     ]
     if experiment.selection_metric:
         chosen = label(experiment.selection_metric)
-        rows.insert(len(experiment.axes), ["chosen by", f"best {chosen}, where an axis is tuned"])
+        rows.insert(len(experiment.axes), ["chosen by", f"best {chosen}, if an axis is tuned"])
     return Markdown(markup.pipe_table(["Setting", "Value"], rows))
 
 
@@ -179,6 +179,6 @@ def _statuses(runs: pd.DataFrame) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Seconds, or minutes if there are that many."""
+    """A duration in minutes, or in seconds if shorter than a minute."""
     minutes = seconds / 60
     return f"{minutes:.0f} min" if minutes >= 1 else f"{seconds:.0f} s"

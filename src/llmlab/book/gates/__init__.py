@@ -1,6 +1,6 @@
-"""What a rendered book must keep beside being complete (`press.check`): each gate gives sentences.
+"""Gates that a rendered book must pass besides `press.check`; each returns problems as sentences.
 
-- `weight`: what a reader loads with a page.
-- `validity`: whether its HTML is what a browser takes it for.
+- `weight`: the bytes that a reader loads with a page.
+- `validity`: valid HTML.
 - `accessibility`: WCAG 2.1 AA by axe, on a wide and a narrow screen, light and dark.
 """

@@ -1,4 +1,4 @@
-"""WCAG 2.1 AA, as far as axe can tell, in the Chromium that the machine has."""
+"""Check WCAG 2.1 AA with axe in the machine's Chromium."""
 
 import asyncio
 import os
@@ -13,28 +13,28 @@ if TYPE_CHECKING:
 
 RULES = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa")
 LOOKS = ((1280, "light"), (390, "dark"))
-"""Widths in pixels and colour schemes that each page is looked at in."""
+"""Widths in pixels and colour schemes in which each page is checked."""
 MOST_NODES = 2
-"""Of each problem that are named."""
+"""Most elements named per problem."""
 MOST_SECONDS = 120
-"""For one look at a page; what takes longer is a problem of that page, and the others go on."""
+"""Time limit for one check of a page; exceeding it is a problem of that page only."""
 
 Tell = Callable[[int, int, str], None]
-"""Called with the looks done, the looks in all, and the page of the last one."""
+"""Called with the checks done, the checks in all, and the page of the last one."""
 
 
 def why_not() -> str | None:
-    """What is missing to look at pages; None if nothing is."""
+    """What is missing for checking pages; None if nothing is."""
     try:
         import axe_playwright_python  # noqa: F401
         import playwright.async_api  # noqa: F401
     except ModuleNotFoundError as error:
         return f"{error.name} is not installed"
-    return None if _chromium() else "there is no Chromium on this machine"
+    return None if _chromium() else "Chromium is not installed"
 
 
 def inaccessible_pages(folder: Path, pages: Sequence[Path], tell: Tell) -> list[str]:
-    """What axe finds on pages below `folder`, a sentence for each page, look and rule."""
+    """Check pages below `folder` with axe; one sentence per page, look and violated rule."""
     looks = list(product(pages, LOOKS))
     found = asyncio.run(_all(folder, looks, tell)) if looks else []
     return [problem for problems in found for problem in problems]
@@ -43,7 +43,7 @@ def inaccessible_pages(folder: Path, pages: Sequence[Path], tell: Tell) -> list[
 async def _all(
     folder: Path, looks: Sequence[tuple[Path, tuple[int, str]]], tell: Tell
 ) -> list[list[str]]:
-    """The problems of each look; one browser, in which each core has a page to look at."""
+    """The problems of each look, from one browser with one page per core at a time."""
     from playwright.async_api import async_playwright
 
     free, done = asyncio.Semaphore(os.cpu_count() or 1), 0
@@ -71,13 +71,13 @@ async def _look(browser: "Browser", path: Path, width: int, scheme: str) -> list
     try:
         return list(_sentences(await asyncio.wait_for(_violations(context, path), MOST_SECONDS)))
     except TimeoutError:
-        return [f"takes axe more than {MOST_SECONDS} s"]
+        return [f"takes axe longer than {MOST_SECONDS} s"]
     finally:
         await context.close()
 
 
 async def _violations(context: "BrowserContext", path: Path) -> list[dict]:
-    """What axe finds on the page of a file."""
+    """The violations that axe finds on the page of a file."""
     from axe_playwright_python.async_playwright import Axe
 
     page = await context.new_page()

@@ -1,4 +1,4 @@
-"""How much a reader loads with a page, as a server sends it, texts and vectors packed by gzip."""
+"""Measure the bytes that a server sends for a page, with texts and vector images gzipped."""
 
 import gzip
 import re
@@ -9,7 +9,7 @@ from urllib.parse import unquote, urlsplit
 from llmlab.method.files import read_text
 
 MOST_KB = 500
-"""Of a page with its styles, scripts and pictures; fonts are loaded once for the whole book."""
+"""Limit for a page with styles, scripts and images; fonts are loaded once for the whole book."""
 
 PACKED = frozenset({".css", ".js", ".svg"})
 
@@ -20,15 +20,15 @@ _LOADED = re.compile(
 
 
 def heavy_pages(folder: Path) -> Iterator[str]:
-    """The pages that weigh too much, a sentence each; data of explorers do not count."""
+    """The pages that are too heavy, one sentence each; explorers' data do not count."""
     for path in sorted(folder.rglob("*.html")):
         kilobytes = weight(path) / 1000
         if kilobytes > MOST_KB:
-            yield f"{path.relative_to(folder)} weighs {kilobytes:.0f} KB, and may weigh {MOST_KB}"
+            yield f"{path.relative_to(folder)} weighs {kilobytes:.0f} KB; the limit is {MOST_KB} KB"
 
 
 def weight(page: Path) -> int:
-    """Bytes that are sent for a page and for what it loads from the book."""
+    """Bytes sent for a page and the files of the book that it loads."""
     text = without_data(read_text(page))
     sources = {first or second for first, second in _LOADED.findall(text)}
     ways = {unquote(urlsplit(source).path) for source in sources if not source.startswith("data:")}

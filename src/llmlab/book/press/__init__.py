@@ -1,1 +1,1 @@
-"""From scripts to pages: executes chapters, checks their prose, renders and checks the book."""
+"""From scripts to pages: execute chapters, check their prose, render and check the book."""

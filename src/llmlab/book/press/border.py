@@ -1,4 +1,4 @@
-"""Reads files that people wrote: text, YAML, Python. A mistake in one is told in a sentence."""
+"""Read handwritten files: text, YAML, Python. A mistake becomes a LabError of one sentence."""
 
 import ast
 from pathlib import Path
@@ -13,10 +13,10 @@ Parsed = TypeVar("Parsed")
 
 
 def read_text(path: Path, name: str) -> str:
-    """The text of a file in UTF-8, with or without a byte-order mark.
+    """Read a UTF-8 file, with or without a byte-order mark.
 
     Args:
-        name: what a message calls the file.
+        name: the file's name in error messages.
 
     Raises:
         LabError: the file is missing, cannot be read, or is not UTF-8.
@@ -24,17 +24,17 @@ def read_text(path: Path, name: str) -> str:
     try:
         return path.read_bytes().decode("utf-8-sig").replace("\r\n", "\n")
     except OSError as error:
-        raise LabError(f"{name} cannot be read: {error.strerror}; put it back.") from None
+        raise LabError(f"{name} cannot be read: {error.strerror}; restore it.") from None
     except UnicodeDecodeError as error:
         line = error.object.count(b"\n", 0, error.start) + 1
         raise LabError(
             f"{name}, line {line}, has the byte 0x{error.object[error.start]:02x}, which is not "
-            "UTF-8; save the file in that encoding."
+            "UTF-8; save the file as UTF-8."
         ) from None
 
 
 def parse_python(text: str, name: str) -> ast.Module:
-    """The syntax tree of a script.
+    """Parse a script.
 
     Raises:
         LabError: the script is not Python.
@@ -43,17 +43,17 @@ def parse_python(text: str, name: str) -> ast.Module:
         return ast.parse(text)
     except SyntaxError as error:
         where = f"{name}, line {error.lineno or 1}"
-        raise LabError(f"{where}, is not Python: {error.msg}; mend the script.") from None
+        raise LabError(f"{where}, is not Python: {error.msg}; correct the script.") from None
     except (ValueError, RecursionError, MemoryError) as error:  # NUL bytes, nested too deep
-        raise LabError(f"{name} is not Python: {in_one_line(error)}; mend the script.") from None
+        raise LabError(f"{name} is not Python: {in_one_line(error)}; correct the script.") from None
 
 
 def parse_yaml(text: str, name: str) -> dict[str, Any]:
-    """The mapping that YAML holds; empty for no text.
+    """Parse YAML into a mapping; empty text gives an empty one.
 
     Raises:
-        LabError: it is not YAML, uses an alias (a few lines of them can stand for gigabytes), or
-            is not a mapping.
+        LabError: the text is not YAML, uses an alias (a few lines can expand to gigabytes), or is
+            not a mapping.
     """
     try:
         found = yaml.load(text, _Loader) or {}
@@ -61,17 +61,17 @@ def parse_yaml(text: str, name: str) -> dict[str, Any]:
         raise LabError(f"{name} is not valid YAML: nested too deep; write it flat.") from None
     except (yaml.YAMLError, ValueError, TypeError) as error:
         said = in_one_line(error).replace(' in "<unicode string>",', ",")
-        raise LabError(f"{name} is not valid YAML: {said}; mend it.") from None
+        raise LabError(f"{name} is not valid YAML: {said}; correct it.") from None
     if not isinstance(found, dict) or any(not isinstance(key, str) for key in found):
         raise LabError(f"{name} is not a list of names with values; write `name: value`.")
     return found
 
 
 def validated(form: type[Parsed], value: object, name: str) -> Parsed:
-    """A foreign value in the types of `form`.
+    """Convert foreign data into the type `form`.
 
     Raises:
-        LabError: something in it is missing or of another type; names the first such place.
+        LabError: something is missing or has the wrong type; names the first such place.
     """
     try:
         return TypeAdapter(form).validate_python(value)
@@ -80,17 +80,17 @@ def validated(form: type[Parsed], value: object, name: str) -> Parsed:
         place = ".".join(str(part) for part in first["loc"])
         message = first["msg"].removeprefix("Value error, ")
         at = f" at '{place}'" if place else ""
-        raise LabError(f"{name} is wrong{at}: {in_one_line(message)}; mend it.") from None
+        raise LabError(f"{name} is wrong{at}: {in_one_line(message)}; correct it.") from None
 
 
 def in_one_line(error: object) -> str:
-    """A library's message about a mistake, in one line of bounded length, without a full stop."""
+    """A library's error message in one line of bounded length, without a full stop."""
     text = " ".join(str(error).encode("utf-8", "backslashreplace").decode().split())
     return (text if len(text) <= 200 else f"{text[:197]}...").rstrip(".")
 
 
 class _Loader(yaml.SafeLoader):
-    """Plain values only, each written out where it stands."""
+    """Loads plain values only; refuses aliases."""
 
     def compose_node(self, parent: yaml.Node | None, index: object) -> yaml.Node | None:
         if self.check_event(yaml.AliasEvent):

@@ -1,4 +1,4 @@
-"""An executed notebook, taken apart: its Markdown, and its code cells with what they show."""
+"""Split an executed notebook into its Markdown and its code cells with their outputs."""
 
 import base64
 import hashlib
@@ -11,15 +11,15 @@ from nbformat import NotebookNode
 
 from llmlab.book.press.border import parse_yaml, validated
 from llmlab.book.press.contents import CellOptions, Chapter
-from llmlab.book.press.notebooks import AGAIN, read_notebook
+from llmlab.book.press.notebooks import read_notebook
 from llmlab.method.errors import LabError
 
 OPTIONS = {name.replace("_", "-") for name in CellOptions.model_fields}
 IMAGES = {"image/png": "png", "image/svg+xml": "svg"}
 PIXELS_PER_POINT = 100 / 72
-"""Of a figure on screen; a drawing inside text has 96 pixels to the inch, as browsers have."""
+"""Scale of a figure on screen; drawings inside text use 96 pixels per inch, like browsers."""
 MOST_PIXELS = 100_000
-"""Most pixels on a side of an image; more is a mistake."""
+"""Largest plausible side of an image, in pixels."""
 
 _DATA_URI = re.compile(r"data:(image/(?:png|svg\+xml));base64,([A-Za-z0-9+/=]+)")
 _OPTION = re.compile(r"#\| ?")
@@ -44,7 +44,7 @@ class Output:
 
 @dataclass(frozen=True)
 class Cell:
-    """A code cell as the page shows it."""
+    """A code cell as shown on the page."""
 
     code: str
     echo: bool
@@ -62,7 +62,7 @@ class Sheet:
     """A chapter ready for pandoc.
 
     Attributes:
-        markdown: its text; the n-th code cell stands in it as a raw block of format "cell".
+        markdown: its text, with the n-th code cell as a raw block of format "cell".
         images: content of each image file, by its path below the site.
     """
 
@@ -72,20 +72,20 @@ class Sheet:
 
     @property
     def sizes(self) -> dict[str, tuple[int, int]]:
-        """Width and height in pixels of the vector images, so that nothing jumps on loading."""
+        """Width and height of vector images in pixels, so that the layout is stable on loading."""
         found = {src: _svg_size(content, 96 / 72) for src, content in self.images.items()}
         return {src: size for src, size in found.items() if size}
 
 
 def read_sheet(chapter: Chapter, defaults: CellOptions) -> Sheet:
-    """Takes the executed notebook of a chapter apart.
+    """Split the executed notebook of a chapter.
 
     Args:
-        defaults: options of the code cells of the whole book.
+        defaults: the book's options for code cells.
 
     Raises:
-        LabError: the chapter is not executed, or its notebook is damaged; or it uses what the
-            preview cannot show.
+        LabError: the chapter is not executed, its notebook is damaged, or it uses a feature that
+            the preview does not support.
     """
     stored = read_notebook(chapter)
     texts: list[str] = []
@@ -110,7 +110,7 @@ def _check_markdown(text: str, where: str) -> None:
     for pattern, name in _UNSUPPORTED.items():
         if re.search(pattern, text, re.MULTILINE):
             raise LabError(
-                f"{where} uses {name}, which not every renderer shows; write it in another way."
+                f"{where} uses {name}, which not every renderer supports; write it another way."
             )
 
 
@@ -122,7 +122,7 @@ def _front_matter(text: str, defaults: CellOptions, where: str) -> CellOptions:
 
 
 def _with(defaults: CellOptions, options: Mapping[str, Any], where: str) -> CellOptions:
-    """The options, completed by the defaults."""
+    """The options, completed with the defaults."""
     given = defaults.model_dump(by_alias=True, exclude_unset=True)
     return validated(CellOptions, {**given, **options}, f"an option of {where}")
 
@@ -130,7 +130,7 @@ def _with(defaults: CellOptions, options: Mapping[str, Any], where: str) -> Cell
 def _code_cell(
     node: NotebookNode, where: str, defaults: CellOptions, images: dict[str, bytes]
 ) -> Cell | None:
-    """The cell as it is shown, or None for one that shows nothing."""
+    """The cell as shown, or None if it shows nothing."""
     options, code = _split_options(node.source, where)
     chosen = _with(defaults, options, where)
     if not chosen.include:
@@ -162,16 +162,16 @@ def _split_options(source: str, where: str) -> tuple[dict[str, Any], str]:
     unknown = sorted(set(options) - OPTIONS)
     if unknown:
         raise LabError(
-            f"{where} has the option {unknown[0]}; known are {', '.join(sorted(OPTIONS))}."
+            f"{where} has the unknown option {unknown[0]}; use {', '.join(sorted(OPTIONS))}."
         )
     return options, "\n".join(lines[count:])
 
 
 def _output(output: NotebookNode, images: dict[str, bytes], where: str) -> Output:
-    """An output in the richest form that a page can show.
+    """Convert an output to the richest form that a page can show.
 
     Raises:
-        LabError: it holds an image that is not base 64.
+        LabError: the output has an image that is not valid base64.
     """
     if output.output_type == "stream":
         return Output("text", text=output.text.rstrip("\n"))
@@ -189,22 +189,24 @@ def _output(output: NotebookNode, images: dict[str, bytes], where: str) -> Outpu
 
 
 def decoded(written: str, where: str) -> bytes:
-    """The content of an image written in base 64; LabError if it is damaged."""
+    """Decode a base64 image; LabError if it is damaged."""
     try:
         return base64.b64decode(written)
     except ValueError:
-        raise LabError(f"{where} shows an image that is damaged; {AGAIN}") from None
+        raise LabError(
+            f"{where} shows an image that is damaged; execute its chapter again."
+        ) from None
 
 
 def without_data_uris(text: str, images: dict[str, bytes], top: str = "/", where: str = "") -> str:
-    """`text` with its written-out images as files, which are added to `images` by their paths.
+    """Replace the data URIs in `text` by file paths, and add the images to `images` by path.
 
     Args:
-        top: the way from the page to the top of the site, or what stands for it.
-        where: what an error calls the place of the text.
+        top: the relative path from the page to the top of the site, or a placeholder for it.
+        where: the place of the text in error messages.
 
     Raises:
-        LabError: an image is not base 64.
+        LabError: an image is not valid base64.
     """
 
     def stored(uri: re.Match[str]) -> str:
@@ -215,7 +217,7 @@ def without_data_uris(text: str, images: dict[str, bytes], top: str = "/", where
 
 
 def _store(content: bytes, suffix: str, images: dict[str, bytes]) -> str:
-    """Keeps an image under a name that its content decides."""
+    """Store an image under a name derived from its content."""
     src = f"figures/{hashlib.sha256(content).hexdigest()[:16]}.{suffix}"
     images[src] = content
     return src
@@ -233,7 +235,7 @@ def _image(content: bytes, suffix: str, size: object, images: dict[str, bytes]) 
 
 
 def _svg_size(content: bytes, pixels: float) -> tuple[int, int] | None:
-    """Width and height of a vector image, so many pixels to the point; None for other images."""
+    """Width and height of a vector image, at `pixels` per point; None for other images."""
     size = _SVG_SIZE.search(content)
     return size and (round(float(size["width"]) * pixels), round(float(size["height"]) * pixels))
 

@@ -1,4 +1,4 @@
-"""Checks a rendered book, whoever rendered it: nothing missing, nothing broken, nothing outside."""
+"""Check a rendered book: nothing missing, no broken links, no external requests."""
 
 import re
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ from llmlab.book.press.contents import Contents
 from llmlab.method.errors import LabError
 
 UNRESOLVED = re.compile(r"\?@?(?:fig|tbl|sec|eq)-[\w-]+|@(?:fig|tbl|sec|eq)-[\w-]+|\?\?\?")
-"""What a renderer writes in place of a reference that leads nowhere."""
+"""What a renderer writes for an unresolved reference."""
 
 _CSS_URL = re.compile(r"""(?:url\(\s*|@import\s+(?!url))['"]?([^'")\s;]+)""")
 _LOADED = {
@@ -24,7 +24,7 @@ _NOT_TEXT = {"script", "style", "code", "pre", "annotation"}
 
 @dataclass
 class _Page(HTMLParser):
-    """What one page has, links to, loads and says."""
+    """The ids, links, loaded files, images and text of one page."""
 
     ids: set[str] = field(default_factory=set)
     links: list[str] = field(default_factory=list)
@@ -68,7 +68,7 @@ class _Page(HTMLParser):
 
 
 def check_site(folder: Path, contents: Contents) -> tuple[str, ...]:
-    """All problems of the rendered book in `folder`, one sentence each; empty if there is none.
+    """All problems of the rendered book in `folder`, one sentence each.
 
     Raises:
         LabError: there is no rendered book.
@@ -85,7 +85,7 @@ def check_site(folder: Path, contents: Contents) -> tuple[str, ...]:
 
 
 def incomplete(folder: Path, contents: Contents) -> tuple[str, ...]:
-    """What a renderer left out of the book in `folder`: pages, the PDF, ends of references."""
+    """What a renderer left out of the book in `folder`: pages, the PDF, targets of references."""
     return (*_missing(folder, contents), *_unresolved(_pages(folder), folder))
 
 
@@ -115,15 +115,15 @@ def _page_problems(path: Path, pages: dict[Path, _Page], folder: Path) -> Iterat
             yield f"{name} links to {link}, {problem}"
     for load in page.loads:
         if _is_outside(load):
-            yield f"{name} asks {load} from outside"
+            yield f"{name} loads {load} from outside"
         elif not load.startswith("data:") and not _target(load, path).exists():
-            yield f"{name} loads {load}, which is not there"
+            yield f"{name} loads {load}, which does not exist"
     for image in page.images_without_text:
         yield f"{name} shows {image} without alternative text"
 
 
 def _unresolved(pages: dict[Path, _Page], folder: Path) -> Iterator[str]:
-    """References and citations that lead nowhere."""
+    """Unresolved references and citations."""
     listed = {name for page in pages.values() for name in page.ids if name.startswith("ref-")}
     for path, page in pages.items():
         name = path.relative_to(folder.resolve())
@@ -131,11 +131,11 @@ def _unresolved(pages: dict[Path, _Page], folder: Path) -> Iterator[str]:
             yield f"{name} has the unresolved reference {found}"
         for key in dict.fromkeys(page.cited):
             if f"ref-{key}" not in listed and not UNRESOLVED.match(f"@{key}"):
-                yield f"{name} cites {key}, which the list of references does not have"
+                yield f"{name} cites {key}, which is not in the list of references"
 
 
 def _link_problem(link: str, path: Path, pages: dict[Path, _Page], folder: Path) -> str | None:
-    """What is wrong with an internal link; None for a good one and for one to the outside."""
+    """The problem of an internal link; None for a good link and for an external one."""
     parts = urlsplit(link)
     if parts.scheme or parts.netloc:
         return None
@@ -145,14 +145,14 @@ def _link_problem(link: str, path: Path, pages: dict[Path, _Page], folder: Path)
     if target.is_dir():
         target /= "index.html"
     if not target.is_file():
-        return "which is not there"
+        return "which does not exist"
     if parts.fragment and target in pages and unquote(parts.fragment) not in pages[target].ids:
-        return "but that page has no such place"
+        return "but that page has no such anchor"
     return None
 
 
 def _target(link: str, path: Path) -> Path:
-    """The file that a relative link on the page `path` means."""
+    """The file that a relative link on the page `path` leads to."""
     way = unquote(urlsplit(link).path)
     return (path.parent / way).resolve() if way else path
 
@@ -166,4 +166,4 @@ def _style_problems(folder: Path) -> Iterator[str]:
     for path in sorted(folder.rglob("*.css")):
         for address in _CSS_URL.findall(path.read_text(encoding="utf-8")):
             if _is_outside(address):
-                yield f"{path.relative_to(folder)} asks {address} from outside"
+                yield f"{path.relative_to(folder)} loads {address} from outside"

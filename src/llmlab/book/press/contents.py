@@ -1,4 +1,4 @@
-"""The contents of the book and their order, which `_quarto.yml` tells both renderers."""
+"""The chapters of the book and their order, read from `_quarto.yml` for both renderers."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -25,10 +25,10 @@ class Chapter:
 
     Attributes:
         name: path without suffix below `chapters/`, such as "concepts/lora".
-        part: title of the part that it stands in; "" before the first part.
+        part: title of its part; "" before the first part.
         source: the percent script.
-        notebook: where its executed notebook lies.
-        mark: what stands below its title, in Markdown: that its evidence has changed.
+        notebook: path of its executed notebook.
+        mark: note below its title, in Markdown, that its evidence has changed.
     """
 
     name: str
@@ -40,11 +40,11 @@ class Chapter:
 
     @property
     def page(self) -> str:
-        """Path of its page below the site's folder."""
+        """Path of its page relative to the site's folder."""
         return f"{self.name}.html"
 
     def executed(self) -> Path:
-        """Its notebook.
+        """The path of its executed notebook.
 
         Raises:
             LabError: the chapter has not been executed.
@@ -59,14 +59,14 @@ class Chapter:
 
 @dataclass(frozen=True)
 class Edition:
-    """Which state of the book is shown; `commit` ends in "+" where files differ from it."""
+    """The version of the book shown; `commit` ends in "+" if files differ from it."""
 
     version: str
     commit: str
 
 
 class CellOptions(BaseModel):
-    """The options of a code cell, which a book or a chapter may set for all its cells."""
+    """The options of a code cell; a book or a chapter may set them for all its cells."""
 
     model_config = ConfigDict(
         frozen=True, alias_generator=lambda name: name.replace("_", "-"), coerce_numbers_to_str=True
@@ -97,7 +97,7 @@ class _Book(BaseModel):
 
 @dataclass(frozen=True)
 class Contents:
-    """Title, authors and chapters of the book.
+    """Title, author and chapters of the book.
 
     Attributes:
         options: defaults for code cells.
@@ -112,21 +112,21 @@ class Contents:
 
     @property
     def pdf(self) -> str:
-        """File name of the PDF, formed from the title as Quarto forms it."""
+        """File name of the PDF, derived from the title as Quarto does."""
         return self.title.replace(" ", "-") + ".pdf"
 
 
 def read_contents(project: Project) -> Contents:
-    """The contents of the project's book.
+    """Read the contents of the project's book.
 
     Raises:
-        LabError: `_quarto.yml` is missing or malformed, lists a chapter that has no source or
-            lists it twice, or leaves a source out.
+        LabError: `_quarto.yml` is missing or malformed, lists a chapter twice or one without a
+            source, or leaves a source out.
     """
     config = read_config(project)
     book = config["book"]
     if not isinstance(book, dict) or not book.get("title") or not book.get("author"):
-        raise LabError(f"{CONFIG} has no book with a title and an author; add both under `book:`.")
+        raise LabError(f"{CONFIG} lacks the book's title or author; add both under `book:`.")
     facts = validated(_Book, book, f"`book:` in {CONFIG}")
     chapters = tuple(
         _chapter(project, entry, part, appendix)
@@ -145,32 +145,32 @@ def read_contents(project: Project) -> Contents:
 
 
 def chapter_of(project: Project, name: str) -> Chapter:
-    """The chapter called `name`: "concepts/lora", or the path of its script.
+    """Find a chapter by its name, such as "concepts/lora", or by the path of its script.
 
     Raises:
-        LabError: there is no such chapter; names the nearest.
+        LabError: there is no such chapter; suggests the nearest.
     """
     chapters = {chapter.name: chapter for chapter in read_contents(project).chapters}
     wanted = name.removeprefix("chapters/").removesuffix(".py").removesuffix(".ipynb")
     if wanted not in chapters:
         near = get_close_matches(wanted, chapters, n=1)
-        hint = f"did you mean {near[0]}?" if near else f"the chapters stand in {CONFIG}."
+        hint = f"did you mean {near[0]}?" if near else f"{CONFIG} lists all chapters."
         raise LabError(f"there is no chapter {wanted}; {hint}")
     return chapters[wanted]
 
 
 def read_config(project: Project) -> dict[str, Any]:
-    """What `_quarto.yml` says, as Quarto reads it; "project" and "book" are in it.
+    """Read `_quarto.yml` as Quarto does; the result always has the keys "project" and "book".
 
     Raises:
-        LabError: the file is missing, or is no YAML of names with values.
+        LabError: the file is missing, or is not a YAML mapping.
     """
     path = project.root / CONFIG
     if not path.is_file():
-        raise LabError(f"{CONFIG} is missing; it lists the chapters of the book.")
+        raise LabError(f"{CONFIG}, which lists the chapters of the book, is missing; restore it.")
     config = {"project": {}, "book": {}, **parse_yaml(read_text(path, CONFIG), CONFIG)}
     if not isinstance(config["project"], dict):
-        raise LabError(f"{CONFIG} has no names below `project:`; write `type: book` there.")
+        raise LabError(f"{CONFIG} has no keys below `project:`; write `type: book` there.")
     return config
 
 
@@ -196,8 +196,8 @@ def _flatten(entries: list[Any], part: str) -> Iterator[tuple[str, str]]:
                 yield entry, part
             case _:
                 raise LabError(
-                    f"{CONFIG} lists the chapter {in_one_line(repr(entry))}; write a path such as "
-                    "concepts/lora.ipynb, or `part:` with `chapters:`."
+                    f"{CONFIG} lists the invalid chapter {in_one_line(repr(entry))}; write a path "
+                    "such as concepts/lora.ipynb, or `part:` with `chapters:`."
                 )
 
 
@@ -213,14 +213,14 @@ def _chapter(project: Project, entry: str, part: str, appendix: bool) -> Chapter
 
 
 def _check_complete(project: Project, chapters: tuple[Chapter, ...]) -> None:
-    """Every chapter listed has a source, and every source is listed, once."""
+    """Check that every listed chapter has a source, and that every source is listed once."""
     sources = {
         path.relative_to(project.chapters).with_suffix("").as_posix()
         for path in project.chapters.rglob("*.py")
     }
     names = [chapter.name for chapter in chapters]
     if FRONT_PAGE not in names:
-        raise LabError(f"{CONFIG} lists no index.ipynb; a book needs this front page.")
+        raise LabError(f"{CONFIG} does not list index.ipynb, the front page; add it.")
     for name in names:
         if name not in sources:
             near = get_close_matches(name, sources, n=1)
@@ -232,6 +232,4 @@ def _check_complete(project: Project, chapters: tuple[Chapter, ...]) -> None:
         if names.count(name) > 1:
             raise LabError(f"{CONFIG} lists {name}.ipynb twice; drop one entry.")
     for name in sorted(sources - set(names)):
-        raise LabError(
-            f"chapters/{name}.py stands in no part of {CONFIG}; list it as {name}.ipynb."
-        )
+        raise LabError(f"chapters/{name}.py is not listed in {CONFIG}; add it as {name}.ipynb.")

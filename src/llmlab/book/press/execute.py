@@ -1,4 +1,4 @@
-"""Executes a chapter once, into a notebook that stays the same while the chapter does."""
+"""Execute a chapter once, into a notebook that depends only on the chapter."""
 
 import os
 import re
@@ -26,18 +26,18 @@ from llmlab.book.vectors import slim
 from llmlab.method.errors import LabError
 
 CELL_SECONDS = 600
-"""Longest time that one cell may take."""
+"""Time limit for one cell."""
 
 KERNEL_OPTIONS = (
     "--log-level=40",  # errors only
-    # vectors: sharp at every size, a third of the bytes of a PNG, the same on every run
+    # vector images: sharp at every size, a third of the size of a PNG, identical on every run
     "--InlineBackend.figure_formats=svg",
     "--InlineBackend.rc={'svg.hashsalt': 'llmlab'}",
     "--InlineBackend.print_figure_kwargs={'bbox_inches': 'tight', 'facecolor': 'white',"
     " 'dpi': 200, 'metadata': {'Date': None, 'Creator': None}}",
 )
 TWINS = ("text/plain", "text/html")
-"""What IPython adds to a richer output; Quarto would show it, or load scripts for it."""
+"""Forms that IPython adds to a richer output; Quarto would show them, or load scripts for them."""
 
 SVG = "image/svg+xml"
 RICH = ("text/markdown", "image/png", SVG)
@@ -45,7 +45,7 @@ _ADDRESS = re.compile(r"<.* at 0x[0-9a-f]+>")
 
 
 class _ThisPython(AsyncKernelManager):
-    """A kernel of the running interpreter, whatever kernels are registered on the machine."""
+    """A kernel of the running interpreter, independent of kernels registered on the machine."""
 
     @property
     def kernel_spec(self) -> KernelSpec:
@@ -56,12 +56,12 @@ class _ThisPython(AsyncKernelManager):
 
 
 def execute_chapter(source: Path, out: Path, root: Path) -> tuple[str, ...]:
-    """Executes the percent script `source` in the folder `root` and writes the notebook `out`.
+    """Execute the percent script `source` in the folder `root` and write the notebook `out`.
 
-    Running it again gives the same bytes, as long as the chapter itself is deterministic.
+    The output is identical on every run, as long as the chapter itself is deterministic.
 
     Returns:
-        What the chapter wrote to standard error, cell by cell; it is kept out of the book.
+        The chapter's output to standard error by cell, which stays out of the book.
 
     Raises:
         LabError: a cell raised, took longer than `CELL_SECONDS`, or its kernel died.
@@ -95,10 +95,10 @@ def _run(notebook: NotebookNode, name: Path, root: Path) -> None:
 
 
 def _environment(folder: str) -> dict[str, str]:
-    """This process's environment without what the user has set up for IPython and Matplotlib.
+    """This process's environment without the user's settings for IPython and Matplotlib.
 
     Args:
-        folder: an empty one, where IPython looks for a profile.
+        folder: an empty folder in which IPython looks for a profile.
     """
     kept = {key: value for key, value in os.environ.items() if key != "PYTHONSTARTUP"}
     return {
@@ -107,13 +107,13 @@ def _environment(folder: str) -> dict[str, str]:
         "MATPLOTLIBRC": _matplotlib_defaults(),
         "PYTHONHASHSEED": "0",
         "MPLBACKEND": "module://matplotlib_inline.backend_inline",
-        # of tqdm, in whatever imports transformers: a chapter has no use for its widgets
+        # tqdm warns on import of transformers that widgets are missing; chapters need none
         "PYTHONWARNINGS": "ignore:IProgress not found",
     }
 
 
 def _matplotlib_defaults() -> str:
-    """The settings that come with Matplotlib, found without loading it."""
+    """The path of Matplotlib's default settings, found without importing it."""
     package = find_spec("matplotlib")
     (place,) = package.submodule_search_locations
     return str(Path(place, "mpl-data", "matplotlibrc"))
@@ -133,16 +133,16 @@ def _run_in(
     except CellTimeoutError:
         raise LabError(
             f"{_where(notebook, name)} took longer than {CELL_SECONDS} s; "
-            "a chapter only reads tables, so move the work into an experiment."
+            "move the work into an experiment, since a chapter only reads tables."
         ) from None
     except DeadKernelError:
         raise LabError(
-            f"{_where(notebook, name)} ended its Python process; run `python {name}` to see why."
+            f"{_where(notebook, name)} killed its Python process; run `python {name}` to see why."
         ) from None
 
 
 def _where(notebook: NotebookNode, name: Path) -> str:
-    """Chapter, number and first line of the cell that ran last."""
+    """Chapter, and number and first line of the cell that ran last."""
     ran = [n for n, cell in enumerate(notebook.cells, 1) if "execution" in cell.metadata]
     if not ran:
         return str(name)
@@ -157,12 +157,12 @@ def _complaints(notebook: NotebookNode) -> Iterator[str]:
 
 
 def _tidy(cell: NotebookNode) -> None:
-    """Leaves out counters, standard error and twins of richer outputs."""
+    """Remove counters, standard error and poorer forms of richer outputs."""
     cell.execution_count = None
     outputs = [output for output in cell.outputs if not _is_noise(output, is_of_figure(cell))]
     for output in outputs:
         _tidy_output(output)
-    # a figure that is still open when its cell returns it is shown twice by IPython
+    # IPython shows a figure twice if it is still open when its cell returns it
     shown = [output.get("data") for output in outputs]
     cell.outputs = [
         output
@@ -172,7 +172,7 @@ def _tidy(cell: NotebookNode) -> None:
 
 
 def _is_noise(output: NotebookNode, of_figure: bool) -> bool:
-    """Standard error, addresses of objects, and what a plotting call happens to return."""
+    """Whether an output is standard error, an object's address, or a plotting call's result."""
     if output.output_type == "stream":
         return output.name == "stderr"
     data = output.get("data", {})

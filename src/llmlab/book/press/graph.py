@@ -1,9 +1,10 @@
-"""The inputs of each part of the book, as the Snakefile asks for them.
+"""The inputs of each part of the book, for the Snakefile.
 
-Snakemake compares inputs by their times. Those change too often for code (with a comment) and say
-nothing about evidence that the build may show but must never compute. So these go into a digest,
-and the digest into a file in `build/digests/` that is written only when it changes. Snakemake's own
-memory of parameters would not do: it forgets whatever was made by hand, by `llmlab run`.
+Snakemake compares inputs by modification time. For code, times change too often (with every
+comment), and for evidence that the build may show but must never compute, they say nothing. These
+inputs are therefore hashed, and the digest is written to a file in `build/digests/` only when it
+changes. Snakemake's own record of parameters does not suffice: it does not cover tables made by
+hand with `llmlab run`.
 
 Paths are relative to the root of the project.
 """
@@ -46,14 +47,14 @@ from llmlab.method.running.shards import seed_ranges
 KINDS = "llmlab.book.views.kinds"
 
 BUILT = "smoke"
-"""The scale that every build computes; larger ones are shown, never started."""
+"""The scale that every build computes; larger scales are shown but never started."""
 
 
 class Graph:
-    """The parts of one project's book, read at once, so that a mistake stops the build first.
+    """The parts of one project's book, all read first, so that a mistake stops the build early.
 
     Attributes:
-        digests: by experiment and scale; changes when its tables must be computed again.
+        digests: by experiment and scale; each changes when its tables must be computed again.
         shown: by chapter, the experiments whose evidence or verdicts it shows.
 
     Raises:
@@ -73,7 +74,7 @@ class Graph:
         self.shown = {name: self._shown(inputs) for name, inputs in self.inputs.items()}
 
     def manifests(self, scale: str, names: Iterable[str] | None = None) -> list[str]:
-        """What these experiments (default: all that have a budget for it) leave at `scale`.
+        """The manifests of these experiments at `scale` (default: all with a budget for it).
 
         Raises:
             LabError: there is no such scale.
@@ -86,19 +87,19 @@ class Graph:
         ]
 
     def experiment_inputs(self, experiment: str, scale: str) -> list[str]:
-        """The experiments that one waits for, and the digest of its code and budget."""
+        """The manifests of needed experiments, and the digest of its own code and budget."""
         needs = self.manifests(scale, load_experiment(experiment).needs)
         return [*needs, self._stamp(f"{scale}/{experiment}", self.digests[experiment, scale])]
 
     def shards(self, experiment: str, scale: str, n_shards: int) -> list[str]:
-        """Folders of the shards of an experiment's seeds, each for a job; none for a single one."""
+        """The folders of an experiment's shards of seeds, one per job; none for a single job."""
         if n_shards == 1:
             return []
         seeds = self.experiments[experiment].budgets[scale].seeds
         return [f"build/shards/{scale}/{experiment}/{one}" for one in seed_ranges(seeds, n_shards)]
 
     def minutes(self, experiment: str, scale: str) -> int:
-        """Minutes to ask a scheduler for: three times those of the recorded runs, 60 for want."""
+        """Minutes to request from a scheduler: three times the recorded time, or 60 if unknown."""
         folder = self.project.recorded(scale, experiment)
         if not (folder / MANIFEST).is_file():
             return 60
@@ -107,21 +108,21 @@ class Graph:
         return max(10, math.ceil(3 * (ended - began).total_seconds() / 60))
 
     def threads(self, scale: str, cores: int) -> int:
-        """Of the cores, those that one experiment takes.
+        """The number of cores that one experiment takes.
 
-        A smoke run takes less time than loading its libraries does, so that experiments of one
-        process each, side by side, take half the time of one after the other.
+        A smoke run takes less time than loading its libraries, so running experiments in parallel
+        with one process each takes half the time of one after another with all cores.
         """
         return 1 if scale == BUILT else cores
 
     def workers(self, scale: str) -> str:
-        """The option of `llmlab run` that goes with `threads`."""
+        """The option of `llmlab run` that matches `threads`."""
         return "--workers 1" if scale == BUILT else ""
 
     def chapter_inputs(self, chapter: str) -> list[str]:
-        """The files that the code of a chapter reads, and the digest of all else that it shows.
+        """The files that a chapter's code reads, and the digest of everything else it shows.
 
-        Its text is put around its outputs when the book is rendered (`notebooks.refresh`).
+        Its text is not an input: rendering combines it with the outputs (`notebooks.refresh`).
         """
         shown, inputs = self.shown[chapter], self.inputs[chapter]
         named = [self.project.root / path for path in sorted(inputs.paths)]
@@ -136,7 +137,7 @@ class Graph:
         ]
 
     def book_inputs(self) -> list[str]:
-        """Scripts, notebooks, all files that a renderer reads, and the digest of what renders."""
+        """Scripts, notebooks, all other files that a renderer reads, and the renderer's digest."""
         beside = [
             path
             for path in _files(self.project.chapters)
@@ -154,7 +155,7 @@ class Graph:
         return [*(self._relative(path) for path in files), self._stamp("book", digest)]
 
     def reproduction_inputs(self) -> list[str]:
-        """The fresh and the recorded tables that are compared, and the digest of what compares."""
+        """The fresh and recorded tables to compare, and the digest of the comparing code."""
         recorded = [
             path for name in self.experiments for path in _files(self.project.recorded(BUILT, name))
         ]
@@ -170,7 +171,7 @@ class Graph:
         ]
 
     def _chapter_digest(self, chapter: str) -> str:
-        """Changes with the code that a chapter runs and with what it says beside its tables."""
+        """Digest of the code that a chapter runs and of what it shows besides tables."""
         source = self.chapters[chapter].source
         inputs = self.inputs[chapter]
         return _hash(
@@ -185,7 +186,7 @@ class Graph:
         )
 
     def _shown(self, inputs: Inputs) -> list[str]:
-        """A verdict is corrected within its family, so it shows the experiments of them all."""
+        """The experiments that a chapter shows; a verdict shows those of its whole family."""
         if inputs.everything:
             return list(self.experiments)
         families = {self.ledger.hypothesis(name).family for name in inputs.hypotheses}
@@ -195,7 +196,7 @@ class Graph:
 
     @property
     def _kept(self) -> list[Path]:
-        """Former verdicts, and what machines were measured to differ by."""
+        """The files of former verdicts and of measured differences between machines."""
         return [self.project.root / "results" / name for name in ("verdicts.csv", "drift.csv")]
 
     @cached_property
@@ -208,7 +209,7 @@ class Graph:
 
     @cached_property
     def _described(self) -> dict[str, list[object]]:
-        """What a page says of each experiment: its prose, its age, results of larger scales."""
+        """What a page shows of each experiment: its prose, its age, results of larger scales."""
         return {name: self._description(name) for name in self.experiments}
 
     def _description(self, name: str) -> list[object]:
@@ -226,7 +227,7 @@ class Graph:
         ]
 
     def _registrations(self, chapter: str) -> list[str]:
-        """The commits that decide whether the hypotheses on a page came before their results."""
+        """The commits that show whether the hypotheses on a page precede their results."""
         if self._history is None:
             return []
         inputs = self.inputs[chapter]
@@ -258,7 +259,7 @@ class Graph:
 
     @cached_property
     def _former(self) -> str:
-        """The version before what is checked out."""
+        """The version before the checked-out commit."""
         return str(former_version(self.project.root))
 
     @cached_property
@@ -267,7 +268,7 @@ class Graph:
 
     @cached_property
     def _gates(self) -> list[str]:
-        """The files that are there, of those that the features of a track may wait for."""
+        """The existing files among those that features of a track may wait for."""
         folders = [self.project.root / "src", self.project.root / "tests", self.project.chapters]
         code = [path for folder in folders for path in _files(folder) if path.suffix == ".py"]
         promised = {
@@ -280,7 +281,7 @@ class Graph:
         return [self._relative(path) for path in [*code, *sorted(promised)] if path.exists()]
 
     def _stamp(self, name: str, digest: str) -> str:
-        """A file that is as old as its digest."""
+        """Write a digest to a file, only if it changed; returns the file's path."""
         path = self.project.build / "digests" / name
         if not path.is_file() or path.read_bytes() != digest.encode():
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -301,7 +302,7 @@ def _digests_of(experiments: Mapping[str, Experiment]) -> dict[tuple[str, str], 
 
 
 def _book_digest() -> str:
-    """Changes with the code that renders, and with the renderer."""
+    """Digest of the rendering code and of the renderer's path."""
     return _hash([_digests(closure("llmlab.book.press.render")), shutil.which("quarto")])
 
 

@@ -1,9 +1,9 @@
-"""Finds result numbers that somebody typed into prose instead of calling `value(...)`.
+"""Find result numbers typed into prose instead of inserted with `value(...)`.
 
-Looked at: Markdown cells, and the strings given to `Markdown(...)`, of the chapters in `results/`
-and `learnings/`. What cannot be a result is let through: code, math, citations, links, attributes,
-years, numbered lists, places in a paper ("section 3.2"), names ("GPT-2", "bf16"), and whatever its
-author marks as a setting: `[8]{.setting}`.
+Checks the Markdown cells and the strings passed to `Markdown(...)` of the chapters in `results/`
+and `learnings/`. Ignores what cannot be a result: code, math, citations, links, attributes, years,
+numbered lists, places in a paper ("section 3.2"), names ("GPT-2", "bf16"), and numbers marked as
+settings: `[8]{.setting}`.
 """
 
 import ast
@@ -52,7 +52,7 @@ _NOT_A_RESULT = re.compile(
 
 @dataclass(frozen=True)
 class TypedNumber:
-    """A number in prose, and where it stands."""
+    """A number in prose, and its location."""
 
     chapter: str
     line: int
@@ -69,7 +69,7 @@ def check_prose(project: Project) -> None:
     """Check every chapter of results and learnings.
 
     Raises:
-        LabError: a number is typed; the message has one line for each.
+        LabError: a number is typed; the message has one line per number.
     """
     found = [
         str(typed)
@@ -86,10 +86,10 @@ def _typed_in(chapter: Path, name: str) -> list[TypedNumber]:
 
 
 def typed_numbers(source: str, chapter: str) -> list[TypedNumber]:
-    """The typed numbers of one percent script, in order of lines.
+    """The typed numbers in one percent script, by line.
 
     Args:
-        chapter: name of the script in messages.
+        chapter: name of the script in error messages.
 
     Raises:
         LabError: the script is not valid Python.
@@ -105,14 +105,14 @@ def typed_numbers(source: str, chapter: str) -> list[TypedNumber]:
 
 
 def _numbers(text: str) -> Iterator[tuple[int, str]]:
-    """Line (from 0) and text of each number in Markdown that could be a result."""
+    """Line (counted from 0) and text of each number in Markdown that could be a result."""
     masked = _NOT_A_RESULT.sub(lambda match: re.sub(r"[^\n]", " ", match[0]), text)
     for match in NUMBER.finditer(masked):
         yield masked.count("\n", 0, match.start()), match[0]
 
 
 def _markdown_cells(source: str) -> Iterator[tuple[int, str]]:
-    """First line and text of each Markdown cell, comment signs removed."""
+    """First line and text of each Markdown cell, without comment signs."""
     lines = source.splitlines()
     starts = [index for index, line in enumerate(lines) if line.startswith("# %%")]
     for start, end in itertools.pairwise([*starts, len(lines)]):
@@ -122,7 +122,7 @@ def _markdown_cells(source: str) -> Iterator[tuple[int, str]]:
 
 
 def _markdown_strings(tree: ast.Module) -> Iterator[tuple[int, str]]:
-    """First line and text of each string literal given to `Markdown(...)`."""
+    """First line and text of each string literal passed to `Markdown(...)`."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Call) and _called(node) == "Markdown":
             for argument in node.args:
@@ -130,7 +130,7 @@ def _markdown_strings(tree: ast.Module) -> Iterator[tuple[int, str]]:
 
 
 def _literals(node: ast.expr) -> Iterator[tuple[int, str]]:
-    """The literal text of a string expression; what an f-string inserts is a gap in it."""
+    """The literal text of a string expression; insertions of f-strings become gaps."""
     waiting = [node]
     while waiting:
         match waiting.pop():

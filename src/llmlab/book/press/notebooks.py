@@ -1,7 +1,7 @@
-"""Notebooks on the way from a chapter's script to the renderers: how they begin, how they end.
+"""Notebooks between a chapter's script and the renderers: create, store, read, refresh.
 
-A notebook knows which script it was made from, so that a script whose prose alone has changed need
-not be executed again: its new text is put around the old outputs.
+A notebook stores the digest of its script. If only the prose of a script has changed, it need not
+be executed again: the new text is combined with the old outputs.
 """
 
 import hashlib
@@ -21,13 +21,11 @@ from llmlab.method.errors import LabError
 from llmlab.method.files import write_file
 
 SCRIPT = "script_sha256"
-"""Where the metadata of a notebook keep the digest of its script."""
+"""The key of the script's digest in the metadata of a notebook."""
 
 CONTINUED = "#| echo: false"
-"""The source of a cell that holds what followed the image of a figure in the cell before."""
+"""The source of a cell with the outputs that followed a figure's image in the cell before."""
 
-AGAIN = "execute its chapter again, by"
-"""What to do about a damaged notebook."""
 
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 _FIGURE = re.compile(r"^#\| label: *fig-", re.MULTILINE)
@@ -36,29 +34,31 @@ _OPTION = re.compile(r"^# ?\| ?", re.MULTILINE)
 
 
 def read_script(source: Path, name: str) -> NotebookNode:
-    """The notebook of a percent script, without outputs.
+    """Convert a percent script to a notebook without outputs.
 
     Args:
-        name: what messages call it.
+        name: its name in error messages.
 
     Raises:
         LabError: the script is missing, or is not a percent script.
     """
     if not source.is_file():
-        raise LabError(f"{name} is missing; a chapter is a percent script below chapters/.")
+        raise LabError(f"{name} is missing; write it as a percent script below chapters/.")
     text = read_text(source, name)
     try:
         notebook = jupytext.reads(text, fmt="py:percent")
     except Exception as error:  # whatever jupytext and its parsers raise
-        raise LabError(f"{name} is not a percent script: {in_one_line(error)}; mend it.") from None
+        raise LabError(
+            f"{name} is not a percent script: {in_one_line(error)}; correct it."
+        ) from None
     notebook.metadata[SCRIPT] = _digest(text)
-    for cell in code_cells(notebook):  # formatters write `# |` where Quarto's manual has `#|`
+    for cell in code_cells(notebook):  # formatters turn `#|` into `# |`
         cell.source = _OPTION.sub("#| ", cell.source)
     return notebook
 
 
 def write_notebook(notebook: NotebookNode, out: Path) -> None:
-    """Writes an executed notebook with nothing in it that changes by itself."""
+    """Write an executed notebook without anything that varies between executions."""
     notebook.metadata = NotebookNode(
         {
             "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
@@ -74,7 +74,7 @@ def write_notebook(notebook: NotebookNode, out: Path) -> None:
 
 
 def read_notebook(chapter: Chapter) -> NotebookNode:
-    """The executed notebook of a chapter.
+    """Read the executed notebook of a chapter.
 
     Raises:
         LabError: the chapter is not executed, or its notebook is damaged.
@@ -87,25 +87,25 @@ def read_notebook(chapter: Chapter) -> NotebookNode:
             json.dumps(notebook, ensure_ascii=False).encode()
     except Exception as error:  # whatever nbformat and its parsers raise
         raise LabError(
-            f"the notebook of {chapter.name} is damaged ({in_one_line(error)}); {AGAIN} "
-            f"`llmlab book execute {chapter.name}`."
+            f"the notebook of {chapter.name} is damaged ({in_one_line(error)}); run `llmlab book "
+            f"execute {chapter.name}` again."
         ) from None
     _mark(notebook, chapter.mark)
     return notebook
 
 
 def _mark(notebook: NotebookNode, mark: str) -> None:
-    """Puts a mark below the title of a chapter."""
+    """Insert a mark below the title of a chapter."""
     texts = (cell for cell in notebook.cells if cell.cell_type == "markdown")
     if mark and (first := next(texts, None)):
         first.source = _TITLE.sub(lambda title: f"{title[0]}\n\n{mark}\n", first.source, count=1)
 
 
 def refresh(chapter: Chapter) -> None:
-    """Puts the text of a chapter as it is now around the outputs of its last execution.
+    """Combine a chapter's current text with the outputs of its last execution.
 
     Raises:
-        LabError: the chapter is not executed, or its code has changed since.
+        LabError: the chapter is not executed, or its code has changed since then.
     """
     name = f"chapters/{chapter.name}.py"
     stored = read_notebook(chapter)
@@ -125,7 +125,7 @@ def refresh(chapter: Chapter) -> None:
 
 
 def code_cells(notebook: NotebookNode) -> list[NotebookNode]:
-    """The cells of a notebook that hold code, in order."""
+    """The code cells of a notebook, in order."""
     return [cell for cell in notebook.cells if cell.cell_type == "code"]
 
 
@@ -140,7 +140,7 @@ def is_of_figure(cell: NotebookNode) -> bool:
 
 
 def _shown(notebook: NotebookNode) -> Iterator[tuple[str, list[NotebookNode]]]:
-    """Source and outputs of each code cell of the script that was executed."""
+    """Source and outputs of each code cell of the executed script."""
     cells = code_cells(notebook)
     for cell, following in zip_longest(cells, cells[1:]):
         if cell.source != CONTINUED:
@@ -149,9 +149,9 @@ def _shown(notebook: NotebookNode) -> Iterator[tuple[str, list[NotebookNode]]]:
 
 
 def _one_figure(cell: NotebookNode) -> list[NotebookNode]:
-    """Moves what follows the image of a figure into a cell of its own.
+    """Move the outputs after a figure's image into a separate cell.
 
-    Quarto would make sub-figures of two outputs under one figure's label.
+    Quarto would turn two outputs under one figure label into sub-figures.
     """
     outputs = cell.get("outputs", [])
     image = next((n for n, output in enumerate(outputs, 1) if is_image(output)), len(outputs))

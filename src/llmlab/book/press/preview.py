@@ -1,7 +1,8 @@
-"""The preview renderer: HTML pages and a PDF by pandoc and typst, where Quarto is not installed.
+"""The preview renderer: HTML and PDF from pandoc and typst, for machines without Quarto.
 
-The Lua script `assets/pandoc/book.lua` does what needs the whole book: numbers, cross-references,
-citations. It runs once for each form, side by side. Here its results are put into pages and a PDF.
+The Lua script `assets/pandoc/book.lua` does what needs the whole book: numbering, cross-references,
+citations. It runs once per output format, in parallel. This module turns its results into pages and
+a PDF.
 """
 
 import hashlib
@@ -29,22 +30,22 @@ from llmlab.method.errors import LabError
 
 BIBLIOGRAPHY = "references.bib"
 PANDOC = Path(pypandoc.__file__).parent / "files" / "pandoc"
-"""The pandoc that the lock pins, not a newer one that the machine may have."""
+"""The pinned pandoc, not another version that may be on the machine."""
 
 Form = Literal["html", "typst"]
 
 MORE_ROOM = ("+RTS", "-A64m", "-RTS")
-"""64 MiB for pandoc to fill before it collects garbage, which took a sixth of its time."""
+"""Give pandoc a 64 MiB allocation area: garbage collection took a sixth of its time."""
 
 
 def render_preview(contents: Contents, chapters: Path, edition: Edition, out: Path) -> None:
-    """Renders the executed chapters into the empty folder `out`.
+    """Render the executed chapters into the empty folder `out`.
 
     Args:
-        chapters: folder with the bibliography and the images that the text shows.
+        chapters: folder with the bibliography and the images in the text.
 
     Raises:
-        LabError: a chapter is not executed, a reference or citation leads nowhere, or the PDF
+        LabError: a chapter is not executed, a reference or citation is unresolved, or the PDF
             cannot be made.
     """
     sheets = [read_sheet(ch, contents.options) for ch in contents.chapters]
@@ -56,7 +57,7 @@ def render_preview(contents: Contents, chapters: Path, edition: Edition, out: Pa
         _write_images(sheets, typeset["images"], chapters, out)
         _write_pdf(contents, edition, typeset["written"], out)
 
-    with ThreadPoolExecutor() as pool:  # on another core, while this one writes the pages
+    with ThreadPoolExecutor() as pool:  # make the PDF on another core while this one writes pages
         pdf = pool.submit(set_pdf)
         pages = convert("html")["written"]
         _write_pages(contents, edition, pages, out)
@@ -66,7 +67,7 @@ def render_preview(contents: Contents, chapters: Path, edition: Edition, out: Pa
 
 
 def _convert(jobs: list[dict[str, Any]], bibliography: Path, form: Form) -> dict[str, Any]:
-    """The answer of `book.lua` for the whole book in one form.
+    """Run `book.lua` on the whole book for one output format, and return its answer.
 
     Raises:
         LabError: a chapter has mistakes, or pandoc fails.
@@ -80,12 +81,12 @@ def _convert(jobs: list[dict[str, Any]], bibliography: Path, form: Form) -> dict
         asked = Path(folder, "job.json")
         asked.write_text(json.dumps(job), encoding="utf-8")
         command = [str(PANDOC), *MORE_ROOM, "lua", str(ASSETS / "pandoc" / "book.lua"), str(asked)]
-        # what the user has set up for pandoc and Lua is for other documents
+        # ignore the user's settings for pandoc and Lua
         neutral = {"HOME": folder, "XDG_DATA_HOME": folder, "LC_ALL": "C.UTF-8"}
         pandoc = subprocess.run(command, capture_output=True, env=neutral)
     if pandoc.returncode != 0:
         said = in_one_line(pandoc.stderr.decode(errors="replace"))
-        raise LabError(f"pandoc could not convert the chapters: {said}")
+        raise LabError(f"pandoc could not convert the chapters: {said}; correct them.")
     answer = json.loads(pandoc.stdout)
     if answer["problems"]:
         raise LabError("; ".join(answer["problems"]))
@@ -93,7 +94,7 @@ def _convert(jobs: list[dict[str, Any]], bibliography: Path, form: Form) -> dict
 
 
 def _job(chapter: Chapter, sheet: Sheet) -> dict[str, Any]:
-    """A chapter for `book.lua`, which keeps what it has read beside the notebook."""
+    """A chapter as input for `book.lua`, which caches the parsed text beside the notebook."""
     job = {
         "name": chapter.name,
         "page": chapter.page,
@@ -110,18 +111,18 @@ def _job(chapter: Chapter, sheet: Sheet) -> dict[str, Any]:
 
 @cache
 def _reader() -> list[object]:
-    """Changes with what reads a chapter: pandoc, and the scripts that guide it."""
+    """The version of what reads a chapter: pandoc and its scripts, for the cache."""
     scripts = sorted((ASSETS / "pandoc").iterdir())
     return [PANDOC.stat().st_mtime_ns, *(script.read_text(encoding="utf-8") for script in scripts)]
 
 
 def _offset(chapter: Chapter) -> str:
-    """The way from a page to the top folder of the site."""
+    """The relative path from a page to the top folder of the site."""
     return "../" * chapter.name.count("/")
 
 
 def _write_images(sheets: Iterable[Sheet], shown: Iterable[str], chapters: Path, out: Path) -> None:
-    """Images made by cells from memory, those shown by text from the chapters' folder."""
+    """Write images: those of cells from memory, those of the text from the chapters' folder."""
     made = {src: content for sheet in sheets for src, content in sheet.images.items()}
     for src in shown:
         content = made.get(src) or _read_image(chapters / src, src)
@@ -135,7 +136,7 @@ def _read_image(path: Path, name: str) -> bytes:
         return path.read_bytes()
     except FileNotFoundError:
         raise LabError(
-            f"a chapter shows {name}, which is not there; put it into chapters/."
+            f"a chapter shows {name}, which does not exist; put it into chapters/."
         ) from None
 
 
@@ -175,7 +176,7 @@ def _write_pages(
 def _write_search(
     pages: Iterable[Mapping[str, Any]], chapters: Iterable[Chapter], out: Path
 ) -> None:
-    """The index as a script, because a page opened from a file may not fetch JSON."""
+    """Write the index as a script, because a page opened from a file may not fetch JSON."""
     index = [
         {"url": chapter.page, "page": page["title_text"], **section}
         for page, chapter in zip(pages, chapters, strict=True)
@@ -186,7 +187,7 @@ def _write_search(
 
 
 def _write_pdf(contents: Contents, edition: Edition, body: str, out: Path) -> None:
-    """Compiled in `out`, where the images are."""
+    """Compile the PDF in `out`, next to the images."""
     facts = {
         "title": contents.title,
         "subtitle": contents.subtitle,
@@ -199,7 +200,7 @@ def _write_pdf(contents: Contents, edition: Edition, body: str, out: Path) -> No
     template = (ASSETS / "book.typ").read_text(encoding="utf-8")
     source.write_text(f"{template}\n{_cover(facts)}\n{body}", encoding="utf-8")
     try:
-        # a fixed time, so that the same book gives the same bytes
+        # a fixed timestamp, so that the same book gives the same bytes
         typst.compile(
             str(source),
             output=str(out / contents.pdf),
@@ -209,13 +210,15 @@ def _write_pdf(contents: Contents, edition: Edition, body: str, out: Path) -> No
             timestamp=0,
         )
     except typst.TypstError as error:
-        raise LabError(f"typst could not make the PDF: {error.diagnostic}") from None
+        raise LabError(
+            f"typst could not make the PDF: {error.diagnostic}; correct the chapter."
+        ) from None
     source.unlink()
     pack(out / contents.pdf)
 
 
 def _cover(facts: Mapping[str, str]) -> str:
-    """The call that sets up the whole document; JSON strings are strings of typst too."""
+    """The call that sets up the whole document; JSON strings are also typst strings."""
     arguments = ", ".join(
         f"{name}: {json.dumps(value, ensure_ascii=False)}" for name, value in facts.items()
     )

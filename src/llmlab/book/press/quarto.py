@@ -1,4 +1,4 @@
-"""Renders the book with Quarto, from a folder where everything that Quarto needs is gathered."""
+"""Render the book with Quarto, from a folder with all that Quarto needs."""
 
 import os
 import shutil
@@ -24,11 +24,11 @@ SCRIPTS = ("evidence.js", "versions.js", "explorer.js")
 
 
 CHANGING = {"QUARTO_PROFILE", "QUARTO_LOG", "QUARTO_LOG_LEVEL", "QUARTO_PRINT_STACK", "LUA_INIT"}
-"""Environment variables with which a user changes every run of Quarto."""
+"""Environment variables with which users configure every run of Quarto."""
 
 
 def find_quarto() -> Path | None:
-    """Quarto beside the running Python, or on the PATH; None where there is neither."""
+    """Find Quarto beside the running Python, or on the PATH; None if it is in neither."""
     beside = Path(sys.executable).with_name("quarto")
     found = str(beside) if beside.is_file() else shutil.which("quarto")
     return Path(found) if found else None
@@ -37,11 +37,11 @@ def find_quarto() -> Path | None:
 def render_quarto(
     quarto: Path, project: Project, contents: Contents, edition: Edition, out: Path
 ) -> None:
-    """Renders HTML and PDF into the empty folder `out`.
+    """Render HTML and PDF into the empty folder `out`.
 
     Raises:
-        LabError: a chapter is not executed, or Quarto fails; or it leaves out a page, the PDF or
-            what a reference leads to, about which it only warns.
+        LabError: a chapter is not executed; Quarto fails; or the output lacks a page, the PDF or
+            the target of a reference, about which Quarto only warns.
     """
     stage = project.build / "book"
     gather(project, contents, edition, stage)
@@ -62,15 +62,15 @@ def render_quarto(
 
 
 def _environment() -> dict[str, str]:
-    """This process's environment without what would change the book or what Quarto says."""
+    """This process's environment without settings that change the book or Quarto's messages."""
     kept = {name: value for name, value in os.environ.items() if name not in CHANGING}
     return {**kept, "NO_COLOR": "1", "LC_ALL": "C.UTF-8", "PAGER": "cat"}
 
 
 def gather(project: Project, contents: Contents, edition: Edition, stage: Path) -> None:
-    """Puts the configuration, the executed chapters, what lies beside them and assets into `stage`.
+    """Copy configuration, executed chapters, the files beside them and assets into `stage`.
 
-    What Quarto keeps there from one rendering to the next is left alone.
+    Leaves files that Quarto keeps there between renderings.
     """
     for chapter in contents.chapters:
         _write_notebook(chapter, stage)
@@ -85,20 +85,23 @@ def gather(project: Project, contents: Contents, edition: Edition, stage: Path) 
     config["project"]["output-dir"] = OUTPUT
     edition_line = f"Version {edition.version}, commit {edition.commit}"
     config["book"]["page-footer"] = edition_line
-    # the PDF has no such footer: there it stands on the title page
+    # the PDF has no such footer, so its title page shows the edition
     config["book"]["subtitle"] = " · ".join(filter(None, [contents.subtitle, edition_line]))
     (stage / CONFIG).write_text(yaml.safe_dump(config, sort_keys=False), encoding="utf-8")
 
 
 def _reason(said: str, problems: tuple[str, ...]) -> str:
-    """What Quarto said from its first error on, or what its book lacks."""
+    """Quarto's output from its first error on, or what its book lacks."""
     lines = said.strip().splitlines()
     first = next((at for at, line in enumerate(lines) if "error" in line.lower()), None)
     return "; ".join(problems) if first is None else " ".join(lines[first : first + 6])
 
 
 def _write_notebook(chapter: Chapter, stage: Path) -> None:
-    """An executed chapter; Quarto gives images names too long for a file if it cuts out many."""
+    """Write an executed chapter with its images as files.
+
+    Quarto would extract embedded images under names that are too long for a file system.
+    """
     target = stage / f"{chapter.name}.ipynb"
     notebook = read_notebook(chapter)
     _keep_heading(notebook)
@@ -117,9 +120,9 @@ def _write_notebook(chapter: Chapter, stage: Path) -> None:
 
 
 def _keep_heading(notebook: NotebookNode) -> None:
-    """Begins the text with an empty line.
+    """Insert an empty line before the text.
 
-    From a title in the first line of a notebook Quarto drops `{.unnumbered}` (quarto-cli#8526).
+    Quarto drops `{.unnumbered}` from a title in the first line of a notebook (quarto-cli#8526).
     """
     texts = (cell for cell in notebook.cells if cell.cell_type == "markdown")
     if first := next(texts, None):
@@ -127,7 +130,7 @@ def _keep_heading(notebook: NotebookNode) -> None:
 
 
 def _write_scripts(stage: Path) -> None:
-    """The scripts of a page in one file for its end: written out, they need no path from there."""
+    """Write the scripts into one file, to be inlined at the end of each page without a path."""
     assets = stage / "assets"
     scripts = [(assets / name).read_text(encoding="utf-8") for name in SCRIPTS]
     text = "".join(f"<script>\n{script}</script>\n" for script in scripts)

@@ -1,4 +1,4 @@
-"""Renders the book with Quarto, or with the preview renderer where there is no Quarto."""
+"""Render the book with Quarto, or with the preview renderer if Quarto is not installed."""
 
 import json
 import os
@@ -25,14 +25,14 @@ from llmlab.method.project import Project
 Renderer = Literal["auto", "quarto", "preview"]
 RENDERERS = ("auto", "quarto", "preview")
 CHANGES = "appendices/changes"
-"""The chapter that says what changed since the version before."""
+"""The chapter on what changed since the previous version."""
 RESULTS = "results/"
-"""Where the chapter of an experiment lies, under the experiment's name."""
+"""Prefix of the chapter of an experiment; the experiment's name follows."""
 
 
 @dataclass(frozen=True)
 class Rendered:
-    """What was rendered: by which renderer, how many chapters, where its front page and PDF are."""
+    """A rendered book: its renderer, number of chapters, front page and PDF."""
 
     renderer: Literal["quarto", "preview"]
     chapters: int
@@ -40,23 +40,23 @@ class Rendered:
     pdf: Path
 
     def how_to_read(self, root: Path) -> str:
-        """How the front page opens; no browser loads the modules of Quarto's pages from files."""
+        """How to open the front page; Quarto's pages load modules, which needs a server."""
         if self.renderer == "quarto":
             return "make serve   (Quarto's pages need a web server)"
         return str(self.front_page.relative_to(root))
 
 
 def render_book(project: Project, version: str = "dev", renderer: Renderer = "auto") -> Rendered:
-    """Renders all executed chapters into `site/<version>/`, HTML and PDF.
+    """Render all executed chapters into `site/<version>/`, as HTML and PDF.
 
     Raises:
-        LabError: Quarto was asked for and is not installed; the code of a chapter is not executed;
-            a chapter has a typed result or something that leads nowhere; the site cannot be
-            written. What was there before stays as it was.
+        LabError: Quarto was requested but is not installed; the present code of a chapter is not
+            executed; a chapter has a typed result or an unresolved reference; or the site cannot
+            be written. A former rendering then stays unchanged.
     """
     quarto = _choose(renderer)
     if Path(version).name != version:
-        raise LabError(f"a version is the name of one folder below site/, and {version!r} is not.")
+        raise LabError(f"{version!r} does not name a folder below site/; give a name such as dev.")
     contents = _marked(project, read_contents(project))
     check_prose(project)
     for chapter in contents.chapters:
@@ -67,7 +67,7 @@ def render_book(project: Project, version: str = "dev", renderer: Renderer = "au
         if quarto:
             render_quarto(quarto, project, contents, edition, out)
         else:
-            # its pandoc and typst are there only where Quarto is not
+            # pandoc and typst are installed only where Quarto is not
             from llmlab.book.press.preview import render_preview
 
             render_preview(contents, project.chapters, edition, out)
@@ -81,7 +81,7 @@ def render_book(project: Project, version: str = "dev", renderer: Renderer = "au
 
 
 def _marked(project: Project, contents: Contents) -> Contents:
-    """The contents with a mark on each page of results that changed since the former version."""
+    """The contents, with a mark on each results page that changed since the former version."""
     named = {chapter.name for chapter in contents.chapters}
     changes = changes_since_former(project) if CHANGES in named else None
     if changes is None:
@@ -108,9 +108,9 @@ def _commit(root: Path) -> str:
 
 @contextmanager
 def _replacing(folder: Path) -> Iterator[Path]:
-    """An empty folder aside that takes the place of `folder` at the end, and only if all went well.
+    """Yield an empty folder that replaces `folder` at the end, only if no error occurred.
 
-    So a reader never sees half a book.
+    Readers never see half a book.
     """
     try:
         folder.parent.mkdir(exist_ok=True)
@@ -126,7 +126,7 @@ def _replacing(folder: Path) -> Iterator[Path]:
 
 
 def _list_versions(site: Path) -> None:
-    """Lists the versions that there are for the menu on each page: dev, then the newest first."""
+    """List all versions for the menu on each page: dev first, then from new to old."""
     names = [page.parent.name for page in site.glob("[!.]*/index.html")]
     released = [name for name in names if VERSION.fullmatch(name)]
     others = sorted(set(names) - set(released))

@@ -1,4 +1,4 @@
-"""What the pages of both renderers load: styles, scripts, fonts."""
+"""The assets that pages of both renderers load: styles, scripts, fonts."""
 
 import shutil
 from pathlib import Path
@@ -11,7 +11,7 @@ EXPLORER = "explorer.js"
 
 
 def write_site_assets(folder: Path) -> None:
-    """Writes styles, scripts and fonts into `folder`, those of the widgets included."""
+    """Write styles, scripts and fonts into `folder`, including those of the widgets."""
     shutil.copytree(SITE, folder, dirs_exist_ok=True)
     shutil.copy(widgets.STYLE, folder)
     (folder / EXPLORER).write_text(widgets.script(), encoding="utf-8")

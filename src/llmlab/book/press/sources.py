@@ -1,4 +1,4 @@
-"""Which experiments and hypotheses a chapter reads, found in its script without running it."""
+"""Find the experiments and hypotheses that a chapter reads, without running its script."""
 
 import ast
 import re
@@ -28,12 +28,12 @@ _PATH = re.compile(r"[\w.-]+(/[\w.-]+)+")
 
 @dataclass(frozen=True)
 class Inputs:
-    """What a chapter reads.
+    """The inputs of a chapter.
 
     Attributes:
-        everything: it reads the whole ledger and the tables of all experiments.
+        everything: whether it reads the whole ledger and the tables of all experiments.
         paths: the paths that it names, of files or of anything else.
-        versions: it compares with the former version of the book.
+        versions: whether it compares with the former version of the book.
     """
 
     experiments: frozenset[str]
@@ -44,11 +44,11 @@ class Inputs:
 
 
 def inputs_of(chapter: Path) -> Inputs:
-    """The inputs of the percent script `chapter`, by its calls of what `llmlab.book.show` offers.
+    """Find the inputs of the percent script `chapter` from its calls to `llmlab.book.show`.
 
     Raises:
         LabError: the script is not Python, or names an experiment or hypothesis by an expression
-            instead of a literal, so that nobody can tell what the chapter depends on.
+            instead of a literal, so that its dependencies cannot be determined.
     """
     tree = parse_python(read_text(chapter, str(chapter)), str(chapter))
     calls = list(_calls(tree))
@@ -62,13 +62,13 @@ def inputs_of(chapter: Path) -> Inputs:
 
 
 def code_of(chapter: Path) -> str:
-    """The percent script `chapter` without its cells of text, which an execution does not see."""
+    """The code of the percent script `chapter`, without its text cells."""
     cells = _CELL.split(read_text(chapter, str(chapter)))
     return "# %%".join(cell.rstrip() for cell in cells if not _TEXT.match(cell))
 
 
 def _calls(tree: ast.Module) -> Iterator[tuple[str, ast.Call]]:
-    """Calls of functions of the show module, under whatever name they were imported."""
+    """Calls to functions of the show module, under any name by which they were imported."""
     functions, modules = _imports(tree)
     for node in ast.walk(tree):
         if not isinstance(node, ast.Call):
@@ -81,7 +81,7 @@ def _calls(tree: ast.Module) -> Iterator[tuple[str, ast.Call]]:
 
 
 def _imports(tree: ast.Module) -> tuple[dict[str, str], set[str]]:
-    """Local name -> function of the show module, and local names of the module itself."""
+    """Functions of the show module by local name, and local names of the module itself."""
     package, _, module = SHOW.rpartition(".")
     functions: dict[str, str] = {}
     modules: set[str] = set()
@@ -100,12 +100,12 @@ def _imports(tree: ast.Module) -> tuple[dict[str, str], set[str]]:
 def _names(
     calls: list[tuple[str, ast.Call]], functions: set[str], what: str, chapter: Path
 ) -> frozenset[str]:
-    """The literal first arguments of the calls of these functions."""
+    """The literal first arguments of calls to these functions."""
     return frozenset(_literal(call, what, chapter) for name, call in calls if name in functions)
 
 
 def _paths(tree: ast.Module) -> Iterator[str]:
-    """String literals of the form of a path with a folder."""
+    """String literals that look like a path with a folder."""
     for node in ast.walk(tree):
         match node:
             case ast.Constant(value=str(text)) if _PATH.fullmatch(text):
@@ -118,6 +118,6 @@ def _literal(call: ast.Call, what: str, chapter: Path) -> str:
             return name
     raise LabError(
         f"{chapter}, line {call.lineno}, names its {what} by an expression; "
-        f"write the name of the {what} as a string in first place, "
+        f"pass the name of the {what} as a string in the first argument, "
         "so that the build can see what the chapter depends on."
     )

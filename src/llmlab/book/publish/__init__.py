@@ -1,1 +1,1 @@
-"""Publishing a version: `release` renders it for good, `bundle` makes its evidence an archive."""
+"""Publish a version: `release` renders it permanently, `bundle` archives its evidence."""

@@ -1,7 +1,7 @@
-"""The evidence of a version as an archive, with metadata that other archives read.
+"""Pack the evidence of a version into an archive, with metadata for repositories.
 
-CITATION.cff is of cff-version 1.2.0, `.zenodo.json` as Zenodo's deposit API has it, and the tables
-are described as an RO-Crate (w3id.org/ro/crate).
+CITATION.cff has cff-version 1.2.0, `.zenodo.json` follows Zenodo's deposit API, and an RO-Crate
+(w3id.org/ro/crate) describes the tables.
 """
 
 import json
@@ -22,15 +22,15 @@ LICENCE = "MIT"
 LICENCE_URL = "https://spdx.org/licenses/MIT"
 KEYWORDS = ("language models", "reproducibility", "registered hypotheses")
 EPOCH = (1980, 1, 1, 0, 0, 0)
-"""Of every file in the archive, so that the same evidence gives the same bytes."""
+"""Timestamp of every file in the archive, so that the same evidence gives the same bytes."""
 
 
 @dataclass(frozen=True)
 class Release:
-    """What a version is called, and what it stands on.
+    """A version and its basis: commit, contents, tables.
 
     Attributes:
-        date: ISO 8601, of its commit.
+        date: of the commit, ISO 8601.
     """
 
     version: str
@@ -41,7 +41,7 @@ class Release:
 
 
 def write_bundle(release: Release, results: Path, out: Path) -> None:
-    """Write archive and metadata into `out`.
+    """Write the archive and its metadata into `out`.
 
     Args:
         results: folder of the recorded tables.
@@ -58,7 +58,7 @@ def write_bundle(release: Release, results: Path, out: Path) -> None:
 
 
 def citation(release: Release) -> str:
-    """How to cite the version, as CITATION.cff."""
+    """The CITATION.cff of a version."""
     return yaml.safe_dump(
         {
             **citation_of_any(release.contents),
@@ -72,7 +72,7 @@ def citation(release: Release) -> str:
 
 
 def citation_of_any(contents: Contents) -> dict[str, object]:
-    """How to cite the book whatever its version, as the CITATION.cff of the repository says it."""
+    """The CITATION.cff of the book in any version, as stored in the repository."""
     return {
         "cff-version": "1.2.0",
         "message": "If you use this book or its tables, please cite it as below.",
@@ -86,7 +86,7 @@ def citation_of_any(contents: Contents) -> dict[str, object]:
 
 
 def zenodo(release: Release) -> dict[str, object]:
-    """What Zenodo wants to know of a deposit."""
+    """Zenodo's metadata of a deposit."""
     return {
         "title": f"{release.contents.title} {release.version}",
         "description": release.contents.description.strip(),

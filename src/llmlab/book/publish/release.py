@@ -1,4 +1,4 @@
-"""A release: the book as it is checked out, rendered into a folder of its own for good."""
+"""Release the checked-out book: render it permanently into a folder of its own."""
 
 import shutil
 from dataclasses import dataclass
@@ -14,15 +14,17 @@ from llmlab.method.git import git
 from llmlab.method.project import Project
 
 LARGEST_MB = 25.0
-"""Of one version, so that a site can hold many."""
+"""Size limit of one version, so that a site can hold many."""
 LARGEST_PDF_MB = 6.0
 LARGEST_REPOSITORY_MB = 50.0
-"""Of the files of one commit, so that a clone stays quick."""
+"""Size limit of the files of one commit, so that cloning stays fast."""
 
 
 @dataclass(frozen=True)
 class Released:
-    """Where a version is, and the MB (millions of bytes) of it, its PDF and its commit's files."""
+    """A released version: its folder, and the size of it, its PDF and its commit's files in MB
+    (millions of bytes).
+    """
 
     folder: Path
     megabytes: float
@@ -32,18 +34,18 @@ class Released:
 
 
 def release(project: Project, version: str, renderer: Renderer = "auto") -> Released:
-    """Render `site/<version>/` with the archive of its evidence; it is never rendered again.
+    """Render `site/<version>/` once, with the archive of its evidence.
 
     Raises:
-        LabError: the version has another form or is there already, files differ from the commit,
-            the tag of that name stands for another commit, a chapter cannot be rendered, or the
-            version, its PDF or the repository is larger than allowed. Nothing is left of it then.
+        LabError: the version is malformed or exists already, files differ from the commit, the tag
+            of that name marks another commit, a chapter cannot be rendered, or the version, its PDF
+            or the repository exceeds its limit. Nothing of it is left then.
     """
     check_version(version)
     folder = project.site / version
     if folder.exists():
         raise LabError(
-            f"{folder} is there already, and a version stays as it was published: choose the next."
+            f"{folder} already exists, and a published version never changes; choose the next one."
         )
     commit, is_tagged = _commit(project.root, version)
     done = render_book(project, version, renderer)
@@ -60,24 +62,24 @@ def release(project: Project, version: str, renderer: Renderer = "auto") -> Rele
 
 
 def _commit(root: Path, version: str) -> tuple[str, bool]:
-    """The commit to release, and whether its tag is there."""
+    """The commit to release, and whether its tag exists."""
     if git(root, "status", "--porcelain") != b"":
         raise LabError(
-            "files here differ from the commit, or there is none: commit them first, so that the "
-            "version can be found again."
+            "the working tree differs from its commit, or there is no commit; commit first, so "
+            "that the version can be found again."
         )
     here = tag_named(root, "HEAD").commit
     known = {tag.version: tag.commit for tag in version_tags(root)}
     if known.get(version, here) != here:
-        raise LabError(f"v{version} is the tag of another commit: choose the next version.")
+        raise LabError(f"v{version} is the tag of another commit; choose the next version.")
     return here, version in known
 
 
 def _bounded(done: Released) -> Released:
     if done.megabytes > LARGEST_MB:
         raise LabError(
-            f"version {done.folder.name} takes {done.megabytes:.1f} MB, its PDF "
-            f"{done.pdf_megabytes:.1f}; at most {LARGEST_MB:g} are allowed: shrink its pictures "
+            f"version {done.folder.name} takes {done.megabytes:.1f} MB (its PDF "
+            f"{done.pdf_megabytes:.1f}), more than the limit of {LARGEST_MB:g}; shrink its images "
             "or views."
         )
     if done.pdf_megabytes > LARGEST_PDF_MB:
@@ -87,8 +89,8 @@ def _bounded(done: Released) -> Released:
         )
     if done.repository_megabytes > LARGEST_REPOSITORY_MB:
         raise LabError(
-            f"the files of the commit take {done.repository_megabytes:.1f} MB; at most "
-            f"{LARGEST_REPOSITORY_MB:g} are allowed: record smaller tables or views."
+            f"the files of the commit take {done.repository_megabytes:.1f} MB, more than the limit "
+            f"of {LARGEST_REPOSITORY_MB:g}; record smaller tables or views."
         )
     return done
 

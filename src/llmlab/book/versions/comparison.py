@@ -1,4 +1,4 @@
-"""What changed from one version of the book to another."""
+"""Compare two versions of the book."""
 
 import math
 from collections.abc import Mapping
@@ -9,12 +9,12 @@ from llmlab.book.versions.tags import Tag, former_version
 from llmlab.method.project import Project
 
 TOLERANCE = 1e-9
-"""Relative difference of two numbers below which they are the same, on whatever processor."""
+"""Relative difference below which two numbers count as equal, since processors differ."""
 
 
 @dataclass(frozen=True)
 class Rejudged:
-    """A hypothesis whose verdict or numbers are other ones."""
+    """A hypothesis whose verdict or numbers changed."""
 
     before: Claim
     after: Claim
@@ -29,7 +29,7 @@ class Rerun:
     """A table that was computed again.
 
     Attributes:
-        changed: names of the definitions that its runs reach and that are not as they were.
+        changed: names of the changed definitions that its runs reach.
     """
 
     table: Table
@@ -53,7 +53,7 @@ class Comparison:
         return not any((self.new, self.gone, self.rejudged, self.added, self.rerun))
 
     def of_experiment(self, name: str) -> "Comparison":
-        """What of it belongs to one experiment."""
+        """The part of the comparison that belongs to one experiment."""
         return Comparison(
             self.former,
             self.now,
@@ -66,7 +66,7 @@ class Comparison:
 
 
 def compare(former: Snapshot, now: Snapshot) -> Comparison:
-    """What is in `now` and was not, or was another, in `former`."""
+    """Compare two snapshots: what was added, removed or changed in `now`."""
     claims, were = _by_id(now.claims), _by_id(former.claims)
     tables, had = ({table.name: table for table in each.tables} for each in (now, former))
     return Comparison(
@@ -89,10 +89,10 @@ def compare(former: Snapshot, now: Snapshot) -> Comparison:
 
 
 def changes_since_former(project: Project, since: Tag | None = None) -> Comparison | None:
-    """What changed since a version, or since the one before; None where there is none.
+    """What changed since a version (default: the previous one); None if there is none.
 
     Raises:
-        LabError: as `snapshot_at`.
+        LabError: as in `snapshot_at`.
     """
     tag = since or former_version(project.root)
     if tag is None:

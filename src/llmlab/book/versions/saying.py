@@ -11,13 +11,13 @@ from llmlab.book.versions.snapshot import Claim, Table
 from llmlab.method.judging.judgement import short
 from llmlab.method.judging.verdicts import SIGNS
 
-FIRST = "This is the first version: there is none before it to compare with."
+FIRST = "This is the first version, so there is no earlier one to compare with."
 MOST_NAMES = 6
-"""Of changed definitions; a page is no diff."""
+"""Most names of changed definitions to list; a page is not a diff."""
 
 
 def page(found: Comparison | None) -> str:
-    """What the page "What changed" says."""
+    """The text of the page "What changed"."""
     if found is None:
         return FIRST
     commit = found.former.commit[:7]
@@ -26,7 +26,7 @@ def page(found: Comparison | None) -> str:
 
 
 def comment(found: Comparison | None) -> str:
-    """The same as a comment on a change, for GitHub and GitLab."""
+    """The same text as a comment on a change, for GitHub and GitLab."""
     if found is None:
         return f"### What this changes in the book\n\n{FIRST}"
     said = [summary(found), *_sections(found)]
@@ -34,12 +34,12 @@ def comment(found: Comparison | None) -> str:
 
 
 def mark(found: Comparison, experiment: str) -> str:
-    """What the page of an experiment says of its changes; empty where there are none."""
+    """The note about changes on the page of an experiment; empty if there are none."""
     own = found.of_experiment(experiment)
     if own.is_empty:
         return ""
     parts = [
-        *(f"{one.after.id} was {one.before.word}, is {one.after.word}" for one in _words(own)),
+        *(f"{one.after.id} was {one.before.word}, now {one.after.word}" for one in _words(own)),
         *(f"{claim.id} is new" for claim in own.new),
         _counted(len(own.rejudged) - len(_words(own)), "effect", "moved"),
         _counted(len(own.rerun), "table", "computed again"),
@@ -55,10 +55,10 @@ def summary(found: Comparison) -> str:
     if found.is_empty:
         return f"No verdict and no table differs from {found.former.version}."
     parts = [
-        _counted(len(_words(found)), "verdict", "with another word"),
-        _counted(len(found.rejudged) - len(_words(found)), "effect", "moved under the same word"),
+        _counted(len(_words(found)), "verdict", "changed"),
+        _counted(len(found.rejudged) - len(_words(found)), "effect", "moved, same verdict"),
         _counted(len(found.new), "hypothesis", "new"),
-        _counted(len(found.gone), "hypothesis", "gone"),
+        _counted(len(found.gone), "hypothesis", "removed"),
         _counted(len(found.added), "table", "new"),
         _counted(len(found.rerun), "table", "computed again"),
     ]
@@ -96,21 +96,21 @@ def _figure(rows: Sequence[Rejudged]) -> Figure:
 
 def _sections(found: Comparison) -> Iterator[str]:
     yield from _section(
-        "Judged anew",
+        "Judged again",
         ("Hypothesis", "Before", "Now"),
         [(_name(one.after), _verdict(one.before), _verdict(one.after)) for one in found.rejudged],
     )
     yield from _section(
         "New hypotheses",
-        ("Hypothesis", "Verdict", "It says"),
+        ("Hypothesis", "Verdict", "Statement"),
         [(_name(c), _verdict(c), c.hypothesis.statement) for c in found.new],
     )
     yield from _section(
-        "Gone", ("Hypothesis", "Last verdict"), [(_name(c), _verdict(c)) for c in found.gone]
+        "Removed", ("Hypothesis", "Last verdict"), [(_name(c), _verdict(c)) for c in found.gone]
     )
     yield from _section(
         "Computed again",
-        ("Table", "Runs", "Code that changed"),
+        ("Table", "Runs", "Changed code"),
         [(f"`{one.table.name}`", str(one.table.rows), _code(one)) for one in found.rerun],
     )
     yield from _section(

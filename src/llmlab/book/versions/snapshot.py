@@ -1,4 +1,4 @@
-"""What a version of the book claims, and the tables that it stands on."""
+"""The verdicts of a version of the book, and its recorded tables."""
 
 import hashlib
 import json
@@ -24,13 +24,13 @@ RESULTS = "results"
 
 
 class _Part(BaseModel):
-    """What is read of a file that another version wrote: the rest of it may be anything."""
+    """The fields read from a file of another version; ignores all others."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
 
 class Hypothesis(_Part):
-    """What a hypothesis says."""
+    """The text of a hypothesis."""
 
     id: str
     title: str
@@ -60,7 +60,7 @@ class Claim(_Part):
 
 
 class Fingerprint(_Part):
-    """The code that a table was made with: a digest for each definition, by its name."""
+    """The code that made a table: a digest of each definition, by name."""
 
     code: dict[str, str] = {}
 
@@ -82,7 +82,7 @@ class Table(_Part):
 
 
 class Snapshot(_Part):
-    """A version's claims and recorded tables."""
+    """The claims and recorded tables of a version."""
 
     version: str
     commit: str
@@ -94,7 +94,7 @@ _CLAIMS = TypeAdapter(tuple[Claim, ...])
 
 
 def snapshot_here(project: Project, version: str) -> Snapshot:
-    """The snapshot of what is checked out; judged once for each state of tables and ledger."""
+    """The snapshot of the checkout; cached until tables, ledger or judging code change."""
     head = (git(project.root, "rev-parse", "HEAD") or b"unknown").decode().strip()
     kept = project.build / "versions" / f"here-{_state(project)}.json"
     claims = _kept(kept, _CLAIMS)
@@ -105,12 +105,12 @@ def snapshot_here(project: Project, version: str) -> Snapshot:
 
 
 def recorded(project: Project) -> tuple[Table, ...]:
-    """The recorded tables of what is checked out; LabError if a manifest is damaged."""
+    """The recorded tables of the checkout; LabError if a manifest is damaged."""
     return tuple(_table(path.read_bytes(), str(path)) for path in _manifests(project))
 
 
 def snapshot_at(project: Project, tag: Tag) -> Snapshot:
-    """The snapshot of a tag, judged by that version's own code in a worktree of its own.
+    """The snapshot of a tag, judged by that version's own code in a separate worktree.
 
     Raises:
         LabError: the clone does not have the commit, or its code cannot judge here.
@@ -136,10 +136,10 @@ def _judged(tree: Path, tag: Tag) -> tuple[Claim, ...]:
             return _CLAIMS.validate_json(done.stdout)
         cause = done.stderr.decode(errors="replace").strip().splitlines()[-1:]
     except ValidationError as error:
-        cause = [f"{error.error_count()} fields of its verdicts are not what they are now"]
+        cause = [f"{error.error_count()} fields of its verdicts have another form"]
     raise LabError(
-        f"the code of {tag.name} cannot judge its tables here ({' '.join(cause)}): "
-        "compare with a later version by --since."
+        f"the code of {tag.name} cannot judge its tables here ({' '.join(cause)}); "
+        "compare with a later version with --since."
     )
 
 
@@ -154,7 +154,7 @@ def _table(content: bytes, name: str) -> Table:
     try:
         return Table.model_validate_json(content)
     except ValidationError as error:
-        raise LabError(f"{name} is no manifest that can be read: restore it from git.") from error
+        raise LabError(f"{name} is not a readable manifest; restore it from git.") from error
 
 
 def _manifests(project: Project) -> list[Path]:
@@ -162,7 +162,7 @@ def _manifests(project: Project) -> list[Path]:
 
 
 def _state(project: Project) -> str:
-    """Changes with the tables, the ledger, and the code that judges."""
+    """Digest of the tables, the ledger, and the judging code."""
     digest = hashlib.sha256()
     fresh = sorted((project.build / RESULTS).glob(f"*/*/{MANIFEST}"))
     for path in (*_manifests(project), *fresh, *sorted(project.ledger.glob("*.toml"))):

@@ -1,4 +1,4 @@
-"""A version of the book is a git tag such as v1.0."""
+"""Versions of the book as git tags such as v1.0."""
 
 import re
 from dataclasses import dataclass
@@ -16,8 +16,8 @@ class Tag:
     """A tagged version.
 
     Attributes:
-        name: of the tag, "v1.0".
-        commit: that it stands for, 40 digits.
+        name: name of the tag, such as "v1.0".
+        commit: its commit, 40 digits.
     """
 
     name: str
@@ -29,13 +29,13 @@ class Tag:
 
 
 def check_version(version: str) -> None:
-    """See that a version has the form of one; LabError if not."""
+    """Raise LabError if a version is malformed."""
     if not VERSION.fullmatch(version):
-        raise LabError(f"{version!r} is no version: write it as 1.0 or 1.0.2.")
+        raise LabError(f"{version!r} is not a version; write it as 1.0 or 1.0.2.")
 
 
 def version_tags(root: Path) -> list[Tag]:
-    """The versions whose history leads here, the newest first; none where there is no git."""
+    """The versions in the history of this commit, newest first; none without git."""
     said = git(root, "for-each-ref", "--merged", "HEAD", "--format", _FORMAT, "refs/tags/v*")
     pairs = (line.split(" ", 1) for line in (said or b"").decode().splitlines())
     # an annotated tag prints the commit, then itself
@@ -44,23 +44,23 @@ def version_tags(root: Path) -> list[Tag]:
 
 
 def former_version(root: Path) -> Tag | None:
-    """The version before what is checked out, if there is one; a tag of this commit is none."""
+    """The version before the checked-out commit, if any; ignores tags of this commit."""
     head = (git(root, "rev-parse", "HEAD") or b"").decode().strip()
     return next((tag for tag in version_tags(root) if tag.commit != head), None)
 
 
 def tag_named(root: Path, name: str) -> Tag:
-    """A tag, or any commit, by its name.
+    """Find a tag, or any commit, by its name.
 
     Raises:
-        LabError: this clone has none of that name.
+        LabError: this clone has no tag or commit of that name.
     """
     said = git(root, "rev-parse", "--verify", "--quiet", f"{name}^{{commit}}")
     if said is None:
-        raise LabError(f"this clone has no tag or commit {name}: `git fetch --tags` may bring it.")
+        raise LabError(f"this clone has no tag or commit {name}; try `git fetch --tags`.")
     return Tag(name, said.decode().strip())
 
 
 def numbers(version: str) -> tuple[int, ...]:
-    """Its numbers, by which versions are ordered: 1.10 comes after 1.9."""
+    """The numbers of a version, for sorting: 1.10 comes after 1.9."""
     return tuple(int(part) for part in version.split("."))

@@ -1,4 +1,4 @@
-"""Looks inside one run: something to explore on a screen, a still picture of it in print."""
+"""Views of one run: interactive on screen, a still image in print."""
 
 from llmlab.book.views.reading import find_view, read_view
 

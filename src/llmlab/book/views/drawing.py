@@ -1,4 +1,4 @@
-"""What the still pictures of several kinds of views share: colours, tokens, texts."""
+"""Shared drawing of several kinds of views: colours, tokens, texts."""
 
 import textwrap
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ from llmlab.book import style
 HEAT = LinearSegmentedColormap.from_list("heat", ["#ffffff", "#56a4d8", "#07305c"])
 
 SHARES = PowerNorm(0.5, 0, 1)
-"""Colour goes with the square root of a share, so that small ones show; as in the widgets."""
+"""Colour follows the square root of a share, so that small ones are visible, as in the widgets."""
 
 FONT = "DejaVu Sans Mono"
 
@@ -27,21 +27,21 @@ SIGNS = {"\n": "↵", "\t": "⇥", "\r": "␍"}
 
 
 def words(name: str) -> str:
-    """The name of a statistic, a score or a facet."""
+    """The name of a statistic, a score or a facet in words."""
     spelled = {"std": "standard deviation", "max": "largest absolute value", "mlp": "MLP:"}
     parts = name.split("_")
     return " ".join(spelled.get(part, part) for part in parts)
 
 
 def label_text(text: str) -> str:
-    """Foreign text as a title or a label, in which nothing is a formula."""
+    """Foreign text as a title or a label, without formulas."""
     return drawable(text).replace("$", r"\$")
 
 
 def draw_texts(
     figure: Figure | SubFigure, titles: Sequence[str], texts: Sequence[Sequence[str]]
 ) -> None:
-    """Lines of text below each other, each text below its title."""
+    """Draw texts line by line, each below its title."""
     panels = figure.subplots(len(texts), squeeze=False, height_ratios=text_heights(texts))[:, 0]
     for axes, title, lines in zip(panels, titles, texts, strict=True):
         axes.axis("off")
@@ -51,12 +51,12 @@ def draw_texts(
 
 
 def text_heights(texts: Sequence[Sequence[str]]) -> list[float]:
-    """Inches that texts take, each with its title."""
+    """Height of each text with its title, in inches."""
     return [0.33 + 0.115 * max(1, len(lines)) for lines in texts]
 
 
 def first_lines(text: str) -> list[str]:
-    """The first lines of a text, none wider than the figure."""
+    """The first lines of a text, wrapped to the width of the figure."""
     lines = [
         drawable(part)
         for line in text.strip("\n").splitlines()
@@ -66,20 +66,20 @@ def first_lines(text: str) -> list[str]:
 
 
 def spread(items: Sequence[Any], count: int) -> list[Any]:
-    """The first, the last, and evenly between them, at most `count` items."""
+    """At most `count` items, evenly spread, including the first and the last."""
     places = np.linspace(0, len(items) - 1, min(count, len(items)))
     return [items[place] for place in dict.fromkeys(places.round().astype(int).tolist())]
 
 
 def step_name(step: int | None) -> str:
-    """The number of a step, or a dash where it is not known."""
+    """The number of a step, or a dash if it is unknown."""
     return "–" if step is None else f"{step:,}"
 
 
 def write_token(
     axes: Axes, x: float, y: float, token: str, points: float, most: int = 16, **look: Any
 ) -> None:
-    """A token of at most so many signs, in which nothing is a formula."""
+    """Write a token, cut to at most `most` characters, without formulas."""
     shown = printable(token)
     shown = shown if len(shown) <= most else shown[: most - 1] + "…"
     look = {"va": "center", "family": FONT, "parse_math": False, **look}
@@ -87,7 +87,7 @@ def write_token(
 
 
 def printable(token: str) -> str:
-    """A token whose blanks at the ends show, and whose other signs the font has."""
+    """A token with visible spaces at its ends, and only characters that the font has."""
     inner = token.strip(" ")
     before = len(token) - len(token.lstrip(" "))
     after = len(token) - before - len(inner)
@@ -95,7 +95,7 @@ def printable(token: str) -> str:
 
 
 def drawable(text: str) -> str:
-    """The text, each sign that the font lacks replaced by a box."""
+    """The text, with each character that the font lacks replaced by a box."""
     return "".join(SIGNS.get(sign, sign if ord(sign) in _glyphs() else "□") for sign in text)
 
 
@@ -107,7 +107,7 @@ def _glyphs() -> frozenset[int]:
 
 
 def draw_footer(figure: Figure, footer: str) -> None:
-    """What a figure stands on, in small type below it."""
+    """Write the source of a figure below it, in small type."""
     figure.supxlabel(
         textwrap.fill(footer, FOOTER_COLUMNS), x=0.01, ha="left", fontsize=7, color=style.MUTED
     )

@@ -1,8 +1,8 @@
-"""Pictures of the loss around where a run ended, and of the way from there to another minimum.
+"""Draw the loss around the end of a run, and along the path from there to another minimum.
 
-They are drawn from views (`llmlab.method.evidence.views`) of the kinds "plane" (`distances`, and
-`loss` with a row for each distance along the second direction) and "path" (`shares` of the way, and
-a list for each metric).
+The sources are views (`llmlab.method.evidence.views`) of the kinds "plane" (`distances`, and `loss`
+with a row for each distance along the second direction) and "path" (`shares` of the path, and a
+list for each metric).
 """
 
 from collections.abc import Mapping, Sequence
@@ -31,12 +31,12 @@ RawView = Mapping[str, Any]
 
 Checked = TypeVar("Checked")
 LEVELS = 9
-"""Lines of equal loss on a plane, each the same factor above the last."""
+"""Number of contour lines on a plane, with a constant factor between them."""
 
 
 @dataclass(frozen=True)
 class Plane:
-    """Losses on a square grid: a row for each distance along the second direction."""
+    """Losses on a square grid: one row per distance along the second direction."""
 
     distances: Annotated[list[Number], Field(min_length=2)]
     loss: list[list[Annotated[float, Field(gt=0, lt=1e100)]]]
@@ -49,7 +49,7 @@ class Plane:
 
 @dataclass(frozen=True)
 class Path:
-    """What a metric is at each share of a way."""
+    """A metric at each share of a path."""
 
     shares: Many[Number]
     values: Many[Number]
@@ -60,11 +60,11 @@ class Path:
 
 
 def draw_planes(planes: Mapping[str, RawView], unit: str, footer: str) -> Figure:
-    """Loss planes side by side with the same lines of equal loss; a cross where each run ended.
+    """Draw loss planes side by side with the same contour levels; a cross marks each run's end.
 
     Args:
         planes: by the title of each panel.
-        unit: of the loss.
+        unit: unit of the loss.
 
     Raises:
         LabError: a view is not a plane of losses above zero.
@@ -101,13 +101,13 @@ def _draw_plane(axes: Axes, plane: Plane, levels: np.ndarray) -> Any:
 def path_means(
     evidence: Evidence, view: str, metric: str, condition: Mapping[str, Value]
 ) -> pd.DataFrame:
-    """Mean over seeds with its 95 % interval at each share of a path: shares, mean, low, high, n.
+    """Mean over seeds with 95 % interval at each share of a path: shares, mean, low, high, n.
 
     Args:
         condition: the level of every axis.
 
     Raises:
-        LabError: a level does not exist, no run of it has such a path, or a path is damaged.
+        LabError: a level does not exist, no run has such a path, or a path is damaged.
     """
     runs = evidence.runs
     for axis, level in condition.items():
@@ -122,7 +122,9 @@ def path_means(
     where = f"the path '{view}' of {evidence.experiment.name}"
     checked = [_checked(Path, {**path, "values": path.get(metric)}, where) for path in paths]
     if len({len(path.values) for path in checked}) > 1:
-        raise LabError(f"{where} has another number of points in each run; rerun the experiment.")
+        raise LabError(
+            f"{where} does not have the same number of points in each run; rerun the experiment."
+        )
     values = np.array([path.values for path in checked])
     estimates = [
         statistics.mean_interval(column, readings.LEVEL) if len(column) > 1 else None
@@ -142,12 +144,12 @@ def path_means(
 def draw_paths(
     paths: Mapping[str, Mapping[str, pd.DataFrame]], labels: Sequence[str], ends: str, footer: str
 ) -> Figure:
-    """Metrics along straight paths, a panel for each and a line for each path.
+    """Draw metrics along straight paths: one panel per metric, one line per path.
 
     Args:
-        paths: by the name of the path, then by metric, what `path_means` gives.
-        labels: of the vertical axes, metric by metric.
-        ends: what the horizontal axis leads from and to.
+        paths: the frames of `path_means`, by the name of the path, then by metric.
+        labels: labels of the vertical axes, in the order of the metrics.
+        ends: label of the horizontal axis: what it leads from and to.
     """
     figure, rows = style.subplots(
         len(labels), height=2.2 * len(labels) + 0.5, sharex=True, squeeze=False

@@ -1,7 +1,7 @@
-"""The views that runs leave (`llmlab.method.evidence.views`), checked once, to be drawn.
+"""Validate the views that runs save (`llmlab.method.evidence.views`), to be drawn.
 
-A view is plain JSON; its "kind" says what else it holds (`llmlab.book.views.kinds`). Pages show it
-twice: as a widget (`widgets`) and as a still picture (`View.draw`).
+A view is plain JSON; its "kind" determines its fields (`llmlab.book.views.kinds`). Pages show it
+twice: as a widget (`widgets`) and as a still image (`View.draw`).
 """
 
 from collections.abc import Mapping
@@ -18,19 +18,19 @@ from llmlab.method.evidence.lookup import Evidence
 
 
 def read_view(raw: Mapping[str, Any], where: str) -> View:
-    """The view that plain JSON holds.
+    """Validate a view in plain JSON.
 
     Args:
-        where: what names the view in an error.
+        where: the view's name in error messages.
 
     Raises:
-        LabError: its kind is unknown, or something is missing or wrong in it.
+        LabError: its kind is unknown, or a field is missing or wrong.
     """
     kind = raw.get("kind") if isinstance(raw, Mapping) else None
     if not isinstance(kind, str) or kind not in kinds():
         raise LabError(
             f"{where} is of the kind {shortened(kind)}, which no page can show"
-            f"{suggestion(str(kind), kinds())}; kinds are {', '.join(kinds())}."
+            f"{suggestion(str(kind), kinds())}; use one of {', '.join(kinds())}."
         )
     view = kinds()[kind]
     try:
@@ -45,10 +45,11 @@ def read_view(raw: Mapping[str, Any], where: str) -> View:
 def find_view(
     evidence: Evidence, name: str, condition: Mapping[str, Value], seed: int
 ) -> tuple[str, Mapping[str, Any]]:
-    """The id of one run, and its view of this name as plain JSON.
+    """Find the id of one run, and its view with this name as plain JSON.
 
     Raises:
-        LabError: the condition leaves an axis open or has no such run, or the run has no such view.
+        LabError: the condition does not fix an axis or has no such run, or the run has no such
+            view.
     """
     run_id = readings.find_run(evidence, condition, seed)
     views = evidence.views.get(run_id)
@@ -59,12 +60,12 @@ def find_view(
     seen = ", ".join(views) or "none"
     raise LabError(
         f"{run_id} of {evidence.experiment.name} at {evidence.scale} scale has no view "
-        f"'{name}'{suggestion(name, views)}; it has {seen}."
+        f"'{name}'{suggestion(name, views)}; known: {seen}."
     )
 
 
 def complaint(error: ValidationError) -> str:
-    """What is wrong first, and where, for the middle of a sentence."""
+    """The first validation error and its place, for the middle of a sentence."""
     first = error.errors()[0]
     place = ".".join(str(part) for part in first["loc"])
     if first["type"] == "missing":
@@ -74,6 +75,6 @@ def complaint(error: ValidationError) -> str:
 
 
 def shortened(value: object) -> str:
-    """A foreign value as a message can show it."""
+    """A foreign value, shortened for a message."""
     text = ascii(value)
     return text if len(text) <= 40 else f"{text[:37]}..."

@@ -1,10 +1,10 @@
-"""Views as widgets: a piece of HTML that a script turns into something to explore.
+"""Views as widgets: HTML that a script makes interactive.
 
-The data stand in the page as JSON and nothing is asked from outside, so a page works without a
-server. Where no script runs, the piece shows nothing, and the still picture before it stays.
+The page contains the data as JSON and requests nothing, so it works without a server. Without
+scripts, the widget is hidden and the still image before it remains.
 
-The script has a file for each kind of view in `assets/kinds/`, beside what they share. Pages get
-them joined, because a page that is opened from a file may load no modules.
+The script has one file per kind of view in `assets/kinds/`, and shared ones in `assets/shared/`.
+Pages load them joined, because a page opened from a file may not load modules.
 """
 
 import base64
@@ -26,28 +26,28 @@ ASSETS = Path(__file__).parent / "assets"
 STYLE = ASSETS / "explorer.css"
 
 MOST_BYTES = 700_000
-"""Of one view on a page, which is to stay below a megabyte."""
+"""Size limit of one view, so that a page stays below a megabyte."""
 
-# no token can end the script, begin a tag, or look like something that a renderer replaces
+# so that no token can end the script, begin a tag, or look like a renderer's placeholder
 _ESCAPES = str.maketrans({sign: f"\\u{ord(sign):04x}" for sign in "<>&;`"})
 
 
 def widget(name: str, raw: Mapping[str, Any], where: str) -> str:
-    """A view as a piece of HTML, one line long.
+    """A view as one line of HTML.
 
     Args:
-        name: what the widget says it is.
-        where: what names the view in an error.
+        name: label of the widget.
+        where: the view's name in error messages.
 
     Raises:
-        LabError: as `views.read_view`, or the view is too large for a page.
+        LabError: as in `views.read_view`, or the view is too large for a page.
     """
     view = read_view(raw, where)
     data = _data(raw["kind"], view)
     if len(data) > MOST_BYTES:
         raise LabError(
-            f"{where} takes {len(data) / 1e6:.1f} MB of a page, and may take "
-            f"{MOST_BYTES / 1e6:.1f} MB; look at fewer texts, tokens or checkpoints."
+            f"{where} takes {len(data) / 1e6:.1f} MB, more than the limit of "
+            f"{MOST_BYTES / 1e6:.1f} MB; use fewer texts, tokens or checkpoints."
         )
     label = html.escape(name, quote=True)
     return (
@@ -64,18 +64,18 @@ def script() -> str:
 
 
 def raw_html(text: str) -> str:
-    """HTML as Markdown that only screens show."""
+    """HTML as raw Markdown, shown on screen only."""
     return f"```{{=html}}\n{text}\n```"
 
 
 def standalone_page(title: str, views: Mapping[str, Mapping[str, Any]]) -> str:
-    """One page of HTML with a widget for each view, complete in itself.
+    """A self-contained HTML page with a widget for each view.
 
     Args:
-        views: by the name that stands above each.
+        views: by the heading above each.
 
     Raises:
-        LabError: as `widget`.
+        LabError: as in `widget`.
     """
     sections = [
         f"<section><h2>{html.escape(name)}</h2>{widget(name, view, f'the view {name!r}')}</section>"
@@ -91,7 +91,7 @@ def standalone_page(title: str, views: Mapping[str, Mapping[str, Any]]) -> str:
 
 
 def _data(kind: str, view: View) -> str:
-    """The view as JSON that may stand in a script of a page, in ASCII."""
+    """The view as ASCII JSON that is safe inside a script element."""
     packed = {"kind": kind, **_packed(TypeAdapter(type(view)).dump_python(view))}
     if view.opening is not None:
         packed["start"] = view.opening
@@ -99,7 +99,7 @@ def _data(kind: str, view: View) -> str:
 
 
 def _packed(value: Any) -> Any:
-    """Plain JSON with attention as bytes in base 64, a third of its size."""
+    """Plain JSON with attention as base64 bytes, a third of the size."""
     if isinstance(value, Mapping):
         return {
             key: _bytes(part) if key == "weights" else _packed(part) for key, part in value.items()
@@ -110,7 +110,7 @@ def _packed(value: Any) -> Any:
 
 
 def _bytes(weights: list) -> dict[str, Any]:
-    """Weights by layer, head, query and key, one byte each, in that order."""
+    """Weights as base64, one byte each, by layer, head, query and key, in that order."""
     rows = chain.from_iterable(chain.from_iterable(weights))
     content = bytes(chain.from_iterable(rows))
     return {

@@ -1,4 +1,4 @@
-"""How real runs scatter, to draw others like them. To read it, follow the data:
+"""Model the scatter of real runs, to draw others like them. Reading order:
 
 1. `pieces`: a series drawn anew from pieces of a real one; `noise`: from its distribution and its
    autocorrelation alone, for comparison.

@@ -1,4 +1,4 @@
-"""The real runs whose dynamics are known, and the fits to them."""
+"""Published runs with known dynamics, and the fits to them."""
 
 from dataclasses import dataclass, replace
 from functools import cache
@@ -13,9 +13,10 @@ from llmlab.cluster.facts import MLPERF_STEPS, NANOGPT_STEPS, fact_table
 
 FEWEST_RECORDS = 4 * FEWEST
 STEADY = 0.25
-"""Quartiles of a run whose batch and length stay the same lie this close to its median."""
+"""Largest relative distance of the quartiles from the median in a run of constant batch and length.
+"""
 WARM_UP = 1 / 8
-"""Share of a run in which its loss falls too fast for a trend."""
+"""Initial share of a run in which the loss falls too fast for a trend."""
 
 
 @dataclass(frozen=True)
@@ -23,10 +24,10 @@ class RealRun:
     """The series of one published run.
 
     Attributes:
-        seconds: per step, of each record (n,); NaN where the log gives none.
-        after_pause: whether a validation precedes the record (n,).
-        losses: of each record (n,); NaN where not logged.
-        steps_covered: steps that a record stands for.
+        seconds: seconds per step of each record (n,); NaN if not logged.
+        after_pause: whether a validation precedes each record (n,).
+        losses: loss of each record (n,); NaN if not logged.
+        steps_covered: number of steps per record.
     """
 
     name: str
@@ -43,7 +44,7 @@ class RealRun:
         return int(np.isfinite(self.losses).sum()) >= 2 * FEWEST
 
     def after_warm_up(self) -> "RealRun":
-        """The records with a time, from the end of the warm-up on."""
+        """The records with a time, after the warm-up."""
         known = np.isfinite(self.seconds) & (self.seconds > 0)
         kept = np.flatnonzero(known)[int(WARM_UP * len(known)) :]
         series = {name: getattr(self, name)[kept] for name in ("seconds", "after_pause", "losses")}
@@ -52,7 +53,7 @@ class RealRun:
 
 @cache
 def real_runs() -> tuple[RealRun, ...]:
-    """Published runs that are long and steady enough to be fitted, by name."""
+    """Published runs that are long and steady enough for a fit, sorted by name."""
     runs = [*_mlperf(fact_table(MLPERF_STEPS)), *_nanogpt(fact_table(NANOGPT_STEPS))]
     return tuple(sorted(filter(_is_steady, runs), key=lambda run: run.name))
 

@@ -1,4 +1,4 @@
-"""How the loss of a real run falls and scatters.
+"""The level and scatter of the loss of real runs.
 
 The level is Chinchilla's law; the scatter around a run's own trend is fitted to real losses.
 """
@@ -19,12 +19,14 @@ TREND = 0.04
 
 
 def chinchilla(parameters: float, tokens: np.ndarray) -> np.ndarray:
-    """Nats per token after so many tokens (Hoffmann et al. 2022, arXiv:2203.15556, equation 2)."""
+    """Loss in nats per token by Hoffmann et al. 2022 (arXiv:2203.15556), equation 2."""
     return IRREDUCIBLE + A / parameters**ALPHA + B / tokens**BETA
 
 
 def early_loss(parameters: float, tokens: np.ndarray, vocab: int, warm_up: float) -> np.ndarray:
-    """Chinchilla's law, entered from the loss of a uniform guess over `warm_up` tokens."""
+    """Chinchilla's law, starting at the loss of a uniform guess, with a transition over `warm_up`
+    tokens.
+    """
     guess = math.log(vocab)
     level = chinchilla(parameters, tokens + warm_up)
     left = np.exp(-3 * tokens / warm_up)
@@ -39,15 +41,15 @@ class LossDynamics:
     noise: Series
 
     def draw(self, length: int, rng: np.random.Generator) -> np.ndarray:
-        """Factors (length,) on the trend."""
+        """Draw factors (length,) on the trend."""
         return 1 + self.noise.draw(length, rng)
 
 
 def fit_loss(run: str, losses: np.ndarray, fit: Fit = fit_pieces) -> LossDynamics:
-    """The scatter of one run's losses (n,).
+    """Fit the scatter of one run's losses (n,).
 
     Raises:
-        ValueError: fewer losses than a fit needs.
+        ValueError: there are fewer losses than a fit needs.
     """
     known = losses[np.isfinite(losses)]
     if len(known) < 2 * FEWEST:

@@ -1,9 +1,9 @@
-"""Noise with any distribution and any short memory: fitted to a series, drawn anew.
+"""Noise with any distribution and any short memory, fitted to a series and drawn again.
 
 A Gaussian copula (NORTA: Cario and Nelson 1997, "Modeling and generating random vectors with
 arbitrary marginal distributions and correlation matrix"): the ranks of a series become normal
-scores, an autoregression remembers their correlation in time, and the quantiles of the series turn
-new scores into new values. So heavy tails and autocorrelation come from the data, each by itself.
+scores, an autoregression models their correlation in time, and the quantiles of the series turn new
+scores into new values. Heavy tails and autocorrelation thus both come from the data.
 """
 
 from dataclasses import dataclass
@@ -13,9 +13,9 @@ from scipy.linalg import solve_banded, solve_toeplitz
 from scipy.special import ndtr, ndtri
 
 ORDER = 8
-"""Lags that the autoregression remembers."""
+"""Order of the autoregression."""
 KNOTS = 129
-"""Quantiles that are kept of a distribution."""
+"""Number of quantiles that represent a distribution."""
 
 
 @dataclass(frozen=True)
@@ -23,9 +23,9 @@ class Noise:
     """A stationary series.
 
     Attributes:
-        quantiles: of its values, at equal steps from 0 to 1.
+        quantiles: quantiles of its values, at equal steps from 0 to 1.
         memory: coefficients of the autoregression of the normal scores, lag 1 first.
-        innovation: standard deviation of what the scores do not remember.
+        innovation: standard deviation of the autoregression's innovations.
     """
 
     quantiles: np.ndarray
@@ -33,7 +33,7 @@ class Noise:
     innovation: float
 
     def draw(self, length: int, rng: np.random.Generator) -> np.ndarray:
-        """A new series of so many values."""
+        """Draw a new series (length,)."""
         warm_up = 8 * len(self.memory)
         shocks = self.innovation * rng.standard_normal(length + warm_up)
         lags = np.concatenate([[1.0], -self.memory])  # scipy.signal would take a second to import
@@ -44,7 +44,7 @@ class Noise:
 
 
 def fit_noise(values: np.ndarray) -> Noise:
-    """The noise that `values` (n,) are a sample of; at least `FEWEST` of them."""
+    """Fit noise to `values` (n,), of which there must be at least `FEWEST`."""
     scores = normal_scores(values)
     order = min(ORDER, len(values) // 16)
     correlations = autocorrelation(scores, order)
@@ -61,14 +61,14 @@ def fit_noise(values: np.ndarray) -> Noise:
 
 
 def normal_scores(values: np.ndarray) -> np.ndarray:
-    """Standard normal values in the order of `values`; ties are broken in time's order."""
+    """Standard normal scores with the ranks of `values`; ties keep their order in time."""
     ranks = np.empty(len(values))
     ranks[np.argsort(values, kind="stable")] = np.arange(len(values))
     return ndtri((ranks + 0.5) / len(values))
 
 
 def autocorrelation(values: np.ndarray, lags: int) -> np.ndarray:
-    """Correlation with itself at lags 0 to `lags`: (lags + 1,); 0 beyond lag 0 of a constant."""
+    """Autocorrelation at lags 0 to `lags`, (lags + 1,); 0 beyond lag 0 for a constant."""
     centred = values - values.mean()
     power = float(centred @ centred)
     if power == 0:

@@ -1,10 +1,10 @@
-"""A series drawn anew from pieces of a real one, each near its own place.
+"""Draw a series from pieces of a real one, each near its own position.
 
 The local block bootstrap (Paparoditis and Politis 2002, "Local block bootstrap", Comptes Rendus
 Mathématique 335) with blocks of random length (Politis and Romano 1994, "The stationary
 bootstrap") and a little noise on each value (Silverman and Young 1987, "The bootstrap: to smooth or
-not to smooth?"). Blocks keep what a series remembers, their neighbourhood its slow drift, and the
-noise keeps a value from coming twice.
+not to smooth?"). Blocks preserve the memory of a series, their positions preserve its slow drift,
+and the noise prevents repeated values.
 """
 
 from dataclasses import dataclass
@@ -14,11 +14,11 @@ import numpy as np
 LENGTH = 16
 """Mean length of a piece."""
 REACH = 64
-"""Values that a piece may lie away from its place."""
+"""Largest distance of a piece from its own position, in values."""
 SMOOTHING = 0.1
-"""Standard deviation of the noise on each value, over the interquartile range of all."""
+"""Standard deviation of the noise on each value, relative to the interquartile range."""
 FEWEST = 32
-"""Values that a fit needs."""
+"""Fewest values for a fit."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Pieces:
     """A real series to draw from.
 
     Attributes:
-        values: of the series (n,).
+        values: values of the series (n,).
         smoothing: standard deviation of the noise on each value.
     """
 
@@ -34,19 +34,19 @@ class Pieces:
     smoothing: float
 
     def draw(self, length: int, rng: np.random.Generator) -> np.ndarray:
-        """A new series of so many values."""
+        """Draw a new series (length,)."""
         places = local_blocks(len(self.values), length, rng)
         return self.values[places] + self.smoothing * rng.standard_normal(length)
 
 
 def fit_pieces(values: np.ndarray) -> Pieces:
-    """Pieces of `values` (n,); at least `FEWEST` of them."""
+    """Fit pieces to `values` (n,), of which there must be at least `FEWEST`."""
     low, high = np.quantile(values, [0.25, 0.75])
     return Pieces(values, SMOOTHING * float(high - low))
 
 
 def local_blocks(size: int, length: int, rng: np.random.Generator) -> np.ndarray:
-    """Indices (length,) into a series of `size` values: runs of them, each near its place."""
+    """Draw indices (length,) into a series of `size` values: blocks, each near its own position."""
     lengths = np.minimum(rng.geometric(1 / LENGTH, size=length), size)
     lengths = lengths[: int(np.searchsorted(np.cumsum(lengths), length)) + 1]
     starts = np.cumsum(lengths) - lengths

@@ -1,7 +1,7 @@
-"""How step times of a real run scatter: slow first steps, noise with a memory, stalls.
+"""The scatter of a real run's step times: slow first steps, noise with memory, stalls.
 
-Everything is relative to the run's own median step, so that the physics gives the level and this
-the life.
+Everything is relative to the run's own median step: the physics gives the level, this module the
+scatter.
 """
 
 from collections.abc import Callable
@@ -13,20 +13,20 @@ import numpy as np
 from llmlab.cluster.dynamics.pieces import FEWEST, fit_pieces
 
 START = 3
-"""Records at the start of a run, which hold compilation and cold caches."""
+"""Number of records at the start of a run affected by compilation and cold caches."""
 FAR = 6.0
-"""Interquartile ranges above the upper quartile from which on a record counts as a stall."""
+"""A record counts as a stall if it is this many interquartile ranges above the upper quartile."""
 
 
 class Series(Protocol):
-    """What new series can be drawn from."""
+    """A model from which new series can be drawn."""
 
     def draw(self, length: int, rng: np.random.Generator) -> np.ndarray:
-        """A new series (length,)."""
+        """Draw a new series (length,)."""
 
 
 Fit = Callable[[np.ndarray], Series]
-"""From a real series (n,) to what draws others like it."""
+"""Fits a real series (n,); the result draws others like it."""
 
 
 @dataclass(frozen=True)
@@ -34,11 +34,11 @@ class StepDynamics:
     """Step times relative to their median, as logarithms.
 
     Attributes:
-        start: of the first records.
-        noise: of ordinary ones.
-        stalls: of those behind a validation or checkpoint, and of extreme ones.
-        places: of the stalls among the records of the run, from 0 to `length` - 1.
-        length: records of the run.
+        start: values of the first records.
+        noise: model of ordinary records.
+        stalls: values of records after a validation or checkpoint, and of extreme ones.
+        places: indices of the stalls in the run, from 0 to `length` - 1.
+        length: number of records in the run.
     """
 
     run: str
@@ -49,9 +49,9 @@ class StepDynamics:
     length: int
 
     def draw(self, length: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-        """Relative step times (length,) of a new run, and whether each record is a stall.
+        """Draw relative step times (length,) of a new run, and whether each record is a stall.
 
-        Stalls keep the real run's schedule, from a random place of it on.
+        Stalls follow the real run's schedule, starting at a random position.
         """
         values = self.noise.draw(length, rng)
         schedule = np.full(self.length, np.nan)
@@ -66,10 +66,10 @@ class StepDynamics:
 def fit_steps(
     run: str, seconds: np.ndarray, after_pause: np.ndarray, fit: Fit = fit_pieces
 ) -> StepDynamics:
-    """The dynamics of one run: seconds (n,) of its records, whether a pause precedes each (n,).
+    """Fit one run, from the seconds (n,) of its records and whether a pause precedes each (n,).
 
     Raises:
-        ValueError: fewer records than a fit needs.
+        ValueError: there are fewer records than a fit needs.
     """
     known = np.isfinite(seconds) & (seconds > 0)
     values = np.log(seconds[known] / np.median(seconds[known]))

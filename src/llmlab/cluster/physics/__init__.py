@@ -1,9 +1,9 @@
-"""One training step of a plan, from FLOPs and bytes to seconds. To read it, follow the data:
+"""One training step of a plan, from FLOPs and bytes to seconds. Reading order:
 
-1. `hardware`, `shapes`: what accelerators promise, what models ask for.
-2. `plan`, `planfile`: how a step is laid out, and how a user writes that down.
-3. `coefficients`: what shares of the peaks are reached; fitted to published runs.
+1. `hardware`, `shapes`: specifications of accelerators, sizes of models.
+2. `plan`, `planfile`: the layout of a step, and its file format.
+3. `coefficients`: achieved shares of the peaks, fitted to published runs.
 4. `kernels`, `collectives`: the time of one layer, and of one exchange between ranks.
-5. `step`, `memory`: the time of a step by its parts, and what an accelerator holds.
-6. `search`, `prediction`: the fastest layouts that fit, and all that is said of one.
+5. `step`, `memory`: the time of a step by part, and the memory of an accelerator.
+6. `search`, `prediction`: the fastest layouts that fit, and the full prediction for one.
 """

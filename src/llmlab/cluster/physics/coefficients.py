@@ -1,7 +1,7 @@
-"""What datasheets do not say: the shares of the peaks that real kernels and wires reach.
+"""Calibrated coefficients: the shares of datasheet peaks that real kernels and links achieve.
 
-They are fitted to published runs (`calibration`), within what is plausible, and shared by all runs:
-none belongs to a row, a model or a source.
+They are fitted to published runs (`calibration`) within plausible bounds, and shared by all runs:
+none is specific to a row, a model or a source.
 """
 
 import json
@@ -14,27 +14,27 @@ FILE = "data/coefficients.json"
 
 @dataclass(frozen=True)
 class Coefficients:
-    """The calibrated numbers of the simulator; the defaults are where a calibration starts.
+    """The calibrated numbers of the simulator; a calibration starts from the defaults.
 
     Attributes:
-        gemm16_*, gemm8_*, gemm4_*: share of its peak that a large matrix product with operands of
-            so many bits reaches, by family; `other` stands for families without runs.
-        grouped: what products of experts keep of that share.
-        power: exponent of the share of the family's highest power that an accelerator may draw.
+        gemm16_*, gemm8_*, gemm4_*: share of the peak that large matrix products with 16-, 8- or
+            4-bit operands achieve, by family; `other` covers families without runs.
+        grouped: further factor for grouped products of experts.
+        power: exponent of an accelerator's power limit relative to its family's highest.
         flash_eager_ampere, flash_eager_hopper, flash_compiled, flash_fused: share of the 16-bit
-            peak that attention in one kernel reaches, by software, the first kernels by family.
-        memory: share of the memory bandwidth that kernels reach.
-        elementwise_*: by software, how often the activations between two matrix products
-            go through memory, relative to the count in `kernels`.
-        softmax: times that plain attention reads or writes its matrix of scores, forward.
-        quantise_compiled, quantise_fused: times that operands are read or written to convert them
-            to 8 or 4 bits.
-        link: share of the fast links' bandwidth that collectives reach.
+            peak that fused attention achieves, by software; for eager software also by family.
+        memory: share of the memory bandwidth that kernels achieve.
+        elementwise_*: memory traffic of activations between two matrix products, by software,
+            relative to the count in `kernels`.
+        softmax: reads and writes of the score matrix in plain attention, forward.
+        quantise_compiled, quantise_fused: reads and writes of operands for conversion to 8 or 4
+            bits.
+        link: share of the fast links' bandwidth that collectives achieve.
         network_ampere, network_other: the same between domains, by family.
-        contention: of communication that lasts a small share of the compute that hides it, so
-            many times that share stays exposed.
-        launch: seconds of the host for one layer's kernels, forward.
-        jitter: standard deviation of a rank's step, as a share; the slowest rank is waited for.
+        contention: if communication takes a small share of the compute that hides it, the exposed
+            share of communication is this factor times that share.
+        launch: seconds of host time for one layer's kernels, forward.
+        jitter: standard deviation of a rank's step, as a share; a step waits for the slowest rank.
         optimizer: passes over the optimizer's state.
     """
 
@@ -86,18 +86,18 @@ class Coefficients:
 
 
 SHARES = ("gemm", "flash", "grouped", "memory", "link", "network")
-"""Beginnings of the names of coefficients that no run can lift above 1."""
+"""Prefixes of the names of coefficients that cannot exceed 1."""
 NAMES = tuple(field.name for field in fields(Coefficients))
 
 
 @cache
 def calibrated() -> Coefficients:
-    """The coefficients that the package carries, fitted to all published runs that it carries."""
+    """The packaged coefficients, fitted to all packaged published runs."""
     text = files("llmlab.cluster").joinpath(FILE).read_text(encoding="utf-8")
     return Coefficients(**json.loads(text)["coefficients"])
 
 
 def to_json(coefficients: Coefficients, fitted_on: dict[str, int]) -> str:
-    """The text of the coefficients' file: numbers, and how many rows of each source made them."""
+    """The text of the coefficients' file: numbers, and how many rows of each source were used."""
     rounded = {name: float(f"{value:.5g}") for name, value in asdict(coefficients).items()}
     return json.dumps({"coefficients": rounded, "fitted_on": fitted_on}, indent=2) + "\n"

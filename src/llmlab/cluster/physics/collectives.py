@@ -13,25 +13,25 @@ from llmlab.cluster.physics.hardware import Accelerator
 
 LINK_LATENCY = 3e-6
 NETWORK_LATENCY = 1e-5
-"""Seconds of one hop: assumptions of the usual size; they matter for small messages alone."""
+"""Seconds per hop: typical values, which matter only for small messages."""
 
 
 @dataclass(frozen=True)
 class Group:
-    """Ranks that communicate: so many, each `stride` ranks after the one before."""
+    """A group of `size` communicating ranks, each `stride` ranks after the previous one."""
 
     size: int
     stride: int
 
     def inside(self, domain: int) -> bool:
-        """Whether the fast links join all of them."""
+        """Whether fast links join all members."""
         return self.size * self.stride <= domain
 
 
 def bandwidth(group: Group, gpu: Accelerator, c: Coefficients) -> float:
-    """Bytes/s of a ring through the group.
+    """Bandwidth of a ring through the group, bytes/s.
 
-    Between domains the ring uses the network adapters of all its members in a domain.
+    Between domains, the ring uses the network adapters of all its members in a domain.
     """
     if group.inside(gpu.domain):
         return c.link * gpu.link
@@ -40,8 +40,7 @@ def bandwidth(group: Group, gpu: Accelerator, c: Coefficients) -> float:
 
 
 def all_gather(size: float, group: Group, gpu: Accelerator, c: Coefficients) -> float:
-    """Seconds to collect `size` bytes from all ranks on each of them; a reduce-scatter takes as
-    long."""
+    """Seconds to gather `size` bytes in total on each rank; a reduce-scatter takes as long."""
     if group.size == 1:
         return 0.0
     share = (group.size - 1) / group.size
@@ -54,7 +53,7 @@ def all_reduce(size: float, group: Group, gpu: Accelerator, c: Coefficients) -> 
 
 
 def all_to_all(size: float, group: Group, gpu: Accelerator, c: Coefficients) -> float:
-    """Seconds to send `size` bytes of each rank, in equal parts, to all ranks."""
+    """Seconds to distribute `size` bytes of each rank, in equal parts, to all ranks."""
     if group.size == 1:
         return 0.0
     inside = min(max(gpu.domain // group.stride, 1), group.size)
@@ -64,16 +63,16 @@ def all_to_all(size: float, group: Group, gpu: Accelerator, c: Coefficients) -> 
 
 
 def send(size: float, stride: int, gpu: Accelerator, c: Coefficients) -> float:
-    """Seconds to send `size` bytes to the rank `stride` further on."""
+    """Seconds to send `size` bytes to the rank `stride` positions away."""
     near = 2 * stride <= gpu.domain
     rate = c.link * gpu.link if near else c.network(gpu.family) * gpu.network
     return size / rate + (LINK_LATENCY if near else NETWORK_LATENCY)
 
 
 def exposed(communication: float, compute: float, c: Coefficients) -> float:
-    """What is left of `communication` seconds beside `compute` seconds that could hide them.
+    """Exposed part of `communication` seconds that overlap with `compute` seconds.
 
-    All of it where there is nothing to hide behind, a vanishing share where there is plenty.
+    All of it without compute; a vanishing share with much compute.
     """
     if communication == 0:
         return 0.0

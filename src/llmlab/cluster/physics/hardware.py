@@ -1,7 +1,7 @@
-"""Accelerators: what their datasheets promise, with units checked where they enter.
+"""Accelerators: datasheet values, with units checked on input.
 
-The catalogue is `data/hardware.toml`; every entry names its source. `pint` reads the units, inside
-the simulator there are floats in FLOP/s, bytes, bytes/s and watts.
+The catalogue is `data/hardware.toml`; every entry names its source. `pint` parses units; the
+simulator uses floats in FLOP/s, bytes, bytes/s and watts.
 """
 
 import tomllib
@@ -44,19 +44,19 @@ ALIASES = {
 
 @dataclass(frozen=True)
 class Accelerator:
-    """One accelerator and its share of the wires, as the datasheet has them.
+    """One accelerator and its share of the interconnect, by its datasheet.
 
     Attributes:
         family: architecture; accelerators of one family share calibrated efficiencies.
-        year: of its introduction; the software of a run is taken to be of that time.
+        year: year of introduction; a run's software is assumed to date from then.
         tensor_16bit, tensor_8bit, tensor_4bit: dense peak, FLOP/s; that of the next wider format
-            where there is none.
+            if there is none.
         memory: bytes.
         memory_bandwidth: bytes/s.
-        link: bytes/s one way to the others in its fast domain.
-        network: bytes/s one way to other domains.
-        domain: accelerators that the fast links join.
-        power: watts at most.
+        link: bytes/s in one direction to others in its fast domain.
+        network: bytes/s in one direction to other domains.
+        domain: number of accelerators joined by fast links.
+        power: power limit in watts.
     """
 
     name: str
@@ -74,21 +74,21 @@ class Accelerator:
     source: str
 
     def peak(self, bits: int) -> float:
-        """Dense peak for operands of so many bits, FLOP/s."""
+        """Dense peak for operands with `bits` bits, FLOP/s."""
         return {16: self.tensor_16bit, 8: self.tensor_8bit, 4: self.tensor_4bit}[bits]
 
 
 def accelerator(name: str) -> Accelerator:
-    """The accelerator of that name; case, blanks and underscores do not matter.
+    """Find an accelerator by name; case, blanks, hyphens and underscores do not matter.
 
     Raises:
-        LabError: it is not in the catalogue.
+        LabError: the accelerator is not in the catalogue.
     """
     known = accelerators()
     found = _keys().get(_key(name))
     if not found:
         raise LabError(
-            f'there is no GPU "{name}"{suggestion(name, known)} in the catalogue: name one of '
+            f'there is no GPU "{name}"{suggestion(name, known)} in the catalogue; name one of '
             f"{', '.join(known)}."
         )
     return known[found]
@@ -111,10 +111,10 @@ def _parsed(name: str, row: dict) -> Accelerator:
 
 @cache
 def magnitude(text: str, unit: str) -> float:
-    """The number in `unit` of a quantity such as "80 GB".
+    """Convert a quantity such as "80 GB" to a number in `unit`.
 
     Raises:
-        LabError: the text is no quantity, or one of another dimension.
+        LabError: the text is not a quantity, or has another dimension.
     """
     import pint
 
@@ -122,7 +122,7 @@ def magnitude(text: str, unit: str) -> float:
         return float(_units().Quantity(text).to(unit).magnitude)
     except (pint.PintError, AttributeError, ValueError, TypeError, AssertionError) as error:
         raise LabError(
-            f'"{text}" is no quantity in {unit}: write a number and a unit, as in "80 GB".'
+            f'"{text}" is not a quantity in {unit}; write a number and a unit, as in "80 GB".'
         ) from error
 
 

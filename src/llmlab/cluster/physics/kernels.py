@@ -1,9 +1,9 @@
-"""Time of one layer's kernels on one accelerator: a roofline whose two sides add up.
+"""Time of one layer's kernels on one accelerator: a roofline that adds compute and memory time.
 
 A matrix product of (m, k) and (k, n) takes its floating-point operations at a share of the peak,
-plus its operands and result at a share of the memory bandwidth. The sum, in place of the larger
-(Williams et al. 2009, "Roofline"), is what makes small and narrow products slow: 1/m + 1/k + 1/n is
-the cost of their shape.
+plus its operands and result at a share of the memory bandwidth. The sum, instead of the maximum
+(Williams et al. 2009, "Roofline"), makes small and narrow products slow: the cost of their shape is
+1/m + 1/k + 1/n.
 """
 
 from dataclasses import dataclass, replace
@@ -12,16 +12,16 @@ from llmlab.cluster.physics.coefficients import Coefficients
 from llmlab.cluster.physics.plan import Plan
 
 HIGHEST_POWER = {"hopper": 700.0}
-"""Watts at which a family's share of the peak is meant."""
+"""Watts for which a family's share of the peak is given."""
 BYTES = 2
-"""Of an activation."""
+"""Bytes per activation."""
 FLASH_BACKWARD = 2.5
-"""FLOPs of fused attention's backward pass over its forward pass (arXiv:2205.14135, appendix B)."""
+"""Ratio of backward to forward FLOPs of fused attention (arXiv:2205.14135, appendix B)."""
 
 
 @dataclass(frozen=True)
 class Rates:
-    """What one accelerator reaches in a plan: FLOP/s and bytes/s."""
+    """Rates that one accelerator achieves in a plan, in FLOP/s and bytes/s."""
 
     layer: float
     head: float
@@ -46,7 +46,7 @@ class Rates:
 
 @dataclass(frozen=True)
 class Pass:
-    """Seconds of one forward pass through something, by kind of kernel."""
+    """Seconds of one forward pass, by kind of kernel."""
 
     matmul: float
     attention: float
@@ -58,7 +58,7 @@ class Pass:
 
 
 def tokens_per_pass(plan: Plan) -> float:
-    """Tokens of a micro-batch that one rank holds."""
+    """Number of tokens of a micro-batch on one rank."""
     return plan.micro_batch * plan.seq_len / plan.cp
 
 
@@ -68,7 +68,7 @@ def matmul(m: float, k: float, n: float, rate: float, memory: float) -> float:
 
 
 def attention_layer(plan: Plan, rates: Rates, c: Coefficients) -> Pass:
-    """One attention layer, forward."""
+    """Time of one attention layer, forward."""
     shape, tp, tokens = plan.shape, plan.tp, tokens_per_pass(plan)
     queries = shape.heads * shape.head_dim / tp
     values = shape.heads * shape.value_dim / tp
@@ -85,7 +85,7 @@ def attention_layer(plan: Plan, rates: Rates, c: Coefficients) -> Pass:
 
 
 def dense_layer(plan: Plan, rates: Rates, c: Coefficients) -> Pass:
-    """One dense feed-forward layer, forward."""
+    """Time of one dense feed-forward layer, forward."""
     shape, tokens = plan.shape, tokens_per_pass(plan)
     width = shape.d_ff / plan.tp
     return Pass(
@@ -96,9 +96,9 @@ def dense_layer(plan: Plan, rates: Rates, c: Coefficients) -> Pass:
 
 
 def expert_layer(plan: Plan, rates: Rates, c: Coefficients) -> Pass:
-    """One layer of experts, forward, with tokens spread evenly over them.
+    """Time of one layer of experts, forward, with tokens spread evenly over them.
 
-    An expert lies whole on one rank; tensor-parallel ranks share the tokens.
+    Each expert is on one rank as a whole; tensor-parallel ranks share the tokens.
     """
     shape, tokens = plan.shape, tokens_per_pass(plan) / plan.tp
     width = shape.expert_d_ff
@@ -128,12 +128,12 @@ def _feed_forward(plan: Plan, tokens: float, width: float, rates: Rates) -> floa
 
 
 def _inner_traffic(plan: Plan, width: float) -> float:
-    """Values that the activation function of one token reads and writes."""
+    """Number of values that the activation function reads and writes per token."""
     return width * plan.shape.feed_forward_matrices
 
 
 def _attention(plan: Plan, tokens: float, width: float, rates: Rates, c: Coefficients) -> float:
-    """Scores, softmax and weighted sum; fused attention leaves out what is masked."""
+    """Seconds for scores, softmax and weighted sum; fused attention skips masked scores."""
     if plan.is_flash:
         return 2 * tokens * width * plan.shape.attended(plan.seq_len) / rates.attention
     scores = tokens * plan.seq_len * plan.shape.heads / plan.tp
@@ -145,8 +145,8 @@ def _attention(plan: Plan, tokens: float, width: float, rates: Rates, c: Coeffic
 def _elementwise(
     plan: Plan, tokens: float, outer: float, inner: float, rates: Rates, c: Coefficients
 ) -> float:
-    """Norms, residuals and activation functions: `outer` passes over d_model values of a token,
-    and `inner` values that are split over the tensor-parallel ranks anyway."""
+    """Seconds for norms, residuals and activation functions: `outer` passes over d_model values per
+    token, and `inner` values, which are always split over the tensor-parallel ranks."""
     split = plan.tp if plan.sequence_parallel else 1
     often = getattr(c, f"elementwise_{plan.software}")
     values = often * (outer * plan.shape.d_model / split + inner)

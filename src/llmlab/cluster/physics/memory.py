@@ -1,4 +1,4 @@
-"""Memory of one accelerator, by what fills it.
+"""Memory of one accelerator, by use.
 
 Activations as in Korthikanti et al. 2022 (arXiv:2205.05198), equations 1 to 6, generalised to
 grouped queries, gated layers and experts: for a GPT without parallelism a layer holds
@@ -13,19 +13,19 @@ from llmlab.cluster.physics.step import parameters_per_rank
 
 GRADIENT_BYTES = 4
 OPTIMIZER_BYTES = 12
-"""Of a parameter: master weight and two moments in 32 bits."""
+"""Bytes per parameter: master weight and two moments in 32 bits."""
 OUTER_BYTES = 10
-"""Of a token and d_model value: inputs of two norms, of attention and of the feed-forward layer,
-and the masks of two dropouts (arXiv:2205.05198, section 4.1)."""
+"""Bytes per token and d_model value: inputs of two norms, of attention and of the feed-forward
+layer, and the masks of two dropouts (arXiv:2205.05198, section 4.1)."""
 BY_OPERATION = ("eager", "compiled")
-"""Software in which PyTorch computes the loss, and chooses operations to recompute."""
+"""Software with PyTorch's own loss and its choice of operations to recompute."""
 LOGIT_BYTES = 14
-"""Of a logit by PyTorch's loss: itself in 16 bits, and in 32 bits a copy, the logarithm of its
-softmax, and a gradient; peaks of torchtitan agree (`data/published_memory.csv`)."""
+"""Bytes per logit in PyTorch's loss: itself in 16 bits, and in 32 bits a copy, its log-softmax and
+a gradient; agrees with torchtitan's peaks (`data/published_memory.csv`)."""
 FUSED_LOGIT_BYTES = 6
-"""By a fused loss: 16 bits, and 32 bits that it works in."""
+"""Bytes per logit in a fused loss: 16 bits, and 32 bits of workspace."""
 WORKSPACE = 3e9
-"""Bytes that CUDA, NCCL and the libraries take: an assumption, of the usual size."""
+"""Bytes for CUDA, NCCL and the libraries: an assumption of typical size."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class MemoryUse:
 
 
 def memory_use(plan: Plan) -> MemoryUse:
-    """What one accelerator of the fullest stage holds."""
+    """Memory of one accelerator in the fullest stage."""
     here = parameters_per_rank(plan)
     replicas = plan.dp * plan.cp
     stage = ("none", "optimizer", "gradients", "parameters").index(plan.sharding)
@@ -67,8 +67,8 @@ def logits(plan: Plan) -> float:
 
 
 def _gathered(plan: Plan, size: int) -> float:
-    """Bytes of sharded parameters that are whole at a time, `size` of each: two layers, or in a
-    pipeline all of the stage, since its next micro-batch is near (arXiv:2407.21783, 3.3.2)."""
+    """Bytes of gathered sharded parameters, `size` each: those of two layers, or in a pipeline all
+    of the stage, since its next micro-batch follows soon (arXiv:2407.21783, section 3.3.2)."""
     if plan.sharding != "parameters":
         return 0.0
     layers = plan.layers_per_stage if plan.pp > 1 else min(2.0, plan.layers_per_stage)
@@ -89,7 +89,7 @@ def activations(plan: Plan) -> float:
 
 
 def layer_activations(plan: Plan) -> float:
-    """Bytes that one layer keeps for its backward pass, without recomputation of all of it."""
+    """Bytes that one layer keeps for its backward pass, without full recomputation."""
     shape, tokens = plan.shape, tokens_per_pass(plan)
     split = plan.tp if plan.sequence_parallel else 1
     if plan.recompute == "selective" and plan.software in BY_OPERATION:
@@ -105,9 +105,8 @@ def layer_activations(plan: Plan) -> float:
 
 
 def _kept_by_operation(plan: Plan) -> float:
-    """Values of a token that PyTorch's selective recomputation keeps inside a layer: the output of
-    attention, and that of every second matrix product
-    (torchtitan, arXiv:2410.06511)."""
+    """Values per token that PyTorch's selective recomputation keeps in a layer: the output of
+    attention, and of every second matrix product (torchtitan, arXiv:2410.06511)."""
     shape = plan.shape
     qkv = shape.heads * shape.head_dim + shape.kv_heads * (shape.head_dim + shape.value_dim)
     up = _feed_forward_width(plan) * (1 - 1 / shape.feed_forward_matrices)

@@ -1,4 +1,4 @@
-"""A plan: how a training step is laid out over the accelerators."""
+"""A plan: the layout of a training step over the accelerators."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -21,23 +21,23 @@ BITS = (16, 8, 4)
 class Plan:
     """One training step of a model on a cluster.
 
-    Ranks are laid out as Megatron does it: tensor parallelism varies fastest, then context, data
-    and pipeline parallelism. Experts lie across the ranks of context and data parallelism.
+    Ranks are ordered as in Megatron: tensor parallelism varies fastest, then context, data and
+    pipeline parallelism. Experts are spread over the ranks of context and data parallelism.
 
     Attributes:
-        gpus: accelerators in all.
+        gpus: total number of accelerators.
         tp, pp, cp, ep: sizes of tensor, pipeline, context and expert parallelism.
-        seq_len: tokens of a sequence.
-        global_batch, micro_batch: sequences of a step, and of one pass of one data-parallel rank.
-        interleave: virtual pipeline stages of a rank; 1 for none.
-        sharding: what data-parallel ranks share out: stages 1 to 3 of ZeRO; the last is FSDP.
-        recompute: activations that the backward pass computes anew; selective: attention, or with
-            eager and compiled software every second product, whose time the step leaves out.
-        bits: of the operands of the layers' matrix products; attention stays at 16.
-        sequence_parallel: norms and dropout are split over the tensor-parallel ranks.
-        software: plain, as Megatron-LM was before FlashAttention, with communication that nothing
-            hides; eager, with the first FlashAttention kernels and overlapped gradients, as FSDP
-            without a compiler; compiled, with one; fused, with Transformer Engine's kernels.
+        seq_len: tokens per sequence.
+        global_batch, micro_batch: sequences per step, and per pass of one data-parallel rank.
+        interleave: virtual pipeline stages per rank; 1 for none.
+        sharding: what data-parallel ranks shard: stages 1 to 3 of ZeRO; the last is FSDP.
+        recompute: activations recomputed in the backward pass; selective: attention, or with eager
+            and compiled software every second product, whose time is not counted in the step.
+        bits: bits of the operands of the layers' matrix products; attention stays at 16.
+        sequence_parallel: whether norms and dropout are split over the tensor-parallel ranks.
+        software: plain: Megatron-LM before FlashAttention, without overlapped communication;
+            eager: the first FlashAttention kernels and overlapped gradients, as in FSDP without a
+            compiler; compiled: the same with a compiler; fused: Transformer Engine's kernels.
     """
 
     shape: Shape
@@ -59,22 +59,22 @@ class Plan:
 
     @cached_property
     def dp(self) -> int:
-        """Data-parallel replicas."""
+        """Number of data-parallel replicas."""
         return self.gpus // (self.tp * self.pp * self.cp)
 
     @cached_property
     def micro_batches(self) -> float:
-        """Passes of one data-parallel rank; a fraction where a published batch does not divide."""
+        """Passes per data-parallel rank; a fraction if a published batch does not divide evenly."""
         return max(self.global_batch / (self.dp * self.micro_batch), 1.0)
 
     @property
     def is_flash(self) -> bool:
-        """Whether attention is one kernel, which never writes its scores."""
+        """Whether attention is a fused kernel that never writes its scores."""
         return self.software != "plain"
 
     @property
     def tokens(self) -> int:
-        """Tokens of one step."""
+        """Tokens per step."""
         return self.global_batch * self.seq_len
 
     @property
@@ -83,21 +83,21 @@ class Plan:
 
 
 def check(plan: Plan) -> None:
-    """See that a plan can be laid out.
+    """Check that a plan is feasible.
 
     Raises:
-        LabError: a size is not positive, or something does not divide; the sentence names a remedy.
+        LabError: a size is not positive, or sizes do not divide evenly.
     """
     for name in ("gpus", "seq_len", "global_batch", "micro_batch", "tp", "pp", "cp", "ep"):
         if getattr(plan, name) < 1:
-            raise LabError(f"{name} is {getattr(plan, name)}: give a number from 1 on.")
+            raise LabError(f"{name} cannot be {getattr(plan, name)}; give a number from 1 up.")
     if plan.interleave < 1:
-        raise LabError(f"interleave is {plan.interleave}: give a number from 1 on.")
+        raise LabError(f"interleave cannot be {plan.interleave}; give a number from 1 up.")
     product = plan.tp * plan.pp * plan.cp
     if plan.gpus % product:
         raise LabError(
             f"tp x pp x cp = {plan.tp} x {plan.pp} x {plan.cp} = {product} does not divide "
-            f"{plan.gpus} GPUs: change one of them, or take {nearest_multiple(plan.gpus, product)} "
+            f"{plan.gpus} GPUs; change one of them, or use {nearest_multiple(plan.gpus, product)} "
             "GPUs."
         )
     for mistake in _mistakes(plan):
@@ -105,7 +105,7 @@ def check(plan: Plan) -> None:
 
 
 def fits_evenly(plan: Plan) -> bool:
-    """Whether a plan can be laid out, without a word why not."""
+    """Whether a plan is feasible."""
     product = plan.tp * plan.pp * plan.cp
     return plan.gpus % product == 0 and not any(True for _ in _mistakes(plan))
 

@@ -1,4 +1,4 @@
-"""Plans as a user writes them: a TOML or JSON file, checked before it is used.
+"""Read plans from TOML or JSON files, checked before use.
 
     model = "Llama 3.1 70B"     # or "7B", or a table of sizes
     gpu = "H100"
@@ -9,7 +9,7 @@
     pp = 2
     precision = "bf16"
 
-A table `[cluster]` changes what the catalogue says of the GPU, with units: `network = "25 GB/s"`.
+A table `[cluster]` overrides the catalogue's values for the GPU, with units: `network = "25 GB/s"`.
 """
 
 from dataclasses import replace
@@ -32,7 +32,7 @@ BITS_OF = {"fp16": 16, "bf16": 16, "fp8": 8, "fp4": 4}
 
 
 LARGEST = 10**12
-"""Of a count in a plan: beyond any cluster, and small enough to compute with."""
+"""Largest count in a plan: beyond any cluster, but small enough to compute with."""
 Count = Annotated[int, Field(gt=0, le=LARGEST)]
 CountOrZero = Annotated[int, Field(ge=0, le=LARGEST)]
 
@@ -42,7 +42,7 @@ class Strict(BaseModel):
 
 
 class Sizes(Strict):
-    """A model that the catalogue does not have."""
+    """The sizes of a model that is not in the catalogue."""
 
     name: str = "model"
     layers: Count
@@ -70,7 +70,7 @@ class Sizes(Strict):
 
 
 class Wires(Strict):
-    """What a cluster has in place of the catalogue's values; quantities carry their unit."""
+    """Overrides of the catalogue's values for a cluster; quantities have units."""
 
     memory: str | None = None
     memory_bandwidth: str | None = None
@@ -84,7 +84,7 @@ class Wires(Strict):
         texts = {key: magnitude(text, UNITS[key]) for key, text in given.items() if key in UNITS}
         if negative := [key for key, value in texts.items() if value <= 0]:
             raise LabError(
-                f"{negative[0]} of the cluster is zero or negative: give a positive quantity."
+                f"{negative[0]} of the cluster is zero or negative; give a positive quantity."
             )
         return replace(gpu, **given | texts)
 
@@ -111,7 +111,7 @@ class PlanFile(Strict):
     cluster: Wires = Wires()
 
     def plan(self) -> Plan:
-        """The plan; whether it can be laid out is not checked here.
+        """Build the plan, without checking that it is feasible.
 
         Raises:
             LabError: the model or the GPU is unknown.
@@ -128,32 +128,32 @@ class PlanFile(Strict):
 
 
 def read_plan(path: Path) -> Plan:
-    """The plan in a file.
+    """Read a plan from a file.
 
     Raises:
-        LabError: it cannot be read, is no TOML or JSON, or has a field that is wrong or unknown.
+        LabError: the file cannot be read, is not TOML or JSON, or has a wrong or unknown field.
     """
     return parsed(PlanFile, read_table(path), str(path)).plan()
 
 
 def read_table(path: Path) -> dict:
-    """The content of a TOML or JSON file.
+    """Read a TOML or JSON file.
 
     Raises:
-        LabError: it cannot be read or parsed.
+        LabError: the file cannot be read or parsed.
     """
     parse = parse_json if path.suffix == ".json" else parse_toml
     table = parse(read_text(path), path)
     if not isinstance(table, dict):
-        raise LabError(f"{path} holds no table of fields: write name = value lines.")
+        raise LabError(f"{path} holds no table of fields; write name = value lines.")
     return table
 
 
 def parsed(model: type[Model], table: dict, name: str) -> Model:
-    """The table as a typed model.
+    """Validate a table as a typed model.
 
     Raises:
-        LabError: the first field that is wrong, missing or unknown, with what it should be.
+        LabError: a field is wrong, missing or unknown; names the first one.
     """
     try:
         return model(**table)
@@ -163,11 +163,11 @@ def parsed(model: type[Model], table: dict, name: str) -> Model:
         if first["type"] == "extra_forbidden":
             known = model.model_fields
             raise LabError(
-                f'{name} has an unknown field "{where}"{suggestion(where, known)}: '
-                f"the fields are {', '.join(known)}."
+                f'{name} has an unknown field "{where}"{suggestion(where, known)}; use '
+                f"{', '.join(known)}."
             ) from None
         if first["type"] == "missing":
-            raise LabError(f"{name} lacks {where}: add it.") from None
+            raise LabError(f"{name} lacks the field {where}; add it.") from None
         raise LabError(f"{name}: {where} is {first['input']!r}: {_said(first['msg'])}.") from None
 
 

@@ -1,4 +1,4 @@
-"""What the simulator says about a plan."""
+"""The simulator's prediction for a plan."""
 
 from dataclasses import asdict, dataclass, replace
 
@@ -16,9 +16,9 @@ class Prediction:
 
     Attributes:
         tokens_per_s_per_gpu: tokens per second and accelerator.
-        mfu: model FLOPs utilisation: FLOPs of the model, without recomputation, over the peak of
+        mfu: model FLOPs utilisation: FLOP/s of the model, without recomputation, over the peak at
             the plan's precision (arXiv:2204.02311, appendix B).
-        tflops_per_gpu: the FLOPs of the model, 1e12 per second and accelerator.
+        tflops_per_gpu: FLOPs of the model, in 1e12 per second and accelerator.
     """
 
     plan: Plan
@@ -51,7 +51,7 @@ class Prediction:
         return {part: getattr(self.step, part) / self.seconds for part in PARTS}
 
     def as_json(self) -> dict:
-        """Plain numbers: seconds, bytes, shares."""
+        """The prediction as plain numbers: seconds, bytes, shares."""
         return {
             "plan": plan_as_json(self.plan),
             "step_time_s": self.seconds,
@@ -66,23 +66,23 @@ class Prediction:
 
 
 def plan_as_json(plan: Plan) -> dict:
-    """A plan's sizes, with names in place of model and accelerator."""
+    """A plan's sizes, with model and accelerator by name."""
     sizes = {key: value for key, value in vars(plan).items() if key in Plan.__dataclass_fields__}
     names = {"shape": plan.shape.name, "accelerator": plan.accelerator.name}
     return {**sizes, **names, "dp": plan.dp}
 
 
 def predict(plan: Plan, coefficients: Coefficients | None = None) -> Prediction:
-    """Predict one step, whether it fits memory or not."""
+    """Predict one step, even if it does not fit memory."""
     return Prediction(plan, step_time(plan, coefficients or calibrated()), memory_use(plan))
 
 
 def predict_checked(plan: Plan) -> Prediction:
-    """As `predict`, for a plan that a user wrote.
+    """Like `predict`, for a user's plan.
 
     Raises:
-        LabError: it cannot be laid out, or does not fit memory; the sentence says by how much, and
-            names the nearest plan that does.
+        LabError: the plan is not feasible, or does not fit memory; names the nearest plan that
+            fits.
     """
     check(plan)
     found = predict(plan)
@@ -102,7 +102,7 @@ def predict_checked(plan: Plan) -> Prediction:
 
 
 def describe_change(plan: Plan, other: Plan) -> str:
-    """What `other` does differently."""
+    """The differences of `other` from `plan`, in words."""
     names = ("tp", "pp", "cp", "ep", "micro_batch", "interleave", "sharding", "recompute")
     changes = [
         f"{name} = {getattr(other, name)}"
@@ -113,7 +113,7 @@ def describe_change(plan: Plan, other: Plan) -> str:
 
 
 def scaled(plan: Plan, gpus: int, global_batch: int) -> Plan:
-    """The plan on more accelerators, all of the new ones data parallel."""
+    """The plan on another number of accelerators, scaled by data parallelism."""
     return replace(plan, gpus=gpus, global_batch=global_batch)
 
 

@@ -1,4 +1,4 @@
-"""The fastest plan that fits memory, over all ways to factor the accelerators."""
+"""Search for the fastest plan that fits memory, over all factorisations of the accelerators."""
 
 import heapq
 from collections.abc import Iterator
@@ -24,7 +24,7 @@ class Ranked:
 
 @dataclass(frozen=True)
 class Found:
-    """The best plans, fastest first, and of how many they are the best."""
+    """The best plans, fastest first, and the numbers of plans tried and fitting."""
 
     plans: tuple[Ranked, ...]
     tried: int
@@ -32,12 +32,12 @@ class Found:
 
 
 def search(base: Plan, c: Coefficients, keep: int = 5) -> Found:
-    """The `keep` fastest layouts of `base`'s model, batch and accelerators.
+    """Find the `keep` fastest layouts of `base`'s model, batch and accelerators.
 
-    Of each layout the least recomputation that fits is taken: less of it is always faster.
+    Uses the least recomputation that fits for each layout, since less is always faster.
 
     Raises:
-        LabError: none fits memory.
+        LabError: no layout fits memory.
     """
     tried, fitting = 0, []
     for plan in layouts(base):
@@ -46,7 +46,7 @@ def search(base: Plan, c: Coefficients, keep: int = 5) -> Found:
             fitting.append(Ranked(fits, step_time(fits, c).total))
     if not fitting:
         raise LabError(
-            f"no layout of {base.shape.name} fits {base.gpus} x {base.accelerator.name}: take more "
+            f"no layout of {base.shape.name} fits {base.gpus} x {base.accelerator.name}; use more "
             "GPUs or a smaller model."
         )
     best = heapq.nsmallest(keep, fitting, key=lambda ranked: ranked.seconds)
@@ -68,7 +68,7 @@ def layouts(base: Plan) -> Iterator[Plan]:
 
 
 def least_recompute(plan: Plan) -> Plan | None:
-    """The plan with as little recomputation as fits memory, or None."""
+    """The plan with the least recomputation that fits memory, or None."""
     for recompute in ("none", "selective", "full"):
         candidate = replace(plan, recompute=recompute)
         if memory_use(candidate).total <= plan.accelerator.memory:
@@ -77,7 +77,7 @@ def least_recompute(plan: Plan) -> Plan | None:
 
 
 def nearest_fitting(plan: Plan, c: Coefficients) -> Plan | None:
-    """The plan that fits with the fewest changes, the fastest of these."""
+    """The fastest of the fitting plans with the fewest changes."""
     names = ("tp", "pp", "cp", "ep", "micro_batch", "interleave", "sharding", "recompute")
 
     def changes(other: Plan) -> int:
@@ -107,7 +107,9 @@ def _variants(layout: Plan) -> Iterator[Plan]:
 
 
 def _virtual_stages(layout: Plan, micro_batches: int) -> list[int]:
-    """Interleaving needs whole chunks of layers, and micro-batches in multiples of the stages."""
+    """Possible interleavings, which need whole chunks of layers and micro-batches in multiples of
+    the stages.
+    """
     if layout.pp == 1 or micro_batches % layout.pp or layout.shape.layers % layout.pp:
         return [1]
     chunk = layout.shape.layers // layout.pp
@@ -115,7 +117,7 @@ def _virtual_stages(layout: Plan, micro_batches: int) -> list[int]:
 
 
 def _stages(gpus: int, layers: int) -> list[int]:
-    """Pipeline depths with equal stages, or with one layer less at both ends."""
+    """Pipeline depths with equal stages, or with one layer fewer in the first and last."""
     return [
         pp
         for pp in range(1, min(gpus, layers) + 1)

@@ -1,7 +1,7 @@
-"""Models: their sizes, their exact parameter counts, their floating-point operations.
+"""Models: sizes, exact parameter counts, floating-point operations.
 
-Dense GPT and Llama with grouped queries, mixtures of experts, and the latent attention of DeepSeek
-are one dataclass with some fields at their neutral value.
+One dataclass covers dense GPT, Llama with grouped queries, mixtures of experts, and DeepSeek's
+latent attention; unused fields have neutral values.
 """
 
 import math
@@ -27,18 +27,18 @@ class Shape:
     """The sizes of a decoder-only transformer.
 
     Attributes:
-        heads, kv_heads: of queries, and of keys and values; equal without grouped queries.
-        head_dim: of queries and keys.
+        heads, kv_heads: numbers of query heads and of key-value heads; equal without grouping.
+        head_dim: dimension of queries and keys.
         d_ff: inner width of a dense feed-forward layer.
-        gated: three feed-forward matrices (SwiGLU) in place of two.
-        tied: the head shares the weights of the embedding.
-        biases: linear layers have biases, norms have a shift (GPT-2); none in Llama.
+        gated: whether there are three feed-forward matrices (SwiGLU) instead of two.
+        tied: whether the head shares the weights of the embedding.
+        biases: whether linear layers have biases and norms a shift (GPT-2, not Llama).
         positions: rows of a learned position embedding; 0 without one.
-        experts, experts_per_token: of a mixture; 0 in a dense model.
-        shared_experts: that every token visits besides.
+        experts, experts_per_token: sizes of a mixture; 0 in a dense model.
+        shared_experts: number of experts that every token visits in addition.
         expert_d_ff: inner width of one expert.
-        dense_layers: first layers of a mixture that have no experts.
-        window: tokens that half of the layers look back at most; 0 for all.
+        dense_layers: number of first layers without experts in a mixture.
+        window: attention window of half of the layers, in tokens; 0 for none.
     """
 
     name: str
@@ -120,14 +120,14 @@ class Shape:
 
     @property
     def active_parameters(self) -> int:
-        """Parameters that one token meets."""
+        """Parameters used by one token."""
         embeddings = self.embedding_weights * (1 if self.tied else 2)
         visited = self.experts_per_token + self.shared_experts
         return embeddings + self._layers(visited) + self.small_weights
 
     @property
     def matmul_weights(self) -> int:
-        """Weights that a token is multiplied with: all active matrices, the head included."""
+        """Weights in matrix products per token: all active matrices, including the head."""
         visited = self.experts_per_token + self.shared_experts
         return self._layers(visited) + self.embedding_weights
 
@@ -145,16 +145,16 @@ class Shape:
         return (whole + inside) / 2
 
     def flops_per_token(self, seq_len: int) -> float:
-        """Forward and backward, causal attention counted once, without recomputation.
+        """FLOPs per token, forward and backward, without recomputation or masked attention.
 
-        Chowdhery et al. 2022 (PaLM, arXiv:2204.02311), appendix B, with the triangle of attention.
+        Chowdhery et al. 2022 (PaLM, arXiv:2204.02311), appendix B, but with causal attention.
         """
         attention = 2 * self.layers * self.heads * (self.head_dim + self.value_dim)
         return 6 * self.matmul_weights + 3 * attention * self.attended(seq_len)
 
 
 def gpt(name: str, layers: int, d_model: int, heads: int, vocab: int = 50257, **more) -> Shape:
-    """A GPT: as many key heads as query heads, an inner width of four times the model's."""
+    """A GPT, with equal numbers of query and key heads, and four times the width inside."""
     sizes = {"head_dim": d_model // heads, "d_ff": 4 * d_model, "kv_heads": heads, "vocab": vocab}
     return Shape(name, layers, d_model, heads, **{**sizes, **more})
 
@@ -171,7 +171,7 @@ def llama(
 def moe(
     base: Shape, experts: int, experts_per_token: int, expert_d_ff: int, **more: object
 ) -> Shape:
-    """`base` with experts in place of its feed-forward layers."""
+    """`base` with experts instead of its feed-forward layers."""
     mixture = {"experts": experts, "experts_per_token": experts_per_token}
     return replace(base, **mixture, expert_d_ff=expert_d_ff, **more)
 
@@ -225,16 +225,16 @@ SAME = {
 
 
 def known_shape(name: str) -> Shape | None:
-    """The public model of that name, or None; case and punctuation do not matter."""
+    """Find a public model by name, or None; case and punctuation do not matter."""
     key = _key(name)
     return _by_key().get(_key(SAME.get(key, name)))
 
 
 def shape_named(name: str) -> Shape:
-    """The public model of that name, or a GPT of so many parameters ("1.3B").
+    """Find a public model by name, or build a GPT with a number of parameters such as "1.3B".
 
     Raises:
-        LabError: it is neither.
+        LabError: the name is neither.
     """
     if found := known_shape(name):
         return found
@@ -245,19 +245,21 @@ def shape_named(name: str) -> Shape:
             pass
     names = [shape.name for shape in SHAPES]
     raise LabError(
-        f'there is no model "{name}"{suggestion(name, names)}: name a number of parameters, as '
+        f'there is no model "{name}"{suggestion(name, names)}; give a number of parameters, as '
         f"in 7B, or one of {', '.join(names)}."
     )
 
 
 def gpt_of(parameters: float) -> Shape:
-    """A GPT of about so many parameters, about 100 times as wide as it is deep.
+    """A GPT with about this many parameters, about 100 times as wide as deep.
 
     Raises:
-        LabError: fewer than a million.
+        LabError: fewer than 1e6 or more than 1e14 parameters.
     """
     if not 1e6 <= parameters <= 1e14:
-        raise LabError(f"a model of {parameters:g} parameters: name from 1M to 100T.")
+        raise LabError(
+            f"a model cannot have {parameters:g} parameters; give a number from 1M to 100T."
+        )
     layers = max(2, round((parameters / (12 * 100**2)) ** (1 / 3)))
     width = math.sqrt(parameters / (12 * layers))
     head_dim = 128 if width >= 1024 else 64
@@ -268,10 +270,10 @@ def gpt_of(parameters: float) -> Shape:
 def shape_like(
     name: str, layers: int, d_model: int, heads: int, parameters: float | None = None
 ) -> Shape:
-    """The shape behind the sizes that a table of runs gives.
+    """The shape for the sizes given in a table of runs.
 
-    A public model by its name, if the sizes agree; else a GPT whose feed-forward layers hold what
-    the given parameters leave for them.
+    A public model with this name if the sizes agree, else a GPT whose feed-forward width follows
+    from the given number of parameters.
     """
     public = known_shape(name)
     if public and (public.layers, public.d_model, public.heads) == (layers, d_model, heads):

@@ -1,4 +1,4 @@
-"""Time of one optimizer step, by what the accelerators spend it on."""
+"""Time of one optimizer step, by part."""
 
 import math
 from dataclasses import dataclass, fields
@@ -17,22 +17,22 @@ from llmlab.cluster.physics.kernels import BYTES, FLASH_BACKWARD, Pass, Rates, t
 from llmlab.cluster.physics.plan import Plan
 
 OPTIMIZER_BYTES = 28
-"""Of a parameter: Adam reads gradient, master weight and two moments, writes the last three and the
-weight in 16 bits (4 + 4 + 8 + 4 + 8 bytes)."""
+"""Bytes per parameter: Adam reads gradient, master weight and two moments, and writes master weight
+and moments (4 + 4 + 8 + 4 + 8 bytes)."""
 
 
 @dataclass(frozen=True)
 class StepTime:
-    """Seconds of a step by part; communication counts where nothing hides it.
+    """Seconds of a step by part; only exposed communication counts.
 
     Attributes:
         matmul, attention, elementwise: forward and backward passes.
-        recompute: forward passes done once more.
-        launch: the accelerator waits for the host to launch kernels.
+        recompute: repeated forward passes.
+        launch: waiting for the host to launch kernels.
         tensor, context, expert, pipeline, data: exposed communication of each parallelism.
-        bubble: stages wait for their first or their last micro-batch.
+        bubble: pipeline stages waiting for their first micro-batch or idle after their last.
         optimizer: the update of the weights.
-        waiting: for the slowest rank.
+        waiting: waiting for the slowest rank.
     """
 
     matmul: float
@@ -107,7 +107,7 @@ def step_time(plan: Plan, c: Coefficients) -> StepTime:
 
 
 def stage_time(plan: Plan, c: Coefficients) -> Stage:
-    """The slowest stage: that of the head, unless uneven layers say that it was relieved."""
+    """The time of the slowest stage: the one with the head, unless uneven layers compensate."""
     rates = Rates.of(plan, c)
     shape = plan.shape
     dense = shape.layers - shape.moe_layers
@@ -149,8 +149,8 @@ def stage_time(plan: Plan, c: Coefficients) -> Stage:
 
 
 def _tensor(plan: Plan, c: Coefficients) -> float:
-    """Two all-reduces a layer forward, two backward, and two more where it is recomputed
-    (Megatron-LM, arXiv:1909.08053, section 3); sequence parallelism moves as much."""
+    """Two all-reduces per layer forward, two backward, and two more if it is recomputed
+    (Megatron-LM, arXiv:1909.08053, section 3); sequence parallelism moves as many bytes."""
     times = 6 if plan.recompute == "full" else 4
     size = BYTES * tokens_per_pass(plan) * plan.shape.d_model
     group = Group(plan.tp, 1)
@@ -158,7 +158,7 @@ def _tensor(plan: Plan, c: Coefficients) -> float:
 
 
 def _context(plan: Plan, attention: float, c: Coefficients) -> float:
-    """Keys and values go round the ring, and their gradients back, behind attention
+    """Keys and values travel round the ring, and their gradients back, overlapped with attention
     (Ring Attention, arXiv:2310.01889)."""
     if plan.cp == 1:
         return 0.0
@@ -171,7 +171,7 @@ def _context(plan: Plan, attention: float, c: Coefficients) -> float:
 
 
 def _expert(plan: Plan, c: Coefficients) -> float:
-    """Tokens go to their experts and back, forward and backward (GShard, arXiv:2006.16668)."""
+    """Tokens travel to their experts and back, forward and backward (GShard, arXiv:2006.16668)."""
     shape = plan.shape
     if plan.ep == 1 or not shape.experts:
         return 0.0
@@ -182,8 +182,8 @@ def _expert(plan: Plan, c: Coefficients) -> float:
 
 
 def _pipeline(plan: Plan, stage: Stage, c: Coefficients) -> float:
-    """Activations to the next stage and gradients to the one before, for every virtual stage, a
-    part from each tensor-parallel rank (Megatron-LM, arXiv:2104.04473, section 4.1)."""
+    """Activations go to the next stage and gradients to the previous one, for every virtual stage,
+    one part per tensor-parallel rank (Megatron-LM, arXiv:2104.04473, section 4.1)."""
     if plan.pp == 1:
         return 0.0
     size = BYTES * tokens_per_pass(plan) * plan.shape.d_model / plan.tp
@@ -193,7 +193,7 @@ def _pipeline(plan: Plan, stage: Stage, c: Coefficients) -> float:
 
 
 def _data(plan: Plan, stage: Stage, c: Coefficients) -> float:
-    """Gradients are summed over the replicas; sharded parameters are collected for each pass."""
+    """Gradients are summed over the replicas; sharded parameters are gathered for each pass."""
     gpu, replicas = plan.accelerator, Group(plan.dp * plan.cp, plan.tp)
     if replicas.size == 1:
         return 0.0
@@ -216,7 +216,7 @@ def _optimizer(plan: Plan, c: Coefficients) -> float:
 
 
 def parameters_per_rank(plan: Plan) -> float:
-    """Parameters that one rank computes with, before data-parallel sharding."""
+    """Number of parameters per rank, before data-parallel sharding."""
     shape = plan.shape
     experts = shape.moe_layers * shape.experts * shape.expert_weights
     rest = shape.parameters - experts

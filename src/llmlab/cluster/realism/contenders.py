@@ -1,7 +1,7 @@
-"""Series that claim to be those of a real training run.
+"""Series that claim to come from a real training run.
 
-Each takes a real run, whose level and trend it keeps, and draws how the run scatters. What is drawn
-is written down as coarsely as the real log was.
+Each contender keeps the level and trend of a real run and draws the scatter. Values are rounded as
+coarsely as in the real log.
 """
 
 from collections.abc import Callable
@@ -16,19 +16,19 @@ from llmlab.cluster.dynamics.pieces import fit_pieces
 from llmlab.cluster.dynamics.steps import START, Fit, fit_steps
 
 DIGITS = 7
-"""Decimals of a second that a log has at most."""
+"""Most decimals of a second in a log."""
 SLEEP_SPREAD = 0.1
-"""A naive sleep lies within this share of the mean one."""
+"""Largest deviation of a naive sleep from the mean, as a share."""
 LOSS_SPREAD = 0.02
 
 
 @dataclass(frozen=True)
 class Series:
-    """Records of a run in a row.
+    """Consecutive records of a run.
 
     Attributes:
-        seconds: per step (n,).
-        losses: (n,); NaN where the run logs none.
+        seconds: seconds per step (n,).
+        losses: losses (n,); NaN if not logged.
     """
 
     seconds: np.ndarray
@@ -44,12 +44,12 @@ def real(run: RealRun, _: np.random.Generator) -> Series:
 
 
 def simulated(run: RealRun, rng: np.random.Generator) -> Series:
-    """As `llmlab simulate` draws it: from pieces of the real series."""
+    """Drawn as by `llmlab simulate`, from pieces of the real series."""
     return _drawn(run, fit_pieces, rng)
 
 
 def autoregression(run: RealRun, rng: np.random.Generator) -> Series:
-    """From the real distribution and autocorrelation alone."""
+    """Drawn from the real distribution and autocorrelation alone."""
     return _drawn(run, fit_noise, rng)
 
 
@@ -100,7 +100,7 @@ def _trend(run: RealRun) -> np.ndarray:
 
 
 def _logged(seconds: np.ndarray, run: RealRun) -> np.ndarray:
-    """Rounded to the unit in which the run's log counts the time between two records."""
+    """Round to the unit in which the run's log counts the time between two records."""
     unit = log_unit(run)
     return np.round(seconds / unit) * unit
 

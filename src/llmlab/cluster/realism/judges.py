@@ -10,10 +10,10 @@ from llmlab.cluster.realism.two_sample import Judge
 from llmlab.gpt.model import GPT, IGNORE, GPTConfig, next_token_loss
 
 ALPHABET = "\n +-.0123456789"
-"""Of a log text; a sign's id is its place."""
+"""Characters of a log text; the index of a character is its id."""
 LINE_END = ALPHABET.index("\n")
 ANSWERS = len(ALPHABET)
-"""The id of the answer "not real"; that of "real" is the next."""
+"""The id of the answer "not real"; the next id is "real"."""
 PAIRS = tuple(a + b for a in ALPHABET for b in ALPHABET)
 ROUNDS = 60
 BATCH = 16
@@ -21,7 +21,7 @@ RATE = 1e-2
 
 
 def boosting(seen: Sequence, is_real: np.ndarray, new: Sequence, seed: int) -> np.ndarray:
-    """Gradient boosting on feature vectors; of texts, on how often each pair of signs comes."""
+    """Gradient boosting on feature vectors or, for texts, on counts of character pairs."""
     model = HistGradientBoostingClassifier(
         max_iter=ROUNDS, max_leaf_nodes=8, random_state=seed, early_stopping=False
     )
@@ -35,9 +35,9 @@ def _features(windows: Sequence) -> np.ndarray:
 
 
 def sequence_model(steps: int) -> Judge:
-    """A small GPT that reads a text and answers at the end of each line; so many training steps.
+    """A small GPT, trained for `steps` steps, that reads a text and answers after each line.
 
-    The last answer counts; those before it only teach.
+    Only the last answer counts; earlier ones serve as training signal.
     """
 
     def judge(seen: Sequence, is_real: np.ndarray, new: Sequence, seed: int) -> np.ndarray:
@@ -51,7 +51,7 @@ def sequence_model(steps: int) -> Judge:
 
 
 def _tokens(texts: Sequence[str], length: int) -> torch.Tensor:
-    """Ids [N, T]; short texts are filled with blanks in front."""
+    """Token ids [N, T]; short texts are padded with blanks on the left."""
     return torch.tensor([[*map(ALPHABET.index, text.rjust(length))] for text in texts])
 
 
@@ -73,6 +73,6 @@ def _train(model: GPT, tokens_NT: torch.Tensor, is_real_N: torch.Tensor, steps: 
 
 @torch.no_grad()
 def _answers(model: GPT, tokens_NT: torch.Tensor) -> torch.Tensor:
-    """Whether each text is called real [N]."""
+    """Whether each text is classified as real [N]."""
     logits_NV = model.eval()(tokens_NT)[:, -1]
     return logits_NV[:, ANSWERS + 1] > logits_NV[:, ANSWERS]

@@ -1,8 +1,8 @@
 """The classifier two-sample test (Lopez-Paz and Oquab 2017, arXiv:1610.06545), split by system.
 
-Whole systems are left out. The judge learns from the other runs and from series drawn from them; it
-is asked about the runs left out, and about new series drawn from the runs that it learnt from. So
-no series that it is asked about was fitted to a run left out.
+Whole systems are held out. The judge learns from the other runs and from series drawn from them. It
+is tested on the held-out runs, and on new series drawn from the runs that it learnt from, so that
+no test series was fitted to a held-out run.
 """
 
 import re
@@ -16,15 +16,15 @@ from llmlab.cluster.realism.contenders import Contender, real
 from llmlab.cluster.realism.views import View
 
 Judge = Callable[[Sequence, np.ndarray, Sequence, int], np.ndarray]
-"""From windows to learn from, whether each is real (n,), windows to judge and a seed, to calls."""
+"""Takes training windows, whether each is real (n,), test windows and a seed; returns calls."""
 
 WINDOWS = 10
-"""Of one series at most, so that long runs do not decide alone."""
+"""Most windows per series, so that long runs do not dominate."""
 
 
 @dataclass(frozen=True)
 class Contest:
-    """Who is judged, on what, by whom."""
+    """A contender, the view of it, and the judge."""
 
     contender: Contender
     view: View
@@ -32,7 +32,7 @@ class Contest:
 
 
 def groups(count: int) -> list[list[RealRun]]:
-    """The steady runs, in so many groups of about equal size; a system lies in one group."""
+    """Split the steady runs into `count` groups of about equal size; a system is in one group."""
     systems: dict[str, list[RealRun]] = {}
     for run in real_runs():
         systems.setdefault(system_of(run), []).append(run.after_warm_up())
@@ -43,7 +43,7 @@ def groups(count: int) -> list[list[RealRun]]:
 
 
 def system_of(run: RealRun) -> str:
-    """The run's name without the number of its repetition and its place in the log's folder."""
+    """The run's name without the trailing number of its repetition."""
     return re.sub(r"[-_]\d+$", "", run.name)
 
 
@@ -54,8 +54,8 @@ def accuracy(
     repeats: int,
     seed: int,
 ) -> float:
-    """Share of right calls on held-out windows: the mean over runs of each run's and its rival's,
-    over so many repetitions with new draws."""
+    """Share of correct calls on test windows: the mean over runs and their rivals, averaged over
+    `repeats` repetitions with new draws."""
     rng = np.random.default_rng(seed)
     return float(np.mean([_once(contest, left_out, others, rng) for _ in range(repeats)]))
 
@@ -66,7 +66,7 @@ def _once(
     others: Sequence[RealRun],
     rng: np.random.Generator,
 ) -> float:
-    if contest.contender is real:  # one half of the runs against the other
+    if contest.contender is real:  # compare one half of the runs with the other
         new, new_rivals = _halves(left_out, rng)
         seen, seen_rivals = _halves(others, rng)
     else:
@@ -94,7 +94,7 @@ def _halves(
 def _cut(
     contest: Contest, contender: Contender, runs: Sequence[RealRun], rng: np.random.Generator
 ) -> list[list]:
-    """Of each run's series some windows."""
+    """Some windows of each run's series."""
     cuts = [contest.view(contender(run, rng)) for run in runs]
     return [[cut[place] for place in _some(len(cut), rng)] for cut in cuts]
 

@@ -1,6 +1,6 @@
-"""What a judge gets to see of a series, cut into windows.
+"""What a judge sees of a series, cut into windows.
 
-Nothing tells the run: times count relative to their median, losses relative to their own line.
+Nothing identifies the run: times are relative to their median, losses to their own line.
 """
 
 from collections.abc import Callable, Sequence
@@ -11,13 +11,13 @@ from numpy.lib.stride_tricks import sliding_window_view
 from llmlab.cluster.realism.contenders import Series
 
 RECORDS = 32
-"""Of a window of numbers."""
+"""Records per window of numbers."""
 EVENTS = 8
-"""Of a window of events."""
+"""Events per window."""
 EVENT_SHARE = 0.1
-"""A record among so many of the run's slowest is an event."""
+"""Records in this share of the run's slowest are events."""
 LINES = 8
-"""Of a window of text."""
+"""Lines per window of text."""
 LAGS = (1, 2, 4, 8)
 TINY = 1e-9
 
@@ -32,7 +32,7 @@ def numbers(series: Series) -> np.ndarray:
 
 
 def gaps(series: Series) -> np.ndarray:
-    """Records from one event to the next, and how slow each event is (windows, features)."""
+    """Records between events, and the slowness of each event (windows, features)."""
     slowness = relative(series.seconds[None])[0]
     events = np.flatnonzero(slowness >= np.quantile(slowness, 1 - EVENT_SHARE))
     between = _cut(np.log(np.diff(events, prepend=-1)), EVENTS)
@@ -41,7 +41,7 @@ def gaps(series: Series) -> np.ndarray:
 
 
 def text(series: Series) -> list[str]:
-    """Log lines with what names a run masked: level, model, step and date."""
+    """Log lines without what identifies a run: level, model, step and date."""
     times = np.exp(relative(_cut(series.seconds, LINES)))
     losses = residual(_cut(series.losses, LINES))
     return ["".join(map(_line, *window)) for window in zip(times, losses, strict=True)]
@@ -90,7 +90,7 @@ def relative(seconds: np.ndarray) -> np.ndarray:
 
 
 def residual(losses: np.ndarray) -> np.ndarray:
-    """Each loss over the straight line through its window, less one (windows, n)."""
+    """Each loss relative to the straight line through its window, minus one (windows, n)."""
     places = np.arange(losses.shape[1]) - (losses.shape[1] - 1) / 2
     level = losses.mean(axis=1, keepdims=True)
     slope = (losses @ places / (places @ places))[:, None]
@@ -98,7 +98,7 @@ def residual(losses: np.ndarray) -> np.ndarray:
 
 
 def _cut(values: np.ndarray, size: int) -> np.ndarray:
-    """Windows (windows, size) side by side; what is left at the end is left out."""
+    """Consecutive windows (windows, size); drops the remainder."""
     if len(values) < size:
         return np.empty((0, size))
     return sliding_window_view(values, size)[::size]

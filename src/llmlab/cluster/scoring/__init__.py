@@ -1,8 +1,8 @@
-"""Predictions beside published runs. To read it, follow the data:
+"""Compare predictions with published runs. Reading order:
 
-1. `rows`: a table of runs becomes plans with observed times; what cannot be used is named.
+1. `rows`: turns a table of runs into plans with observed times; names unusable rows.
 2. `score`: errors, overall and by source.
 3. `calibration`: coefficients fitted to runs.
-4. `held_out`: predictors tested on models that they have not seen.
-5. `memory`: predicted memory beside published peaks.
+4. `held_out`: predictors tested on unseen models.
+5. `memory`: predicted memory compared with published peaks.
 """

@@ -1,8 +1,8 @@
-"""Fits the simulator's coefficients to published runs.
+"""Fit the simulator's coefficients to published runs.
 
-Least squares on log(predicted / observed), with a loss that forgives outliers, and with each
-coefficient held near where it started unless the runs speak (a Gaussian prior on its logarithm).
-Every model weighs the same within a source, so that a sweep of one model does not decide alone.
+Least squares on log(predicted / observed) with a robust loss, and a Gaussian prior on the logarithm
+of each coefficient, which keeps it near its start unless the runs disagree. Repeated runs of one
+model in a source weigh less each, so that a sweep of one model does not dominate.
 """
 
 import math
@@ -18,17 +18,17 @@ from llmlab.cluster.physics.step import step_time
 from llmlab.cluster.scoring.rows import Published
 
 PRIOR = 0.25
-"""Standard deviation of the logarithm of a coefficient around its start."""
+"""Standard deviation of the prior on the logarithm of a coefficient."""
 MOST = 0.97
-"""Share of a peak that no kernel and no wire exceeds."""
+"""Upper bound on the share of a peak that a kernel or a link can achieve."""
 SPREAD = 0.08
-"""Residual from which on a row counts as an outlier, in the logarithm."""
+"""Log residual above which a row counts as an outlier."""
 
 
 def calibrate(
     runs: Sequence[Published], start: Coefficients | None = None, rounds: int = 12
 ) -> Coefficients:
-    """The coefficients that fit `runs` best, after so many rounds of the search at most."""
+    """The coefficients that fit `runs` best, after at most `rounds` rounds of the search."""
     first = start or Coefficients()
     origin = np.log([getattr(first, name) for name in NAMES])
     weights = row_weights(runs)

@@ -1,4 +1,4 @@
-"""Predictors tested on models that they have not seen: ours, and the simple ones beside it."""
+"""Test predictors on unseen models: the simulator and simple baselines."""
 
 from collections.abc import Callable, Sequence
 
@@ -12,9 +12,9 @@ from llmlab.cluster.scoring.rows import Published, read_published
 from llmlab.cluster.scoring.score import Scored
 
 Predictor = Callable[[Sequence[Published], Sequence[Published]], list[float]]
-"""From runs to learn from, and runs to predict, to seconds per step of the latter."""
+"""Takes runs to learn from and runs to predict; returns seconds per step of the latter."""
 UNFIT = ("modded_nanogpt",)
-"""Sources whose batch and length change within a run."""
+"""Sources whose batch size and sequence length change within a run."""
 
 
 def comparable_runs() -> list[Published]:
@@ -24,20 +24,20 @@ def comparable_runs() -> list[Published]:
 
 
 def model_key(run: Published) -> tuple[int, int, int]:
-    """What makes two runs runs of the same model, whatever their sources call it."""
+    """A key that identifies a run's model, whatever its source calls it."""
     shape = run.plan.shape
     return shape.layers, shape.d_model, shape.heads
 
 
 def dense_models(runs: Sequence[Published]) -> list[tuple[int, int, int]]:
-    """The models that were trained densely in 16 bits, small ones first."""
+    """The dense models trained in 16 bits, smallest first."""
     return sorted({model_key(run) for run in runs if run.is_dense_16bit})
 
 
 def test_on(
     model: tuple[int, int, int], runs: Sequence[Published], predictor: Predictor
 ) -> list[Scored]:
-    """Predictions for the dense 16-bit runs of `model`, learnt from runs of all other models."""
+    """Predict the dense 16-bit runs of `model` after learning from runs of all other models."""
     others = [run for run in runs if model_key(run) != model]
     held_out = [run for run in runs if model_key(run) == model and run.is_dense_16bit]
     predicted = predictor(others, held_out)
@@ -45,7 +45,7 @@ def test_on(
 
 
 def simulator(rounds: int) -> Predictor:
-    """The simulator, calibrated in at most so many rounds."""
+    """The simulator, calibrated in at most `rounds` rounds."""
 
     def predict(others: Sequence[Published], held_out: Sequence[Published]) -> list[float]:
         coefficients = calibrate(others, rounds=rounds)
@@ -55,17 +55,17 @@ def simulator(rounds: int) -> Predictor:
 
 
 def uncalibrated(_: Sequence[Published], held_out: Sequence[Published]) -> list[float]:
-    """The simulator with the coefficients that a calibration starts from."""
+    """The simulator with the coefficients before calibration."""
     return [step_time(run.plan, Coefficients()).total for run in held_out]
 
 
 def constant_mfu(others: Sequence[Published], held_out: Sequence[Published]) -> list[float]:
-    """FLOPs of the model at one utilisation: the median of the other dense 16-bit runs."""
+    """The model's FLOPs at a constant utilisation: the median of the other dense 16-bit runs."""
     return _by_rate(others, held_out, lambda run: 1.0)
 
 
 def flops_and_bubble(others: Sequence[Published], held_out: Sequence[Published]) -> list[float]:
-    """As `constant_mfu`, with recomputation and the pipeline's bubble counted."""
+    """Like `constant_mfu`, but counting recomputation and the pipeline's bubble."""
 
     def work(run: Published) -> float:
         plan = run.plan

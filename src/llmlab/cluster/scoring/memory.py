@@ -1,6 +1,6 @@
-"""Predicted memory beside peaks that were published: of torchtitan's runs, by plan.
+"""Compare predicted memory with the published peaks of torchtitan's runs.
 
-`data/published_memory.csv` has a plan's fields in each row, and the peak over all accelerators.
+Each row of `data/published_memory.csv` has a plan's fields and the peak over all accelerators.
 """
 
 from dataclasses import dataclass
@@ -12,15 +12,15 @@ from llmlab.cluster.physics.planfile import PlanFile, parsed
 
 GIB = 2**30
 MEASURED = ("memory_gib", "table", "note")
-"""Columns that are no fields of a plan."""
+"""Columns that are not fields of a plan."""
 
 
 @dataclass(frozen=True)
 class MeasuredMemory:
-    """A published run, and bytes on its fullest accelerator.
+    """A published run, and the bytes on its fullest accelerator.
 
     Attributes:
-        table: of the source.
+        table: table of the source.
     """
 
     plan: Plan
@@ -33,7 +33,7 @@ class MeasuredMemory:
 
     @property
     def error(self) -> float:
-        """Of the prediction, as a share of the observed bytes."""
+        """Error of the prediction, as a share of the observed bytes."""
         return self.predicted / self.observed - 1
 
 

@@ -1,6 +1,6 @@
-"""Makes `data/coefficients.json` anew: `python -m llmlab.cluster.scoring.refit`.
+"""Recompute `data/coefficients.json`: `python -m llmlab.cluster.scoring.refit`.
 
-With `--check` it compares instead, digit for digit, and ends with an error where they differ.
+With `--check`, compares with the file digit for digit instead, and fails if they differ.
 """
 
 import sys
@@ -15,17 +15,17 @@ from llmlab.cluster.scoring.held_out import comparable_runs
 from llmlab.cluster.scoring.rows import Published, read_published
 
 SINGLE_NODE_EVERY = 6
-"""Of the many runs on one node one in so many is enough."""
+"""Use every sixth of the many single-node runs."""
 
 
 def calibration_rows() -> list[Published]:
-    """The published runs that the carried coefficients are fitted to."""
+    """The published runs to which the packaged coefficients are fitted."""
     single, _ = read_published(fact_file(SINGLE_NODE_RUNS))
     return [*comparable_runs(), *single[::SINGLE_NODE_EVERY]]
 
 
 def refitted() -> str:
-    """The text of the coefficients' file, fitted from where every calibration starts."""
+    """The text of the coefficients' file, fitted from the defaults."""
     rows = calibration_rows()
     return to_json(calibrate(rows), dict(Counter(row.source for row in rows)))
 
@@ -35,4 +35,4 @@ if __name__ == "__main__":
     if sys.argv[1:] != ["--check"]:
         path.write_text(text, encoding="utf-8")
     elif text != path.read_text(encoding="utf-8"):
-        sys.exit(f"{path.name} is not what a fit gives here: look what changed, then refit.")
+        sys.exit(f"{path.name} differs from a fit here; find out what changed, then refit.")

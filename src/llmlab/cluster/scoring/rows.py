@@ -1,7 +1,7 @@
-"""Tables of published runs: which rows say enough to be predicted, and as which plan.
+"""Read tables of published runs, and turn the rows that are complete enough into plans.
 
-The columns are described in `data/README.md`. A row needs sizes, a layout and a step time; what
-else is missing gets the usual value, the same for all.
+`data/README.md` describes the columns. A row needs sizes, a layout and a step time; other missing
+values get the same default for all rows.
 """
 
 import csv
@@ -23,7 +23,7 @@ def _blank(value: object) -> object:
 
 
 def _count(value: object) -> object:
-    """A count that a table may write as 8.0."""
+    """Convert a count, which a table may write as 8.0."""
     value = _blank(value)
     try:
         whole = value is not None and float(value).is_integer()
@@ -41,7 +41,7 @@ Text = Annotated[str | None, BeforeValidator(_blank)]
 
 
 class Row(BaseModel):
-    """One published run; what the table leaves blank is None."""
+    """One published run; blank cells are None."""
 
     line: int
     source: Text = None
@@ -71,14 +71,14 @@ class Row(BaseModel):
 
     @property
     def name(self) -> str:
-        """How a message calls the row."""
+        """The row's name in messages."""
         return f"line {self.line} ({self.source or 'no source'}, {self.model or 'no model'})"
 
     def bits(self, gpu: Accelerator) -> int:
-        """Of the operands of matrix products.
+        """Bits of the operands of matrix products.
 
-        What does not say so is taken to use 8 bits where the accelerator has a faster peak for
-        them: who publishes a throughput publishes the best one.
+        An unstated precision counts as 8 bits if the accelerator has a faster peak for it, since
+        publishers report their best throughput.
         """
         text = (self.precision or "unknown").casefold()
         if text == "unknown":
@@ -97,11 +97,11 @@ class Skipped:
 
 @dataclass(frozen=True)
 class Published:
-    """A published run and the plan that it is taken for.
+    """A published run and its plan.
 
     Attributes:
-        observed: seconds per step, printed or from the tokens per second.
-        is_dense_16bit: pretraining of a dense model with 16-bit products.
+        observed: seconds per step, as published or from the tokens per second.
+        is_dense_16bit: whether it is pretraining of a dense model with 16-bit products.
     """
 
     row: Row
@@ -123,10 +123,10 @@ class Published:
 
 
 def read_published(path: Path) -> tuple[list[Published], list[Skipped]]:
-    """The rows of a CSV file, apart: what can be predicted, and what cannot.
+    """Read a CSV file, and separate the rows that can be predicted from those that cannot.
 
     Raises:
-        LabError: the file cannot be read, or has not one of the columns that are needed.
+        LabError: the file cannot be read, or lacks a required column.
     """
     runs, skipped = [], []
     for line, cells in enumerate(_table(path), start=2):
@@ -136,7 +136,7 @@ def read_published(path: Path) -> tuple[list[Published], list[Skipped]]:
 
 
 def published(cells: Mapping[str, object], line: int) -> Published | Skipped:
-    """One row of a table, or why it is left out."""
+    """Parse one row of a table, or say why it is skipped."""
     given = {key: value for key, value in cells.items() if key in Row.model_fields}
     try:
         row = Row(line=line, **given)
@@ -152,14 +152,14 @@ def published(cells: Mapping[str, object], line: int) -> Published | Skipped:
 
 
 class _LackingError(Exception):
-    """What a row would need."""
+    """A row lacks something that a plan needs."""
 
 
 def plan_of(row: Row) -> Plan:
     """The plan that a row describes.
 
-    A micro-batch that is not stated is 1; a layout that is not stated is 1, the rest of the GPUs
-    being data parallel. Software is of the time of the accelerator (`plan.FUSED_SINCE`).
+    An unstated micro-batch or parallelism is 1; all remaining GPUs are data parallel. The software
+    dates from the time of the accelerator (`FLASH_SINCE`, `FUSED_SINCE`).
     """
     gpu = _accelerator(row)
     shape = _shape(row)
@@ -194,18 +194,18 @@ def plan_of(row: Row) -> Plan:
 
 
 FLASH_SINCE = 2022
-"""Year of FlashAttention (arXiv:2205.14135): Megatron on accelerators from before is plain."""
+"""Year of FlashAttention (arXiv:2205.14135): Megatron on earlier accelerators is plain."""
 COMPILED = ("compile", "float8", "2d", " tp")
-"""Words of a note on FSDP that are taken to imply torch.compile."""
+"""Words in a note on FSDP that imply torch.compile."""
 FUSED_SINCE = 2024
-"""From this generation of accelerators on, FSDP too runs with fused kernels."""
+"""From accelerators of this year on, FSDP also uses fused kernels."""
 
 
 def software_of(row: Row, gpu: Accelerator) -> Software:
-    """What software a row stands for.
+    """The software of a row.
 
-    FSDP on accelerators before Blackwell is PyTorch's, with a compiler if the note names one or
-    what needs it; in 8 bits without one it stands on Transformer Engine.
+    FSDP on accelerators before Blackwell is PyTorch's, compiled if the note mentions a compiler or
+    something that needs one; in 8 bits without a compiler it uses Transformer Engine.
     """
     note = (row.note or "").casefold()
     if row.fsdp == 1 and gpu.year < FUSED_SINCE:
@@ -269,10 +269,10 @@ def _table(path: Path) -> list[dict[str, str]]:
     except OSError as error:
         raise LabError(f"cannot read {path}: {error.strerror}; name a CSV file.") from error
     except (UnicodeDecodeError, csv.Error) as error:
-        raise LabError(f"{path} is not a CSV file in UTF-8 ({error}): save it as one.") from error
+        raise LabError(f"{path} is not a CSV file in UTF-8 ({error}); save it as one.") from error
     missing = [name for name in NEEDED if name not in (reader.fieldnames or [])]
     if missing:
         raise LabError(
-            f"{path} has no column {', '.join(missing)}: give it the columns of published_runs.csv."
+            f"{path} has no column {', '.join(missing)}; give it the columns of published_runs.csv."
         )
     return rows

@@ -17,7 +17,7 @@ class Errors:
     """Errors of predicted step times, as shares of the observed ones.
 
     Attributes:
-        bias: mean of the signed errors; positive where the prediction is too slow.
+        bias: mean of the signed errors; positive if predictions are too slow.
         rank_correlation: Spearman's, of predicted and observed tokens per second and accelerator;
             NaN for fewer than three rows.
     """
@@ -47,7 +47,7 @@ class Score:
     """Errors on a table of runs.
 
     Attributes:
-        dense_16bit: pretraining of dense models with 16-bit products, None if there is none.
+        dense_16bit: errors on pretraining of dense models in 16 bits; None if there are no runs.
     """
 
     overall: Errors | None
@@ -63,7 +63,7 @@ def score_runs(runs: Iterable[Published], c: Coefficients) -> list[Scored]:
 
 
 def score(scored: Sequence[Scored], skipped: Sequence[Skipped] = ()) -> Score:
-    """The errors of these runs, together and by group."""
+    """The errors of these runs, overall and by group."""
     dense = [one for one in scored if one.run.is_dense_16bit]
     return Score(
         overall=errors(scored) if scored else None,

@@ -1,7 +1,7 @@
-"""A run on a cluster in simulated time. To read it, follow the data:
+"""A run on a cluster in simulated time. Reading order:
 
-1. `scenario`: model, cluster, and how often things go wrong.
-2. `events`: what happens, as data.
-3. `script`: what ranks and libraries say.
-4. `world`: the run itself, which makes the events.
+1. `scenario`: model, cluster, and failure rates.
+2. `events`: events as data.
+3. `script`: the log lines of ranks and libraries.
+4. `world`: the run itself, which produces the events.
 """

@@ -1,6 +1,6 @@
-"""What happens in a run, as data: the world makes events, formats and the screen show them.
+"""Events of a run as data: the world produces them, formats and the screen show them.
 
-`at` counts simulated seconds since the show began.
+`at` is in simulated seconds since the start of the show.
 """
 
 from dataclasses import dataclass
@@ -39,9 +39,9 @@ class Step:
     """One optimizer step.
 
     Attributes:
-        seconds: that it took.
-        tokens: trained on so far.
-        left_s: seconds to the end of the run at this speed.
+        seconds: duration of the step.
+        tokens: tokens trained on so far.
+        left_s: seconds to the end of the run at the predicted speed.
     """
 
     at: float
@@ -68,7 +68,7 @@ class Validation:
 
 @dataclass(frozen=True)
 class File:
-    """A file that is written: its name and bytes."""
+    """A written file: its name and size in bytes."""
 
     name: str
     bytes: int
@@ -88,7 +88,7 @@ class Saved:
 
 @dataclass(frozen=True)
 class GpuRow:
-    """State of one GPU, or the mean of several.
+    """The state of one GPU, or the mean of several.
 
     Attributes:
         utilisation: percent.
@@ -117,7 +117,7 @@ class GpuTable:
 
 @dataclass(frozen=True)
 class RunEnd:
-    """The summary of a run; `goodput` is the share of time in steps that stayed."""
+    """The summary of a run; `goodput` is the share of time in steps that were not lost."""
 
     at: float
     name: str

@@ -1,7 +1,7 @@
-"""How long the slowest of many ranks keeps a step waiting, without a look at each rank each step.
+"""The waiting time for the slowest of many ranks, without drawing each rank at each step.
 
-A rank's time is its own speed plus noise. The distribution of the maximum over all ranks is the
-product of theirs; it is tabulated once, and a step then costs one draw.
+A rank's time is its own speed plus noise. The distribution function of the maximum over all ranks
+is the product of theirs; it is tabulated once, and each step then costs one draw.
 """
 
 from bisect import bisect_right
@@ -11,10 +11,10 @@ import numpy as np
 from scipy.special import log_ndtr
 
 RANK_SPREAD = 0.004
-"""Standard deviation of a rank's own speed, and of its step, as shares: an assumption."""
+"""Standard deviation of a rank's own speed and of its steps, as a share: an assumption."""
 KNOTS = 512
 CHUNK = 1024
-"""Ranks whose distributions are multiplied at once."""
+"""Number of ranks whose distributions are multiplied at once."""
 
 
 class Fleet:
@@ -37,7 +37,7 @@ class Fleet:
         self._chances = list(accumulate(np.exp(-(far**2) / 2 - log_ndtr(far)).tolist()))
 
     def waits(self, steps: int, rng: np.random.Generator) -> np.ndarray:
-        """Time of the slowest rank over the mean rank's, in each of so many steps (steps,)."""
+        """Draw the time of the slowest rank relative to the mean rank's, for each step (steps,)."""
         return np.interp(rng.random(steps), self._share, self._waits) / self._mean
 
     def slowest(self, draw: float) -> int:

@@ -1,7 +1,7 @@
-"""Events as lines of a log: text as PyTorch and Hugging Face write it, JSON lines, MLPerf's format.
+"""Format events as log lines: text in the style of PyTorch, JSON lines, or MLPerf's format.
 
-MLPerf's is that of `mlperf-logging`: `:::MLLOG` and a JSON object with key, value, event type and
-time in milliseconds.
+MLPerf's format follows `mlperf-logging`: `:::MLLOG` and a JSON object with key, value, event type
+and time in milliseconds.
 """
 
 import json
@@ -24,22 +24,22 @@ from llmlab.cluster.show.events import (
 from llmlab.method.errors import LabError
 
 Format = Callable[[Event, datetime], Iterator[str]]
-"""Lines of an event of a show that began at a date."""
+"""Takes an event and the date at which the show began; yields lines."""
 
 
 def format_named(name: str) -> Format:
-    """The format of that name.
+    """Find a format by name.
 
     Raises:
-        LabError: there is none.
+        LabError: there is no such format.
     """
     if name not in FORMATS:
-        raise LabError(f"--format {name}: name one of {', '.join(FORMATS)}.")
+        raise LabError(f"--format cannot be {name}; use one of {', '.join(FORMATS)}.")
     return FORMATS[name]
 
 
 def text_lines(event: Event, began: datetime) -> Iterator[str]:
-    """Lines as Python's `logging` writes them."""
+    """Lines in the style of Python's `logging`."""
     when = began + timedelta(seconds=event.at)
     stamp = f"{when:%Y-%m-%d %H:%M:%S},{when.microsecond // 1000:03d}"
     level, source, rank = "INFO", "trainer", 0
@@ -56,7 +56,7 @@ def json_lines(event: Event, began: datetime) -> Iterator[str]:
 
 
 def mlperf_lines(event: Event, began: datetime) -> Iterator[str]:
-    """MLPerf's log of training; checkpoints and warnings, for which it has none, get a key."""
+    """MLPerf's training log, with additional keys for checkpoints and warnings."""
     when = began + timedelta(seconds=event.at)
     for kind, key, value, metadata in _mlperf_entries(event):
         entry = {
@@ -75,7 +75,7 @@ FORMATS: dict[str, Format] = {"text": text_lines, "jsonl": json_lines, "mlperf":
 
 @singledispatch
 def said(event: Event) -> list[str]:
-    """An event in words, a line or several."""
+    """Describe an event in one or more lines."""
     raise TypeError(f"{type(event).__name__} has no words")
 
 

@@ -1,4 +1,4 @@
-"""What a show is about: model, cluster, and how often things go wrong."""
+"""The scenario of a show: model, cluster, and failure rates."""
 
 import random
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ NAMES = (
     "Llama 2 13B",
     "Qwen3 30B A3B",
 )
-"""Models that a run is drawn from if none is named."""
+"""Models to draw from if none is named."""
 PATIENCE = 2.0
 NICKNAMES = (
     "overfit-final-v2-really-final",
@@ -36,21 +36,21 @@ NICKNAMES = (
     "no-free-lunch-large",
     "vanishing-point",
 )
-"""Names of runs, beside dull ones."""
+"""Funny names of runs, used besides plain ones."""
 
 
 class Scenario(Strict):
     """The fields of a scenario file; all have a default.
 
     Attributes:
-        model: a public model or a number of parameters; drawn anew for each run if None.
-        steps: of a run; None for as many as Chinchilla's 20 tokens per parameter take.
-        global_batch: sequences; None for four per GPU.
-        checkpoint_every: steps; None for Daly's interval.
-        hours_between: mean simulated time between interruptions; None for the published rate of so
-            many GPUs, but for the show's sake not more than `PATIENCE` hours.
-        warnings_per_hour: of simulated time: corrected memory errors, slow ranks, hot GPUs.
-        spikes_per_hour: of simulated time: jumps of the loss, each rolled back.
+        model: a public model or a number of parameters; if None, drawn for each run.
+        steps: steps per run; None for Chinchilla's 20 tokens per parameter.
+        global_batch: sequences per step; None for four per GPU.
+        checkpoint_every: steps between checkpoints; None for Daly's interval.
+        hours_between: mean simulated hours between interruptions; None for the published rate for
+            this number of GPUs, capped at `PATIENCE` hours to keep the show lively.
+        warnings_per_hour: corrected memory errors, slow ranks and hot GPUs per simulated hour.
+        spikes_per_hour: jumps of the loss per simulated hour, each rolled back.
     """
 
     model: str | None = None
@@ -71,14 +71,14 @@ class Scenario(Strict):
     spikes_per_hour: float = Field(default=2.0, ge=0, allow_inf_nan=False)
 
     def seconds_between(self, gpus: int) -> float:
-        """Mean simulated seconds between interruptions of a run on so many GPUs."""
+        """Mean simulated seconds between interruptions of a run on `gpus` GPUs."""
         published = mean_time_between(gpus) / 3600
         return 3600 * (self.hours_between or min(published, PATIENCE))
 
 
 @dataclass(frozen=True)
 class Cast:
-    """What one run is: its name and its plan."""
+    """One run: its name, plan and number of steps."""
 
     name: str
     plan: Plan
@@ -86,16 +86,16 @@ class Cast:
 
 
 def read_scenario(path: Path) -> Scenario:
-    """The scenario in a TOML or JSON file.
+    """Read a scenario from a TOML or JSON file.
 
     Raises:
-        LabError: it cannot be read, or a field is unknown or wrong.
+        LabError: the file cannot be read, or a field is unknown or wrong.
     """
     return parsed(Scenario, read_table(path), str(path))
 
 
 def cast(scenario: Scenario, rng: random.Random) -> Cast:
-    """Draw the model and the name of one run, and lay it out as fast as it goes.
+    """Draw the model and name of one run, and choose its fastest layout.
 
     Raises:
         LabError: the model or GPU is unknown, or does not fit so many GPUs.
@@ -110,7 +110,7 @@ def cast(scenario: Scenario, rng: random.Random) -> Cast:
 
 
 def _drawn_plan(scenario: Scenario, rng: random.Random) -> Plan:
-    """The plan of any of `NAMES` that fits."""
+    """The plan of a random model of `NAMES` that fits."""
     for model in rng.sample(NAMES, len(NAMES)):
         try:
             return _plan(scenario, model)

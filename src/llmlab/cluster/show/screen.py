@@ -1,4 +1,4 @@
-"""The show on a terminal: log lines that scroll, and below them the GPUs and how far the run is."""
+"""Show a run on a terminal: scrolling log lines, and below them the GPUs and the progress."""
 
 from collections.abc import Iterable
 
@@ -29,14 +29,14 @@ STYLES = {
 }
 LEVEL_STYLES = {"INFO": "", "WARNING": "yellow", "ERROR": "bold red"}
 TWO_NODES = 72
-"""Columns from which both nodes stand side by side."""
+"""Fewest columns to show both nodes side by side."""
 TABLE_LINES = 20
-"""Lines of a terminal from which the table of GPUs has room."""
+"""Fewest lines to show the table of GPUs."""
 HOT_C = 75
 
 
 class Screen:
-    """What is shown below the log."""
+    """The log, and the live panel below it."""
 
     def __init__(self, console: Console) -> None:
         self.console = console
@@ -44,7 +44,7 @@ class Screen:
         self.step: Step | None = None
 
     def show(self, events: Iterable[Event]) -> None:
-        """Show events as they come; the terminal is restored at the end, whatever ends it."""
+        """Show events as they arrive; always restores the terminal at the end."""
         with Live(console=self.console, refresh_per_second=8) as live:
             for event in events:
                 self._take(event)
@@ -64,7 +64,7 @@ class Screen:
             self.console.print(Text(_source(event) + line, style=_style(event)), highlight=False)
 
     def _step_line(self, step: Step) -> Text:
-        """As many columns as the terminal has room for, the most important first."""
+        """The line of a step, with as many columns as fit, most important first."""
         cells = [
             (f"step {step.step:>{len(str(step.steps))}}", "cyan"),
             (f"loss {step.loss:7.4f}", "bold"),

@@ -1,4 +1,4 @@
-"""The lines of the show: what ranks, libraries and health checks say, which files they write."""
+"""The script of the show: log lines of ranks, libraries and health checks, and written files."""
 
 import random
 from collections.abc import Iterator
@@ -17,12 +17,12 @@ COMPANIONS = {
     "tokenizer.json": 9_085_698,
     "tokenizer_config.json": 55_351,
 }
-"""Files beside the weights of a released model, with bytes of the usual size."""
+"""Files beside the weights of a released model, with typical sizes in bytes."""
 
 
 @dataclass(frozen=True)
 class Line:
-    """What is said, and by whom."""
+    """A log line with its level, rank and source."""
 
     text: str
     level: Level = "INFO"
@@ -31,11 +31,11 @@ class Line:
 
 
 Timed = tuple[float, Line]
-"""Seconds that pass before a line, and the line."""
+"""Seconds before a line, and the line."""
 
 
 def start_up(cast: Cast, dice: random.Random, first: bool, step: int) -> Iterator[Timed]:
-    """From the launcher to the first step."""
+    """Lines from the launcher to the first step."""
     plan = cast.plan
     nodes = max(plan.gpus // 8, 1)
     port = dice.randrange(29500, 29900)
@@ -90,7 +90,7 @@ def _first_load(cast: Cast, dice: random.Random) -> Iterator[Timed]:
 
 
 def failure(cause: Cause, node: int, dice: random.Random, step: int) -> Iterator[Timed]:
-    """From the fault to the moment the job starts again."""
+    """Lines from the fault to the restart of the job."""
     rank = 8 * node + dice.randrange(8)
     host = f"node-{node:04d}"
     yield (
@@ -135,7 +135,7 @@ FAULTS = {
 
 
 def warning(rank: int, dice: random.Random) -> str:
-    """Something that a health check saw on one rank."""
+    """A random finding of a health check on one rank."""
     return dice.choice(
         (
             f"ECC: {dice.randrange(1, 9)} corrected error(s) on rank {rank}, row remapping pending",
@@ -148,7 +148,7 @@ def warning(rank: int, dice: random.Random) -> str:
 
 
 def shards(plan: Plan) -> tuple[File, ...]:
-    """A sharded checkpoint: one file for each rank of the model, optimizer state included."""
+    """The files of a sharded checkpoint: one per model-parallel rank, with optimizer state."""
     ranks = plan.tp * plan.pp
     size = 14 * plan.shape.parameters // ranks
     names = [f"shard-{rank + 1:05d}-of-{ranks:05d}.safetensors" for rank in range(ranks)]
@@ -156,7 +156,7 @@ def shards(plan: Plan) -> tuple[File, ...]:
 
 
 def export_files(parameters: int) -> tuple[File, ...]:
-    """A released model: weights in 16 bits, their index, and the files beside them."""
+    """The files of a released model: 16-bit weights, their index, and companions."""
     total = 2 * parameters
     count = -(-total // SHARD_BYTES)
     sizes = [SHARD_BYTES] * (count - 1) + [total - SHARD_BYTES * (count - 1)]
@@ -167,5 +167,5 @@ def export_files(parameters: int) -> tuple[File, ...]:
 
 
 def _some_ranks(gpus: int) -> list[int]:
-    """The ranks that announce themselves: all of a small run, the first of each node else."""
+    """The ranks that log their start: all in a small run, otherwise the first of each node."""
     return list(range(gpus)) if gpus <= 16 else list(range(0, min(gpus, 256), 8))

@@ -1,6 +1,6 @@
-"""The show: one run after another, each event shown when its time has come.
+"""Play runs one after another, showing each event at its time.
 
-Time is simulated; the stage waits between events by a clock and a sleep that are given to it.
+Time is simulated; the stage waits between events with an injected clock and sleep function.
 """
 
 import random
@@ -22,17 +22,17 @@ from llmlab.method.errors import LabError
 UNITS_S = {"d": 86400, "h": 3600, "min": 60, "m": 60, "s": 1}
 
 LONGEST_SLEEP = 3600.0
-"""Seconds; the system's sleep refuses what is far longer."""
+"""Longest sleep in seconds; the system refuses much longer ones."""
 
 
 @dataclass(frozen=True)
 class Pace:
-    """How fast events are shown, and when the show ends.
+    """The speed and the end of the show.
 
     Attributes:
-        speed: simulated seconds that pass in a second.
-        instant: events at the start that are shown without a wait.
-        seconds: of the clock after which the show ends; None for never.
+        speed: simulated seconds per real second.
+        instant: number of first events shown without waiting.
+        seconds: real seconds after which the show ends; None for never.
     """
 
     speed: float
@@ -43,7 +43,7 @@ class Pace:
 
 
 def play(scenario: Scenario, seed: int, runs: int | None = None) -> Iterator[Event]:
-    """The events of so many runs, one after another; without end if `runs` is None.
+    """The events of `runs` runs, one after another; endless if `runs` is None.
 
     Raises:
         LabError: the model or GPU is unknown, or does not fit so many GPUs.
@@ -64,7 +64,7 @@ def play(scenario: Scenario, seed: int, runs: int | None = None) -> Iterator[Eve
 
 
 def paced(events: Iterator[Event], pace: Pace) -> Iterator[Event]:
-    """The same events, each when its time has come, until the show is over."""
+    """Yield the events, each at its time, until the show is over."""
     began = pace.clock()
     origin, since = began, 0.0  # the clock's time of a simulated second
     for number, event in enumerate(events):
@@ -78,7 +78,7 @@ def paced(events: Iterator[Event], pace: Pace) -> Iterator[Event]:
 
 
 def _wait(until: float, began: float, pace: Pace) -> None:
-    """Sleep to a moment of the clock, but not beyond the end of the show."""
+    """Sleep until a time on the clock, but not beyond the end of the show."""
     end = began + pace.seconds if pace.seconds is not None else until
     while (left := min(until, end) - pace.clock()) > 0:
         pace.sleep(min(left, LONGEST_SLEEP))
@@ -89,23 +89,23 @@ def _is_over(began: float, pace: Pace) -> bool:
 
 
 def parse_duration(text: str) -> float:
-    """Seconds of "2h10min", "90s" or "1d".
+    """Parse a duration such as "2h10min", "90s" or "1d" into seconds.
 
     Raises:
-        LabError: it is no positive duration.
+        LabError: the text is not a positive duration.
     """
     if not re.fullmatch(r"(\d+(d|h|min|m|s))+", text):
-        raise LabError(f'"{text}" is no duration: write it as in 2h10min, 90s or 1d.')
+        raise LabError(f'"{text}" is not a duration; write it as in 2h10min, 90s or 1d.')
     parts = re.findall(r"(\d+)(d|h|min|m|s)", text)
     seconds = sum(int(count) * UNITS_S[unit] for count, unit in parts)
     if not 0 < seconds <= timedelta.max.total_seconds():
-        raise LabError(f'"{text}" is no duration to wait for: write one from 1s on, as in 2h10min.')
+        raise LabError(f'"{text}" is not a duration to wait for; write one such as 2h10min.')
     return float(seconds)
 
 
 @contextmanager
 def awake() -> Iterator[None]:
-    """Keep the computer from sleeping, where a tool for that is installed."""
+    """Keep the computer from sleeping, if a tool for that is installed."""
     command = _inhibitor()
     if command is None:
         yield

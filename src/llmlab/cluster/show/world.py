@@ -1,9 +1,9 @@
-"""A run on a cluster in simulated time: `simpy` keeps the clock, the physics gives the step.
+"""A run on a cluster in simulated time: `simpy` keeps the clock, the physics gives step times.
 
-Processes: training itself, interruptions at the rates of published runs, and smaller trouble. What
-a step takes is the physics' time, times the wait for the slowest of all ranks, times the life that
-a real run's steps had (`dynamics`). Training moves from one halt (validation, checkpoint, spike) to
-the next in one stride of many steps, which are looked at one by one only to show them.
+Processes: training itself, interruptions at the rates of published runs, and smaller problems. The
+time of a step is the physics' time, times the wait for the slowest of all ranks, times the scatter
+of a real run's steps (`dynamics`). Training moves from one halt (validation, checkpoint, spike) to
+the next in one stride of many steps, which are expanded only for display.
 """
 
 import heapq
@@ -36,21 +36,21 @@ from llmlab.cluster.wear.causes import Cause, llama3_causes
 from llmlab.cluster.wear.checkpoints import RESTART, Wear, daly, save_seconds
 
 BLOCK = 4096
-"""Steps at most of one stride."""
+"""Most steps per stride."""
 GPUS_A_NODE = 8
 FIRST_SPIKE = 50
-"""Steps before which no loss spikes."""
+"""First step at which the loss may spike."""
 VALIDATION_BATCHES = 40
 FORWARD_SHARE = 0.35
-"""Of a step's time: the forward pass and its communication."""
+"""Share of a step's time for the forward pass and its communication."""
 
 
 @dataclass
 class _Run:
-    """What changes while a run goes on.
+    """The mutable state of a run.
 
-    `may_fall_back` is false from a rollback to the next checkpoint: so each rollback starts from a
-    later step than the one before, and every run ends.
+    `may_fall_back` is false from a rollback to the next checkpoint, so that each rollback starts
+    from a later step than the previous one, and every run ends.
     """
 
     step: int = 0
@@ -63,13 +63,13 @@ class _Run:
 
 @dataclass(frozen=True)
 class Stride:
-    """Steps in a row.
+    """Consecutive steps.
 
     Attributes:
         first: number of the first step.
-        ends: simulated time at which each step ended (steps,).
-        seconds: that each step took (steps,).
-        losses: of each step (steps,).
+        ends: simulated end time of each step (steps,).
+        seconds: duration of each step (steps,).
+        losses: loss of each step (steps,).
     """
 
     first: int
@@ -79,7 +79,7 @@ class Stride:
 
 
 class World:
-    """One run: `events` plays it step by step, `strides` as fast as it goes."""
+    """One run: `events` plays it step by step, `strides` as fast as possible."""
 
     def __init__(
         self,
@@ -97,7 +97,7 @@ class World:
         self.env = simpy.Environment(initial_time=start)
         self.rng = np.random.default_rng(seed)
         self.dice = random.Random(seed)
-        self.display_dice = random.Random(seed + 1)  # what is shown never changes what happens
+        self.display_dice = random.Random(seed + 1)  # so that display never changes the run
         self.outbox: list[Event] = []
         self.run = _Run()
         self.fleet = Fleet(self.plan.gpus, self.rng)
@@ -109,13 +109,13 @@ class World:
         self.checkpoint_every = scenario.checkpoint_every or self._best_interval()
 
     def events(self) -> Iterator[Event]:
-        """All events in order of time, to the end of the run."""
+        """All events in chronological order, to the end of the run."""
         for stride, happenings in self.strides():
             shown = self._shown(stride) if stride else iter(())
             yield from heapq.merge(shown, happenings, key=lambda event: event.at)
 
     def strides(self) -> Iterator[tuple[Stride | None, list[Event]]]:
-        """Steps in a row, and what else happened until their end, in order of time."""
+        """Strides of steps, each with the other events until its end, in chronological order."""
         training = self.env.process(self._train())
         self.env.process(self._interrupt(training))
         self.env.process(self._trouble())
@@ -153,7 +153,7 @@ class World:
         self.outbox.append(self._summary(began))
 
     def _start_up(self, first: bool) -> Iterator[simpy.Event]:
-        """Ranks join, libraries come up, data and weights are found."""
+        """Start up: ranks join, libraries initialise, data and weights are loaded."""
         if first:
             self.outbox.append(self._opening())
         for pause, message in script.start_up(self.cast, self.dice, first, self.run.saved_step):
@@ -166,7 +166,7 @@ class World:
         self.ahead = self.prediction.seconds * np.exp(self.step_dynamics.start)
 
     def _steps(self) -> Iterator[simpy.Event]:
-        """Train to the next halt; an interruption leaves by an exception."""
+        """Train to the next halt; an interruption raises an exception."""
         seconds = self._next_seconds()
         spike = self._first_spike(seconds)
         if spike is not None:
@@ -200,21 +200,21 @@ class World:
         return seconds
 
     def _next_scatter(self, count: int) -> np.ndarray:
-        """Factors on the trend of the loss, of the next steps."""
+        """Factors on the trend of the loss for the next steps."""
         if len(self.scatter) < count:
             self.scatter = np.append(self.scatter, self.loss_dynamics.draw(BLOCK, self.rng))
         scatter, self.scatter = self.scatter[:count], self.scatter[count:]
         return scatter
 
     def _first_spike(self, seconds: np.ndarray) -> int | None:
-        """The step, counted from 0, at which the loss jumps, if it does."""
+        """The index of the step at which the loss jumps, or None."""
         chance = self.scenario.spikes_per_hour * seconds / 3600
         hits = np.flatnonzero(self.rng.random(len(seconds)) < chance)
         late = hits[hits + self.run.step > FIRST_SPIKE]
         return int(late[0]) if len(late) and self.run.may_fall_back else None
 
     def _finish(self, seconds: np.ndarray, ends: np.ndarray) -> None:
-        """Take over the steps that were done."""
+        """Commit the finished steps."""
         count = len(seconds)
         if not count:
             return
@@ -227,7 +227,7 @@ class World:
         self.gpu_steps += count * self.plan.gpus
 
     def _shown(self, stride: Stride) -> Iterator[Event]:
-        """The steps of a stride that are logged, and the tables of GPUs between them."""
+        """The logged steps of a stride, and the tables of GPUs between them."""
         series = zip(stride.ends, stride.seconds, stride.losses, strict=True)
         for number, (at, seconds, loss) in enumerate(series, stride.first):
             if number % self.scenario.log_every == 0:
@@ -300,7 +300,7 @@ class World:
         self.run.may_fall_back = True
 
     def _roll_back(self) -> Iterator[simpy.Event]:
-        """The loss jumps; training goes back and skips the data (arXiv:2204.02311, section 5.1)."""
+        """Roll back after a loss spike and skip data (arXiv:2204.02311, section 5.1)."""
         height = self.run.loss * self.dice.uniform(1.3, 2.2)
         skipped = self.dice.randrange(100, 400)
         self._say(
@@ -320,7 +320,7 @@ class World:
         self.run.may_fall_back = False
 
     def _recover(self, cause: Cause) -> Iterator[simpy.Event]:
-        """A node is found out and replaced, and the last checkpoint loaded."""
+        """Replace the failed node and load the last checkpoint."""
         self.run.interruptions += 1
         node = self.dice.randrange(max(self.plan.gpus // GPUS_A_NODE, 1))
         for pause, message in script.failure(cause, node, self.dice, self.run.saved_step):
@@ -332,7 +332,7 @@ class World:
         yield from self._start_up(first=False)
 
     def _interrupt(self, training: simpy.Process) -> Iterator[simpy.Event]:
-        """Interruptions of the causes that Llama 3 had, in their proportions."""
+        """Interrupt training, with the causes of Llama 3 in their proportions."""
         causes = llama3_causes()
         weights = [cause.count for cause in causes]
         between = self.scenario.seconds_between(self.plan.gpus)
@@ -342,7 +342,7 @@ class World:
                 training.interrupt(self.dice.choices(causes, weights)[0])
 
     def _trouble(self) -> Iterator[simpy.Event]:
-        """Corrected errors, hot and slow ranks: logged, not fatal."""
+        """Log non-fatal problems: corrected errors, hot and slow ranks."""
         per_second = self.scenario.warnings_per_hour / 3600
         while per_second:
             yield self.env.timeout(self.dice.expovariate(per_second))

@@ -1,7 +1,7 @@
-"""What stops a run and what that costs. To read it, follow the data:
+"""Interruptions of a run, and their cost. Reading order:
 
-1. `causes`: how often, counted from published runs.
-2. `checkpoints`: closed forms for the best interval and for what is left.
-3. `runs`: months with interruptions, drawn at random.
+1. `causes`: rates, counted from published runs.
+2. `checkpoints`: closed forms for the best interval and the goodput.
+3. `runs`: months with random interruptions.
 4. `estimate`: days to a token budget.
 """

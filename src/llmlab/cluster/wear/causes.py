@@ -1,4 +1,4 @@
-"""What stops a run, and how often: counts of published runs, per accelerator and hour.
+"""Causes of interruptions and their rates: counts from published runs, per accelerator and hour.
 
 Counts, not printed shares: the Llama 3 paper prints 30.1 % for faulty GPUs where its own table has
 148 of 419.
@@ -21,7 +21,7 @@ class Cause:
 
     Attributes:
         per_gpu_hour: interruptions per accelerator and hour.
-        count: interruptions that the rate was counted from.
+        count: number of interruptions behind the rate.
     """
 
     name: str
@@ -49,6 +49,6 @@ def llama3_causes() -> tuple[Cause, ...]:
 
 
 def mean_time_between(gpus: int) -> float:
-    """Seconds between two interruptions, planned ones too, of a run on so many accelerators."""
+    """Mean seconds between interruptions, including planned ones, of a run on `gpus` GPUs."""
     rate = sum(cause.per_gpu_hour for cause in llama3_causes())
     return 3600 / (rate * gpus)

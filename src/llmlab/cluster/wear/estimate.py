@@ -1,4 +1,4 @@
-"""Days to a token budget, interruptions included."""
+"""Days to reach a token budget, including interruptions."""
 
 from dataclasses import dataclass
 
@@ -11,11 +11,11 @@ DAY = 86400.0
 
 @dataclass(frozen=True)
 class Campaign:
-    """A whole training run, expected.
+    """Expected course of a whole training run.
 
     Attributes:
-        days: with interruptions; `days_without` if nothing ever stopped.
-        goodput: share of the time that goes into work that stays.
+        days, days_without: duration with and without interruptions.
+        goodput: share of the time spent on work that is not lost.
         interval_s: seconds between checkpoints, by Daly.
         hours_between: mean time between interruptions.
     """
@@ -31,7 +31,7 @@ class Campaign:
 
 
 def campaign(prediction: Prediction, tokens: float) -> Campaign:
-    """How long `prediction`'s plan takes for so many tokens, stopped as often as Llama 3 was."""
+    """The time of `prediction`'s plan for `tokens` tokens, with Llama 3's interruption rate."""
     plan = prediction.plan
     wear = Wear(
         between=mean_time_between(plan.gpus),

@@ -1,8 +1,8 @@
-"""Months of training with interruptions, drawn at random.
+"""Months of training with random interruptions.
 
-Interruptions are a renewal process: the gaps between them are drawn, and in each gap training loads
-the last checkpoint, then works and saves in turns until it is stopped; work after the last save is
-lost. So a run needs one vector of gaps, and no loop over steps.
+Interruptions are a renewal process with random gaps. In each gap, training loads the last
+checkpoint, then alternates work and saving until it is interrupted; work after the last save is
+lost. A run therefore needs only one vector of gaps, and no loop over steps.
 """
 
 import math
@@ -15,10 +15,10 @@ from llmlab.cluster.wear.checkpoints import Wear
 
 @dataclass(frozen=True)
 class WornRun:
-    """Where the time of one run went, as shares of all of it.
+    """How the time of one run was spent, as shares of the total.
 
     Attributes:
-        interruptions: how many there were.
+        interruptions: number of interruptions.
     """
 
     interruptions: int
@@ -31,12 +31,12 @@ class WornRun:
 def draw_gaps(
     wear: Wear, seconds: float, rng: np.random.Generator, burstiness: float = 1.0
 ) -> np.ndarray:
-    """Seconds between interruptions within a run of `seconds`; the last gap ends with the run.
+    """Draw the seconds between interruptions in a run of `seconds`; the last gap ends with the run.
 
     Args:
-        burstiness: shape of their Weibull distribution, whatever it is with the mean of `wear`: 1
-            for interruptions that know nothing of each other, less where they come in bursts
-            (Schroeder and Gibson 2010, "A large-scale study of failures", section 5: 0.7 to 0.8).
+        burstiness: shape of their Weibull distribution, at the mean of `wear`: 1 for independent
+            interruptions, less for bursts (Schroeder and Gibson 2010, "A large-scale study of
+            failures", section 5: 0.7 to 0.8).
     """
     scale = wear.between / math.gamma(1 + 1 / burstiness)
     gaps = np.empty(0)
@@ -50,7 +50,7 @@ def draw_gaps(
 
 
 def run_through(gaps: np.ndarray, wear: Wear, interval: float) -> WornRun:
-    """What a run with these gaps makes of its time if it saves every `interval` seconds of work."""
+    """Account for the time of a run with these gaps that saves every `interval` seconds of work."""
     seconds = gaps.sum()
     restarts = np.minimum(gaps, wear.restart)
     restarts[0] = 0.0  # the first start is not an interruption
@@ -70,6 +70,6 @@ def run_through(gaps: np.ndarray, wear: Wear, interval: float) -> WornRun:
 
 
 def best_interval(gaps: np.ndarray, wear: Wear, intervals: np.ndarray) -> float:
-    """The interval with which this run would have kept most work."""
+    """The interval with which this run would have kept the most work."""
     kept = [run_through(gaps, wear, interval).useful for interval in intervals]
     return float(intervals[int(np.argmax(kept))])

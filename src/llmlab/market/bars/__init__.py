@@ -1,1 +1,1 @@
-"""Daily bars: where they come from, what is checked, what a manifest keeps of them."""
+"""Daily bars: sources, checks, and manifests."""

@@ -1,4 +1,4 @@
-"""Daily bars of one asset, and what has to hold for them."""
+"""Daily bars of one asset, and their checks."""
 
 import hashlib
 from dataclasses import dataclass
@@ -10,18 +10,18 @@ from llmlab.method.errors import LabError
 
 COLUMNS = ("open", "high", "low", "close", "volume")
 LONG_GAP_DAYS = 5
-"""Calendar days between two bars beyond which days are missing: a long weekend has four."""
+"""Longest distance of two bars without missing days, in calendar days; a long weekend has four."""
 
 
 @dataclass(frozen=True)
 class Bars:
-    """One asset, a row for each trading day.
+    """Bars of one asset, one row per trading day.
 
     Attributes:
         frame: indexed by date, rising; open, high, low, close and volume, or close alone.
-        source: name of the source that it came from.
-        is_index: a level that nobody trades, so its volume may be zero or missing.
-        notes: what was done to it, such as adjusting for splits.
+        source: name of its source.
+        is_index: whether it is an untraded level, so that volume may be zero or missing.
+        notes: processing steps, such as adjusting for splits.
     """
 
     name: str
@@ -35,22 +35,22 @@ class Bars:
 
     @property
     def has_ranges(self) -> bool:
-        """Whether there are whole bars, not closes alone."""
+        """Whether the bars are complete, not closes alone."""
         return set(COLUMNS) <= set(self.frame.columns)
 
     @property
     def sha256(self) -> str:
-        """Of the bars as CSV: dates, and each number with the fewest digits that give it back."""
+        """SHA-256 of the bars as CSV, with the fewest digits that restore each number."""
         text = self.frame.to_csv(date_format="%Y-%m-%d", lineterminator="\n")
         return hashlib.sha256(text.encode()).hexdigest()
 
 
 def checked(bars: Bars) -> Bars:
-    """The same bars, if every row can be used.
+    """Check the bars and return them.
 
     Raises:
-        LabError: dates are not rising or stand twice, or a price is missing, zero or negative, or
-            a bar's high is below its low; names the first such date.
+        LabError: dates are not rising or occur twice; a price is missing, zero or negative; or a
+            bar's high is below its low. Names the first such date.
     """
     index = bars.frame.index
     for problem, days in (
@@ -59,18 +59,18 @@ def checked(bars: Bars) -> Bars:
     ):
         if len(days):
             raise LabError(
-                f"{bars.name} {problem} {days[0].date()}: sort the rows by date, one for each day."
+                f"{bars.name} {problem} {days[0].date()}; sort the rows by date, one per day."
             )
     for what, days in bad_days(bars).items():
         if len(days):
             raise LabError(
-                f"{bars.name} has {what} on {named(days)}: correct or remove these rows."
+                f"{bars.name} has {what} on {named(days)}; correct or remove these rows."
             )
     return bars
 
 
 def bad_days(bars: Bars) -> dict[str, list[str]]:
-    """Dates of the bars that cannot be, by what is wrong with them."""
+    """Dates of invalid bars, by the kind of error."""
     frame = bars.frame
     prices = frame[[column for column in COLUMNS[:4] if column in frame]]
     wrong = {"a missing, zero or negative price": ~(prices > 0).all(axis=1)}
@@ -80,7 +80,7 @@ def bad_days(bars: Bars) -> dict[str, list[str]]:
 
 
 def gaps(bars: Bars) -> list[str]:
-    """Stretches of more than `LONG_GAP_DAYS` calendar days without a bar."""
+    """Periods of more than `LONG_GAP_DAYS` calendar days without a bar."""
     index = bars.frame.index
     days = np.diff(index.to_numpy("datetime64[D]")).astype(int)
     return [
@@ -89,6 +89,6 @@ def gaps(bars: Bars) -> list[str]:
 
 
 def named(days: list[str], most: int = 3) -> str:
-    """The first few days, and how many more there are."""
+    """The first few days, and the number of further ones."""
     more = f" and {len(days) - most} more" if len(days) > most else ""
     return ", ".join(days[:most]) + more

@@ -1,4 +1,4 @@
-"""Bars from a CSV file of one's own, checked before anything is computed."""
+"""Read bars from a user's CSV file, checked before anything is computed."""
 
 import csv
 import math
@@ -19,28 +19,28 @@ NAMES = {
     "adj_close": ("adj close", "adj_close", "adjusted close", "adjclose", "adjusted_close"),
     **{column: (column,) for column in COLUMNS},
 }
-"""What files call the columns, in lower case."""
+"""Names of the columns in files, in lower case."""
 NEEDED = ("date", "open", "high", "low", "close", "volume")
 EARLIEST, LATEST = 1, 9999
-"""Years that a date may have: those of Python's calendar."""
+"""First and last year of Python's calendar."""
 LONGEST_CELL = 40
-"""Characters of a cell that a message repeats."""
+"""Most characters of a cell that a message repeats."""
 ZONE = re.compile(r"(Z|[+-]\d\d:?\d\d| [A-Z]{3,4})$")
 
 
 def read_csv(path: Path, jumps: str = "refuse") -> Bars:
-    """The bars in a file with a column for the date, for each price and for the volume.
+    """Read bars from a file with columns for the date, each price and the volume.
 
     Args:
-        jumps: what to do where a price falls by a simple ratio overnight, as at a split: "refuse",
-            "adjust" the prices before, or "keep" them.
+        jumps: what to do if a price falls overnight by a simple ratio, as at a split: "refuse",
+            "adjust" earlier prices, or "keep" them.
 
     Raises:
-        LabError: no such file, a column is missing, a date or number cannot be read or has a time
-            zone or a decimal comma, dates are not rising, a bar cannot be, or a split stands in it.
+        LabError: the file or a column is missing; a date or number cannot be read, or has a time
+            zone or a decimal comma; dates are not rising; a bar is invalid; or there is a split.
     """
     if jumps not in ("refuse", "adjust", "keep"):
-        raise LabError(f"--jumps {jumps}: it can be refuse, adjust or keep.")
+        raise LabError(f"unknown value in --jumps {jumps}; use refuse, adjust or keep.")
     header, rows = _cells(path)
     places = _places(path, header)
     dates = [_date(path, line, row[places["date"]]) for line, row in rows]
@@ -58,7 +58,7 @@ def read_csv(path: Path, jumps: str = "refuse") -> Bars:
 
 def _cells(path: Path) -> tuple[list[str], list[tuple[int, Sequence[str]]]]:
     if not path.is_file():
-        raise LabError(f"there is no file {path}: give the path of a CSV file of bars.")
+        raise LabError(f"there is no file {path}; give the path of a CSV file of bars.")
     text = read_text(path)
     first = text.split("\n", 1)[0]
     reader = csv.reader(StringIO(text), delimiter=max(",;\t", key=first.count))
@@ -66,17 +66,18 @@ def _cells(path: Path) -> tuple[list[str], list[tuple[int, Sequence[str]]]]:
         rows = [(reader.line_num, row) for row in reader if any(map(str.strip, row))]
     except csv.Error as error:
         raise LabError(
-            f"{path} is no CSV up to line {reader.line_num} ({error}): look for a quote that is "
-            "not closed."
+            f"{path} is not CSV up to line {reader.line_num} ({error}); look for an unclosed quote."
         ) from error
     if len(rows) < 2:
-        raise LabError(f"{path} has no bars: its first line names columns, each other is one day.")
+        raise LabError(
+            f"{path} has no bars; give one line of column names and then one line per day."
+        )
     (_, header), *body = rows
     for line, row in body:
         if len(row) != len(header):
             raise LabError(
-                f"{path}, line {line}: it has {len(row)} cells and the header {len(header)}; if "
-                "commas stand for decimals, use points, or semicolons between the cells."
+                f"{path}, line {line}: it has {len(row)} cells, but the header has {len(header)}; "
+                "if commas mark decimals, use points, or separate cells with semicolons."
             )
     return header, body
 
@@ -92,7 +93,7 @@ def _places(path: Path, header: Sequence[str]) -> dict[str, int]:
     for column in NEEDED:
         if column not in places:
             raise LabError(
-                f"{path} has no column '{column}': bars need {', '.join(NEEDED)} (it has "
+                f"{path} has no column '{column}'; add it: bars need {', '.join(NEEDED)} (found "
                 f"{', '.join(header)})."
             )
     return places
@@ -102,8 +103,8 @@ def _date(path: Path, line: int, cell: str) -> pd.Timestamp:
     cell = cell.strip()
     if ZONE.search(cell):
         raise LabError(
-            f"{path}, line {line}: '{_short(cell)}' has a time zone; give the trading day "
-            "alone, as in 2018-12-31."
+            f"{path}, line {line}: '{_short(cell)}' has a time zone; give only the trading day, "
+            "as in 2018-12-31."
         )
     try:
         date = pd.to_datetime(cell, format="ISO8601")
@@ -111,7 +112,7 @@ def _date(path: Path, line: int, cell: str) -> pd.Timestamp:
         date = pd.NaT
     if pd.isna(date) or not EARLIEST <= date.year <= LATEST:
         raise LabError(
-            f"{path}, line {line}: '{_short(cell)}' is no date; write it as in 2018-12-31."
+            f"{path}, line {line}: '{_short(cell)}' is not a date; write it as in 2018-12-31."
         )
     return pd.Timestamp(date).normalize()
 
@@ -127,12 +128,12 @@ def _number(path: Path, line: int, column: str, cell: str) -> float:
     except ValueError as error:
         comma = "; use a point for decimals" if "," in cell else ""
         raise LabError(
-            f"{path}, line {line}: '{_short(cell)}' in the column '{column}' is no "
+            f"{path}, line {line}: '{_short(cell)}' in the column '{column}' is not a "
             f"{'price' if column == 'adj_close' else 'number'}{comma}; correct or remove that line."
         ) from error
     return number
 
 
 def _short(cell: str) -> str:
-    """So much of a cell as a message has room for."""
+    """A cell, shortened for a message."""
     return cell if len(cell) <= LONGEST_CELL else f"{cell[:LONGEST_CELL]}…"

@@ -1,7 +1,7 @@
-"""Daily bars over HTTP: retried, resumed, checked, and either there completely or not at all.
+"""Fetch daily bars over HTTP: with retries and resumption, checked, and written atomically.
 
-Of each file the folder's `downloads.json` keeps address, size and SHA-256, so a second call fetches
-only what is missing, and a file that changed on the way to the disk or on it is noticed.
+The folder's `downloads.json` records address, size and SHA-256 of each file, so that a second call
+fetches only what is missing, and detects files that changed.
 """
 
 import hashlib
@@ -21,18 +21,18 @@ from llmlab.method.files import read_text, write_file
 INDEX = "downloads.json"
 PIECE = 1 << 16
 PASSING = {408, 425, 429, 500, 502, 503, 504}
-"""Answers that another try may better."""
+"""Status codes after which another try may succeed."""
 
 
 @dataclass(frozen=True)
 class Patience:
-    """How long a download is tried.
+    """The retry policy of a download.
 
     Attributes:
-        tries: requests for one file.
-        first_wait: seconds before the second one; each wait is twice the last.
+        tries: most requests for one file.
+        first_wait: seconds before the second request; each wait is twice the last.
         timeout: seconds without a byte after which a server counts as stalled.
-        most_wait: the longest that a server's Retry-After is obeyed.
+        most_wait: longest wait in seconds, even if a server's Retry-After asks for more.
     """
 
     tries: int = 5
@@ -51,7 +51,7 @@ class Download:
 
 
 class PassingError(Exception):
-    """What went wrong with one try, in words; `wait` is what the server asked for, in seconds."""
+    """The cause of a failed try, in words; `wait` is the server's Retry-After in seconds."""
 
     def __init__(self, cause: str, wait: float = 0.0) -> None:
         super().__init__(cause)
@@ -67,20 +67,20 @@ def fetch_all(
     sha256: Mapping[str, str] | None = None,
     tell: Callable[[str], None] = lambda event: None,
 ) -> dict[str, Download]:
-    """Fetch the bars of each symbol into SYMBOL.csv; what is there already is kept.
+    """Fetch the bars of each symbol into SYMBOL.csv; keep existing files.
 
     Args:
-        template: an address with {symbol} in it.
-        sha256: what the files of some symbols must hash to.
-        tell: is told what happens, in words.
+        template: an address that contains {symbol}.
+        sha256: expected SHA-256 of the files of some symbols.
+        tell: called with each event, in words.
 
     Raises:
-        LabError: the template has no {symbol}, a file cannot be had, or what came is not its bars.
-            Files fetched before stay, and the same call goes on.
+        LabError: the template has no {symbol}, a file cannot be fetched, or it does not contain
+            bars. Files fetched so far stay, and the same call continues from there.
     """
     if "{symbol}" not in template:
         raise LabError(
-            f"the address {template} has no {{symbol}} in it: put it where the name goes."
+            f"the address {template} does not contain {{symbol}}; put it where the name goes."
         )
     known = _read_index(folder)
     for symbol in symbols:
@@ -105,12 +105,12 @@ def fetch(
 ) -> Download:
     """Fetch one file of bars.
 
-    The bytes so far wait in a file beside `path`, so a broken connection, or the next call, goes on
-    behind them if the server allows it and still has the same file.
+    Partial downloads are kept beside `path`. After a broken connection, or in the next call, the
+    download continues from there if the server allows it and still has the same file.
 
     Raises:
-        LabError: every try failed, the server refused, the SHA-256 differs, or what came cannot be
-            read as bars; `path` is then as it was before.
+        LabError: every try failed, the server refused, the SHA-256 differs, or the file cannot be
+            read as bars; `path` then stays unchanged.
     """
     part = path.with_name(f".{path.name}.part")
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -123,7 +123,7 @@ def fetch(
             if number == patience.tries:
                 raise LabError(
                     f"{url} could not be fetched in {number} tries, the last time because {error}; "
-                    "run the same command again later, it goes on where this one stopped."
+                    "repeat the command later to continue from there."
                 ) from error
             pause = min(max(wait, error.wait), patience.most_wait)
             tell(f"{url}: {error}; trying again in {pause:.3g} s")
@@ -133,13 +133,13 @@ def fetch(
 
 
 def _accepted(url: str, part: Path, path: Path, sha256: str | None) -> Download:
-    """Put what came in its place, if it is what was wanted."""
+    """Move the download into place, after checking it."""
     found = _sha256(part)
     if sha256 is not None and found != sha256:
         _forget(part)
         raise LabError(
-            f"{url} gave a file with the SHA-256 {found[:12]}…, not {sha256[:12]}…: it was "
-            "changed; check where it comes from."
+            f"{url} gave a changed file (SHA-256 {found[:12]}…, expected {sha256[:12]}…); check "
+            "where it comes from."
         )
     shown = part.with_name(path.name + ".new")
     part.rename(shown)
@@ -149,7 +149,7 @@ def _accepted(url: str, part: Path, path: Path, sha256: str | None) -> Download:
         shown.unlink()
         _forget(part)
         raise LabError(
-            f"{url} gave no bars: {str(error).replace(str(shown), path.name)}"
+            f"{url} did not give bars: {str(error).replace(str(shown), path.name)}"
         ) from error
     size = shown.stat().st_size
     shown.replace(path)
@@ -158,7 +158,7 @@ def _accepted(url: str, part: Path, path: Path, sha256: str | None) -> Download:
 
 
 def _one_try(url: str, part: Path, timeout: float) -> None:
-    """Fetch what is missing in `part`; PassingError where another try may help."""
+    """Fetch what is missing in `part`; PassingError if another try may help."""
     tag = _tag_file(part)
     have = part.stat().st_size if part.is_file() and tag.is_file() else 0
     headers = {"Accept-Encoding": "identity"}
@@ -170,7 +170,7 @@ def _one_try(url: str, part: Path, timeout: float) -> None:
             resumed = answer.status_code == 206
             if resumed and not _continues(answer, have):
                 _forget(part)
-                raise PassingError("the server went on from another place than asked")
+                raise PassingError("the server continued from another place than requested")
             _remember_tag(part, answer)
             _append(answer, part, have if resumed else 0)
     except requests.Timeout as error:
@@ -184,7 +184,7 @@ def _check_status(url: str, answer: requests.Response) -> None:
         asked = answer.headers.get("Retry-After", "")
         wait = float(asked) if asked.isdigit() else 0.0
         raise PassingError(f"the server answered {answer.status_code}", wait)
-    if answer.status_code == 416:  # nothing beyond what is there: what is there is another file's
+    if answer.status_code == 416:  # the partial file is too long, so it belongs to another file
         raise PassingError("the server has a shorter file than the one begun")
     if answer.status_code not in (200, 206):
         raise LabError(
@@ -198,8 +198,8 @@ def _continues(answer: requests.Response, have: int) -> bool:
 
 
 def _append(answer: requests.Response, part: Path, have: int) -> None:
-    """Write the bytes of an answer behind the first `have` ones, and count them."""
-    answer.raw.enforce_content_length = False  # what came of a broken file is worth keeping
+    """Write the bytes of an answer after the first `have` ones, and check their number."""
+    answer.raw.enforce_content_length = False  # keep the bytes of a broken download
     with part.open("r+b" if have else "wb") as file:
         file.seek(have)
         for piece in answer.iter_content(PIECE):
@@ -212,7 +212,7 @@ def _append(answer: requests.Response, part: Path, have: int) -> None:
 
 
 def _remember_tag(part: Path, answer: requests.Response) -> None:
-    """Keep what tells whether the server's file is still the same; without it, start anew."""
+    """Store the ETag, which shows whether the server's file is still the same, if it is strong."""
     tag = answer.headers.get("ETag", "")
     if tag and not tag.startswith("W/"):
         write_file(_tag_file(part), tag)
@@ -241,7 +241,7 @@ def _read_index(folder: Path) -> dict[str, Download]:
         found = parse_json(read_text(path), path)
         return {symbol: Download(**entry) for symbol, entry in found.items()}
     except (LabError, TypeError, AttributeError) as error:
-        raise LabError(f"{path} is broken: remove it to fetch its files anew.") from error
+        raise LabError(f"{path} is damaged; remove it to fetch its files again.") from error
 
 
 def _sha256(path: Path) -> str:

@@ -1,4 +1,4 @@
-"""What is kept of bars: where they came from and what they are like, never the bars themselves."""
+"""Manifests of bars: their source and properties, never the bars themselves."""
 
 import json
 from dataclasses import asdict, dataclass
@@ -10,16 +10,16 @@ from llmlab.method.files import write_file
 
 @dataclass(frozen=True)
 class Manifest:
-    """The facts of one data set.
+    """The facts about one data set.
 
     Attributes:
-        version: of the package, or "" for a file.
-        sha256: of the bars as `Bars.sha256` has them.
-        gaps: stretches of more than five calendar days without a bar.
-        duplicates: dates that stood twice in what was read.
-        zero_volume, missing_volume: rows; allowed for an index.
-        bad: dates by what is wrong with them.
-        notes: what was done to the bars.
+        version: version of the package, or "" for a file.
+        sha256: see `Bars.sha256`.
+        gaps: periods of more than five calendar days without a bar.
+        duplicates: number of repeated dates.
+        zero_volume, missing_volume: number of rows; allowed for an index.
+        bad: dates of invalid bars, by the kind of error.
+        notes: processing steps.
     """
 
     name: str
@@ -60,7 +60,7 @@ def describe(bars: Bars, version: str, licence: str) -> Manifest:
 
 
 def write(manifest: Manifest, folder: Path) -> Path:
-    """Write `NAME.json` into a folder; errors as `write_file`."""
+    """Write `NAME.json` into a folder; errors as in `write_file`."""
     path = folder / f"{manifest.name}.json"
     write_file(path, json.dumps(asdict(manifest), indent=2) + "\n")
     return path

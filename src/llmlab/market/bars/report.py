@@ -1,4 +1,4 @@
-"""What `llmlab market data` prints."""
+"""Output of `llmlab market data`."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,8 +12,8 @@ from llmlab.market.bars.sources import SOURCES
 
 
 def print_sources() -> None:
-    """The sources, and which of them are installed."""
-    table = Table("source", "version", "licence", "what it has", box=box.SIMPLE)
+    """Print the sources, and which of them are installed."""
+    table = Table("source", "version", "licence", "content", box=box.SIMPLE)
     for source in SOURCES.values():
         table.add_row(
             source.name, source.version or "not installed", source.licence, source.description
@@ -22,7 +22,7 @@ def print_sources() -> None:
 
 
 def print_manifests(manifests: Sequence[Manifest], folder: Path) -> None:
-    """A row for each asset, and where the manifests are."""
+    """Print one row per asset, and the folder of the manifests."""
     table = Table("asset", "rows", "first", "last", "gaps", "zero volume", "notes", box=box.SIMPLE)
     for found in manifests:
         without = found.missing_volume == found.rows

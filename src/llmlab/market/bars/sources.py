@@ -1,6 +1,6 @@
-"""Where bars come from: packages that carry data, each a small plug-in.
+"""Sources of bars: packages that contain data, each a small plug-in.
 
-A source is asked for its package only when its bars are loaded, so none of them is needed to start.
+A package is imported only when its bars are loaded, so all of them are optional.
 """
 
 import importlib
@@ -18,12 +18,12 @@ from llmlab.method.errors import LabError
 
 @dataclass(frozen=True)
 class Source:
-    """A package with data in it.
+    """A package that contains data.
 
     Attributes:
-        name: also that of the package.
-        licence: of the package; the data are whatever its authors may pass on.
-        load: gives the bars of every asset.
+        name: name of the package.
+        licence: licence of the package; rights to the data may differ.
+        load: yields the bars of every asset.
     """
 
     name: str
@@ -41,22 +41,22 @@ class Source:
 
 
 def load(name: str) -> dict[str, Bars]:
-    """The assets of a source by name.
+    """Load the assets of a source, by name.
 
     Raises:
-        LabError: no such source, its package is not installed, or its bars cannot be used.
+        LabError: the source is unknown, its package is not installed, or its bars are invalid.
     """
     if name not in SOURCES:
         raise LabError(
-            f"there is no source '{name}'{suggestion(name, SOURCES)}; sources are "
+            f"there is no source '{name}'{suggestion(name, SOURCES)}; use one of "
             f"{', '.join(SOURCES)}."
         )
     try:
         return {bars.name: checked(bars) for bars in SOURCES[name].load()}
     except ImportError as error:
         raise LabError(
-            f"the source '{name}' needs the package {name}, which is not installed: "
-            f"pip install {name}."
+            f"the source '{name}' needs the package {name}, which is not installed; run "
+            f"`pip install {name}`."
         ) from error
 
 
@@ -102,7 +102,7 @@ def _bars(name: str, frame: pd.DataFrame, source: str, *, is_index: bool = False
 
 
 def _closes(name: str, closes: pd.Series, source: str) -> Bars:
-    """A series of closes, without the days on which there is none."""
+    """Bars from a series of closes, without days that have none."""
     frame = _dated(closes.dropna().to_frame("close"))
     return Bars(name, frame, source, is_index=True)
 

@@ -1,7 +1,7 @@
-"""Stock splits: days on which a price falls by a simple ratio and nobody loses anything.
+"""Stock splits: days on which the price falls by a simple ratio without any loss in value.
 
-Where there is an adjusted close its jumps tell; without one, an opening near a simple ratio of the
-close before is a suspicion, since a crash may look the same.
+Jumps of an adjusted close identify splits. Without one, an opening near a simple ratio of the
+previous close is only a suspicion, since a crash may look the same.
 """
 
 from dataclasses import dataclass, replace
@@ -13,16 +13,16 @@ from llmlab.market.bars.bars import Bars
 from llmlab.method.errors import LabError
 
 RATIOS = (1.5, 2, 3, 4, 5, 6, 7, 8, 10, 15, 20)
-"""New shares for an old one; a reverse split has one over it."""
+"""New shares per old one; the reciprocals are reverse splits."""
 NEAR = 0.035
-"""Largest distance of the opening from a simple ratio, as a logarithm."""
+"""Largest distance of the opening from a simple ratio, in log units."""
 ADJUSTED = 0.15
-"""Smallest jump of adjusted over plain close that is a split and no dividend, as a logarithm."""
+"""Smallest jump of adjusted over plain close that is a split, not a dividend, in log units."""
 
 
 @dataclass(frozen=True)
 class Split:
-    """`ratio` new shares for an old one, from this row on."""
+    """A split into `ratio` new shares per old one, effective from this row."""
 
     row: int
     date: str
@@ -30,7 +30,7 @@ class Split:
 
 
 def find_splits(frame: pd.DataFrame) -> list[Split]:
-    """Splits that the prices have not been adjusted for."""
+    """Find splits for which the prices are not adjusted."""
     if "adj_close" in frame:
         factor = np.log((frame["adj_close"] / frame["close"]).to_numpy())
         jumps = np.diff(factor)
@@ -44,14 +44,14 @@ def find_splits(frame: pd.DataFrame) -> list[Split]:
 
 
 def _nearest(log_ratio: float) -> tuple[float, float]:
-    """The simple ratio nearest to this one, and how far off it is."""
+    """The nearest simple ratio, and its distance in log units."""
     candidates = [ratio**sign for ratio in RATIOS for sign in (1, -1)]
     best = min(candidates, key=lambda ratio: abs(np.log(ratio) - log_ratio))
     return best, float(abs(np.log(best) - log_ratio))
 
 
 def adjusted(bars: Bars) -> Bars:
-    """Bars whose prices before each split are divided by its ratio, and volumes multiplied."""
+    """Adjust for splits: divide earlier prices by each ratio, and multiply earlier volumes."""
     frame = bars.frame.copy()
     found = find_splits(frame)
     prices = [column for column in ("open", "high", "low", "close") if column in frame]
@@ -66,11 +66,11 @@ def adjusted(bars: Bars) -> Bars:
 
 
 def refuse_splits(bars: Bars) -> Bars:
-    """The same bars, if no split stands in them; LabError names the first one."""
+    """Return the bars, or raise LabError for the first split in them."""
     for split in find_splits(bars.frame):
         raise LabError(
-            f"{bars.name} looks split on {split.date}, {split.ratio:g} for 1, and the prices "
-            "before are not adjusted: give --jumps adjust to adjust them, or --jumps keep if the "
+            f"{bars.name} seems to have split {split.ratio:g} for 1 on {split.date}, but earlier "
+            "prices are not adjusted; use --jumps adjust to adjust them, or --jumps keep if the "
             "fall is real."
         )
     return replace(bars, frame=bars.frame.drop(columns="adj_close", errors="ignore"))

@@ -1,4 +1,4 @@
-"""Manifests of bars from wherever they come."""
+"""Write manifests of bars from packages, files and addresses."""
 
 import sys
 from pathlib import Path
@@ -11,7 +11,7 @@ from llmlab.method.errors import LabError
 
 
 def from_source(name: str, folder: Path) -> list[Manifest]:
-    """A manifest of every asset of a source; errors as `sources.load`."""
+    """Write a manifest of every asset of a source; errors as in `sources.load`."""
     assets, source = load(name), SOURCES[name]
     return _written(
         [describe(bars, source.version, source.licence) for bars in assets.values()], folder
@@ -19,14 +19,14 @@ def from_source(name: str, folder: Path) -> list[Manifest]:
 
 
 def from_file(path: Path, jumps: str, folder: Path) -> list[Manifest]:
-    """The manifest of the bars in a file; errors as `read_csv`."""
+    """Write the manifest of the bars in a file; errors as in `read_csv`."""
     return _written([describe(read_csv(path, jumps), "", "unknown")], folder)
 
 
 def fetched(template: str, symbols: list[str], jumps: str, folder: Path) -> list[Manifest]:
-    """Fetch the bars of each symbol and describe them; errors as `fetch_all` and `read_csv`."""
+    """Fetch the bars of each symbol and write manifests; errors as `fetch_all` and `read_csv`."""
     if not symbols:
-        raise LabError("name what to fetch: --symbols A,B.")
+        raise LabError("--url needs symbols to fetch; name them with --symbols A,B.")
     fetch_all(template, symbols, folder, tell=lambda event: print(event, file=sys.stderr))
     files = [folder / f"{symbol}.csv" for symbol in symbols]
     return _written([describe(read_csv(file, jumps), "", "unknown") for file in files], folder)

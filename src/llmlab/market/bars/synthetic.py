@@ -1,8 +1,8 @@
-"""A market whose best attainable loss is known, for a positive control.
+"""A synthetic market with a known best attainable loss, as a positive control.
 
-The size of each day's move is noise. Its direction is drawn with a probability that depends on the
-days before: on yesterday's move, and on yesterday's move times that of the week. So half of the
-signal is linear in the indicators, and half is an interaction that a linear model cannot see.
+The size of each day's move is noise. Its direction is drawn with a probability that depends on
+yesterday's move, and on yesterday's move times that of the week. Half of the signal is therefore
+linear in the indicators, and half is an interaction that a linear model cannot capture.
 """
 
 from dataclasses import dataclass
@@ -19,12 +19,12 @@ DAILY = 0.01
 """Standard deviation of a day's log return."""
 WEEK = 5
 MEAN = 0.26
-"""Of the signal where it changes nothing, taken off so that rises and falls are about as common."""
+"""Mean of the raw signal, subtracted so that rises and falls are about equally common."""
 
 
 @dataclass(frozen=True)
 class KnownMarket:
-    """Bars, and what was known of each next move.
+    """Bars, with the true probability of each next move.
 
     Attributes:
         probability_R: that the close of the next day is higher, given all days up to this one.
@@ -34,20 +34,20 @@ class KnownMarket:
     probability_R: Array
 
     def expected_loss(self, answer_M: Array, rows: NDArray[np.int64]) -> float:
-        """Log loss that answers on these days have on average over all draws, in nats a day."""
+        """Expected log loss of answers on these days over all draws, in nats per day."""
         p_M = self.probability_R[rows]
         return float(-(p_M * np.log(answer_M) + (1 - p_M) * np.log1p(-answer_M)).mean())
 
     def lowest_loss(self, rows: NDArray[np.int64]) -> float:
-        """That of the true probabilities; no answers have a lower one."""
+        """The expected loss of the true probabilities, which is the lowest possible."""
         return self.expected_loss(self.probability_R[rows], rows)
 
 
 def known_market(n: int, strength: float, seed: int) -> KnownMarket:
-    """A market of n days; at strength 0 no model can do better than a coin.
+    """Generate a market of n days; at strength 0 no model can beat a coin flip.
 
-    The probability of a rise is the logistic function of `strength` times a signal of mean 0 whose
-    standard deviation is about 1.
+    The probability of a rise is the logistic function of `strength` times a signal with mean 0 and
+    a standard deviation of about 1.
     """
     rng = np.random.default_rng(seed)
     size_R = DAILY * np.abs(rng.normal(size=n))
@@ -60,7 +60,7 @@ def known_market(n: int, strength: float, seed: int) -> KnownMarket:
 
 
 def signal(returns: Array) -> float:
-    """What the last days say of the next."""
+    """The signal of the last days about the next day."""
     if len(returns) < WEEK:
         return 0.0
     last = np.tanh(returns[-1] / DAILY)

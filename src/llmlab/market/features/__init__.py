@@ -1,4 +1,4 @@
-"""Features of daily bars: declared, computed by TA-Lib, and proved not to see the future.
+"""Features of daily bars: declared, computed with TA-Lib, and checked not to see the future.
 
-Read `feature`, then `indicators` and `tiers`; `table` computes them, `leaks` is the alarm.
+Read `feature`, then `indicators` and `tiers`; `table` computes features, `leaks` is the alarm.
 """

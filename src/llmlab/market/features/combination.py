@@ -1,4 +1,4 @@
-"""Several assets as one data set, if their dates allow it."""
+"""Combine several assets into one data set, if their dates overlap enough."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,16 +9,16 @@ from llmlab.market.bars.bars import Bars
 from llmlab.method.errors import LabError
 
 FEWEST_COMMON = 60
-"""Days that assets must have in common to be one data set."""
+"""Fewest common days for assets to form one data set."""
 
 
 @dataclass(frozen=True)
 class Overlap:
-    """How the dates of two assets lie.
+    """The overlap in the dates of two assets.
 
     Attributes:
-        common: days that both have.
-        missing: days of the other, within the span of both, that this one has not.
+        common: number of days that both have.
+        missing: number of days within this asset's span that only the other has.
     """
 
     name: str
@@ -28,15 +28,15 @@ class Overlap:
 
 
 def overlaps(assets: Sequence[Bars]) -> list[Overlap]:
-    """The first asset beside each other one."""
+    """The overlap of the first asset with each other one."""
     one, *others = assets
     return [_overlap(one, other) for other in others]
 
 
 def combined(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    """The tables of all assets side by side, on the days that every one of them has.
+    """Join the tables of all assets on their common days.
 
-    The asset stands before the name of each column, as in "sp500 rsi_14".
+    The asset's name prefixes each column, as in "sp500 rsi_14".
     """
     named = [table.add_prefix(f"{name} ") for name, table in tables.items()]
     return pd.concat(named, axis=1, join="inner")
@@ -47,8 +47,8 @@ def require_overlap(assets: Sequence[Bars]) -> None:
     for found in overlaps(assets):
         if found.common < FEWEST_COMMON:
             raise LabError(
-                f"{found.name} and {found.other} have {found.common} days in common, and a data "
-                f"set takes {FEWEST_COMMON}: choose assets of the same years."
+                f"{found.name} and {found.other} have only {found.common} days in common, and a "
+                f"data set needs {FEWEST_COMMON}; choose assets of the same years."
             )
 
 

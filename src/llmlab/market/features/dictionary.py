@@ -1,4 +1,4 @@
-"""The data dictionary of the features: generated from what computes them."""
+"""The data dictionary of the features, generated from their definitions."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,14 +10,14 @@ from llmlab.market.features.volatility_index import index_features
 
 @dataclass(frozen=True)
 class Entry:
-    """One line: a feature, and the smallest tier that has it."""
+    """One line: a feature, and the smallest tier that includes it."""
 
     tier: str
     feature: Feature
 
 
 def entries() -> Iterator[Entry]:
-    """Every feature once, tier by tier, those of the volatility index at the end."""
+    """Every feature once, tier by tier, with those of the volatility index at the end."""
     seen: set[str] = set()
     for name in TIERS:
         for feature in tier(name):

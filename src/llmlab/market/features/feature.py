@@ -1,4 +1,4 @@
-"""What a feature is: a formula over the bars up to a day, with its window, unit and source."""
+"""Definition of a feature: a formula over bars up to a day, with window, unit and source."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -14,10 +14,10 @@ Array = NDArray[np.float64]
 Need = Literal["close", "range", "volume"]
 
 TRADING_DAYS = 252
-"""Of a year, to annualise a volatility."""
+"""Trading days per year, to annualise a volatility."""
 
 MOSTLY = 0.99
-"""Share of days on which something must be traded for a volume to mean anything."""
+"""Smallest share of days with trades for which volume is meaningful."""
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Prices:
     """The columns of bars as arrays of shape [rows]; absent ones are None.
 
     Attributes:
-        day: as whole days since 1970.
+        day: days since 1970-01-01.
     """
 
     close: Array
@@ -49,11 +49,11 @@ class Prices:
 
     @cached_property
     def log_return(self) -> Array:
-        """Of each close over the one before; the first is NaN."""
+        """Log return of each close over the previous one; the first is NaN."""
         return np.diff(self.log_close, prepend=np.nan)
 
     def once(self, name: str, compute: Callable[[], Any]) -> Any:
-        """What `compute` gives, computed at the first call with this name."""
+        """The result of `compute`, cached under this name."""
         if name not in self._known:
             self._known[name] = compute()
         return self._known[name]
@@ -64,7 +64,7 @@ class Prices:
 
     @cached_property
     def has(self) -> frozenset[Need]:
-        """What features can be computed from; a volume must be known on every day, and be some."""
+        """The usable columns; volume must be known on every day and nonzero on nearly all."""
         found: set[Need] = {"close"}
         if self.high is not None:
             found.add("range")
@@ -79,13 +79,13 @@ class Feature:
 
     Attributes:
         formula: in the notation of the data dictionary; C, O, H, L, V are a day's prices and
-            volume, a subscript counts days back.
-        window: bars that it looks back over, its own included; averages that fade
-            exponentially have no end, so theirs is that of the name.
+            volume, and a subscript counts days back.
+        window: number of bars used, including the current one; exponential averages have no end,
+            so the window in their name counts.
         unit: "1" for a ratio, "nats" for a logarithm, "points" for an index from 0 to 100.
-        source: whose definition it is.
-        need: which columns of the bars it takes.
-        compute: gives an array of shape [rows], NaN while there are too few bars.
+        source: origin of the definition.
+        need: required columns of the bars.
+        compute: returns an array of shape [rows], NaN while there are too few bars.
     """
 
     name: str

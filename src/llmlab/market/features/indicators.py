@@ -1,7 +1,7 @@
-"""Families of indicators: each function gives the feature of one window.
+"""Families of indicators: each function returns the feature for one window.
 
-All are free of the price's level, so that a model of one year can read another: gaps are relative
-to the close, volumes to their own mean. TA-Lib does the sums over windows.
+All are independent of the price level, so that a model of one year applies to another: gaps are
+relative to the close, volumes to their own mean. TA-Lib computes the sums over windows.
 """
 
 from collections.abc import Callable
@@ -35,11 +35,11 @@ AVERAGES: dict[str, tuple[str, Callable[..., Array], int]] = {
     "midpoint": ("middle of highest and lowest", talib.MIDPOINT, 1),
     "tsf": ("regression line's next value", talib.TSF, 1),
 }
-"""Averages by name: in words, computed, and how many of them are chained."""
+"""Averages by name: description, function, and number of chained averages."""
 
 
 def gap(kind: str, window: int) -> Feature:
-    """How far the close is from an average of closes."""
+    """The distance of the close from an average of closes."""
     word, average, chained = AVERAGES[kind]
     return Feature(
         f"{kind}_gap_{window}",
@@ -78,7 +78,7 @@ def rsi(window: int) -> Feature:
 
 
 def oscillator(name: str, window: int) -> Feature:
-    """Oscillators of the close that TA-Lib has ready, scale-free as they are."""
+    """Oscillators of the close from TA-Lib, which are already scale-free."""
     function, formula, looks_back = {
         "cmo": (talib.CMO, "100 (U - D) / (U + D), Chande's momentum oscillator", window + 1),
         "trix": (
@@ -146,7 +146,7 @@ def aroon(window: int) -> Feature:
 
 
 def bollinger(kind: str, window: int) -> Feature:
-    """Where the close lies between the bands, or how wide they are."""
+    """The position of the close between the bands, or the width of the bands."""
     formula = {
         "position": "(C - lower) / (upper - lower), bands at SMA ± 2 SD",
         "width": "4 SD(C) / SMA(C)",
@@ -165,7 +165,7 @@ def bollinger(kind: str, window: int) -> Feature:
 
 
 def channel(window: int) -> Feature:
-    """Where the close lies between the lowest low and the highest high (Donchian's channel)."""
+    """The position of the close between lowest low and highest high (Donchian's channel)."""
 
     def compute(prices: Prices) -> Array:
         low, high = talib.MIN(prices.low, window), talib.MAX(prices.high, window)
@@ -213,7 +213,7 @@ def volatility(window: int) -> Feature:
 
 
 def range_volatility(kind: str, window: int) -> Feature:
-    """Volatility from the range of each day; all assume that prices do not drift."""
+    """Volatility from daily ranges, with the estimator `kind`."""
     daily, formula, source = {
         "parkinson": (parkinson, "ln(H/L)^2 / (4 ln 2)", "Parkinson 1980"),
         "garman_klass": (
@@ -315,7 +315,7 @@ def volume_return_correlation(window: int) -> Feature:
 
 
 def lag(feature: Feature, days: int) -> Feature:
-    """The same feature some days ago."""
+    """The feature's value some bars earlier."""
     return Feature(
         f"{feature.name}_lag_{days}",
         f"{feature.name}, {days} bars ago",
@@ -364,7 +364,7 @@ PATTERNS = {
 
 
 def pattern(name: str) -> Feature:
-    """Whether the last candles form a named pattern: 1 up, -1 down, 0 not."""
+    """Whether the last candles form a named pattern: 1 up, -1 down, 0 no."""
     function = PATTERNS[name]
     return Feature(
         f"candle_{name}",
@@ -436,7 +436,7 @@ def other(name: str) -> Feature:
 
 
 def calendar(name: str) -> Feature:
-    """What the date alone says; known long before."""
+    """Features of the date alone, known in advance."""
     formula, compute = {
         "weekday_sine": ("sin(2 pi weekday / 5)", lambda p: np.sin(2 * np.pi * _weekday(p) / 5)),
         "weekday_cosine": ("cos(2 pi weekday / 5)", lambda p: np.cos(2 * np.pi * _weekday(p) / 5)),
@@ -459,19 +459,19 @@ def calendar(name: str) -> Feature:
 
 
 def lagged(values: Array, days: int) -> Array:
-    """Each value some rows later, NaN before."""
+    """Shift values down by some rows, with NaN at the start."""
     moved = np.full_like(values, np.nan)
     moved[days:] = values[:-days]
     return moved
 
 
 def ratio(part: Array, whole: Array) -> Array:
-    """`part / whole`, 0 where the whole is: a bar without a range has no place within it."""
+    """`part / whole`, or 0 where `whole` is 0, as for a bar without a range."""
     return np.divide(part, whole, out=np.zeros_like(part), where=whole != 0)
 
 
 def from_first(function: Callable[..., Array], *values: Array) -> Array:
-    """Apply a function of TA-Lib from the first row on that has all values."""
+    """Apply a TA-Lib function from the first row with all values."""
     first = int(np.argmax(np.isfinite(np.sum(values, axis=0))))
     found = np.full_like(values[0], np.nan)
     found[first:] = function(*(one[first:] for one in values))
@@ -479,12 +479,12 @@ def from_first(function: Callable[..., Array], *values: Array) -> Array:
 
 
 def deviation(values: Array, window: int) -> Array:
-    """Standard deviation over a window, from the first row on that has a value."""
+    """Standard deviation over a window, from the first row with a value."""
     return from_first(lambda one: talib.STDDEV(one, window), values)
 
 
 def annualised(variance: Array, window: int) -> Array:
-    """Volatility of a year from the mean of daily variances."""
+    """Annualised volatility from the mean of daily variances."""
     mean = from_first(lambda one: talib.SMA(one, window), variance)
     return np.sqrt(TRADING_DAYS * np.maximum(mean, 0))
 

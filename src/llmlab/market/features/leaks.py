@@ -1,8 +1,8 @@
-"""The leak alarm: what a feature says of a day must not change when later days are known.
+"""The leak alarm: a feature's value on a day must not change when later days become known.
 
 A feature sees the future if and only if some row of its column differs from the last row of the
-same column computed on the bars up to that day. So each prefix of the bars is computed, and its
-last row compared.
+same column computed on the bars up to that day. The alarm therefore computes each prefix of the
+bars and compares its last row.
 """
 
 from collections.abc import Callable, Iterable
@@ -16,17 +16,17 @@ from llmlab.method.errors import LabError
 
 Compute = Callable[[Bars], pd.DataFrame]
 TOLERANCE = 1e-9
-"""Relative difference that rounding explains."""
+"""Largest relative difference explained by rounding."""
 SAMPLE = 360
-"""Bars at the end that are tried: more than the longest window."""
+"""Number of final bars to check, more than the longest window."""
 
 
 @dataclass(frozen=True)
 class Leak:
-    """A column that changed.
+    """A column that sees the future.
 
     Attributes:
-        day: the first on which it did.
+        day: the first day on which it changed.
         then, later: its value on that day as known then, and as known later.
     """
 
@@ -37,11 +37,11 @@ class Leak:
 
 
 def leaks(compute: Compute, bars: Bars, prefixes: Iterable[int] | None = None) -> list[Leak]:
-    """The columns that see the future, each on the first day that gives it away.
+    """The columns that see the future, each with the first day that shows it.
 
     Args:
-        compute: gives a row for each bar and a column for each feature.
-        prefixes: numbers of bars to compute with; by default every one from 2 up.
+        compute: returns one row per bar and one column per feature.
+        prefixes: numbers of bars to compute with; by default all from 2 up.
     """
     whole = compute(bars)
     found: dict[str, Leak] = {}
@@ -65,7 +65,7 @@ def require_no_leak(compute: Compute, bars: Bars, sample: int = SAMPLE) -> None:
         more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
         raise LabError(
             f"the feature {leak.column}{more} sees the future: on {leak.day.date()} it was "
-            f"{leak.then:.6g}, and is {leak.later:.6g} once later bars are known; leave it out."
+            f"{leak.then:.6g}, but is {leak.later:.6g} once later bars are known; leave it out."
         )
 
 

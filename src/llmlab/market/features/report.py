@@ -1,4 +1,4 @@
-"""What `llmlab market features` prints."""
+"""Output of `llmlab market features`."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,7 +12,7 @@ from llmlab.market.features.survey import Found
 
 
 def print_dictionary() -> None:
-    """Every feature with its tier, formula, window and unit."""
+    """Print every feature with its tier, formula, window and unit."""
     table = Table("tier", "feature", "formula", "window", "unit", "source", box=box.SIMPLE)
     for entry in entries():
         one = entry.feature
@@ -22,7 +22,7 @@ def print_dictionary() -> None:
 
 
 def print_features(found: Sequence[Found], files: Sequence[Path]) -> None:
-    """A row for each table, and where it is."""
+    """Print one row per table, omitted features, and the files."""
     table = Table("asset", "rows", "first", "last", "features", "warm-up", box=box.SIMPLE)
     for one in found:
         days = one.table.index
@@ -39,8 +39,8 @@ def print_features(found: Sequence[Found], files: Sequence[Path]) -> None:
     for one in found:
         if one.left_out:
             console.print(
-                f"{one.asset}: {len(one.left_out)} features are left out, since its bars have no "
+                f"{one.asset}: {len(one.left_out)} features are omitted, since its bars have no "
                 f"ranges or volumes ({', '.join(one.left_out[:3])}, ...)."
             )
-    console.print("Every column was computed on prefixes of the bars, too: none sees the future.")
-    console.print(f"The tables are {', '.join(map(str, files))}.")
+    console.print("Checked every column on prefixes of the bars: none sees the future.")
+    console.print(f"Tables: {', '.join(map(str, files))}.")

@@ -1,4 +1,4 @@
-"""Bars of a week or of n days, made of daily ones."""
+"""Resample daily bars to weeks or to groups of n bars."""
 
 from dataclasses import replace
 
@@ -13,15 +13,15 @@ WEEK = "week"
 
 
 def resampled(bars: Bars, every: str) -> Bars:
-    """Bars of each week, or of each n bars from the first on, dated by their last day.
+    """Bars of each week, or of each n bars from the first, dated by their last day.
 
-    A last group that is not complete is left out, since it would change with the next day.
+    Omits an incomplete last group, since it would change with the next day.
 
     Args:
         every: "week", or a number of bars from 2 up.
 
     Raises:
-        LabError: `every` is neither, or not one group is complete.
+        LabError: `every` is neither, or no group is complete.
     """
     groups, is_complete = _weeks(bars) if every == WEEK else _blocks(bars, every)
     frame = bars.frame.groupby(groups, sort=False).agg({c: HOW[c] for c in bars.frame})
@@ -29,18 +29,21 @@ def resampled(bars: Bars, every: str) -> Bars:
     frame.index = bars.frame.index[last_rows]
     frame = frame if is_complete else frame.iloc[:-1]
     if frame.empty:
-        raise LabError(f"{bars.name} has {len(bars)} bars, too few for one of '{every}'.")
+        raise LabError(
+            f"{bars.name} has only {len(bars)} bars, too few for one group of --every {every}; "
+            "give more bars."
+        )
     note = "weekly" if every == WEEK else f"each of {every} bars"
     return replace(bars, frame=frame, notes=(*bars.notes, note))
 
 
 def _weeks(bars: Bars) -> tuple[np.ndarray, bool]:
-    """The week of each bar, counted from Monday; complete once Friday is there."""
+    """The week of each bar, starting on Monday, and whether the last week reaches Friday."""
     days = bars.frame.index.to_numpy("datetime64[D]").astype(int)
     return (days + 3) // 7, bars.frame.index[-1].weekday() >= FRIDAY
 
 
 def _blocks(bars: Bars, every: str) -> tuple[np.ndarray, bool]:
     if not every.isdecimal() or int(every) < 2:
-        raise LabError(f"--every {every}: write week, or a number of bars from 2 up.")
+        raise LabError(f"--every cannot be {every}; write day, week, or a number from 2 up.")
     return np.arange(len(bars)) // int(every), len(bars) % int(every) == 0

@@ -1,4 +1,4 @@
-"""Features of the bars that a user names: computed, tried for leaks, written."""
+"""Features of a user's bars: compute, check for leaks, write."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -37,8 +37,8 @@ class Found:
     """The features of one asset.
 
     Attributes:
-        left_out: names of those that its bars have no columns for.
-        warm_up: rows at the start in which some window is not full.
+        left_out: names of features for which its bars lack columns.
+        warm_up: number of rows at the start in which some window is not full.
     """
 
     asset: str
@@ -48,13 +48,14 @@ class Found:
 
 
 def features_of(bars: Bars, choice: Choice, others: Mapping[str, Bars]) -> Found:
-    """The features of one asset; each column has been tried for leaks.
+    """Compute the features of one asset, and check each column for leaks.
 
     Args:
-        others: assets that a volatility index is chosen from.
+        others: assets among which to find the volatility index.
 
     Raises:
-        LabError: no such tier, group of days or index, too few bars, or a column sees the future.
+        LabError: the tier, group of days or index is unknown; there are too few bars; or a column
+            sees the future.
     """
     wanted = tier(choice.tier)
     index = _index(choice.index, others)
@@ -72,8 +73,8 @@ def features_of(bars: Bars, choice: Choice, others: Mapping[str, Bars]) -> Found
     start = warm_up(table)
     if start == len(table):
         raise LabError(
-            f"{bars.name} has {len(table)} bars, too few for the windows of tier {choice.tier}: "
-            "give more bars, or choose a smaller tier."
+            f"{bars.name} has only {len(table)} bars, too few for the windows of tier "
+            f"{choice.tier}; give more bars, or choose a smaller tier."
         )
     require_no_leak(table_of, bars)
     names = {feature.name for feature in usable(wanted, bars)}
@@ -82,7 +83,7 @@ def features_of(bars: Bars, choice: Choice, others: Mapping[str, Bars]) -> Found
 
 
 def together(assets: Sequence[Bars], found: Sequence[Found]) -> Found:
-    """The features of several assets as those of one; LabError if their dates do not overlap."""
+    """Combine the features of several assets; LabError if their dates do not overlap."""
     require_overlap(assets)
     table = combined({one.asset: one.table for one in found})
     left_out = tuple(f"{one.asset} {name}" for one in found for name in one.left_out)
@@ -90,7 +91,7 @@ def together(assets: Sequence[Bars], found: Sequence[Found]) -> Found:
 
 
 def write_features(found: Found, folder: Path) -> Path:
-    """Write `NAME.parquet` into a folder; errors as `write_file`."""
+    """Write `NAME.parquet` into a folder; errors as in `write_file`."""
     path = folder / f"{found.asset}.parquet"
     write_with(path, found.table.to_parquet)
     return path
@@ -101,7 +102,7 @@ def _index(name: str, others: Mapping[str, Bars]) -> Bars | None:
         return None
     if name not in others:
         raise LabError(
-            f"there is no asset '{name}'{suggestion(name, others)} to be a volatility index: "
-            f"choose of {', '.join(others)}, or write proxy."
+            f"there is no asset '{name}'{suggestion(name, others)} for the volatility index; "
+            f"choose one of {', '.join(others)}, or write proxy."
         )
     return others[name]

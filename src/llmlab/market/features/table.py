@@ -1,4 +1,4 @@
-"""Features of bars as one table, a column each."""
+"""Compute features of bars as one table, one column each."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -12,23 +12,23 @@ from llmlab.method.errors import LabError
 
 
 def usable(features: Sequence[Feature], bars: Bars) -> tuple[Feature, ...]:
-    """Those that these bars have the columns for: closes alone leave out ranges and volumes."""
+    """The features for which these bars have columns; closes alone exclude ranges and volumes."""
     has = Prices.of(bars).has
     return tuple(feature for feature in features if feature.need in has)
 
 
 def compute(features: Sequence[Feature], bars: Bars) -> pd.DataFrame:
-    """A row for each bar and a column for each feature; NaN while a window is not full.
+    """A table with one row per bar and one column per feature; NaN while a window is not full.
 
     Raises:
-        LabError: a feature takes a column that the bars have not.
+        LabError: a feature needs a column that the bars lack.
     """
     prices = Prices.of(bars)
     for feature in features:
         if feature.need not in prices.has:
             raise LabError(
-                f"{bars.name} has no {feature.need} to compute {feature.name} from: choose bars "
-                "with it, or leave that feature out."
+                f"{bars.name} has no {feature.need}, which {feature.name} needs; choose bars with "
+                "it, or leave that feature out."
             )
     values_FR = np.empty((len(features), len(bars)))
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -39,6 +39,6 @@ def compute(features: Sequence[Feature], bars: Bars) -> pd.DataFrame:
 
 
 def warm_up(table: pd.DataFrame) -> int:
-    """Rows at the start in which some window is not full."""
+    """Number of rows at the start in which some window is not full."""
     full = np.isfinite(table.to_numpy()).all(axis=1)
     return int(np.argmax(full)) if full.any() else len(table)

@@ -1,4 +1,4 @@
-"""Which features there are: tier a within tier b within tier c."""
+"""The tiers of features: a is part of b, and b is part of c."""
 
 from functools import cache
 
@@ -9,7 +9,7 @@ from llmlab.method.errors import LabError
 
 TIERS = ("a", "b", "c")
 LAGS = (1, 2, 3, 5, 10)
-"""Bars back at which tier c sees the features of tier a again."""
+"""Lags in bars at which tier c repeats the features of tier a."""
 
 
 @cache
@@ -21,7 +21,7 @@ def tier(name: str) -> tuple[Feature, ...]:
     """
     if name not in TIERS:
         raise LabError(
-            f"there is no tier '{name}'{suggestion(name, TIERS)}; tiers are {', '.join(TIERS)}."
+            f"there is no tier '{name}'{suggestion(name, TIERS)}; use one of {', '.join(TIERS)}."
         )
     if name == "a":
         return tuple(_twenty())
@@ -48,7 +48,7 @@ def _twenty() -> list[Feature]:
 
 
 def _hundred() -> list[Feature]:
-    """More windows, and indicators that fewer people look at."""
+    """More windows, and less common indicators."""
     return [
         *(of.log_return(days) for days in (2, 3, 10, 40, 60, 120)),
         *(of.gap("sma", days) for days in (5, 20, 100, 200)),
@@ -110,7 +110,7 @@ CALENDAR = (
 
 
 def _all() -> list[Feature]:
-    """Tier a some days ago, still other windows, and the calendar."""
+    """Lags of tier a, further windows, and the calendar."""
     return [
         *(of.lag(feature, days) for days in LAGS for feature in tier("a")),
         *(of.log_return(days) for days in (4, 15, 30, 250)),

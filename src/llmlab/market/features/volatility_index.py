@@ -1,8 +1,8 @@
-"""Eight features of a volatility index such as the VIX, or of a proxy where there is none.
+"""Eight features of a volatility index such as the VIX, or of a proxy if there is none.
 
-The index is an annual volatility in percent that options imply for the month ahead. The proxy is
-the volatility that Garman and Klass (1980) estimate from the ranges of the last month; it looks
-back where the index looks ahead, so its features are named apart.
+The index is the annual volatility, in percent, that options imply for the month ahead. The proxy is
+Garman and Klass's (1980) estimate from the ranges of the last month. It looks back while the index
+looks ahead, so its features have different names.
 """
 
 import numpy as np
@@ -16,11 +16,11 @@ from llmlab.method.errors import LabError
 
 MONTH = 21
 LONGEST_WAIT = 5
-"""Bars that a missing value of the index is carried on."""
+"""Most bars over which a missing value of the index is filled forward."""
 
 
 def index_features(prefix: str) -> tuple[Feature, ...]:
-    """The eight, of the closes of the index itself."""
+    """The eight features, computed from the closes of the index."""
     source = "definition"
 
     def of(name: str, formula: str, window: int, unit: str, compute: object) -> Feature:
@@ -41,10 +41,10 @@ def index_features(prefix: str) -> tuple[Feature, ...]:
 
 
 def with_index(bars: Bars, index: Bars | None) -> pd.DataFrame:
-    """The eight features on the days of `bars`, NaN where the index has none; else of the proxy.
+    """The eight features of the index, or of a proxy, on the days of `bars`; NaN if missing.
 
     Raises:
-        LabError: there is neither an index nor ranges to make a proxy of.
+        LabError: there is neither an index nor ranges for a proxy.
     """
     if index is None:
         return _features_of("volatility_proxy", proxy(bars)).reindex(bars.frame.index)
@@ -54,11 +54,11 @@ def with_index(bars: Bars, index: Bars | None) -> pd.DataFrame:
 
 
 def proxy(bars: Bars) -> Bars:
-    """Garman and Klass's volatility of a month as if it were an index, in percent a year."""
+    """Garman and Klass's volatility of the last month as an index, in percent per year."""
     if not bars.has_ranges:
         raise LabError(
-            f"{bars.name} has closes alone, so there is no proxy for a volatility index: name one "
-            "with --volatility-index."
+            f"{bars.name} has only closes, which allow no proxy for a volatility index; name an "
+            "index with --volatility-index."
         )
     volatility = range_volatility("garman_klass", MONTH).compute(Prices.of(bars))
     frame = pd.DataFrame({"close": 100 * volatility}, index=bars.frame.index)

@@ -1,5 +1,4 @@
-"""Scaling laws fitted to tables of runs: the law, the descent, intervals, rivals, the report.
+"""Fit scaling laws to tables of runs: the law, the optimiser, intervals, rivals, the report.
 
-Read `law`, then `descent`, `fitting`, `bootstrap`; `table` reads what a user gives, `report` says
-what came of it.
+Read `law`, then `descent` and `fitting`; `table` reads a user's file, `report` prints the result.
 """

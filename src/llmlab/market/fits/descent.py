@@ -11,15 +11,15 @@ import numpy as np
 from llmlab.market.fits.law import Array
 
 MEMORY = 6
-"""Steps that the curvature is remembered from."""
+"""Number of past steps used for the curvature."""
 ROUND = 20
-"""Steps between two looks at which problems are solved."""
+"""Steps between two checks for solved problems."""
 FIRST_STEP = 0.1
-"""Length of the first step, in the unit of the parameters."""
+"""Length of the first step, in the units of the parameters."""
 SUFFICIENT = 1e-4
-"""Share of the fall that the slope promises which a step must bring (Armijo's rule)."""
+"""Share of the decrease predicted by the slope that a step must achieve (Armijo's rule)."""
 SHORTEST = 2.0**-12
-"""No shorter step is tried."""
+"""Shortest step tried."""
 
 
 class Problems(Protocol):
@@ -35,10 +35,10 @@ class Problems(Protocol):
 def minimise(
     problems: Problems, start_SP: Array, *, rounds: int = 20, tolerance: float = 1e-9
 ) -> tuple[Array, Array]:
-    """Where each problem ends, [S, P], and its value there, [S].
+    """Minimise all problems; returns the minima [S, P] and the values there [S].
 
-    A problem ends with the round of `ROUND` steps that lowers its value by less than the share
-    `tolerance`; a new round forgets the curvature that the last one saw.
+    A problem ends after a round of `ROUND` steps that lowers its value by less than the share
+    `tolerance`. Each round starts without curvature information.
     """
     theta_SP, value_S = start_SP.copy(), problems(start_SP)[0]
     left_S = np.arange(len(start_SP))
@@ -53,7 +53,7 @@ def minimise(
 
 
 def _descend(problems: Problems, theta_SP: Array) -> tuple[Array, Array]:
-    """One round of steps, all problems side by side; one that no step lowers waits for the next."""
+    """One round of steps on all problems; a problem that no step lowers pauses until the next."""
     value_S, gradient_SP = problems(theta_SP)
     moving_S = np.ones(len(theta_SP), dtype=bool)
     memory: Memory = deque(maxlen=MEMORY)
@@ -73,7 +73,7 @@ Memory = deque[tuple[Array, Array, Array]]
 
 
 def _pair(step_SP: Array, change_SP: Array) -> tuple[Array, Array, Array]:
-    """What one step tells; nothing of a problem that did not move or saw no upward curvature."""
+    """The curvature information of one step; zero if a problem did not move or lacks curvature."""
     product_S = (step_SP * change_SP).sum(axis=1)
     told_S = product_S > 1e-14 * (change_SP**2).sum(axis=1)
     return step_SP, change_SP, np.where(told_S, 1 / np.where(told_S, product_S, 1.0), 0.0)
@@ -94,7 +94,7 @@ def _direction(gradient_SP: Array, memory: Memory) -> Array:
 
 
 def _scale(gradient_SP: Array, memory: Memory) -> Array:
-    """How far a unit of gradient goes before curvature is known: a first step of `FIRST_STEP`."""
+    """The initial scale of the direction; without curvature, a first step of `FIRST_STEP`."""
     length_S = np.sqrt((gradient_SP**2).sum(axis=1))
     scale_S = FIRST_STEP / np.maximum(length_S, 1e-300)
     for _, change_SP, inverse_S in memory:
@@ -107,9 +107,9 @@ def _scale(gradient_SP: Array, memory: Memory) -> Array:
 def _search(
     problems: Problems, theta_SP: Array, value_S: Array, gradient_SP: Array, direction_SP: Array
 ) -> tuple[Array, Array, Array]:
-    """The first of the steps 1, 1/2, 1/4, ... along each direction that lowers the value enough.
+    """Backtracking: the first of the steps 1, 1/2, 1/4, ... that lowers each value enough.
 
-    A problem that none of them lowers stays where it is.
+    A problem that no step lowers stays where it is.
     """
     slope_S = (gradient_SP * direction_SP).sum(axis=1)
     new_SP, new_value_S, new_gradient_SP = theta_SP.copy(), value_S.copy(), gradient_SP.copy()

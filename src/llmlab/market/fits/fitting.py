@@ -1,4 +1,4 @@
-"""A law fitted to runs: from many starts, with bootstrap intervals, beside simpler laws."""
+"""Fit a law to runs: from many starts, with bootstrap intervals, and with simpler rivals."""
 
 from dataclasses import dataclass
 from itertools import combinations
@@ -13,21 +13,21 @@ STARTS = 160
 RESAMPLES = 200
 LEVEL = 0.95
 REACHED = 1e-4
-"""A start has reached the optimum if it ends above it by no more than this share."""
+"""A start has reached the optimum if its value exceeds it by at most this share."""
 LOOSE, TIGHT = 1e-6, 1e-12
-"""Tolerances of the search: of single starts and resamples, and of the optimum."""
+"""Tolerances of the optimiser: for single starts and resamples, and for the optimum."""
 NO_SPREAD = 1e-9
-"""Mean residual of the log loss that counts as none: what rounding leaves."""
+"""Mean residual of the log loss that counts as zero, since rounding leaves as much."""
 
 
 @dataclass(frozen=True)
 class Optimum:
-    """The best that any start reached.
+    """The best result of all starts.
 
     Attributes:
         theta_P: parameters as in `law`, for centred logarithms of the sizes.
         value: the sum of Huber losses there.
-        reached: share of the starts that ended there.
+        reached: share of the starts that reached it.
     """
 
     theta_P: Array
@@ -46,12 +46,12 @@ class Interval:
 
 @dataclass(frozen=True)
 class Rival:
-    """One form of the law and how well it describes the runs.
+    """One form of the law, and its fit to the runs.
 
     Attributes:
         name: "flat", "params", "tokens" or "params and tokens".
         error: mean absolute residual of the log loss.
-        bic: Bayesian information criterion; the lowest is best.
+        bic: Bayesian information criterion; lower is better.
     """
 
     name: str
@@ -64,9 +64,9 @@ class Fit:
     """A fitted law.
 
     Attributes:
-        parameters: E, and of A, alpha, B, beta those of the sizes that are given.
-        residuals_M: predicted less measured log loss of each run.
-        rivals: the forms that the same runs allow, the best one first.
+        parameters: E, and those of A, alpha, B, beta that belong to the given sizes.
+        residuals_M: predicted minus measured log loss of each run.
+        rivals: all forms that the runs allow, best first.
     """
 
     runs: Runs
@@ -82,10 +82,10 @@ class Fit:
 def fit_law(
     runs: Runs, *, n_starts: int = STARTS, resamples: int = RESAMPLES, seed: int = 0
 ) -> Fit:
-    """Fit E + A / N^alpha + B / D^beta, or the terms of it that `runs` has sizes for.
+    """Fit E + A / N^alpha + B / D^beta, or those of its terms for which `runs` has sizes.
 
     Args:
-        resamples: of the runs, drawn with replacement; intervals are percentiles over them.
+        resamples: number of samples of the runs with replacement; intervals are percentiles.
     """
     best = optimum(runs, n_starts)
     left_M = residuals(best.theta_P[None], runs.x_TM, runs.y_M[None])[0][0]
@@ -94,7 +94,7 @@ def fit_law(
 
 
 def intervals(runs: Runs, best: Optimum, resamples: int, seed: int = 0) -> dict[str, Interval]:
-    """The parameters at an optimum, each with percentiles over resamples of the runs."""
+    """The parameters at an optimum, with percentiles over resamples of the runs."""
     point = runs.plain(best.theta_P[None])
     drawn = runs.plain(bootstrap(runs, best.theta_P, resamples, seed))
     ends = [(1 - LEVEL) / 2, (1 + LEVEL) / 2]
@@ -115,10 +115,10 @@ def optimum(runs: Runs, n_starts: int = STARTS) -> Optimum:
 
 
 def starts(runs: Runs, n_starts: int) -> Array:
-    """Points of a Sobol sequence over all that is plausible, [S, P]; the same at each call.
+    """Points of a Sobol sequence over the plausible range, [S, P]; deterministic.
 
-    The floor lies between a fifth of the lowest loss and that loss, each term between a twentieth
-    of the mean loss and that loss at runs of mean size, each exponent between 0 and 1.2.
+    The floor is between a fifth of the lowest loss and that loss; each term, at runs of mean size,
+    between a twentieth of the mean loss and that loss; each exponent between 0 and 1.2.
     """
     n_terms = len(runs.sizes)
     unit_SP = qmc.Sobol(1 + 2 * n_terms, rng=0).random_base2((n_starts - 1).bit_length())
@@ -131,7 +131,7 @@ def starts(runs: Runs, n_starts: int) -> Array:
 
 
 def bootstrap(runs: Runs, theta_P: Array, resamples: int, seed: int = 0) -> Array:
-    """The parameters of `resamples` samples of the runs, [S, P], each begun at `theta_P`."""
+    """The parameters fitted to `resamples` samples of the runs, [S, P], starting at `theta_P`."""
     n = len(runs)
     counts_SM = np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), size=resamples)
     objective = Objective.of(runs, counts_SM.astype(float))
@@ -139,7 +139,7 @@ def bootstrap(runs: Runs, theta_P: Array, resamples: int, seed: int = 0) -> Arra
 
 
 def rivals(runs: Runs, n_starts: int = 32) -> tuple[Rival, ...]:
-    """Every form with some of the terms, from none ("flat") to all, the best first."""
+    """Fit every form with some of the terms, from none ("flat") to all; best first."""
     names = list(runs.sizes)
     forms = [some for size in range(len(names) + 1) for some in combinations(names, size)]
     found = [_rival(runs.only(*form), n_starts) for form in forms]
@@ -147,7 +147,7 @@ def rivals(runs: Runs, n_starts: int = 32) -> tuple[Rival, ...]:
 
 
 def _rival(runs: Runs, n_starts: int) -> Rival:
-    """BIC (Schwarz 1978) of Laplace errors, which nearly are what so small a delta assumes."""
+    """Fit one form; BIC (Schwarz 1978) with the Laplace errors that a small Huber delta implies."""
     theta_P, n = optimum(runs, n_starts).theta_P, len(runs)
     left_M = residuals(theta_P[None], runs.x_TM, runs.y_M[None])[0][0]
     error = float(np.abs(left_M).mean())

@@ -1,10 +1,10 @@
-"""The law L = E + A / N^alpha + B / D^beta, and the loss that it is fitted by.
+"""The law L = E + A / N^alpha + B / D^beta, and the objective of its fit.
 
 Hoffmann et al. 2022 (2203.15556, section 3.3): the logarithm of the loss is predicted as the
 log-sum-exp of the terms, and the Huber loss of the residuals is summed over the runs.
 
-Shapes in names: S problems solved side by side (starts, resamples), M runs, T terms, P = 1 + 2T
-parameters: log E, then for each term the logarithm of its coefficient and its exponent.
+Shapes in names: S problems solved in parallel (starts, resamples), M runs, T terms, P = 1 + 2T
+parameters: log E, then for each term the log of its coefficient and its exponent.
 """
 
 from dataclasses import dataclass
@@ -16,18 +16,18 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 
 HUBER_DELTA = 1e-3
-"""Residuals of the log loss beyond it count linearly (Hoffmann et al. 2022, section 3.3)."""
+"""Residuals of the log loss above it count linearly (Hoffmann et al. 2022, section 3.3)."""
 
 SYMBOLS = {"params": ("A", "alpha"), "tokens": ("B", "beta")}
-"""Coefficient and exponent of the term that falls with each size of a run."""
+"""Coefficient and exponent of the term of each size."""
 
 
 @dataclass(frozen=True)
 class Runs:
-    """The runs that a law is fitted to.
+    """The runs to fit a law to.
 
     Attributes:
-        sizes: by "params" and "tokens", or one of them, a positive number for each run.
+        sizes: for "params", "tokens" or both, a positive number for each run.
         loss_M: the loss of each run, positive.
     """
 
@@ -39,7 +39,7 @@ class Runs:
 
     @cached_property
     def x_TM(self) -> Array:
-        """Logarithms of the sizes less their means, so that parameters are nearly independent."""
+        """Centred logarithms of the sizes, which make the parameters nearly independent."""
         logs_TM = np.log(np.reshape([*self.sizes.values()], (len(self.sizes), len(self))))
         return logs_TM - logs_TM.mean(axis=1, keepdims=True)
 
@@ -48,11 +48,11 @@ class Runs:
         return np.log(self.loss_M)
 
     def only(self, *names: str) -> "Runs":
-        """The same runs with these sizes alone."""
+        """The same runs with only these sizes."""
         return Runs({name: self.sizes[name] for name in names}, self.loss_M)
 
     def plain(self, theta_SP: Array) -> dict[str, Array]:
-        """E, A, alpha, B, beta of the sizes as they are, each of shape [S]."""
+        """E, A, alpha, B, beta for the uncentred sizes, each of shape [S]."""
         found = {"E": np.exp(theta_SP[:, 0])}
         for term, (name, size_M) in enumerate(self.sizes.items()):
             coefficient, exponent = SYMBOLS[name]
@@ -63,7 +63,7 @@ class Runs:
 
 
 def residuals(theta_SP: Array, x_TM: Array, y_SM: Array) -> tuple[Array, Array]:
-    """Predicted less measured log loss, [S, M], and the share of each term in it, [S, 1 + T, M].
+    """Predicted minus measured log loss [S, M], and each term's share of the loss [S, 1 + T, M].
 
     `y_SM` may be [1, M], shared by all problems.
     """
@@ -80,12 +80,12 @@ def residuals(theta_SP: Array, x_TM: Array, y_SM: Array) -> tuple[Array, Array]:
 
 @dataclass(frozen=True)
 class Objective:
-    """The sum of Huber losses over the runs, of S problems at once.
+    """The sum of Huber losses over the runs, for S problems at once.
 
     Attributes:
         x_TM: shared by all problems.
-        y_SM: [1, M] or one row for each problem.
-        weights_SM: how often each run counts; [1, M] or one row for each problem.
+        y_SM: [1, M] or one row per problem.
+        weights_SM: how often each run counts; [1, M] or one row per problem.
     """
 
     x_TM: Array
@@ -94,7 +94,7 @@ class Objective:
 
     @classmethod
     def of(cls, runs: Runs, weights_SM: Array | None = None) -> "Objective":
-        """Each run counts once, or as `weights_SM` has it."""
+        """The objective of the runs; each counts once, or `weights_SM` times."""
         counts_SM = np.ones((1, len(runs))) if weights_SM is None else weights_SM
         return cls(runs.x_TM, runs.y_M[None], counts_SM)
 
@@ -106,7 +106,7 @@ class Objective:
         return Objective(self.x_TM, y_SM, weights_SM)
 
     def __call__(self, theta_SP: Array) -> tuple[Array, Array]:
-        """Values [S] and gradients [S, P]; not finite where a step went much too far."""
+        """Values [S] and gradients [S, P]; not finite if a step went much too far."""
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
             return self._value_and_gradient(theta_SP)
 

@@ -1,4 +1,4 @@
-"""What a fit says: to a program as JSON, to a reader as a table with its warnings."""
+"""Report a fit: as JSON for programs, as a table with warnings for readers."""
 
 from collections.abc import Iterator
 
@@ -14,11 +14,11 @@ FEW_RUNS = 10
 FEW_REACHED = 0.1
 """Share of starts below which an optimum may be one of several."""
 LOOSE_FLOOR = 0.5
-"""Width of E's interval, as a share of the lowest loss, above which the floor is not known."""
+"""Width of E's interval, as a share of the lowest loss, above which the floor is unknown."""
 
 
 def warnings(fit: Fit) -> Iterator[str]:
-    """What a reader must know before believing a fit, one sentence each."""
+    """Warnings that a reader must know before trusting a fit, one sentence each."""
     best = fit.rivals[0].name
     if best == "flat":
         yield "A constant describes these runs as well: nothing here falls with size."
@@ -67,7 +67,7 @@ def as_json(fit: Fit) -> dict[str, object]:
 
 
 def print_fit(fit: Fit) -> None:
-    """The law, its parameters, how it was found, what else would do, and the warnings."""
+    """Print the law, its parameters, the search, the rivals and the warnings."""
     console = Console(width=None, highlight=False)
     terms = [f"{c} / {name}^{e}" for name, (c, e) in SYMBOLS.items() if c in fit.parameters]
     console.print(f"loss = {' + '.join(['E', *terms])}, fitted to {len(fit.runs)} runs")
@@ -107,7 +107,7 @@ def _ends(found: Interval) -> str:
 
 
 def _repeated(fit: Fit) -> int:
-    """Runs whose sizes another run has, with a loss that differs by more than a tenth."""
+    """Number of runs that share their sizes with runs whose loss differs by more than a tenth."""
     places: dict[tuple[float, ...], list[float]] = {}
     for *sizes, loss in zip(*fit.runs.sizes.values(), fit.runs.loss_M, strict=True):
         places.setdefault(tuple(sizes), []).append(loss)

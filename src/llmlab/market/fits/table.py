@@ -1,4 +1,4 @@
-"""Runs from a CSV file: columns of parameters, tokens and loss, checked cell by cell."""
+"""Read runs from a CSV file with columns of parameters, tokens and loss, checked cell by cell."""
 
 import csv
 import math
@@ -14,7 +14,7 @@ from llmlab.method.errors import LabError
 from llmlab.method.files import read_text
 
 FEWEST_SIZES = 3
-"""Different values of a size that an exponent and a floor take."""
+"""Fewest distinct values of a size for an exponent and a floor."""
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Table:
     """The rows of a CSV file as text.
 
     Attributes:
-        lines: number of each row in the file.
+        lines: line number of each row in the file.
     """
 
     file: Path
@@ -31,7 +31,7 @@ class Table:
     lines: tuple[int, ...]
 
     def where(self, column: str, wanted: str) -> "Table":
-        """The rows that have this in that column.
+        """The rows with a given value in a column.
 
         Raises:
             LabError: there is no such column or no such row.
@@ -41,8 +41,8 @@ class Table:
         if not kept:
             there = sorted({row[column] for row in self.rows})
             raise LabError(
-                f"{self.file} has no row with {column} = {wanted}{suggestion(wanted, there)}: "
-                f"the column holds {_listed(there)}."
+                f"{self.file} has no row with {column} = {wanted}{suggestion(wanted, there)}; "
+                f"choose from {_listed(there)}."
             )
         rows, lines = (tuple(items[n] for n in kept) for items in (self.rows, self.lines))
         return Table(self.file, self.columns, rows, lines)
@@ -51,15 +51,15 @@ class Table:
         """Raise LabError if there is no such column."""
         if column not in self.columns:
             raise LabError(
-                f"{self.file} has no column '{column}'{suggestion(column, self.columns)}; it has "
-                f"{_listed(self.columns)}."
+                f"{self.file} has no column '{column}'{suggestion(column, self.columns)}; choose "
+                f"from {_listed(self.columns)}."
             )
 
     def positive(self, column: str) -> np.ndarray:
         """A column of positive numbers.
 
         Raises:
-            LabError: there is no such column, or a cell of it is anything else.
+            LabError: there is no such column, or one of its cells is not a positive number.
         """
         self.require(column)
         cells = [row[column] for row in self.rows]
@@ -82,24 +82,26 @@ class Table:
 
 
 def read_table(file: Path) -> Table:
-    """A CSV file whose first line names its columns; commas, semicolons or tabs part the cells.
+    """Read a CSV file with a header line; commas, semicolons or tabs separate cells.
 
     Raises:
-        LabError: there is no such file, it is no table, or it has no rows.
+        LabError: the file does not exist, is not a table, or has no rows.
     """
     if not file.is_file():
-        raise LabError(f"there is no file {file}: give the path of a CSV file of runs.")
+        raise LabError(f"there is no file {file}; give the path of a CSV file of runs.")
     header, *rows = _cells(file, read_text(file)) or [(1, [])]
     columns = [name.strip() for name in header[1]]
     if not rows:
-        raise LabError(f"{file} has no rows: the first line names columns, each other is one run.")
+        raise LabError(
+            f"{file} has no rows; give one line of column names and then one line per run."
+        )
     repeated = [name for name in columns if columns.count(name) > 1]
     if repeated:
-        raise LabError(f"{file} has two columns called '{repeated[0]}': rename one of them.")
+        raise LabError(f"{file} has two columns named '{repeated[0]}'; rename one of them.")
     for line, row in rows:
         if len(row) != len(columns):
             raise LabError(
-                f"{file}, line {line}: it has {len(row)} cells and the header {len(columns)}; "
+                f"{file}, line {line}: it has {len(row)} cells, but the header has {len(columns)}; "
                 "correct or remove that line."
             )
     return Table(
@@ -111,46 +113,48 @@ def read_table(file: Path) -> Table:
 
 
 def runs_of(table: Table, sizes: Mapping[str, str | None], loss: str) -> Runs:
-    """The runs of a table.
+    """Extract the runs of a table.
 
     Args:
-        sizes: the column of "params" and of "tokens"; None leaves one out.
+        sizes: the columns of "params" and "tokens"; None omits one.
 
     Raises:
-        LabError: a column is missing, a cell is no positive number, or there are too few runs.
+        LabError: a column is missing, a cell is not a positive number, or there are too few runs.
     """
     columns = {name: column for name, column in sizes.items() if column is not None}
     if not columns:
         raise LabError(
-            "name the column of the parameters, of the tokens, or both: --params, --tokens."
+            "a law needs at least one size; name its column with --params, --tokens, or both."
         )
     runs = Runs({name: table.positive(c) for name, c in columns.items()}, table.positive(loss))
     n_parameters = 1 + 2 * len(columns)
     if len(runs) <= n_parameters:
         raise LabError(
-            f"{table.file} has {len(runs)} runs, too few for a law of {n_parameters} parameters: "
-            f"give {n_parameters + 1} or more, or fit one size alone."
+            f"{table.file} has {len(runs)} runs, too few for a law with {n_parameters} parameters; "
+            f"give at least {n_parameters + 1}, or fit only one size."
         )
     for name, column in columns.items():
         n_values = len(set(runs.sizes[name]))
         if n_values < FEWEST_SIZES:
             found = "one value" if n_values == 1 else f"{n_values} values"
             raise LabError(
-                f"the column '{column}' of {table.file} has {found} only, and an exponent over it "
-                f"takes {FEWEST_SIZES} or more: add runs of other sizes, or leave out --{name}."
+                f"the column '{column}' of {table.file} has only {found}, and an exponent needs "
+                f"at least {FEWEST_SIZES}; add runs of other sizes, or leave out --{name}."
             )
     return runs
 
 
 def _cells(file: Path, text: str) -> list[tuple[int, Sequence[str]]]:
-    """The lines that are not empty, each with its number."""
+    """The non-empty lines, each with its number."""
     first = text.split("\n", 1)[0]
     delimiter = max(",;\t", key=first.count)
     reader = csv.reader(text.splitlines(), delimiter=delimiter, skipinitialspace=True, strict=True)
     try:
         return [(reader.line_num, row) for row in reader if any(map(str.strip, row))]
     except csv.Error as error:
-        raise LabError(f"{file}, line {reader.line_num}: it is no CSV: {error}.") from error
+        raise LabError(
+            f"{file}, line {reader.line_num}: not valid CSV ({error}); correct that line."
+        ) from error
 
 
 def _number(cell: str) -> float | None:

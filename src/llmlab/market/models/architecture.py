@@ -1,4 +1,4 @@
-"""Transformers by parameter budget: every shape's count is exact before a module is built."""
+"""Transformers by parameter budget; counts are exact before any module is built."""
 
 import math
 from collections.abc import Iterator
@@ -7,12 +7,12 @@ from dataclasses import dataclass, replace
 from llmlab.method.errors import LabError
 
 TOLERANCE = 1e-3
-"""Share of a budget by which a count may miss it."""
+"""Largest relative deviation of a count from the budget."""
 LAYERS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48)
 HEAD_WIDTHS = (2, 4, 5, 6, 8, 12, 16, 32, 64, 128)
 WIDEST = 4096
 SHAPE_FACTOR = (0.5, 8.0)
-"""Width of the feed-forward layer over that of the model: a usual 4, give or take."""
+"""Range of the ratio of feed-forward width to model width; 4 is usual."""
 SUFFIXES = {"k": 1e3, "M": 1e6, "B": 1e9}
 
 
@@ -21,9 +21,9 @@ class Architecture:
     """A transformer encoder over patches of days.
 
     Attributes:
-        n_features: per day.
-        look_back: days, a multiple of `patch`.
-        patch: days that make one token (Nie et al. 2023, 2211.14730, section 3.1).
+        n_features: number of features per day.
+        look_back: window in days, a multiple of `patch`.
+        patch: days per token (Nie et al. 2023, 2211.14730, section 3.1).
         d_model, n_layers, n_heads, d_feedforward: as in Vaswani et al. 2017 (1706.03762).
     """
 
@@ -55,13 +55,13 @@ class Architecture:
 
 
 def within_budget(base: Architecture, budget: int) -> list[Architecture]:
-    """Every shape of the grid whose count lies within `TOLERANCE` of the budget, the best first.
+    """Every shape of the grid whose count is within `TOLERANCE` of the budget, best first.
 
-    The best is the one whose depth and width are in the most usual proportion: some 1 layer for
-    each 16 of width at small sizes, 1 for each 64 at large ones.
+    The best shape has the most usual proportions: about 12 of width per layer at small sizes, 64
+    per layer at large ones, and a feed-forward layer four times as wide as the model.
 
     Raises:
-        LabError: no shape does; names the nearest.
+        LabError: no shape fits; names the nearest.
     """
     shapes = list(grid(base, budget))
     near = [one for one in shapes if abs(one.n_parameters - budget) <= TOLERANCE * budget]
@@ -71,7 +71,7 @@ def within_budget(base: Architecture, budget: int) -> list[Architecture]:
 
 
 def grid(base: Architecture, budget: int) -> Iterator[Architecture]:
-    """For each depth and width the two feed-forward widths whose counts enclose the budget."""
+    """For each depth and width, the two feed-forward widths whose counts bracket the budget."""
     for head in HEAD_WIDTHS:
         for n_heads in range(1, WIDEST // head + 1):
             d = head * n_heads
@@ -86,10 +86,10 @@ def grid(base: Architecture, budget: int) -> Iterator[Architecture]:
 
 
 def read_budget(text: str) -> int:
-    """The count that "20k", "2M", "2B" or "2000" stands for.
+    """Parse a count such as "20k", "2M", "2B" or "2000".
 
     Raises:
-        LabError: it is no such count.
+        LabError: the text is not a count.
     """
     number, factor = text, 1.0
     if text[-1:] in SUFFIXES:
@@ -99,12 +99,14 @@ def read_budget(text: str) -> int:
     except ValueError:
         count = math.nan
     if not 1 <= count < 1e13:
-        raise LabError(f"--budget {text}: write a number of parameters such as 20k, 2M or 2B.")
+        raise LabError(
+            f"--budget {text} is not a number of parameters; write one such as 20k, 2M or 2B."
+        )
     return round(count)
 
 
 def _oddity(shape: Architecture) -> tuple[float, ...]:
-    """How far a shape is from the usual: ratio of width to depth, feed-forward width, heads."""
+    """Distance of a shape from usual ones: width to depth, feed-forward width, width of heads."""
     usual_ratio = 12 if shape.n_parameters < 1e6 else 64
     return (
         abs(math.log(shape.d_model / shape.n_layers / usual_ratio))
@@ -122,8 +124,8 @@ def _no_shape(base: Architecture, budget: int, shapes: list[Architecture]) -> La
     else:
         nearest = _smallest(base).n_parameters
     return LabError(
-        f"{cause} {budget:,} parameters within {TOLERANCE:.1%}; the nearest has {nearest:,}: ask "
-        "for that many, or for other features."
+        f"{cause} {budget:,} parameters within {TOLERANCE:.1%}; the nearest has "
+        f"{nearest:,}; use that many, or other features."
     )
 
 

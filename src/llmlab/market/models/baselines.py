@@ -1,6 +1,6 @@
-"""What a transformer has to beat: each gives the probability of a rise for the test samples.
+"""Baselines for the transformer: each predicts the probability of a rise for the test samples.
 
-A baseline reads the last day of a window. What can be chosen is chosen by the validation samples.
+A baseline uses the last day of a window. Validation samples choose all hyperparameters.
 """
 
 from collections.abc import Callable, Sequence
@@ -20,7 +20,7 @@ Array = NDArray[np.float64]
 Predict = Callable[[Samples], Array]
 
 STRENGTHS = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
-"""Inverse penalties of logistic regressions that are tried."""
+"""Inverse penalties of the logistic regressions tried."""
 
 HAR = (
     *(log_return(days) for days in (1, 5, 22)),
@@ -37,7 +37,7 @@ def constant(parts: Parts) -> Predict:
 
 def logistic(parts: Parts) -> Predict:
     """Logistic regression on the last day."""
-    from sklearn.linear_model import LogisticRegression  # takes seconds, and few runs need it
+    from sklearn.linear_model import LogisticRegression  # a slow import that few runs need
 
     fitted = [
         LogisticRegression(C=strength, max_iter=500).fit(_last(parts.train), parts.train.y_M)
@@ -47,7 +47,7 @@ def logistic(parts: Parts) -> Predict:
 
 
 def boosting(parts: Parts, seed: int = 0) -> Predict:
-    """Gradient-boosted trees, small and slow, stopped by the validation samples."""
+    """Gradient boosting with small trees and a low rate, stopped early by validation samples."""
     from sklearn.ensemble import HistGradientBoostingClassifier
 
     model = HistGradientBoostingClassifier(

@@ -1,4 +1,4 @@
-"""The columns that every experiment on markets reports. Importing them loads no library."""
+"""The columns that every market experiment reports. Importing them loads no library."""
 
 from typing import TYPE_CHECKING
 
@@ -75,7 +75,7 @@ def measured(answer: "Answer") -> dict[str, float]:
 
 
 def learnt(answer: "Answer") -> dict[str, float]:
-    """The columns `TRAINING`; 0 where no transformer was trained."""
+    """The columns `TRAINING`; 0 if no transformer was trained."""
     found = answer.trained
     return {
         "best_epoch": found.best.epoch if found else 0,
@@ -84,6 +84,6 @@ def learnt(answer: "Answer") -> dict[str, float]:
 
 
 def tokens(answer: "Answer") -> int:
-    """Tokens that a transformer was trained on."""
+    """Number of tokens that a transformer was trained on."""
     found = answer.trained
     return found.samples_seen * found.model.shape.n_tokens if found else 0

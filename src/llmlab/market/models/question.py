@@ -1,4 +1,4 @@
-"""What a user asks of bars, and the study that answers it."""
+"""A user's question about bars, and the study that answers it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,15 +12,15 @@ from llmlab.market.samples.windows import Recipe
 from llmlab.method.errors import LabError
 
 PATCHES = (2, 4, 8)
-"""Days of a token that a search tries; a look-back must be a multiple of all of them."""
+"""Days per token that a search tries; a look-back must be a multiple of all of them."""
 
 
 @dataclass(frozen=True)
 class Question:
-    """Whether the first asset rises, asked of its features and those of the others.
+    """Whether the first asset rises, predicted by a model trained on all assets.
 
     Attributes:
-        look_back: days of a window.
+        look_back: window in days.
     """
 
     tier: str = "a"
@@ -29,14 +29,15 @@ class Question:
     look_back: int = 16
 
     def study(self, assets: Sequence[Bars]) -> Study:
-        """The study of these assets, with every feature of the tier that all of them allow.
+        """The study of these assets, with every feature of the tier that all assets support.
 
         Raises:
-            LabError: no such tier, horizon or threshold, or a look-back of odd length.
+            LabError: the tier, horizon or threshold is invalid, or the look-back has an unsuitable
+                length.
         """
         if self.look_back < max(PATCHES) or self.look_back % max(PATCHES):
             raise LabError(
-                f"--look-back {self.look_back}: write a multiple of {max(PATCHES)} days."
+                f"--look-back cannot be {self.look_back}; give a multiple of {max(PATCHES)} days."
             )
         features = tier(self.tier)
         for bars in assets:

@@ -1,4 +1,4 @@
-"""What `llmlab market run` and `llmlab market search` print and keep."""
+"""Output and results of `llmlab market run` and `llmlab market search`."""
 
 import json
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ RESULT = "result.json"
 
 
 def write_result(folder: Path, asked: Mapping[str, object], answers: Mapping[str, Answer]) -> Path:
-    """Write what was asked and what each model scored; errors as `write_file`."""
+    """Write the question and each model's scores; errors as in `write_file`."""
     found = {"asked": asked, "models": {name: as_row(one) for name, one in answers.items()}}
     path = folder / RESULT
     write_file(path, json.dumps(json_value(found), indent=2) + "\n")
@@ -38,7 +38,7 @@ def as_row(answer: Answer) -> dict[str, object]:
 
 
 def print_answers(question: str, answers: Mapping[str, Answer]) -> None:
-    """A row for each model, and what the columns mean."""
+    """Print one row per model, and the meaning of the columns."""
     console = Console(highlight=False)
     one = next(iter(answers.values()))
     test_rate = float(one.parts.test.y_M.mean())

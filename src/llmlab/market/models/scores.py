@@ -1,8 +1,8 @@
-"""How good probabilities are, beside the climatology of the training rows.
+"""Score probabilities relative to the climatology of the training rows.
 
-A gain is the log loss of always answering the base rate of the training rows, less that of the
-model, in nats a day: what a day's answer is worth. Days overlap where the horizon is longer than
-one, and volatility comes in clusters, so intervals and tests allow for dependence in time.
+A gain is the log loss of always answering the base rate of the training rows, minus that of the
+model, in nats per day. Horizons longer than one day overlap and volatility clusters, so intervals
+and tests allow for dependence in time.
 """
 
 from collections.abc import Mapping
@@ -17,27 +17,27 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 
 SMALLEST = 1e-6
-"""Probability that no answer falls below, so that one mistake cannot cost everything."""
+"""Lower bound of any answer's probability, so that one mistake cannot dominate the loss."""
 BLOCK_DAYS = 20
 RESAMPLES = 500
 
 
 def log_losses(probability_M: Array, y_M: Array) -> Array:
-    """Of each sample, in nats."""
+    """Log loss of each sample, in nats."""
     p_M = np.clip(probability_M, SMALLEST, 1 - SMALLEST)
     return -np.where(y_M > 0.5, np.log(p_M), np.log1p(-p_M))
 
 
 @dataclass(frozen=True)
 class Score:
-    """Of one model on one chunk of test days.
+    """The score of one model on one chunk of test days.
 
     Attributes:
-        log_loss: in nats a day.
-        gain_M: log loss of the climatology less that of the model, day by day.
-        brier_skill: 1 less the Brier score over that of the climatology.
+        log_loss: in nats per day.
+        gain_M: log loss of the climatology minus that of the model, day by day.
+        brier_skill: 1 minus the ratio of the Brier score to that of the climatology.
         diebold_mariano: mean gain over its standard error, which allows for overlapping horizons
-            (Diebold and Mariano 1995); above 1.96 the gain is real at 5 %.
+            (Diebold and Mariano 1995); above 1.96 the gain is significant at 5 %.
     """
 
     log_loss: float
@@ -51,7 +51,7 @@ class Score:
 
 
 def score(probability_M: Array, y_M: Array, base_rate: float, horizon: int) -> Score:
-    """The score of probabilities; `base_rate` is the share of ones in the training rows."""
+    """Score probabilities; `base_rate` is the share of ones in the training rows."""
     y_M = np.asarray(y_M, dtype=float)
     climatology_M = np.full_like(y_M, base_rate)
     losses_M = log_losses(probability_M, y_M)
@@ -61,7 +61,7 @@ def score(probability_M: Array, y_M: Array, base_rate: float, horizon: int) -> S
 
 
 def diebold_mariano(gain_M: Array, horizon: int) -> float:
-    """The statistic with Newey and West's standard error over `horizon - 1` lags; 0 of no gain."""
+    """The statistic, with Newey and West's error over `horizon - 1` lags; 0 without any gain."""
     if not np.any(gain_M):
         return 0.0
     lags = {"maxlags": horizon - 1, "use_correction": True}
@@ -70,7 +70,7 @@ def diebold_mariano(gain_M: Array, horizon: int) -> float:
 
 
 def block_interval(gain_M: Array, level: float = 0.95, seed: int = 0) -> tuple[float, float]:
-    """Ends of the interval of the mean gain, by a stationary bootstrap of `BLOCK_DAYS`."""
+    """Interval of the mean gain, by a stationary bootstrap with blocks of `BLOCK_DAYS`."""
     bootstrap = StationaryBootstrap(BLOCK_DAYS, gain_M, seed=seed)
     low, high = bootstrap.conf_int(np.mean, RESAMPLES, method="percentile", size=level).ravel()
     return float(low), float(high)
@@ -78,12 +78,12 @@ def block_interval(gain_M: Array, level: float = 0.95, seed: int = 0) -> tuple[f
 
 @dataclass(frozen=True)
 class Contest:
-    """All models at once.
+    """A comparison of all models at once.
 
     Attributes:
-        spa_p: that no model beats the climatology (Hansen 2005, consistent p value).
-        in_confidence_set: models that may be the best, the climatology among them, with their p
-            values (Hansen, Lunde and Nason 2011).
+        spa_p: p value of "no model beats the climatology" (Hansen 2005, consistent).
+        confidence_set: models that may be the best, possibly the climatology, with their p values
+            (Hansen, Lunde and Nason 2011).
     """
 
     spa_p: float
@@ -91,10 +91,10 @@ class Contest:
 
 
 def contest(gains: pd.DataFrame, block: int, seed: int = 0) -> Contest:
-    """Judge models by their gains; a row for each period in order, a column for each model.
+    """Compare models by their gains: one row per period, in order, and one column per model.
 
     Args:
-        block: periods of a block of the bootstrap.
+        block: length of a bootstrap block, in periods.
     """
     losses = -gains
     nothing = np.zeros(len(gains))

@@ -1,7 +1,7 @@
-"""A search over architecture and training together, within one parameter budget.
+"""Search architecture and training together, within one parameter budget.
 
-Optuna keeps every trial in a journal beside the results, so a killed search goes on where it
-stopped; bad trials are pruned after the epochs that show it. The search is given no test samples.
+Optuna logs every trial in a journal beside the results, so a killed search continues where it
+stopped; bad trials are pruned early. The search never gets test samples.
 """
 
 import json
@@ -23,7 +23,7 @@ from llmlab.method.files import write_with
 
 JOURNAL, TRIALS = "journal.log", "trials.csv"
 ASKED = "asked"
-"""Where the journal keeps what the search is for."""
+"""Key of the search's question in the journal."""
 WARM_UP_TRIALS, WARM_UP_EPOCHS = 5, 3
 """Trials and epochs before anything is pruned."""
 
@@ -35,11 +35,11 @@ BATCHES = (64, 128, 256)
 
 @dataclass(frozen=True)
 class Space:
-    """What a trial may try.
+    """The search space.
 
     Attributes:
-        shapes: by their key, one for each patch and depth.
-        training: what a trial does not draw.
+        shapes: one for each patch and depth, by key.
+        training: settings that a trial does not draw.
     """
 
     shapes: Mapping[str, Architecture]
@@ -47,12 +47,12 @@ class Space:
 
     @classmethod
     def of(cls, base: Architecture, budget: int, training: Training) -> "Space":
-        """Of all shapes of a budget the most usual one for each patch and number of layers.
+        """The most usual shape of a budget for each patch and number of layers.
 
-        Those that are deeper than half their width are left out.
+        Excludes shapes deeper than half their width.
 
         Raises:
-            LabError: no shape has as many parameters; names the nearest.
+            LabError: no shape has that many parameters; names the nearest.
         """
         found: dict[str, Architecture] = {}
         for patch in PATCHES:
@@ -64,7 +64,7 @@ class Space:
         return cls(found, training)
 
     def draw(self, trial: Trial) -> tuple[Architecture, Training]:
-        """What one trial tries."""
+        """Draw the settings of one trial."""
         shape = self.shapes[trial.suggest_categorical("shape", sorted(self.shapes))]
         training = replace(
             self.training,
@@ -76,7 +76,7 @@ class Space:
         return shape, training
 
     def read(self, trial: FrozenTrial) -> tuple[Architecture, Training]:
-        """What a finished trial tried."""
+        """The settings of a finished trial."""
         values = dict(trial.params)
         return self.shapes[values.pop("shape")], replace(self.training, **values)
 
@@ -90,13 +90,13 @@ def search(
     seed: int = 0,
     tell: Callable[[FrozenTrial], None] = lambda trial: None,
 ) -> optuna.Study:
-    """Try until the journal in `folder` holds `n_trials` finished trials, and give all of them.
+    """Run trials until the journal in `folder` holds `n_trials` finished ones; return the study.
 
-    Each trial draws with a seed of its own, so a search that was killed and goes on finds what one
-    in a single piece would have found.
+    Each trial draws with its own seed, so a search that was killed and resumed finds the same as an
+    uninterrupted one.
 
     Raises:
-        LabError: the journal there is of another search.
+        LabError: the folder holds the journal of another search.
     """
     study = _open(folder, asked)
     while _finished(study) < n_trials:
@@ -109,7 +109,7 @@ def search(
 
 
 def _try(trial: Trial, space: Space, parts: Parts, seed: int) -> float:
-    """The lowest validation loss of one training; stopped early if it lags behind."""
+    """The lowest validation loss of one training run, which is pruned if it lags behind."""
     shape, training = space.draw(trial)
     run = Run(shape, training, parts.without_test(), seed)
     for epoch in run.epochs():
@@ -122,7 +122,7 @@ def _try(trial: Trial, space: Space, parts: Parts, seed: int) -> float:
 
 
 def _open(folder: Path, asked: Mapping[str, object]) -> optuna.Study:
-    """The study in a folder, new or going on; a trial that a kill cut short counts as failed."""
+    """Open the study in a folder, new or resumed; a trial cut short by a kill counts as failed."""
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     folder.mkdir(parents=True, exist_ok=True)
     study = optuna.create_study(
@@ -137,8 +137,8 @@ def _open(folder: Path, asked: Mapping[str, object]) -> optuna.Study:
     elif before != now:
         changed = [name for name in now if before.get(name) != now[name]]
         raise LabError(
-            f"{folder} holds a search of another space ({', '.join(changed)} differ): give the "
-            "same options to go on with it, or another folder with --out."
+            f"{folder} holds a search of another space ({', '.join(changed)} differ); give the "
+            "same options to continue it, or another folder with --out."
         )
     for trial in study.get_trials(states=[TrialState.RUNNING]):
         study.tell(trial.number, state=TrialState.FAIL)

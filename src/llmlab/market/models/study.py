@@ -1,4 +1,4 @@
-"""One question put to one model on one chunk of test days: what an experiment's row is made of."""
+"""One question to one model on one chunk of test days, which gives one row of an experiment."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -23,7 +23,7 @@ ALL_ASSETS = (
     ("pmdarima", "msft"),
     *(("bokeh-sampledata", name) for name in ("aapl", "fb", "goog", "ibm")),
 )
-"""Source and name of every asset with whole bars; the S&P 500 is the one that is judged."""
+"""Source and name of every asset with complete bars; the S&P 500 is the one evaluated."""
 
 BASELINES = {
     "constant": baselines.constant,
@@ -31,17 +31,17 @@ BASELINES = {
     "HAR": baselines.logistic,
     "boosting": baselines.boosting,
 }
-"""How each is fitted; HAR is logistic regression on features of its own."""
+"""The fitting functions; HAR is logistic regression on its own features."""
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What a model said of the test days.
+    """A model's predictions for the test days.
 
     Attributes:
-        probability_M: of a rise.
+        probability_M: probability of a rise.
         base_rate: share of rises among the training samples.
-        trained: of a transformer.
+        trained: the trained transformer; None for baselines.
     """
 
     probability_M: np.ndarray
@@ -53,11 +53,11 @@ class Answer:
 
 @dataclass(frozen=True)
 class Study:
-    """The data, and how samples are made of them.
+    """The data, and the recipe for samples.
 
     Attributes:
-        assets: the first is the one that is judged; all are trained on.
-        label: what a sample's answer is; another one plants or shuffles labels in tests.
+        assets: all are used for training; the first is evaluated.
+        label: labels samples; tests replace it to plant or shuffle labels.
     """
 
     assets: tuple[Bars, ...]
@@ -68,16 +68,16 @@ class Study:
         return make_parts(self.assets, self.recipe, test_chunk, self.label)
 
     def baseline(self, name: str, test_chunk: int) -> Answer:
-        """That of one of `BASELINES`."""
+        """The answer of one of `BASELINES`."""
         recipe = replace(self.recipe, features=baselines.HAR) if name == "HAR" else self.recipe
         parts = replace(self, recipe=recipe).parts(test_chunk)
         return self.judge(BASELINES[name](parts)(parts.test), parts)
 
     def transformer(self, budget: int, training: Training, test_chunk: int) -> Answer:
-        """That of the transformer of this budget, trained with the chunk as its seed.
+        """The answer of the transformer with this budget, trained with the chunk as seed.
 
         Raises:
-            LabError: no shape has as many parameters, or the bars are too few.
+            LabError: no shape has that many parameters, or there are too few bars.
         """
         shape = self.shape(budget)
         parts = self.parts(test_chunk)
@@ -87,7 +87,7 @@ class Study:
     def judge(
         self, probability_M: np.ndarray, parts: Parts, found: Trained | None = None
     ) -> Answer:
-        """What probabilities of the test samples are worth."""
+        """Score probabilities of the test samples."""
         base_rate, reach = float(parts.train.y_M.mean()), self.recipe.target.reach
         judged = score(probability_M, parts.test.y_M, base_rate, reach)
         return Answer(probability_M, judged, parts, base_rate, found)
@@ -98,7 +98,7 @@ class Study:
 
 
 def real_bars(names: Sequence[tuple[str, str]]) -> tuple[Bars, ...]:
-    """Bars by source and name; errors as `sources.load`."""
+    """Load bars by source and name; errors as in `sources.load`."""
     return tuple(_assets(source)[name] for source, name in names)
 
 
@@ -108,7 +108,7 @@ def _assets(source: str) -> dict[str, Bars]:
 
 
 def weekly(gain_M: Sequence[float], days: int = 5) -> list[tuple[int, float]]:
-    """Mean gain of each five test days in turn, for a curve."""
+    """Mean gain of consecutive groups of test days, for a curve."""
     gains = np.asarray(gain_M, dtype=float)
     return [
         (start // days, float(gains[start : start + days].mean()))
@@ -117,15 +117,15 @@ def weekly(gain_M: Sequence[float], days: int = 5) -> list[tuple[int, float]]:
 
 
 def require_samples(study: Study, test_chunk: int) -> None:
-    """See that windows and features leave samples in every part.
+    """Check that windows and features leave samples in every part.
 
     Raises:
-        LabError: they do not.
+        LabError: some part has no samples.
     """
     parts, recipe = study.parts(test_chunk), study.recipe
     if not all(len(part) for part in (parts.train, parts.validation, parts.test)):
         raise LabError(
-            f"{len(study.assets[0])} days are too few for {recipe.n_chunks} chunks: the windows of "
-            f"{len(recipe.features)} features leave one of them without a sample; give more bars, "
-            "or a shorter look-back, horizon or tier."
+            f"{len(study.assets[0])} days are too few for {recipe.n_chunks} chunks, since the "
+            f"windows of {len(recipe.features)} features leave one of them without a sample; give "
+            "more bars, or a shorter look-back or horizon, or a smaller tier."
         )

@@ -1,4 +1,4 @@
-"""Trains a transformer until the validation loss no longer falls, and keeps its best state."""
+"""Train a transformer until the validation loss stops falling, and keep its best state."""
 
 import copy
 import math
@@ -16,17 +16,17 @@ from llmlab.market.models.transformer import MarketTransformer
 from llmlab.market.samples.windows import Parts, Samples
 
 RATE_WIDTH = 8
-"""Width at which `learning_rate` holds; Adam's best rate falls as one over the width (Yang et al.
-2022, 2203.03466, table 3)."""
+"""Width for which `learning_rate` is given; Adam's best rate scales as 1 / width (Yang et al. 2022,
+2203.03466, table 3)."""
 
 
 @dataclass(frozen=True)
 class Training:
-    """How a transformer is trained.
+    """The training settings of a transformer.
 
     Attributes:
-        learning_rate: of AdamW for a model of width 8; wider ones take less.
-        patience: epochs without a better validation loss after which it stops.
+        learning_rate: for AdamW at width 8; scaled down for wider models.
+        patience: epochs without a better validation loss before stopping.
     """
 
     learning_rate: float = 3e-3
@@ -39,7 +39,7 @@ class Training:
 
 @dataclass(frozen=True)
 class Epoch:
-    """What one epoch gave; epoch 0 is before training, when every answer is the base rate.
+    """The result of one epoch; epoch 0 is before training, when every answer is the base rate.
 
     Attributes:
         train_loss: mean over the epoch's batches, in nats; NaN at epoch 0.
@@ -55,7 +55,7 @@ class Epoch:
 
 @dataclass(frozen=True)
 class Trained:
-    """A model at its best epoch, with all epochs.
+    """A model at its best epoch, with the results of all epochs.
 
     Attributes:
         samples_seen: training samples times epochs.
@@ -70,18 +70,18 @@ class Trained:
         return min(self.epochs, key=lambda one: one.validation_loss)
 
     def probabilities(self, samples: Samples) -> np.ndarray:
-        """Of a rise, [M]."""
+        """Probabilities of a rise, [M]."""
         logits_M = _logits(self.model, torch.from_numpy(samples.x_MLF))
         return torch.sigmoid(logits_M).double().cpu().numpy()
 
 
 def train(shape: Architecture, training: Training, parts: Parts, seed: int) -> Trained:
-    """A transformer fitted to the training samples; the validation samples say when to stop."""
+    """Fit a transformer to the training samples; validation samples determine when to stop."""
     return Run(shape, training, parts, seed).to_the_end()
 
 
 class Run:
-    """One training, epoch by epoch, so that a search may stop it."""
+    """One training run, epoch by epoch, so that a search can stop it."""
 
     def __init__(self, shape: Architecture, training: Training, parts: Parts, seed: int) -> None:
         self.training, self.parts = training, parts
@@ -106,7 +106,7 @@ class Run:
         return Trained(self.model, tuple(self.done), seen)
 
     def epochs(self) -> Iterator[Epoch]:
-        """Each epoch as it ends, the untrained model first."""
+        """Train, and yield each epoch as it ends; the untrained model comes first."""
         yield self._note(math.nan)
         optimizer = self._optimizer()
         x_MLF = torch.from_numpy(self.parts.train.x_MLF).to(self.device)
@@ -143,7 +143,7 @@ class Run:
         return epoch
 
     def _optimizer(self) -> torch.optim.Optimizer:
-        """Biases, norms and positions are not decayed."""
+        """AdamW without weight decay of biases, norms and positions."""
         decayed = [p for p in self.model.layers.parameters() if p.dim() > 1]
         decayed.append(self.model.embedding.weight)
         names = {id(p) for p in decayed}

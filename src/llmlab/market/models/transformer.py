@@ -1,4 +1,4 @@
-"""The transformer of an `Architecture`: patches of days in, the logit of a rise out."""
+"""The transformer of an `Architecture`: maps patches of days to the logit of a rise."""
 
 import torch
 from torch import Tensor, nn
@@ -7,7 +7,7 @@ from llmlab.market.models.architecture import Architecture
 
 
 class MarketTransformer(nn.Module):
-    """A pre-norm encoder whose last token answers.
+    """A pre-norm encoder that predicts from its last token.
 
     Shapes in names: B samples, L days, F features, T patches, D width.
     """
@@ -43,6 +43,6 @@ class MarketTransformer(nn.Module):
         return self.head(self.norm(h_BTD[:, -1])).squeeze(-1)
 
     def start_at(self, rate: float) -> None:
-        """Make every answer `rate` until something is learnt: the head's weights start at 0."""
+        """Initialise the head so that every answer is `rate` before training."""
         nn.init.zeros_(self.head.weight)
         nn.init.constant_(self.head.bias, float(torch.logit(torch.tensor(rate))))

@@ -1,4 +1,4 @@
-"""From bars to samples: targets, chunks that do not leak, windows that are scaled by training rows.
+"""From bars to samples: targets, chunks without leaks, windows scaled by training rows.
 
 Read `targets`, `chunks`, then `windows`.
 """

@@ -1,9 +1,9 @@
-"""Days for training, validation and test, far enough apart that none knows of another.
+"""Split days into training, validation and test, far enough apart to prevent leaks.
 
-Days are cut into chunks; one is for test, the one half-way round for validation, the rest for
-training. A sample looks back over its window and ahead over its horizon, so days nearer to a chunk
-than both together are dropped on either side of it (purge and embargo; Lopez de Prado 2018,
-"Advances in Financial Machine Learning", chapter 7).
+Days are cut into chunks: one for test, the one half-way round for validation, the rest for
+training. A sample looks back over its window and ahead over its horizon, so days closer to a chunk
+than the sum of both are dropped on either side (purge and embargo; Lopez de Prado 2018, "Advances
+in Financial Machine Learning", chapter 7).
 """
 
 from dataclasses import dataclass
@@ -17,12 +17,12 @@ Rows = NDArray[np.int64]
 
 CHUNKS = 10
 FEWEST_DAYS = 30
-"""Days that training, and each chunk, must have."""
+"""Fewest days in training and in each chunk."""
 
 
 @dataclass(frozen=True)
 class Split:
-    """Positions of days, rising, for each purpose; they have none in common."""
+    """Disjoint sets of positions of days, in rising order, for each purpose."""
 
     train: Rows
     validation: Rows
@@ -30,17 +30,17 @@ class Split:
 
 
 def split(n_days: int, test_chunk: int, reach: int, n_chunks: int = CHUNKS) -> Split:
-    """The split whose test days are one chunk; those of other chunks are disjoint.
+    """The split with one chunk as test days; test days of different chunks are disjoint.
 
     Args:
-        reach: days that a sample looks back over and ahead, together.
+        reach: days that a sample looks back and ahead, in total.
 
     Raises:
-        LabError: there is no such chunk, or too few days are left.
+        LabError: there is no such chunk, or too few days remain.
     """
     if not 0 <= test_chunk < n_chunks:
         raise LabError(
-            f"there is no chunk {test_chunk} to test on: the days are cut into {n_chunks}, "
+            f"there is no chunk {test_chunk} to test on; choose one of the {n_chunks} chunks, "
             f"numbered 0 to {n_chunks - 1}."
         )
     chunks = np.array_split(np.arange(n_days), n_chunks)
@@ -63,5 +63,5 @@ def apart(days: Rows, chunk: Rows, reach: int) -> Rows:
 def _too_few(n_days: int, reach: int, n_chunks: int) -> LabError:
     return LabError(
         f"{n_days} days are too few for {n_chunks} chunks with {reach} days dropped on both sides "
-        "of two of them: give more bars, or a shorter look-back, horizon or tier."
+        "of two of them; give more bars, or a shorter look-back or horizon, or a smaller tier."
     )

@@ -1,4 +1,4 @@
-"""What `llmlab market targets` prints."""
+"""Output of `llmlab market targets`."""
 
 from collections.abc import Mapping
 
@@ -11,7 +11,7 @@ from llmlab.market.samples.targets import WEEK
 
 
 def print_balance(found: Mapping[str, pd.DataFrame]) -> None:
-    """Share of rises by horizon and threshold, a table for each asset."""
+    """Print the share of rises by horizon and threshold, one table per asset."""
     console = Console(highlight=False)
     for name, shares in found.items():
         columns = [f"> {threshold} %" for threshold in shares.columns]

@@ -1,4 +1,4 @@
-"""What is to be predicted: whether the close rises by more than a threshold over a horizon."""
+"""The target: whether the close rises by more than a threshold over a horizon."""
 
 from dataclasses import dataclass
 
@@ -12,12 +12,12 @@ from llmlab.method.errors import LabError
 Array = NDArray[np.float64]
 
 THRESHOLDS = (1, 2, 3, 5)
-"""Percent; 0 asks for the direction alone."""
+"""Thresholds in percent; 0 predicts the direction alone."""
 HORIZONS = ("1", "2", "3", "5", "week")
-"""Bars, or a calendar week."""
+"""Horizons in bars, or a calendar week."""
 WEEK = "week"
 WEEK_DAYS, WEEK_BARS = 7, 5
-"""Calendar days of a week, and the most bars that it has."""
+"""Calendar days in a week, and the most bars in it."""
 
 
 @dataclass(frozen=True)
@@ -33,13 +33,17 @@ class Target:
 
     def __post_init__(self) -> None:
         if self.horizon != WEEK and not (self.horizon.isdecimal() and int(self.horizon) > 0):
-            raise LabError(f"--horizon {self.horizon}: write a number of bars from 1 up, or week.")
+            raise LabError(
+                f"--horizon cannot be {self.horizon}; write a number of bars from 1 up, or week."
+            )
         if not 0 <= self.threshold < 100:
-            raise LabError(f"--threshold {self.threshold}: write a percentage from 0 to 100.")
+            raise LabError(
+                f"--threshold cannot be {self.threshold}; write a percentage from 0 to below 100."
+            )
 
     @property
     def reach(self) -> int:
-        """The most bars ahead that it looks at."""
+        """The most bars that it looks ahead."""
         return WEEK_BARS if self.horizon == WEEK else int(self.horizon)
 
     def __str__(self) -> str:
@@ -48,7 +52,7 @@ class Target:
 
 
 def labels(bars: Bars, target: Target) -> Array:
-    """1 where the close rises enough, 0 where not, NaN where the horizon has not ended; [rows]."""
+    """Labels [rows]: 1 if the close rises enough, 0 if not, NaN if the horizon has not ended."""
     close = bars.frame["close"].to_numpy(float)
     end = _ends(bars, target)
     is_known = end < len(close)
@@ -58,7 +62,7 @@ def labels(bars: Bars, target: Target) -> Array:
 
 
 def balance(bars: Bars) -> pd.DataFrame:
-    """Share of ones by horizon (rows) and threshold in percent (columns), direction included."""
+    """Share of ones by horizon (rows) and threshold in percent (columns), including direction."""
     return pd.DataFrame(
         {
             threshold: [
@@ -71,7 +75,7 @@ def balance(bars: Bars) -> pd.DataFrame:
 
 
 def _ends(bars: Bars, target: Target) -> NDArray[np.int64]:
-    """The row at which the horizon of each row ends; the number of rows where it has not."""
+    """The row at which the horizon of each row ends, or the number of rows if it has not ended."""
     n = len(bars)
     if target.horizon != WEEK:
         return np.arange(n) + int(target.horizon)

@@ -1,6 +1,6 @@
-"""Samples: windows of features that end on a day, with that day's label.
+"""Samples: windows of features that end on a day, each with that day's label.
 
-Shapes in names: M samples, L days of the look-back, F features, R rows of a table.
+Shapes in names: M samples, L days of look-back, F features, R rows of a table.
 """
 
 from collections.abc import Callable, Sequence
@@ -21,7 +21,7 @@ Single = NDArray[np.float32]
 Label = Callable[[Bars, Target], Array]
 
 CLIP = 5.0
-"""Standard deviations beyond which a feature is cut off."""
+"""Standard deviations at which a feature is clipped."""
 
 
 @dataclass(frozen=True)
@@ -29,9 +29,9 @@ class Samples:
     """Windows and labels.
 
     Attributes:
-        x_MLF: scaled features, the last day last; a missing value is the training mean, 0.
+        x_MLF: scaled features, last day last; missing values are 0, the training mean.
         y_M: 0 or 1.
-        day_M: position of the last day among the days of the data set.
+        day_M: position of the last day in the data set.
     """
 
     x_MLF: Single
@@ -44,7 +44,7 @@ class Samples:
 
 @dataclass(frozen=True)
 class Parts:
-    """The samples of one split; a search is given no test."""
+    """The samples of one split; a search gets no test samples."""
 
     train: Samples
     validation: Samples
@@ -63,27 +63,27 @@ class Scaler:
 
     @classmethod
     def fit(cls, rows_RF: Array) -> "Scaler":
-        """Of finite values; a feature that does not vary is left at 0."""
+        """Fit to finite values; a constant feature becomes 0."""
         finite_RF = np.where(np.isfinite(rows_RF), rows_RF, np.nan)
         mean_F = np.nan_to_num(np.nanmean(finite_RF, axis=0))
         spread_F = np.nan_to_num(np.nanstd(finite_RF, axis=0))
         return cls(mean_F, np.where(spread_F > 0, spread_F, np.inf))
 
     def apply(self, rows_RF: Array) -> Single:
-        """Standard scores, cut off at `CLIP`; 0 where there is no value."""
+        """Standard scores, clipped at `CLIP`; 0 for missing values."""
         scores_RF = (rows_RF - self.mean_F) / self.spread_F
         return np.clip(np.nan_to_num(scores_RF), -CLIP, CLIP).astype(np.float32)
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """How samples are made.
+    """The recipe for samples.
 
     Attributes:
-        look_back: days of a window.
-        warm_up: bars before the first window, no fewer than the features' longest window; samples
-            of several feature sets are of the same days if this is the same.
-        n_chunks: that the days are cut into.
+        look_back: window in days.
+        warm_up: bars before the first window, at least the features' longest window; feature sets
+            with the same warm-up give samples of the same days.
+        n_chunks: number of chunks of days.
     """
 
     features: tuple[Feature, ...]
@@ -94,20 +94,20 @@ class Recipe:
 
     @property
     def reach(self) -> int:
-        """Days that a sample looks at, back and ahead."""
+        """Days that a sample looks back and ahead, in total."""
         return self.warm_up + self.look_back + self.target.reach
 
 
 def make_parts(
     assets: Sequence[Bars], recipe: Recipe, test_chunk: int, label: Label = labels
 ) -> Parts:
-    """Samples for training and validation of all assets, for the test of the first one alone.
+    """Make training and validation samples from all assets, and test samples from the first only.
 
-    The days are those of the first asset: what is a test day of it is one of every other, and days
-    outside its span are left out.
+    The days of the first asset determine the split of all assets; days outside its span are left
+    out.
 
     Raises:
-        LabError: as `chunks.split`, or an asset lacks a column that a feature takes.
+        LabError: as in `chunks.split`, or an asset lacks a column that a feature needs.
     """
     days = assets[0].frame.index.to_numpy("datetime64[D]")
     where = split(len(days), test_chunk, recipe.reach, recipe.n_chunks)
@@ -123,7 +123,7 @@ def make_parts(
 
 @dataclass(frozen=True)
 class _Table:
-    """The features, labels and days of one asset; a label is NaN where no sample ends."""
+    """The features, labels and days of one asset; a label is NaN if no sample ends there."""
 
     values_RF: Array
     label_R: Array

@@ -1,1 +1,1 @@
-"""What an experiment declares: its axes, metrics, budgets, and what runs it."""
+"""The declaration of an experiment: its axes, metrics, budgets and run function."""

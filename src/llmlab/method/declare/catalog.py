@@ -1,4 +1,4 @@
-"""Which experiments and scales there are."""
+"""The catalog of experiments and scales."""
 
 import difflib
 import importlib
@@ -15,7 +15,7 @@ RESERVED_COLUMNS = frozenset(
 
 
 def experiment_names() -> list[str]:
-    """Names of all modules in `llmlab.experiments`, sorted; nothing is imported."""
+    """Names of all modules in `llmlab.experiments`, sorted; imports none of them."""
     package = importlib.import_module("llmlab.experiments")
     return sorted(module.name for module in pkgutil.iter_modules(package.__path__))
 
@@ -24,7 +24,7 @@ def load_experiment(name: str) -> Experiment:
     """The experiment that the module `llmlab.experiments.<name>` declares.
 
     Raises:
-        LabError: there is no such module, it cannot be imported, or its declaration is wrong.
+        LabError: the module does not exist or cannot be imported, or its declaration is wrong.
     """
     if not _exists(name):
         raise LabError(
@@ -35,7 +35,9 @@ def load_experiment(name: str) -> Experiment:
     try:
         module = importlib.import_module(f"llmlab.experiments.{name}")
     except Exception as error:
-        raise LabError(f"{path} cannot be imported: {type(error).__name__}: {error}") from error
+        raise LabError(
+            f"{path} cannot be imported: {type(error).__name__}: {error}; correct the file."
+        ) from error
     experiment = getattr(module, "EXPERIMENT", None)
     if not isinstance(experiment, Experiment):
         raise LabError(f"{path} must define EXPERIMENT = Experiment(...).")
@@ -50,7 +52,7 @@ def catalog() -> dict[str, Experiment]:
 
 
 def scale_budget(experiment: Experiment, scale: str) -> Budget:
-    """What `experiment` spends at `scale`.
+    """The budget of `experiment` at `scale`.
 
     Raises:
         LabError: the scale does not exist, or the experiment has no budget for it.
@@ -58,8 +60,8 @@ def scale_budget(experiment: Experiment, scale: str) -> Budget:
     check_scale(scale)
     if scale not in experiment.budgets:
         raise LabError(
-            f"{experiment.name} has no budget for the scale '{scale}'; "
-            f"it has {', '.join(experiment.budgets)}."
+            f"{experiment.name} has no budget for scale '{scale}'; "
+            f"use one of {', '.join(experiment.budgets)}."
         )
     return experiment.budgets[scale]
 
@@ -68,29 +70,29 @@ def check_scale(scale: str) -> None:
     """Raise LabError if there is no such scale."""
     if scale not in SCALES:
         raise LabError(
-            f"unknown scale '{scale}'{suggestion(scale, SCALES)}; scales are {', '.join(SCALES)}."
+            f"unknown scale '{scale}'{suggestion(scale, SCALES)}; use one of {', '.join(SCALES)}."
         )
 
 
 def suggestion(name: str, known: Iterable[str]) -> str:
-    """ ", did you mean 'x'?" for the nearest known name, or nothing."""
+    """ " (did you mean 'x'?)" for the nearest known name, or the empty string."""
     nearest = difflib.get_close_matches(name, list(known), n=1)
     return f" (did you mean '{nearest[0]}'?)" if nearest else ""
 
 
 def _exists(name: str) -> bool:
-    """Whether there is a module of this name, without listing them all."""
+    """Whether a module of this name exists, found without listing them all."""
     return name.isidentifier() and find_spec(f"llmlab.experiments.{name}") is not None
 
 
 def _mistakes(experiment: Experiment, name: str) -> Iterable[str]:
-    """What is wrong with a declaration, one phrase each."""
+    """The mistakes in a declaration, one phrase each."""
     axes = [axis.name for axis in experiment.axes]
     metrics = [metric.name for metric in experiment.metrics]
     if experiment.name != name:
-        yield f"its name is '{experiment.name}' but must be the module's, '{name}'"
+        yield f"its name is '{experiment.name}' but must equal the module's name, '{name}'"
     for column in sorted(RESERVED_COLUMNS.intersection(axes + metrics)):
-        yield f"'{column}' is a column of every table and cannot name an axis or a metric"
+        yield f"'{column}' is a column of every table; give the axis or metric another name"
     for column in sorted(
         {column for column in axes + metrics if (axes + metrics).count(column) > 1}
     ):
@@ -106,14 +108,14 @@ def _mistakes(experiment: Experiment, name: str) -> Iterable[str]:
         if scale not in SCALES:
             yield f"unknown scale '{scale}'{suggestion(scale, SCALES)}"
         if set(budget.conditions) != set(axes):
-            yield f"the conditions of its {scale} budget must be for exactly its axes, {axes}"
+            yield f"the conditions of its {scale} budget must cover exactly its axes, {axes}"
         if budget.seeds < 1 or budget.threads < 1:
-            yield f"its {scale} budget must have at least one seed and one thread"
+            yield f"its {scale} budget needs at least one seed and one thread"
         for axis, levels in budget.conditions.items():
             if not levels:
-                yield f"its {scale} budget has no level of the axis '{axis}'"
+                yield f"its {scale} budget has no level for the axis '{axis}'"
             if len(set(map(str, levels))) < len(levels):
-                yield f"its {scale} budget has a level of the axis '{axis}' twice"
+                yield f"its {scale} budget repeats a level of the axis '{axis}'"
             for level in levels:
                 if type(level) not in (str, int, float, bool):
                     yield f"{level!r} in its {scale} budget is not a str, int, float or bool"

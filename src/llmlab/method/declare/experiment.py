@@ -1,4 +1,4 @@
-"""The contract of an experiment: what a file in `llmlab.experiments` declares.
+"""The contract of an experiment: what each file in `llmlab.experiments` declares.
 
 An experiment is a grid of conditions, repeated over seeds. Each cell and seed is one trial; `run`
 turns one trial into one outcome, which becomes one row of `runs.csv` and some of `curves.parquet`.
@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 SCALES = ("smoke", "laptop", "gpu")
-"""Budgets from small to large; a chapter shows the largest that there is."""
+"""Budgets from small to large; a chapter shows the largest available."""
 
 Status = Literal["completed", "diverged", "failed"]
 Value = str | int | float | bool
@@ -20,7 +20,7 @@ Value = str | int | float | bool
 
 @dataclass(frozen=True)
 class Axis:
-    """One thing that is varied; `unit` is "1" where there is none."""
+    """One variable of an experiment; `unit` is "1" if it has none."""
 
     name: str
     description: str
@@ -32,7 +32,7 @@ class Metric:
     """One measured number.
 
     Attributes:
-        direction: which way is better; "none" where neither is.
+        direction: which way is better; "none" if neither is.
         tolerance: largest absolute difference at which a rerun on another machine still agrees.
     """
 
@@ -45,13 +45,13 @@ class Metric:
 
 @dataclass(frozen=True)
 class Budget:
-    """What one scale spends.
+    """The budget of one scale.
 
     Attributes:
-        conditions: for each axis the values kept, in order; the trials are their full product.
+        conditions: the levels of each axis, in order; the trials are their full product.
         seeds: number of paired seeds, 0 to seeds - 1.
         settings: everything else a run needs to know (steps, batch size, items, ...).
-        threads: CPU threads of one run, so that its numbers do not depend on the machine's cores.
+        threads: CPU threads per run; fixed, so that results do not depend on the number of cores.
     """
 
     conditions: Mapping[str, Sequence[Value]]
@@ -62,11 +62,11 @@ class Budget:
 
 @dataclass(frozen=True)
 class Trial:
-    """One condition at one seed, with all that `run` may look at.
+    """One condition at one seed, with all that `run` may use.
 
     Attributes:
-        needs: folder of the files that each needed experiment left behind.
-        keep: folder where this run may leave files for other experiments.
+        needs: for each needed experiment, the folder of the files that it kept.
+        keep: folder in which this run may keep files for other experiments.
     """
 
     experiment: str
@@ -85,15 +85,15 @@ class Trial:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What one trial gave.
+    """The result of one trial.
 
     Attributes:
-        metrics: a number for every metric of the experiment (NaN where a diverged run has none).
-        curves: for each curve its (step, value) points, thinned to what a figure needs.
-        views: looks inside a model (attention, samples, ...) by name, as plain JSON with the key
-            "kind"; small, since they are recorded with the tables.
+        metrics: a number for every metric of the experiment (NaN if a diverged run has none).
+        curves: the (step, value) points of each curve, thinned to what a figure needs.
+        views: views of a model (attention, samples, ...) by name, as plain JSON with the key
+            "kind"; keep them small, since they are recorded with the tables.
         tokens: tokens trained on.
-        peak_memory_mib: peak accelerator memory; None lets the runner report the process's own.
+        peak_memory_mib: peak accelerator memory; if None, the runner reports the process's memory.
     """
 
     metrics: Mapping[str, float]
@@ -106,7 +106,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Subject:
-    """What was studied: a verdict holds for it, and for anything else it is a guess.
+    """What was studied; a verdict holds for this subject only.
 
     Attributes:
         model: what was trained or simulated, in words.
@@ -125,7 +125,8 @@ class Experiment:
         name: the module's name, the folder's name, the chapter's name.
         question: id of the question in `chapters/hypotheses/questions.toml`.
         summary: one sentence for tables of experiments.
-        selection_metric: chooses the best level of a tuned axis (never the metric compared).
+        selection_metric: metric that selects the best level of a tuned axis (never the compared
+            metric).
         needs: experiments whose kept files this one reads, at the same scale.
         subject: what its verdicts hold for.
     """

@@ -1,4 +1,4 @@
-"""Experiments whose trials one process can run together, at once, where there is a GPU."""
+"""Experiments whose trials one process can run together on a GPU."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -7,18 +7,18 @@ from typing import Any
 from llmlab.method.declare.experiment import Experiment, Outcome, Trial
 
 Group = tuple[Sequence[Trial], Callable[[], Sequence[Outcome]]]
-"""Trials that end together, and the call that runs them all."""
+"""Trials that finish together, and the function that runs them."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Sweep(Experiment):
-    """An experiment of many small runs that differ in little.
+    """An experiment of many small, similar runs.
 
     Attributes:
-        describe: what one trial is to do, in the terms of its lab.
-        together: runs many trials at once, in groups that it makes of them. It has to give what
-            `run` gives, within float tolerance. Only the fingerprint of runs that were computed
-            together covers the code that it reaches.
+        describe: translates one trial into the terms of its lab.
+        together: splits many trials into groups and runs each group at once. Must give the same
+            results as `run`, within float tolerance. The code that it reaches counts only in the
+            fingerprints of runs that were computed together.
     """
 
     describe: Callable[[Trial], Any]

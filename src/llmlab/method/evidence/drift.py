@@ -1,9 +1,9 @@
-"""How far a rerun may be from what is recorded: what other machines were measured to differ by.
+"""Tolerances of reruns, from the differences measured on other machines.
 
-`results/drift.csv` has for each metric of each experiment the largest difference that was seen
-between the recorded runs and reruns on other processors and with other builds of the same
-libraries. A metric that was never measured has the tolerance that its experiment declares, but no
-more than half a standard deviation over the rows of the table.
+For each metric of each experiment, `results/drift.csv` has the largest difference seen between the
+recorded runs and reruns on other processors and with other builds of the same libraries. A metric
+that was never measured has the tolerance that its experiment declares, capped at half a standard
+deviation over the rows of the table.
 """
 
 import csv
@@ -23,24 +23,24 @@ from llmlab.method.files import read_text, write_file
 from llmlab.method.project import Project
 
 FACTOR = 4.0
-"""A machine that nobody measured may differ by so many times what those that were measured did."""
+"""An unmeasured machine may differ by this many times the largest measured difference."""
 
 FLOAT_NOISE = 1e-5
-"""Share of a number by which sums in another order differ after some steps of training."""
+"""Relative difference that another order of summation causes after some steps of training."""
 
 
 LITTLE = 0.05
-"""Share of the standard deviation over the rows of a table that any machine may differ by: a
-difference between conditions that matters is far larger."""
+"""Any machine may differ by this share of the standard deviation over the rows of a table;
+differences between conditions that matter are far larger."""
 
 
 @dataclass(frozen=True)
 class Drift:
-    """What one metric was measured to differ by.
+    """The measured difference of one metric.
 
     Attributes:
-        largest: difference between a rerun and the recorded run.
-        reruns: tables that were compared.
+        largest: largest difference between a rerun and the recorded run.
+        reruns: number of tables compared.
     """
 
     scale: str
@@ -61,7 +61,7 @@ def tolerance(
     """How far two values of a metric may differ.
 
     Args:
-        values: of the metric in all rows of the recorded table, without gaps.
+        values: the metric in all rows of the recorded table, without gaps.
     """
     measured = drifts.get((scale, experiment, metric.name))
     spread = float(values.std()) if len(values) > 1 else 0.0
@@ -72,18 +72,18 @@ def tolerance(
 
 
 def _little(values: np.ndarray, spread: float, unit: str) -> float:
-    """What is far less than conditions differ by; of a share one item, if that is little enough."""
+    """A difference far below those between conditions; for a share at least one item, if small."""
     steps = np.diff(np.unique(values))
     one_item = float(steps.min()) if unit == "share" and len(steps) else 0.0
     return max(LITTLE * spread, min(one_item, spread / 2))
 
 
 def learned(drifts: Drifts, seen: Iterable[tuple[Key, float]]) -> dict[Key, Drift]:
-    """The drifts with one more rerun.
+    """Add one rerun to the drifts.
 
     Args:
-        seen: for each metric its largest difference in that rerun; not finite where a run diverged
-            in one table only, which no tolerance can hold.
+        seen: for each metric, its largest difference in that rerun; not finite if a run diverged
+            in only one table, which no tolerance can cover.
     """
     found = dict(drifts)
     for key, largest in seen:
@@ -95,7 +95,7 @@ def learned(drifts: Drifts, seen: Iterable[tuple[Key, float]]) -> dict[Key, Drif
 
 
 def read_drifts(project: Project) -> dict[Key, Drift]:
-    """What is measured; empty if nothing is.
+    """Read the measured drifts; empty if there are none.
 
     Raises:
         LabError: a line is damaged.
@@ -118,7 +118,7 @@ def _damaged(path: Path, cause: str) -> LabError:
 
 
 def write_drifts(project: Project, drifts: Drifts) -> None:
-    """Write what is measured; errors as `write_file`."""
+    """Write the measured drifts; errors as in `write_file`."""
     text = io.StringIO()
     writer = csv.DictWriter(text, [each.name for each in fields(Drift)], lineterminator="\n")
     writer.writeheader()

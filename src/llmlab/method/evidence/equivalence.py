@@ -1,7 +1,7 @@
-"""Evidence that other code would have given: a rerun showed that both agree bit for bit.
+"""Equivalence: a rerun showed that older code and later code give the same results, bit for bit.
 
-`equivalence.json` lies beside a manifest that names older code. It holds for that one fingerprint
-and for the one of the code that was compared with it; any later change makes the evidence stale.
+`equivalence.json` is stored beside a manifest that names older code. It holds only for that
+fingerprint and the one it was compared with; any later change makes the evidence stale.
 """
 
 import json
@@ -27,10 +27,10 @@ class Equivalence:
     Attributes:
         recorded, now: digests of the fingerprints of the evidence and of the code compared with it.
         commit_recorded, commit_now: the commits that were run.
-        changed: the definitions that say something else, all of which the run executed.
-        scale: at which both were run.
-        rows: runs compared.
-        sha256: of the tables that both gave, seconds and memory apart.
+        changed: the definitions that changed; the run executed all of them.
+        scale: scale of both runs.
+        rows: number of runs compared.
+        sha256: checksums of the tables that both gave, without seconds and memory.
         date: ISO 8601 in UTC.
     """
 
@@ -48,12 +48,12 @@ class Equivalence:
     date: str
 
     def holds(self, recorded: Fingerprint, now: Fingerprint) -> bool:
-        """Whether it speaks of exactly these two fingerprints."""
+        """Whether it covers exactly these two fingerprints."""
         return (self.recorded, self.now) == (recorded.digest, now.digest)
 
 
 def write_equivalence(folder: Path, equivalence: Equivalence) -> None:
-    """Write `equivalence.json` into `folder`; errors as `write_file`."""
+    """Write `equivalence.json` into `folder`; errors as in `write_file`."""
     write_file(folder / EQUIVALENCE, json.dumps(asdict(equivalence), indent=2) + "\n")
 
 
@@ -61,7 +61,7 @@ def read_equivalence(folder: Path) -> Equivalence | None:
     """The equivalence in `folder`, if there is one.
 
     Raises:
-        LabError: it is not what `write_equivalence` writes.
+        LabError: the file is damaged.
     """
     path = folder / EQUIVALENCE
     if not path.is_file():

@@ -1,4 +1,4 @@
-"""What a result depends on: the code that its runs reach, the budget, and the results it needs."""
+"""Fingerprints of what a result depends on: code that its runs reach, budget, needed results."""
 
 import hashlib
 import json
@@ -14,16 +14,16 @@ from llmlab.method.evidence.reach import Reach, reach
 
 @dataclass(frozen=True)
 class Fingerprint:
-    """What one table depends on; two that differ in nothing but labels are equal.
+    """What one table depends on; fingerprints that differ only in labels are equal.
 
     Attributes:
         budget: digest of the conditions, the number of seeds and the names of what is measured.
         settings: digest of the settings and the number of threads.
         needs: digest of the fingerprint of each needed experiment at the same scale, by name.
-        reach: digest of all code that a run reaches; empty where a manifest has an older form.
-        together: whether the runs were computed together, as a `Sweep` can be.
-        code: digest of each definition that is reached, by its label; says what changed.
-        whole: modules that count whole, since their use does not show what of them is used.
+        reach: digest of all code that a run reaches; empty in manifests of an older form.
+        together: whether the runs were computed together, as a `Sweep` allows.
+        code: digest of each reached definition by its label; used to name what changed.
+        whole: modules that count as a whole, since their use does not show which names are read.
     """
 
     budget: str
@@ -36,16 +36,16 @@ class Fingerprint:
 
     @property
     def digest(self) -> str:
-        """One digest of everything: the tables are current while it stays the same."""
+        """Digest of everything; the tables are current as long as it stays the same."""
         return _hash([self.reach, self.budget, self.settings, dict(self.needs)])
 
     @property
     def run_digest(self) -> str:
-        """Digest of what a single run can see: more seeds or conditions leave it as it is."""
+        """Digest of what a single run can see; more seeds or conditions do not change it."""
         return _hash([self.reach, self.settings, dict(self.needs)])
 
     def changes_since(self, other: "Fingerprint") -> tuple[str, ...]:
-        """What differs from an older fingerprint: definitions, "budget", "needs x"."""
+        """Differences from an older fingerprint: names of definitions, "budget", "needs x"."""
         code = () if self.reach == other.reach else _changed_code(self.code, other)
         same_budget = (self.budget, self.settings) == (other.budget, other.settings)
         needs = [f"needs {name}" for name in _changed(self.needs, other.needs)]
@@ -53,23 +53,23 @@ class Fingerprint:
 
 
 def fingerprint(experiment: Experiment, scale: str, *, together: bool = False) -> Fingerprint:
-    """What the tables of `experiment` at `scale` depend on now.
+    """The fingerprint that tables of `experiment` at `scale` would have now.
 
-    Of the experiment's declaration only what a run can see counts: neither its prose nor the
-    budgets of other scales.
+    Only those parts of the declaration count that a run can see, neither its prose nor the budgets
+    of other scales.
 
     Args:
-        together: for runs that are computed together, which reach other code than runs one by one.
+        together: whether the runs are computed together, which reaches other code.
 
     Raises:
         LabError: the experiment, or one that it needs, has no budget for the scale; or experiments
-            need each other in a circle.
+            need each other in a cycle.
     """
     return _fingerprint(experiment, scale, together, ())
 
 
 def fingerprint_like(older: Fingerprint, experiment: Experiment, scale: str) -> Fingerprint:
-    """What tables that were computed in the way of an older fingerprint depend on now."""
+    """The present fingerprint of tables computed in the same way as those of an older one."""
     return fingerprint(experiment, scale, together=older.together)
 
 
@@ -82,11 +82,11 @@ def reached_code(experiment: Experiment, *, together: bool = False) -> Reach:
 def _fingerprint(
     experiment: Experiment, scale: str, together: bool, above: tuple[str, ...]
 ) -> Fingerprint:
-    """The fingerprint of an experiment that the experiments `above` need, each the one after it."""
+    """The fingerprint of an experiment; each of those in `above` needs the next one."""
     chain = (*above, experiment.name)
     if experiment.name in above:
         raise LabError(
-            f"experiments need each other in a circle ({' needs '.join(chain)}); cut it in one "
+            f"experiments need each other in a cycle ({' needs '.join(chain)}); break it in one "
             "of their files."
         )
     budget = scale_budget(experiment, scale)
@@ -112,9 +112,9 @@ def _budget_digest(experiment: Experiment, budget: Budget) -> str:
 
 
 def _changed_code(new: Mapping[str, str], other: Fingerprint) -> tuple[str, ...]:
-    """The bare names of definitions that say something else, came or went.
+    """The bare names of definitions that were changed, added or removed.
 
-    One that moved, or has another name alone, says the same.
+    A definition that only moved or was renamed does not count as changed.
     """
     if not other.reach:
         return ("the form of fingerprints",)
@@ -128,7 +128,7 @@ def _changed_code(new: Mapping[str, str], other: Fingerprint) -> tuple[str, ...]
 
 
 def _by_bare_name(code: Mapping[str, str]) -> dict[str, list[str]]:
-    """The digests of definitions by name, without the modules that these stand in."""
+    """The digests of definitions by name, without their modules."""
     found: dict[str, list[str]] = {}
     for label, digest in code.items():
         found.setdefault(label.rpartition(".")[2], []).append(digest)

@@ -1,4 +1,4 @@
-"""The evidence there is for an experiment: freshly computed or recorded, current or stale."""
+"""The available evidence for an experiment: fresh or recorded, current or stale."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ class Evidence:
 
     Attributes:
         origin: "fresh" if this machine computed them, "recorded" if they come with the book.
-        changes: what changed since they were made; empty if nothing that they depend on did.
-        equivalence: shows that code which changed since gives the same, bit for bit.
+        changes: dependencies that changed since the tables were made; empty if none did.
+        equivalence: shows that the code changed since then gives the same results, bit for bit.
     """
 
     experiment: Experiment
@@ -49,21 +49,21 @@ class Evidence:
 
     @cached_property
     def runs(self) -> pd.DataFrame:
-        """The table of runs; errors as `tables.read_runs`."""
-        from llmlab.method.evidence.tables import read_runs  # pandas takes longer than all else
+        """The table of runs; errors as in `tables.read_runs`."""
+        from llmlab.method.evidence.tables import read_runs  # imports pandas, which is slow
 
         return read_runs(self.folder, self.experiment)
 
     @cached_property
     def curves(self) -> pd.DataFrame:
-        """The table of curves; errors as `tables.read_runs`."""
+        """The table of curves; errors as in `tables.read_runs`."""
         from llmlab.method.evidence.tables import read_curves
 
         return read_curves(self.folder)
 
     @cached_property
     def views(self) -> Views:
-        """For each run its looks inside the model, by name; errors as `views.read_views`."""
+        """The views of each run, by name; errors as in `views.read_views`."""
         return read_views(self.folder)
 
 
@@ -78,17 +78,17 @@ def recorded_evidence(project: Project, name: str, scale: str) -> Evidence | Non
 
 
 def evidence_at(project: Project, name: str, scale: str) -> Evidence | None:
-    """The evidence at one scale: current before stale, then fresh before recorded."""
+    """The evidence at one scale; prefers current to stale, then fresh to recorded."""
     check_scale(scale)
     found = [fresh_evidence(project, name, scale), recorded_evidence(project, name, scale)]
     return min(filter(None, found), key=lambda evidence: bool(evidence.changes), default=None)
 
 
 def best_evidence(project: Project, name: str) -> Evidence:
-    """The evidence at the largest scale that there is.
+    """The evidence at the largest scale that has any.
 
     Raises:
-        LabError: there is none at any scale; names the command that makes some.
+        LabError: no scale has evidence.
     """
     for scale in reversed(SCALES):
         evidence = evidence_at(project, name, scale)

@@ -1,4 +1,4 @@
-"""Where a table comes from: the manifest that lies beside it."""
+"""The manifest beside a table: its provenance and checksums."""
 
 import hashlib
 import json
@@ -15,7 +15,7 @@ from llmlab.method.files import is_aside, write_file
 
 MANIFEST = "manifest.json"
 KEPT = "kept"
-"""The folder of the files that runs leave for other experiments."""
+"""The folder of the files that runs keep for other experiments."""
 
 
 @dataclass(frozen=True)
@@ -23,19 +23,19 @@ class Manifest:
     """Provenance of the tables in one folder.
 
     Attributes:
-        git_commit: commit that the code was at when the tables were made, or "unknown".
+        git_commit: commit of the code that made the tables, or "unknown".
         git_dirty: whether the code that the runs reach differed from that commit.
         command: the command that makes the tables again.
-        started, finished: of the first and the last run, ISO 8601 in UTC.
+        started, finished: start of the first and end of the last run, ISO 8601 in UTC.
         host: operating system and machine type.
-        device: processor or accelerator that computed, in words.
-        libraries: version of each library that can change a number.
+        device: processor or accelerator used, in words.
+        libraries: version of each library that can change a result.
         rows: rows of `runs.csv`.
         sha256: SHA-256 of each file beside the manifest, by name.
-        judged_before: how many seeds the table had each time that it was recorded, and so judged,
+        judged_before: number of seeds each earlier time that the table was recorded, and so judged,
             before more seeds were added to the same runs.
-        kept: SHA-256 of each file that the runs left for other experiments, by its path.
-        commits: how many runs were computed at each commit; empty in older manifests.
+        kept: SHA-256 of each file that the runs kept for other experiments, by its path.
+        commits: number of runs computed at each commit; empty in older manifests.
     """
 
     experiment: str
@@ -58,12 +58,12 @@ class Manifest:
 
     @property
     def looks(self) -> tuple[int, ...]:
-        """The number of seeds at each look at these runs, this one included."""
+        """The number of seeds at each look at these runs, including this one."""
         return (*self.judged_before, len(self.seeds))
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:
-    """Write `manifest.json` into `folder`; errors as `write_file`."""
+    """Write `manifest.json` into `folder`; errors as in `write_file`."""
     write_file(folder / MANIFEST, json.dumps(asdict(manifest), indent=2) + "\n")
 
 
@@ -71,7 +71,7 @@ def read_manifest(folder: Path) -> Manifest:
     """The manifest in `folder`.
 
     Raises:
-        LabError: there is none that can be read, or it is not what `write_manifest` writes.
+        LabError: the manifest cannot be read or is damaged.
     """
     path = folder / MANIFEST
     try:
@@ -99,24 +99,24 @@ def _first(error: ValidationError) -> str:
 
 
 def verified(folder: Path, name: str) -> Path:
-    """The path of a file in `folder` whose content is the one that its manifest knows.
+    """The path of a file in `folder`, checked against the manifest.
 
     Raises:
-        LabError: it is missing, or not the one that was written.
+        LabError: the file is missing, or its SHA-256 differs from the manifest's.
     """
     path = folder / name
     if not path.is_file():
         raise LabError(f"{path} is missing; restore it or run the experiment again.")
     if file_sha256(path) != read_manifest(folder).sha256.get(name):
         raise LabError(
-            f"{path} is not the file that was written (its SHA-256 differs from manifest.json): "
-            "it was cut short or edited; restore it or run the experiment again."
+            f"{path} was cut short or edited (its SHA-256 differs from manifest.json); restore it "
+            "or run the experiment again."
         )
     return path
 
 
 def is_intact(folder: Path, manifest: Manifest) -> bool:
-    """Whether all files that a manifest vouches for are there as they were written."""
+    """Whether all files that a manifest lists exist with the right checksums."""
     kept = {f"{KEPT}/{name}": sha256 for name, sha256 in manifest.kept.items()}
     return all(
         (folder / name).is_file() and file_sha256(folder / name) == sha256
@@ -125,7 +125,7 @@ def is_intact(folder: Path, manifest: Manifest) -> bool:
 
 
 def checksums(folder: Path) -> dict[str, str]:
-    """SHA-256 of each file below a folder, by its path; without files left half-written."""
+    """SHA-256 of each file below a folder, by its path; skips files left half-written."""
     found = sorted(path for path in folder.rglob("*") if path.is_file() and not is_aside(path.name))
     return {path.relative_to(folder).as_posix(): file_sha256(path) for path in found}
 
@@ -134,9 +134,9 @@ TEXT = frozenset({".csv", ".json", ".toml", ".txt"})
 
 
 def file_sha256(path: Path) -> str:
-    """SHA-256 of a file, in hexadecimal; of text with the line ends that this book writes.
+    """SHA-256 of a file, in hexadecimal; line endings of text files are normalised to LF first.
 
-    A checkout may have other ones: git rewrites them where `core.autocrlf` is set.
+    A checkout may have CRLF: git rewrites line endings if `core.autocrlf` is set.
     """
     if path.suffix in TEXT:
         return hashlib.sha256(path.read_bytes().replace(b"\r\n", b"\n")).hexdigest()

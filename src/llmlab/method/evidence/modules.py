@@ -1,7 +1,6 @@
 """The modules of the package: where they are, and which of them a script imports.
 
-Imports are found in the source, without running it; a module imported by a computed name is not
-seen.
+Finds imports in the source without running it; misses modules imported by a computed name.
 """
 
 import ast
@@ -22,7 +21,7 @@ Module = tuple[str, Path]
 
 
 def find_module(source: Path, module: str) -> Path | None:
-    """The file of a module of the package below `source`; None for a name inside a module."""
+    """The file of a package module below `source`; None for a name inside a module."""
     stem = f"{source}/{module.replace('.', '/')}"
     candidates = (f"{stem}.py", f"{stem}/__init__.py")
     return next((Path(path) for path in candidates if os.path.isfile(path)), None)
@@ -51,7 +50,7 @@ def closure_of(modules: Iterable[Module]) -> dict[str, Path]:
 
 
 def source_digest(path: Path) -> str:
-    """SHA-256 of the source of a file, comments, docstrings and layout apart."""
+    """SHA-256 of a file's source without comments, docstrings and layout."""
     return _digest_of(path, file_version(path))
 
 
@@ -62,7 +61,7 @@ def _digest_of(path: Path, _version: tuple[int, int]) -> str:
 
 
 def _stable(node: object) -> str:
-    """The tree as text that is the same under every Python version, unlike that of `ast.dump`."""
+    """The tree as text; unlike `ast.dump`, the same under every Python version."""
     if isinstance(node, ast.AST):
         fields = [(name, value) for name, value in ast.iter_fields(node) if value not in (None, [])]
         inside = ", ".join(f"{name}={_stable(value)}" for name, value in fields)
@@ -74,7 +73,7 @@ def _stable(node: object) -> str:
 
 @cache
 def _imported(module: str, path: Path, _version: tuple[int, int]) -> tuple[Module, ...]:
-    """The modules of the package that a file imports itself, with the packages above them."""
+    """The package modules that a file imports directly, with their parent packages."""
     package = module if path.name == "__init__.py" else module.rpartition(".")[0]
     names: set[str] = set()
     for node in _statements(ast.parse(path.read_bytes(), path)):
@@ -87,7 +86,7 @@ def _imported(module: str, path: Path, _version: tuple[int, int]) -> tuple[Modul
 
 
 def _statements(node: ast.AST) -> Iterator[ast.AST]:
-    """All statements below a node, and what holds some; no expressions, which hold none."""
+    """All nodes below a node except expressions, which contain no statements."""
     for child in ast.iter_child_nodes(node):
         if not isinstance(child, ast.expr):
             yield child
@@ -95,13 +94,13 @@ def _statements(node: ast.AST) -> Iterator[ast.AST]:
 
 
 def _modules(names: Iterable[str]) -> tuple[Module, ...]:
-    """The modules among dotted names, and the packages that these lie in, which run first."""
+    """The modules among dotted names, and their parent packages, which run first."""
     found = {prefix: find_module(SOURCE, prefix) for name in names for prefix in _prefixes(name)}
     return tuple((name, path) for name, path in found.items() if path is not None)
 
 
 def _prefixes(name: str) -> list[str]:
-    """A dotted name of the package after the packages that it lies in."""
+    """The prefixes of a dotted name of the package, from its top package to the name itself."""
     parts = name.split(".")
     if parts[0] != PACKAGE:
         return []

@@ -1,4 +1,4 @@
-"""What computed a result: commit, machine, libraries."""
+"""Provenance of a result: commit, machine, libraries."""
 
 import os
 import platform
@@ -18,7 +18,7 @@ LIBRARIES = (
 
 
 class GitState(NamedTuple):
-    """The commit that is checked out, or "unknown"; `dirty` if files in question differ from it."""
+    """The checked-out commit, or "unknown"; `dirty` if relevant files differ from it."""
 
     commit: str
     dirty: bool
@@ -30,7 +30,7 @@ class GitState(NamedTuple):
 def git_state(root: Path, sources: Iterable[str | Path] = SOURCES) -> GitState:
     """The commit checked out at `root`, and whether any of the `sources` differs from it.
 
-    ("unknown", False) where there is no git or no commit.
+    ("unknown", False) without git or without a commit.
     """
     head = git(root, "rev-parse", "HEAD")
     if head is None:
@@ -45,9 +45,9 @@ def host() -> str:
 
 
 def device() -> str:
-    """What this process computed on: the GPU's name if it used one, otherwise the processor.
+    """The device that this process computed on: the GPU's name if it used one, else the processor.
 
-    PyTorch is asked only if the run has loaded it.
+    Queries PyTorch only if the run has loaded it.
     """
     torch = sys.modules.get("torch")
     if torch is not None and torch.cuda.is_initialized():
@@ -63,7 +63,7 @@ def available_cores() -> int:
 
 
 def _processor() -> str:
-    """The processor's model name where Linux tells it, otherwise its architecture."""
+    """The processor's model name if Linux reports it, otherwise its architecture."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
@@ -73,7 +73,7 @@ def _processor() -> str:
 
 
 def libraries() -> dict[str, str]:
-    """Versions of Python and of the installed libraries that can change a number."""
+    """Versions of Python and of the installed libraries that can change a result."""
     versions = {"python": platform.python_version()}
     for name in LIBRARIES:
         try:

@@ -1,10 +1,10 @@
-"""The code that a run reaches, as digests that no move and no new name can change.
+"""Digests of the code that a run reaches; moving or renaming definitions does not change them.
 
-Starting at one definition, references are followed through the modules of the package. The digest
-is a Merkle digest: in the form of a definition each reference stands for the digest of what it
-refers to, so that no name of a module, file or definition enters. Definitions that refer to each
-other in a circle are hashed together. A module that is used as a value counts whole, since nobody
-can tell from its source which of its names are read.
+From one definition, references are followed through the modules of the package. The digest is a
+Merkle digest: each reference in a definition is replaced by the digest of its target, so that no
+name of a module, file or definition enters. Definitions that refer to each other in a cycle are
+hashed together. A module used as a value counts as a whole, since the source does not show which
+of its names are read.
 """
 
 import hashlib
@@ -27,12 +27,12 @@ from llmlab.method.evidence.syntax import (
 )
 
 DECLARATIONS = frozenset({"Axis", "Budget", "Experiment", "Metric", "Sweep"})
-"""Classes of the contract that a run never sees: what it sees of them is hashed by value."""
+"""Classes of the contract that a run never sees; the parts that it does see are hashed by value."""
 
 Node = TypeVar("Node", bound=Hashable)
 
 WHOLE = "*"
-"""Takes the place of a name where a module counts whole."""
+"""Stands for a name where a module counts as a whole."""
 
 
 @dataclass(frozen=True, order=True)
@@ -44,7 +44,7 @@ class Definition:
 
     @property
     def label(self) -> str:
-        """What a person calls it, e.g. "gpt.model.GPT"."""
+        """Readable name, e.g. "gpt.model.GPT"."""
         module = self.module.removeprefix(f"{PACKAGE}.")
         return module if self.name == WHOLE else f"{module}.{self.name}"
 
@@ -54,11 +54,11 @@ class Reach:
     """The code that one definition reaches.
 
     Attributes:
-        digest: changes with anything that is reached, and with nothing else.
-        code: digest of each reached definition by its label, references by their names.
-        whole: modules that count whole.
-        files: the files that the reached definitions stand in.
-        places: where each definition stands: the file, and first and last line of each statement.
+        digest: changes if, and only if, something that is reached changes.
+        code: digest of each reached definition by its label, with references by name.
+        whole: modules that count as a whole.
+        files: the files of the reached definitions.
+        places: location of each definition: its file, and first and last line of each statement.
     """
 
     digest: str
@@ -75,7 +75,7 @@ def reach(source: Path, module: str, name: str, *, together: bool = False) -> Re
     """The code below `source` that the definition `name` of `module` reaches.
 
     Args:
-        together: follow also what is declared for runs that are computed together.
+        together: also follow what is declared for runs that are computed together.
 
     Raises:
         LookupError: there is no such definition.
@@ -90,10 +90,10 @@ _is_still: ContextVar[bool] = ContextVar("is_still", default=False)
 
 @contextmanager
 def still_source() -> Iterator[None]:
-    """Take it that no module changes within the block.
+    """Assume that no module changes within the block.
 
-    Files are compared with what is known of them once, and not again for each definition, which
-    for a thousand experiments would take their square.
+    Files are checked for changes once instead of for each definition; for many experiments the
+    checks would otherwise take quadratic time.
     """
     for key in [key for key, program in _programs.items() if not program.is_current]:
         del _programs[key]
@@ -105,7 +105,7 @@ def still_source() -> Iterator[None]:
 
 
 def _program(source: Path, together: bool) -> "_Program":
-    """The program below `source`, remembered while none of its files changes."""
+    """The program below `source`, cached until one of its files changes."""
     known = _programs.get((source, together))
     if known is None or not (_is_still.get() or known.is_current):
         known = _programs[source, together] = _Program(source, together)
@@ -113,7 +113,7 @@ def _program(source: Path, together: bool) -> "_Program":
 
 
 class _Program:
-    """The definitions of a package and what each refers to, found as they are asked for."""
+    """The definitions of a package and their references, found on demand."""
 
     def __init__(self, source: Path, together: bool) -> None:
         self.source, self.together = source, together
@@ -126,7 +126,7 @@ class _Program:
 
     @property
     def is_current(self) -> bool:
-        """Whether no file has changed, and none has come to where a module was not found."""
+        """Whether no file has changed, and none was added where a module was not found before."""
         return all(
             path.is_file() and file_version(path) == version
             for path, version in self.versions.items()
@@ -177,14 +177,14 @@ class _Program:
         return self.modules[name]
 
     def _search(self, name: str) -> None:
-        """Remember what is in the folder in which a module would have been found."""
+        """Remember the entries of the folder in which a missing module would have been found."""
         place = self.source.joinpath(*name.split("."))
         folder = next((each for each in place.parents if each.is_dir()), self.source)
         if folder not in self.searched:
             self.searched[folder] = _entries(folder)
 
     def _find(self, module: str, name: str, seen: tuple = ()) -> Definition | None:
-        """Where a name of a module is defined, through the imports that pass it on."""
+        """The definition of a module's name, followed through re-exports."""
         found = self._module(module)
         if found is None or (module, name) in seen:
             return None
@@ -198,9 +198,10 @@ class _Program:
         return next(filter(None, passed_on), None)
 
     def _link(self, dotted: str, seen: tuple = ()) -> tuple[Definition | None, str]:
-        """What a dotted path refers to, and the attributes that are read from it.
+        """The definition that a dotted path refers to, and the attributes read from it.
 
-        A path that ends at a module, or at a name that no source shows, takes the whole module.
+        A path that ends at a module, or at a name not found in its source, refers to the whole
+        module.
         """
         parts = dotted.split(".")
         lengths = range(len(parts), 0, -1)
@@ -215,7 +216,7 @@ class _Program:
     # following
 
     def _follow(self, start: Definition) -> set[Definition]:
-        """All that a definition leads to, and what runs when the modules of these are imported."""
+        """All that a definition leads to, and the statements run on import of their modules."""
         reached: set[Definition] = set()
         waiting = [start]
         while waiting:
@@ -229,7 +230,7 @@ class _Program:
         return [piece for piece in self._links(one) if isinstance(piece, Definition)]
 
     def _links(self, one: Definition) -> tuple[str | Definition, ...]:
-        """The form of a definition, each reference linked to what it refers to."""
+        """The form of a definition, with each reference linked to its target."""
         if one not in self.linked:
             self.linked[one] = tuple(self._linked(self._form(one)))
         return self.linked[one]
@@ -258,7 +259,7 @@ class _Program:
         return module.definitions[one.name]
 
     def _statements(self, module: str) -> list[Definition]:
-        """What runs when a module is imported, and the packages above it are."""
+        """The statements run on import of a module and of its parent packages."""
         parts = module.split(".")
         above = [".".join(parts[:length]) for length in range(1, len(parts) + 1)]
         return [
@@ -270,7 +271,7 @@ class _Program:
     # hashing
 
     def _by_name(self, one: Definition) -> list[str]:
-        """The pieces of a form, each reference by its bare name."""
+        """The pieces of a form, with each reference by its bare name."""
         return [
             piece.name if isinstance(piece, Definition) else piece for piece in self._links(one)
         ]
@@ -281,7 +282,7 @@ class _Program:
             self.digests |= self._digest_circle(circle)
 
     def _digest_circle(self, circle: list[Definition]) -> dict[Definition, str]:
-        """Digests of definitions that lead to each other: each round sees one step further."""
+        """Digests of definitions that lead to each other; each round looks one step further."""
         inside = dict.fromkeys(circle, "circle")
         for _ in range(len(circle) + 1):
             inside = {
@@ -297,7 +298,7 @@ class _Program:
 
 
 def _entries(folder: Path) -> frozenset[str]:
-    """The names in a folder; of none if it is gone."""
+    """The names in a folder; empty if the folder is gone."""
     return frozenset(os.listdir(folder)) if folder.is_dir() else frozenset()
 
 
@@ -306,10 +307,10 @@ def _is_declaration(one: Definition) -> bool:
 
 
 def circles(graph: Mapping[Node, Sequence[Node]]) -> Iterator[list[Node]]:
-    """The strongly connected parts of a graph, each after all that it leads to.
+    """The strongly connected components of a graph, each after all that it leads to.
 
-    Edges that leave the graph are passed over. Tarjan, "Depth-first search and linear graph
-    algorithms" (1972), with a stack of its own in place of recursion.
+    Edges that leave the graph are ignored. Tarjan, "Depth-first search and linear graph algorithms"
+    (1972), with an explicit stack instead of recursion.
     """
     index: dict[Node, int] = {}
     low: dict[Node, int] = {}
@@ -349,7 +350,7 @@ def circles(graph: Mapping[Node, Sequence[Node]]) -> Iterator[list[Node]]:
 
 
 def _hash(pieces: Iterable[str]) -> str:
-    """SHA-256 of pieces of text, their borders included."""
+    """SHA-256 of pieces of text and of the boundaries between them."""
     whole = hashlib.sha256()
     for piece in pieces:
         data = piece.encode("utf-8", "surrogatepass")

@@ -1,4 +1,4 @@
-"""Recording: fresh tables become the evidence that is committed with the book."""
+"""Record fresh tables as evidence to be committed with the book."""
 
 import shutil
 from pathlib import Path
@@ -19,19 +19,17 @@ def record(project: Project, name: str, scale: str) -> Path:
         The folder of the recorded tables.
 
     Raises:
-        LabError: there is no such experiment or scale, its fresh tables are missing, incomplete,
-            stale or damaged, or `results/` cannot be written.
+        LabError: the experiment or scale does not exist; its fresh tables are missing, incomplete,
+            stale or damaged; or `results/` cannot be written.
     """
     scale_budget(load_experiment(name), scale)
     evidence = fresh_evidence(project, name, scale)
     command = f"`llmlab run {name} --scale {scale}`"
     if evidence is None:
-        raise LabError(
-            f"{name} has no complete results at the scale '{scale}'; run {command} first."
-        )
+        raise LabError(f"{name} has no complete results at scale '{scale}'; run {command} first.")
     if evidence.changes:
         raise LabError(
-            f"the results of {name} at the scale '{scale}' are stale "
+            f"the results of {name} at scale '{scale}' are stale "
             f"({', '.join(evidence.changes)} changed since); run {command} first."
         )
     return _copy(evidence, project.recorded(scale, name))
@@ -52,9 +50,9 @@ def _is_current(evidence: Evidence | None) -> bool:
 
 
 def _copy(evidence: Evidence, target: Path) -> Path:
-    """Copy tables that were read and found good, then let the copy take the place of the old ones.
+    """Check the tables, copy them, then replace the old ones with the copy.
 
-    A full disk leaves what was recorded before as it was.
+    If the disk is full, the former tables stay unchanged.
     """
     _ = evidence.runs, evidence.curves
     aside, former = (target.with_name(f".{target.name}.{word}") for word in ("new", "old"))

@@ -1,6 +1,6 @@
-"""Does a rerun agree with the recorded tables? Metric by metric, within its tolerance.
+"""Compare a rerun with the recorded tables, metric by metric, within tolerances.
 
-Single runs may differ by what other machines were measured to differ by (see `drift`).
+Tolerances come from the differences measured on other machines (see `drift`).
 """
 
 import math
@@ -16,7 +16,7 @@ from llmlab.method.project import Project
 
 @dataclass(frozen=True)
 class Difference:
-    """One number of one run in both tables; `status` has no unit and tolerance 0."""
+    """One value of one run in both tables; `status` has tolerance 0."""
 
     run_id: str
     metric: str
@@ -35,7 +35,7 @@ class Difference:
 
     @property
     def relative(self) -> float:
-        """The difference as a multiple of what is tolerated."""
+        """The difference as a multiple of its tolerance."""
         if self.tolerance:
             return self.absolute / self.tolerance
         return math.inf if self.absolute else 0.0
@@ -49,10 +49,10 @@ class Agreement:
         rows: runs in either table.
         compared: runs in both.
         missing: runs in one table only.
-        worst: the difference that uses most of its tolerance; None if there is none.
+        worst: the difference largest relative to its tolerance; None if there is none.
         drifted: all differences above their tolerance.
-        largest: of each metric the largest difference.
-        changes: what changed in code or budget since the tables were recorded.
+        largest: the largest difference of each metric.
+        changes: changes in code or budget since the tables were recorded.
     """
 
     experiment: str
@@ -71,10 +71,10 @@ class Agreement:
 
 
 def compare(fresh: Evidence, recorded: Evidence, drifts: Drifts | None = None) -> Agreement:
-    """Compare every metric and the status of every run; times and memory are left out.
+    """Compare every metric and the status of every run, but not times and memory.
 
     Args:
-        drifts: what other machines were measured to differ by; None for the tolerances that the
+        drifts: differences measured on other machines; None to use the tolerances that the
             experiment declares.
 
     Raises:
@@ -112,11 +112,11 @@ def reproduction(project: Project, scale: str = "smoke") -> list[Agreement]:
 
 
 def drifted_rows(agreements: Iterable[Agreement]) -> list[str]:
-    """What drifted or is missing, each with its experiment, run and metric."""
+    """All values that drifted and all missing runs, one line each."""
     return [
         *(
             f"{each.experiment} {drift.run_id}: {drift.metric} {drift.fresh} here, "
-            f"{drift.recorded} recorded, tolerated {drift.tolerance:.3g}"
+            f"{drift.recorded} recorded, tolerance {drift.tolerance:.3g}"
             for each in agreements
             for drift in each.drifted
         ),
@@ -129,7 +129,7 @@ def drifted_rows(agreements: Iterable[Agreement]) -> list[str]:
 
 
 def tolerances(recorded: Evidence, drifts: Drifts) -> dict[str, float]:
-    """How far each metric of an experiment may be from what is recorded."""
+    """How far each metric of an experiment may differ from the recorded value."""
     experiment = recorded.experiment
     return {
         metric.name: tolerance(
@@ -144,17 +144,17 @@ def tolerances(recorded: Evidence, drifts: Drifts) -> dict[str, float]:
 
 
 def learn(project: Project, fresh: Evidence) -> None:
-    """Enter what some fresh tables differ by from the recorded ones into `results/drift.csv`.
+    """Add the differences between fresh and recorded tables to `results/drift.csv`.
 
     Raises:
-        LabError: nothing comparable is recorded, or either table is of other code than this.
+        LabError: nothing comparable is recorded, or a table does not come from the present code.
     """
     name, scale = fresh.experiment.name, fresh.scale
     recorded = recorded_evidence(project, name, scale)
     if recorded is None or recorded.changes or fresh.changes:
         raise LabError(
-            f"the {scale} runs of {name} cannot teach how far machines differ: fresh and recorded "
-            "ones have to be there, of the present code; run and record them first."
+            f"the {scale} runs of {name} cannot show how far machines differ: both fresh and "
+            "recorded runs of the present code are needed; run and record them first."
         )
     agreement = compare(fresh, recorded)
     seen = (

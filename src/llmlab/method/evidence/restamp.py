@@ -1,9 +1,8 @@
-"""Renews fingerprints of an older form from the code that made the results.
+"""Convert fingerprints of an older form, using the code that made the results.
 
-The form changes with the rule by which fingerprints are taken. The commit of each manifest is
-checked out beside this one and asked for the fingerprint that its own rule gives: only where that
-is the one in the manifest does a new one, taken from that same tree, take its place. Dates, rows
-and looks are never touched.
+The form changes with the rule for taking fingerprints. The commit of each manifest is checked out
+in a worktree and its own rule is applied. Only if that gives the fingerprint in the manifest is it
+replaced by one of the present form, taken from the same tree. Dates, rows and looks never change.
 """
 
 import json
@@ -23,7 +22,7 @@ from llmlab.method.project import Project
 
 @dataclass(frozen=True)
 class Restamped:
-    """The outcome for one manifest; `reason` says why it was left as it is, or is empty."""
+    """The outcome for one manifest; `reason` says why it was left unchanged, or is empty."""
 
     experiment: str
     scale: str
@@ -69,11 +68,11 @@ def told(name, scale):
 
 print(json.dumps(told(*sys.argv[1:])))
 """
-"""Asks the code of a commit for fingerprints of the older form, where whole modules counted."""
+"""Computes fingerprints of the older form, which covers whole modules, with a commit's code."""
 
 
 def _fingerprint_then(tree: Path, manifest: Manifest) -> Fingerprint:
-    """The fingerprint of the present form, of the code in `tree` that made the results."""
+    """The fingerprint, in the present form, of the code in `tree` that made the results."""
     done = subprocess.run(
         [sys.executable, "-c", THEN, manifest.experiment, manifest.scale],
         cwd=tree,

@@ -1,9 +1,9 @@
-"""A module's source as definitions: what each says, and which global names it refers to.
+"""Parse a module's source into definitions: the text of each, and its references to global names.
 
-A definition is normalised: no docstrings, comments, layout or imports, no annotations of functions
-and locals, no arguments of what is raised, and no name of its own. Every global name that it reads
-is a reference, resolved as Python resolves it: locals hide globals, and the scope of a class is
-not seen from its methods.
+Definitions are normalised: without docstrings, comments, layout, imports, annotations of functions
+and locals, arguments of raised exceptions, and their own names. Every global name that a definition
+reads is a reference, resolved by Python's rules: locals hide globals, and methods do not see the
+scope of their class.
 """
 
 import ast
@@ -15,16 +15,16 @@ from functools import cache
 from pathlib import Path
 
 PACKAGE = "llmlab"
-"""The package whose code is followed."""
+"""The package whose references are followed."""
 
 ENTRY_POINT = re.compile(rf"{PACKAGE}(\.\w+)+:\w+")
-"""A string that names a definition, as "llmlab.gpt.model:GPT" does."""
+"""A string that names a definition, such as "llmlab.gpt.model:GPT"."""
 
 DECLARED = frozenset(
     {"name", "title", "question", "summary", "axes", "metrics", "budgets", "curves"}
     | {"selection_metric", "needs", "subject"}
 )
-"""What an experiment declares beside what runs it; what a run sees of it is hashed by value."""
+"""Declarations of an experiment other than its code; those that a run sees are hashed by value."""
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 Comprehension = ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
@@ -35,7 +35,7 @@ Import = ast.Import | ast.ImportFrom
 class Reference:
     """A global name with the attributes read from it, e.g. "llmlab.gpt.model.GPT.from_config".
 
-    `together` marks what only runs that are computed together reach.
+    `together` marks references that only runs computed together reach.
     """
 
     dotted: str
@@ -43,7 +43,7 @@ class Reference:
 
 
 Form = tuple[str | Reference, ...]
-"""The text of a definition, cut where it refers to something of the package."""
+"""The text of a definition, split at its references to the package."""
 
 
 @dataclass(frozen=True)
@@ -51,10 +51,10 @@ class Module:
     """One module of the package.
 
     Attributes:
-        definitions: the form of what binds each top-level name.
-        statements: the forms of what runs on import and binds no name by itself.
-        imports: what each imported name stands for.
-        stars: modules of the package whose names are all imported.
+        definitions: the form of each top-level name's definition.
+        statements: the forms of statements that run on import and do more than bind names.
+        imports: the dotted path of each imported name.
+        stars: modules imported with `from ... import *`.
         lines: first and last line of each statement that binds a name.
     """
 
@@ -67,7 +67,7 @@ class Module:
 
 
 def parse_module(name: str, path: Path) -> Module:
-    """The module `name` in the file `path`; parsed once for each version of the file.
+    """Parse the module `name` in the file `path`, once for each version of the file.
 
     Raises:
         SyntaxError: the file is not Python.
@@ -76,7 +76,7 @@ def parse_module(name: str, path: Path) -> Module:
 
 
 def file_version(path: Path) -> tuple[int, int]:
-    """Changes when the file does; part of the key of what is remembered about it."""
+    """Modification time and size of a file, for cache keys."""
     stat = path.stat()
     return stat.st_mtime_ns, stat.st_size
 
@@ -103,7 +103,7 @@ def _read_module(tree: ast.Module, name: str, package: str) -> Module:
             binding.setdefault(target, []).append(node)
         if _runs_by_itself(node, bound, imports):
             bare.append(node)
-    # what only binds imports is not a definition: those are followed to where they lead
+    # a name bound only by imports is not a definition: imports are followed to their targets
     binding = {
         target: nodes
         for target, nodes in binding.items()
@@ -124,7 +124,7 @@ def _read_module(tree: ast.Module, name: str, package: str) -> Module:
 
 
 def imported_names(node: Import, package: str) -> dict[str, str]:
-    """What each name that an import binds stands for, as a dotted path."""
+    """The dotted path of each name that an import binds."""
     if isinstance(node, ast.Import):
         return {
             alias.asname or alias.name.partition(".")[0]: (
@@ -141,7 +141,7 @@ def imported_names(node: Import, package: str) -> dict[str, str]:
 
 
 def absolute(node: ast.ImportFrom, package: str) -> str:
-    """The package or module that `from ... import` names, dots resolved."""
+    """The absolute name of the module in `from ... import`."""
     if not node.level:
         return node.module or ""
     parts = package.split(".")
@@ -161,7 +161,7 @@ def _bound_by(node: ast.stmt) -> list[str]:
 
 
 def _runs_by_itself(node: ast.stmt, bound: list[str], imports: dict[str, str]) -> bool:
-    """Whether a top-level statement does something on import beside binding its names.
+    """Whether a top-level statement does something on import besides binding its names.
 
     A decorator of the package may register what it decorates.
     """
@@ -180,19 +180,19 @@ BUILTIN = frozenset({"property", "staticmethod", "classmethod"})
 
 
 def _head(node: ast.expr) -> str:
-    """The name that a decorator begins with."""
+    """The first name in a decorator expression."""
     while isinstance(node, ast.Call | ast.Attribute):
         node = node.func if isinstance(node, ast.Call) else node.value
     return node.id if isinstance(node, ast.Name) else ""
 
 
 def _is_left_out(node: ast.stmt) -> bool:
-    """Docstrings, and what does not run when the module is imported."""
+    """Whether a statement is a docstring or does not run on import."""
     return _is_bare_string(node) or (isinstance(node, ast.If) and _is_never_run(node.test))
 
 
 def _is_never_run(test: ast.expr) -> bool:
-    """`if TYPE_CHECKING:` and `if __name__ == "__main__":`."""
+    """Whether a test is `TYPE_CHECKING` or `__name__ == "__main__"`."""
     if isinstance(test, ast.Compare):
         return isinstance(test.left, ast.Name) and test.left.id == "__name__"
     name = test.attr if isinstance(test, ast.Attribute) else getattr(test, "id", None)
@@ -200,7 +200,7 @@ def _is_never_run(test: ast.expr) -> bool:
 
 
 def without_docstrings(tree: ast.Module) -> ast.Module:
-    """The tree, changed in place, without docstrings and strings that document a name."""
+    """Remove docstrings and strings that document a name, in place."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             node.body = [item for item in node.body if not _is_bare_string(item)]
@@ -208,7 +208,7 @@ def without_docstrings(tree: ast.Module) -> ast.Module:
 
 
 def _is_bare_string(node: ast.stmt) -> bool:
-    """A docstring, or the string below an attribute that documents it."""
+    """Whether a statement is a docstring, or a string that documents the attribute above it."""
     return (
         isinstance(node, ast.Expr)
         and isinstance(node.value, ast.Constant)
@@ -217,7 +217,7 @@ def _is_bare_string(node: ast.stmt) -> bool:
 
 
 def _statements_of_scope(body: Iterable[ast.AST]) -> Iterator[ast.AST]:
-    """All nodes below `body` that belong to its scope, nested definitions by their head alone."""
+    """All nodes in the scope of `body`; of nested definitions only the defining node."""
     waiting = [*body][::-1]
     while waiting:
         node = waiting.pop()
@@ -252,7 +252,7 @@ def _bindings(body: Iterable[ast.AST]) -> Iterator[str]:
 
 @dataclass
 class _Scope:
-    """Names of a function, class or comprehension; those that it imports lead out of it."""
+    """Names bound in a function, class or comprehension, and the paths of those it imports."""
 
     names: frozenset[str]
     imports: dict[str, str] = field(default_factory=dict)
@@ -272,7 +272,7 @@ class _Writer:
         self.together = False
 
     def definition(self, name: str, nodes: list[ast.stmt]) -> Form:
-        """The form of all statements that bind a name; its place among the names they bind."""
+        """The form of all statements that bind a name, with its position among their names."""
         places = [_bound_by(node).index(name) for node in nodes]
         return self._form([str(places), *nodes])
 
@@ -287,7 +287,7 @@ class _Writer:
         return tuple(self.pieces)
 
     def say(self, text: str) -> None:
-        """Add text, joined to the text before it."""
+        """Append text, joined to any text before it."""
         if self.pieces and isinstance(self.pieces[-1], str):
             self.pieces[-1] += text
         else:
@@ -297,7 +297,7 @@ class _Writer:
         self.pieces.append(Reference(dotted, self.together))
 
     def write(self, node: object) -> None:
-        """Add a node, the same under every Python version, unlike `ast.dump`."""
+        """Append a node; unlike `ast.dump`, the result is the same under every Python version."""
         if isinstance(node, list):
             self._write_list(node)
         elif isinstance(node, ast.AST):
@@ -307,7 +307,7 @@ class _Writer:
             self.say(repr(node))
 
     def plain(self, node: ast.AST, **instead: object) -> None:
-        """Add a node by its fields, some replaced; empty ones are left out."""
+        """Append a node by its fields, some replaced, without empty ones."""
         fields = dict(ast.iter_fields(node)) | instead
         fields.pop("type_comment", None)
         fields.pop("kind", None)
@@ -335,13 +335,15 @@ class _Writer:
         self.say("]")
 
     def _write_choice(self, node: Import) -> None:
-        """An import inside `try` or `if`: what it leads to is one of the things a name may be."""
+        """Append an import inside `try` or `if`: its target is one of several a name may have."""
         for name, path in imported_names(node, self.package).items():
             self._write_path(path, "")
             self.say(f" as {name}, ")
 
     def _is_bare_annotation(self, node: ast.AnnAssign) -> bool:
-        """`x: int` in a function, which does nothing; in a class it may be a field."""
+        """Whether a node is `x: int` outside a class, which does nothing; in a class it may be a
+        field.
+        """
         in_class = bool(self.scopes) and self.scopes[-1].is_class
         return node.value is None and not in_class
 
@@ -363,7 +365,7 @@ class _Writer:
             self.say("".join(f".{name}" for name in attributes))
 
     def _write_dotted(self, name: str, attributes: str) -> None:
-        """A name with attributes: a reference if it leads into the package, otherwise text."""
+        """Append a name with attributes: a reference if it leads into the package, else text."""
         path = self._resolve(name)
         if path is None:
             self.say(f"{name}{attributes}")
@@ -406,7 +408,7 @@ class _Writer:
             self.scopes.pop()
 
     def _inside(self, body: list[ast.stmt], parameters: Iterable[str] = ()) -> _Scope:
-        """The scope of a function: its imports lead out, names declared global are not its own."""
+        """The scope of a function, without names declared global or nonlocal."""
         imports: dict[str, str] = {}
         outside: set[str] = set()
         for node in _statements_of_scope(body):
@@ -517,7 +519,7 @@ class _Writer:
         self.together = False
 
     def _write_import(self, node: ast.Call) -> None:
-        """An import by a call: of what a constant names, or of what nobody can tell from here."""
+        """Append an import by a call: of the module that a constant names, or of an unknown one."""
         named = node.args[0] if node.args else None
         if isinstance(named, ast.Constant) and isinstance(named.value, str):
             self._write_path(named.value, "")
@@ -528,7 +530,7 @@ class _Writer:
     def _write_Assign(self, node: ast.Assign) -> None:
         if self.scopes:
             self.plain(node)
-        else:  # at the top level the names that are bound do not count, only their places
+        else:  # at the top level only the positions of the bound names count
             self.plain(node, targets=[_nameless(target) for target in node.targets])
 
 
@@ -541,7 +543,7 @@ def _is_constant_getattr(node: ast.Call) -> bool:
 
 
 def _nameless(target: ast.expr) -> ast.expr:
-    """A target of an assignment without the names in it."""
+    """An assignment target with its names removed."""
     if isinstance(target, ast.Name):
         return ast.Constant(None)
     if isinstance(target, ast.Tuple | ast.List):
@@ -570,7 +572,7 @@ def _names_of(arguments: ast.arguments) -> list[object]:
 
 
 def _type_text(annotation: ast.expr, resolve: object) -> str:
-    """The annotation of a field as text; types of the package by no name, for they may move."""
+    """A field's annotation as text; types of the package are nameless, since they may move."""
     if isinstance(annotation, ast.Constant) and isinstance(annotation.value, str):
         try:
             annotation = ast.parse(annotation.value, mode="eval").body

@@ -1,4 +1,4 @@
-"""The two tables of an experiment: their columns, how they are written, how they are read.
+"""The two tables of an experiment: their schemas, writers and readers.
 
 `runs.csv` has one row per run, `curves.parquet` one row per run, curve and step. The schemas carry
 units and descriptions; the data dictionary is generated from them.
@@ -83,7 +83,7 @@ def runs_schema(experiment: Experiment) -> pa.DataFrameSchema:
 
 
 def level_type(experiment: Experiment, axis: str) -> type:
-    """The type of an axis' column: the narrowest that fits its levels at every scale."""
+    """The type of an axis's column: the narrowest that fits its levels at every scale."""
     kinds = {
         type(level) for budget in experiment.budgets.values() for level in budget.conditions[axis]
     }
@@ -93,10 +93,10 @@ def level_type(experiment: Experiment, axis: str) -> type:
 
 
 def runs_frame(experiment: Experiment, rows: Iterable[Mapping[str, object]]) -> pd.DataFrame:
-    """Rows of runs as a valid table.
+    """Build a validated table from rows of runs.
 
     Raises:
-        LabError: a row lacks a column, or a value does not fit it.
+        LabError: a row lacks a column, or a value has the wrong type.
     """
     schema = runs_schema(experiment)
     frame = pd.DataFrame(rows, columns=list(schema.columns)).astype(_types(schema))
@@ -104,13 +104,13 @@ def runs_frame(experiment: Experiment, rows: Iterable[Mapping[str, object]]) -> 
 
 
 def curves_frame(rows: Iterable[tuple[str, str, int, float]]) -> pd.DataFrame:
-    """Points (run_id, metric, step, value) as a valid table."""
+    """Build a validated table from points (run_id, metric, step, value)."""
     frame = pd.DataFrame(rows, columns=list(CURVES_SCHEMA.columns))
     return CURVES_SCHEMA.validate(frame.astype(_types(CURVES_SCHEMA)))
 
 
 def write_runs(folder: Path, runs: pd.DataFrame) -> None:
-    """Write `runs.csv`; floats with the fewest digits that give the same number back."""
+    """Write `runs.csv`; floats get the fewest digits that restore the same number."""
     write_file(folder / RUNS, runs.to_csv(index=False, na_rep="nan", lineterminator="\n"))
 
 
@@ -122,11 +122,11 @@ def write_curves(folder: Path, curves: pd.DataFrame) -> None:
 
 
 def read_runs(folder: Path, experiment: Experiment) -> pd.DataFrame:
-    """The table of runs in `folder`.
+    """Read the table of runs in `folder`.
 
     Raises:
-        LabError: the file is missing, is not the one that was written (SHA-256 in the manifest), or
-            does not have the columns of the experiment.
+        LabError: the file is missing, its SHA-256 differs from the manifest's, or it does not have
+            the columns of the experiment.
     """
     path = verified(folder, RUNS)
     schema = runs_schema(experiment)
@@ -139,7 +139,7 @@ def read_runs(folder: Path, experiment: Experiment) -> pd.DataFrame:
 
 
 def read_curves(folder: Path) -> pd.DataFrame:
-    """The table of curves in `folder`; errors as `read_runs`."""
+    """Read the table of curves in `folder`; errors as in `read_runs`."""
     path = verified(folder, CURVES)
     with _parsing(path):
         frame = pd.read_parquet(path)
@@ -148,7 +148,7 @@ def read_curves(folder: Path) -> pd.DataFrame:
 
 @contextmanager
 def _parsing(path: Path) -> Iterator[None]:
-    """Say in one sentence that a table cannot be parsed, though its digest is right."""
+    """Raise LabError if a table cannot be parsed although its digest is right."""
     try:
         yield
     except (ValueError, ArithmeticError, OSError, KeyError, TypeError, RecursionError) as error:
@@ -168,7 +168,7 @@ def _validated(frame: pd.DataFrame, schema: pa.DataFrameSchema, source: str) -> 
     extra = [name for name in frame.columns if name not in schema.columns]
     if missing or extra:
         raise LabError(
-            f"{source} was made with other columns (missing: {', '.join(missing) or 'none'}; "
+            f"{source} has the wrong columns (missing: {', '.join(missing) or 'none'}; "
             f"extra: {', '.join(extra) or 'none'}); run the experiment again."
         )
     try:

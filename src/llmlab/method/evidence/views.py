@@ -1,7 +1,7 @@
-"""Looks inside a model that runs leave beside their numbers: attention, samples, activations.
+"""Views of a model that runs save beside their metrics: attention, samples, activations.
 
-Where there are any, `views.json` maps each run to its views by name. A view is plain JSON whose
-"kind" says what it shows; the book draws it, and knows nothing else about the model.
+`views.json` maps each run to its views by name; it exists only if some run has views. A view is
+plain JSON whose "kind" says what it shows; the book draws it and knows nothing else of the model.
 """
 
 import json
@@ -22,7 +22,7 @@ Views = Mapping[str, Mapping[str, Mapping[str, object]]]
 
 
 def write_views(folder: Path, views: Views) -> None:
-    """Write `views.json`, or remove it if no run has a view; errors as `write_file`."""
+    """Write `views.json`, or remove it if no run has a view; errors as in `write_file`."""
     seen = {run_id: found for run_id, found in views.items() if found}
     if seen:
         write_file(folder / VIEWS, json.dumps(seen, separators=(",", ":"), allow_nan=False) + "\n")
@@ -31,7 +31,7 @@ def write_views(folder: Path, views: Views) -> None:
 
 
 def read_views(folder: Path) -> Views:
-    """The views in `folder`, by run and name; errors as `manifest.verified`."""
+    """Read the views in `folder`, by run and name; errors as in `manifest.verified`."""
     if VIEWS not in read_manifest(folder).sha256:
         return {}
     path = verified(folder, VIEWS)

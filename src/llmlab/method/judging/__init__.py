@@ -1,1 +1,1 @@
-"""Judges hypotheses: the ledger, statistics, verdicts, the progress of tracks."""
+"""Judge hypotheses: the ledger, statistics, verdicts, the progress of tracks."""

@@ -1,8 +1,7 @@
-"""The journal of verdicts: what was judged on which recorded table, by which rules.
+"""The journal of verdicts: each verdict, the recorded table it was based on, and the rules.
 
-`results/verdicts.csv` has a line for each verdict on each recorded table. It counts the looks at a
-question, also where code changed between them, and keeps the verdicts that later tables or rules
-turned.
+`results/verdicts.csv` has one line per verdict and recorded table. It counts the looks at a
+question even if code changed between them, and keeps verdicts that later tables or rules reversed.
 """
 
 import csv
@@ -24,7 +23,7 @@ RULES: Mapping[int, str] = {
     1: "t tests and exact sign tests; an edge of a grid was an alarm; looks shared alpha equally",
     2: "tests that hold their level; an edge decides nothing; alpha is spent look by look",
 }
-"""The rules by which verdicts were made, by number; the last are those of today."""
+"""The rules of judging, by number; the last ones are in force."""
 
 NOW = max(RULES)
 
@@ -34,11 +33,11 @@ class Entry:
     """One verdict on one recorded table.
 
     Attributes:
-        table: the first letters of the SHA-256 of its runs.
-        seeds: that the table had.
-        effect, low, high: with its interval; None where there was none.
+        table: the first digits of the SHA-256 of its runs.
+        seeds: number of seeds in the table.
+        effect, low, high: effect and its interval; None if there was none.
         rules: a key of `RULES`.
-        date: the day that the table was recorded or judged anew, ISO 8601.
+        date: the day on which the table was recorded or judged again, ISO 8601.
     """
 
     hypothesis: str
@@ -54,7 +53,7 @@ class Entry:
 
     @property
     def key(self) -> tuple[str, str, str, int]:
-        """What there is one verdict on."""
+        """Identifies the entry: each key has one verdict."""
         return self.hypothesis, self.scale, self.table, self.rules
 
 
@@ -65,7 +64,7 @@ class Journal:
     entries: tuple[Entry, ...] = ()
 
     def former(self, hypothesis: str, scale: str, table: str) -> tuple[Entry, ...]:
-        """The entries on a hypothesis, that of the present rules on the present table apart."""
+        """The entries on a hypothesis, except that of the present rules on the present table."""
         return tuple(
             entry
             for entry in self.entries
@@ -74,26 +73,26 @@ class Journal:
         )
 
     def looks(self, hypothesis: str, scale: str, table: str, seeds: int) -> tuple[int, ...]:
-        """The seeds of every table that a hypothesis was judged on, the present one last."""
+        """The number of seeds of every table that a hypothesis was judged on, present one last."""
         tables = {
             entry.table: entry.seeds for entry in self.former(hypothesis, scale, table)
-        }  # a dictionary keeps the order of the first entry of each
+        }  # a dictionary keeps the position of each table's first entry
         tables.pop(table, None)
         return (*tables.values(), seeds)
 
     def with_new(self, entries: Iterable[Entry]) -> "Journal":
-        """The journal with the entries that it does not have."""
+        """The journal with any new entries appended."""
         known = {entry.key for entry in self.entries}
         return Journal((*self.entries, *(each for each in entries if each.key not in known)))
 
 
 def table_key(sha256: Mapping[str, str]) -> str:
-    """What the journal calls a table with these checksums of its files."""
+    """The journal's key for a table, from the checksums of its files."""
     return sha256.get("runs.csv", "")[:12]
 
 
 def read_journal(project: Project) -> Journal:
-    """The journal in `results/`; empty if there is none.
+    """Read the journal in `results/`; empty if there is none.
 
     Raises:
         LabError: a line is damaged.
@@ -118,7 +117,7 @@ def _damaged(path: Path, cause: str) -> LabError:
 
 
 def write_journal(project: Project, journal: Journal) -> None:
-    """Write the journal; errors as `write_file`."""
+    """Write the journal; errors as in `write_file`."""
     text = io.StringIO()
     writer = csv.DictWriter(text, [field.name for field in fields(Entry)], lineterminator="\n")
     writer.writeheader()
@@ -127,7 +126,7 @@ def write_journal(project: Project, journal: Journal) -> None:
 
 
 def _shown(entry: Entry) -> dict[str, object]:
-    """Numbers to six digits: what they rest on is in the tables."""
+    """The entry as a row, with numbers to six digits; the tables have full precision."""
     row = asdict(entry)
     return {name: f"{x:.6g}" if isinstance(x, float) else x for name, x in row.items()}
 
@@ -137,8 +136,10 @@ def _path(project: Project) -> Path:
 
 
 def wanted(hypotheses: Iterable[Hypothesis], journal: Journal, scale: str) -> dict[str, float]:
-    """By experiment how much its runs at a scale are wanted: one for each hypothesis without a
-    verdict at that scale, two where the last verdict anywhere is UNDECIDED; none for checks.
+    """The value of more runs at a scale, by experiment.
+
+    Each hypothesis without a verdict at that scale adds 1, or 2 if it has no verdict at all or its
+    last one at any scale is UNDECIDED; checks add nothing.
     """
     last = {(entry.hypothesis, entry.scale): entry.word for entry in journal.entries}
     undecided = {entry.hypothesis: entry.word == "UNDECIDED" for entry in journal.entries}

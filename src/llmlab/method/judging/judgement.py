@@ -1,34 +1,33 @@
-"""Judges one hypothesis on one table of runs: nothing but numbers in, numbers out.
+"""Judge one hypothesis on one table of runs: numbers in, numbers out.
 
-How each claim is tested, all over seeds, paired: the runs of one seed belong together.
+Tests of each claim, all over seeds and paired (the runs of one seed belong together):
 
-- greater, less: a one-sided test of the paired differences against the margin; with a reference
-  instead of a control, of the differences from it. `means` says which test.
+- greater, less: a one-sided test of the paired differences against the margin, or of the
+  differences from a reference if there is no control. `means` selects the test.
 - equivalent: two such tests (TOST) of the paired differences against both margins.
-- monotone: the levels of each seed are put in random order (Page's test, by permutation): the
-  claim is tested against no trend, and its margin is the mean rank correlation that the seeds have
-  to reach besides. Against the claim, the mean of these correlations, which lie between -1 and 1,
-  must be bounded away from its margin.
+- monotone: Page's test by permutation of the levels within each seed, against no trend. In
+  addition, the mean rank correlation of the seeds must reach the margin. To refute the claim, the
+  mean of these correlations, which are between -1 and 1, must be bounded away from the margin.
 - interval: the best level is the one with the best mean. Some level inside the interval must beat
-  every level outside in one-sided paired tests, corrected for the choice of that level; against
-  the claim, some level outside must beat every level inside. Its effect is the best level of the
+  every level outside in one-sided paired tests, corrected for the choice of that level; to refute
+  the claim, some level outside must beat every level inside. The effect is the level with the best
   mean, with a bootstrap interval over seeds.
 
-Each claim has two p values, one for "it is so" and one for "the opposite is so". If neither is
-small the data do not decide.
+Each claim has two p values, one for the claim and one for its opposite. If neither is small, the
+data do not decide.
 
-Where levels are tuned, both hold for every level that may be the best (see `sides`). Where the
-compared metric chooses, some level of one side must beat every level of the other.
+If levels are tuned, both p values hold for every level that may be the best (see `sides`). If the
+compared metric itself chooses the level, some level of one side must beat every level of the other.
 
-The interval that is shown has level 1 - 2 alpha: it lies on one side of the margin exactly if the
-one-sided test at alpha says so (before the correction for the family). With tuned levels it covers
-the intervals of all that may be the best.
+The reported interval has level 1 - 2 alpha: it lies on one side of the margin exactly if the
+one-sided test at alpha rejects (before the correction for the family). With tuned levels it covers
+the intervals of all levels that may be the best.
 
-A run that diverged is a result, not a gap: leaving it out would let a condition be judged by its
-lucky seeds. It counts as the worst value that any completed run of the experiment has, so that no
-run is counted as worse than it (the composite strategy of ICH E9(R1) for events that end a trial).
-A run that failed for other reasons says nothing, and its seed is left out on all sides. Both are
-counted and said in an alarm.
+A run that diverged is a result, not a gap: without it, a condition would be judged by its lucky
+seeds. It counts as the worst value of any completed run of the experiment, so that no run counts as
+worse (the composite strategy of ICH E9(R1) for events that end a trial). A run that failed for
+other reasons carries no information, and its seed is left out on all sides. An alarm reports the
+number of both.
 """
 
 import itertools
@@ -56,7 +55,7 @@ from llmlab.method.judging.sides import (
 from llmlab.method.judging.statistics import Estimate
 
 FEWEST_SEEDS = 3
-"""With fewer complete pairs there is no verdict."""
+"""Fewest complete pairs for a verdict."""
 
 
 @dataclass(frozen=True)
@@ -65,17 +64,17 @@ class Judgement:
 
     Attributes:
         effect: mean paired difference, mean rank correlation, or best level.
-        low, high: ends of its interval of the given level.
-        unit: of effect, low and high; "1" if none.
-        per_seed: the effect of each seed alone.
-        second_opinion: a bootstrap interval, with the choice of tuned levels made anew in each
-            resample; None with fewer seeds than it takes, or where the first is a bootstrap.
-        test: the test that decides, in words.
+        low, high: ends of its interval at `level`.
+        unit: unit of effect, low and high; "1" if none.
+        per_seed: the effect of each seed.
+        second_opinion: a bootstrap interval that chooses tuned levels again in each resample; None
+            with too few seeds, or if the main interval is a bootstrap.
+        test: the deciding test, in words.
         p_supported, p_refuted: p values of the claim and of its opposite; a check has none.
-        sides: as they were compared.
-        alarms: whatever a reader must know before believing it.
-        open_end: what has to be tried before this can be decided; empty if nothing.
-        is_t: whether the power of a t test says what could have been seen.
+        sides: the sides as compared.
+        alarms: warnings that a reader must know before trusting the result.
+        open_end: what must be tried before this can be decided; empty if nothing.
+        is_t: whether the power of a t test gives the detectable effect.
     """
 
     effect: float
@@ -144,7 +143,7 @@ class _Case:
 
     Attributes:
         values: [n, sides] the metric of each side at its best level.
-        edges: chosen levels beyond which nothing was tried, each with its side.
+        edges: chosen levels at an edge of the grid, each with its side.
     """
 
     table: Table
@@ -166,7 +165,7 @@ class _Case:
         return [f"{side.name}: {edge.alarm}" for side, edge in self.edges]
 
     def open_end(self, losing: Side | None = None) -> str:
-        """What has to be tried first, as one phrase.
+        """What must be tried first, as one phrase.
 
         Args:
             losing: the only side that could change the verdict; None if each could.
@@ -176,7 +175,7 @@ class _Case:
 
 
 def _at_seeds(side: Side, seeds: pd.Index) -> Side:
-    """The side with the values of these seeds alone."""
+    """The side, restricted to these seeds."""
     values = {seed: side.values[seed] for seed in seeds}
     return replace(side, values=values, mean=float(np.mean(list(values.values()))))
 
@@ -188,7 +187,7 @@ def _rule(hypothesis: Hypothesis) -> str:
 
 
 def _as_check(hypothesis: Hypothesis, judgement: Judgement) -> Judgement:
-    """A check asks whether every seed is as claimed; chance has no part in it."""
+    """Turn a judgement into a check: every seed must be as claimed, so there are no p values."""
     return replace(
         judgement,
         test="a check: each seed alone",
@@ -203,7 +202,7 @@ def _as_check(hypothesis: Hypothesis, judgement: Judgement) -> Judgement:
 
 
 def _judge_mean(case: _Case) -> Judgement:
-    """Claims about a mean over seeds of a paired difference, or of one from a number."""
+    """Judge a claim about the mean of paired differences, or of differences from a number."""
     hypothesis = case.hypothesis
     pairs = list(_possible(case))
     tests = [_mean_test(case, values) for values in pairs]
@@ -233,7 +232,7 @@ def _judge_mean(case: _Case) -> Judgement:
 
 
 def _possible(case: _Case) -> list[np.ndarray]:
-    """The values of both sides at each pair of levels that may be the best, the chosen first."""
+    """The values of both sides at each pair of levels that may be the best, chosen pair first."""
     levels = [[side.values, *side.rivals.values()] for side in case.sides]
     combined = itertools.product(*levels)
     tables = (pd.DataFrame(dict(enumerate(values))).dropna().to_numpy() for values in combined)
@@ -265,7 +264,7 @@ def _p_values(hypothesis: Hypothesis, test: MeanTest, effects: np.ndarray) -> tu
 
 
 def _hull(tests: Sequence[MeanTest], effects: Sequence[np.ndarray], alpha: float) -> Estimate:
-    """The interval at the chosen levels, widened to those where the effect is least and most."""
+    """The interval at the chosen levels, widened to those with the least and largest effect."""
     averages = [float(each.mean()) for each in effects]
     shown = {0, int(np.argmin(averages)), int(np.argmax(averages))}
     found = [tests[index].interval(effects[index], alpha) for index in sorted(shown)]
@@ -282,7 +281,7 @@ def _in_words(hypothesis: Hypothesis, test: MeanTest, n_pairs: int) -> str:
 
 
 def _second_opinion(case: _Case, level: float) -> tuple[float, float] | None:
-    """The bootstrap interval of the mean, tuned levels chosen anew in each resample."""
+    """The bootstrap interval of the mean, with tuned levels chosen again in each resample."""
     if len(case.values) < means.ENOUGH_SEEDS:
         return None
     chooser = case.table.experiment.metric(case.table.chooser) if case.hypothesis.tuned else None
@@ -299,7 +298,7 @@ def _second_opinion(case: _Case, level: float) -> tuple[float, float] | None:
 def _levels_of(
     case: _Case, fixed: Mapping[str, object], name: str, chooser: Metric | None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The metric and how good it is to choose, [n, levels] each, at the seeds of the case."""
+    """The metric and the goodness by which levels are chosen, [n, levels] each, by seed."""
     seeds, cells = list(case.sides[0].values), case.table.cells(name, fixed)
     metric = np.stack([cell[case.hypothesis.metric].reindex(seeds) for cell in cells], axis=1)
     if chooser is None:
@@ -308,7 +307,7 @@ def _levels_of(
 
 
 def _judge_frontier(case: _Case) -> Judgement:
-    """Claims about the best that each side reaches over all levels of its tuned axes."""
+    """Judge a claim about the best that each side reaches over all levels of its tuned axes."""
     hypothesis, direction = case.hypothesis, _direction(case)
     grids = [_complete(case, name, fixed) for name, fixed in case.table.fixed()]
     treatment, control = (direction * grid for grid in grids)
@@ -345,7 +344,7 @@ def _direction(case: _Case) -> int:
 
 
 def _complete(case: _Case, name: str, fixed: Mapping[str, object]) -> np.ndarray:
-    """The metric of a side, [n, levels], at all levels at which every seed has a value."""
+    """The metric of a side, [n, levels], at all levels for which every seed has a value."""
     seeds, metric = list(case.sides[0].values), case.hypothesis.metric
     cells = [cell[metric].reindex(seeds) for cell in case.table.cells(name, fixed)]
     return np.stack([cell for cell in cells if cell.notna().all()], axis=1)
@@ -385,9 +384,10 @@ def _judge_trend(case: _Case) -> Judgement:
 
 
 def _least_trend(case: _Case, sign: int) -> np.ndarray:
-    """The values of all levels, each at the tuned level that speaks most against the trend.
+    """The values of all levels, each at the tuned level least favourable to the trend.
 
-    Of those that may be the best: the highest mean below the middle of the axis, the lowest above.
+    Among the levels that may be the best, takes the highest mean below the middle of the axis and
+    the lowest mean above it (for an increasing trend).
     """
     middle = (len(case.sides) - 1) / 2
     seeds = list(case.sides[0].values)
@@ -401,7 +401,7 @@ def _least_trend(case: _Case, sign: int) -> np.ndarray:
 
 
 def _judge_optimum(case: _Case) -> Judgement:
-    """Claims about where the best level of an axis lies."""
+    """Judge a claim about the best level of an axis."""
     hypothesis, axis = case.hypothesis, str(case.hypothesis.best)
     values = _direction(case) * case.values
     levels = np.asarray([side.condition[axis] for side in case.sides], dtype=float)
@@ -433,7 +433,7 @@ def _judge_optimum(case: _Case) -> Judgement:
 
 
 def _may_lie_beyond(edge: Edge, low: float, high: float) -> bool:
-    """Whether what lies beyond an edge could decide if the best level is within an interval."""
+    """Whether levels beyond an edge could change whether the best level is in the interval."""
     return edge.level <= high if edge.end == "highest" else edge.level >= low
 
 

@@ -1,6 +1,6 @@
 """The ledger: questions, hypotheses and tracks, as written in `chapters/hypotheses/*.toml`.
 
-Everything a person writes is checked here once, so that the rest of the book can trust it.
+All handwritten entries are checked here once, so that the rest of the book can trust them.
 """
 
 from collections import Counter
@@ -35,7 +35,7 @@ CLAIM_KEYS = {
     "monotone": {"along", "direction", "margin"},
     "interval": {"best", "interval"},
 }
-"""The keys that each claim needs beside those that every hypothesis may have."""
+"""The keys that each claim requires in addition to those of every hypothesis."""
 
 COMPARISONS = ("greater", "less", "equivalent")
 """The claims that compare a treatment with a control or a reference."""
@@ -47,7 +47,7 @@ class _Entry:
 
 @dataclass(frozen=True)
 class Question(_Entry):
-    """One question in plain words; its status is computed, only `superseded_by` is written."""
+    """One question in plain words; its status is computed, except for `superseded_by`."""
 
     id: QuestionId
     text: Text
@@ -57,23 +57,23 @@ class Question(_Entry):
 
 @dataclass(frozen=True)
 class Hypothesis(_Entry):
-    """One claim about one metric of one experiment, written down before the result.
+    """One claim about one metric of one experiment, registered before the result.
 
     Attributes:
         reason: why we expect it, with its source.
         treatment, control: conditions fixed on each side; a trend or an optimum has no control.
         reference: a number to compare with instead of a control, in the unit of the metric.
         tuned: axes whose level is chosen for each side by the experiment's selection metric.
-        chosen_by: another metric that chooses them; the compared one asks for the best that each
-            side reaches over all levels.
+        chosen_by: another metric that chooses them; if it is `metric` itself, the best that each
+            side reaches over all levels is compared.
         margin: in the unit of the metric; for "monotone" a rank correlation.
-        along, direction: the axis and the sense of a trend ("monotone").
-        best, interval: the axis whose best level is claimed to lie within the interval, both
-            ends included ("interval").
-        family: hypotheses among which Holm's correction is made.
+        along, direction: the axis and the direction of a trend ("monotone").
+        best, interval: the axis whose best level is claimed to be in the interval, both ends
+            included ("interval").
+        family: name of the group of hypotheses to which Holm's correction applies.
         supersedes: the hypothesis that this one replaces.
-        kind: a "check" follows from arithmetic or is too plain to be a finding: it has no p value,
-            but counts in its family.
+        kind: a "check" follows from arithmetic or is too obvious to be a finding; it has no p
+            value but counts in its family.
     """
 
     id: HypothesisId
@@ -103,7 +103,7 @@ class Hypothesis(_Entry):
 
     @property
     def is_frontier(self) -> bool:
-        """Whether the best that each side reaches over all tuned levels is compared."""
+        """Whether the sides are compared at the best that each reaches over all tuned levels."""
         return bool(self.tuned) and self.chosen_by == self.metric
 
     @property
@@ -113,7 +113,7 @@ class Hypothesis(_Entry):
 
     @property
     def claims_more(self) -> bool:
-        """Whether the claim is that its effect lies above the margin, not below."""
+        """Whether the claim places the effect above the margin, not below."""
         if self.claim == "monotone":
             return self.direction == "increasing"
         return self.claim == "greater"
@@ -128,14 +128,14 @@ class Hypothesis(_Entry):
 
 @dataclass(frozen=True)
 class Feature(_Entry):
-    """One thing that a track promises, with the gates that decide how far it is.
+    """One feature that a track promises, with the gates that determine its progress.
 
     Attributes:
         modules: Python modules that must exist, each with its file of tests.
         experiments: experiments that must be recorded at `scale` or above.
         questions: questions that must be answered.
         chapters: chapters that must be written, below `chapters/`.
-        files: other files that must exist, from the root of the project.
+        files: other files that must exist, relative to the root of the project.
     """
 
     title: Text
@@ -151,7 +151,7 @@ class Feature(_Entry):
 class Phase(_Entry):
     """Features that belong together.
 
-    Entry: every phase named in `after` is finished. Exit: all gates of all features are passed.
+    Entry: every phase in `after` is finished. Exit: all features pass all their gates.
     """
 
     id: Text
@@ -163,7 +163,7 @@ class Phase(_Entry):
 
 @dataclass(frozen=True)
 class Track(_Entry):
-    """One of the systems that the book holds, from its first phase to its last."""
+    """One of the systems in the book, from its first phase to its last."""
 
     id: Text
     title: Text
@@ -173,18 +173,18 @@ class Track(_Entry):
 
 @dataclass(frozen=True)
 class Ledger:
-    """All that is registered."""
+    """All registered questions, hypotheses and tracks."""
 
     questions: tuple[Question, ...]
     hypotheses: tuple[Hypothesis, ...]
     tracks: tuple[Track, ...]
 
     def question(self, question_id: str) -> Question:
-        """The question of this id; LabError with the nearest id if there is none."""
+        """The question with this id; LabError with the nearest id if there is none."""
         return _find(self.questions, question_id, "question", "questions.toml")
 
     def hypothesis(self, hypothesis_id: str) -> Hypothesis:
-        """The hypothesis of this id; LabError with the nearest id if there is none."""
+        """The hypothesis with this id; LabError with the nearest id if there is none."""
         return _find(self.hypotheses, hypothesis_id, "hypothesis", "hypotheses.toml")
 
 
@@ -194,7 +194,7 @@ def load_ledger(
     """Read and check the three files of the ledger; imports neither torch nor any lab.
 
     Args:
-        experiment: gives the experiment of a name, or raises LabError.
+        experiment: returns the experiment with a given name, or raises LabError.
 
     Raises:
         LabError: the first mistake found, with its file, entry and remedy.
@@ -210,13 +210,13 @@ def load_ledger(
 
 
 FILES = {"question": "questions.toml", "hypothesis": "hypotheses.toml", "track": "tracks.toml"}
-"""The file that each kind of entry stands in."""
+"""The file of each kind of entry."""
 
 T = TypeVar("T", Question, Hypothesis, Track)
 
 
 def read_entries(project: Project, kind: str, entry_type: type[T]) -> tuple[T, ...]:
-    """The entries of one kind, each checked by itself."""
+    """Read the entries of one kind and check each on its own."""
     adapter = TypeAdapter(entry_type)
     entries = []
     for position, raw in enumerate(_raw_entries(project, kind), start=1):
@@ -227,7 +227,7 @@ def read_entries(project: Project, kind: str, entry_type: type[T]) -> tuple[T, .
             mistake = _in_words(error, entry_type)
             raise LabError(_sentence(project, kind, name, mistake)) from error
     repeated = [name for name, n in Counter(entry.id for entry in entries).items() if n > 1]
-    _refuse(project, kind, ((name, "this id stands there twice; rename one") for name in repeated))
+    _refuse(project, kind, ((name, "two entries have this id; rename one") for name in repeated))
     return tuple(entries)
 
 
@@ -237,18 +237,18 @@ def _raw_entries(project: Project, kind: str) -> list[dict[str, object]]:
     try:
         content = path.read_bytes()
     except FileNotFoundError as error:
-        raise LabError(f"{shown} is missing; create it, an empty file will do.") from error
+        raise LabError(f"{shown} is missing; create it (it may be empty).") from error
     except OSError as error:
         raise unreadable(shown, error) from error
     tables = parse_toml(decoded(content, shown), shown)
     for name in tables.keys() - {kind}:
         raise LabError(
             f"{shown}: unknown table '{name}'{suggestion(name, [kind])}; "
-            f"each entry begins with [[{kind}]]."
+            f"start each entry with [[{kind}]]."
         )
     entries = tables.get(kind, [])
     if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
-        raise LabError(f"{shown}: '{kind}' is not a list of tables; begin each with [[{kind}]].")
+        raise LabError(f"{shown}: '{kind}' is not a list of tables; start each with [[{kind}]].")
     return entries
 
 
@@ -257,7 +257,7 @@ def _path(project: Project, kind: str) -> Path:
 
 
 Mistake = tuple[object, str]
-"""The id (or position) of an entry and what is wrong with it, with the remedy."""
+"""The id (or position) of an entry, and its mistake with the remedy."""
 
 
 def _refuse(project: Project, kind: str, mistakes: Iterable[Mistake]) -> None:
@@ -271,7 +271,7 @@ def _sentence(project: Project, kind: str, name: object, mistake: str) -> str:
 
 
 def _in_words(error: ValidationError, entry_type: type) -> str:
-    """The first complaint of pydantic as a phrase with its remedy."""
+    """Pydantic's first error as a phrase with its remedy."""
     first = error.errors(include_url=False)[0]
     branches = {"str", "int", "float", "bool"}  # pydantic names the branch of a union that it tried
     key = ".".join(str(part) for part in first["loc"] if part not in branches)
@@ -296,19 +296,19 @@ def _lower(text: str) -> str:
 
 
 def _claim_mistakes(hypothesis: Hypothesis) -> Iterator[str]:
-    """Keys that the claim of a hypothesis lacks or has no use for."""
+    """Missing and unused keys of a claim."""
     claim = hypothesis.claim
     for key in sorted(set().union(*CLAIM_KEYS.values())):
         given = getattr(hypothesis, key) is not None
         if key in CLAIM_KEYS[claim] and not given:
-            yield f"a claim '{claim}' needs '{key}'; add it"
+            yield f"claim '{claim}' needs '{key}'; add it"
         if given and key not in CLAIM_KEYS[claim]:
-            yield f"a claim '{claim}' has no use for '{key}'; remove it or change the claim"
+            yield f"claim '{claim}' does not use '{key}'; remove it or change the claim"
     compared_with = bool(hypothesis.control) + (hypothesis.reference is not None)
     if claim in COMPARISONS and compared_with != 1:
-        yield f"a claim '{claim}' needs either 'control' or 'reference'; give one of them"
+        yield f"claim '{claim}' needs either 'control' or 'reference'; give one of them"
     if claim not in COMPARISONS and compared_with:
-        yield f"a claim '{claim}' has nothing to compare with; remove 'control' and 'reference'"
+        yield f"claim '{claim}' makes no comparison; remove 'control' and 'reference'"
 
 
 def _question_mistakes(ledger: Ledger) -> Iterator[Mistake]:
@@ -337,7 +337,7 @@ def _hypothesis_mistakes(
             yield (
                 hypothesis.id,
                 f"its alpha {hypothesis.alpha} differs from that of others in the family "
-                f"'{hypothesis.family}'; give them one alpha or another family",
+                f"'{hypothesis.family}'; use the same alpha or another family",
             )
         try:
             design = experiment(hypothesis.experiment)
@@ -349,7 +349,7 @@ def _hypothesis_mistakes(
 
 
 def design_mistakes(hypothesis: Hypothesis, experiment: Experiment) -> Iterator[str]:
-    """Why the experiment cannot test the hypothesis, if so."""
+    """The reasons, if any, why the experiment cannot test the hypothesis."""
     yield from _claim_mistakes(hypothesis)
     metrics = {metric.name: metric for metric in experiment.metrics}
     axes = [axis.name for axis in experiment.axes]
@@ -369,7 +369,7 @@ def design_mistakes(hypothesis: Hypothesis, experiment: Experiment) -> Iterator[
     if hypothesis.control and hypothesis.treatment == hypothesis.control:
         yield "treatment and control are the same; change one"
     if hypothesis.claim == "equivalent" and hypothesis.margin == 0:
-        yield "a claim 'equivalent' needs a margin above 0; give one"
+        yield "claim 'equivalent' needs a margin above 0; give one"
     if hypothesis.claim == "interval":
         yield from _optimum_mistakes(hypothesis, experiment)
 
@@ -383,12 +383,12 @@ def _side_mistakes(
             yield f"{side}: " + _unknown("axis", axis, levels, f"experiment {experiment.name}")
         elif level not in levels[axis]:
             yield (
-                f"{side}: {axis} = {level!r} is no level of experiment {experiment.name} at any "
-                f"scale; its levels are {', '.join(map(repr, levels[axis]))}"
+                f"{side}: {axis} = {level!r} is not a level of experiment {experiment.name} at any "
+                f"scale; use one of {', '.join(map(repr, levels[axis]))}"
             )
     if {*fixed} & {*hypothesis.tuned, hypothesis.swept}:
         twice = sorted({*fixed} & {*hypothesis.tuned, hypothesis.swept})[0]
-        yield f"{side}: {twice} is fixed and also left free; remove it from one place"
+        yield f"{side}: {twice} is both fixed and free; remove it from one place"
     settled = {*fixed, *hypothesis.tuned, hypothesis.swept}
     for scale, budget in experiment.budgets.items():
         for axis, values in budget.conditions.items():
@@ -403,38 +403,38 @@ def _tuning_mistakes(hypothesis: Hypothesis, experiment: Experiment) -> Iterator
     selection = hypothesis.chosen_by or experiment.selection_metric
     metrics = [metric.name for metric in experiment.metrics]
     if hypothesis.swept in hypothesis.tuned:
-        yield f"{hypothesis.swept} is swept and also tuned; remove it from 'tuned'"
+        yield f"{hypothesis.swept} is both swept and tuned; remove it from 'tuned'"
     if hypothesis.claim == "interval":
-        yield "the best level of an axis is sought with all others fixed; remove 'tuned'"
+        yield "claim 'interval' needs all other axes fixed; remove 'tuned'"
     if selection is None:
         yield f"experiment {experiment.name} has no selection_metric to tune by; add one there"
     elif selection not in metrics:
         yield _unknown("metric", selection, metrics, f"experiment {experiment.name}")
     elif experiment.metric(selection).direction == "none":
-        yield f"metric '{selection}' has no better direction and cannot tune; give it one"
+        yield f"metric '{selection}' has no direction and cannot tune; give it one"
     elif selection == hypothesis.metric and hypothesis.chosen_by is None:
         yield (
-            f"metric '{selection}' tunes each side and cannot be compared too; choose another, or "
-            "say chosen_by to compare the best over all levels"
+            f"metric '{selection}' tunes each side and cannot also be compared; choose another, or "
+            "set chosen_by to compare the best over all levels"
         )
     elif hypothesis.is_frontier and not (
         hypothesis.claim in ("greater", "less") and hypothesis.control
     ):
-        yield "the best over all levels is compared with a control, by 'greater' or 'less'"
+        yield "the best over all levels needs claim 'greater' or 'less' and a control; give both"
 
 
 def _optimum_mistakes(hypothesis: Hypothesis, experiment: Experiment) -> Iterator[str]:
     low, high = hypothesis.interval
     levels = _levels(experiment)[hypothesis.best]
     if experiment.metric(hypothesis.metric).direction == "none":
-        yield f"metric '{hypothesis.metric}' has no better direction; choose one that has"
+        yield f"metric '{hypothesis.metric}' has no direction; choose one that has"
     if not all(is_number(level) for level in levels):
-        yield f"the levels of {hypothesis.best} are no numbers; an interval needs numbers"
+        yield f"the levels of {hypothesis.best} are not numbers; choose an axis of numbers"
         return
     if low >= high:
         yield f"interval [{low}, {high}] is empty; give the lower end first"
     elif all(low <= level <= high for level in levels):
-        yield f"interval [{low}, {high}] holds every level; there is nothing to be found out"
+        yield f"interval [{low}, {high}] contains every level; make it narrower"
 
 
 def _track_mistakes(ledger: Ledger) -> Iterator[Mistake]:
@@ -456,13 +456,13 @@ def _track_mistakes(ledger: Ledger) -> Iterator[Mistake]:
     except CycleError as error:
         circle = error.args[1]
         owner = next(t.id for t in ledger.tracks if circle[0] in {phase.id for phase in t.phases})
-        yield owner, f"phases wait for each other ({' after '.join(circle)}); cut the circle"
+        yield owner, f"phases wait for each other ({' after '.join(circle)}); break the cycle"
 
 
 def _feature_mistakes(feature: Feature, questions: Sequence[str]) -> Iterator[str]:
     gates = (feature.modules, feature.experiments, feature.questions)
     if not any((*gates, feature.chapters, feature.files)):
-        yield "nothing decides it; name modules, experiments, questions, chapters or files"
+        yield "it has no gates; name modules, experiments, questions, chapters or files"
     for question in feature.questions:
         if question not in questions:
             yield _unknown("question", question, questions, FILES["question"])
@@ -474,7 +474,7 @@ def is_number(level: Value) -> bool:
 
 
 def _levels(experiment: Experiment) -> dict[str, list[Value]]:
-    """For each axis its levels at all scales together."""
+    """The levels of each axis, over all scales."""
     levels: dict[str, list[Value]] = {axis.name: [] for axis in experiment.axes}
     for budget in experiment.budgets.values():
         for axis, values in budget.conditions.items():
@@ -486,9 +486,7 @@ def _unknown(kind: str, name: object, known: Iterable[str], place: str | None = 
     known = sorted(known)
     where = f" in {place}" if place else ""
     nearest = suggestion(str(name), known)
-    return (
-        f"there is no {kind} '{name}'{where}{nearest}; it can be {', '.join(known) or 'none yet'}"
-    )
+    return f"there is no {kind} '{name}'{where}{nearest}; known: {', '.join(known) or 'none yet'}"
 
 
 def _find(entries: Sequence[T], entry_id: str, kind: str, file: str) -> T:

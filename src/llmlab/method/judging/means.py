@@ -1,14 +1,14 @@
-"""Which test of a mean over seeds holds its level, for the outcome and the seeds that there are.
+"""Select a test of a mean over seeds that holds its level for the outcome and number of seeds.
 
 - Outcomes that are 0 or 1: exact binomial tests, of one share or of two on the same seeds.
 - Losses, which are means over thousands of tokens: the t test.
-- All else may be bounded or skewed (shares, times, ratios). From ten seeds on, paired differences
-  are left to the t test, for two sides that vary alike differ symmetrically. Against a fixed
-  number, or a side that hardly varies, the t statistic is compared with that of an exponential
-  outcome. Below ten seeds paired differences have their signs flipped, and nothing is tested
-  against a number.
-- Effects that are the same for all seeds say nothing of how much they vary: shares are bounded,
-  which gives a weak test; for other outcomes there is none.
+- All other outcomes may be bounded or skewed (shares, times, ratios). With ten seeds or more,
+  paired differences get the t test, since two sides that vary alike differ symmetrically. Against
+  a fixed number, or a side that hardly varies, the t statistic is compared with that of an
+  exponential outcome. With fewer seeds, paired differences get a sign-flip test, and nothing is
+  tested against a number.
+- Effects equal for all seeds do not show how much they vary. Shares are bounded, which allows a
+  weak test; other outcomes get none.
 """
 
 from collections.abc import Callable
@@ -20,13 +20,13 @@ from llmlab.method.judging import statistics
 from llmlab.method.judging.statistics import Estimate, Test
 
 EVEN_UNITS = frozenset({"nats", "nats/token", "bits/byte"})
-"""Units of losses: means over so many tokens that their seeds spread nearly normally."""
+"""Units of losses: means over so many tokens that they are nearly normal over seeds."""
 
 ENOUGH_SEEDS = 10
-"""From here on the t test of paired differences errs by at most a point more than it says."""
+"""From here on, the error rate of the paired t test exceeds its level by at most one point."""
 
 HARDLY = 1 / 3
-"""A side whose spread is less than this share of the other's leaves the difference as skewed."""
+"""If one side's spread is below this share of the other's, the difference may stay skewed."""
 
 
 @dataclass(frozen=True)
@@ -36,10 +36,10 @@ class MeanTest:
     Attributes:
         name: in words.
         above, below: p value of "the mean lies above (below) a bound".
-        beware: what a reader must know before believing it.
-        is_t: whether the power of a t test says what it can see.
-        decides: whether it holds its level with so few seeds; if not it only gives the interval.
-        least, most: what the mean can be.
+        beware: a warning that a reader must know before trusting it; may be empty.
+        is_t: whether the power of a t test gives the detectable effect.
+        decides: whether it holds its level with so few seeds; if not, it only gives the interval.
+        least, most: bounds of the mean.
     """
 
     name: str
@@ -59,11 +59,11 @@ class MeanTest:
         return max(self.above(effects, -margin), self.below(effects, margin))
 
     def outside(self, effects: np.ndarray, margin: float) -> float:
-        """P value of "the mean lies outside plus or minus `margin`", doubled for its two sides."""
+        """P value of "the mean lies outside plus or minus `margin`", doubled for two sides."""
         return min(1.0, 2 * min(self.above(effects, margin), self.below(effects, -margin)))
 
     def interval(self, effects: np.ndarray, alpha: float) -> Estimate:
-        """The mean with all bounds that neither one-sided test excludes at alpha."""
+        """The mean, with all values that neither one-sided test excludes at alpha."""
         if self.above is statistics.t_above:
             return statistics.mean_interval(effects, 1 - 2 * alpha)
         mean = float(effects.mean())
@@ -77,7 +77,7 @@ class MeanTest:
 
 
 def test_of_difference(values: np.ndarray, unit: str) -> MeanTest:
-    """The test of paired differences.
+    """Select the test of paired differences.
 
     Args:
         values: [n, 2] both sides of each seed.
@@ -100,7 +100,7 @@ def test_of_difference(values: np.ndarray, unit: str) -> MeanTest:
 
 
 def test_against_number(values: np.ndarray, reference: float, unit: str) -> MeanTest:
-    """The test of differences from a fixed number.
+    """Select the test of differences from a fixed number.
 
     Args:
         values: [n] of the metric.
@@ -123,7 +123,7 @@ def test_against_number(values: np.ndarray, reference: float, unit: str) -> Mean
 
 
 def test_of_levels(values: np.ndarray, unit: str) -> MeanTest:
-    """The test of paired differences between any two levels of a sweep.
+    """Select the test of paired differences between any two levels of a sweep.
 
     Args:
         values: [n, k] one column for each level.
@@ -153,7 +153,7 @@ def _sign_flips() -> MeanTest:
 
 
 def _binomial(reference: float) -> MeanTest:
-    """The exact test of shares from which a reference was taken away."""
+    """The exact test of a share minus a reference."""
 
     def above(effects: np.ndarray, bound: float) -> float:
         return statistics.binomial_above(effects + reference, bound + reference)
@@ -185,7 +185,7 @@ def _is_binary(values: np.ndarray) -> bool:
 
 
 def _farthest(holds: Callable[[float], bool], reach: float) -> float:
-    """The largest number up to `reach` for which a condition holds that fails beyond it."""
+    """The largest number up to `reach` for which a condition holds, by bisection."""
     near, far = 0.0, reach
     if holds(far):
         return far

@@ -1,4 +1,4 @@
-"""How far each track is, decided by gates: files, tables and verdicts. Nobody ticks a box."""
+"""The progress of each track, computed from gates (files, tables, verdicts), never by hand."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -28,15 +28,15 @@ RECORDED: Mapping[str, Stage] = {
     "gpu": "recorded at gpu",
 }
 STAGES: Sequence[Stage] = ("planned", "code ready", *RECORDED.values(), "answered")
-"""The stages of a feature, each of which contains those before it."""
+"""The stages of a feature; each includes those before it."""
 
 
 @dataclass(frozen=True)
 class FeatureProgress:
-    """How far a feature is.
+    """The progress of a feature.
 
     Attributes:
-        missing: the gates that it has yet to pass, in words; none if it is done.
+        missing: the gates not yet passed, in words; empty if the feature is done.
     """
 
     feature: Feature
@@ -50,13 +50,13 @@ class FeatureProgress:
 
 @dataclass(frozen=True)
 class PhaseProgress:
-    """How far a phase is.
+    """The progress of a phase.
 
-    It is waiting until its entry is met, open until the first of its features is begun, under way
-    until its exit is met, and then finished.
+    Waiting until its entry is met, open until its first feature is begun, under way until its exit
+    is met, then finished.
 
     Attributes:
-        waits_for: the phases before it that are not finished.
+        waits_for: the unfinished phases before it.
     """
 
     phase: Phase
@@ -83,7 +83,7 @@ class PhaseProgress:
 
 @dataclass(frozen=True)
 class TrackProgress:
-    """How far a track is."""
+    """The progress of a track."""
 
     track: Track
     phases: tuple[PhaseProgress, ...]
@@ -94,15 +94,15 @@ class TrackProgress:
 
     @property
     def done(self) -> int:
-        """How many of its features are done."""
+        """The number of finished features."""
         return sum(feature.done for feature in self.features)
 
 
 def question_statuses(ledger: Ledger, verdicts: Iterable[Verdict]) -> dict[str, Status]:
     """The status of each question, by id.
 
-    OPEN: none of its hypotheses is tested. ANSWERED: all are SUPPORTED or REFUTED; one that
-    another supersedes does not count. EXPLORING: anything between. SUPERSEDED: as written.
+    OPEN: no hypothesis is tested. ANSWERED: all are SUPPORTED or REFUTED. EXPLORING: anything in
+    between. SUPERSEDED: as written in the ledger. Superseded hypotheses do not count.
     """
     superseded = {hypothesis.supersedes for hypothesis in ledger.hypotheses}
     words: dict[str, list[str]] = {question.id: [] for question in ledger.questions}
@@ -115,7 +115,7 @@ def question_statuses(ledger: Ledger, verdicts: Iterable[Verdict]) -> dict[str, 
 def progress(
     project: Project, ledger: Ledger, verdicts: Iterable[Verdict]
 ) -> tuple[TrackProgress, ...]:
-    """How far every track of the ledger is."""
+    """The progress of every track in the ledger."""
     gates = _Gates(project, question_statuses(ledger, verdicts))
     features = {
         phase.id: tuple(gates.progress(feature) for feature in phase.features)
@@ -150,7 +150,7 @@ def _status(question: Question, words: Sequence[str]) -> Status:
 
 @dataclass(frozen=True)
 class _Gates:
-    """Looks up how far the things are that features name."""
+    """Checks the gates of features."""
 
     project: Project
     statuses: Mapping[str, Status]
@@ -195,7 +195,7 @@ class _Gates:
         return (self.project.root / path).exists()
 
     def largest_scale(self, name: str) -> str | None:
-        """The largest scale at which the experiment is recorded; a smoke run counts as it is."""
+        """The largest scale at which the experiment is recorded; a fresh smoke run counts, too."""
         recorded = [scale for scale in SCALES if recorded_evidence(self.project, name, scale)]
         if recorded:
             return recorded[-1]
@@ -208,14 +208,14 @@ def has_code(feature: Feature) -> bool:
 
 
 def missing_runs(feature: Feature, scales: Mapping[str, str | None]) -> Iterator[str]:
-    """The experiments without runs at the scale that the feature asks for, or above."""
+    """The experiments without runs at the feature's scale or above."""
     for name, scale in scales.items():
         if scale not in SCALES[SCALES.index(feature.scale) :]:
             yield f"experiment {name} is not recorded at {feature.scale}"
 
 
 def stage_of_runs(scales: Iterable[str | None]) -> Stage:
-    """The stage of a feature whose code is there, from the largest scale of each experiment."""
+    """The stage of a feature whose code exists, from the largest scale of each experiment."""
     scales = list(scales)
     if not scales or None in scales:
         return "code ready"
@@ -223,7 +223,7 @@ def stage_of_runs(scales: Iterable[str | None]) -> Stage:
 
 
 def source_of(module: str) -> str:
-    """The file of a module, from the root of the project."""
+    """The file of a module, relative to the root of the project."""
     return f"src/{module.replace('.', '/')}.py"
 
 

@@ -1,4 +1,4 @@
-"""Whether a hypothesis was registered before its result, by the order of git commits."""
+"""Check by the order of git commits whether a hypothesis was registered before its result."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -33,14 +33,14 @@ class Commit:
 
 @dataclass(frozen=True)
 class Registration:
-    """When a hypothesis was registered, as git knows it.
+    """When a hypothesis was registered, according to git.
 
     Attributes:
-        order: of the registration against the first recorded result at the scale in question.
-        commit: that first brought the hypothesis into the ledger.
+        order: the registration relative to the first recorded result at the scale in question.
+        commit: the commit that added the hypothesis to the ledger.
         result: the commit of that result.
-        edited: keys of the entry that were changed since the result.
-        text: all this as one sentence.
+        edited: keys of the entry that changed after the result.
+        text: a summary in a sentence or two.
     """
 
     order: Order
@@ -51,19 +51,19 @@ class Registration:
 
     @property
     def precedes(self) -> bool | None:
-        """Whether it was registered before the result; None if there is no telling."""
+        """Whether it was registered before the result; None if unknown."""
         return {"before": True, "same commit": False, "after": False}.get(self.order)
 
 
 @dataclass(frozen=True)
 class History:
-    """What git knows of hypotheses and results.
+    """The git history of hypotheses and results.
 
     Attributes:
-        registered: for each hypothesis the commit that first had it.
-        results: for each (scale, experiment) the commit that first had its runs.
-        before: for each commit of a result the ledger as it was just before.
-        now: the ledger as it is in the working tree.
+        registered: for each hypothesis, the first commit that has it.
+        results: for each (scale, experiment), the first commit that has its runs.
+        before: for each commit of a result, the ledger just before it.
+        now: the ledger in the working tree.
     """
 
     registered: Mapping[str, Commit]
@@ -73,10 +73,10 @@ class History:
 
 
 def read_history(project: Project) -> History | None:
-    """The history of the ledger and of the recorded results; None where git cannot tell it.
+    """Read the history of the ledger and of the recorded results; None if git cannot give it.
 
-    It cannot without git, outside a repository, before the first commit, in a shallow clone, and
-    where objects are missing or a setting of the repository stops git.
+    Returns None without git, outside a repository, before the first commit, in a shallow clone, if
+    objects are missing, or if a setting of the repository stops git.
     """
     state = (git(project.root, "rev-parse", "--is-shallow-repository", "HEAD") or b"").split()
     if len(state) != 2 or state[0] != b"false":
@@ -97,12 +97,12 @@ def registration(
         scale: None if there is no result yet.
     """
     if history is None:
-        text = "Git history is not at hand here, so it cannot say when this was registered."
+        text = "The git history is not available here, so the time of registration is unknown."
         return Registration("unknown", None, None, (), text)
     commit = history.registered.get(hypothesis_id)
     result = history.results.get((scale, experiment))
     if commit is None:
-        text = "Registered in the working tree only: not committed yet."
+        text = "Registered only in the working tree, not committed yet."
         return Registration("not committed", None, result, (), text)
     if result is None:
         text = f"Registered in {commit}; no result is committed yet."
@@ -126,7 +126,7 @@ def _edited(old: Mapping[str, object], new: Mapping[str, object]) -> tuple[str, 
 def _text(order: Order, commit: Commit, result: Commit, edited: tuple[str, ...]) -> str:
     relation = {
         "before": "before its result",
-        "same commit": "in one commit with its result",
+        "same commit": "in the same commit as its result",
         "after": "after its result",
     }[order]
     text = f"Registered in {commit}, {relation} ({result})."
@@ -156,7 +156,7 @@ def _history(
 
 
 def _changes(root: Path, head: str) -> Iterator[tuple[Commit, str]]:
-    """Each commit, parents first, with each path of ledger or results that it wrote."""
+    """Each commit, parents first, with each path of the ledger or results that it wrote."""
     log = _told(
         root,
         *("log", head, "--reverse", "--topo-order", "--full-history", "--no-renames", "--relative"),
@@ -193,7 +193,7 @@ class _UntoldError(Exception):
 
 
 def _told(root: Path, *arguments: str, stdin: bytes | None = None) -> bytes:
-    """What git prints; no answer is not an empty one."""
+    """Run git and return its output; raise if it fails, since that differs from no output."""
     answer = git(root, *arguments, stdin=stdin)
     if answer is None:
         raise _UntoldError
@@ -201,12 +201,12 @@ def _told(root: Path, *arguments: str, stdin: bytes | None = None) -> bytes:
 
 
 def _entries(content: bytes) -> Entries:
-    """The hypotheses of one version of the ledger; none if that version is no valid TOML."""
+    """The hypotheses of one version of the ledger; none if it is not valid TOML."""
     try:
         text = content.decode()
     except UnicodeDecodeError:
         return {}
-    # versions differ in few entries, so each is parsed by itself, once
+    # versions differ in few entries, so each entry is parsed separately and cached
     parts = [_hypotheses(part) for part in re.split(r"(?m)^(?=\[\[hypothesis\]\])", text)]
     whole = [_hypotheses(text) or ()] if None in parts else parts
     return {str(e["id"]): e for part in whole for e in part if isinstance(e, dict) and "id" in e}
@@ -214,7 +214,7 @@ def _entries(content: bytes) -> Entries:
 
 @cache
 def _hypotheses(text: str) -> Sequence[object] | None:
-    """The hypotheses of a part of a ledger; None if it cannot stand by itself."""
+    """The hypotheses in a part of a ledger; None if it is not valid TOML on its own."""
     try:
         found = parse_toml(text, LEDGER).get("hypothesis", [])
     except LabError:

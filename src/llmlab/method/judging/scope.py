@@ -6,19 +6,19 @@ from llmlab.method.evidence.lookup import Evidence, evidence_at
 from llmlab.method.project import Project
 
 PARAMETERS = "parameters"
-"""The column of a table in which runs say how many parameters their model has."""
+"""The column with the number of parameters of a run's model."""
 
 
 @dataclass(frozen=True)
 class Scope:
-    """What the runs of a verdict were made with.
+    """The model, data and hardware of a verdict's runs.
 
     Attributes:
         model, data: in words, as the experiment declares them.
-        parameters: least and most of the models, those of the base where runs start from one.
-        base_seeds: how many base models there were; 0 where runs start from scratch.
-        seeds: of the runs.
-        device: what computed them.
+        parameters: smallest and largest parameter count of the models, or of their base models.
+        base_seeds: number of base models; 0 if runs start from scratch.
+        seeds: number of seeds.
+        device: hardware that computed the runs.
     """
 
     model: str

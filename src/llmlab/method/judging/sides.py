@@ -1,13 +1,13 @@
-"""The sides of a comparison: which runs each has, at which levels of its tuned axes.
+"""The sides of a comparison: the runs of each, and the levels of its tuned axes.
 
-Each side is compared at the level of its tuned axes at which the mean of a metric over seeds is
-best: every side has the same budget of tuning. Usually that metric is the experiment's selection
-metric. The choice is made on the seeds that are compared, and another draw of seeds might choose
-another level, so whatever is concluded has to hold for every level that may be the best: all those
-that no other one beats beyond chance. Where the compared metric itself chooses, its best over all
-levels is compared.
+Each side is compared at the level of its tuned axes with the best mean of a metric over seeds, so
+every side has the same tuning budget. The metric is usually the experiment's selection metric. The
+choice uses the same seeds as the comparison, and another draw of seeds might choose another level.
+A conclusion therefore has to hold for every level that may be the best: all those that no other
+level beats beyond chance. If the compared metric itself chooses, its best over all levels is
+compared.
 
-A level is the last that was tried, or better ones may lie beyond: then what lies there is unknown.
+If the best level is at the edge of the grid, better ones may lie beyond it.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -24,11 +24,11 @@ from llmlab.method.judging import statistics
 from llmlab.method.judging.ledger import Hypothesis, is_number
 
 RARELY = 0.05
-"""Levels that a smaller share of bootstrap samples would choose are not thought to be the best."""
+"""Levels chosen by a smaller share of bootstrap samples are ruled out as the best."""
 
 
 class NotInTableError(LabError):
-    """The table has no runs, or no values, for what is asked."""
+    """The table has no runs, or no values, for the requested condition."""
 
 
 @dataclass(frozen=True)
@@ -36,11 +36,11 @@ class Side:
     """One side of a comparison, or one level of a sweep, as it was compared.
 
     Attributes:
-        name: "treatment", "control", or the level, as in "rank = 8".
-        condition: the level of every axis, chosen levels of tuned axes included.
+        name: "treatment", "control", or the level, such as "rank = 8".
+        condition: the level of every axis, including the chosen levels of tuned axes.
         values: the metric for each seed; a diverged run has the worst completed value.
-        mean: of these values.
-        diverged: how many of them are of diverged runs.
+        mean: mean of these values.
+        diverged: number of diverged runs among them.
         rivals: for each other level of the tuned axes that may be the best, the metric by seed.
     """
 
@@ -54,7 +54,7 @@ class Side:
 
 @dataclass(frozen=True)
 class Edge:
-    """A chosen level beyond which nothing was tried."""
+    """A chosen level at an edge of the grid."""
 
     axis: str
     level: Value
@@ -63,11 +63,11 @@ class Edge:
 
     @property
     def alarm(self) -> str:
-        return f"the best {self.axis}, {short(self.level)}, is the {self.end} that was tried"
+        return f"the best {self.axis}, {short(self.level)}, is the {self.end} level tried"
 
     @property
     def remedy(self) -> str:
-        return f"the grid of {self.axis} must go on to {short(self.beyond)} at least"
+        return f"the grid of {self.axis} must extend to at least {short(self.beyond)}"
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ class Table:
 
     @staticmethod
     def of(hypothesis: Hypothesis, experiment: Experiment, runs: pd.DataFrame) -> "Table":
-        """The columns of a table of runs that the hypothesis looks at, settled."""
+        """The columns of a table of runs that the hypothesis uses, settled."""
         chooser = hypothesis.chosen_by or experiment.selection_metric
         metrics = dict.fromkeys(filter(None, [hypothesis.metric, chooser]))
         axes = [axis.name for axis in experiment.axes]
@@ -97,7 +97,7 @@ class Table:
         return self.hypothesis.chosen_by or self.experiment.selection_metric
 
     def fixed(self) -> list[tuple[str, Mapping[str, Value]]]:
-        """The name and the fixed conditions of all that is compared."""
+        """The name and the fixed conditions of each side or level compared."""
         hypothesis, axis = self.hypothesis, self.hypothesis.swept
         if axis is None:
             return list(hypothesis.sides.items())
@@ -111,7 +111,7 @@ class Table:
         return self.runs[axis].unique().tolist()
 
     def cells(self, name: str, fixed: Mapping[str, Value]) -> list[pd.DataFrame]:
-        """The runs of one side by seed, one cell for each level of the tuned axes."""
+        """The runs of one side by seed: one cell per level of the tuned axes."""
         rows = self.runs
         for axis, level in fixed.items():
             rows = rows[rows[axis] == level_type(self.experiment, axis)(level)]
@@ -124,7 +124,7 @@ class Table:
         return [cell.set_index("seed") for cell in cells_of(rows, tuned)]
 
     def side(self, name: str, fixed: Mapping[str, Value]) -> tuple[Side, pd.Series]:
-        """One side at its best level, and its metric by seed with gaps."""
+        """One side at its best level, and its metric by seed, with gaps."""
         cells = self.cells(name, fixed)
         best, rivals = self._best(cells)
         metric = self.hypothesis.metric
@@ -155,12 +155,12 @@ class Table:
         return ", ".join(short(cell[axis].iloc[0]) for axis in self.hypothesis.tuned)
 
     def edges(self, side: Side) -> list[Edge]:
-        """The tuned axes whose best level has no neighbour on one side."""
+        """The tuned axes whose best level is at an edge of the grid."""
         found = (self.edge(axis, side.condition[axis]) for axis in self.hypothesis.tuned)
         return [edge for edge in found if edge]
 
     def edge(self, axis: str, level: Value) -> Edge | None:
-        """The edge of the grid at a level, if it is one."""
+        """The edge of the grid at a level, or None if the level is not at an edge."""
         levels = self.levels(axis)
         if len(levels) < 2 or not is_number(level) or min(levels) < level < max(levels):
             return None
@@ -172,10 +172,10 @@ class Table:
 
 
 def tuned_rows(rows: pd.DataFrame, experiment: Experiment, tuned: Sequence[str]) -> pd.DataFrame:
-    """The rows at the levels of the tuned axes whose mean of the selection metric is best.
+    """The rows at the levels of the tuned axes with the best mean of the selection metric.
 
     Args:
-        rows: settled runs of one condition, tuned axes apart.
+        rows: settled runs that differ only in tuned axes and seed.
 
     Raises:
         NotInTableError: no run has a value of the selection metric.
@@ -184,7 +184,7 @@ def tuned_rows(rows: pd.DataFrame, experiment: Experiment, tuned: Sequence[str])
 
 
 def cells_of(rows: pd.DataFrame, tuned: Sequence[str]) -> list[pd.DataFrame]:
-    """The rows of each combination of levels of the tuned axes; all where none is tuned."""
+    """The rows of each combination of levels of the tuned axes; all rows if none is tuned."""
     return [cell for _, cell in rows.groupby(list(tuned), sort=False)] if tuned else [rows]
 
 
@@ -201,17 +201,17 @@ def best_cell(cells: Sequence[pd.DataFrame], chooser: Metric) -> pd.DataFrame:
 
 
 def goodness(cells: Sequence[pd.DataFrame], chooser: Metric) -> np.ndarray:
-    """How good each cell is at each seed, [n, cells]: more is better; NaN without a value."""
+    """The goodness of each cell at each seed, [n, cells]: higher is better; NaN if missing."""
     values = pd.concat([cell[chooser.name] for cell in cells], axis=1).to_numpy()
     return -values if chooser.direction == "lower" else values
 
 
 def settled(runs: pd.DataFrame, experiment: Experiment) -> pd.DataFrame:
-    """The runs with diverged ones at the worst completed value, and failed ones at NaN.
+    """Set the metrics of diverged runs to the worst completed value and of failed runs to NaN.
 
-    Of the metrics of the experiment those that `runs` has.
+    Covers those metrics of the experiment that `runs` has.
 
-    A metric without a better direction has no worst value: diverged runs are NaN there too.
+    A metric without a direction has no worst value: it becomes NaN for diverged runs, too.
     """
     metrics = [metric for metric in experiment.metrics if metric.name in runs]
     values = runs[[metric.name for metric in metrics]].where(runs["status"] == "completed")
@@ -227,7 +227,7 @@ def _worst(values: pd.Series, metric: Metric) -> float:
 
 
 def alarms_of_runs(sides: Sequence[Side], seeds: Iterable[int], kept: int) -> list[str]:
-    """Diverged runs and seeds that were left out."""
+    """Alarms about diverged runs and excluded seeds."""
     alarms = [
         f"{side.name}: {side.diverged} of {len(side.values)} runs diverged and count as the worst "
         "completed value"
@@ -241,5 +241,5 @@ def alarms_of_runs(sides: Sequence[Side], seeds: Iterable[int], kept: int) -> li
 
 
 def short(value: Value) -> str:
-    """A number with three significant digits, anything else as it is."""
-    return f"{value + 0.0:.3g}" if is_number(value) else str(value)  # + 0.0: no minus zero
+    """A number with three significant digits; anything else as text."""
+    return f"{value + 0.0:.3g}" if is_number(value) else str(value)  # + 0.0 avoids "-0"

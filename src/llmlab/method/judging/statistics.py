@@ -1,7 +1,7 @@
 """Statistics for few paired seeds: plain functions on numpy arrays.
 
-Which test holds its level for which outcome is decided in `means`; here are its parts. That they
-hold it is simulated in tests/method/judging/test_levels.py.
+`means` decides which test holds its level for which outcome; this module has the tests themselves.
+tests/method/judging/test_levels.py checks their levels by simulation.
 """
 
 from collections.abc import Callable
@@ -14,7 +14,7 @@ import scipy  # loads scipy.stats, which takes a second, only where it is used
 from numpy.typing import ArrayLike
 
 RESAMPLES = 9_999
-"""Bootstrap resamples: with the observed sample, ten thousand."""
+"""Bootstrap resamples: ten thousand with the observed sample."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ def is_constant(values: ArrayLike) -> bool:
 
 
 def mean_interval(values: ArrayLike, level: float) -> Estimate:
-    """The mean and its t interval; needs two values or more."""
+    """The mean and its t interval, from two or more values."""
     values = np.asarray(values, dtype=float)
     mean = float(values.mean())
     error = values.std(ddof=1) / len(values) ** 0.5
@@ -60,10 +60,10 @@ def bootstrap_interval(values: ArrayLike, level: float, seed: int = 0) -> tuple[
 
 
 def t_above(values: ArrayLike, bound: float) -> float:
-    """One-sided p value of "the mean lies above `bound`": the t test of one sample.
+    """One-sided p value of "the mean lies above `bound`": the one-sample t test.
 
-    It holds its level for paired differences and for outcomes that are nearly normal. 1 where all
-    values are equal: they do not say how much they vary.
+    Holds its level for paired differences and for nearly normal outcomes. Returns 1 if all values
+    are equal, since they do not show how much they vary.
     """
     values = np.asarray(values, dtype=float)
     if is_constant(values):
@@ -72,9 +72,9 @@ def t_above(values: ArrayLike, bound: float) -> float:
 
 
 def _t_statistic(values: np.ndarray, bound: float) -> float:
-    """How many standard errors the mean lies above `bound`.
+    """The t statistic: how many standard errors the mean lies above `bound`.
 
-    Bit for bit that of `scipy.stats.ttest_1samp`, whose checks take two hundred times as long.
+    Equals that of `scipy.stats.ttest_1samp` bit for bit, whose checks take 200 times as long.
     """
     n, mean = len(values), values.mean()
     variance = np.mean((values - mean) ** 2) * (n / (n - 1))
@@ -82,11 +82,12 @@ def _t_statistic(values: np.ndarray, bound: float) -> float:
 
 
 def skewed_t_above(values: ArrayLike, bound: float) -> float:
-    """As `t_above`, for outcomes that may be as skewed as an exponential one, to either side.
+    """Like `t_above`, for outcomes as skewed as an exponential one, in either direction.
 
     The t statistic is compared with those of samples from an exponential distribution whose long
-    tail points down: a few values seldom show it, and then the mean seems higher and surer than it
-    is. The usual t test of five such values errs three times as often as it says.
+    tail points down. Small samples seldom include the tail, so the mean seems higher and more
+    certain than it is. The error rate of the usual t test on five such values is three times its
+    level.
     """
     values = np.asarray(values, dtype=float)
     if is_constant(values):
@@ -101,15 +102,15 @@ SKEWED_SAMPLES = 200_000
 
 @cache
 def _t_of_skewed_samples(n: int) -> np.ndarray:
-    """Sorted t statistics of samples of n from an exponential distribution turned upside down."""
+    """Sorted t statistics of samples of size n from a mirrored exponential distribution."""
     samples = 1 - np.random.default_rng(0).standard_exponential((SKEWED_SAMPLES, n))
     return np.sort(samples.mean(axis=1) / (samples.std(axis=1, ddof=1) / np.sqrt(n)))
 
 
 def sign_flip_above(values: ArrayLike, bound: float) -> float:
-    """One-sided p value of "paired differences lie above `bound`": all signs flipped in turn.
+    """One-sided p value of "paired differences lie above `bound`": the sign-flip test.
 
-    Exact, whatever the outcome's distribution, if both sides differ by a shift. At least 1 / 2^n.
+    Exact for any distribution of the outcome if both sides differ by a shift. At least 1 / 2^n.
     Fisher 1935, The Design of Experiments, section 21.
     """
     distances = np.asarray(values, dtype=float) - bound
@@ -131,11 +132,11 @@ NUISANCE = np.linspace(0.0, 1.0, 101)
 
 
 def paired_shares_above(differences: ArrayLike, bound: float) -> float:
-    """One-sided exact p value of "of the same seeds, a share more than `bound` more passes".
+    """One-sided exact p value of "the paired difference of two shares is more than `bound`".
 
-    The largest probability of so large a sum of differences, over all shares of pairs that differ:
-    an exact unconditional test (Suissa and Shuster 1991, Biometrics 47, 361-372) with a margin. It
-    needs no independence of the two sides.
+    The largest probability of a sum of differences at least this large, over all shares of pairs
+    that differ: an exact unconditional test (Suissa and Shuster 1991, Biometrics 47, 361-372) with
+    a margin. Does not need the two sides to be independent.
 
     Args:
         differences: [n] of -1, 0 and 1.
@@ -146,7 +147,7 @@ def paired_shares_above(differences: ArrayLike, bound: float) -> float:
     share = abs(bound) + (1 - abs(bound)) * NUISANCE
     steps = np.stack([(share - bound) / 2, 1 - share, (share + bound) / 2], axis=1)
     sums = np.ones((len(share), 1))
-    for _ in range(n):  # the distribution of the sum, [share, 2 n + 1], grows by one pair
+    for _ in range(n):  # extend the distribution of the sum, [share, 2 n + 1], by one pair
         padded = np.pad(sums, ((0, 0), (2, 2)))
         sums = sum(steps[:, [k]] * padded[:, 2 - k : 2 - k + sums.shape[1] + 2] for k in range(3))
     return float(min(1.0, sums[:, total + n :].sum(axis=1).max()))
@@ -156,14 +157,14 @@ BETS = (0.25, 0.5, 0.75, 1.0)
 
 
 def bounded_above(values: ArrayLike, bound: float, low: float) -> float:
-    """One-sided p value of "the mean lies above `bound`" for values that cannot lie below `low`.
+    """One-sided p value of "the mean lies above `bound`" for values bounded below by `low`.
 
-    One over the mean fortune of four gamblers, each of whom bets a fixed share on every value
-    being above the bound: if the mean were not, none could expect to gain (Waudby-Smith and Ramdas
-    2024, JRSS B 86, 1-27). It needs no spread, so it judges equal values, too.
+    The reciprocal of the mean wealth of four gamblers who each bet a fixed share on every value
+    being above the bound: if the mean is not above it, none can expect to gain (Waudby-Smith and
+    Ramdas 2024, JRSS B 86, 1-27). Works without any spread, so it can also judge equal values.
     """
     values = np.asarray(values, dtype=float)
-    if bound <= low:  # a mean of `low` leaves no room for a value above it
+    if bound <= low:  # if the mean were `low`, no value could be above it
         return 0.0 if bound < low or (values > low).any() else 1.0
     gains = 1 + np.multiply.outer(BETS, values - bound) / (bound - low)
     return float(min(1.0, 1 / max(np.prod(gains, axis=1).mean(), 1e-300)))
@@ -174,18 +175,18 @@ Test = Callable[[np.ndarray, float], float]
 
 
 def spending(look: int) -> int:
-    """By how much a p value counts at the k-th look: 2^k.
+    """The factor on a p value at the k-th look: 2^k.
 
-    Look 1 may spend half of alpha, look 2 a quarter, and so on: together never more than alpha,
-    however many looks there will be, which nobody knows at the first one.
+    Look 1 may spend half of alpha, look 2 a quarter, and so on: never more than alpha in total,
+    however many looks follow.
     """
     return 2**look
 
 
 def holm(p_values: ArrayLike) -> np.ndarray:
-    """Holm's adjustment: rejecting where these are at most alpha errs once with at most alpha.
+    """Holm's adjusted p values: rejecting those up to alpha bounds the family-wise error by alpha.
 
-    Holm 1979, Scandinavian Journal of Statistics 6, 65-70. statsmodels has it too, but collects
+    Holm 1979, Scandinavian Journal of Statistics 6, 65-70. The version in statsmodels collects
     garbage at each call, which took a sixth of the time of a chapter.
     """
     p_values = np.asarray(p_values, dtype=float)
@@ -197,10 +198,10 @@ def holm(p_values: ArrayLike) -> np.ndarray:
 
 
 def detectable_effect(spread: float, n: int, alpha: float, power: float = 0.8) -> float:
-    """The smallest true mean that the one-sided t test of n values finds with this power.
+    """The smallest true mean that the one-sided t test of n values detects with this power.
 
     Args:
-        spread: standard deviation of one value, in the unit of the answer.
+        spread: standard deviation of one value, in the unit of the result.
     """
     from statsmodels.stats.power import TTestPower
 
@@ -214,7 +215,7 @@ def rank_trend(values: ArrayLike) -> np.ndarray:
     The mean over rows is Page's L statistic on another scale (Page 1963, JASA 58, 216-230).
 
     Args:
-        values: [n, k] one row for each seed, one column for each of the ordered levels.
+        values: [n, k] one row per seed, one column per level, in order.
     """
     return _trend_of_ranks(_centred_ranks(values))
 
@@ -237,8 +238,8 @@ TREND_DRAWS = 19_999
 def trend_p(values: ArrayLike) -> float:
     """One-sided p value of "values rise along the columns" against no trend.
 
-    The columns of each row are put in random order, again and again: the share of mean rank
-    correlations that are as high (Page's test, by permutation). Exact for any distribution.
+    Page's test by permutation: shuffles the columns of each row repeatedly and takes the share of
+    mean rank correlations that are as high. Exact for any distribution.
 
     Args:
         values: [n, k] one row for each seed, one column for each of the ordered levels.
@@ -293,7 +294,7 @@ def chosen_resamples(values: ArrayLike, goodness: ArrayLike) -> np.ndarray:
             goodness is chosen, and its values are averaged.
 
     Returns:
-        [RESAMPLES], each from the rows that the same call with other columns would draw.
+        [RESAMPLES]; calls with the same number of rows draw the same resamples.
     """
     shares, goodness = _resamples(goodness)
     return (shares @ np.asarray(values, dtype=float))[
@@ -302,7 +303,7 @@ def chosen_resamples(values: ArrayLike, goodness: ArrayLike) -> np.ndarray:
 
 
 def _resamples(values: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
-    """How much each row counts in each resample, [RESAMPLES, n], and the values as an array."""
+    """The weight of each row in each resample, [RESAMPLES, n], and the values as an array."""
     values = np.asarray(values, dtype=float)
     return _shares(len(values)), values
 
@@ -314,7 +315,7 @@ def _shares(n: int) -> np.ndarray:
 
 
 def _chosen(shares: np.ndarray, goodness: np.ndarray) -> np.ndarray:
-    """The column that each resample chooses; one that lacks a value it would need is not chosen."""
+    """The column that each resample chooses, never one that lacks a value in that resample."""
     return np.nan_to_num(shares @ goodness, nan=-np.inf).argmax(axis=1)
 
 
@@ -323,8 +324,8 @@ def p_best_among(values: ArrayLike, among: ArrayLike, above: Test = t_above) -> 
 
     One of them must beat every other column in a paired one-sided test (intersection-union test,
     Berger 1982, Technometrics 24, 295-300), corrected for the choice of that one (Bonferroni).
-    Shares of bootstrap samples would be simpler, but with five seeds and levels that tie they err
-    two to seven times as often as they claim.
+    Shares of bootstrap samples would be simpler, but with five seeds and tied levels their error
+    rate is two to seven times the nominal one.
 
     Args:
         values: [n, k] one row for each seed.
@@ -332,7 +333,7 @@ def p_best_among(values: ArrayLike, among: ArrayLike, above: Test = t_above) -> 
         above: the test of paired differences.
 
     Returns:
-        1 where there is nothing to compare: if `among` holds no column or all.
+        1 if there is nothing to compare, that is, if `among` selects no column or all.
     """
     values, among = np.asarray(values, dtype=float), np.asarray(among, dtype=bool)
     if among.all() or not among.any():
@@ -354,7 +355,7 @@ def p_some_beats_all(some: ArrayLike, others: ArrayLike, margin: float, above: T
 
 
 def wilson_interval(passed: int, n: int, level: float = 0.95) -> Estimate:
-    """The share of passed items with Wilson's interval, which stays within 0 and 1."""
+    """The share of passed items with Wilson's interval, which stays between 0 and 1."""
     from statsmodels.stats.proportion import proportion_confint
 
     low, high = proportion_confint(passed, n, alpha=1 - level, method="wilson")

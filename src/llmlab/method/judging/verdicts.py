@@ -1,22 +1,22 @@
-"""Verdicts: what the best evidence there is says about each registered hypothesis.
+"""Verdicts: what the best available evidence says about each registered hypothesis.
 
-Nobody types a verdict. A hypothesis is SUPPORTED if its claim is significant at alpha after Holm's
-correction over its family, REFUTED if the opposite of its claim is, and UNDECIDED otherwise. The
-correction is made for both directions apart: the chance of any false SUPPORTED in a family is at
-most alpha, and so is that of any false REFUTED. The family counts as many hypotheses as are
-registered, tested or not, so that a verdict does not depend on what was run first.
+Verdicts are always computed. A hypothesis is SUPPORTED if its claim is significant at alpha after
+Holm's correction over its family, REFUTED if the opposite of its claim is, and UNDECIDED otherwise.
+Each direction is corrected separately: the chance of any false SUPPORTED in a family is at most
+alpha, and so is that of any false REFUTED. All registered hypotheses of the family count, tested or
+not, so that a verdict does not depend on what was run first.
 
-Another look at a question gives chance another chance, be it at more seeds or at runs of other
-code. So alpha is spent beforehand: half of it at the first recorded table, a quarter at the second,
-and so on. All p values of a table at its k-th look count 2^k-fold, before Holm's correction.
+Every further look at a question, at more seeds or at runs of other code, adds a chance of error. So
+alpha is spent in advance: half of it at the first recorded table, a quarter at the second, and so
+on. At the k-th look, all p values of a table are multiplied by 2^k before Holm's correction.
 
-Where the best level of a tuned axis is the last that was tried, nobody knows what lies beyond, and
-the verdict is UNDECIDED until the grid goes on. A check, which follows from arithmetic or is too
-plain to be a finding, asks whether every seed is as claimed, and has no p value; it counts in its
-family all the same, so that calling something a check helps nothing else.
+If the best level of a tuned axis is at the edge of its grid, the verdict is UNDECIDED until the
+grid is extended. A check follows from arithmetic or is too obvious to be a finding: every seed must
+be as claimed, and there is no p value. It still counts in its family, so that calling something a
+check helps no other hypothesis.
 
-Smoke runs prove that the code runs. They are no evidence, and a hypothesis with nothing else is
-UNTESTED, though what they say is shown.
+Smoke runs show that the code runs. They are not evidence: a hypothesis with nothing else is
+UNTESTED, though their result is shown.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -59,7 +59,7 @@ Judging = Callable[[Hypothesis, Evidence], Judgement | NoJudgement]
 Word = Literal["SUPPORTED", "REFUTED", "UNDECIDED", "UNTESTED"]
 
 SIGNS: Mapping[Word, str] = {"SUPPORTED": "✓", "REFUTED": "✗", "UNDECIDED": "?", "UNTESTED": "…"}
-"""A sign beside each word, so that colour is never needed."""
+"""A sign for each word, so that meaning never depends on colour."""
 
 
 @dataclass(frozen=True)
@@ -67,8 +67,8 @@ class Adjusted:
     """P values of a claim and of its opposite after the corrections.
 
     Attributes:
-        size: hypotheses of the family (Holm).
-        looks: at recorded tables, the last included; alpha is spent over them.
+        size: number of hypotheses in the family (Holm).
+        looks: number of recorded tables judged, including the last; alpha is spent over them.
     """
 
     supported: float
@@ -78,24 +78,24 @@ class Adjusted:
 
     @property
     def tests(self) -> int:
-        """By how much a p value grows at most."""
+        """The largest factor on a p value."""
         return self.size * statistics.spending(self.looks)
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """The verdict on one hypothesis with all that it rests on; None where there is nothing.
+    """The verdict on one hypothesis with all that it is based on; None where there is nothing.
 
     Attributes:
         reason: why this word, in one sentence.
         judgement: what the runs say before the corrections.
         adjusted: the p values of the judgement after them.
-        manifest: of the evidence: scale, commit, hardware, date.
-        looks: seeds at each recorded table that this was judged on, the present one last.
-        former: the verdicts on those tables, and by former rules on the present one.
-        scope: what it holds for.
+        manifest: the manifest of the evidence: scale, commit, hardware, date.
+        looks: number of seeds in each recorded table judged so far, the present one last.
+        former: the verdicts on those tables, and those of former rules on the present one.
+        scope: what the verdict holds for.
         origin, state, changes: see `Evidence`.
-        smoke_agrees, smoke: whether the smoke runs here agree with the recorded ones, in words.
+        smoke_agrees, smoke: whether local smoke runs agree with the recorded ones, and in words.
     """
 
     hypothesis: Hypothesis
@@ -120,12 +120,12 @@ class Verdict:
 
     @property
     def is_check(self) -> bool:
-        """Whether it is too plain to be a finding."""
+        """Whether it is a check, not a finding."""
         return self.hypothesis.kind == "check"
 
     @property
     def label(self) -> str:
-        """Sign and word, as in "✓ SUPPORTED"; of a check "✓ SUPPORTED (check)"."""
+        """Sign and word, such as "✓ SUPPORTED" or, for a check, "✓ SUPPORTED (check)"."""
         return f"{self.sign} {self.word}" + (" (check)" if self.is_check else "")
 
     @property
@@ -141,7 +141,7 @@ class Verdict:
 
     @property
     def p_value(self) -> float | None:
-        """P value of the claim; of its opposite where the word is REFUTED; a check has none."""
+        """P value of the claim, or of its opposite if REFUTED; a check has none."""
         refuted = self.word == "REFUTED"
         return self.judgement.p_refuted if refuted else self.judgement.p_supported
 
@@ -154,21 +154,21 @@ class Verdict:
 
     @property
     def detectable(self) -> float | None:
-        """The distance from the margin that the test finds with 80 % power.
+        """The distance from the margin that the test detects with 80 % power.
 
-        At the strictest step of the corrections. For "equivalent" it is the smallest margin within
-        which a true effect of 0 is found to lie with that power. None where it is not known.
+        Computed at the strictest step of the corrections. For "equivalent", the smallest margin
+        that contains a true effect of 0 with that power. None if unknown.
         """
         spread = float(np.std(self.judgement.per_seed, ddof=1))
         if not self.judgement.is_t or statistics.is_constant(self.judgement.per_seed):
             return None
-        # an effect of 0 lies within the margins if both tests say so: each may miss half as often
+        # equivalence needs both one-sided tests, so each may miss only half as often
         power = 0.9 if self.hypothesis.claim == "equivalent" else 0.8
         alpha = self.hypothesis.alpha / self.adjusted.tests
         return statistics.detectable_effect(spread, self.judgement.n, alpha, power)
 
     def flat(self) -> dict[str, object]:
-        """All on one level, for other programs; None for what is not known."""
+        """All fields on one level, for other programs; None if unknown."""
         row = {each.name: getattr(self, each.name) for each in fields(self)}
         judgement, manifest, _ = row.pop("judgement"), row.pop("manifest"), row.pop("adjusted")
         for each in fields(Judgement):
@@ -182,11 +182,11 @@ class Verdict:
 def judge_all(
     project: Project, scale: str | None = None, judge: Judging | None = None
 ) -> list[Verdict]:
-    """The verdict on every hypothesis of the ledger, in its order.
+    """The verdict on every hypothesis of the ledger, in the ledger's order.
 
     Args:
-        scale: judge the evidence of this scale; by default the largest whose runs can judge.
-        judge: by default remembers what it has judged before.
+        scale: judge evidence of this scale; by default the largest that allows a judgement.
+        judge: how to judge; by default it reuses earlier judgements of the same evidence.
 
     Raises:
         LabError: the ledger has a mistake, or a table is damaged.
@@ -200,7 +200,7 @@ def judge_hypotheses(
     scale: str | None = None,
     judge: Judging | None = None,
 ) -> list[Verdict]:
-    """The verdicts on hypotheses, which must be whole families; otherwise as `judge_all`."""
+    """The verdicts on hypotheses, which must form whole families; otherwise like `judge_all`."""
     hypotheses = list(hypotheses)
     names = dict.fromkeys(hypothesis.experiment for hypothesis in hypotheses)
     evidence = {name: _evidence(project, name, scale) for name in names}
@@ -227,9 +227,10 @@ def verdicts(
     journal: Journal = Journal(),  # noqa: B008 (frozen)
     judge: Judging = judge_evidence,
 ) -> list[Verdict]:
-    """The verdicts on hypotheses, given the evidence of each experiment, the largest scale first.
+    """The verdicts on hypotheses, given the evidence of each experiment, largest scale first.
 
-    A hypothesis is judged on the first whose runs can: a larger scale may have other conditions.
+    A hypothesis is judged on the first evidence that allows it: a larger scale may have other
+    conditions.
     """
     hypotheses = list(hypotheses)
     judged = {
@@ -259,10 +260,10 @@ def judge_family(
     judgements: Mapping[str, Judgement | NoJudgement],
     looks: Mapping[str, int],
 ) -> dict[str, Adjusted]:
-    """Both corrections within each family; what could not be judged counts with p = 1.
+    """Apply both corrections within each family; hypotheses without a judgement count with p = 1.
 
     Args:
-        looks: for each hypothesis how often its runs have been judged, this time included.
+        looks: for each hypothesis, how often its runs have been judged, including this time.
     """
     families: dict[str, list[Hypothesis]] = {}
     for hypothesis in hypotheses:
@@ -280,13 +281,13 @@ def judge_family(
 
 
 def keep_verdicts(project: Project) -> int:
-    """Enter every verdict on a recorded table that the journal lacks; each is judged anew.
+    """Add every verdict on a recorded table that the journal lacks; each is judged anew.
 
     Returns:
-        How many there were.
+        The number of entries added.
 
     Raises:
-        LabError: the ledger, a table or the journal is damaged, or cannot be written.
+        LabError: the ledger, a table or the journal is damaged, or the journal cannot be written.
     """
     journal = read_journal(project)
     scales = [scale for scale in SCALES if scale != "smoke"]
@@ -321,7 +322,7 @@ def _entry(verdict: Verdict) -> Entry:
 
 
 def smoke_agreement(project: Project, experiment: str) -> tuple[bool | None, str]:
-    """Whether the smoke runs made here agree with the recorded ones, and a sentence on it."""
+    """Whether local smoke runs agree with the recorded ones, and a sentence about it."""
     fresh = fresh_evidence(project, experiment, "smoke")
     recorded = recorded_evidence(project, experiment, "smoke")
     if fresh is None or recorded is None:
@@ -333,14 +334,14 @@ def smoke_agreement(project: Project, experiment: str) -> tuple[bool | None, str
 
 
 def _evidence(project: Project, name: str, scale: str | None) -> Sequence[Evidence]:
-    """The evidence of one scale or of all, the largest first; smoke for want of others."""
+    """The evidence of one scale or of all, largest first; smoke only if there is no other."""
     scales = reversed(SCALES) if scale is None else [scale]
     found = list(filter(None, (evidence_at(project, name, each) for each in scales)))
     return [each for each in found if each.scale != "smoke"] or found
 
 
 def _looks(journal: Journal, hypothesis_id: str, evidence: Evidence | None) -> tuple[int, ...]:
-    """The seeds at each look, by the journal, or by the manifest if it knows of more."""
+    """The number of seeds at each look, by the journal or the manifest, whichever lists more."""
     if evidence is None:
         return ()
     manifest = evidence.manifest
@@ -359,7 +360,7 @@ def _former(journal: Journal, hypothesis_id: str, evidence: Evidence | None) -> 
 def _judge(
     hypothesis: Hypothesis, candidates: Sequence[Evidence], judge: Judging
 ) -> tuple[Judgement | NoJudgement, Evidence | None]:
-    """The judgement on the first candidate that allows one, else why the first does not."""
+    """The judgement on the first candidate that allows one, else why the first allows none."""
     if not candidates:
         return NoJudgement("UNTESTED", "There are no runs yet."), None
     tried = [(judge(hypothesis, found), found) for found in candidates]
@@ -367,7 +368,7 @@ def _judge(
 
 
 def _p_values(judgement: Judgement | NoJudgement) -> tuple[float, float]:
-    """P values of the claim and of its opposite, before the correction; 1 where there are none."""
+    """P values of the claim and of its opposite before the correction; 1 if there are none."""
     if isinstance(judgement, NoJudgement) or judgement.p_supported is None:
         return 1.0, 1.0
     return judgement.p_supported, judgement.p_refuted
@@ -386,8 +387,8 @@ def _verdict(
     word, reason = decide(hypothesis, judgement, adjusted)
     scale = evidence.scale if evidence else None
     if scale == "smoke":
-        word, reason = "UNTESTED", f"Only smoke-scale runs exist, which are no evidence. {reason}"
-        scale = None  # and so there is no result yet that could have come first
+        word, reason = "UNTESTED", f"Only smoke-scale runs exist; they are not evidence. {reason}"
+        scale = None  # so no result can precede the registration
     return Verdict(
         hypothesis=hypothesis,
         word=word,
@@ -409,12 +410,12 @@ def _verdict(
 def decide(
     hypothesis: Hypothesis, judgement: Judgement | NoJudgement, adjusted: Adjusted
 ) -> tuple[Word, str]:
-    """The word on a judgement and the reason for it."""
+    """The verdict's word, and the reason for it."""
     if isinstance(judgement, NoJudgement):
         return judgement.word, judgement.reason
     finding, place = _finding(hypothesis, judgement), _place(hypothesis)
     if judgement.open_end:
-        return "UNDECIDED", f"{finding} says too little: {judgement.open_end}."
+        return "UNDECIDED", f"{finding} is not decisive: {judgement.open_end}."
     if hypothesis.kind == "check":
         return _checked(hypothesis, judgement, place)
     if adjusted.supported <= hypothesis.alpha:
@@ -428,7 +429,7 @@ def decide(
 
 
 def _checked(hypothesis: Hypothesis, judgement: Judgement, place: "_Place") -> tuple[Word, str]:
-    """Whether every seed lies where the check says, or none does."""
+    """Decide a check: SUPPORTED if every seed lies in the claimed region, REFUTED if none does."""
     low, high = claimed_region(hypothesis)
     inside = [low <= each <= high for each in judgement.per_seed]
     where = f"of all {len(inside)} seeds"
@@ -470,7 +471,7 @@ def _finding(hypothesis: Hypothesis, judgement: Judgement) -> str:
 
 @dataclass(frozen=True)
 class _Place:
-    """Where the effect lies if the claim is true, and where if its opposite is."""
+    """Where the effect lies if the claim is true, and where if its opposite is true."""
 
     claimed: str
     opposite: str

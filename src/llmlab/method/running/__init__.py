@@ -1,1 +1,1 @@
-"""Runs the trials of an experiment, and tells how far they are."""
+"""Run the trials of an experiment, and report their progress."""

@@ -1,4 +1,4 @@
-"""Adds seeds to recorded runs: the recorded ones are taken over, and count as a look."""
+"""Add seeds to recorded runs: the recorded runs are reused, and count as a look."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 
 def judged_before(plan: Plan, project: Project) -> tuple[int, ...]:
-    """How many seeds the recorded tables had, and those before them, that this plan adds to.
+    """The numbers of seeds of the recorded tables that this plan extends, earlier ones included.
 
-    Tables of other code, other settings or another need are other runs and do not count.
+    Tables of other code, other settings or other needed results do not count.
     """
     try:
         recorded = read_manifest(project.recorded(plan.scale, plan.experiment.name))
@@ -31,14 +31,14 @@ def judged_before(plan: Plan, project: Project) -> tuple[int, ...]:
 
 
 def take_over(plan: Plan, project: Project) -> int:
-    """Take over the recorded runs as if this machine had finished them.
+    """Reuse the recorded runs as if this machine had finished them.
 
     Returns:
-        How many runs were taken over; those that are finished here stay as they are.
+        The number of runs reused; runs already finished here stay unchanged.
 
     Raises:
-        LabError: nothing is recorded at this scale, it is not of the present code and libraries,
-            a table is damaged, or other experiments need files that only a run here leaves.
+        LabError: nothing is recorded at this scale; the recorded runs come from other code or
+            libraries; a table is damaged; or other experiments need files that recording omits.
     """
     recorded = _recorded(plan, project)
     wanted = {trial.run_id for trial in plan.trials if not plan.finished(trial)}
@@ -49,30 +49,30 @@ def take_over(plan: Plan, project: Project) -> int:
 
 
 def _recorded(plan: Plan, project: Project) -> "Evidence":
-    """The recorded evidence, if its runs can stand for those of the plan."""
+    """The recorded evidence, if its runs can replace those of the plan."""
     from llmlab.method.evidence.lookup import recorded_evidence
 
     name, what = plan.experiment.name, f"the recorded runs of {plan.experiment.name}"
     evidence = recorded_evidence(project, name, plan.scale)
     if evidence is None:
         raise LabError(
-            f"nothing of {name} is recorded at the scale '{plan.scale}' that could be extended; "
-            "run it without --extend."
+            f"{name} has no recorded runs at scale '{plan.scale}' to extend; run it without "
+            "--extend."
         )
     if not _same_runs(plan, evidence.manifest):
         raise LabError(
-            f"{what} are of other code ({', '.join(evidence.changes)} changed since), so new ones "
-            "cannot be added to them; run it without --extend."
+            f"{what} come from other code ({', '.join(evidence.changes)} changed since) and cannot "
+            "be extended; run it without --extend."
         )
     if others := _changed_libraries(evidence.manifest):
         raise LabError(
-            f"{what} were made with other libraries ({', '.join(others)}), so new ones cannot be "
-            "added to them; install those versions, or run it without --extend."
+            f"{what} were made with other libraries ({', '.join(others)}) and cannot be extended; "
+            "install those versions, or run it without --extend."
         )
     if needing := [other.name for other in catalog().values() if name in other.needs]:
         raise LabError(
-            f"{what} left files for {', '.join(needing)}, and those are not recorded; run it "
-            "without --extend."
+            f"{what} lack the files that {', '.join(needing)} needs, since these are not recorded; "
+            "run it without --extend."
         )
     return evidence
 
@@ -91,7 +91,7 @@ def _changed_libraries(recorded: Manifest) -> list[str]:
 
 
 def _parts(recorded: "Evidence") -> Iterator[Part]:
-    """The recorded runs in the form in which a worker keeps them."""
+    """The recorded runs in the form that a worker writes."""
     manifest = recorded.manifest
     told = {
         "started": manifest.started,

@@ -1,9 +1,9 @@
-"""Shows that a refactored code gives what the recorded evidence gives, bit for bit.
+"""Show that refactored code reproduces the recorded evidence bit for bit.
 
-The experiment is run twice on this machine with the same libraries: with the code of a commit that
-the evidence is current at, and with the code here. Whatever both leave must be the same, seconds
-and memory apart, and the run must have executed every definition that changed: a rerun proves
-nothing about code that it does not execute.
+The experiment runs twice on this machine with the same libraries: with the code of a commit at
+which the evidence is current, and with the present code. All outputs must be equal except seconds
+and memory, and the run must execute every definition that changed: a rerun proves nothing about
+code that it does not execute.
 """
 
 import ast
@@ -37,18 +37,18 @@ HALF = frozenset({"bfloat16", "bf16", "float16", "auto"})
 
 
 def attest(project: Project, name: str, scale: str, commit: str | None = None) -> list[Path]:
-    """Attest all recorded evidence of an experiment that only changed code makes stale.
+    """Attest all recorded evidence of an experiment that is stale only because code changed.
 
     Args:
-        scale: at which both are run.
-        commit: where the evidence was current; by default the one that it was recorded at.
+        scale: scale of both runs.
+        commit: where the evidence was current; by default the commit that it was recorded at.
 
     Returns:
         The folders of the evidence that is now current by equivalence.
 
     Raises:
-        LabError: there is nothing to attest, the evidence cannot be compared (it comes from a GPU
-            or is not float32), something other than code changed, the runs differ, or they do not
+        LabError: there is nothing to attest; the evidence cannot be compared (it comes from a GPU
+            or is not float32); something other than code changed; the runs differ; or they do not
             execute a definition that changed.
     """
     experiment = load_experiment(name)
@@ -64,7 +64,7 @@ def attest(project: Project, name: str, scale: str, commit: str | None = None) -
         for evidence in stale:
             if evidence.manifest.fingerprint.reach != before.digest:
                 raise LabError(
-                    f"the {evidence.scale} evidence of {name} is not of the code of "
+                    f"the {evidence.scale} evidence of {name} does not come from the code of "
                     f"{commit[:12]}; name a commit at which it was current with --at."
                 )
         changed = _changed_functions(before, reached_code(experiment))
@@ -82,7 +82,7 @@ def _recorded(project: Project, experiment: Experiment) -> Iterator[Evidence]:
 
 
 def _check_comparable(project: Project, evidence: Evidence) -> None:
-    """Refuse evidence that no rerun here can confirm."""
+    """Raise LabError for evidence that no rerun here can confirm."""
     what = f"the {evidence.scale} evidence of {evidence.experiment.name}"
     manifest = evidence.manifest
     budget = evidence.experiment.budgets[evidence.scale]
@@ -97,7 +97,7 @@ def _check_comparable(project: Project, evidence: Evidence) -> None:
     for change in evidence.changes:
         needed = change.removeprefix("needs ")
         if change in ("budget", "the form of fingerprints"):
-            raise LabError(f"{what} is stale since {change} changed, not code alone; rerun it.")
+            raise LabError(f"{what} is stale because {change} changed, not only code; rerun it.")
         if needed != change and not _is_attested(project, needed, evidence.scale):
             raise LabError(f"{what} needs {needed}; attest that first, or rerun both.")
 
@@ -126,11 +126,13 @@ def _run_there(tree: Path, experiment: Experiment, scale: str, out: Path) -> Non
         )
         if done.returncode:
             last = "".join(done.stderr.strip().splitlines()[-1:])
-            raise LabError(f"{name} no longer runs at that commit ({last}).")
+            raise LabError(
+                f"{name} no longer runs at that commit ({last}); name another one with --at."
+            )
 
 
 def _run_here(project: Project, experiment: Experiment, scale: str, out: Path) -> set[Called]:
-    """Run an experiment with the code here; what its workers called."""
+    """Run an experiment with the present code, and return the functions that its workers called."""
     for name in _all_needs(experiment):
         run_experiment(load_experiment(name), scale, project, out=out)
     shutil.rmtree(out / scale / experiment.name, ignore_errors=True)
@@ -146,7 +148,7 @@ def _run_here(project: Project, experiment: Experiment, scale: str, out: Path) -
 
 
 def _all_needs(experiment: Experiment) -> list[str]:
-    """What an experiment needs, also indirectly, in the order in which to run it."""
+    """The experiments that one needs, directly or not, in the order in which to run them."""
     found: list[str] = []
     for name in experiment.needs:
         found += [*_all_needs(load_experiment(name)), name]
@@ -157,7 +159,7 @@ def _all_needs(experiment: Experiment) -> list[str]:
 
 
 def _compared(experiment: Experiment, there: Path, here: Path) -> tuple[dict[str, str], int]:
-    """SHA-256 of what both folders hold, and the number of runs.
+    """SHA-256 of the content that both folders share, and the number of runs.
 
     Raises:
         LabError: they differ.
@@ -166,8 +168,8 @@ def _compared(experiment: Experiment, there: Path, here: Path) -> tuple[dict[str
     differing = sorted(name for name in {*first, *second} if first.get(name) != second.get(name))
     if differing:
         raise LabError(
-            f"{experiment.name} gives other results now ({', '.join(differing)} differ): this is "
-            "more than a refactoring; run it again and record what comes out."
+            f"{experiment.name} gives different results now ({', '.join(differing)} differ), so "
+            "this is more than a refactoring; run it again and record the new results."
         )
     from llmlab.method.evidence.tables import read_runs
 
@@ -175,7 +177,7 @@ def _compared(experiment: Experiment, there: Path, here: Path) -> tuple[dict[str
 
 
 def _content(experiment: Experiment, folder: Path) -> dict[str, str]:
-    """Digests of tables, views and kept files; what differs between any two runs left out."""
+    """Digests of tables, views and kept files, without what differs between any two runs."""
     from llmlab.method.evidence.tables import TIMING, read_curves, read_runs
 
     runs = read_runs(folder, experiment).drop(columns=list(TIMING))
@@ -197,7 +199,7 @@ def _sha256(text: str) -> str:
 
 
 def _changed_functions(before: Reach, now: Reach) -> dict[str, Called]:
-    """The functions and methods whose text is new, and where they are."""
+    """The functions and methods with new text, and their locations."""
     known = {text for place in before.places.values() for _, text, _ in _functions(place)}
     return {
         f"{label}{name}": where
@@ -209,7 +211,7 @@ def _changed_functions(before: Reach, now: Reach) -> dict[str, Called]:
 
 
 def _functions(place: Place) -> Iterator[tuple[str, str, Called]]:
-    """The functions of a definition: name below it, source without docstrings, where it stands."""
+    """The functions of a definition: relative name, source without docstrings, location."""
     path, spans = place
     tree = without_docstrings(ast.parse(path.read_bytes(), path))
     for node in tree.body:
@@ -232,8 +234,8 @@ def _check_executed(name: str, changed: Mapping[str, Called], called: set[Called
     passed_by = sorted(label for label, where in changed.items() if where not in called)
     if passed_by:
         raise LabError(
-            f"the run of {name} does not execute {', '.join(passed_by)}, so it says nothing about "
-            "that change; attest at a larger --scale, or run the experiment again."
+            f"the run of {name} does not execute {', '.join(passed_by)}, so it proves nothing "
+            "about that change; attest at a larger --scale, or run the experiment again."
         )
 
 

@@ -1,8 +1,8 @@
-"""A campaign: as much of the catalogue as fits into a few minutes of a rented machine.
+"""A campaign: as much of the catalogue as fits into a few minutes on a rented machine.
 
-It plans by estimated seconds and by value, runs one experiment after the other, one process for
-each GPU, and stops in time: what is finished by then is kept, run by run. Another campaign goes on
-where it stopped. See `packing` for the way home.
+It plans by estimated time and value, runs one experiment after another with one process per GPU,
+and stops in time. Every finished run is kept, and another campaign continues from there. `packing`
+brings the results home.
 """
 
 import os
@@ -13,28 +13,27 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from llmlab.method.declare.catalog import catalog
+from llmlab.method.declare.catalog import catalog, check_scale
 from llmlab.method.declare.experiment import SCALES, Budget
-from llmlab.method.errors import LabError
 from llmlab.method.evidence.lookup import recorded_evidence
 from llmlab.method.project import Project
 from llmlab.method.running.lease import visible_gpus
 from llmlab.method.running.plan import Plan, make_plan
 
 START_SECONDS = 6.0
-"""What an experiment takes before its first run: a process starts and loads its libraries."""
+"""Startup time of an experiment: a process starts and loads its libraries."""
 
 UNKNOWN_RUN_SECONDS = 30.0
-"""A run of an experiment of which nothing is recorded."""
+"""Assumed time of a run if nothing is recorded for its experiment."""
 
 GPU_PACE = 4.0
-"""How many times faster than a core a GPU is thought to be before the first run is measured."""
+"""Assumed speed of a GPU relative to a core before the first run is measured."""
 
 TOGETHER_PACE = 20.0
-"""How many times more runs a GPU finishes if it computes them together."""
+"""Factor on the throughput of a GPU if it computes runs together."""
 
 ENDING_SECONDS = 8.0
-"""How long before its end a campaign stops a run, so that it can pack."""
+"""Time before its end at which a campaign stops a run, so that it can pack."""
 
 
 @dataclass(frozen=True)
@@ -42,10 +41,10 @@ class Step:
     """One experiment of a campaign.
 
     Attributes:
-        runs: that are not finished.
-        seconds: estimated for them.
-        value: how many hypotheses wait for them, those of experiments that need them included.
-        needs: experiments that have to come first.
+        runs: number of unfinished runs.
+        seconds: estimated time for them.
+        value: number of hypotheses that wait for them, including those of dependent experiments.
+        needs: experiments that must run first.
     """
 
     experiment: str
@@ -57,12 +56,12 @@ class Step:
 
 @dataclass(frozen=True)
 class Done:
-    """What became of a step.
+    """The outcome of a step.
 
     Attributes:
-        finished, runs: how many of its runs are finished now, and how many there were to be.
-        seconds: that it took.
-        problem: the last line that it printed if it failed; empty otherwise.
+        finished, runs: number of finished runs, and of runs planned.
+        seconds: time taken.
+        problem: last line of the error output if it failed; empty otherwise.
     """
 
     experiment: str
@@ -73,18 +72,17 @@ class Done:
 
 
 def plan_campaign(project: Project, scale: str, values: Mapping[str, float]) -> list[Step]:
-    """All that is left to run at a scale, in the order in which it will be.
+    """Plan all unfinished runs at a scale, in execution order.
 
-    What gives most verdicts per second comes first, and what an experiment needs before it.
+    The steps with the most value per second come first, each after what it needs.
 
     Args:
-        values: by experiment how many verdicts wait for it.
+        values: by experiment, how many verdicts wait for it.
 
     Raises:
         LabError: the scale is unknown.
     """
-    if scale not in SCALES:
-        raise LabError(f"unknown scale '{scale}'; scales are {', '.join(SCALES)}.")
+    check_scale(scale)
     plans = {
         name: make_plan(experiment, scale, project, workers=processes())
         for name, experiment in catalog().items()
@@ -96,7 +94,7 @@ def plan_campaign(project: Project, scale: str, values: Mapping[str, float]) -> 
 
 
 def processes() -> int:
-    """One process for each GPU, or one."""
+    """The number of processes: one per GPU, at least one."""
     return max(1, len(visible_gpus()))
 
 
@@ -116,7 +114,7 @@ def _step(
 
 
 def _seconds_per_run(project: Project, plan: Plan) -> float:
-    """Of the machine, not of one process: runs that go on side by side share it."""
+    """Estimated machine time per run; parallel runs share it."""
     recorded = next(
         filter(
             None,
@@ -140,14 +138,14 @@ def _seconds_per_run(project: Project, plan: Plan) -> float:
 
 
 def _work(budget: Budget) -> float:
-    """What a run costs, as far as its settings say: examples seen."""
+    """The relative cost of a run by its settings: the number of examples seen."""
     steps = budget.settings.get("steps", 1)
     batch = budget.settings.get("batch_size", 1)
     return float(steps) * float(batch)
 
 
 def _in_order(steps: Mapping[str, Step]) -> Iterator[Step]:
-    """By value per second, each after what it needs."""
+    """The steps by value per second, each after what it needs."""
     waiting = dict(steps)
     while waiting:
         ready = [
@@ -162,8 +160,8 @@ def run_campaign(
 ) -> Iterator[Done]:
     """Run the steps in turn, and stop in time.
 
-    A step that is not thought to fit into what is left is put off: others may fit. What is left
-    over at the end goes to the first of these, as far as it comes.
+    A step not expected to fit into the remaining time is put off, since others may fit. Time left
+    over at the end goes to the first of those put off, as far as it goes.
 
     Args:
         within: seconds for everything.
@@ -174,7 +172,7 @@ def run_campaign(
         left = ends - time.monotonic()
         if failed.intersection(step.needs):
             failed.add(step.experiment)
-            yield Done(step.experiment, 0, step.runs, 0.0, "what it needs is not there")
+            yield Done(step.experiment, 0, step.runs, 0.0, "an experiment that it needs is missing")
         elif step.seconds * pace > left:
             put_off.append(step)
             failed.add(step.experiment)
@@ -189,11 +187,11 @@ def run_campaign(
         if left > START_SECONDS and not any(need in failed for need in step.needs):
             yield _run(project, scale, step, left)
         else:
-            yield Done(step.experiment, 0, step.runs, 0.0, "there was no time left for it")
+            yield Done(step.experiment, 0, step.runs, 0.0, "no time was left")
 
 
 def _run(project: Project, scale: str, step: Step, left: float) -> Done:
-    """Run one experiment in a process group of its own, which is stopped when time is up."""
+    """Run one experiment in its own process group, and stop the group when time is up."""
     command = [sys.executable, "-m", "llmlab", "run", step.experiment, "--scale", scale]
     started = time.monotonic()
     process = subprocess.Popen(
@@ -220,7 +218,7 @@ def _run(project: Project, scale: str, step: Step, left: float) -> Done:
 
 
 def _stop(process: subprocess.Popen[str]) -> None:
-    """Interrupt a process as Ctrl-C would; end its whole group if it does not heed that."""
+    """Interrupt a process as Ctrl-C would; kill its whole group if it does not stop."""
     os.killpg(process.pid, signal.SIGINT)
     try:
         process.communicate(timeout=ENDING_SECONDS / 2)

@@ -1,7 +1,7 @@
-"""GPUs of this machine, leased one process at a time through file locks.
+"""Lease the GPUs of this machine to one process at a time, through file locks.
 
-The locks lie in a folder that all users of the machine share, and the operating system drops them
-when their holder dies, however it dies.
+The locks are in a folder shared by all users of the machine; the operating system drops them when
+their holder dies, however it dies.
 """
 
 import os
@@ -33,7 +33,7 @@ def visible_gpus() -> tuple[str, ...]:
 
 
 def _chosen(installed: dict[str, str], visible: str | None) -> tuple[str, ...]:
-    """What CUDA_VISIBLE_DEVICES leaves of the installed GPUs; like CUDA, stops at a bad entry."""
+    """The installed GPUs in CUDA_VISIBLE_DEVICES; like CUDA, stops at an invalid entry."""
     if visible is None:
         return tuple(installed.values())
     chosen = []
@@ -52,16 +52,15 @@ def lease(
     locks: Path = LOCKS,
     waiting: Callable[[], None] = lambda: None,
 ) -> Iterator[tuple[str, ...]]:
-    """Hold between one and `most` of the GPUs that nobody else holds, until the block ends.
+    """Hold between one and `most` free GPUs until the block ends.
 
-    Waits for one while all are taken, after calling `waiting` once; holds none where `gpus` is
-    empty.
+    If all are taken, calls `waiting` once and waits for one. Holds none if `gpus` is empty.
     """
     if not gpus:
         yield ()
         return
     locks.mkdir(parents=True, exist_ok=True)
-    with suppress(PermissionError):  # another user made the folder, open to all
+    with suppress(PermissionError):  # another user created the folder, writable for all
         locks.chmod(0o777)
     with ExitStack() as held:
         taken = _take_free(gpus, most, locks, held)

@@ -1,9 +1,8 @@
-"""What a campaign brings home: tables and finished runs in a few small files.
+"""Pack the tables and finished runs of a campaign into a few small files.
 
-A pack is a gzipped tar of paths below `build/results`. Where it would be too large for a mail or a
-paste of a terminal, it goes on in files beside it: `pack.tar.gz`, `pack-2.tar.gz`, ... The weights
-that runs left for other experiments are in `pack-kept.tar.gz`, which only a machine needs that is
-to go on.
+A pack is a gzipped tar of paths below `build/results`. A large one is split into files small enough
+to mail: `pack.tar.gz`, `pack-2.tar.gz`, ... Weights that runs kept for other experiments are in
+`pack-kept.tar.gz`, which only a machine needs that continues the campaign.
 """
 
 import gzip
@@ -22,7 +21,7 @@ from llmlab.method.files import is_aside, unreadable, unwritable, write_file
 from llmlab.method.project import Project
 
 MOST_BYTES = 14_000_000
-"""Of one file of a pack, kept weights apart."""
+"""Largest file of a pack in bytes, before compression and except kept weights."""
 
 SUFFIX = ".tar.gz"
 _PATH = re.compile(r"[a-z]+/\w+/([\w.-]+|parts/[0-9a-f]+/[\w.=-]+|(parts/[0-9a-f]+/)?kept/.+)")
@@ -35,13 +34,13 @@ def pack(project: Project, scale: str, target: Path) -> list[Path]:
         target: the first of them, `NAME.tar.gz`.
 
     Returns:
-        All that were written; none if nothing is there to pack.
+        The files written; none if there is nothing to pack.
 
     Raises:
-        LabError: the target has another ending, or cannot be written.
+        LabError: the target has another suffix, or cannot be written.
     """
     if not target.name.endswith(SUFFIX):
-        raise LabError(f"a pack is a file like pack{SUFFIX}, not '{target.name}'; name it so.")
+        raise LabError(f"'{target.name}' does not end in {SUFFIX}; name it like pack{SUFFIX}.")
     results = project.build / "results"
     found = sorted(path for path in (results / scale).rglob("*") if _is_result(path))
     light = [path for path in found if KEPT not in path.relative_to(results).parts]
@@ -58,7 +57,7 @@ def _is_result(path: Path) -> bool:
 
 
 def _portions(paths: Sequence[Path]) -> Iterator[list[Path]]:
-    """Paths in their order, as many at a time as fit into one file; texts shrink when packed."""
+    """Group paths, in order, so that each group fits into one file before compression."""
     portion, size = [], 0
     for path in paths:
         extra = path.stat().st_size
@@ -92,15 +91,15 @@ def _write(target: Path, results: Path, paths: Sequence[Path]) -> Path:
 
 
 def unpack(project: Project, source: Path) -> list[str]:
-    """Lay the results of a pack, and of the files that go on with it, into `build/results`.
+    """Unpack a pack, with its other files, into `build/results`.
 
-    What is there already stays, unless the pack has a file of the same path.
+    Existing files stay unless the pack has a file with the same path.
 
     Returns:
         The paths that were written, below `build/results`.
 
     Raises:
-        LabError: a file cannot be read or is no pack, or a result cannot be written.
+        LabError: a file cannot be read or is not a pack, or a result cannot be written.
     """
     files = [source, *sorted(source.parent.glob(source.name.removesuffix(SUFFIX) + "-*" + SUFFIX))]
     return [name for file in files for name in _unpack_one(project, file)]
@@ -115,21 +114,21 @@ def _unpack_one(project: Project, source: Path) -> list[str]:
             contents = {each.name: archive.extractfile(each).read() for each in members}
     except (tarfile.TarError, EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise LabError(
-            f"{source} is no pack of a campaign, or it was cut short: copy it once more."
+            f"{source} is not a pack of a campaign, or it was cut short; copy it again."
         ) from error
     except OSError as error:
         raise unreadable(source, error) from error
     for name in sorted(contents, key=lambda name: name.endswith("manifest.json")):
-        write_file(project.build / "results" / name, contents[name])  # a manifest vouches: last
+        write_file(project.build / "results" / name, contents[name])  # manifests last: they vouch
     return list(contents)
 
 
 def _check(source: Path, member: tarfile.TarInfo) -> None:
-    """Raise LabError for whatever a pack never has."""
+    """Raise LabError for a member that a pack never has."""
     parts = PurePosixPath(member.name).parts
     known = len(parts) > 2 and parts[0] in SCALES and parts[1] in catalog()
     if not (known and member.isfile() and ".." not in parts and _PATH.fullmatch(member.name)):
         raise LabError(
-            f"{source} holds '{member.name}', which no campaign of this book packs; "
-            "take the file that `llmlab campaign` wrote, with the same version of the book."
+            f"{source} holds '{member.name}', which no campaign of this book packs; give a file "
+            "that `llmlab campaign` wrote with the same version of the book."
         )

@@ -1,7 +1,7 @@
 """The runs of one experiment while it is computed: one file per finished run.
 
-A folder of results holds `parts/<digest>/`, named by what a single run depends on, so that more
-seeds or conditions compute only what is new, and runs of other code are never mixed in.
+A results folder holds `parts/<digest>/`, named by the digest of what a single run depends on. More
+seeds or conditions therefore compute only new runs, and runs of other code never mix in.
 """
 
 import hashlib
@@ -31,11 +31,11 @@ class Part:
 
     Attributes:
         row: its row of `runs.csv`.
-        curves: for each curve its (step, value) points.
-        views: its looks inside a model, by name.
+        curves: the (step, value) points of each curve.
+        views: its views of a model, by name.
         started, finished: ISO 8601 in UTC.
-        device: what computed it, in words.
-        commit: the commit that the code was at, in words.
+        device: the device that computed it, in words.
+        commit: the commit of the code, in words.
     """
 
     row: dict[str, str | int | float | bool]
@@ -63,11 +63,11 @@ class Parts:
 
     @property
     def kept(self) -> Path:
-        """Where the runs leave files for other experiments until all are finished."""
+        """Folder of files kept for other experiments until all runs are finished."""
         return self.folder / KEPT
 
     def path(self, run_id: str) -> Path:
-        """The file of one run: readable, and unique also where the readable half is cut."""
+        """The file of one run: a readable name, with a hash that keeps it unique if cut."""
         readable = re.sub(r"[^\w.=-]+", "-", run_id)[:80]
         return self.folder / f"{readable}-{hashlib.sha256(run_id.encode()).hexdigest()[:8]}.json"
 
@@ -76,12 +76,12 @@ class Parts:
         return self.path(run_id).with_suffix(".error.txt")
 
     def write(self, part: Part) -> None:
-        """Keep one finished run; errors as `write_file`."""
+        """Write one finished run; errors as in `write_file`."""
         write_file(self.path(part.run_id), json.dumps(asdict(part)))
         self.error_path(part.run_id).unlink(missing_ok=True)
 
     def read(self, run_id: str) -> Part | None:
-        """One finished run, or None where it has to be run (again)."""
+        """Read one finished run, or None if it has to be run (again)."""
         try:
             part = _reader().validate_json(self.path(run_id).read_bytes())
         except (FileNotFoundError, ValidationError):
@@ -107,13 +107,13 @@ def trials(
 def run_lock(results: Path, timeout: float = 1.0) -> FileLock:
     """The lock that a run holds on its folder.
 
-    It waits a moment, so that somebody checking for a run does not make one fail.
+    Waits a moment by default, so that a check for a running process does not make a run fail.
     """
     return FileLock(results / LOCK, timeout=timeout)
 
 
 def is_running(results: Path) -> bool:
-    """Whether some process computes the experiment of this folder now."""
+    """Whether a process is computing the experiment of this folder."""
     if not (results / LOCK).is_file():
         return False
     try:

@@ -1,4 +1,4 @@
-"""What a run is about to do: which trials, into which folder, with how many processes."""
+"""The plan of a run: its trials, folder and number of processes."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,15 +23,15 @@ from llmlab.method.running.parts import Parts, trials
 
 @dataclass(frozen=True)
 class Plan:
-    """All that `llmlab run` is about to do.
+    """All that `llmlab run` will do.
 
     Attributes:
-        folder: where the tables go.
+        folder: folder of the tables.
         trials: the trials of all seeds; the tables need them all.
         seeds: the seeds to run now.
         unmet: needed experiments without current results at this scale.
-        workers: most processes side by side.
-        gpus: GPUs to choose from; no other job uses those that are chosen.
+        workers: most processes in parallel.
+        gpus: GPUs to lease from; leased GPUs are not used by other jobs.
         code: the commit of the code that the runs reach.
     """
 
@@ -56,13 +56,13 @@ class Plan:
 
     @property
     def together(self) -> bool:
-        """Whether a process runs its whole share of the trials at once."""
+        """Whether each process runs its whole share of the trials at once."""
         return self.fingerprint.together
 
     @property
     def way(self) -> str:
         """How the trials are run, in words."""
-        return "all runs of a GPU at once" if self.together else "each run in a process of its own"
+        return "all runs of a GPU at once" if self.together else "each run in its own process"
 
     @property
     def chosen(self) -> tuple[Trial, ...]:
@@ -71,7 +71,7 @@ class Plan:
 
     @property
     def is_done(self) -> bool:
-        """Whether the tables are there, intact and current."""
+        """Whether the tables exist and are intact and current."""
         return _is_current(self.folder, self.experiment, self.scale)
 
     def finished(self, trial: Trial) -> bool:
@@ -87,7 +87,7 @@ def make_plan(
     out: Path | None = None,
     workers: int | None = None,
 ) -> Plan:
-    """What `run_experiment` would do with the same arguments; writes nothing.
+    """Plan what `run_experiment` would do with the same arguments; writes nothing.
 
     Raises:
         LabError: the experiment has no such scale, or no such seed at it.
@@ -115,17 +115,17 @@ def make_plan(
 def runs_together(experiment: Experiment) -> bool:
     """Whether this machine computes the runs of an experiment together.
 
-    It pays on a GPU, which one small run leaves idle; the cores of a CPU do more with a run each.
-    Only a `Sweep` knows how.
+    This pays on a GPU, which one small run leaves mostly idle; on a CPU, one run per core is
+    faster. Only a `Sweep` supports it.
     """
     return isinstance(experiment, Sweep) and bool(visible_gpus())
 
 
 def parse_seeds(text: str) -> tuple[int, ...]:
-    """Seeds from "0,1" or "0-4" or both, sorted.
+    """Parse seeds from "0,1", "0-4" or a mix of both, sorted.
 
     Raises:
-        LabError: the text is neither.
+        LabError: the text has another form.
     """
     seeds: set[int] = set()
     try:
@@ -135,20 +135,20 @@ def parse_seeds(text: str) -> tuple[int, ...]:
         if not seeds:
             raise ValueError
     except ValueError:
-        raise LabError(f"seeds are numbers such as 0,1 or 0-4, not '{text}'.") from None
+        raise LabError(f"'{text}' does not name seeds; give numbers such as 0,1 or 0-4.") from None
     return tuple(sorted(seeds))
 
 
 def _checked_seeds(
     experiment: Experiment, scale: str, seeds: Sequence[int] | None
 ) -> tuple[int, ...]:
-    """The seeds asked for, or all of the budget."""
+    """The requested seeds, or all of the budget's."""
     known = range(scale_budget(experiment, scale).seeds)
     for seed in seeds or ():
         if seed not in known:
             raise LabError(
-                f"{experiment.name} has no seed {seed} at the scale '{scale}'; "
-                f"its seeds are 0 to {len(known) - 1}."
+                f"{experiment.name} has no seed {seed} at scale '{scale}'; "
+                f"choose from 0 to {len(known) - 1}."
             )
     return tuple(known if seeds is None else seeds)
 
@@ -161,10 +161,10 @@ def _needed(name: str, scale: str, project: Project, out: Path | None) -> Path |
 
 
 def _is_current(folder: Path, experiment: Experiment, scale: str) -> bool:
-    """Whether the folder holds current tables, intact, and the files that the runs left."""
+    """Whether the folder holds current, intact tables and the files that the runs kept."""
     try:
         manifest = read_manifest(folder)
-    except LabError:  # missing or damaged: to be made (again)
+    except LabError:  # missing or damaged, so it has to be made (again)
         return False
     now = fingerprint_like(manifest.fingerprint, experiment, scale)
     return manifest.fingerprint == now and is_intact(folder, manifest)

@@ -1,9 +1,9 @@
-"""Reruns one recorded run of each experiment, another one each day.
+"""Rerun one recorded run of each experiment, a different one each day.
 
-Whole tables take hours at laptop scale. One run of each a day takes minutes, and in time each is
-rerun: a recorded number that today's code or machine does not give is found. A long training is
-another one after the first sum in another order, so a rerun may differ from its recorded run by
-what the seeds of its condition differ by, times a factor.
+Whole tables take hours at laptop scale. One run of each per day takes minutes, and in time every
+run is repeated, which finds recorded numbers that the present code or machine does not reproduce.
+Long trainings diverge after the first sum in another order, so a rerun may differ from its recorded
+run by the spread of the seeds of its condition, times a factor.
 """
 
 import tempfile
@@ -27,18 +27,18 @@ from llmlab.method.running.plan import Plan, make_plan
 from llmlab.method.running.worker import worker_environment
 
 SPREADS = 4.0
-"""A rerun may differ by so many standard deviations over the seeds of its condition."""
+"""A rerun may differ by this many standard deviations over the seeds of its condition."""
 
 SLOWER = 3.0
-"""A busy or older machine may take so many times what the recorded run took."""
+"""A busy or older machine may take this many times as long as the recorded run."""
 
 
 @dataclass(frozen=True)
 class Recheck:
-    """What became of one run.
+    """The outcome for one run.
 
     Attributes:
-        drifted: each metric that differs by too much, in words.
+        drifted: each metric that differs too much, in words.
         skipped: why it was not rerun; empty if it was.
     """
 
@@ -50,11 +50,11 @@ class Recheck:
 
 
 def recheck(project: Project, within: float, day: date, scale: str = "laptop") -> Iterator[Recheck]:
-    """Rerun one run of each recorded experiment, the shortest first, while there is time.
+    """Rerun one run of each recorded experiment, shortest first, while there is time.
 
     Args:
-        within: seconds.
-        day: chooses the run of each experiment.
+        within: time limit in seconds.
+        day: selects the run of each experiment.
 
     Raises:
         LabError: a recorded table is damaged.
@@ -68,7 +68,7 @@ def recheck(project: Project, within: float, day: date, scale: str = "laptop") -
 
 
 def todays_row(recorded: Evidence, day: date) -> pd.Series:
-    """The row of a table whose turn it is; all have theirs in as many days as there are rows."""
+    """The row of a table for a day; a table of n rows is covered in n days."""
     return recorded.runs.iloc[day.toordinal() % len(recorded.runs)]
 
 
@@ -88,7 +88,7 @@ def _why_not(
     plan: Plan, recorded: Evidence, trial: Trial | None, seconds: float, left: float
 ) -> str:
     if trial is None:
-        return "it is no run of the present budget"
+        return "it is not a run of the present budget"
     if recorded.changes:
         return f"its code changed since ({', '.join(recorded.changes[:3])}, …)"
     if plan.unmet:
@@ -99,7 +99,7 @@ def _why_not(
 
 
 def _run_apart(plan: Plan, trial: Trial) -> Outcome:
-    """Run one trial in a process of its own, with the threads of its budget; keep nothing."""
+    """Run one trial in its own process, with the threads of its budget; keep no files."""
     threads = plan.experiment.budgets[plan.scale].threads
     with (
         tempfile.TemporaryDirectory() as keep,
@@ -114,7 +114,7 @@ def _outcome(trial: Trial) -> Outcome:
 
 
 def differences(recorded: Evidence, row: pd.Series, outcome: Outcome) -> tuple[str, ...]:
-    """Each metric of a rerun that is farther from its recorded row than seeds are apart."""
+    """The metrics of a rerun that differ from the recorded row by more than seeds do, in words."""
     if outcome.status != row["status"]:
         return (f"status {outcome.status} here, {row['status']} recorded",)
     found = []
@@ -129,10 +129,10 @@ def differences(recorded: Evidence, row: pd.Series, outcome: Outcome) -> tuple[s
 
 
 def _spread(recorded: Evidence, row: pd.Series, metric: str) -> float:
-    """What the seeds of a condition differ by, as a standard deviation.
+    """The standard deviation over the seeds of a row's condition.
 
-    Of the other seeds of the row's condition; with fewer than three of the other conditions'. The
-    row itself has no part in it: a wrong number would excuse itself.
+    Computed over the condition's other seeds; with fewer than three, the median over all
+    conditions. Excludes the row itself, since a wrong number would excuse itself.
     """
     axes = [axis.name for axis in recorded.experiment.axes]
     others = recorded.runs[recorded.runs["run_id"] != row["run_id"]]

@@ -1,8 +1,8 @@
-"""Runs the trials of an experiment side by side, or at once, and makes its tables.
+"""Run the trials of an experiment in parallel processes, or all at once, and make its tables.
 
 Every finished run is a file (see `parts`), so a kill at any moment loses at most the runs in
-flight; runs that are trained at once are in flight together. The tables are made when all runs of
-the budget are there, not before.
+flight; runs that train at once are in flight together. The tables are made only when all runs of
+the budget are finished.
 """
 
 import multiprocessing
@@ -37,7 +37,7 @@ from llmlab.method.evidence.manifest import (
 )
 from llmlab.method.evidence.provenance import host, libraries
 from llmlab.method.evidence.views import VIEWS, write_views
-from llmlab.method.files import flush_folder, is_aside, remove_file, unwritable
+from llmlab.method.files import asides, flush_folder, remove_file, unwritable
 from llmlab.method.project import Project
 from llmlab.method.running.added_seeds import judged_before
 from llmlab.method.running.lease import lease
@@ -46,10 +46,10 @@ from llmlab.method.running.plan import Plan, make_plan
 from llmlab.method.running.worker import start, work, work_together, worker_environment
 
 Report = Callable[[int, int, str], None]
-"""Called with the runs finished, the runs in all, and what happened last in words."""
+"""Called with the number of finished runs, the number of all runs, and the latest event."""
 
 POLL_SECONDS = 1.0
-"""Between two looks for runs that a process has finished while it goes on with others."""
+"""Polling interval, in seconds, for finished runs of a process that runs several."""
 
 
 def run_experiment(
@@ -65,26 +65,26 @@ def run_experiment(
     """Run the trials that are not finished yet, then make the tables.
 
     Args:
-        seeds: only these seeds; the tables are made once all seeds of the budget are there.
-        out: folder that takes the place of `build/results`.
-        workers: processes side by side, which share the GPUs if there are more of them; by default
-            one per GPU, or as many as the cores carry.
+        seeds: run only these seeds; the tables are made once all seeds of the budget are finished.
+        out: folder used instead of `build/results`.
+        workers: number of parallel processes, which share GPUs if there are fewer GPUs; by default
+            one per GPU, or as many as the cores can run.
 
     Returns:
         The manifest of the tables, or None while runs of other seeds are missing.
 
     Raises:
-        LabError: a run raised (the others are finished first) or gave another outcome than it
-            declares, a needed experiment has no current results, another process runs the same, or
-            a file cannot be written. The same call carries on where this one stopped.
+        LabError: a run raised (after the others have finished) or returned an outcome other than
+            declared; a needed experiment has no current results; another process is running the
+            same experiment; or a file cannot be written. The same call continues from there.
     """
     plan = make_plan(experiment, scale, project, seeds=seeds, out=out, workers=workers)
     if plan.is_done:
         return read_manifest(plan.folder)
     for name in plan.unmet:
         raise LabError(
-            f"{experiment.name} needs the results of {name} at the scale '{scale}', which are "
-            f"missing or stale; run `llmlab run {name} --scale {scale}` first."
+            f"{experiment.name} needs the results of {name} at scale '{scale}', which are missing "
+            f"or stale; run `llmlab run {name} --scale {scale}` first."
         )
     with _alone(plan):
         _discard_damaged(plan)
@@ -101,8 +101,8 @@ def _alone(plan: Plan) -> Iterator[None]:
         lock.acquire()
     except Timeout:
         raise LabError(
-            f"{plan.experiment.name} is being run at the scale '{plan.scale}' by another process; "
-            "wait for it to end, or give this run another folder with --out."
+            f"another process is running {plan.experiment.name} at scale '{plan.scale}'; wait for "
+            "it to end, or give this run another folder with --out."
         ) from None
     except OSError as error:
         raise unwritable(plan.folder, error) from error
@@ -113,13 +113,13 @@ def _alone(plan: Plan) -> Iterator[None]:
 
 
 def _discard_damaged(plan: Plan) -> None:
-    """Remove all finished runs if files that they left for other experiments were damaged since.
+    """Remove all finished runs if files that they kept for other experiments are damaged.
 
-    Nobody can tell which run left which file, so all have to be run again.
+    Files are not attributed to runs, so all have to be run again.
     """
     try:
         manifest = read_manifest(plan.folder)
-    except LabError:  # no tables yet: nothing vouches for files
+    except LabError:  # no tables yet, so there are no checksums to compare with
         return
     if manifest.fingerprint == plan.fingerprint and manifest.kept != checksums(plan.parts.kept):
         shutil.rmtree(plan.parts.folder, ignore_errors=True)
@@ -127,7 +127,7 @@ def _discard_damaged(plan: Plan) -> None:
 
 
 def _compute(plan: Plan, report: Report) -> None:
-    """Run what is not finished; raises LabError once all is tried if a run raised."""
+    """Run all unfinished trials; if any raised, raise LabError after all were tried."""
     pending = [trial for trial in plan.chosen if not plan.finished(trial)]
     total = len(plan.chosen)
     done = total - len(pending)
@@ -147,7 +147,7 @@ def _compute(plan: Plan, report: Report) -> None:
 
 
 Results = Iterator[tuple[str, str | None]]
-"""The runs as they finish, each with what it raised, if anything."""
+"""The runs as they finish, each with its error or None."""
 
 
 def _results(plan: Plan, pending: Sequence[Trial], waiting: Callable[[], None]) -> Results:
@@ -157,8 +157,8 @@ def _results(plan: Plan, pending: Sequence[Trial], waiting: Callable[[], None]) 
             yield from results(plan, pending, pool)
         except BrokenProcessPool as error:
             raise LabError(
-                f"a worker process of {plan.experiment.name} was killed, perhaps because "
-                "memory ran out; run the same command again, with fewer --workers if so."
+                f"a worker process of {plan.experiment.name} was killed, perhaps because memory "
+                "ran out; repeat the command, with fewer --workers if so."
             ) from error
 
 
@@ -169,7 +169,7 @@ def _results_one_by_one(plan: Plan, pending: Sequence[Trial], pool: Executor) ->
 
 
 def _results_together(plan: Plan, pending: Sequence[Trial], pool: Executor) -> Results:
-    """One share of the trials for each worker, which keeps a part as soon as a run is finished."""
+    """Give each worker one share of the trials; it writes each run's part as soon as it is done."""
     n_shares = min(plan.workers, len(pending))
     shares = (pending[first::n_shares] for first in range(n_shares))
     running = {pool.submit(work_together, share, plan.parts, plan.code) for share in shares}
@@ -185,7 +185,7 @@ def _results_together(plan: Plan, pending: Sequence[Trial], pool: Executor) -> R
 
 @contextmanager
 def _worker_pool(plan: Plan, pending: int, waiting: Callable[[], None]) -> Iterator[Executor]:
-    """Worker processes, each with a GPU where there are any; none outlives the block."""
+    """A pool of worker processes, each with a GPU if there are any; none outlives the block."""
     spawn = multiprocessing.get_context("spawn")
     threads = scale_budget(plan.experiment, plan.scale).threads
     most = min(plan.workers, pending)
@@ -216,13 +216,13 @@ def _raised(plan: Plan, errors: Mapping[str, str]) -> LabError:
     return LabError(
         f"{len(errors)} of {len(plan.chosen)} runs of {plan.experiment.name} raised, "
         f"first {first}: {errors[first].splitlines()[0]} (traceback in {traceback}); "
-        "mend the cause and run the same command again."
+        "fix the cause and repeat the command."
     )
 
 
 def _assemble(plan: Plan, project: Project) -> Manifest:
-    """Make the tables of all finished runs; the manifest comes last, so that it vouches for all."""
-    from llmlab.method.evidence import tables  # pandas takes longer than all else
+    """Make the tables of all finished runs; write the manifest last, since it vouches for all."""
+    from llmlab.method.evidence import tables  # imports pandas, which is slow
 
     found = [plan.parts.read(trial.run_id) for trial in plan.trials]
     remove_file(plan.folder / MANIFEST)
@@ -267,7 +267,7 @@ def _curve_rows(parts: Sequence[Part]) -> Iterator[tuple[str, str, int, float]]:
 
 
 def _publish_kept(plan: Plan) -> dict[str, str]:
-    """Copy the files that the runs left for other experiments to where those look for them.
+    """Copy the files kept for other experiments to the folder in which those look for them.
 
     Returns:
         The SHA-256 of each, by its path.
@@ -275,17 +275,13 @@ def _publish_kept(plan: Plan) -> dict[str, str]:
     kept, aside = plan.folder / KEPT, plan.folder / f".{KEPT}"
     try:
         shutil.rmtree(aside, ignore_errors=True)
-        shutil.copytree(plan.parts.kept, aside, ignore=_asides)
+        shutil.copytree(plan.parts.kept, aside, ignore=asides)
         flush_folder(aside)
         shutil.rmtree(kept, ignore_errors=True)
         aside.rename(kept)
     except OSError as error:
         raise unwritable(kept, error) from error
     return checksums(kept)
-
-
-def _asides(_folder: str, names: list[str]) -> set[str]:
-    return {name for name in names if is_aside(name)}
 
 
 def _remove_old_parts(plan: Plan) -> None:

@@ -1,4 +1,4 @@
-"""How far each experiment is at each scale."""
+"""The state of each experiment at each scale."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -16,13 +16,13 @@ Word = Literal["missing", "running", "partial", "current", "stale"]
 
 @dataclass(frozen=True)
 class State:
-    """How far an experiment is at one scale.
+    """The state of an experiment at one scale.
 
     Attributes:
         word: "running" while a process computes it, "partial" if some runs are finished but there
             are no current tables.
-        reason: what made it stale, how many runs are finished, or that a rerun showed other code
-            to give the same; empty otherwise.
+        reason: what made it stale, how many runs are finished, or that it is current by
+            equivalence; empty otherwise.
         origin: where the tables are; None if there are none.
     """
 
@@ -32,7 +32,7 @@ class State:
 
 
 def state(project: Project, name: str, scale: str) -> State:
-    """How far an experiment is at one scale."""
+    """The state of an experiment at one scale."""
     folder = project.fresh(scale, name)
     evidence = evidence_at(project, name, scale)
     finished, total = finished_runs(project, name, scale)
@@ -50,7 +50,7 @@ def state(project: Project, name: str, scale: str) -> State:
 
 
 def states(project: Project) -> dict[str, dict[str, State]]:
-    """How far each experiment is at each scale that it has a budget for."""
+    """The state of each experiment at each scale for which it has a budget."""
     return {
         name: {
             scale: state(project, name, scale) for scale in SCALES if scale in experiment.budgets
@@ -60,7 +60,7 @@ def states(project: Project) -> dict[str, dict[str, State]]:
 
 
 def finished_runs(project: Project, name: str, scale: str) -> tuple[int, int]:
-    """How many runs of the present code are finished, and how many there are to be."""
+    """The number of finished runs of the present code, and the number planned."""
     experiment = load_experiment(name)
     now = fingerprint(experiment, scale, together=runs_together(experiment))
     parts = Parts.of(project.fresh(scale, name), now)

@@ -1,4 +1,4 @@
-"""Which functions of the package a run calls."""
+"""Trace the functions of the package that a run calls."""
 
 import os
 import sys
@@ -8,14 +8,14 @@ from types import FrameType
 from llmlab.method.evidence import modules
 
 TRACE = "LLMLAB_TRACE"
-"""Names a folder in which worker processes note what they call."""
+"""Environment variable with the folder in which worker processes log the functions they call."""
 
 Called = tuple[str, int]
-"""A function by its file and first line, decorators included."""
+"""A function, as its file and first line, decorators included."""
 
 
 def start_trace() -> None:
-    """Note the functions of the package that this process calls, if the environment asks for it."""
+    """Log the functions of the package that this process calls, if the environment says so."""
     folder = os.environ.get(TRACE)
     if not folder:
         return
@@ -34,7 +34,7 @@ def start_trace() -> None:
 
 
 def read_trace(folder: Path) -> set[Called]:
-    """What all processes noted in a folder."""
+    """All functions logged in a folder, by any process."""
     lines = (line for path in folder.glob("*.txt") for line in path.read_text("utf-8").splitlines())
     pairs = (line.split(" ", 1) for line in lines)
     return {(path, int(first)) for first, path in pairs}

@@ -1,6 +1,6 @@
-"""What a worker process does: run trials, keep their parts. Imports nothing that loads NumPy.
+"""The work of a worker process: run trials, keep their parts. Imports nothing that loads NumPy.
 
-The number of threads and the GPU are settled in the environment, which libraries read once.
+The number of threads and the GPU are set in the environment, which libraries read only once.
 """
 
 import multiprocessing
@@ -36,12 +36,15 @@ THREAD_VARIABLES = (
 
 
 GPU = "LLMLAB_GPU"
-"""The GPU that was set aside for a worker process."""
+"""Environment variable with the GPU reserved for a worker process."""
 
 
 @contextmanager
 def worker_environment(threads: int) -> Iterator[None]:
-    """The environment that processes started in this block inherit: repeatable, `threads` wide."""
+    """Set up the environment for processes started in this block: deterministic, `threads` threads.
+
+    Restores the former environment at the end.
+    """
     fixed = {"PYTHONHASHSEED": "0", "CUBLAS_WORKSPACE_CONFIG": ":4096:8"}
     before = dict(os.environ)
     os.environ.update(fixed | dict.fromkeys(THREAD_VARIABLES, str(threads)))
@@ -53,8 +56,8 @@ def worker_environment(threads: int) -> Iterator[None]:
 
 
 def start(gpus: SimpleQueue | None) -> None:
-    """Prepare a worker process, which takes one of the GPUs and dies with its parent."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what Ctrl-C means
+    """Prepare a worker process: take one of the GPUs, and die with the parent."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent handles Ctrl-C
     threading.Thread(target=_die_with_parent, daemon=True).start()
     start_trace()
     if gpus is not None:
@@ -65,14 +68,14 @@ def work(trial: Trial, parts: Parts, code: GitState) -> str | None:
     """Run one trial and keep its row and curves.
 
     Args:
-        code: the state of the code that runs.
+        code: the commit of the code.
 
     Returns:
-        None, or what went wrong if the run raised; its traceback is then in `parts`.
+        None, or the error if the run raised; the traceback is then in `parts`.
 
     Raises:
-        LabError: the run raised it, since what it names would stop the other runs as well; the
-            outcome is not what the experiment declares; or the part cannot be written.
+        LabError: the run raised it (its cause would stop the other runs, too); the outcome is not
+            what the experiment declares; or the part cannot be written.
     """
     experiment = load_experiment(trial.experiment)
     errors = _keep(experiment, [trial], lambda: [experiment.run(trial)], parts, code)
@@ -80,13 +83,13 @@ def work(trial: Trial, parts: Parts, code: GitState) -> str | None:
 
 
 def work_together(trials: Sequence[Trial], parts: Parts, code: GitState) -> dict[str, str]:
-    """Run trials of a `Sweep` in the groups that it makes of them, and keep each group's parts.
+    """Run trials of a `Sweep` in the groups that it forms, and keep each group's parts.
 
-    A group is in flight as a whole: a kill loses all of it, and nothing of the groups before it.
-    Its runs share its seconds evenly, and each has its memory.
+    A group is in flight as a whole: a kill loses all of it, but nothing of the groups before it.
+    Its time is divided evenly among its runs; each reports the memory of the whole group.
 
     Returns:
-        What went wrong, by run id; errors as `work`.
+        The error of each run that raised, by run id; raises as `work` does.
     """
     sweep = load_experiment(trials[0].experiment)
     left, errors = list(trials), {}
@@ -96,7 +99,7 @@ def work_together(trials: Sequence[Trial], parts: Parts, code: GitState) -> dict
             left = [trial for trial in left if trial not in group]
     except LabError:
         raise
-    except Exception as error:  # while it made its groups
+    except Exception as error:  # raised while forming groups
         errors |= _noted(error, left, parts)
     return errors
 
@@ -108,7 +111,7 @@ def _keep(
     parts: Parts,
     code: GitState,
 ) -> dict[str, str]:
-    """Run trials that end together and keep what each gave; what went wrong, by run id."""
+    """Run trials that end together and write their parts; return errors by run id."""
     started = _now()
     _reset_peak_memory()
     clock = time.perf_counter()
@@ -131,7 +134,7 @@ def _keep(
 
 
 def _noted(error: BaseException, trials: Sequence[Trial], parts: Parts) -> dict[str, str]:
-    """Keep the traceback that ended these trials; what went wrong, by run id."""
+    """Write the traceback that ended these trials; return the error by run id."""
     for trial in trials:
         write_file(parts.error_path(trial.run_id), "".join(traceback.format_exception(error)))
     told = traceback.format_exception_only(error)[-1].strip()
@@ -145,14 +148,14 @@ def _part(
     seconds: float,
     told: Mapping[str, str],
 ) -> Part:
-    """What one run gave, if it is what the experiment declares."""
+    """The part of one run, after a check that the outcome is as declared."""
     _check(experiment, trial, outcome)
     curves = {name: _points(points) for name, points in outcome.curves.items()}
     return Part(_row(trial, outcome, seconds), curves, dict(outcome.views), **told)
 
 
 def _die_with_parent() -> None:
-    """Wait until the parent has gone, also if it was killed, and leave no orphan behind."""
+    """Exit as soon as the parent has ended or was killed, so that no orphan stays behind."""
     multiprocessing.parent_process().join()
     os._exit(1)
 
@@ -185,12 +188,12 @@ def _check(experiment: Experiment, trial: Trial, outcome: Outcome) -> None:
         raise LabError(
             f"run {trial.run_id} of {experiment.name} must return the metrics and curves that the "
             f"experiment declares (missing: {', '.join(missing) or 'none'}; "
-            f"unknown: {', '.join(unknown) or 'none'})."
+            f"unknown: {', '.join(unknown) or 'none'}); correct its run()."
         )
     if outcome.status not in get_args(Status):
         raise LabError(
-            f"run {trial.run_id} of {experiment.name} returned the status '{outcome.status}'; it "
-            f"must be one of {', '.join(get_args(Status))}."
+            f"run {trial.run_id} of {experiment.name} returned the status '{outcome.status}'; "
+            f"return one of {', '.join(get_args(Status))}."
         )
 
 
@@ -209,21 +212,21 @@ def _on_gpu() -> ModuleType | None:
 
 
 def _require_gpu() -> None:
-    """Make sure that a run for which a GPU was set aside could use it.
+    """Check that a run for which a GPU was reserved can use it.
 
     Raises:
-        LabError: it computes with PyTorch, which does not see the GPU.
+        LabError: PyTorch is loaded but does not see the GPU.
     """
     torch = sys.modules.get("torch")
     if os.environ.get(GPU) and torch is not None and not torch.cuda.is_available():
         raise LabError(
-            f"this machine has a GPU that PyTorch {torch.__version__} cannot use: install a build "
-            "for CUDA, or hide the GPU with CUDA_VISIBLE_DEVICES= to run on the CPU."
+            f"PyTorch {torch.__version__} cannot use the GPU of this machine; install a build for "
+            "CUDA, or hide the GPU with CUDA_VISIBLE_DEVICES= to run on the CPU."
         )
 
 
 def _reset_peak_memory() -> None:
-    """Let Linux and PyTorch forget the peak memory of earlier runs of this process."""
+    """Reset the peak memory that Linux and PyTorch recorded for earlier runs of this process."""
     if torch := _on_gpu():
         torch.cuda.reset_peak_memory_stats()
     try:
@@ -233,7 +236,7 @@ def _reset_peak_memory() -> None:
 
 
 def _peak_memory() -> float:
-    """Peak memory of a run in MiB: on the GPU if it used one, otherwise of this process."""
+    """Peak memory of a run in MiB: of the GPU if it used one, otherwise of this process."""
     if torch := _on_gpu():
         return torch.cuda.max_memory_allocated() / 2**20
     try:

@@ -1,4 +1,4 @@
-"""Starts something new from templates: an experiment, a concept, a lab.
+"""Create something new from templates: an experiment, a concept, a lab.
 
-Everything written runs as it is.
+All generated files run unchanged.
 """

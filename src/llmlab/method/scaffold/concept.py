@@ -1,4 +1,4 @@
-"""The chapter of a new concept: picture, formula, live code, and what tests it."""
+"""Create the chapter of a new concept: picture, formula, live code, and its experiments."""
 
 from pathlib import Path
 
@@ -16,14 +16,14 @@ def new_concept(project: Project, name: str) -> list[Path]:
         The files written or extended, in the order in which to edit them.
 
     Raises:
-        LabError: as `new_experiment`, or no hypothesis is registered that could test a concept.
+        LabError: as in `new_experiment`, or no hypothesis is registered that could test a concept.
     """
     check_name(name, "a concept", example="loss_landscapes")
     hypotheses = load_ledger(project).hypotheses
     if not hypotheses:
         raise LabError(
             f"{project.ledger / 'hypotheses.toml'} has no hypothesis for a concept to end with; "
-            "register one first, as `llmlab new experiment NAME` does."
+            "register one first, for example with `llmlab new experiment NAME`."
         )
     words = {**names(name), "hypothesis": hypotheses[0].id}
     chapter = project.chapters / "concepts" / f"{name}.py"

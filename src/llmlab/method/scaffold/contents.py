@@ -1,4 +1,4 @@
-"""The book's contents, `_quarto.yml`, with what is new."""
+"""Add chapters and parts to the book's contents, `_quarto.yml`."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,36 +12,38 @@ def contents_file(project: Project) -> Path:
 
 
 def with_chapter(project: Project, chapter: str) -> str:
-    """The contents with a chapter below the last one of the same folder.
+    """The contents with a chapter inserted after the last one of the same folder.
 
     Args:
-        chapter: as the contents name it, such as "results/batch_size.ipynb".
+        chapter: its entry in the contents, such as "results/batch_size.ipynb".
 
     Raises:
-        LabError: they list no chapter of that folder.
+        LabError: the contents list no chapter of that folder.
     """
     lines = _lines(project)
     folder = chapter.partition("/")[0]
     same = _starting(lines, f"- {folder}/")
     if not same:
         raise LabError(
-            f"{contents_file(project)} lists no chapter of {folder}/ to put {chapter} below; "
-            "add a part."
+            f"{contents_file(project)} lists no chapter of {folder}/ after which to insert "
+            f"{chapter}; add a part."
         )
     lines.insert(same[-1] + 1, _indent(lines[same[-1]]) + f"- {chapter}")
     return "\n".join(lines) + "\n"
 
 
 def with_part(project: Project, title: str, chapters: Sequence[str]) -> str:
-    """The contents with a part of these chapters before the last part, which is what was learned.
+    """The contents with a part of these chapters inserted before the last part (the learnings).
 
     Raises:
-        LabError: they have no part.
+        LabError: the contents have no part.
     """
     lines = _lines(project)
     parts = _starting(lines, "- part:")
     if not parts:
-        raise LabError(f'{contents_file(project)} has no part to put "{title}" before; add one.')
+        raise LabError(
+            f'{contents_file(project)} has no part before which to insert "{title}"; add one.'
+        )
     indent = _indent(lines[parts[-1]])
     new = [f"- part: {title}", "  chapters:", *(f"    - {chapter}" for chapter in chapters)]
     lines[parts[-1] : parts[-1]] = [indent + line for line in new]

@@ -1,4 +1,4 @@
-"""A new experiment with its chapter, ledger entries and test."""
+"""Create a new experiment with its chapter, ledger entries and test."""
 
 from collections.abc import Mapping
 from datetime import date
@@ -19,14 +19,14 @@ from llmlab.method.scaffold.template import (
 
 
 def new_experiment(project: Project, name: str) -> list[Path]:
-    """Write all that a new experiment consists of.
+    """Write all files of a new experiment.
 
     Returns:
         The files written or extended, in the order in which to edit them.
 
     Raises:
-        LabError: the name is not one that a module and a page can have, something of that name
-            exists, the ledger has a mistake, or a file cannot be written; nothing is changed then.
+        LabError: the name does not fit a module and a page, the name is taken, the ledger has a
+            mistake, or a file cannot be written; nothing is changed then.
     """
     check_name(name, "an experiment", example="learning_rate")
     tracks = load_ledger(project).tracks
@@ -47,7 +47,7 @@ def new_experiment(project: Project, name: str) -> list[Path]:
 
 
 def experiment_words(name: str, track: str) -> dict[str, str]:
-    """What stands for the placeholders of an experiment's templates."""
+    """The values of the placeholders in an experiment's templates."""
     forms = names(name)
     identifier = forms["slug"].upper()
     return {
@@ -60,7 +60,7 @@ def experiment_words(name: str, track: str) -> dict[str, str]:
 
 
 def experiment_files(project: Project, name: str) -> dict[Path, str]:
-    """The template of each file that an experiment has to itself."""
+    """The template of each file that belongs to one experiment alone."""
     return {
         project.root / "src" / "llmlab" / "experiments" / f"{name}.py": "experiment.py",
         project.chapters / "results" / f"{name}.py": "chapter.py",

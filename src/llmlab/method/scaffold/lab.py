@@ -1,4 +1,4 @@
-"""A new lab: a room of the house with its tests, its wall, its track and its part of the book."""
+"""Create a new lab: a package with its tests, import contracts, track and part of the book."""
 
 from pathlib import Path
 
@@ -17,22 +17,21 @@ from llmlab.method.scaffold.template import (
 )
 
 MODULES = ("data", "training", "measures")
-"""The modules of a new lab, each of which may import those before it."""
+"""The modules of a new lab; each may import those before it."""
 
 NEIGHBOUR = "llmlab.gpt"
-"""A lab that every contract about labs names."""
+"""A lab that every contract on labs names."""
 
 
 def new_lab(project: Project, name: str) -> list[Path]:
-    """Write all that a new lab consists of, with one experiment.
+    """Write all files of a new lab, with one experiment.
 
     Returns:
         The files written or extended, in the order in which to edit them.
 
     Raises:
-        LabError: the name is not one that a package and a page can have, something of that name
-            exists, a file lacks the place for what is new or cannot be written; nothing is changed
-            then.
+        LabError: the name does not fit a package and a page, the name is taken, or a file cannot be
+            extended or written; nothing is changed then.
     """
     check_name(name, "a lab", example="vision")
     experiment = f"{name}_learning_rate"
@@ -67,17 +66,17 @@ def new_lab(project: Project, name: str) -> list[Path]:
 
 
 def _with_walls(path: Path, name: str) -> str:
-    """The text of `pyproject.toml` with the lab in each contract of import-linter on labs.
+    """The text of `pyproject.toml` with the lab added to each import-linter contract on labs.
 
     Raises:
-        LabError: tomlkit is not installed, or there is no contract that lists the labs in a layer.
+        LabError: tomlkit is not installed, or no contract lists the labs in a layer.
     """
     try:
         import tomlkit
     except ImportError as error:
         raise LabError(
-            "a new lab needs the package tomlkit: pip install --constraint envs/constraints.txt "
-            "tomlkit."
+            "a new lab needs the package tomlkit, which is not installed; run `pip install "
+            "--constraint envs/constraints.txt tomlkit`."
         ) from error
     document = tomlkit.parse(read_text(path))
     contracts = document.get("tool", {}).get("importlinter", {}).get("contracts", [])

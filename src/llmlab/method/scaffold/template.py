@@ -1,4 +1,4 @@
-"""Templates, filled in; files that are all written or not at all."""
+"""Fill in templates, and write several files either all or not at all."""
 
 import keyword
 import re
@@ -11,28 +11,28 @@ from llmlab.method.errors import LabError
 from llmlab.method.files import write_file
 
 LONGEST_NAME = 32
-"""A line of a template has room for no longer one."""
+"""Longest name for which the lines of the templates stay within the limit."""
 
 
 def check_name(name: str, kind: str, example: str) -> None:
-    """Raises LabError if no module and no page can have the name."""
+    """Raise LabError if a name does not fit a module and a page."""
     is_word = re.fullmatch(r"[a-z][a-z0-9]*(_[a-z0-9]+)*", name) and not keyword.iskeyword(name)
     if not is_word or len(name) > LONGEST_NAME:
         raise LabError(
-            f"'{name}' cannot name {kind}; use small letters, digits and single underscores, at "
-            f"most {LONGEST_NAME}, as in {example}."
+            f"'{name}' cannot name {kind}; use at most {LONGEST_NAME} lower-case letters, digits "
+            f"and single underscores, as in {example}."
         )
 
 
 def check_absent(paths: Iterable[Path]) -> None:
-    """Raises LabError if one of the paths exists."""
+    """Raise LabError if one of the paths exists."""
     for path in paths:
         if path.exists():
             raise LabError(f"{path} exists; choose another name or remove it first.")
 
 
 def names(name: str) -> dict[str, str]:
-    """The forms in which a name stands in a template."""
+    """The forms of a name in templates."""
     return {
         "name": name,
         "title": name.replace("_", " ").capitalize(),
@@ -41,7 +41,7 @@ def names(name: str) -> dict[str, str]:
 
 
 def filled(template: str, words: Mapping[str, str]) -> str:
-    """The text of a template with `words` in place of its placeholders, imports sorted."""
+    """Fill the placeholders of a template with `words`, and sort its imports."""
     path = files("llmlab.method.scaffold") / "templates" / f"{template}.template"
     text = Template(path.read_text(encoding="utf-8")).substitute(words)
     return re.sub(r"(?m)(?:^ *from llmlab\..*\n)+", _sorted_lines, text)
@@ -52,21 +52,21 @@ def _sorted_lines(block: re.Match[str]) -> str:
 
 
 def appended(path: Path, template: str, words: Mapping[str, str]) -> str:
-    """The text of a ledger file with an entry from a template at its end.
+    """The text of a ledger file with an entry from a template appended.
 
     Raises:
-        LabError: the file has an entry with the same id.
+        LabError: the file already has an entry with the same id.
     """
     entry = filled(template, words)
     identifier = entry.splitlines()[1]
     text = path.read_text(encoding="utf-8")
     if identifier in text.splitlines():
-        raise LabError(f"{path} has an entry with {identifier}; choose another name.")
+        raise LabError(f"{path} already has an entry with {identifier}; choose another name.")
     return f"{text.rstrip()}\n\n{entry}".lstrip()
 
 
 def write_all(contents: Mapping[Path, str]) -> None:
-    """Write all files, or leave all as they were; errors as `write_file`."""
+    """Write all files, or leave all unchanged; errors as in `write_file`."""
     before: dict[Path, bytes | None] = {}
     try:
         for path, text in contents.items():

@@ -1,7 +1,7 @@
-"""The kinds of views, a module for each: what a view of the kind holds, and its still picture.
+"""The kinds of views, one module each: the content of a view, and its still image.
 
-Each module names its class `KIND`, and is called as the "kind" of its views. Its widget is the
-script of the same name in `views/assets/kinds/`. Nothing else lists the kinds.
+Each module has the name that its views give as "kind", and exports its class as `KIND`. Its widget
+is the script of the same name in `views/assets/kinds/`. Nothing else lists the kinds.
 """
 
 from abc import ABC, abstractmethod
@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from pydantic import Field
 
 Number = Annotated[float, Field(allow_inf_nan=False, gt=-1e100, lt=1e100)]
-"""A number that an axis can show."""
+"""A finite number that an axis can show."""
 
 Whole = Annotated[int, Field(ge=-(2**63), lt=2**63)]
 StepNumber = Annotated[int, Field(ge=0, lt=2**63)]
@@ -25,20 +25,20 @@ Many = Annotated[list[Item], Field(min_length=1)]
 
 
 class View(ABC):
-    """A view, checked. Its subclasses are frozen dataclasses whose fields pydantic validates."""
+    """A validated view; subclasses are frozen dataclasses that pydantic validates."""
 
     @abstractmethod
     def draw(self, footer: str) -> Figure:
-        """A picture of what the widget shows when it opens, or in brief of all that it can show."""
+        """Draw what the widget shows when it opens, or a summary of all that it can show."""
 
     @property
     def opening(self) -> Any:
-        """Where the widget opens, if it cannot tell by itself; plain JSON."""
+        """The widget's initial selection as plain JSON; None to let the widget choose."""
         return None
 
     @classmethod
     def normal_form(cls, raw: Mapping[str, Any]) -> Mapping[str, Any]:
-        """The plain JSON of a view in the one form whose fields the class declares."""
+        """Convert the plain JSON of a view to the form that the class declares."""
         return raw
 
 

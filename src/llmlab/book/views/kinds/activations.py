@@ -16,12 +16,12 @@ from llmlab.book.views.kinds import Many, Number, StepNumber, View
 
 MOST_LINES = 5
 LOGARITHMIC = 50
-"""Numbers are drawn logarithmically if the largest is so many times the smallest."""
+"""Ratio of the largest to the smallest value from which the axis becomes logarithmic."""
 
 
 @dataclass(frozen=True)
 class ActivationStep:
-    """The statistics of each layer at one step: its name, and numbers by their names."""
+    """The statistics of each layer at one step: the layer's name, and numbers by name."""
 
     layers: Many[Annotated[dict[str, Number | str], Field(min_length=2)]]
     step: StepNumber | None = None
@@ -40,7 +40,7 @@ class ActivationStep:
 
     @property
     def shape(self) -> tuple[int, set[str]]:
-        """The number of layers, and what is known of each."""
+        """The number of layers, and the keys of each."""
         return len(self.layers), set(self.layers[0])
 
     @property
@@ -61,14 +61,14 @@ class Activations(View):
 
     @classmethod
     def normal_form(cls, raw: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Activations at one checkpoint as a list of one."""
+        """Turn activations at one checkpoint into a list of one."""
         if "checkpoints" in raw:
             return raw
         layers = {"layers": raw["layers"]} if "layers" in raw else {}
         return {"checkpoints": [{**layers, "step": raw.get("checkpoint")}]}
 
     def draw(self, footer: str) -> Figure:
-        """A panel for each statistic, over the layers, with a line for some of the checkpoints."""
+        """Draw one panel per statistic over the layers, with one line per selected checkpoint."""
         steps = spread(self.checkpoints, MOST_LINES)
         names = steps[0].statistics
         columns = min(3 if len(names) > 6 else 2, len(names))
@@ -104,7 +104,7 @@ def _draw_statistic(axes: Axes, steps: Sequence[ActivationStep], name: str) -> N
 
 
 def _mark(layer: str) -> str:
-    """The number of a layer, or the beginning of its name."""
+    """The number of a layer, or the first letters of its name."""
     number = re.search(r"\d+$", layer)
     return number[0] if number else label_text(f"{layer[:3]}.")
 

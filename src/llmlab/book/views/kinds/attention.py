@@ -1,4 +1,4 @@
-"""Where the heads of a model look."""
+"""The attention of a model's heads."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -17,12 +17,12 @@ from llmlab.book.views.kinds import Many, Number, StepNumber, Tokens, View
 
 Byte = Annotated[int, Field(ge=0, le=255)]
 Weights = Many[Many[list[list[Byte]]]]
-"""Attention by layer, head, query and key, of 255; a query sees the keys up to itself."""
+"""Attention by layer, head, query and key, in units of 1/255; a query sees keys up to itself."""
 
 
 @dataclass(frozen=True)
 class AttentionText:
-    """One text at one checkpoint, and where each token of it looks."""
+    """One text at one checkpoint, and the attention of each of its tokens."""
 
     tokens: Tokens
     weights: Weights
@@ -48,10 +48,10 @@ class AttentionText:
 
 @dataclass(frozen=True)
 class Attention(View):
-    """Where the heads of a model look.
+    """The attention of a model's heads.
 
     Attributes:
-        scores: by name, such as "induction", a number for each layer and head.
+        scores: a number for each layer and head, by the name of the score, such as "induction".
     """
 
     texts: Many[AttentionText]
@@ -65,11 +65,13 @@ class Attention(View):
             [len(layer) for layer in layers] != [self.n_heads] * self.n_layers
             for layers in of_heads
         ):
-            raise ValueError(f"not all has {self.n_layers} layers of {self.n_heads} heads")
+            raise ValueError(
+                f"not all texts and scores have {self.n_layers} layers of {self.n_heads} heads"
+            )
 
     @property
     def telling_head(self) -> tuple[int, int]:
-        """Layer and head with the highest score of the first kind; the first head without one."""
+        """Layer and head with the highest first score; the first head if there are no scores."""
         scores = next(iter(self.scores.values()), [[0.0]])
         return max(
             ((layer, head) for layer, row in enumerate(scores) for head in range(len(row))),
@@ -81,7 +83,7 @@ class Attention(View):
         return self.telling_head
 
     def draw(self, footer: str) -> Figure:
-        """One head with the names of its tokens, and in the free corner all heads."""
+        """Draw one head with its tokens, and all heads in the free corner."""
         text, (layer, head) = self.texts[0], self.telling_head
         figure, axes = style.subplots(height=style.WIDTH)
         _draw_map(axes, text, layer, head)
@@ -94,7 +96,7 @@ class Attention(View):
 
 
 def _draw_scale(axes: Axes) -> None:
-    """The colour of each share."""
+    """Draw the colour bar of shares."""
     shares = [0, 0.05, 0.25, 0.5, 1]
     bar = axes.figure.colorbar(ScalarMappable(SHARES, HEAT), axes, orientation="horizontal")
     bar.set_ticks(shares, labels=[f"{share:.0%}" for share in shares])
@@ -103,7 +105,7 @@ def _draw_scale(axes: Axes) -> None:
 
 
 def _draw_map(axes: Axes, text: AttentionText, layer: int, head: int) -> None:
-    """Each token's name stands at the end of its row, which is the top of its column."""
+    """Draw one head, with each token at the end of its row, which is the top of its column."""
     count = len(text.tokens)
     points = min(8.0, 300 / count)
     _draw_head(axes, text, layer, head)
@@ -126,7 +128,7 @@ def _draw_head(axes: Axes, text: AttentionText, layer: int, head: int) -> None:
 
 
 def draw_heads(axes: Axes, text: AttentionText, chosen: tuple[int, int] | None) -> None:
-    """All heads as one picture: a row for each layer, a column for each head."""
+    """Draw all heads: one row per layer, one column per head."""
     count = len(text.tokens)
     pitch = count * 1.12
     for layer in range(text.n_layers):
@@ -167,7 +169,7 @@ def draw_heads(axes: Axes, text: AttentionText, chosen: tuple[int, int] | None) 
 
 
 def _square(rows: Sequence[Sequence[int]]) -> np.ndarray:
-    """Shares by query and key, shape [T, T]; NaN where a query cannot look."""
+    """Shares by query and key, shape [T, T]; NaN where a query cannot attend."""
     square = np.full((len(rows), len(rows)), np.nan)
     for query, row in enumerate(rows):
         square[query, : query + 1] = row

@@ -1,4 +1,4 @@
-"""A model while it learns: its losses, where it looks and what it writes, step by step."""
+"""A model during training: its losses, attention and samples, step by step."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ Curve = list[tuple[StepNumber, Number]]
 
 @dataclass(frozen=True)
 class Step:
-    """What a model was at one step of its training; what was not looked at is None."""
+    """A model at one step of its training; None for what was not recorded."""
 
     step: StepNumber
     train_loss: Number | None = None
@@ -36,17 +36,17 @@ class Step:
 
 @dataclass(frozen=True)
 class Checkpoints(View):
-    """A model while it learns.
+    """A model during training.
 
     Attributes:
-        curve: "train" and "validation", loss by step.
+        curve: loss by step, for "train" and "validation".
     """
 
     steps: Many[Step]
     curve: dict[str, Curve]
 
     def draw(self, footer: str) -> Figure:
-        """The loss, and at some steps all heads and what the model writes."""
+        """Draw the loss, and at some steps all heads and a sample."""
         steps = spread(self.steps, 3)
         looked = [step for step in steps if step.attention]
         wrote = [step for step in steps if step.sample is not None]

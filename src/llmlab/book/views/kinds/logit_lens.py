@@ -1,4 +1,4 @@
-"""What the model would say if it stopped at a layer (nostalgebraist 2020)."""
+"""The logit lens: what the model would predict at each layer (nostalgebraist 2020)."""
 
 from dataclasses import dataclass
 from typing import Annotated
@@ -14,19 +14,19 @@ from llmlab.book.views.drawing import HEAT, draw_footer, label_text, write_token
 from llmlab.book.views.kinds import Many, Number, Tokens, View
 
 COLUMNS, ROWS = 9, 32
-"""Tokens side by side and lines below each other, for which a page has room."""
+"""Most tokens side by side, and most lines, that fit a page."""
 
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
 @dataclass(frozen=True)
 class LensLayer:
-    """What one layer would say at each position: up to three guesses, and what each costs.
+    """One layer's predictions at each position: up to three guesses, and the loss.
 
     Attributes:
-        top: guesses with their probabilities, the likeliest first.
-        loss: nats; None where no next token is known.
-        name: "" lets the place of the layer name it.
+        top: guesses with their probabilities, likeliest first.
+        loss: in nats; None if the next token is unknown.
+        name: if "", the layer's position names it.
     """
 
     top: list[Annotated[list[tuple[str, Share]], Field(min_length=1)]]
@@ -54,12 +54,12 @@ class LensText:
 
 @dataclass(frozen=True)
 class LogitLens(View):
-    """What the model would say if it stopped at a layer (nostalgebraist 2020)."""
+    """What the model would predict if it stopped at a layer (nostalgebraist 2020)."""
 
     texts: Many[LensText]
 
     def draw(self, footer: str) -> Figure:
-        """The likeliest next token by layer and token, for as many tokens as fit a page."""
+        """Draw the likeliest next token by layer and token, for as many tokens as fit a page."""
         text = self.texts[0]
         rows = len(text.layers) + 1.6
         n_bands = max(1, min(3, int(ROWS / rows)))
@@ -106,7 +106,7 @@ def _draw_lens_band(axes: Axes, text: LensText, band: range) -> None:
 
 
 def _on(colour: tuple[float, ...]) -> str:
-    """Black or white, whichever is read better on a colour (WCAG 2.2, relative luminance)."""
+    """Black or white, whichever is more readable on a colour (WCAG 2.2, relative luminance)."""
     channels = np.array(colour[:3])
     light = np.where(channels <= 0.04045, channels / 12.92, ((channels + 0.055) / 1.055) ** 2.4)
     return "black" if light @ (0.2126, 0.7152, 0.0722) > 0.179 else "white"

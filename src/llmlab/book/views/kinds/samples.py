@@ -1,4 +1,4 @@
-"""Texts that models wrote, and what tells them apart."""
+"""Texts that models generated, and the levels that distinguish them."""
 
 from dataclasses import dataclass
 
@@ -21,7 +21,7 @@ MOST_SAMPLES = 5
 
 @dataclass(frozen=True)
 class Samples(View):
-    """Texts that models wrote: "text", perhaps "prompt", and the levels that tell them apart."""
+    """Generated texts: "text", optionally "prompt", and the levels that distinguish them."""
 
     samples: Many[dict[str, str | Whole | Number]]
 
@@ -31,7 +31,7 @@ class Samples(View):
 
     @property
     def facets(self) -> list[str]:
-        """What the samples differ in, besides their text."""
+        """The keys in which the samples differ, besides their text."""
         names = dict.fromkeys(name for sample in self.samples for name in sample)
         return [
             name
@@ -41,7 +41,7 @@ class Samples(View):
         ]
 
     def draw(self, footer: str) -> Figure:
-        """Some of the samples, one below the other."""
+        """Draw some of the samples, one below the other."""
         samples = spread(self.samples, MOST_SAMPLES)
         titles = [
             ", ".join(

@@ -1,4 +1,4 @@
-"""Runs of growing size and their losses, with the law through them; the widget moves the runs."""
+"""Runs of growing size and their losses, with a fitted law; the widget lets readers move runs."""
 
 from dataclasses import dataclass
 from itertools import pairwise
@@ -15,7 +15,7 @@ from llmlab.book.views.kinds import View
 Positive = Annotated[float, Field(allow_inf_nan=False, gt=1e-30, lt=1e30)]
 
 EXPONENTS = np.arange(2, 151) / 100
-"""Exponents that are tried; the widget tries the same."""
+"""Exponents tried in the fit; the widget tries the same."""
 
 
 @dataclass(frozen=True)
@@ -34,14 +34,14 @@ class ScalingLaw(View):
             raise ValueError("sizes do not rise from run to run")
 
     def law(self) -> tuple[float, float, float]:
-        """E, A and alpha of E + A / (size / first size)^alpha with the least relative squares."""
+        """Fit E, A and alpha of E + A / (size / first size)^alpha by least relative squares."""
         size, loss = np.array(self.runs).T
         tries = [_fit((size / size[0]) ** -exponent, loss) for exponent in EXPONENTS]
         error, floor, factor = min(tries)
         return floor, factor, float(EXPONENTS[tries.index((error, floor, factor))])
 
     def draw(self, footer: str) -> Figure:
-        """The runs and the law through them."""
+        """Draw the runs and the fitted law."""
         size, loss = np.array(self.runs).T
         floor, factor, exponent = self.law()
         figure = style.empty(2.9)
@@ -58,7 +58,7 @@ class ScalingLaw(View):
 
 
 def _fit(fall: np.ndarray, loss: np.ndarray) -> tuple[float, float, float]:
-    """Sum of relative squares, floor and factor of the best floor + factor x fall; no floor < 0."""
+    """Sum of relative squares, floor and factor of the best floor + factor * fall, floor >= 0."""
     columns = np.stack([np.ones_like(fall), fall], axis=1) / loss[:, None]
     floor, factor = np.linalg.lstsq(columns, np.ones_like(loss), rcond=None)[0]
     if floor < 0:

@@ -1,7 +1,7 @@
-"""One step of a training run on a cluster: where its time goes, what fills the memory.
+"""One step of a training run on a cluster: how its time and memory are spent.
 
-The widget computes both anew for every plan (`assets/shared/step_formulas.js`); the view brings
-the models, the accelerators and the coefficients, and what was predicted for the first plan.
+The widget recomputes both for every plan (`assets/shared/step_formulas.js`); the view supplies the
+models, accelerators and coefficients, and the prediction for the first plan.
 """
 
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ Fact = str | bool | Number | None
 Named = Annotated[dict[str, Fact], Field(min_length=1)]
 """A model, an accelerator or a plan."""
 SMALLEST = 1e-3
-"""Parts below this share of the step are left out of the picture."""
+"""Parts below this share of the step are not drawn."""
 
 
 @dataclass(frozen=True)
@@ -35,11 +35,11 @@ class Part:
 
 @dataclass(frozen=True)
 class StepTime(View):
-    """The step of one plan, and what predicts others.
+    """The step of one plan, and the data to predict others.
 
     Attributes:
-        coefficients: of the formulas, by name.
-        plan: where the widget opens.
+        coefficients: coefficients of the formulas, by name.
+        plan: the widget's initial plan.
         parts: seconds of that plan's step.
         memory: bytes on its fullest accelerator.
     """
@@ -64,11 +64,11 @@ class StepTime(View):
 
     @property
     def limit(self) -> Fact:
-        """Bytes that the accelerator has."""
+        """Memory of the accelerator in bytes."""
         return self._named(self.accelerators, "gpu").get("memory")
 
     def draw(self, footer: str) -> Figure:
-        """The parts of the first plan's step and memory, as bars."""
+        """Draw the parts of the first plan's step and memory as bars."""
         figure = style.empty(3.6)
         time, memory = figure.subplots(1, 2, width_ratios=(3, 2))
         shown = [part for part in self.parts if part.size >= SMALLEST * self.seconds]
@@ -84,7 +84,7 @@ class StepTime(View):
     def _named(self, among: Sequence[Named], key: str) -> Named:
         found = [one for one in among if one.get("name") == self.plan.get(key)]
         if not found:
-            raise ValueError(f"the plan's {key} is not among those that are given")
+            raise ValueError(f"the plan's {key} is not among those listed")
         return found[0]
 
 
