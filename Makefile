@@ -45,7 +45,7 @@ quarto: .venv/installed  ## try once more to install Quarto
 # How the environment is made
 
 BIN := .venv/bin
-EXTRAS := book,pipeline,market,watch,release,dev
+EXTRAS := book,pipeline,slurm,market,watch,release,dev
 
 # a name on the path may be a shim of a version that is not there: ask each what it is
 FOUND = $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
@@ -53,13 +53,15 @@ FOUND = $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do
 PYTHON ?= $(or $(FOUND),$(error The book needs Python 3.11 or newer, and the path holds none: \
 	install one, or name it with "make PYTHON=/path/to/python"))
 
-# without the stamp the folder is missing or half made by an install that was stopped: start anew
+# without the stamp the folder is missing or half made by an install that was stopped: start anew;
+# pip compiles what it copies, but nothing of an editable package, which hundreds of processes read
 .venv/installed: envs/constraints.txt pyproject.toml
 	@test -e $@ || $(PYTHON) -m venv --clear .venv
 	@rm -f $@
 	@echo "Installing the pinned packages into .venv; the first time takes some minutes."
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check \
 		--constraint envs/constraints.txt --editable '.[$(EXTRAS)]'
+	@$(BIN)/python -m compileall -q src
 	@touch $@
 
 .venv/quarto: | .venv/installed

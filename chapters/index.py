@@ -1,15 +1,15 @@
 # %% [markdown]
-# # What this is {.unnumbered}
+# # What this book is {.unnumbered}
 #
-# How high a learning rate? Which LoRA rank? What is forgotten on the way? This book answers such questions about
-# training language models by experiment. Each question becomes a hypothesis that is written down first, each
-# hypothesis a script, each script a table, and each table a verdict with an interval. No result on the way is typed
-# by hand, so whoever has the repository can rerun any of it, on a laptop at small scale or on a GPU at full scale, and
-# the book changes by itself.
+# Which learning rate should I use? Which LoRA rank? What does the model forget along the way? This book answers such
+# questions about training language models with experiments. We write down a hypothesis before we run anything. A script
+# tests it and writes a table, and the book computes a verdict with an interval from that table. No result is typed by
+# hand. Anyone with the repository can rerun everything, at small scale on a laptop or at full scale on a GPU, and the
+# book updates itself.
 
 # %%
 # | label: fig-index-way
-# | fig-cap: "The way of every claim in this book. People write what is blue; the computer makes what is grey."
+# | fig-cap: "How a claim gets into this book. People write the blue steps; the computer makes the grey ones."
 # | fig-alt: "Six boxes in two rows joined by arrows: question, hypothesis and experiment are written by people; table, verdict and page are computed; a dashed arrow leads from the page back to the next question."
 from matplotlib.patches import FancyBboxPatch
 
@@ -69,30 +69,29 @@ from llmlab.book.show import summary
 summary()
 
 # %% [markdown]
-# How far each lab is, feature by feature, says @sec-progress. Every verdict counted here stands in the ledger
-# (@sec-ledger), every question in the question log (@sec-questions).
+# @sec-progress shows how far each lab has come, feature by feature. The ledger (@sec-ledger) lists every verdict
+# counted here, and the question log (@sec-questions) every question.
 #
-# ## Where to begin
+# ## Where to start
 #
-# - **Five minutes:** how to read a value and a verdict, in the [preface](preface.ipynb).
-# - **Half an hour:** the idea of the learning rate (@sec-learning-rate) and of LoRA (@sec-lora), each with code that
-#   runs while you read, and what the experiments made of them (@sec-results-learning-rate,
-#   @sec-results-lora-rank).
-# - **An evening:** a GPT from scratch, from tokens (@sec-tokens) to attention (@sec-attention) and the training loop
-#   (@sec-training-loop); then what it learned and wrote (@sec-results-pretraining), and a look at its heads
-#   (@sec-results-induction).
+# - **Five minutes:** learn to read a value and a verdict in the [preface](preface.ipynb).
+# - **Half an hour:** read the ideas behind the learning rate (@sec-learning-rate) and LoRA (@sec-lora), with short live
+#   code, and then see what the experiments found (@sec-results-learning-rate, @sec-results-lora-rank).
+# - **An evening:** build a GPT from scratch, from tokens (@sec-tokens) through attention (@sec-attention) to the
+#   training loop (@sec-training-loop). Then read what it learned and wrote (@sec-results-pretraining), and look at its
+#   attention heads (@sec-results-induction).
 # - **An afternoon:** add an experiment of your own (@sec-adding-an-experiment).
 #
 # ## Rerun it all
 #
-# A machine with Python, GNU make and git is enough. From a fresh clone,
+# You need Python, GNU make and git. In a fresh clone,
 #
 # ```bash
 # make
 # ```
 #
-# reruns every experiment at smoke scale, compares the result with what is recorded, executes every chapter and
-# renders the book you are reading. To compute the evidence itself:
+# reruns every experiment at smoke scale (seconds each, to prove that it works), compares the results with the recorded
+# ones, executes every chapter and renders the book you are reading. To compute the evidence itself, run
 #
 # ```bash
 # make results SCALE=laptop

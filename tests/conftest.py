@@ -1,5 +1,6 @@
 """A small lab of its own for each test: a copy of the package with a toy for an experiment."""
 
+import gc
 import importlib
 import os
 import shutil
@@ -22,6 +23,10 @@ from llmlab.method.running import plan
 # the same examples at every run, however busy the machine
 hypothesis.settings.register_profile("repeatable", deadline=None, derandomize=True)
 hypothesis.settings.load_profile("repeatable")
+
+# the collector walks all that a long run holds, thousands of times by default
+gc.freeze()
+gc.set_threshold(100_000, 50, 100)
 
 SOURCE = Path(llmlab.__file__).parent
 

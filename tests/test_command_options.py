@@ -7,8 +7,7 @@ from pathlib import Path
 
 import typer
 
-from llmlab.book.commands import app as book
-from llmlab.cli import app
+from llmlab.cli import app, book_commands
 from llmlab.cluster.predict_command import app as predict
 from llmlab.cluster.simulate_command import app as simulate
 from llmlab.market.commands import app as market
@@ -37,7 +36,7 @@ def options(command: object) -> list[str]:
 def every_command() -> dict[str, list[str]]:
     """All public commands with what they take."""
     found = dict(commands(typer.main.get_command(app), "llmlab"))
-    for name, group in {"book": book, "market": market, "sleep": sleep}.items():
+    for name, group in {"book": book_commands(), "market": market, "sleep": sleep}.items():
         found |= commands(typer.main.get_command(group), f"llmlab {name}")
     alone = {"fit": fit, "predict": predict, "simulate": simulate, "watch": watch}
     for name, command in alone.items():

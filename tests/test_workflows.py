@@ -4,13 +4,17 @@ import os
 import re
 import shutil
 import subprocess
+import threading
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 import yaml
 
 ROOT = Path(__file__).parent.parent
+GITLAB = ROOT / ".gitlab-ci.yml"
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 FROM_OUTSIDE = re.compile(r"\$\{\{")
 
@@ -33,7 +37,7 @@ def git(root: Path, *arguments: str) -> str:
 
 @pytest.mark.parametrize(
     ("schema", "files"),
-    [("github-workflows", WORKFLOWS), ("gitlab-ci", [ROOT / ".gitlab-ci.yml"])],
+    [("github-workflows", WORKFLOWS), ("gitlab-ci", [GITLAB])],
 )
 def test_they_have_the_form_that_their_readers_publish(schema: str, files: list[Path]) -> None:
     tool = shutil.which("check-jsonschema")
@@ -70,6 +74,70 @@ def test_code_of_a_change_runs_without_a_right_to_write() -> None:
         assert "run" not in step or step["run"].startswith((".ci/pages ", "gh "))
     for job in workflows["preview"]["jobs"].values():
         assert "full_name == github.repository" in job["if"]  # no fork
+
+
+def test_no_job_on_gitlab_that_runs_a_change_can_write() -> None:
+    jobs = {name: job for name, job in loaded(GITLAB).items() if "script" in job}
+    assert set(jobs) == {"book", "preview", "remove", "pages"}
+    with_token = {name for name, job in jobs.items() if "PREVIEW_TOKEN" in str(job)}
+    assert with_token == {"preview"}
+    for name in ("preview", "remove"):
+        assert jobs[name]["variables"]["GIT_STRATEGY"] == "none"
+        assert jobs[name]["environment"]["name"].startswith("preview/")
+        subprocess.run(["bash", "-n"], input="\n".join(jobs[name]["script"]), text=True, check=True)
+
+
+class Registry(BaseHTTPRequestHandler):
+    """What GitLab's package registry does with files, for whoever has the job's token."""
+
+    kept: ClassVar[dict[str, bytes]] = {}
+
+    def do_PUT(self) -> None:
+        content = self.rfile.read(int(self.headers["Content-Length"]))
+        if self._is_known():
+            self.kept[self.path] = content
+        self._answer(201 if self._is_known() else 401)
+
+    def do_GET(self) -> None:
+        self._answer(200 if self.path in self.kept else 404, self.kept.get(self.path, b""))
+
+    def _is_known(self) -> bool:
+        return self.headers["JOB-TOKEN"] == "the-token"
+
+    def _answer(self, status: int, content: bytes = b"") -> None:
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+def test_versions_on_gitlab_stay(clone: Path) -> None:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Registry) as server:
+        threading.Thread(target=server.serve_forever).start()
+        api = f"http://127.0.0.1:{server.server_port}/api/v4"
+        environment = {"CI_API_V4_URL": api, "CI_PROJECT_ID": "7", "CI_JOB_TOKEN": "the-token"}
+
+        def versions(*arguments: str) -> subprocess.CompletedProcess:
+            command = [".ci/versions", *arguments]
+            return subprocess.run(
+                command, cwd=clone, env=os.environ | environment, capture_output=True, text=True
+            )
+
+        (clone / "site" / "1.0").mkdir(parents=True)
+        (clone / "site" / "1.0" / "index.html").write_text("a version")
+        kept = versions("keep", "1.0")
+        shutil.rmtree(clone / "site")
+        for tag in ("v1.0", "v2.0"):
+            git(clone, "tag", tag)
+        laid = versions("lay")
+        server.shutdown()
+    assert (kept.returncode, laid.returncode) == (0, 0)
+    assert (clone / "site" / "1.0" / "index.html").read_text() == "a version"
+    assert "version 2.0 is not in the registry" in laid.stderr
+    assert sorted(path.name for path in (clone / "site").iterdir()) == ["1.0"]
 
 
 def test_every_script_is_bash_that_can_be_read_and_calls_what_is_there() -> None:

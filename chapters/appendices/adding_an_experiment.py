@@ -1,20 +1,20 @@
 # %% [markdown]
 # # Adding an experiment {#sec-adding-an-experiment}
 #
-# You have a question. In an afternoon it can be a page of this book, with a verdict. One command writes everything
-# that an experiment consists of, in a form that already runs:
+# You have a question. In an afternoon you can turn it into a page of this book, with a verdict. One command writes
+# everything that an experiment needs, in a form that already runs:
 #
 # ```bash
 # llmlab new experiment batch_size
 # ```
 #
-# It prints the files in the order in which to edit them. A concept that needs a page of its own begins with
-# `llmlab new concept NAME`: a picture first, one formula, code that runs live in seconds, and at the end the experiments
-# that test it.
+# It lists the files in the order in which to edit them. For a concept that needs its own page, start with
+# `llmlab new concept NAME`: a picture first, one formula, code that runs live in seconds, and at the end the
+# experiments that test it.
 #
 # ## The question and the hypothesis
 #
-# They come first, in `chapters/hypotheses/`, and are committed before any result: git remembers the order, and a
+# Write these first, in `chapters/hypotheses/`, and commit them before any result. Git records the order, and a
 # hypothesis that came after its result says so on its page.
 
 # %%
@@ -29,24 +29,28 @@ first = hypotheses.split("[[hypothesis]]")[1].strip()
 Markdown(details("The first hypothesis of this book, as it was written", f"```toml\n{first}\n```"))
 
 # %% [markdown]
-# Five kinds of claim can be judged:
+# A hypothesis can make five kinds of claim:
 
 # %%
 # | label: tbl-claims
-# | tbl-cap: "The claims that a hypothesis can make, and what decides each of them."
+# | tbl-cap: "The claims that a hypothesis can make, and the test that decides each of them."
 CLAIMS = [
-    ("greater", "treatment exceeds control by more than the margin", "one-sided paired t test"),
-    ("less", "treatment falls short of control by more than the margin", "one-sided paired t test"),
+    ("greater", "treatment exceeds control by more than the margin", "one-sided paired test"),
+    ("less", "treatment falls short of control by more than the margin", "one-sided paired test"),
     (
         "equivalent",
-        "the difference lies within plus or minus the margin",
-        "two one-sided paired t tests",
+        "the difference is within plus or minus the margin",
+        "two one-sided paired tests",
     ),
-    ("monotone", "the metric rises (or falls) along an axis", "t test of rank correlations"),
+    (
+        "monotone",
+        "the metric rises (or falls) along an axis",
+        "Page's permutation test, and a mean rank correlation of at least the margin",
+    ),
     (
         "interval",
-        "the best level of an axis lies between two levels",
-        "paired t tests of levels inside against levels outside",
+        "the best level of an axis is between two levels",
+        "paired tests of levels inside against levels outside",
     ),
 ]
 Markdown(
@@ -54,15 +58,17 @@ Markdown(
 )
 
 # %% [markdown]
-# Choose the margin before you look: the smallest difference that you would act on. An `equivalent` claim needs seeds
-# enough that the interval can fit between the margins. Axes named in `tuned` get, on either side, the level that the
-# experiment's selection metric chooses, so that both sides have had the same budget of tuning.
+# Which paired test it is depends on the outcome and the number of seeds (see the [preface](../preface.ipynb)).
+#
+# Choose the margin before you look: the smallest difference that you would act on. An `equivalent` claim needs enough
+# seeds for its interval to fit between the margins. For axes named in `tuned`, each side uses the level that the
+# experiment's selection metric chooses for it, so both sides get the same tuning budget.
 #
 # ## The script
 #
-# One file declares the conditions, the seeds, the metrics with their units, and a budget for each scale; its `run`
-# turns one condition and one seed into one row. It shows the intervention and nothing else. This is the whole of the
-# learning-rate experiment:
+# One file declares the conditions, the seeds, the metrics with their units, and a budget for each scale. Its `run`
+# function turns one condition and one seed into one row. The file shows the intervention and nothing else. Here is the
+# whole learning-rate experiment:
 
 # %%
 import inspect
@@ -79,11 +85,13 @@ Markdown(
 # %% [markdown]
 # Some rules of thumb:
 #
-# - Pair by seed. Whatever is random but not under test (data order, starts of adapters) is drawn from the seed
-#   alone, so that the conditions of one seed differ in nothing else.
-# - A run that diverges is a result. Return `EXPERIMENT.diverged(...)`; it counts as the worst completed value.
-# - Budgets differ between scales, code does not. A smoke run lasts seconds.
-# - Five paired seeds find large effects, ten find smaller ones; the verdict says which effect they could have seen.
+# - Pair by seed. Draw everything that is random but not under test (data order, initial adapter weights) from the seed
+#   alone, so that the runs of one seed differ only in their condition.
+# - A run that diverges is a result. Return `EXPERIMENT.diverged(...)`; it is scored as the worst value among the
+#   completed runs.
+# - Only budgets differ between scales; the code is the same. A smoke run takes seconds.
+# - Use at least ten paired seeds; for a loss, five can be enough. More seeds find smaller effects, and the verdict says
+#   which effect they could have detected.
 #
 # ## Run it small
 #
@@ -91,8 +99,8 @@ Markdown(
 # make
 # ```
 #
-# runs it at smoke scale, adds its columns to @sec-data-dictionary, its tables to @sec-provenance and its chapter to
-# the book. Verdicts stay *untested*: smoke runs are no evidence.
+# runs it at smoke scale, and adds its columns to @sec-data-dictionary, its tables to @sec-provenance and its chapter to
+# the book. Its verdicts stay *untested*: smoke runs are not evidence.
 #
 # ## Run it for real, and record it
 #
@@ -101,17 +109,17 @@ Markdown(
 # llmlab record batch_size --scale laptop
 # ```
 #
-# The runs go on where they stopped if they are interrupted. Recording copies the tables to `results/`, to be
-# committed like code. `llmlab verdicts` shows what they say.
+# If you interrupt the runs, the same command resumes where they stopped. Recording copies the tables to `results/`;
+# commit them like code. `llmlab verdicts` prints the verdicts.
 #
 # ## Write the chapter
 #
-# A chapter in `chapters/results/` reads from top to bottom: question, verdicts, method, results, learnings. It
-# names its experiment once in each call and types no result:
+# A chapter in `chapters/results/` has a fixed order: question, verdicts, method, results, learnings. It names its
+# experiment in each call and types no result:
 
 # %%
 # | label: tbl-calls
-# | tbl-cap: "What chapters call. All names come from `llmlab.book.show`."
+# | tbl-cap: "The functions that chapters call. All of them come from `llmlab.book.show`."
 CALLS = [
     ('value("x", "accuracy", rank=8)', "a mean with interval and origin, inside a sentence"),
     (
@@ -135,5 +143,5 @@ CALLS = [
 Markdown(pipe_table(["call", "gives"], [[f"`{call}`", gives] for call, gives in CALLS]))
 
 # %% [markdown]
-# A number typed into a results or learnings chapter fails the build. If it is no result but a setting, say so:
-# `[8]{.setting}`.
+# A number typed into a results or learnings chapter fails the build. If the number is a setting and not a result, mark
+# it: `[8]{.setting}`.

@@ -1,10 +1,10 @@
 # %% [markdown]
 # # Features of the market lab {#sec-market-dictionary}
 #
-# Every feature that `llmlab market features` computes, generated from the code that computes it. $C$, $O$, $H$, $L$ and $V$ are the
-# close, open, high, low and volume of a bar; a subscript counts bars back, or is the window of an average. The *window*
-# is how many bars a value needs, its own included. Tier a is part of tier b, and b of tier c. Those lagged by some bars,
-# which repeat a feature of tier a, are one line here.
+# This page lists every feature that `llmlab market features` computes, generated from the code that computes it. $C$,
+# $O$, $H$, $L$ and $V$ are the close, open, high, low and volume of a bar; a subscript counts bars back, or gives the
+# window of an average. The *window* is the number of bars a value needs, including its own. Tier b contains tier a, and
+# tier c contains tier b. Lagged copies of tier-a features are summarised in one line.
 
 # %%
 from IPython.display import Markdown
@@ -17,7 +17,7 @@ TITLES = {
     "a": "Tier a",
     "b": "Tier b adds",
     "c": "Tier c adds",
-    "index": "Of a volatility index",
+    "index": "From a volatility index",
 }
 
 

@@ -13,27 +13,77 @@
 #
 # The second command prints a link. It opens a page with every run in `runs/` and `build/results/`, the latest first:
 # runs of `train` and `finetune`, and experiments, which add a line for each of their runs. A run that has ended is shown
-# like one that goes on, and several can be laid over one another.
+# like one that goes on, and several can be laid over one another. `llmlab book serve` starts the same server at the
+# rendered book; each of the two leads to the other.
 #
-# ![Two runs laid over one another while they train. The first is busy with a validation and has not answered the
-# request for another rate yet.](../images/watch.png){#fig-watch fig-alt="A browser page: a list of two runs on the left, tiles with step, loss and time left, buttons to pause, save and stop, and a chart of two falling losses."}
+# ![Two runs laid over one another. On the left the runs that there are, and what was started from this page; below the
+# chart, the inside of the model of the one chosen last.](../images/watch.png){#fig-watch fig-alt="A browser page: a list of two runs on the left, tiles with step, loss and time left, a chart of two falling losses, and below it the attention of a model's heads."}
+#
+# *Start a run* takes `train`, `finetune`, `run` and `simulate`, and options as one would type them. The page shows the
+# command word by word, as the system will get it; only then can it be started. No shell reads it, other verbs are
+# refused, and so are paths outside the folder of the server. What was started goes on when the server ends.
 #
 # The buttons ask: they add a line to `control.jsonl` in the run's folder. The trainer reads it between two steps, does
 # what it says, and answers in `log.jsonl`; the page says *asked*, then *done after step …*, or after ten seconds that
-# nobody answered. A change of rate takes a new peak; the schedule goes on where it is. Whatever was steered stands in the
-# run's record, in its checkpoints or its report. Experiments take no requests, so a steered run is never evidence. Nor
-# do runs of several processes, which would have to agree on the step.
+# nobody answered. A change of rate takes a new peak; the schedule goes on where it is. Of several processes that train
+# together the first reads requests, and all follow after the same step. Whatever was steered stands in the run's record,
+# in its checkpoints or its report. Experiments take no requests, so a steered run is never evidence.
 #
+# *Look inside* has `llmlab inspect` look into the checkpoints that a run has kept, while it goes on, too: where its heads
+# look, what each layer would say, its activations, and the checkpoints side by side. These are the explorers of this
+# book, in a frame that can ask nothing of the server.
+#
+# Pages like this one show the chart as a still, drawn from the same log by `run_chart`. @fig-watch-still does so for a
+# small model that was trained while this page was made: the text below, read a few times over.
+
+# %%
+# | label: fig-watch-still
+# | fig-cap: "The losses of a run from its log: thin at each step, thick smoothed, dashed on text that was held out. The dotted line marks a change of rate that was asked for."
+# | fig-alt: "A falling loss over two hundred steps, raw and smoothed, with a few points on unseen text and one dotted line."
+# | code-fold: true
+import tempfile
+from pathlib import Path
+
+from llmlab.book.run_chart import run_chart
+from llmlab.gpt.distributed import Workers
+from llmlab.gpt.encoded_corpus import byte_pairs, named_corpus, prepare
+from llmlab.gpt.model import GPTConfig
+from llmlab.gpt.pretraining import PretrainingRecipe
+from llmlab.gpt.session import PretrainingSession
+from llmlab.gpt.training import TrainConfig
+from llmlab.runs.control import Request, ask
+
+with tempfile.TemporaryDirectory() as folder:
+    text, run = Path(folder, "text.txt"), Path(folder, "run")
+    sentence = "the trainer reads it between two steps, does what it says, and answers. "
+    text.write_text(sentence * 60, encoding="utf-8")
+    encoded = prepare(named_corpus(str(text)), byte_pairs(300))
+    recipe = PretrainingRecipe(
+        shape=GPTConfig(encoded.tokenizer.vocab_size, 16, 32, 1, 2),
+        train=TrainConfig(3e-3, steps=200),
+        batch_size=8,
+        seed=0,
+        validate_every=40,
+        validation_tokens=256,
+    )
+    for event in PretrainingSession(run, recipe, encoded).events(Workers.alone(), resume=False):
+        if getattr(event, "step", None) == 99 and not (run / "control.jsonl").exists():
+            ask(run, Request(id="0" * 16, action="rate", rate=1e-2))
+    still = run_chart(run)
+still
+
+# %% [markdown]
 # The server listens on this machine alone and lets in whoever has the link: the token in it becomes a cookie, and
-# leaves the address. `--read-only` shows and takes no request. A run on another machine is watched through a tunnel:
+# leaves the address. `--read-only` shows; it starts nothing and takes no request. A run on another machine is watched
+# through a tunnel:
 #
 # ```bash
 # ssh -L 8010:127.0.0.1:8010 the-machine llmlab watch
 # ```
 #
-# Other programs can read the same: `/api/runs`, `/api/rows?run=NAME&from=BYTE`, the WebSocket `/ws?run=NAME&from=BYTE`,
-# and `POST /api/control`. The byte is all that there is to remember: who lost the connection asks from there on.
-# `/openapi.json` describes them.
+# Other programs can do the same: `/api/runs`, `/api/rows?run=NAME&from=BYTE`, the WebSocket `/ws?run=NAME&from=BYTE`,
+# `/api/control`, `/api/command`, `/api/start` and `/api/inspect`. The byte is all that there is to remember: who lost the
+# connection asks from there on. `/openapi.json` describes them.
 #
 # ## Publish a version
 #
@@ -57,7 +107,8 @@
 # `.github/workflows/` and `.gitlab-ci.yml` run `.ci/run`, which is what `make test`, `make` and `llmlab book check` do.
 # On GitHub the book of a change appears as `pr-7/` beside the versions, with a comment on what it does to verdicts and
 # tables; both go when the change is closed. Code of a change runs without a right to write, and changes from forks get
-# the book to download.
+# the book to download. On GitLab the merge request leads to the book among the job's artifacts, with the same comment if
+# the project has a token for it; published versions lie in the package registry, from where each build takes them.
 #
 # `llmlab book check` asks that links and references lead somewhere and that nothing is asked from outside. `llmlab book
 # gates` asks for valid HTML, at most 500 KB a page as a server sends it, packed and without the data of explorers, and
@@ -73,7 +124,12 @@
 # Each experiment becomes a job that asks for three times the minutes of its recorded runs, and for more at each retry.
 # With `shards=5` its seeds are shared by five jobs, and one more puts their runs into one table with one manifest. A job
 # that was stopped goes on at the last run that it finished. Partition, account and GPUs stand in
-# `profiles/slurm/config.yaml`; `profiles/kubernetes` and `profiles/aws-batch` need a bucket, too.
+# `profiles/slurm/config.yaml`; `profiles/kubernetes` and `profiles/aws-batch` need a bucket, too. What a job prints is in
+# `build/logs/`, as without a cluster; what Slurm says of it in `build/logs/slurm/`, kept where it failed.
+#
+# `tests/test_slurm.py` starts a Slurm of one node where the packages `slurm-wlm` and `munge` are installed: seeds become
+# jobs and one table, a job that fails is tried again with more time, and one that loses its node to a more urgent one
+# goes on at its last run.
 #
 # Without a scheduler, the same goes by hand: each machine runs some seeds into a folder, and one puts them together.
 #

@@ -1,14 +1,14 @@
 # %% [markdown]
 # # Attention {#sec-attention}
 #
-# A token alone says little; what it means depends on the others. **Attention** is how a token asks the ones before it,
-# and takes from each as much as it finds useful. @fig-attention-looks shows a head that had one thing to learn: a word
-# with one capital letter is followed by `=` and then by that letter. Nobody told the head where to look. On words
-# that it has never seen, the `=` looks at the capital, wherever it stands.
+# A token alone says little; its meaning depends on the others. **Attention** lets each token query the tokens before
+# it, and take as much from each as it finds useful. @fig-attention-looks shows an attention head that had one thing to
+# learn: after a word with one capital letter and an `=` comes that letter. Nobody told the head where to look. In words
+# that it has never seen, the `=` looks at the capital, wherever it is.
 
 # %%
 # | label: fig-attention-looks
-# | fig-cap: "What the `=` looks at, in three unseen words, after 300 steps of training. The darker a letter's ground, the more of the attention it gets; the share stands below it."
+# | fig-cap: "What the `=` looks at, in three unseen words, after 300 steps of training. The darker a letter's background, the more attention it gets; the number below is its share."
 # | fig-alt: "Three rows of seven boxes with the letters of a word and an equals sign. In each row the box of the one capital letter is dark and all others are nearly white."
 # | echo: false
 from random import Random
@@ -79,15 +79,17 @@ figure
 # %% [markdown]
 # ## Query, key, value
 #
-# From its own vector each token makes three others, by three learned matrices. The **query** $q$ says what it looks
-# for, the **key** $k$ what it has to offer to those that look, the **value** $v$ what it hands over when it is chosen.
-# How well a query fits a key is their dot product. A softmax turns these scores into shares that sum to one, and
-# the values are mixed in these shares [@vaswani2017attention, equation 1]:
+# Three learned matrices turn the vector of each token into three others. The **query** $q$ says what the token looks
+# for, the **key** $k$ what it offers to those that look, and the **value** $v$ what it hands over when it is chosen.
+# The dot product of a query and a key measures how well they match. A softmax turns these scores into shares (the
+# *attention weights*) that sum to one, and the values are averaged with these shares
+# [@vaswani2017attention, equation 1]:
 #
 # $$ Y = \operatorname{softmax}\!\left( \frac{Q K^\top}{\sqrt{d}} + M \right) V $$ {#eq-attention}
 #
-# Rows of $Q$, $K$, $V$ and the answer $Y$ are tokens, $d$ is the width of a query, and $M$ is the mask, to which we come. Here is the
-# formula in code, on the head above. The model's layer `qkv` makes all three at once.
+# The rows of $Q$, $K$, $V$ and the result $Y$ are tokens, $d$ is the width of a query, and $M$ is the mask, which we
+# explain below. Here is the formula in code, for the head above. The model's layer `qkv` computes queries, keys and
+# values at once.
 
 # %%
 # | echo: true
@@ -96,7 +98,7 @@ import math
 
 
 def attend(q_TK, k_TK, v_TK):
-    """The scores, the shares and the mix of values of one head, for T tokens."""
+    """The scores, the shares and the averaged values of one head, for T tokens."""
     T, K = q_TK.shape
     score_TT = q_TK @ k_TK.T / math.sqrt(K)
     later_TT = torch.ones(T, T, dtype=torch.bool).triu(1)  # key after query
@@ -117,12 +119,12 @@ torch.testing.assert_close(by_hand_TD, library_TD)
 print(f"largest difference: {(by_hand_TD - library_TD).abs().max():.0e}")
 
 # %% [markdown]
-# The library calls PyTorch's `scaled_dot_product_attention`, which never stores the table of shares and is much
-# faster for long texts. What differs is the rounding.
+# The library calls PyTorch's `scaled_dot_product_attention`, which never stores the table of shares and is much faster
+# on long texts. The results differ only by rounding.
 
 # %%
 # | label: fig-attention-steps
-# | fig-cap: "The two tables in between: every token asks (rows) every token (columns). Left, the scores: blue above zero, red below. Right, the shares: keys that come after the query are masked, and each row sums to one."
+# | fig-cap: "The two tables in between, with a row for each query and a column for each key. Left, the scores: blue above zero, red below. Right, the shares: keys after the query are masked, and each row sums to one."
 # | fig-alt: "Two square heat maps with the letters p a X k m o and an equals sign on both axes. The left one is full. In the right one everything above the diagonal is crossed out, and the bottom row has a single dark cell in the column of the capital X."
 # | echo: true
 figure, panels = style.subplots(1, 2, height=3.3)
@@ -141,13 +143,13 @@ figure
 # ## The causal mask
 #
 # A model that predicts the next token must not see it. So the mask $M$ in @eq-attention is $-\infty$ wherever the key
-# comes after the query, and its share becomes exactly zero. That is not only fair, it is cheap: no token is
-# disturbed by what comes later, so one pass over a text gives a prediction after *every* token, and all of
-# them can be learned from at once. To watch it, we change one of seven random vectors (@fig-attention-causal).
+# comes after the query, and the share there becomes exactly zero. The mask also makes training cheap: no token depends
+# on a later one, so one pass over a text gives a prediction after *every* token, and the model learns from all of them
+# at once. To see this, we replace one of seven random vectors (@fig-attention-causal).
 
 # %%
 # | label: fig-attention-causal
-# | fig-cap: "How far the output of each token moves when the fourth one is replaced. With the mask nothing before it notices."
+# | fig-cap: "How far the output of each token moves when we replace the fourth token. With the mask, the tokens before it do not change."
 # | fig-alt: "Bars over seven positions. With the mask there are none at the first three positions. Without the mask there are bars at all seven."
 # | echo: true
 from torch.nn import functional as F
@@ -165,20 +167,20 @@ figure, axes = style.subplots(height=2.8)
 for shift, causal, name in (-0.2, True, "with the mask"), (0.2, False, "without"):
     moved_TD = mixed_values(after_TD, causal) - mixed_values(before_TD, causal)
     axes.bar([place + shift for place in range(1, 8)], moved_TD.norm(dim=1), width=0.4, label=name)
-axes.set(xlabel="position of the token", ylabel="change of the output")
+axes.set(xlabel="position of the token", ylabel="change in output")
 axes.legend()
 figure
 
 # %% [markdown]
-# ## Why divide by the root of the width
+# ## Why divide by $\sqrt d$
 #
-# The dot product of two random vectors grows with their width $d$ like $\sqrt d$. Undivided, the scores of a wide head
-# would be so far apart at the start that the softmax gives everything to one key, and where a softmax is that sure, its
-# gradient is nearly zero and nothing is learned.
+# The dot product of two random vectors with entries of size one has a standard deviation of $\sqrt d$. Without the
+# division, the scores of a wide head would be so far apart at the start that the softmax gives everything to one key.
+# And where a softmax is that sure, its gradient is nearly zero and the head learns nothing.
 
 # %%
 # | label: fig-attention-scale
-# | fig-cap: "The largest of sixteen shares when queries and keys are random: mean over 200 draws. Dotted, an equal share for all."
+# | fig-cap: "The largest of sixteen shares when queries and keys are random: mean over 200 draws. Dotted: an equal share for each key."
 # | fig-alt: "Two lines over the width of a head. With the division the largest share stays low at every width. Without it, it rises towards one hundred per cent."
 # | echo: true
 widths = [4, 16, 64, 256, 1024]
@@ -203,11 +205,11 @@ axes.legend()
 figure
 
 # %% [markdown]
-# ## Order is not seen
+# ## Attention does not see order
 #
-# Nothing in @eq-attention says where a key stands. Shuffle the keys together with their values, and the query gets the
-# very same answer. That is why a GPT adds a learned vector for its place to the vector of each token, as in the
-# code above; heads that look at "the token before" live on it.
+# Only the mask in @eq-attention depends on where a key is. Shuffle the keys together with their values, and the last
+# query, which may see all of them, gets the very same answer. That is why a GPT adds a learned position vector to the
+# vector of each token, as in the code above. Heads that look at "the token before" depend on it.
 
 # %%
 # | echo: true
@@ -221,9 +223,9 @@ torch.testing.assert_close(answer, shuffled)
 # %% [markdown]
 # ## Several heads
 #
-# One softmax makes one mixture. To look at two things and keep them apart, a layer has several **heads**: queries, keys
-# and values are cut into slices, each slice attends for itself, and the layer `out` reads the answers side
-# by side. Four heads of width $d/4$ cost what one of width $d$ costs. This is the whole of it:
+# One softmax makes one average. To look at two things and keep them apart, a layer has several **heads**: queries, keys
+# and values are cut into slices, each slice attends by itself, and the layer `out` reads the results side by side. Four
+# heads of width $d/4$ need as many multiplications as one of width $d$. Here is all of it:
 
 # %%
 # | echo: true
@@ -238,8 +240,8 @@ with torch.no_grad():
     torch.testing.assert_close(by_hand_TD, layer(x_TD[None])[0])
 
 # %% [markdown]
-# What each head looks at is not decided by us but learned. Here the answer after `=` is one token for a *pair*: the first
-# letter and the last, in this order.
+# We do not decide what each head looks at; training does. Here the answer after `=` is one token for a *pair*: the
+# first letter and the last, in this order.
 
 # %%
 # | label: fig-attention-heads
@@ -285,17 +287,18 @@ figure
 
 # %%
 Markdown(
-    f"With these four mixtures the model names {100 * accuracy:.0f} % of unseen pairs right. No head was told its "
-    "part; another start of the weights deals the parts out otherwise."
+    f"With these four averages the model gets {100 * accuracy:.0f} % of unseen pairs right. No head was told its "
+    "part; other initial weights divide the work differently."
 )
 
 # %% [markdown]
 # ::: {.callout-note}
-# A share tells where a head looked, not what it took from there or whether anything came of it. Claims about what a
-# head is *for* need a test, such as a score on texts made for it.
+# An attention share tells where a head looked, not what it took from there or whether the model used it. A claim about
+# what a head is *for* needs a test, such as a score on texts made for the purpose.
 # :::
 #
 # ## Where this is tested
 #
-# - Heads that look at the token before, and heads that find the last place where the same thing happened and copy what
-#   came next [@olsson2022induction]: when do they appear, and how many layers do they need? @sec-results-induction
+# - Some heads look at the token before. Others find the last place where the current token occurred and copy what came
+#   next (*induction heads* [@olsson2022induction]). When do they appear, and how many layers do they need?
+#   @sec-results-induction

@@ -1,9 +1,10 @@
 # %% [markdown]
 # # The block {#sec-block}
 #
-# A GPT is one part, stacked. The part is the **block**: attention (@sec-attention), which moves information between tokens,
-# and an MLP, which works on each token alone. Neither replaces what it reads. Each reads a copy, and *adds* what it
-# found to a vector that runs through the whole model, the **residual stream** (@fig-block-stream).
+# A GPT stacks copies of one part, the **block**. A block consists of attention (@sec-attention), which moves
+# information between tokens, and an MLP (multilayer perceptron), which works on each token alone. Neither replaces its
+# input. Each reads a copy, and *adds* its result to a vector that runs through the whole model, the **residual stream**
+# (@fig-block-stream).
 
 # %%
 # | label: fig-block-stream
@@ -50,14 +51,14 @@ figure
 # %% [markdown]
 # ## In two lines
 #
-# With $x$ for the residual stream of all tokens, a block computes
+# Let $x$ be the residual stream of all tokens. A block computes
 #
 # $$ x \leftarrow x + \operatorname{attention}(\operatorname{norm}(x)), $$
 # $$ x \leftarrow x + \operatorname{mlp}(\operatorname{norm}(x)) . $$ {#eq-block}
 #
-# Before the first block stands the sum of two embeddings, one for the token and one for its position. After the last
-# one, one more norm and a matrix turn $x$ into a score for each token of the vocabulary. That is the entire
-# model of this book, GPT-2's [@radford2019gpt2], written out with the library's own parts:
+# The input of the first block is the sum of two embeddings, one for the token and one for its position. After the last
+# block, one more norm and a matrix turn $x$ into a score for each token of the vocabulary. That is the entire model of
+# this book, with the architecture of GPT-2 [@radford2019gpt2]. Here it is, built from the library's own parts:
 
 # %%
 # | echo: true
@@ -80,19 +81,19 @@ with torch.no_grad():
     torch.testing.assert_close(logits_BTV, model(tokens_BT))
 
 # %% [markdown]
-# In the last line but one the token embedding is used a second time, turned over: a token that is likely to come next is
-# one whose vector points where $x$ points. Sharing the table is called **tying** [@press2017tying].
+# The second-to-last line uses the token embedding a second time, transposed: the tokens that are likely to come next
+# are those whose vectors point where $x$ points. Sharing the matrix is called **weight tying** [@press2017tying].
 #
 # ## Why a stream
 #
-# Training sends the gradient back through all blocks. In a plain stack, where each part *replaces* its input, every part
-# multiplies it by something, and a product of many factors vanishes or explodes. A sum has a second way: the gradient
-# passes each plus sign unchanged, from the loss to the first block [@he2015residual]. We build stacks of the
-# library's parts, for now without norms, and measure how much gradient arrives at each block.
+# Training sends the gradient back through all blocks. In a plain stack, where each part *replaces* its input, every
+# part multiplies the gradient by something, and a product of many factors vanishes or explodes. A sum gives the
+# gradient a second path: it passes each plus sign unchanged, from the loss to the first block [@he2015residual]. We
+# stack the library's parts, for now without norms, and measure how much gradient arrives at each block.
 
 # %%
 # | label: fig-block-gradient
-# | fig-cap: "Size of the gradient that arrives at each of 24 untrained blocks, relative to the last one. Without the stream the first blocks hardly hear of the loss."
+# | fig-cap: "Norm of the gradient that arrives at each of 24 untrained blocks, relative to the last one. Without the residual stream almost nothing reaches the first blocks."
 # | fig-alt: "Two lines over the number of the block, on a logarithmic axis. With the residual stream the line is nearly level. Without it the line falls by many orders of magnitude towards the first block."
 # | echo: true
 from torch import nn
@@ -126,9 +127,10 @@ figure
 # %% [markdown]
 # ## Why norms
 #
-# What is only ever added to grows. The norm before each part gives it an input of one size, whatever the stream has
-# become. For each token, LayerNorm [@ba2016layernorm] subtracts the mean $\mu$ of the vector, divides by its standard
-# deviation $\sigma$, and applies a learned scale $\gamma$ and shift $\beta$:
+# A vector that is only ever added to grows. The norm before each part gives it an input of fixed size, whatever the
+# stream has become. For each token, LayerNorm [@ba2016layernorm] subtracts the mean $\mu$ of the vector, divides by its
+# standard deviation $\sigma$, and applies a learned scale $\gamma$ and shift $\beta$ ($\epsilon$ is a tiny constant
+# that avoids a division by zero):
 #
 # $$ \operatorname{norm}(x) = \gamma \, \frac{x - \mu}{\sqrt{\sigma^2 + \epsilon}} + \beta . $$ {#eq-layer-norm}
 
@@ -141,14 +143,14 @@ by_hand_TD = (x_TD - mean_T1) / torch.sqrt(variance_T1 + 1e-5)
 torch.testing.assert_close(by_hand_TD, nn.LayerNorm(64)(x_TD).detach())
 
 # %% [markdown]
-# The norm stands *before* each part, inside the detour, and not on the stream itself, as it did in the first
-# transformers [@vaswani2017attention]. So nothing on the stream is rescaled on its way, and deep models train without
-# special care [@xiong2020prenorm]. And still the stream grows with depth. GPT-2 therefore starts the matrices that write to
-# it, `out` and `down`, smaller: by $1/\sqrt{2L}$ in a model of $L$ blocks, which has $2L$ of them.
+# We put the norm *before* each part, off the stream (*pre-norm*). The first transformers [@vaswani2017attention] put it
+# on the stream itself. With pre-norm nothing rescales the stream on its way, and deep models train without special care
+# [@xiong2020prenorm]. The stream still grows with depth. So GPT-2 starts the matrices that write to it, `out` and
+# `down`, with smaller weights: smaller by $1/\sqrt{2L}$ in a model of $L$ blocks, which has $2L$ such matrices.
 
 # %%
 # | label: fig-block-growth
-# | fig-cap: "Size of the residual stream after each of 24 untrained blocks. All matrices start at one size (orange), or those that write to the stream smaller, as GPT-2's do (blue)."
+# | fig-cap: "Size (standard deviation) of the residual stream after each of 24 untrained blocks. Orange: all matrices start with weights of the same size. Blue: those that write to the stream start smaller, as in GPT-2."
 # | fig-alt: "Two rising lines over the number of blocks. One climbs steeply from the start; the other rises slowly and ends far below it."
 # | echo: true
 
@@ -170,24 +172,25 @@ def sizes_of_stream(writer_std: float) -> list[float]:
 
 
 figure, axes = style.subplots(height=3)
-writers = {"smaller, as GPT-2": 0.02 / (2 * DEPTH) ** 0.5, "all the same": 0.02}
+writers = {"smaller, as in GPT-2": 0.02 / (2 * DEPTH) ** 0.5, "all the same": 0.02}
 for (name, std), marker in zip(writers.items(), style.MARKERS, strict=False):
     axes.plot(sizes_of_stream(std), marker=marker, markersize=4, label=name)
 axes.lines[1].set_color(style.ORANGE)
 axes.set(xlabel="blocks passed", ylabel="size of the stream", ylim=(0, None))
-axes.legend(title="matrices that write")
+axes.legend(title="matrices that write to it")
 figure
 
 # %% [markdown]
 # ## The MLP
 #
-# The second part of a block is two matrices with a bend between them: `up` to four times the width, the GELU
-# [@hendrycks2016gelu], and `down` again. Each of the units in the middle is a small detector: it fires when the stream
-# points its way, and then adds its own vector to the stream. Without the bend the two matrices would be one.
+# The second part of a block is two matrices with a nonlinearity between them: `up` to four times the width, the GELU
+# [@hendrycks2016gelu], and `down` again. Each unit in the middle is a small detector: it fires when the stream points
+# in its direction, and then adds its own vector to the stream. Without the nonlinearity the two matrices would collapse
+# into one.
 
 # %%
 # | label: fig-block-gelu
-# | fig-cap: "The bend: GELU lets large inputs through and holds small ones back, smoothly where ReLU has a corner. Computed by hand, and equal to the library's."
+# | fig-cap: "The nonlinearity: GELU lets large inputs through and suppresses negative ones. It is smooth where ReLU has a corner. Computed by hand, and equal to PyTorch's."
 # | fig-alt: "Two curves that are near zero on the left and rise along the diagonal on the right. ReLU has a corner at zero; GELU dips slightly below zero and is smooth."
 # | echo: true
 x = torch.linspace(-3, 3, 121)
@@ -204,17 +207,17 @@ figure
 # %% [markdown]
 # ## Counting parameters
 #
-# In a model of width $d$ attention has $4d^2$ weights (`qkv` and `out`) and the MLP $8d^2$ (`up` and `down`). With their
-# biases and the two norms a block has $12d^2 + 13d$ parameters. Add the embeddings of $V$ tokens and $C$ positions, and
-# the last norm:
+# In a model of width $d$, attention has $4d^2$ weights (`qkv` and `out`) and the MLP $8d^2$ (`up` and `down`). With
+# their biases and the two norms a block has $12d^2 + 13d$ parameters. Add the embeddings of $V$ tokens and $C$
+# positions, and the last norm:
 #
 # $$ N = L \, (12 d^2 + 13 d) + (V + C) \, d + 2d . $$ {#eq-parameters}
 #
-# Without tying the output matrix is a table of its own, and there are $Vd$ more.
+# Without tying, the output matrix is separate and adds $Vd$ parameters.
 
 # %%
 # | label: tbl-block-parameters
-# | tbl-cap: "The four configurations of `llmlab train`. *Tied* is what the model has; *untied* counts the table that embedding and output share twice."
+# | tbl-cap: "The four configurations of `llmlab train`. *Tied* is what the model has. *Untied* counts the matrix shared by embedding and output twice."
 # | echo: true
 from IPython.display import Markdown
 
@@ -245,7 +248,7 @@ Markdown(pipe_table(header, [row(*item) for item in shapes.items()], numeric=ran
 
 # %%
 # | label: fig-block-parameters
-# | fig-cap: "Where the parameters are, tied. Attention and MLP share as one to two; the vocabulary of each configuration is chosen so that its embedding does not outweigh the rest."
+# | fig-cap: "Where the parameters are, with tying. The MLP has twice as many as attention; each configuration's vocabulary is chosen so that its embedding does not outweigh the rest."
 # | fig-alt: "Four stacked horizontal bars, one for each configuration. In each, the MLP has the largest part, attention half as much, and the embeddings between a sixth and a third."
 # | echo: true
 figure, axes = style.subplots(height=2.7)
@@ -270,6 +273,6 @@ figure
 # %% [markdown]
 # ## Where this is tested
 #
-# - How the loss falls with the size of the model, from micro up: @sec-results-pretraining
-# - What one layer cannot do and two can, because the second reads what the first wrote to the stream
-#   [@elhage2021framework]: @sec-results-induction
+# - How does the loss fall with the size of the model, from micro up? @sec-results-pretraining
+# - What can two layers do that one cannot, because the second reads what the first wrote to the stream
+#   [@elhage2021framework]? @sec-results-induction

@@ -1,14 +1,14 @@
 # %% [markdown]
 # # Checkpoints {#sec-checkpoints}
 #
-# Long runs get interrupted. A **checkpoint** is a picture of a run from which it can go on, and "go on" should mean: as if
-# nothing had happened. @fig-checkpoints-parts stops a run in the middle and takes it up again, once with everything, and
+# Long runs get interrupted. A **checkpoint** is a snapshot of a run from which it can resume, and resuming should mean:
+# as if nothing had happened. @fig-checkpoints-parts stops a run in the middle and resumes it, once with everything, and
 # once without each of the parts that are easy to forget. With everything, every loss is the same to the last bit.
 
 # %%
 # | label: fig-checkpoints-parts
-# | fig-cap: "A run of 80 steps is stopped after 40 (dotted) and resumed. Each panel shows how far its losses are from those of the run that was not stopped, each on its own scale. In the first nothing is missing."
-# | fig-alt: "Five small panels under each other. In the first the line lies exactly on zero. In the others it leaves zero after the dotted line and scatters on both sides of it."
+# | fig-cap: "A run of 80 steps is stopped after 40 (dotted) and resumed. Each panel shows the difference between its losses and those of the uninterrupted run, on its own scale. In the first panel nothing is missing."
+# | fig-alt: "Five small panels, one below the other. In the first the line lies exactly on zero. In the others it leaves zero after the dotted line and scatters on both sides of it."
 # | echo: true
 # | code-fold: true
 # | code-summary: "Train, stop, resume, and draw the difference"
@@ -64,7 +64,7 @@ after = go_on(trainer, STOP)  # the run that was not stopped
 
 
 def resume(missing: str = "nothing") -> list[float]:
-    """The losses of a new model and trainer that go on from the checkpoint."""
+    """The losses of a new model and trainer that resume from the checkpoint."""
     torch.manual_seed(1)
     checkpoint = load_checkpoint(saved)
     model, state = GPT(shape), checkpoint.training()
@@ -97,22 +97,22 @@ figure
 # %% [markdown]
 # ## What a run consists of
 #
-# Five things decide what the next step does (@sec-training-loop):
+# Five things decide the next step (@sec-training-loop):
 #
 # - the **weights**;
-# - the **optimizer**: for each weight Adam's two running averages. Without them the first steps are taken
-#   blindly, at a learning rate that is no longer low;
-# - the **schedule**: where on the curve of the learning rate the run stands. A function of the step;
-# - the **place in the text**: which windows were read and which come next. Here a function of the step, too, and of
-#   the seed. Without it one part of the text is read twice, and another never;
-# - the **random numbers** that dropout will draw. Without them the run is as good, but not the same, and a mistake that
-#   shows up at one step can no longer be hunted down.
+# - the **optimizer state**: Adam's two running averages for each weight. Without them the first steps go in a poorly
+#   known direction, at a learning rate that is no longer low;
+# - the **schedule**: how far the learning rate has got along its curve. It is a function of the step;
+# - the **position in the text**: which windows were read and which come next. Here it is a function of the step and the
+#   seed. Without it the run reads one part of the text twice and another part never;
+# - the **random number state** that dropout draws from. Without it the run is just as good, but not the same, and you
+#   can no longer hunt down a bug that shows up at one particular step.
 #
-# So three of the five need little or no room. The size of a checkpoint is that of the weights, three times.
+# Three of the five need little or no space. A checkpoint is therefore three times as large as the weights.
 
 # %%
 # | label: tbl-checkpoints-files
-# | tbl-cap: "The files of the checkpoint that @fig-checkpoints-parts resumed from."
+# | tbl-cap: "The files of the checkpoint from which @fig-checkpoints-parts resumes."
 # | echo: true
 from IPython.display import Markdown
 
@@ -131,13 +131,13 @@ for name, content in contents.items():
 Markdown(pipe_table(["file", "holds", "bytes", "bytes per parameter"], rows, numeric=[2, 3]))
 
 # %% [markdown]
-# A number of float32 takes four bytes: one for each weight in the first file, two in the second. For generating text the
-# first is enough.
+# A float32 number takes four bytes. The first file stores one number per weight, the second two. Generating text needs
+# only the first.
 #
 # ## Bit for bit
 #
-# "The same" is easy to check and hard to argue with: no tolerance, no statistics. This is what taking up a run means,
-# without the parts of the experiment above that leave something out. Every loss and every weight ends up equal:
+# "The same" is easy to check and leaves nothing to argue about: no tolerance, no statistics. Here is the complete
+# resume code, without the parts above that leave something out. Every loss and every weight ends up equal:
 
 # %%
 # | echo: true
@@ -157,15 +157,15 @@ for name, weights in trainer.model.state_dict().items():
 print(f"{len(losses)} losses are equal, from {losses[0]} to {losses[-1]}")
 
 # %% [markdown]
-# This holds on one machine with one number of threads. Another processor may add the same numbers in another order, and the
-# last digits differ; the run is then as good, but not the same.
+# This holds on one machine with a fixed number of threads. Another processor may add the same numbers in another order,
+# and the last digits differ; the run is then just as good, but not the same.
 #
-# ## A kill at the wrong moment
+# ## A crash at the wrong moment
 #
-# The moment when a run is most likely to lose its past is the moment when it saves it: a kill or a full disk leaves half a
-# file. So a checkpoint is written aside, under another name, and renamed when every byte of it is on the disk. The
-# rename happens or it does not, and the checkpoint before is still there. What goes wrong later, in a copy or on the disk, is
-# found by the checksums. Here a file loses its second half:
+# A run is most likely to lose its past at the moment when it saves it: a kill or a full disk leaves half a file. So we
+# write a checkpoint under another name and rename it once every byte is on the disk. The rename happens completely or
+# not at all, and until then the previous checkpoint is still there. Checksums catch what goes wrong later, in a copy or
+# on the disk. Here a file loses its second half:
 
 # %%
 # | echo: true
@@ -183,7 +183,7 @@ except LabError as error:
 folder.cleanup()
 
 # %% [markdown]
-# On the command line all this is one option to save, and one more to go on:
+# On the command line, one option saves checkpoints and one more resumes:
 #
 # ```bash
 # llmlab train --config micro --checkpoint-every 100
@@ -192,6 +192,6 @@ folder.cleanup()
 #
 # ## Where this is used
 #
-# - Models that are looked at while they learn: @sec-results-pretraining and @sec-results-induction
-# - The experiments of this book keep every finished run, so that a kill loses at most the one in flight; that they can be
-#   made again on another machine, and how closely, is on the page @sec-reproduction.
+# - Looking at models while they learn: @sec-results-pretraining and @sec-results-induction
+# - The experiments of this book keep every finished run, so a kill loses at most the run in flight. @sec-reproduction
+#   shows how closely they come out the same on another machine.

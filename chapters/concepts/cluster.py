@@ -1,13 +1,13 @@
 # %% [markdown]
 # # Where the time of a step goes {#sec-cluster}
 #
-# A GPU is bought for its matrix products. In a large training run it spends much of its time on other things: it
-# waits for neighbours, moves numbers through memory, or computes again what it had no room to keep.
-# @fig-cluster-parts draws where one step of three runs goes, as `llmlab predict` sees it.
+# We buy GPUs for their matrix products. In a large training run they spend much of their time on other things: they
+# wait for neighbours, move numbers through memory, or recompute what they had no memory to keep. @fig-cluster-parts
+# shows where one step of three runs goes, as `llmlab predict` sees it.
 
 # %%
 # | label: fig-cluster-parts
-# | fig-cap: "Where the time of one step goes, predicted for three runs on H100 GPUs with 16-bit products. Compute is what the model needs; all else is the price of its size."
+# | fig-cap: "Where the time of one step goes, predicted for three runs on H100 GPUs with 16-bit products. The model needs the compute; everything else is the price of its size."
 # | fig-alt: "Three stacked bars. Matrix products and attention fill most of each; communication, the pipeline's bubble and waiting take more the larger the run."
 # | echo: true
 from llmlab.book import style
@@ -58,44 +58,44 @@ figure.legend(loc="outside upper left", ncols=2)
 figure
 
 # %% [markdown]
-# The largest layout is that of Llama 3 [@grattafiori2024llama3]. By the simulator's account of memory it does not fit
-# an H100; the paper ran it by freeing activations early, of which the simulator knows nothing.
+# The largest layout is that of Llama 3 [@grattafiori2024llama3]. By the simulator's memory estimate it does not fit on
+# an H100. The paper made it fit by freeing activations early, which the simulator does not model.
 #
-# ## Four ways to share a model out
+# ## Four ways to split a model
 #
-# - **Data parallelism**: every group of GPUs has the whole model and its own sequences; gradients are summed once a
-#   step. ZeRO and FSDP [@rajbhandari2019zero] also share out the optimizer, the gradients or the weights.
-# - **Tensor parallelism**: a matrix is cut into pieces, and partial results are summed in every layer
-#   [@shoeybi2019megatron]. It needs the fastest wires, so it stays inside one node.
-# - **Pipeline parallelism**: layers are cut into stages. The first stage waits for the last at the end of a step, the
-#   last for the first at its start: the *bubble*.
-# - **Context and expert parallelism**: long sequences, or the experts of a layer, are spread over GPUs.
+# - **Data parallelism**: every group of GPUs has the whole model and its own sequences; gradients are summed once per
+#   step. ZeRO and FSDP [@rajbhandari2019zero] also split (*shard*) the optimizer state, the gradients or the weights
+#   among these groups.
+# - **Tensor parallelism**: matrices are cut into pieces, and partial results are summed in every layer
+#   [@shoeybi2019megatron]. It needs the fastest links, so it stays inside one node.
+# - **Pipeline parallelism**: the layers are cut into stages. The last stage waits for the first at the start of a step,
+#   the first for the last at its end. This idle time is the *bubble*.
+# - **Context and expert parallelism**: GPUs share long sequences, or the experts of a layer.
 #
 # ## In one formula
 #
-# Let a pipeline have $p$ stages, each cut into $v$ virtual ones, and $m$ micro-batches go through it in a step. If
-# one micro-batch takes a stage the time $t$, forward and backward, the step takes
+# A pipeline has $p$ stages, each cut into $v$ virtual ones (*interleaving*), and $m$ micro-batches pass through it in a
+# step. If one micro-batch takes the time $t$ per stage, forward and backward, the step takes
 #
 # $$ T = (1 + w) \left( m\,t + \frac{p - 1}{v}\,t + c + u \right) $$ {#eq-step-time}
 #
-# with $c$ the communication between stages and replicas that nothing hides, $u$ the optimizer's update, and $w$ the
-# wait for the slowest GPU, as a share. The second term is the bubble of @narayanan2021megatron (section 2.2):
-# relative to the work it is $(p - 1) / (v\,m)$. The time $t$ itself is a sum over the kernels of a layer: the FLOPs
-# of each over the speed that it reaches, its bytes over the bandwidth of the memory, and the sums of tensor
-# parallelism. What share of their peaks kernels and wires reach no datasheet says; these shares are fitted to
-# published runs.
+# where $c$ is the communication between stages and replicas that no computation hides, $u$ the optimizer's update, and
+# $w$ the wait for the slowest GPU, as a share. The second term is the bubble of @narayanan2021megatron (section 2.2):
+# relative to the work it is $(p - 1) / (v\,m)$. The time $t$ itself is a sum over the kernels of a layer: their FLOPs
+# over the speed they reach, their bytes over the memory bandwidth, and the sums of tensor parallelism. No datasheet
+# says what share of their peak kernels and links reach; we fit these shares to published runs.
 #
-# How good a step is, one number says: **MFU** (model FLOPs utilisation; @chowdhery2022palm, appendix B), the FLOPs
-# that the model needs over those that the GPUs could have done in that time.
+# One number says how good a step is: **MFU** (model FLOPs utilisation; @chowdhery2022palm, appendix B), the FLOPs that
+# the model needs divided by those that the GPUs could have done in that time.
 #
-# ## The bubble, tried
+# ## Shrinking the bubble
 #
-# A larger batch means more micro-batches for each pipeline, and so a smaller bubble. Interleaving divides it, at
-# the price of more messages.
+# A larger batch means more micro-batches per pipeline, and so a smaller bubble. Interleaving divides the bubble by $v$,
+# at the price of more messages.
 
 # %%
 # | label: fig-cluster-bubble
-# | fig-cap: "Share of the step in the bubble for the 405B run of @fig-cluster-parts, by micro-batches of a pipeline. Interleaving cuts the bubble."
+# | fig-cap: "Share of the step spent in the bubble for the 405B run of @fig-cluster-parts, by micro-batches per pipeline. Interleaving cuts the bubble."
 # | fig-alt: "Two falling curves over the number of micro-batches; the one with four virtual stages lies far below the one without."
 # | echo: true
 from dataclasses import replace
@@ -112,19 +112,20 @@ for virtual, marker in zip((1, 4), style.MARKERS, strict=False):
     axes.plot(micro_batches, shares, marker=marker, label=f"virtual stages: {virtual}")
 axes.set_xscale("log", base=2)
 axes.set_xticks(micro_batches, micro_batches)
-axes.set(xlabel="micro-batches of a pipeline", ylabel="bubble (% of the step)", ylim=(0, None))
+axes.set(xlabel="micro-batches per pipeline", ylabel="bubble (% of the step)", ylim=(0, None))
 axes.legend()
 figure
 
 # %% [markdown]
 # ## Memory decides first
 #
-# The fastest layout is of no use if it does not fit. Adam keeps a master weight and two moments in 32 bits for each
-# weight in 16 (@sec-optimizer-state); activations wait for the backward pass [@korthikanti2022recomputation].
+# The fastest layout is useless if it does not fit. For each 16-bit weight Adam keeps a 32-bit master copy and two
+# 32-bit moments (@sec-optimizer-state), and activations stay in memory until the backward pass
+# [@korthikanti2022recomputation].
 
 # %%
 # | label: tbl-cluster-memory
-# | tbl-cap: "Memory of the fullest GPU (GB) for the 8B model on eight H100, by what its data-parallel ranks share out. An H100 has 80 GB."
+# | tbl-cap: "Memory of the fullest GPU (GB) for the 8B model on eight H100s, by what the data-parallel ranks shard. An H100 has 80 GB."
 # | echo: true
 from IPython.display import Markdown
 
@@ -135,21 +136,21 @@ for sharding in ("none", "optimizer", "gradients", "parameters"):
     memory = predict(replace(PLANS["8B on 8"], sharding=sharding)).memory
     parts = (memory.weights, memory.gradients, memory.optimizer, memory.activations, memory.total)
     rows.append([sharding, *(f"{part / 1e9:.1f}" for part in parts)])
-header = ["shared out", "weights", "gradients", "optimizer", "activations", "all"]
+header = ["sharded", "weights", "gradients", "optimizer", "activations", "all"]
 Markdown(pipe_table(header, rows, numeric=[1, 2, 3, 4, 5]))
 
 # %% [markdown]
-# `llmlab predict --search 64 --model "Llama 3.1 70B" --batch 256` tries all layouts that fit and ranks them.
+# `llmlab predict --search 64 --model "Llama 3.1 70B" --batch 256` tries all layouts that fit on 64 GPUs and ranks them.
 #
 # ## A cluster to play with
 #
-# @fig-cluster-play predicts any plan with the formulas and coefficients of `llmlab predict`. Double the GPUs at the same
-# batch: the step gets shorter, and the bubble's share grows. Move from tensor to pipeline parallelism: communication
-# turns into bubble. Then press *Fastest that fits*, and see which of the two a search prefers.
+# @fig-cluster-play predicts any plan with the formulas and coefficients of `llmlab predict`. Double the GPUs at the
+# same batch size: the step gets shorter, and the bubble's share grows. Move from tensor to pipeline parallelism:
+# communication turns into bubble. Then press *Fastest that fits*, and see which of the two a search prefers.
 
 # %%
 # | label: fig-cluster-play
-# | fig-cap: "Step time and memory of a plan. On a screen: of any plan, computed anew at each move. In print: of the plan that it opens with, a 70B model on 64 H100."
+# | fig-cap: "Step time and memory of a plan. On screen: any plan, computed again at each change. In print: the initial plan, a 70B model on 64 H100s."
 # | fig-alt: "Two panels of bars. In the step, matrix products take most of the time, communication and the bubble some of the rest. In the memory, activations take most, below the dashed line of what the GPU has."
 from llmlab.book.show import playground
 from llmlab.cluster.explorer import step_view
@@ -164,23 +165,23 @@ playground(
 )
 
 # %% [markdown]
-# The search of the page tries the values that its fields offer; that of the command tries every layout that divides
-# evenly.
+# The search on this page tries the values that its fields offer; the command tries every layout that divides evenly.
 #
-# ## Then things break
+# ## When things break
 #
-# A step is not a run. In Llama 3's pre-training [@grattafiori2024llama3, section 3.3.4] something stopped thousands
-# of GPUs every few hours. Work since the last checkpoint is then lost. If training stands still for $\delta$ seconds
-# to save and is stopped every $M$ seconds on average, saving every
+# A step is not a run. In Llama 3's pre-training [@grattafiori2024llama3, section 3.3.4] something stopped thousands of
+# GPUs every few hours. Each time, the work since the last checkpoint is lost. Suppose that saving stops training for
+# $\delta$ seconds and that an interruption comes every $M$ seconds on average. Then saving every
 #
 # $$ \tau = \sqrt{2\,\delta\,M} $$ {#eq-young}
 #
-# seconds loses least, to first order [@young1974checkpoint]: the time spent on saving, $\delta / \tau$, and the work
-# expected to be lost, $\tau / 2M$, are then equal. @daly2006checkpoint gives the share of the time that is left.
+# seconds loses least, to first order [@young1974checkpoint]: at this interval the share of time spent on saving,
+# $\delta / \tau$, equals the expected share of work lost, $\tau / 2M$. @daly2006checkpoint gives the share of the time
+# that is left.
 
 # %%
 # | label: fig-cluster-goodput
-# | fig-cap: "Share of the time left for work that stays, by the interval between checkpoints (Daly's model): 16,384 GPUs that are interrupted as often as Llama 3's, half a minute for a checkpoint, ten minutes for a restart. Dot: Young's interval."
+# | fig-cap: "Share of the time left for useful work (*goodput*), by the interval between checkpoints (Daly's model): 16,384 GPUs, interrupted as often as Llama 3's, with half a minute for a checkpoint and ten minutes for a restart. Dot: Young's interval."
 # | fig-alt: "A curve that rises steeply, is flat around Young's interval and falls slowly."
 # | echo: true
 import numpy as np
@@ -195,19 +196,18 @@ axes.plot(intervals / 60, [100 * goodput(wear, interval) for interval in interva
 axes.plot(young(wear) / 60, 100 * goodput(wear, young(wear)), "o", color=style.VERMILION)
 axes.set_xscale("log")
 axes.set_xticks((1, 10, 100), (1, 10, 100))
-axes.set(xlabel="minutes between checkpoints", ylabel="time kept (%)")
+axes.set(xlabel="minutes between checkpoints", ylabel="useful time (%)")
 figure
 
 # %%
 Markdown(
-    f"Such a run is stopped every {wear.between / 3600:.1f} hours on average, and should save every "
+    f"This run is interrupted every {wear.between / 3600:.1f} hours on average, and should save every "
     f"{young(wear) / 60:.0f} minutes."
 )
 
 # %% [markdown]
 # ## What the book tests
 #
-# - How far are such predictions off, for models that the coefficients have not seen?
-#   @sec-results-cluster-prediction
+# - How accurate are such predictions, for models that the coefficients have not seen? @sec-results-cluster-prediction
 # - What stops a run from growing: the bubble, communication, or the slowest GPU? @sec-results-cluster-scaling
 # - What do interruptions cost, and is Young's interval good enough? @sec-results-cluster-goodput

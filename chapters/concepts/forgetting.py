@@ -1,14 +1,14 @@
 # %% [markdown]
-# # Forgetting, and what replay does about it {#sec-forgetting}
+# # Forgetting, and how replay helps {#sec-forgetting}
 #
-# A model that learns something new walks away from where it was. The loss of the new task pulls it, and nothing
-# holds it back: the old tasks have no say any more. @fig-forgetting-valleys shows the walk in a model of two
-# weights. Old and new task each have a valley, and at a share of the steps an old item may speak, too. That is
+# A model that learns something new moves away from where it was. The loss of the new task pulls it, and nothing holds
+# it back: the old tasks no longer have a say. @fig-forgetting-valleys shows this in a model of two weights. The old and
+# the new task each have a valley. If we mix some old items into the training data, the old task pulls again. That is
 # **replay**.
 
 # %%
 # | label: fig-forgetting-valleys
-# | fig-cap: "Two valleys in a model of two weights. Training starts at the floor of the old task's valley (square) and follows the new task's gradient, mixed with a share of the old one's. The old valley is steep to the sides and flat along; a little replay makes the walk go along it."
+# | fig-cap: "Two valleys in a model of two weights. Training starts at the floor of the old task's valley (square) and follows the new task's gradient, mixed with a share of the old one's. The old valley has steep sides and a flat floor; a little replay keeps the path on that floor."
 # | fig-alt: "Contours of a narrow upright valley of the old task on the left and of a wide valley of the new task on the upper right. Without replay the path ends in the new valley, far up the steep side of the old one; with a twentieth and a fifth of replay it ends higher up inside the old valley."
 # | echo: true
 import numpy as np
@@ -52,24 +52,24 @@ axes.legend(loc="lower right")
 figure
 
 # %% [markdown]
-# The path without replay ends where the new loss is lowest, and does not care what that costs. A twentieth of replay
-# is enough to bend it: where the old valley is steep the old task pulls hard although it seldom speaks, and where
-# it is flat it lets the model go. So replay is cheap as long as the two tasks care about different directions. In a
-# model with a million weights there should be many of them.
+# The path without replay ends where the new loss is lowest, whatever that costs the old task. A twentieth of replay is
+# enough to bend it. Where the old valley is steep, the old task pulls hard, although it has only a small share; where
+# it is flat, it lets the model go. So replay is cheap as long as the two tasks care about different directions. In a
+# model with a million weights there should be many of those.
 #
-# Networks were caught forgetting like this by @mccloskey1989catastrophic, and replaying old items is nearly as old
-# a remedy [@robins1995rehearsal].
+# @mccloskey1989catastrophic first described this *catastrophic forgetting* in neural networks, and replaying old items
+# is nearly as old a remedy [@robins1995rehearsal].
 #
 # ## A real model forgets
 #
-# We teach a tiny GPT to reverse four letters (`reverse:abcd=` → `dcba`), until it can do it with words that it never
-# saw. Then it is to learn to rotate them (`rotate:abcd=` → `bcda`). The prompts tell the tasks apart, so one model
+# We teach a tiny GPT to reverse four letters (`reverse:abcd=` → `dcba`) until it can do this with words it has never
+# seen. Then it has to learn to rotate them (`rotate:abcd=` → `bcda`). The prompts tell the tasks apart, so one model
 # could do both.
 
 # %%
 # | echo: true
 # | code-fold: show
-# | code-summary: "One model, then three copies that learn the new task with other shares of replay"
+# | code-summary: "One model, then three copies that learn the new task with different shares of replay"
 import copy
 import itertools
 import random
@@ -131,7 +131,7 @@ for share in (0, 0.05, 0.2):
 
 # %%
 # | label: fig-forgetting-live
-# | fig-cap: "Learning to rotate words (right) and what becomes of reversing them (left), on words that were never trained on, with three shares of old items among the training items. Live demonstration, one run each."
+# | fig-cap: "Accuracy on the old task (reversing, left) while the model learns the new one (rotating, right), on held-out words, with three shares of old items among the training items. Live demonstration, one run each."
 # | fig-alt: "Left panel: without replay accuracy on the old task falls from all to none within a few steps and stays there; with replay it dips and comes back. Right panel: accuracy on the new task rises under every share."
 figure, panels = style.subplots(1, 2, height=2.8, sharey=True)
 for share, colour, dashes in zip(followed, style.CYCLE, ("-", "--", "-."), strict=False):
@@ -147,10 +147,10 @@ figure
 worst = min(followed[0], key=lambda look: look[1])
 lowest = {share: min(old for _, old, _ in looks) for share, looks in followed.items()}
 Markdown(
-    f"Without replay the model has {100 * worst[1]:.0f} % of the old answers left after {worst[0]} steps, when it gets "
-    f"{100 * worst[2]:.0f} % of the new ones right. Forgetting comes first, learning later. With a fifth of replay the "
-    f"old task falls to {100 * lowest[0.2]:.0f} % on the way and ends at {100 * followed[0.2][-1][1]:.0f} %: what was "
-    "lost is relearned, mostly from words that the replayed items do not hold."
+    f"Without replay the model gets {100 * worst[1]:.0f} % of the old items right after {worst[0]} steps, and "
+    f"{100 * worst[2]:.0f} % of the new ones. Forgetting comes first, learning later. With a fifth of replay the "
+    f"old task falls to {100 * lowest[0.2]:.0f} % on the way and ends at {100 * followed[0.2][-1][1]:.0f} %. The model "
+    "relearns what it lost, and it is tested on words that are not among the replayed items."
 )
 
 # %% [markdown]
@@ -161,14 +161,14 @@ Markdown(
 # $$ L_\text{old}(w + \Delta) - L_\text{old}(w) \;\approx\; g_\text{old} \cdot \Delta \;+\; \tfrac12 \,
 # \Delta^\top H_\text{old} \Delta , $$ {#eq-forgetting-taylor}
 #
-# with the old task's gradient $g_\text{old}$ and its curvature $H_\text{old}$. A model that has learned the old task
-# well stands at the floor, where both are next to nothing: it is so sure of its answers that no small step makes one
-# wrong. But @eq-forgetting-taylor holds near by only. @fig-forgetting-distance walks further from the tiny model, in
-# two directions: against the new task's gradient, and in a random one.
+# where $g_\text{old}$ is the old task's gradient and $H_\text{old}$ its curvature (the Hessian). A model that has learned
+# the old task well is at the floor of its valley, where both are almost zero: it is so sure of its answers that no small
+# step makes one wrong. But @eq-forgetting-taylor holds only nearby. @fig-forgetting-distance walks further from the tiny
+# model, in two directions: against the new task's gradient, and in a random direction.
 
 # %%
 # | label: fig-forgetting-distance
-# | fig-cap: "How much the old task's loss rises when the weights of the tiny model move a given distance against the gradient of the new task, or in a random direction. Both axes are logarithmic, so the square of the distance is a line as steep as the dashed one."
+# | fig-cap: "How much the old task's loss rises when the weights of the tiny model move a given distance against the gradient of the new task, or in a random direction. Both axes are logarithmic, so growth with the square of the distance is parallel to the dashed line."
 # | fig-alt: "Two rising lines on logarithmic axes. The random one stays near the bottom. The one against the new task's gradient runs above it, then rises by several powers of ten within a short distance, far more steeply than the dashed line, and levels off at the top."
 # | echo: true
 parameters = list(base.parameters())
@@ -211,7 +211,7 @@ for (name, values), marker in zip(rises.items(), style.MARKERS, strict=False):
     axes.plot(distances, values, marker=marker, label=name)
 quadratic = rises["against the new task's gradient"][3] * (distances / distances[3]) ** 2
 axes.plot(distances, quadratic, "--", color=style.MUTED, linewidth=1)
-axes.set(xscale="log", yscale="log", xlabel="distance moved", ylabel="rise of the old loss")
+axes.set(xscale="log", yscale="log", xlabel="distance moved", ylabel="rise in the old loss")
 axes.set_ylim(1e-6, 30)
 axes.legend(loc="upper left")
 figure
@@ -220,26 +220,25 @@ figure
 far = distances.searchsorted(0.45)
 hurt, harmless = (values[far] for values in rises.values())
 Markdown(
-    f"A walk of length {distances[far]:.1f} against the new task's gradient adds {hurt:.1f} nats to the old loss. One of the "
+    f"A step of length {distances[far]:.1f} against the new task's gradient adds {hurt:.1f} nats to the old loss. A step of the "
     f"same length in a random direction adds {harmless:.6f}, and even one of length {distances[-1]:.0f} only "
     f"{rises['in a random direction'][-1]:.4f}."
 )
 
 # %% [markdown]
-# So two things make fine-tuning forget. The *direction* is bad: both tasks use the same weights, and what one needs
-# changed is where the other is sensitive. And the *distance* matters like a cliff, not like a slope: up to a point
-# nothing seems to happen, a little further all is gone. The first steps on a new task, when the model is most wrong
-# about it, are enough to get there (@fig-forgetting-live).
+# So two things make fine-tuning forget. The *direction* is bad: both tasks use the same weights, and the new task needs
+# to change them exactly where the old one is sensitive. And the *distance* acts like a cliff, not a slope: up to a
+# point nothing seems to happen; a little further everything is gone. The first steps on a new task, when the model is
+# most wrong about it, are enough to get there (@fig-forgetting-live).
 #
-# Three hopes follow, each of which can be tested. A method that moves the weights *less far* should forget less: a low
-# learning rate does, and so may a small adapter. A method that moves them in *few directions*, as LoRA does
-# (@sec-lora), helps if these are the right ones. And replay brings $g_\text{old}$ back as soon as the model has left
-# the floor.
+# Three hopes follow, and we can test each. A method that moves the weights *less far* should forget less: a low
+# learning rate does, and a small adapter may. A method that moves them in *few directions*, as LoRA does (@sec-lora),
+# helps if these are the right ones. And replay restores $g_\text{old}$ as soon as the model leaves the floor.
 #
 # ## The accuracy matrix
 #
-# With several tasks in a row, one writes down after each of them how well the model does on all. Entry $R_{ij}$ is
-# the accuracy on task $j$ after learning task $i$ [@lopezpaz2017gem].
+# With several tasks in a row, we test the model on all tasks after each of them. Entry $R_{ij}$ of the matrix is the
+# accuracy on task $j$ after learning task $i$ [@lopezpaz2017gem].
 
 # %%
 # | label: tbl-forgetting-matrix
@@ -263,37 +262,37 @@ Markdown(
 )
 
 # %% [markdown]
-# Three numbers sum it up, for $T$ tasks:
+# Three numbers summarise the matrix, for $T$ tasks:
 #
 # - **Average accuracy** is the mean of the last row.
-# - **Backward transfer**, $\text{BWT} = \frac{1}{T-1} \sum_{j<T} (R_{Tj} - R_{jj})$, is how old tasks changed since they were
-#   learned. Negative means forgetting.
-# - **Plasticity** is how well each new task is learned when its turn comes: the diagonal, beside what the model could do
-#   before.
+# - **Backward transfer**, $\text{BWT} = \frac{1}{T-1} \sum_{j<T} (R_{Tj} - R_{jj})$, is how much the old tasks have
+#   changed since they were learned. Negative means forgetting.
+# - **Plasticity** is how well the model learns each new task when its turn comes: the diagonal, compared with the
+#   accuracy before.
 #
-# Always ask for the last two *together*. A model that learns nothing forgets nothing.
+# Always report the last two *together*. A model that learns nothing forgets nothing.
 
 # %%
 backward = np.mean([matrix[-1, task] - matrix[task, task] for task in range(2)])
 gained = np.mean([matrix[task, task] - matrix[task - 1, task] for task in (1, 2)])
 Markdown(
     f"Here the average accuracy is {100 * matrix[-1].mean():.0f} %, backward transfer is "
-    f"{100 * backward:+.0f} points and the new tasks gained {100 * gained:.0f} points each: a model of great plasticity "
+    f"{100 * backward:+.0f} points and the new tasks gained {100 * gained:.0f} points on average: a model with great plasticity "
     "and no memory.".replace("-", "−")
 )
 
 # %% [markdown]
 # ## How sure are we?
 #
-# Old and new model answer the *same* items, so their answers are compared item by item. Only items that changed say
-# anything: those that were right and are wrong now, and the other way round. McNemar's test [@mcnemar1947note] asks
-# whether one kind is more frequent than a coin would make it, and an interval for the change follows from the same
-# counts [@agresti2005matched]. The lab's report does this for every suite and every level of difficulty, and
-# corrects its p values for their number.
+# The old and the new model answer the *same* items, so we compare their answers item by item. Only items whose answer
+# changed carry information: those that were right and are now wrong, and the reverse. McNemar's test [@mcnemar1947note]
+# checks whether one kind is more frequent than a fair coin would make it, and the same counts give an interval for the
+# change [@agresti2005matched]. The lab's report does this for every suite and every level of difficulty, and corrects
+# its p values for the number of tests.
 
 # %%
 # | label: tbl-forgetting-report
-# | tbl-cap: "What the tiny model lost and gained with a twentieth of replay: 95 % intervals, exact McNemar test, corrected by Holm's rule. Level 1 are words of four different letters, level 2 words in which a letter comes twice."
+# | tbl-cap: "What the tiny model lost and gained with a twentieth of replay: 95 % confidence intervals, exact McNemar test, Holm correction. Level 1: words of four different letters. Level 2: words with a repeated letter."
 # | echo: true
 from dataclasses import replace
 
@@ -336,19 +335,19 @@ Markdown(
 )
 
 # %% [markdown]
-# These intervals say how sure we are of *this* pair of models. They do not say what another seed would have given.
-# Where the book compares methods it therefore repeats the whole run with several seeds, pairs them, and takes the
+# These intervals say how sure we are about *this* pair of models. They do not say what another seed would have given.
+# So where the book compares methods, it repeats the whole run with several seeds, pairs the runs by seed, and takes the
 # interval over seeds.
 #
 # ## A fair comparison
 #
-# "LoRA learns less and forgets less", found @biderman2024lora in large models. But who learns less has less reason to
-# forget. @kalajdzievski2024forgetting even found forgetting to be a straight line in the fine-tuning loss. So a fair
-# comparison of two methods asks what each has forgotten *when it has learned equally much*: we grade the models on
-# the way and read off the forgetting at the moment when the accuracy on the new task reaches a fixed mark.
+# "LoRA learns less and forgets less", @biderman2024lora found in large models. But a model that learns less has less
+# reason to forget. @kalajdzievski2024forgetting even found that forgetting is a straight line in the fine-tuning loss.
+# So a fair comparison measures what each method has forgotten *when it has learned equally much*: we grade the models
+# during training and read off the forgetting when the accuracy on the new task reaches a fixed mark.
 #
-# Other remedies than replay add a force that holds the weights back where the old task is curved
-# [@kirkpatrick2017ewc], which is @eq-forgetting-taylor turned into a penalty.
+# Other remedies add a force that holds the weights back where the old task is curved [@kirkpatrick2017ewc]; this turns
+# @eq-forgetting-taylor into a penalty.
 #
 # ## What the book tests
 
@@ -361,7 +360,7 @@ Markdown(
             f"- Does LoRA forget less once both have learned equally well? {badge('H-FORGET-1')} Can it forget "
             f"more at another rate? {badge('H-FORGET-3')} @sec-results-forgetting",
             f"- Is forgetting a straight line in the loss? {badge('H-FORGET-4')} @sec-results-forgetting",
-            f"- How much does a twentieth of replay help, and what does it cost? {badge('H-REPLAY-1')} "
+            f"- How much does a twentieth of replay help, and at what cost? {badge('H-REPLAY-1')} "
             f"{badge('H-REPLAY-3')} @sec-results-forgetting",
         )
     )

@@ -1,13 +1,13 @@
 # %% [markdown]
 # # The learning rate {#sec-learning-rate}
 #
-# Training walks downhill in small steps, and the learning rate is the length of the step. @fig-lr-bowl shows
-# three walks in the same valley. A short step creeps. A good one arrives. A step that is too long jumps over
-# the floor of the valley, lands higher on the other side, and climbs out.
+# Training walks downhill in small steps, and the learning rate sets the length of the step. @fig-lr-bowl shows three
+# walks in the same valley. A short step creeps. A good one arrives. A step that is too long jumps over the floor of the
+# valley, lands higher on the other side, and climbs out.
 
 # %%
 # | label: fig-lr-bowl
-# | fig-cap: "Twenty steps of gradient descent in a valley that is ten times steeper across than along. Each walk starts at the square; the cross is the floor."
+# | fig-cap: "Twenty steps of gradient descent in a valley whose curvature is ten times larger across than along. Each walk starts at the square; the cross is the floor."
 # | fig-alt: "Three panels with oval contour lines. Left: a short path that stops far from the centre. Middle: a path that reaches the centre. Right: a zigzag that grows and leaves the panel."
 # | echo: true
 import numpy as np
@@ -44,19 +44,19 @@ figure
 # %% [markdown]
 # ## Why too high diverges
 #
-# Along a direction of curvature $\lambda$ the gradient at distance $x$ from the floor is $\lambda x$, so a step of
-# gradient descent with learning rate $\eta$ gives
+# Take one direction in which the loss has curvature $\lambda$. At distance $x$ from the floor the gradient is
+# $\lambda x$, so a step of gradient descent with learning rate $\eta$ gives
 #
 # $$ x \;\leftarrow\; x - \eta \lambda x = (1 - \eta \lambda) \, x . $$ {#eq-lr-step}
 #
-# The distance shrinks only while $|1 - \eta\lambda| < 1$, that is while $\eta < 2 / \lambda$. The *steepest*
-# direction sets this limit for all of them, and the flattest direction, which shrinks by only
-# $1 - \eta\lambda$ a step, decides how long the walk takes [@goodfellow2016deep, section 4.3]. Everything
-# between too low and too high is bought with their ratio. @fig-lr-sweep walks the valley at many learning rates:
+# The distance shrinks only while $|1 - \eta\lambda| < 1$, that is, while $\eta < 2 / \lambda$. The *steepest* direction
+# sets this limit for all directions. The flattest direction shrinks by a factor of only $1 - \eta\lambda$ per step, so
+# it decides how long the walk takes [@goodfellow2016deep, section 4.3]. The larger the ratio of the two curvatures, the
+# slower the walk at even the best rate. @fig-lr-sweep walks the valley at many learning rates:
 
 # %%
 # | label: fig-lr-sweep
-# | fig-cap: "Height that is left after twenty steps, for many learning rates. The dashed line is the limit of @eq-lr-step for the steepest direction."
+# | fig-cap: "Height left after twenty steps, for many learning rates. The dashed line is the limit $2/\\lambda$ for the steepest direction."
 # | fig-alt: "A curve that falls slowly, reaches its lowest point shortly before the dashed line, and rises as a wall behind it."
 # | echo: true
 rates = np.geomspace(1e-3, 0.4, 200)
@@ -70,25 +70,24 @@ axes.set(xlabel="learning rate", ylabel="height left")
 figure
 
 # %% [markdown]
-# The shape is worth remembering: a long slope on the left, where doubling the rate simply does more; a floor; and
-# a wall on the right, close behind the best point. Real sweeps of learning rates have the same three parts, which
-# is why a sweep whose best point lies at its edge has not been wide enough. The verdicts of this book raise an
-# alarm then.
+# Remember the shape: a long slope on the left, where a higher rate simply gets further; a floor; and a wall on the
+# right, just past the best point. Real learning-rate sweeps have the same three parts. So a sweep whose best point is
+# at its edge has not been wide enough, and the verdicts of this book then show a warning.
 #
-# ## Why the best rate does not simply carry over
+# ## Why the best rate does not carry over
 #
-# We train with Adam [@kingma2014adam], in the form with decoupled weight decay [@loshchilov2017adamw]. Adam
-# divides each gradient by a running average of its size. Its steps therefore have a length near $\eta$ in
+# We train with Adam [@kingma2014adam], in the form with decoupled weight decay [@loshchilov2017adamw]. Adam divides a
+# running average of the gradient by a running average of its size. Its steps therefore have a length near $\eta$ in
 # *every* coordinate, however steep the loss is there. Two things follow.
 #
-# - Making the loss ten times larger changes nothing: gradients grow, steps do not.
-# - The rate is measured in units of the *weights*. What moves a small matrix far hardly moves a large one, and the
-#   two thin matrices of an adapter (@sec-lora) want another rate than the full matrix: published sweeps put
-#   the best rate of LoRA near ten times that of full fine-tuning [@schulman2025lora; @biderman2024lora].
+# - Multiplying the loss by ten changes almost nothing: gradients grow, steps do not.
+# - The rate is measured in units of the *weights*. A step that moves a small matrix far hardly moves a large one, and
+#   the two thin matrices of an adapter (@sec-lora) need another rate than the full matrix: published sweeps find that
+#   the best rate of LoRA is about ten times that of full fine-tuning [@schulman2025lora; @biderman2024lora].
 
 # %%
 # | label: fig-lr-adam
-# | fig-cap: "Ten steps from the same point on the same slope, and on one that is a hundred times steeper: gradient descent (left) takes steps a hundred times longer, Adam (right) does not notice."
+# | fig-cap: "Ten steps on a straight slope, and on one a hundred times steeper. Gradient descent (left) takes steps a hundred times longer; Adam (right) takes the same steps."
 # | fig-alt: "Two panels. In the left one the steeper slope's path leaves at once. In the right one both paths lie on top of each other."
 # | echo: true
 import torch
@@ -121,15 +120,16 @@ figure
 # %% [markdown]
 # ## Warm-up and cosine
 #
-# One rate for the whole run is a compromise. Early on the weights are far from any valley and Adam's averages
-# know little, so we start low and rise in a straight line over the first twentieth of the steps, as is usual
-# since @goyal2017minibatch. Late in the run the noise of single batches keeps the walk from settling, so the rate
-# falls again along half a cosine [@loshchilov2016sgdr] to a tenth of its peak. The *learning rate* of an
-# experiment in this book is that **peak**. The curve below is drawn by the function that the trainer calls.
+# One rate for the whole run is a compromise. Early on, the weights are far from any valley and Adam's averages rest on
+# few gradients. So we start low and raise the rate in a straight line over the first twentieth of the steps
+# (*warm-up*), as is usual since @goyal2017minibatch. Late in the run the noise of single batches keeps the weights from
+# settling, so the rate falls again along half a cosine [@loshchilov2016sgdr] to a tenth of its peak. When an experiment
+# in this book names a *learning rate*, it means that **peak**. The function that the trainer calls draws the curve
+# below.
 
 # %%
 # | label: fig-lr-schedule
-# | fig-cap: "The schedule of every run in this book: linear warm-up, then half a cosine down to a tenth of the peak."
+# | fig-cap: "The default schedule in this book: linear warm-up, then half a cosine down to a tenth of the peak."
 # | fig-alt: "A line that rises steeply to its peak at step twenty and falls in a smooth curve to a tenth at step four hundred."
 # | echo: true
 from llmlab.gpt.training import TrainConfig, learning_rate_at
@@ -144,12 +144,12 @@ figure
 # %% [markdown]
 # ## Clipping
 #
-# The trainer also shortens every gradient whose norm exceeds one. Adam is blind to a constant factor, but not to
-# a sudden one, so clipping keeps a single wild batch from throwing the averages off. It makes a run that would
-# diverge survive. It does not make it learn: a rate that is too high stays too high.
+# The trainer also shortens every gradient whose norm exceeds one (*clipping*). Adam ignores a constant factor, but not
+# a sudden one, so clipping keeps a single wild batch from distorting the averages. It may keep a run alive that would
+# otherwise diverge. It does not make the run learn: a rate that is too high stays too high.
 #
 # ## What the book tests
 #
-# - Nine learning rates, from far too low to far too high, on a real fine-tuning task, with what each of them
-#   learned and forgot: @sec-results-learning-rate
-# - Whether the best rate of an adapter depends on its rank, under two rules of scaling: @sec-results-lora-rank
+# - What do nine learning rates, from far too low to far too high, learn and forget on a real fine-tuning task?
+#   @sec-results-learning-rate
+# - Does the best rate of an adapter depend on its rank, under two scaling rules? @sec-results-lora-rank

@@ -1,14 +1,14 @@
 # %% [markdown]
 # # LoRA, and why low rank works {#sec-lora}
 #
-# Fine-tuning changes the weights of a model a little. LoRA [@hu2021lora] bets that this change is *simple*: that
-# a large table of changes can be written as the product of two thin ones. @fig-lora-idea shows the bet. The
-# frozen matrix has one number per pair of input and output; the detour beside it has only as many as its two thin
-# matrices hold.
+# Fine-tuning changes the weights of a model a little. LoRA (low-rank adaptation) [@hu2021lora] bets that this change is
+# *simple*: that a large matrix of changes can be written as the product of two thin ones. @fig-lora-idea shows the bet.
+# The frozen matrix has one number per pair of input and output; the *adapter* next to it has only the numbers of its
+# two thin matrices.
 
 # %%
 # | label: fig-lora-idea
-# | fig-cap: "The idea of LoRA: the weights $W_0$ stay as they are (grey), and only two thin matrices $A$ and $B$ are trained (blue). Their product has the shape of $W_0$, but only $r$ independent directions."
+# | fig-cap: "The idea of LoRA: the weights $W_0$ stay frozen (grey), and only two thin matrices $A$ and $B$ are trained (blue). Their product has the shape of $W_0$, but at most $r$ independent directions."
 # | fig-alt: "A large grey square labelled W zero, frozen, plus a tall thin blue rectangle labelled B times a wide thin blue rectangle labelled A."
 from matplotlib.patches import Rectangle
 
@@ -39,18 +39,17 @@ figure
 #
 # $$ h = W_0 x + s \, B A x $$ {#eq-lora}
 #
-# with $A$ of shape $r \times d_{in}$, $B$ of shape $d_{out} \times r$, and a fixed scale $s$. The **rank** $r$ is
-# the width of the detour. Training starts with $B = 0$, so at first the model is exactly the one it was; only
-# $A$ and $B$ receive gradients. When training is over, $s B A$ can be added to $W_0$, and the model is as fast
-# as before.
+# where $A$ has the shape $r \times d_{in}$, $B$ the shape $d_{out} \times r$, and $s$ is a fixed scale. The **rank**
+# $r$ is the width of the adapter. Training starts with $B = 0$, so the model starts out exactly as it was; only $A$ and
+# $B$ receive gradients. After training, $s B A$ can be added to $W_0$, and the model is as fast as before.
 #
 # ## What it saves
 #
-# An adapter on one layer has $r \, (d_{in} + d_{out})$ parameters instead of $d_{in} \, d_{out}$. Our GPT
-# (the shape of GPT-2 [@radford2019gpt2], made small) has four linear layers in each block, and in this book all of
-# them get a detour unless a chapter says otherwise. The book's own adapter is a module of some twenty lines
-# (`LoraLinear` in `llmlab.finetune.model.lora`); a test trains it beside that of the library `peft`
-# [@mangrulkar2022peft] and holds the two against each other, loss by loss.
+# An adapter on one layer has $r \, (d_{in} + d_{out})$ parameters instead of $d_{in} \, d_{out}$. Our GPT (a small
+# GPT-2 [@radford2019gpt2]) has four linear layers in each block, and in this book each of them gets an adapter unless a
+# chapter says otherwise. The book's own adapter is a module of some twenty lines (`LoraLinear` in
+# `llmlab.finetune.model.lora`). A test trains it next to the one in the `peft` library [@mangrulkar2022peft] and
+# compares the two, loss by loss.
 
 # %%
 # | label: tbl-lora-parameters
@@ -69,18 +68,19 @@ rows = []
 for rank in (1, 2, 4, 8, 16, 32, 64):
     trained = sum(rank * (layer.in_features + layer.out_features) for layer in layers)
     rows.append([str(rank), f"{trained:,}", f"{100 * trained / gpt.n_parameters():.1f} %"])
-Markdown(pipe_table(["rank", "trained parameters", "of the model's"], rows, numeric=[0, 1, 2]))
+Markdown(
+    pipe_table(["rank", "trained parameters", "share of the model's"], rows, numeric=[0, 1, 2])
+)
 
 # %% [markdown]
-# In a small model a large rank saves little: the last rows of @tbl-lora-parameters train a good part of the
-# model. In a model that is a hundred times wider the same ranks are a fraction of a percent.
+# In a small model a large rank saves little: the last rows of @tbl-lora-parameters train a good part of the model. In a
+# model a hundred times wider, the same ranks train a fraction of a percent.
 #
 # ## Is a real change of weights simple?
 #
-# The bet can be checked. We take a tiny GPT, teach it to reverse four letters (`abcd=` → `dcba`), then
-# fine-tune all matrices of its blocks, without any adapter, to rotate them instead (`abcd=` → `bcda`). The
-# change $\Delta W$ of each matrix is then known exactly, and its singular values say how many directions it
-# uses.
+# We can check the bet. We take a tiny GPT, teach it to reverse four letters (`abcd=` → `dcba`), and then fine-tune all
+# matrices of its blocks, without any adapter, to rotate them instead (`abcd=` → `bcda`). We then know the change
+# $\Delta W$ of each matrix exactly, and its singular values say how many directions it uses.
 
 # %%
 # | echo: true
@@ -115,12 +115,12 @@ change = {name: matrix.detach() - before[name] for name, matrix in matrices.item
 
 # %%
 # | label: fig-lora-spectrum
-# | fig-cap: "How much of a change of weights its largest directions hold (share of the squared singular values). Each blue line is one matrix of the fine-tuned model; the grey line is a random matrix of the same shape as the largest one."
+# | fig-cap: "Share of a weight change in its largest directions (share of the squared singular values). Each blue line is one matrix of the fine-tuned model; the grey line is a random matrix with the shape of the largest one."
 # | fig-alt: "Blue lines rise steeply and reach most of the change within some ten of sixty-four directions; the grey line of a random matrix rises slowly, almost in proportion to the number of directions."
 
 
 def held(matrix: torch.Tensor) -> torch.Tensor:
-    """Share of a matrix' squared entries that its first k directions hold, for every k."""
+    """Share of a matrix's squared entries in its first k directions, for every k."""
     squared = torch.linalg.svdvals(matrix) ** 2
     return squared.cumsum(0) / squared.sum()
 
@@ -139,14 +139,13 @@ figure
 needed = [int((held(delta) < 0.9).sum()) + 1 for delta in change.values()]
 noise_needed = int((held(noise) < 0.9).sum()) + 1
 Markdown(
-    f"Nine tenths of each change lie in {min(needed)} to {max(needed)} of its 64 directions; a random matrix "
+    f"It takes only {min(needed)} to {max(needed)} of 64 directions to hold nine tenths of a change; a random matrix "
     f"needs {noise_needed}. The change is simple, although nothing forced it to be."
 )
 
 # %% [markdown]
-# Is the rest needed? We keep only the largest $r$ directions of every change, throw the others away, and let
-# the model rotate words again. For a matrix this is the best that any adapter of rank $r$ could do
-# [@eckart1936approximation].
+# Does the model need the rest? We keep only the largest $r$ directions of every change, discard the others, and let the
+# model rotate words again. No matrix of rank $r$ is closer to the change [@eckart1936approximation].
 
 # %%
 # | label: fig-lora-truncated
@@ -178,25 +177,24 @@ axes.set(
 figure
 
 # %% [markdown]
-# This is why low rank works: a pretrained model already computes nearly everything that the new task needs, so
-# fine-tuning has only a few directions to add. @aghajanyan2020intrinsic found the same from another side: large
-# pretrained models can be fine-tuned inside a random subspace of surprisingly few dimensions.
+# So low rank works here, and the usual explanation is this: a pretrained model already computes nearly everything that
+# the new task needs, and fine-tuning has only a few directions to add. @aghajanyan2020intrinsic found the same from
+# another side: large pretrained models can be fine-tuned inside a random subspace of surprisingly few dimensions.
 #
 # ::: {.callout-note}
-# The bet is not always won. On code and mathematics with much data, @biderman2024lora measured that full
-# fine-tuning changes weights with a rank ten to a hundred times that of a usual adapter, and that LoRA then
-# learns less (and forgets less). When there is more to learn than the detour can hold, rank matters.
+# The bet is not always won. On code and mathematics with much data, @biderman2024lora measured that full fine-tuning
+# changes the weights with a rank ten to a hundred times that of a usual adapter, and that LoRA then learns less (and
+# forgets less). When there is more to learn than the adapter can hold, the rank matters.
 # :::
 #
 # ## When the rank is too small
 #
-# What happens then? Let the wanted change be a matrix with a few strong directions and many weak ones, and
-# train $B A$ towards it by gradient descent. Each rank gets as far as its best approximation and no further
-# (@fig-lora-floor).
+# What happens then? Let the wanted change be a matrix with a few strong directions and many weak ones, and train $B A$
+# towards it by gradient descent. Each rank reaches its best approximation and gets no further (@fig-lora-floor).
 
 # %%
 # | label: fig-lora-floor
-# | fig-cap: "Training $BA$ towards a wanted change whose singular values halve from one direction to the next. Dashed: the smallest error that the rank allows."
+# | fig-cap: "Training $BA$ towards a wanted change whose singular values halve from one to the next. Dashed: the smallest error that each rank allows."
 # | fig-alt: "Four falling curves for ranks one to four; each levels off at its dashed line, lower ranks higher up."
 # | echo: true
 generator = torch.Generator().manual_seed(0)
@@ -235,13 +233,13 @@ figure
 # ## The scale, and why it matters for fair comparisons
 #
 # The scale $s$ in @eq-lora is usually $\alpha / r$ with a fixed $\alpha$. @kalajdzievski2023rslora argued for
-# $\alpha / \sqrt{r}$ (rsLoRA), because dividing by $r$ stunts learning at high rank. The rule decides how far one
-# step moves the model. Here is the first step of Adam [@kingma2014adam] on a layer of 128 inputs, at every rank
-# with the *same* learning rate:
+# $\alpha / \sqrt{r}$ (rsLoRA), because dividing by $r$ slows learning at high rank. The rule decides how far one step
+# moves the model. Here is the first step of Adam [@kingma2014adam] on a layer of 128 inputs, at every rank with the
+# *same* learning rate:
 
 # %%
 # | label: fig-lora-first-step
-# | fig-cap: "How far one Adam step with one learning rate moves a layer's output, relative to rank 1. Mean over 20 random starts of $A$; bars are 95 % intervals."
+# | fig-cap: "How far one Adam step with one learning rate moves a layer's output, relative to rank 1. Mean over 20 random initialisations of $A$; bars are 95 % confidence intervals."
 # | fig-alt: "Under alpha over r the size of the first step is the same at every rank; under alpha over root r it grows about eightfold from rank one to rank sixty-four."
 # | echo: true
 from llmlab.method.judging.statistics import mean_interval
@@ -275,16 +273,16 @@ axes.legend()
 figure
 
 # %% [markdown]
-# Under $\alpha / r$ the first step is as large at every rank; under $\alpha / \sqrt{r}$ it grows like $\sqrt{r}$.
-# So the two rules want *different learning rates*, and a comparison at one learning rate compares two things at
-# once. That is why our experiment tries every rank, under both rules, at every learning rate, and lets each be
-# judged at its own best one.
+# Under $\alpha / r$ the first step has the same size at every rank; under $\alpha / \sqrt{r}$ it grows like $\sqrt{r}$.
+# So the two rules need *different learning rates*, and a comparison at one learning rate compares two things at once.
+# That is why our experiment tries every rank, under both rules, at every learning rate, and judges each at its own best
+# rate.
 #
 # ## What the book tests
 #
-# - From which rank on does more rank no longer help, and does the rule change that? @sec-results-lora-rank
-# - How does the learning rate of an adapter decide what is learned and what is forgotten?
-#   @sec-results-learning-rate, after the idea in @sec-learning-rate
+# - At which rank does more rank stop helping, and does the scaling rule change that? @sec-results-lora-rank
+# - How does an adapter's learning rate decide what is learned and what is forgotten? @sec-results-learning-rate, after
+#   the idea in @sec-learning-rate
 # - Does an adapter learn as much as the whole model would, and at which rate? @sec-results-full
-# - How much does an adapter of each rank hold? @sec-results-capacity
-# - Which layers should carry it? @sec-results-modules
+# - How much can an adapter of each rank hold? @sec-results-capacity
+# - Which layers should carry adapters? @sec-results-modules

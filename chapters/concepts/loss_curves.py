@@ -1,13 +1,13 @@
 # %% [markdown]
 # # Loss curves {#sec-loss-curves}
 #
-# A loss curve is the first thing that a run tells, and often the only thing that anybody looks at. Its shape is a
-# diagnosis. @fig-loss-shapes shows six, drawn by formulas: the training loss in blue, the loss on held-out items, the
-# validation loss, in vermilion.
+# The loss curve is the first thing a run shows, and often the only thing anybody looks at. Its shape is a diagnosis.
+# @fig-loss-shapes shows six shapes, drawn from formulas: the training loss in blue and the validation loss, the loss on
+# held-out items, in vermilion.
 
 # %%
 # | label: fig-loss-shapes
-# | fig-cap: "Six shapes of a loss curve, drawn by formulas. Blue: loss of each training batch. Vermilion: loss on validation items."
+# | fig-cap: "Six shapes of a loss curve, drawn from formulas. Blue: loss of each training batch. Vermilion: validation loss."
 # | fig-alt: "Six small panels. Healthy: both losses fall steeply, then slowly, together. Rate too high: both stick at a high level with jumps. No warm-up: the validation loss rises above its start first. Tiny data: the training loss falls to zero, the validation loss turns and rises. Label noise: the training loss stays above the validation loss. Rate too low: both fall slowly in an almost straight line."
 # | echo: true
 import numpy as np
@@ -51,26 +51,28 @@ figure
 # %% [markdown]
 # ## How to read one
 #
-# Five questions, in this order. Each needs only the curves.
+# Ask five questions, in this order. Each needs only the curves.
 #
-# 1. **Is it still there?** A training loss that ends as no number, or above its start, needs no more reading: the step
-#    was too long (@sec-learning-rate). One that is not a number for a few steps and comes back has not diverged. One
-#    that drops to exactly zero at once was not computed: look at the gradient norm.
-# 2. **What happened first?** Adam's first steps are as large as the rate, whatever the gradient [@kingma2014adam].
-#    Without a warm-up [@goyal2017minibatch] a high rate throws the model uphill before it starts to learn.
-# 3. **Do the two losses part, and which way?** A validation loss that turns while the training loss falls on is
-#    over-fitting: too little data, too often. A training loss that stays *above* the validation loss is a model that
-#    cannot fit what it is given: some of it is wrong.
-# 4. **Is there an elbow?** A healthy curve falls steeply, then slowly. A straight, slow fall says that every step could
-#    have been longer.
-# 5. **Where does it stop?** A plateau that begins early and high, and does not give way when the rate falls, is a model
-#    that the first large steps have broken.
+# 1. **Did the run survive?** If the training loss ends as NaN (not a number) or above its start, stop reading: the
+#    steps were too long (@sec-learning-rate). A loss that is NaN for a few steps and comes back has not diverged. A
+#    loss that suddenly drops to exactly zero was not computed: check the gradient norm.
+# 2. **What happened first?** Adam's first steps are as long as the learning rate, whatever the gradient
+#    [@kingma2014adam]. Without a warm-up [@goyal2017minibatch] a high rate throws the model uphill before it starts to
+#    learn.
+# 3. **Do the two losses part, and which way?** A validation loss that turns up while the training loss keeps falling
+#    means over-fitting: too little data, read too often. A training loss that stays *above* the validation loss means
+#    that the model cannot fit its training data: part of it is wrong.
+# 4. **Is there an elbow?** A healthy curve falls steeply, then slowly. A straight, slow fall means that every step
+#    could have been longer.
+# 5. **Where does it stop?** A plateau that starts early, at a high loss, and does not give way when the rate falls
+#    means that the first large steps have damaged the model.
 #
-# ## Noise first
+# ## Measure the noise first
 #
-# Every one of these questions is about a *change*, and a curve of single batches changes all the time. So how much does
-# it scatter? Differences of neighbouring points would count the fall as noise. In second differences, $x_{t-1} - 2 x_t +
-# x_{t+1}$, a straight fall cancels, and for independent noise of standard deviation $\sigma$ theirs is $\sqrt 6 \sigma$.
+# Each of these questions is about a *change*, and a curve of single batches changes all the time. So how much does it
+# scatter? Differences between neighbouring points would count the fall of the loss as noise. In second differences,
+# $x_{t-1} - 2 x_t + x_{t+1}$, a straight fall cancels. For independent noise of standard deviation $\sigma$ they have a
+# standard deviation of $\sqrt 6 \sigma$.
 
 # %%
 # | echo: true
@@ -81,9 +83,9 @@ scatter = np.random.default_rng(0).normal(0, 0.5, 2000)
 print(f"noise put in: 0.5, noise found: {noise_level(steep + scatter):.2f}")
 
 # %% [markdown]
-# To see the line behind the points one smooths, and there are two ways (@fig-loss-smoothing). A moving average is pulled
-# by every outlier and lags behind a fall; started at zero it also needs Adam's correction for its first steps. A running
-# median forgets a single outlier altogether, and leaves a curve that only falls as it is.
+# Smoothing shows the line behind the points. There are two ways (@fig-loss-smoothing). A moving average is pulled by
+# every outlier and lags behind a fall; if it starts at zero, it also needs Adam's correction for the first steps. A
+# running median ignores a single outlier altogether, and leaves a curve that only falls as it is.
 
 # %%
 # | label: fig-loss-smoothing
@@ -105,7 +107,7 @@ figure
 # %% [markdown]
 # ## Events
 #
-# On this stands a small library. Each function answers with the step and the numbers that it rests on, or with nothing.
+# A small library builds on this. Each function returns the step and the numbers behind its answer, or nothing.
 
 # %%
 # | echo: true
@@ -115,34 +117,33 @@ from llmlab.finetune.curves.shapes import overfitting, plateau, spikes
 stuck = plateau(runs["rate too high"][0])
 turned = overfitting(*runs["tiny data"])
 print(
-    f"spike at step {spike.step}, {spike.z:.0f} deviations high: {spike.before:.2f} to {spike.peak:.2f}"
+    f"spike at step {spike.step}, {spike.z:.0f} standard deviations high: {spike.before:.2f} to {spike.peak:.2f}"
 )
 print(f"plateau from step {stuck.step} on, at {stuck.level:.2f}")
 print(f"over-fitting from step {turned.step} on: {turned.lowest:.2f} to {turned.last:.2f}")
 
 # %% [markdown]
-# A spike is a jump that stands out among its neighbours, not one that is large: in the first steps every difference is
-# large; and where the curve is smooth, it must exceed what the last printed digit and half a percent of the loss explain.
-# A plateau begins where all that still comes lowers the loss by no more than noise would. Over-fitting asks for both
-# curves, since a validation loss that rises together with the training loss is something else: a divergence.
+# A spike is a jump that stands out among its neighbours, not just a large one: in the first steps every difference is
+# large. Where the curve is smooth, a spike must also exceed what the last printed digit and half a percent of the loss
+# can explain. A plateau starts where the rest of the run lowers the loss by no more than noise would. Over-fitting
+# needs both curves: a validation loss that rises together with the training loss is a divergence.
 #
 # ## From events to causes
 #
-# A short list of rules turns events into a name; the first rule that fits wins. It looks at the curves and at nothing
-# else.
+# A short list of rules turns events into a cause; the first rule that fits wins. The rules look only at the curves.
 
 # %%
 # | label: tbl-loss-rules
-# | tbl-cap: "The rules, in their order."
+# | tbl-cap: "The rules, in the order in which they are tried."
 from IPython.display import Markdown
 
 from llmlab.book.markup import pipe_table
 from llmlab.finetune.curves.causes import RULES, name_cause, signs
 
-Markdown(pipe_table(["what one sees", "looks like"], [[rule.sign, rule.cause] for rule in RULES]))
+Markdown(pipe_table(["what you see", "looks like"], [[rule.sign, rule.cause] for rule in RULES]))
 
 # %% [markdown]
-# On the curves of @fig-loss-shapes they say:
+# On the curves of @fig-loss-shapes the rules say:
 
 # %%
 # | echo: true
@@ -150,22 +151,22 @@ for name, (training, validation) in runs.items():
     print(f"{name:14s} looks like: {name_cause(signs(training, validation)).cause}")
 
 # %% [markdown]
-# That proves little: the rules and the drawings have one author. Whether real runs look like the drawings is a question
-# for an experiment, and it is asked below.
+# That proves little: the rules and the drawings have the same author. Do real runs look like the drawings? The
+# experiment below answers this.
 #
-# What no rule can know is what the task allows. A model that has learned all that there is to learn, on data with an
-# irreducible loss, ends in an early plateau, too. A curve is a symptom; another run with one thing changed is the test.
+# No rule can know what the task allows. A model that has learned all there is to learn, on data with an irreducible
+# loss, also ends in an early plateau. A curve is a symptom; to test a diagnosis, run again with one thing changed.
 #
 # ## Where is it heading?
 #
-# The loss of long runs often follows a power law with a floor, $L(t) = a + b\,t^{-c}$ [@kaplan2020scaling]. Fitted to
-# what was seen, it says what more steps would bring, and how surely: the interval follows from the fit by the delta
-# method. In @fig-loss-forecast the truth lies near its edge; for one curve in twenty it lies outside. And the interval
-# believes in the law; that is its weakness.
+# The loss of long runs often follows a power law with a floor, $L(t) = a + b\,t^{-c}$ [@kaplan2020scaling]. A fit to
+# the steps so far predicts what more steps would bring, and how certain that is: the delta method turns the uncertainty
+# of the fit into an interval. In @fig-loss-forecast the truth is near the edge of the interval; for about one curve in
+# twenty it is outside. The interval also assumes that the law is right; that is its weakness.
 
 # %%
 # | label: fig-loss-forecast
-# | fig-cap: "A made-up loss that follows a power law, the fit to its first 300 steps, and the 95 % interval of the forecast. Dashed: the truth."
+# | fig-cap: "A made-up loss that follows a power law, the fit to its first 300 steps, and the 95 % confidence interval of the forecast. Dashed: the truth."
 # | fig-alt: "Noisy points up to step 300, a line through them that goes on to step 1200 with a band that widens slowly, and a dashed line within the band."
 # | echo: true
 from llmlab.finetune.curves.extrapolation import fit_power_law
@@ -190,11 +191,12 @@ axes.set(xlabel="step", ylabel="loss", ylim=(0.7, 2))
 figure
 
 # %% [markdown]
-# ## How noisy should it be?
+# ## How noisy should the gradient be?
 #
-# A batch's gradient is the true one plus noise that shrinks with the number of examples. The two are equally strong at
-# a batch of $\operatorname{tr}(\Sigma)/|G|^2$ examples, the noise scale [@mccandlish2018batch]. It can be had from
-# gradient norms at two batch sizes alone: $|G_B|^2$ is on average $|G|^2 + \operatorname{tr}(\Sigma)/B$, so two of them
+# A batch's gradient is the true gradient $G$ plus noise that shrinks as the batch grows. Let $\Sigma$ be the covariance
+# of the gradients of single examples. Signal and noise are equally strong at a batch of
+# $\operatorname{tr}(\Sigma)/|G|^2$ examples, the *noise scale* [@mccandlish2018batch]. Gradient norms at two batch
+# sizes are enough to measure it: the mean of $|G_B|^2$ is $|G|^2 + \operatorname{tr}(\Sigma)/B$, so two batch sizes
 # give both unknowns (appendix A of that paper).
 
 # %%
@@ -216,12 +218,12 @@ print(f"put in: 40; found: {found.value:.0f} ({found.low:.0f} to {found.high:.0f
 # %% [markdown]
 # ## On your own runs
 #
-# `llmlab curves FILE` says all this of a run: of the log of `llmlab train` and `llmlab finetune`, a table of curves of
-# this book, a CSV file with a column of steps or epochs, the event files of TensorBoard, the `trainer_state.json` of
+# `llmlab curves FILE` reports all this for a run. It reads the log of `llmlab train` and `llmlab finetune`, a table of
+# curves of this book, a CSV file with a column of steps or epochs, TensorBoard event files, the `trainer_state.json` of
 # Hugging Face, or the `trainer_log.jsonl` of LLaMA-Factory. Given a folder, it reads all event files of a resumed run
-# as one. Whatever it leaves out, it names in one line.
+# as one. It lists in one line whatever it leaves out.
 #
 # ## What the book tests
 #
-# Runs are spoilt on purpose, each in one way, and the rules have to name the way from the curves alone:
-# @sec-results-loss-curves.
+# Do the rules work on real runs? We spoil runs on purpose, each in one way, and the rules have to name the way from the
+# curves alone: @sec-results-loss-curves.

@@ -1,11 +1,11 @@
 # %% [markdown]
 # # Loss landscapes {#sec-loss-landscapes}
 #
-# A model with a million weights is a point in a space of a million directions, and its loss is a height above that
-# space. Nobody can see it. What one can do is to stand where training ended, choose two directions, and draw a map
-# of the small plane that they span. @fig-landscape-plane is such a map. The words that people use for training,
-# valleys and sharp or flat minima and hills between them, come from pictures like this one. This page makes them,
-# and says what may be read from them and what not.
+# A model with a million weights is a point in a space with a million dimensions, and its loss is a height above that
+# space. Nobody can see it. But you can stand where training ended, choose two directions, and draw a map of the plane
+# they span. @fig-landscape-plane is such a map. The words people use for training, such as valleys, sharp or flat
+# minima and hills between them, come from pictures like this. This page makes such pictures, and says what you may
+# conclude from them and what not.
 
 # %%
 # | code-fold: true
@@ -55,7 +55,7 @@ landscape = Landscape(GPT(tiny), reverse)
 
 # %%
 # | label: fig-landscape-plane
-# | fig-cap: "The loss of a tiny GPT on a plane through the point where its training ended (cross). Both axes count in lengths of the weights: at 1 every row of every matrix has been changed by as much as it is long."
+# | fig-cap: "The loss of a tiny GPT on a plane through the point where its training ended (cross). The axes measure distance relative to the weights: at 1 every row of every matrix has changed by its own length."
 # | fig-alt: "A map with round lines of equal loss around a cross: a flat dark floor in the middle, and a loss that rises evenly on all sides, to several nats at the corners."
 distances = np.linspace(-1, 1, 13)
 heights = np.array(plane(landscape, minimum, distances))
@@ -78,14 +78,14 @@ figure
 # %% [markdown]
 # ## Which plane, and how far
 #
-# The two directions are drawn at random: no direction that anybody chose could speak for a hundred thousand others.
-# But how long should a step be? Not every step of length one is the same. Our GPT has a LayerNorm in front of each
-# pair of matrices. Multiply its gain and bias by ten and divide the weights behind it by ten, and every output
-# stays what it was. The function is the same, up to rounding; the weights are not. A random step of one fixed
-# length now shakes the smaller weights ten times as hard, and the same minimum looks *sharp*.
+# The two directions are random: no chosen direction could speak for a hundred thousand others. But how long should a
+# step be? Steps of equal length are not equal. Our GPT has a LayerNorm in front of its matrices. Multiply the gain and
+# bias of a LayerNorm by ten and divide the weights behind it by ten, and every output stays the same. Up to rounding,
+# the function has not changed, but the weights have. A random step of fixed length now shakes the smaller weights ten
+# times as hard, and the same minimum looks *sharp*.
 #
-# @li2017landscape [section 4] measure each direction with the weights' own yardstick. Every filter of the
-# direction, here every row of a matrix, is scaled to the length of the same row of the weights. Gains and biases do
+# @li2017landscape [section 4] measure each direction relative to the weights (*filter normalisation*). They scale every
+# filter of the direction, here every row of a matrix, to the length of the same row of the weights. Gains and biases do
 # not move.
 
 # %%
@@ -101,14 +101,14 @@ def filter_normalised(weight: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def unscaled(weight: Tensor, generator: torch.Generator) -> Tensor:
-    """A random direction for one parameter that knows nothing of the weight."""
+    """A random direction for one parameter, whatever the size of the weight."""
     if weight.ndim < 2:
         return torch.zeros_like(weight)
     return 0.1 * torch.randn(weight.shape, generator=generator)
 
 
 def rescaled(model: nn.Module, factor: float) -> Weights:
-    """Other weights, the same function: gains times a factor, what reads them divided by it."""
+    """Other weights, the same function: gains times a factor, the matrices behind them divided by it."""
     weights = weights_of(model)
     for block in range(tiny.n_layers):
         pairs = {"attention_norm": "attention.qkv", "mlp_norm": "mlp.up"}
@@ -121,7 +121,7 @@ def rescaled(model: nn.Module, factor: float) -> Weights:
 
 # %%
 # | label: fig-landscape-filters
-# | fig-cap: "One function, two sets of weights that compute it (the gains of the second are ten times larger, the weights behind them ten times smaller). Left: along a random direction of one fixed length the second looks far sharper. Right: along a filter-normalised direction both look the same, as they should. Live demonstration."
+# | fig-cap: "Two sets of weights that compute the same function (in the second, the gains are ten times larger and the weights behind them ten times smaller). Left: along a random direction of one fixed length the second looks far sharper. Right: along a filter-normalised direction both look the same, as they should. Live demonstration."
 # | fig-alt: "Two panels of loss over distance. Left: a wide curve for the original and a much narrower, higher one for the rescaled model. Right: the two curves lie on top of each other."
 # | echo: true
 ways = {"a fixed length": unscaled, "filter-normalised": filter_normalised}
@@ -141,22 +141,21 @@ figure
 
 # %% [markdown]
 # ::: {.callout-note}
-# **What a plane cannot show.** Two random directions are nearly at right angles to whatever is special, so a plane
-# shows a *typical* slope, never the steepest one, and never the path that training took. A minimum that looks like
-# a round bowl on a plane may be a gorge in one direction out of a hundred thousand. To find that one, ask for the
-# curvature.
+# **What a plane cannot show.** Two random directions are nearly at right angles to anything special. So a plane shows a
+# *typical* slope, never the steepest one, and never the path that training took. A minimum that looks like a round bowl
+# on a plane may be a gorge in one direction out of a hundred thousand. To find that direction, measure the curvature.
 # :::
 #
 # ## Curvature: the sharpest direction
 #
-# Near a minimum the loss is a bowl. How fast it rises in a direction $v$ of length one is $\frac{1}{2} v^\top H v$,
-# where $H$, the **Hessian**, holds the second derivative for each pair of weights. Its largest eigenvalue
-# $\lambda_1$ is the curvature in the sharpest direction of all. The learning rate has to be small enough for that
-# one direction (@sec-learning-rate).
+# Near a minimum the loss is a bowl. In a direction $v$ of length one it rises by $\frac{1}{2} v^\top H v$ per squared
+# unit of distance, where $H$, the **Hessian**, holds the second derivative for each pair of weights. The largest
+# eigenvalue $\lambda_1$ of $H$ is the curvature in the sharpest direction of all. The learning rate has to be small
+# enough for that one direction (@sec-learning-rate).
 #
-# For $P$ weights the Hessian has $P^2$ numbers, too many to write down. But $Hv$, its product with one vector, is
-# the derivative of a single number, the gradient's product with $v$, and costs hardly more than a gradient
-# [@pearlmutter1994hessian]:
+# For $P$ weights the Hessian has $P^2$ entries, too many to write down. But its product with one vector, $Hv$, is the
+# gradient of a single number: the dot product of the loss gradient and $v$. It costs only a small multiple of a
+# gradient [@pearlmutter1994hessian]:
 #
 # $$ H v = \nabla \left( \nabla L \cdot v \right). $$ {#eq-hessian-product}
 #
@@ -178,16 +177,16 @@ def hessian_times(v: Tensor) -> Tensor:
 
 
 # %% [markdown]
-# Multiply a random vector by $H$ again and again, and what is left is the sharpest direction, since that is
-# stretched most. This is power iteration. **Lanczos' method** [@golub2013matrix, section 10.1] keeps all the
-# vectors on the way instead of the last alone and reads the eigenvalues from a small table of their products. It
-# needs fewer multiplications (@fig-landscape-lanczos). The lab uses it, with one precaution. In floating point the
-# vectors lose their right angles as soon as an eigenvalue is found, and then copies of that eigenvalue appear; so
-# each new vector is made orthogonal to all earlier ones. For ten or twenty vectors that costs next to nothing.
+# Multiply a random vector by $H$ again and again, and the sharpest direction remains, because $H$ stretches it most.
+# This is power iteration. **Lanczos' method** [@golub2013matrix, section 10.1] keeps all the vectors on the way, not
+# only the last, and reads the eigenvalues from a small matrix of their products. It needs fewer multiplications
+# (@fig-landscape-lanczos). The lab uses it, with one precaution. In floating point the vectors stop being orthogonal as
+# soon as an eigenvalue has converged, and then copies of that eigenvalue appear. So each new vector is made orthogonal
+# to all earlier ones. For ten or twenty vectors that costs almost nothing.
 
 # %%
 # | label: fig-landscape-lanczos
-# | fig-cap: "How much of the largest eigenvalue is still missing after each multiplication with the Hessian, from the same random start. Live demonstration on the matrices of the tiny GPT."
+# | fig-cap: "Share of the largest eigenvalue that is still missing after each multiplication by the Hessian, from the same random start. Live demonstration on the matrices of the tiny GPT."
 # | fig-alt: "Two falling curves over the number of products on a logarithmic axis. That of Lanczos falls ever faster; that of power iteration falls evenly and lies far above it from the fourth product on."
 # | echo: true
 from llmlab.finetune.observe.curvature import lanczos
@@ -205,17 +204,17 @@ figure, axes = style.subplots(height=2.8)
 for name, found in {"power iteration": power, "Lanczos": krylov}.items():
     missing = [1 - value / krylov[-1] for value in found]
     axes.plot(range(1, 11), missing[:10], "o-", label=name)
-axes.set(xlabel="products with the Hessian", ylabel="share that is missing", yscale="log")
+axes.set(xlabel="products with the Hessian", ylabel="share still missing", yscale="log")
 axes.set_ylim(1e-6, 2)
 axes.legend()
 figure
 
 # %% [markdown]
-# How special is the sharpest direction? @fig-landscape-slices walks equally far along it and along a random one.
+# How special is the sharpest direction? @fig-landscape-slices walks the same distance along it and along random ones.
 
 # %%
 # | label: fig-landscape-slices
-# | fig-cap: "The loss along the sharpest direction and along random ones, all equally far. Dotted: the parabola that the largest eigenvalue promises. Live demonstration."
+# | fig-cap: "The loss along the sharpest direction and along random ones, over the same distance. Dotted: the parabola that the largest eigenvalue predicts. Live demonstration."
 # | fig-alt: "Steep curve along the sharpest direction, close to its parabola near the middle; three curves along random directions that are flat in comparison."
 # | echo: true
 names = [name for name, p in model.named_parameters() if p.ndim == 2 and name.startswith("blocks")]
@@ -249,34 +248,34 @@ figure
 
 # %% [markdown]
 # Random directions see almost nothing of it: nearly all directions are nearly flat, and a few are steep. The two
-# measures answer different questions. The eigenvalue is what an optimizer must not overstep; the plane is what
-# noise in all weights at once, such as rounding to four bits, would do.
+# measures answer different questions. The eigenvalue limits the step of an optimizer. The plane shows the effect of
+# noise in all weights at once, such as rounding them to four bits.
 #
-# There is a second use of the eigenvalue. In gradient descent it tends to grow during training until the step is
-# just as long as it can bear, $2/\lambda_1 \approx \eta$, and then stays there: the **edge of stability**
-# [@cohen2021edge]. Adam does the same with its own yardstick [@cohen2022adaptive]. So a low learning rate may end
-# in a sharper place, not because it looked for one, but because nothing threw it out.
+# The eigenvalue matters for another reason. In gradient descent it tends to grow during training until it is as large
+# as the learning rate tolerates, $\lambda_1 \approx 2/\eta$, and then stays there: the **edge of stability**
+# [@cohen2021edge]. Adam does the same, with curvature measured in its own rescaled coordinates [@cohen2022adaptive]. So
+# a low learning rate may end in a sharper minimum, not because it looked for one, but because nothing threw it out.
 #
-# ## Paths: are two minima in one valley?
+# ## Paths: are two minima in the same valley?
 #
-# Train twice and you get two sets of weights. Are these two places or two corners of one valley? Walk the straight
-# line between them and watch the loss. If it rises above the line between its ends, there is a **barrier**
-# [@frankle2019connectivity; @entezari2021permutation]:
+# Train twice and you get two sets of weights. Are these two valleys, or two places in one valley? Walk the straight
+# line between them and watch the loss. If it rises above the straight line that connects the losses at the two ends,
+# there is a **barrier** [@frankle2019connectivity; @entezari2021permutation]:
 #
 # $$ \max_{0 \le t \le 1} \; L\big((1-t)\,w_0 + t\,w_1\big) - \big[(1-t)\,L(w_0) + t\,L(w_1)\big]. $$ {#eq-barrier}
 #
-# We teach the tiny GPT a second task, to rotate words, twice: once from the same model that can reverse, with
-# batches in two different orders, and once from two different random starts.
+# We teach the tiny GPT a second task, rotating words, in two ways. In the first, two copies of the model that can
+# reverse learn it, with batches in different orders. In the second, two models learn it from different random weights.
 
 # %%
 # | label: fig-landscape-path
-# | fig-cap: "Loss on the straight line between two trained models. Two fine-tunings of one base lie in one valley or nearly so; two trainings from different random weights have a hill between them. Live demonstration, one pair each."
+# | fig-cap: "Loss on the straight line between two trained models. Two models fine-tuned from one base share a valley, or nearly so; two models trained from different random weights have a hill between them. Live demonstration, one pair each."
 # | fig-alt: "Two curves over the way from one model to the other. The curve of the shared base stays low; the other rises to a high hill in the middle."
 # | echo: true
 shares = np.linspace(0, 1, 11)
 pairs = {
     "fine-tuned from one base": [trained(rotate, 1e-3, 150, order, minimum) for order in (1, 2)],
-    "trained from two random starts": [
+    "trained from two random initialisations": [
         trained(rotate, 3e-3, 250, order, None, init=order) for order in (1, 2)
     ],
 }
@@ -286,20 +285,19 @@ for name, (first, second) in pairs.items():
     ends = weights_of(first), weights_of(second)
     losses = [point.loss for point in path(rotating, *ends, shares)]
     axes.plot(100 * shares, losses, "o-", label=f"{name}: {barrier(losses, shares):.2f} nats high")
-axes.set(xlabel="way from the first to the second (%)", ylabel="loss (nats/token)")
+axes.set(xlabel="position between the first and the second model (%)", ylabel="loss (nats/token)")
 axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1))
 figure
 
 # %% [markdown]
-# Models that are fine-tuned from the same weights tend to stay in one valley [@neyshabur2020transferred], which is
-# why their weights can be averaged. The two random starts have no valley in common, at least no straight one: the
-# neurons of one model are not those of the other in the same order, and halfway between two orders is neither. Does
-# a LoRA run end in the same valley as full fine-tuning? It moves the same weights, but in a few directions only,
-# and it may find solutions of another structure [@shuttleworth2024intruder].
+# Models fine-tuned from the same weights tend to stay in one valley [@neyshabur2020transferred], which is why their
+# weights can be averaged. The two random initialisations share no valley, at least no straight one: the neurons of one
+# model do the work of the other's in a different order, and the average of two orders is neither. Does a LoRA run end
+# in the same valley as full fine-tuning? It changes the same weights, but in only a few directions, and it may find
+# solutions of another structure [@shuttleworth2024intruder].
 #
 # ## What the book tests
 #
-# - Do LoRA and full fine-tuning end in minima of a different shape: how curved, how flat in random directions, and
-#   with a hill between them? @sec-results-training-dynamics
-# - The step that curvature allows is the subject of @sec-learning-rate, and what Adam makes of it is that
-#   of @sec-optimizer-state.
+# - Do LoRA and full fine-tuning end in minima of a different shape: how curved, how flat in random directions, and with
+#   a hill between them? @sec-results-training-dynamics
+# - Which step does the curvature allow (@sec-learning-rate), and how does Adam adapt it (@sec-optimizer-state)?

@@ -1,15 +1,15 @@
 # %% [markdown]
 # # Bars, indicators and leaks {#sec-market-features}
 #
-# A market leaves five numbers a day: the first price, the highest, the lowest, the last, and how much was traded. That
-# is a *bar*. A *return* is the change of the last price from bar to bar; everything below is made of these. Most
-# results that look too good to be true in this field are: some number that a model was given on a day was not known on
-# that day. @fig-market-leak shows one.
+# A market leaves five numbers a day: the first price, the highest, the lowest, the last (the *close*), and the volume
+# traded. Together they are a *bar*. A *return* is the relative change of the close from bar to bar; everything below is
+# made of these. In this field, most results that look too good to be true are: some number that the model was given for
+# a day was not known on that day. This is a *leak*, and @fig-market-leak shows one.
 
 # %%
 # | label: fig-market-leak
-# | fig-cap: "A leak, drawn. Top: closes of a made market, and the days up to which they are known. Bottom: a detrended price as charting packages compute it, known at each of three days (colours), and with all days known (grey). It ends early, and it is centred: each value needs days that come after it."
-# | fig-alt: "Two panels over days. In the lower one coloured lines end ten days before the day up to which prices are known, while a grey line goes on."
+# | fig-cap: "A leak. Top: closes of a synthetic market; dashed lines mark three days up to which the closes are known. Bottom: a detrended price as charting packages compute it, from the closes known on each of the three days (colours) and from all closes (grey). The coloured lines end early because the average is centred: each value needs days that come after it."
+# | fig-alt: "Two panels over days. In the lower one coloured lines end ten days before the day up to which prices are known, while a grey line continues."
 # | echo: true
 import numpy as np
 
@@ -40,12 +40,12 @@ figure
 # %% [markdown]
 # ## The alarm
 #
-# Let $f_t(x_1, \dots, x_n)$ be a feature's value on day $t$ when the bars up to day $n$ are known. It sees the future if,
-# and only if, for some $t < n$
+# Let $f_t(x_1, \dots, x_n)$ be the value of a feature on day $t$ when the bars up to day $n$ are known. The feature
+# sees the future if, and only if, for some $t < n$
 #
 # $$ f_t(x_1, \dots, x_t) \neq f_t(x_1, \dots, x_n). $$ {#eq-leak}
 #
-# So each feature is computed on prefixes of the bars, and the last row of each is compared with the same row of the
+# So we compute each feature on prefixes of the bars, and compare the last row of each prefix with the same row of the
 # whole. The alarm needs no knowledge of the formula:
 
 # %%
@@ -63,19 +63,19 @@ for leak in leaks(with_a_leak, bars, range(60, 200, 20)):
     print(f"{leak.column}: on {leak.day.date()} it was {leak.then:.2f}, later {leak.later:.2f}")
 
 # %% [markdown]
-# `llmlab market features` computes some 250 features in three tiers, and refuses to write a table in which any column
-# fails this test. @sec-market-dictionary lists them all. They are free of the level of the price, so that a model of one
-# year can read another.
+# `llmlab market features` computes some 250 features in three tiers, and refuses to write a table if any column fails
+# this test. @sec-market-dictionary lists them all. They do not depend on the level of the price, so a model trained on
+# one year can read another.
 #
-# ## Between the days of training and of test
+# ## A gap between training and test days
 #
 # A sample looks back over its window and ahead over its horizon. Two samples on neighbouring days share nearly all of
-# both, so a test day next to a training day is no test. @fig-market-split shows what is dropped: on either side of the
-# chunks for validation and test as many days as a sample looks at in all [@lopezdeprado2018advances, chapter 7].
+# both, so a test day next to a training day tests nothing. @fig-market-split shows what we drop: on either side of the
+# validation and test chunks, as many days as one sample spans [@lopezdeprado2018advances, chapter 7].
 
 # %%
 # | label: fig-market-split
-# | fig-cap: "Twenty years of days, cut into chunks, for three of ten test periods. Blue: training; orange: validation; vermilion: test; white: dropped. A sample reaches 70 days."
+# | fig-cap: "Twenty years of trading days, cut into chunks, for three of ten test periods. Blue: training; orange: validation; vermilion: test; white: dropped. A sample spans 70 days."
 # | fig-alt: "Three horizontal bars, each mostly blue, with an orange and a vermilion chunk that white gaps set apart."
 # | echo: true
 from llmlab.market.samples.chunks import split
@@ -96,16 +96,17 @@ axes.grid(visible=False)
 figure
 
 # %% [markdown]
-# Means and standard deviations, by which features are scaled, are those of the training rows alone.
+# The means and standard deviations that scale the features come from the training rows alone.
 #
-# ## What is asked
+# ## What the model predicts
 #
-# A target is a rise of the close by more than a threshold by the end of a horizon. @tbl-market-balance shows how often
-# that comes true: where it is rare, always saying "no" is nearly right, and a model has to be judged beside that.
+# The target is yes or no: does the close rise by more than a threshold by the end of a horizon? @tbl-market-balance
+# shows how often it does. Where that is rare, a model that always says "no" is nearly always right, so this is the
+# baseline to beat.
 
 # %%
 # | label: tbl-market-balance
-# | tbl-cap: "Share of days on which a made market without drift rises by more than a threshold, by horizon. `llmlab market targets` shows the same of real ones."
+# | tbl-cap: "Share of days on which a synthetic market without drift rises by more than a threshold, by horizon. `llmlab market targets` shows the same for real markets."
 # | echo: true
 from IPython.display import Markdown
 
@@ -121,6 +122,6 @@ Markdown(pipe_table(header, rows, numeric=range(1, len(header))))
 # ## What the book tests
 #
 # - Does the pipeline find a signal where there is one? @sec-results-market-control
-# - Can anything be said of tomorrow? @sec-results-market-predictability
+# - Can any model predict tomorrow's market? @sec-results-market-predictability
 # - Do more indicators help? @sec-results-market-features Do more assets? @sec-results-market-data
 # - Do more parameters? @sec-results-market-scaling

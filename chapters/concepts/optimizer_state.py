@@ -1,10 +1,10 @@
 # %% [markdown]
 # # What the optimizer remembers {#sec-optimizer-state}
 #
-# Training a GPT of a million weights takes three numbers for every weight, not one. Beside the weight stand two
-# that the optimizer keeps: the mean of its recent gradients, and the mean of their squares. Most readers never look
-# at them. They decide how far each weight moves. @fig-optimizer-sizes looks at the second one in a tiny GPT that
-# has just learned something.
+# Training a GPT of a million weights takes three numbers per weight, not one. The optimizer keeps two more next to each
+# weight: the mean of its recent gradients, and the mean of their squares. Most people never look at them, but they
+# decide how far each weight moves. @fig-optimizer-sizes looks at the second one in a tiny GPT that has just learned
+# something.
 
 # %%
 # | code-fold: true
@@ -39,7 +39,7 @@ memory = moments(trainer.model, trainer.optimizer)
 
 # %%
 # | label: fig-optimizer-sizes
-# | fig-cap: "The root mean square of recent gradients, $\\sqrt{\\hat v}$, of all weights in some of the parameters of a tiny GPT at the end of training. The axis is logarithmic. Live demonstration."
+# | fig-cap: "The root mean square of recent gradients, $\\sqrt{\\hat v}$, of all weights in five parameter tensors of a tiny GPT at the end of training. The axis is logarithmic. Live demonstration."
 # | fig-alt: "Five histograms over a logarithmic axis. Most weights lie between a hundred-thousandth and a thousandth; attention has two humps a decade apart, and the token embedding a small second group a hundred times to the right."
 shown = {
     "token embedding": "token_embedding.weight",
@@ -60,14 +60,14 @@ rows[-1].set_xlabel("root mean square of recent gradients")
 figure
 
 # %% [markdown]
-# Within one matrix some weights see gradients ten or a hundred times as large as others do. The small group of the
-# embedding are the few tokens that occur at all; the two humps of attention are queries and keys on the left,
-# values on the right. One step length for all of them, as in plain gradient descent, would be too long for some and
-# next to nothing for most. Adam [@kingma2014adam] gives each its own.
+# Within one matrix some weights see gradients ten or a hundred times as large as others. The small group in the
+# embedding are the few tokens that occur at all; the two humps in attention are queries and keys on the left, values on
+# the right. One step length for all of them, as in plain gradient descent, would be too long for some and almost
+# nothing for most. Adam [@kingma2014adam] gives each weight its own.
 #
 # ## Adam in six lines
 #
-# For each weight with gradient $g$, Adam updates two running means, corrects them for having started at zero, and
+# For each weight with gradient $g$, Adam updates two running means, corrects them because they start at zero, and
 # divides:
 #
 # $$ m \leftarrow \beta_1 m + (1-\beta_1)\, g, \qquad v \leftarrow \beta_2 v + (1-\beta_2)\, g^2, \qquad
@@ -102,19 +102,19 @@ for gradient in gradients:
 torch.testing.assert_close(adam(gradients, rate=0.1), torch.tensor(places))
 
 # %% [markdown]
-# The last line holds our six lines against PyTorch's own; it would stop the book if they differed.
+# The last line compares our version with PyTorch's own; the book would not build if they differed.
 #
-# ## How much of the rate is used?
+# ## How much of the learning rate is used?
 #
-# The learning rate $\eta$ is multiplied by $\hat m / \sqrt{\hat v}$. This quotient lies between minus one and one,
-# nearly. It says not how large the gradients are, but how much they *agree*. If every gradient is the same, it is
-# one, and the weight moves at the full rate, however small the gradients are. If they are noise, they cancel in
-# $\hat m$ but not in $\hat v$, and the weight hardly moves. @fig-optimizer-share shows it for gradients of a known
-# mixture.
+# The learning rate $\eta$ is multiplied by $\hat m / \sqrt{\hat v}$. This ratio is roughly between minus one and one.
+# It does not say how large the gradients are, but how much they *agree*. If every gradient is the same, the ratio is
+# one, and the weight moves at the full rate, however small the gradients are. If the gradients are noise, they cancel
+# in $\hat m$ but not in $\hat v$, and the weight moves little. @fig-optimizer-share shows this for gradients with a
+# known signal and known noise.
 
 # %%
 # | label: fig-optimizer-share
-# | fig-cap: "Share of the learning rate that Adam uses, for gradients that are a constant plus noise, by the ratio of the two: how far a weight moves, and how far in the right direction. Means of 2,000 weights after 100 steps. Live demonstration."
+# | fig-cap: "Share of the learning rate that Adam uses when gradients are a constant (the signal) plus noise, by the ratio of the two: how far a weight moves, and how far it moves in the right direction. Means of 2,000 weights after 100 steps. Live demonstration."
 # | fig-alt: "Two curves over a logarithmic axis. The right direction rises from nearly nothing to one; the distance moved starts at a fifth, where noise rules, and joins it at one."
 # | echo: true
 
@@ -136,34 +136,35 @@ moved, right = zip(*(shares_used(ratio) for ratio in ratios), strict=True)
 figure, axes = style.subplots(height=2.8)
 axes.plot(ratios, moved, "s--", label="moved")
 axes.plot(ratios, right, "o-", label="moved in the right direction")
-axes.set(xscale="log", xlabel="signal over noise", ylabel="share of the rate", ylim=(0, 1.05))
+axes.set(xscale="log", xlabel="signal / noise", ylabel="share of the learning rate", ylim=(0, 1.05))
 axes.legend()
 figure
 
 # %% [markdown]
-# This is how the batch size enters. A batch four times as large halves the noise of each gradient and moves every
-# weight to the right on these curves. Where noise rules, the useful part of a step grows in proportion to signal
-# over noise, that is, like the *square root* of the batch size, and the useless part shrinks, so a higher learning
-# rate can be borne. Where the signal rules the curve is flat: a larger batch brings nothing more. @li2024surge work
-# this out for Adam, and find that the best rate first rises with the batch size and then even falls.
+# This is how the batch size matters. A batch four times as large halves the noise in each gradient and so moves every
+# weight to the right on these curves. Where noise dominates, the useful part of a step grows in proportion to signal
+# over noise, that is, like the *square root* of the batch size, and the useless part shrinks, so training tolerates a
+# higher learning rate. Where the signal dominates, the curve is flat: a larger batch gains nothing more. @li2024surge
+# work this out for Adam, and find that the best rate first rises with the batch size and then even falls.
 #
 # ## How much of a gradient is noise?
 #
-# Where is the knee of that curve for a real model? A batch of $n$ examples gives the true gradient $G$ plus noise
-# whose variance, summed over all weights, is $\operatorname{tr}(\Sigma) / n$. Both are equally strong at
+# Where is the knee of that curve for a real model? A batch of $n$ examples gives the true gradient $G$ plus noise whose
+# variance, summed over all weights, is $\operatorname{tr}(\Sigma) / n$, where $\Sigma$ is the covariance of the
+# gradients of single examples. Signal and noise are equally strong at
 #
 # $$ \mathcal{B}_\text{simple} = \frac{\operatorname{tr}(\Sigma)}{|G|^2} $$ {#eq-noise-scale}
 #
-# examples, the **gradient-noise scale** of @mccandlish2018batch [equation 2.9]. It can be measured without knowing
-# $G$: the squared length of a gradient is $|G|^2 + \operatorname{tr}(\Sigma)/n$ on average, so the lengths at two
-# batch sizes give both unknowns.
+# examples. This is the **gradient noise scale** of @mccandlish2018batch [equation 2.9]. We can measure it without
+# knowing $G$: the mean squared norm of a gradient is $|G|^2 + \operatorname{tr}(\Sigma)/n$, so norms at two batch sizes
+# give both unknowns.
 
 # %%
 # | echo: true
 
 
 def noise_scale(small: float, big: float, n_small: int, n_big: int) -> float:
-    """tr(Σ)/|G|² from mean squared lengths of gradients at two batch sizes (appendix A.1)."""
+    """tr(Σ)/|G|² from mean squared gradient norms at two batch sizes (appendix A.1)."""
     squared_norm = (n_big * big - n_small * small) / (n_big - n_small)
     trace = (small - big) / (1 / n_small - 1 / n_big)
     return trace / squared_norm
@@ -189,19 +190,19 @@ figure
 
 # %% [markdown]
 # The noise scale belongs to a moment, not to a task (@fig-optimizer-noise). At the very start a handful of examples
-# shows the way, since all of them say the same: which letters can be answers at all. On the plateau after that the
-# examples agree on little, and it takes many of them to hear the rule. Once the model has begun to follow the rule,
+# shows the way, because all of them say the same: which letters can be answers at all. On the plateau that follows, the
+# examples agree on little, and it takes many of them to reveal the rule. Once the model has begun to follow the rule,
 # they agree again.
 #
 # ## The first steps
 #
-# Both means start at zero, and the division in @eq-adam by $1 - \beta^t$ undoes that. Without it the first step
-# would have the wrong length (@fig-optimizer-correction): too long by a factor of three, and of six soon after,
-# with the usual $\beta_2$ of 0.999, since $v$ is slower to wake up than $m$.
+# Both means start at zero, and the divisions by $1 - \beta^t$ in @eq-adam correct for that. Without the correction the
+# first steps would have the wrong length (@fig-optimizer-correction): with the usual $\beta_2$ of 0.999 they would be
+# three times too long, and soon six times, because $v$ warms up more slowly than $m$.
 
 # %%
 # | label: fig-optimizer-correction
-# | fig-cap: "Share of the rate that Adam would use on a constant gradient without its correction for the start. With the correction it is one from the first step on."
+# | fig-cap: "Share of the learning rate that Adam would use on a constant gradient without bias correction. With the correction it is one from the first step on."
 # | fig-alt: "Two curves over fifty steps. For beta two of 0.999 it starts near three and rises above six before it falls; for 0.95 it starts below a half and is close to one from the tenth step on."
 # | echo: true
 steps = np.arange(1, 51)
@@ -210,20 +211,20 @@ for beta2 in (0.999, 0.95):
     uncorrected = (1 - 0.9**steps) / np.sqrt(1 - beta2**steps)
     axes.plot(steps, uncorrected, label=f"$β_2$ = {beta2}")
 axes.axhline(1, color=style.MUTED, linestyle="--")
-axes.set(xlabel="step", ylabel="share of the rate", ylim=(0, None))
+axes.set(xlabel="step", ylabel="share of the learning rate", ylim=(0, None))
 axes.legend()
 figure
 
 # %% [markdown]
 # ## What it costs
 #
-# The two means are as large as the weights and usually kept in 32 bits, so for full fine-tuning the optimizer takes
-# twice the memory of the weights. LoRA trains a few percent of the numbers and remembers as little (@sec-lora).
-# That, and not the gradients alone, is where LoRA saves memory.
+# The two means take as much memory as two copies of the weights, and they are usually kept in 32 bits. So in full
+# fine-tuning the optimizer takes twice the memory of the weights. LoRA trains a few percent of the numbers, and the
+# optimizer remembers only those (@sec-lora). LoRA saves memory here as well as in the gradients.
 
 # %%
 # | label: tbl-optimizer-memory
-# | tbl-cap: "What training keeps in memory for the book's laptop-scale GPT, in 32 bits, activations apart (mebibytes)."
+# | tbl-cap: "What training keeps in memory for the book's laptop-scale GPT, in 32 bits, without activations (MiB)."
 # | echo: true
 from IPython.display import Markdown
 
@@ -246,7 +247,7 @@ Markdown(pipe_table(["method", "weights", "gradients", "optimizer"], rows, numer
 # %% [markdown]
 # ## What the book tests
 #
-# - How does the best learning rate change with the batch size, how does the noise scale grow, and do larger batches
-#   let more weights move at the full rate? @sec-results-training-dynamics
-# - What do the parts of the optimizer buy in pretraining, $\beta_2$ among them? @sec-results-optimizer
-# - What is the shape of the loss that Adam walks on? @sec-loss-landscapes
+# - How does the best learning rate change with the batch size, how does the noise scale grow, and do larger batches let
+#   more weights move at the full rate? @sec-results-training-dynamics
+# - What does each part of the optimizer buy in pretraining, including $\beta_2$? @sec-results-optimizer
+# - What is the shape of the loss that Adam descends? @sec-loss-landscapes

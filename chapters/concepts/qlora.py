@@ -1,14 +1,14 @@
 # %% [markdown]
 # # QLoRA, and what four bits keep {#sec-qlora}
 #
-# LoRA (@sec-lora) trains little, but the frozen weights still have to be in memory, at 16 or 32 bits each. QLoRA
-# [@dettmers2023qlora] keeps them in four: each weight becomes one of sixteen numbers. Which sixteen? Weights of a
-# trained network are spread roughly like a bell, so the levels should lie close together where weights are many.
-# NF4, QLoRA's data type, reads them off the bell curve itself (@fig-qlora-levels).
+# LoRA (@sec-lora) trains few parameters, but the frozen weights still have to be in memory, at 16 or 32 bits each.
+# QLoRA [@dettmers2023qlora] stores them in four bits: each weight becomes one of sixteen levels. Which sixteen? The
+# weights of a trained network follow roughly a bell curve, so the levels should be close together where there are many
+# weights. NF4 (4-bit NormalFloat), QLoRA's data type, takes them from the bell curve itself (@fig-qlora-levels).
 
 # %%
 # | label: fig-qlora-levels
-# | fig-cap: "The sixteen levels of NF4, drawn from a normal distribution. On each side of zero, neighbouring levels enclose slices of equal area; the curve is scaled so that the outermost levels are −1 and 1. Vermilion marks the level zero, which the two sides share."
+# | fig-cap: "The sixteen levels of NF4, taken from a normal distribution. On each side of zero, neighbouring levels enclose slices of equal area; the curve is scaled so that the outermost levels are −1 and 1. Vermilion marks the level zero, which the two sides share."
 # | fig-alt: "A bell curve, cut by sixteen vertical lines at the levels: dense near zero, wide apart towards minus one and one. The slices between the lines alternate in two shades of blue."
 import itertools
 
@@ -32,18 +32,17 @@ for index, (low, high) in enumerate(itertools.pairwise(levels)):
 axes.vlines(levels, 0, norm.pdf(levels, scale=spread), color=style.BLUE, linewidth=1.2)
 axes.vlines(0, 0, norm.pdf(0, scale=spread), color=style.VERMILION, linewidth=1.8)
 axes.plot(levels, np.full(16, -0.03), "^", color=style.BLUE, clip_on=False)
-axes.set(xlabel="weight, over the largest weight of its block", ylim=(-0.05, None), yticks=[])
+axes.set(xlabel="weight / largest weight in its block", ylim=(-0.05, None), yticks=[])
 axes.spines["left"].set_visible(False)
 figure
 
 # %% [markdown]
 # ## Sixteen levels from one curve
 #
-# Cut the area under the curve into equal slices, seven to the left of zero and eight to the right, and put a level
-# on every cut. One trap: the last cut would lie at infinity, so the authors stop a little before the end, at the
-# quantile that they chose as `OFFSET`. Then everything is scaled so that the outermost levels are −1 and 1. Zero is
-# a level of its own, so that weights that are exactly zero stay so; that is why one side has a level more than the
-# other.
+# Cut the area under the curve into equal slices, seven to the left of zero and eight to the right, and put a level on
+# every cut. There is one trap: the last cut would be at infinity, so the authors stop a little before the end, at the
+# quantile in `OFFSET`. Then scale everything so that the outermost levels are −1 and 1. Zero is a level of its own, so
+# that weights of exactly zero stay zero; that is why one side has one level more than the other.
 
 # %%
 # | echo: true
@@ -55,13 +54,13 @@ drawn = np.sort([*below, 0.0, *above]) / norm.ppf(OFFSET)
 Markdown(f"`{np.array2string(drawn, precision=3, separator=', ', max_line_width=72)}`")
 
 # %% [markdown]
-# These are the very numbers that the library `bitsandbytes` holds in a table; a test of this lab compares them.
+# These are the numbers that the library `bitsandbytes` stores in a table; a test of this lab compares them.
 #
 # ## Blocks, each with its own scale
 #
 # The levels reach from −1 to 1, but weights do not. So a tensor is cut into blocks of 64 weights, and every block is
-# divided by its largest one. What is kept is a four-bit number per weight, and one **constant** per block to
-# multiply with later. Let us do it to a real model: the tiny GPT of @sec-lora, trained to reverse four letters.
+# divided by its largest absolute weight. We store a four-bit number per weight, and one **constant** per block to
+# multiply by later. Let us do this to a real model: the tiny GPT of @sec-lora, trained to reverse four letters.
 
 # %%
 # | echo: true
@@ -88,7 +87,7 @@ history = train(base, epochs(reverse, 64, seed=0), TrainConfig(learning_rate=3e-
 
 # %%
 # | label: fig-qlora-block
-# | fig-cap: "One block of 64 weights of the trained model, before (circles) and after (crosses) it was put into four bits. The grey lines are the levels that the block can have: the sixteen of NF4, times its constant."
+# | fig-cap: "One block of 64 weights of the trained model, before (circles) and after (crosses) quantisation to four bits. The grey lines are the levels available to the block: the sixteen of NF4, times its constant."
 # | fig-alt: "Sixty-four small circles scattered around zero, each with a cross on the nearest of sixteen horizontal grey lines. The lines are dense near zero."
 # | echo: true
 from llmlab.finetune.model.nf4 import dequantise_nf4, quantise_nf4
@@ -100,8 +99,8 @@ block, block_kept = weights.flatten()[:64], kept.flatten()[:64]
 figure, axes = style.subplots(height=3)
 axes.hlines(levels * block.abs().max().item(), -1, 64, color=style.FAINT, linewidth=1)
 axes.plot(block, "o", color=style.BLUE, markerfacecolor="none", label="weight")
-axes.plot(block_kept, "x", color=style.VERMILION, label="kept in four bits")
-axes.set(xlabel="place in the block", ylabel="weight", xlim=(-1, 64))
+axes.plot(block_kept, "x", color=style.VERMILION, label="in four bits")
+axes.set(xlabel="position in the block", ylabel="weight", xlim=(-1, 64))
 axes.grid(visible=False)
 axes.legend(loc="upper center", bbox_to_anchor=(0.5, 1.2), ncols=2)
 figure
@@ -109,16 +108,15 @@ figure
 # %%
 relative = ((kept - weights).norm() / weights.norm()).item()
 Markdown(
-    f"In this layer the weights change by {100 * relative:.1f} % of their size. That sounds like much for a model "
-    "that is meant to stay as it is; the errors go either way, though, and a product adds up many of them."
+    f"In this layer the weights change by {100 * relative:.1f} % of their norm. That sounds like a lot for a model "
+    "that is meant to stay as it is. But the errors go both ways, and many of them cancel in each product."
 )
 
 # %% [markdown]
-# Are the levels well chosen? @fig-qlora-used counts how often each is used in all of the model's layers, and does
-# the same for sixteen levels at even distances. Where a level is hardly used, its share of the four bits is wasted.
-# Look at the errors, too: even use is not the same as the smallest error. @yoshida2023nf4 shows that NF4 is not quite
-# the best there is, since how weights are spread over the largest of their block depends on the block's size; in small
-# blocks it matters little.
+# Are the levels well chosen? @fig-qlora-used counts how often all layers of the model use each level, and does the same
+# for sixteen evenly spaced levels. A level that is hardly used wastes its share of the four bits. Look at the errors,
+# too: even use is not the same as the smallest error. @yoshida2023nf4 shows that NF4 is not quite optimal, because the
+# distribution of the scaled weights depends on the block size; in small blocks this matters little.
 
 # %%
 # | label: fig-qlora-used
@@ -132,7 +130,7 @@ all_weights = torch.cat([layer.weight.detach().flatten() for layer in layers])
 figure, (left, right) = style.subplots(1, 2, height=2.8, sharey=True)
 for axes, name, choice in (
     (left, "NF4", nf4_levels()),
-    (right, "even distances", tuple(np.linspace(-1, 1, 16))),
+    (right, "evenly spaced", tuple(np.linspace(-1, 1, 16))),
 ):
     blocks = Blocks.of(all_weights, choice, block_size=64)
     used = torch.bincount(blocks.numbers_KW.flatten(), minlength=16) / blocks.count
@@ -146,23 +144,25 @@ figure
 # %% [markdown]
 # ## The price of a scale
 #
-# One constant of 32 bits for 64 weights is half a bit per weight: four bits are really four and a half. Larger blocks
-# would be cheaper, but one large weight then takes the fine levels away from more of its neighbours. **Double
-# quantisation** is the way out: the constants are numbers like any others, so they are put into eight bits, in
+# One 32-bit constant for 64 weights costs half a bit per weight: four bits are really four and a half. Larger blocks
+# would be cheaper, but then one large weight takes the fine levels away from more of its neighbours. **Double
+# quantisation** solves this: the constants are numbers like any others, so they too are quantised, to eight bits, in
 # groups of 256 with one constant each.
 #
 # $$ 4 + \frac{32}{64} = 4.5 \qquad\text{becomes}\qquad 4 + \frac{8}{64} + \frac{32}{64 \cdot 256} \approx 4.127 $$ {#eq-qlora-bits}
 #
-# @fig-qlora-blocks shows what each choice costs in bits and in error.
+# @fig-qlora-blocks shows the bits and the error of each choice.
 
 # %%
 # | label: fig-qlora-blocks
-# | fig-cap: "Bits per weight and error for blocks of 16 to 1,024 weights, with constants of 32 bits (circles) and quantised ones (squares). Down and to the left is better."
+# | fig-cap: "Bits per weight and error for blocks of 16 to 1,024 weights, with 32-bit constants (circles) and 8-bit ones (squares). Lower and further left is better."
 # | fig-alt: "Two curves of error over bits per weight. Both fall as bits grow; the curve of double quantisation lies to the left, so it reaches the same error with fewer bits."
 # | echo: true
 sizes = (16, 32, 64, 128, 256, 512, 1024)
 figure, axes = style.subplots(height=3)
-for index, (label, double) in enumerate({"constants of 32 bits": False, "of 8 bits": True}.items()):
+for index, (label, double) in enumerate(
+    {"32-bit constants": False, "8-bit constants": True}.items()
+):
     coded = [quantise_nf4(all_weights, size, double=double) for size in sizes]
     bits = [one.bits_per_weight() for one in coded]
     errors = [(dequantise_nf4(one) - all_weights).norm() / all_weights.norm() for one in coded]
@@ -176,17 +176,17 @@ figure
 # %% [markdown]
 # ## Where the gradient flows
 #
-# A layer of QLoRA makes its weights whole again whenever it needs them, multiplies, and forgets them:
+# A QLoRA layer restores its weights whenever it needs them, multiplies, and discards them again:
 #
 # $$ h = \mathrm{dequantise}(C)\, x + s\, B A x $$ {#eq-qlora}
 #
-# Sixteen levels cannot be moved by a small step, so the numbers $C$ are not trained. But they are passed *through*:
-# the gradient of $x$ is multiplied by the same dequantised weight, on its way to the adapters of the layers below
-# (@fig-qlora-flow).
+# A small step cannot move a weight from one of sixteen levels to the next, so the four-bit numbers $C$ are not trained.
+# But the gradient passes *through* them: the gradient of $x$ is multiplied by the same dequantised weight, on its way
+# to the adapters of the layers below (@fig-qlora-flow).
 
 # %%
 # | label: fig-qlora-flow
-# | fig-cap: "One layer of QLoRA. Forward (black): the four-bit numbers are dequantised for this product, and the detour is added. Backward (vermilion): the gradient passes through both ways, and stops to change only $A$ and $B$."
+# | fig-cap: "One layer of QLoRA. Forward (black): the four-bit numbers are dequantised for this product, and the adapter's output is added. Backward (vermilion): the gradient passes through both paths, but only $A$ and $B$ are updated."
 # | fig-alt: "A diagram: the input x goes through a grey box, the dequantised weight, which a box of four-bit numbers above it feeds, and below through two blue boxes A and B; both ways meet at a plus and give h. Vermilion arrows go back from h along both ways."
 figure, axes = style.subplots(height=2.9)
 
@@ -225,7 +225,7 @@ axes.axis("off")
 figure
 
 # %% [markdown]
-# The lab's layers are those of `bitsandbytes`. One step on the tiny model shows what gets a gradient:
+# The lab uses the layers of `bitsandbytes`. One step on the tiny model shows which parameters get a gradient:
 
 # %%
 # | echo: true
@@ -241,7 +241,7 @@ loss.backward()
 
 # %%
 # | label: tbl-qlora-gradients
-# | tbl-cap: "Parameters of one layer of the tiny model under QLoRA, after one backward pass. Two weights share one byte. $A$ gets no gradient in the first step, since $B$ is still zero."
+# | tbl-cap: "Parameters of one layer of the tiny model under QLoRA, after one backward pass. Two weights share one byte. The gradient of $A$ is zero in the first step, because $B$ is still zero."
 rows = [
     [
         f"`{name}`",
@@ -255,12 +255,12 @@ rows = [
 Markdown(pipe_table(["parameter", "shape", "type", "bytes", "norm of gradient"], rows, [3, 4]))
 
 # %% [markdown]
-# Does it learn? We teach the model to rotate the letters instead of reversing them, on the base as it is and on the
-# base in four bits.
+# Does it learn? We teach the model to rotate the letters instead of reversing them, once on the original base model and
+# once on the base model in four bits.
 
 # %%
 # | label: fig-qlora-learning
-# | fig-cap: "Loss while the tiny model learns to rotate words, with LoRA on the base as it is and on a base in four bits. Live demonstration, one run each."
+# | fig-cap: "Loss while the tiny model learns to rotate words, with LoRA on the original base model and on the base model in four bits. Live demonstration, one run each."
 # | fig-alt: "Two falling curves that lie close together."
 # | echo: true
 figure, axes = style.subplots(height=2.8)
@@ -286,14 +286,14 @@ Markdown(" ".join(summary))
 # %% [markdown]
 # ## Where the memory goes
 #
-# Training keeps five things besides the weights: the constants of four-bit weights, the adapter, gradients, the
-# state of the optimizer (two numbers for each one trained, @sec-optimizer-state), and the **activations**, which is
-# what the forward pass leaves behind for the backward pass. All of it follows from shapes, so it can be known before
-# a model is loaded. @tbl-qlora-memory says so for the book's laptop-scale GPT, and beside it what a real step left.
+# Training keeps five things besides the weights: the constants of four-bit weights, the adapter, the gradients, the
+# optimizer state (two numbers per trained weight, @sec-optimizer-state), and the **activations**, which the forward
+# pass stores for the backward pass. All of this follows from shapes, so we can predict it before we load a model.
+# @tbl-qlora-memory does so for the book's laptop-scale GPT and compares it with a real step.
 
 # %%
 # | label: tbl-qlora-memory
-# | tbl-cap: "Memory of a step on 32 sequences of 8 tokens, in kibibytes: predicted from shapes / measured. Laptop-scale GPT (width 128, four blocks), rank 8, in 32 bits."
+# | tbl-cap: "Memory of a step on 32 sequences of 8 tokens, in KiB: predicted from shapes / measured. Laptop-scale GPT (width 128, four blocks), rank 8, in 32 bits."
 # | echo: true
 from dataclasses import asdict
 
@@ -333,16 +333,16 @@ rows = [
 Markdown(pipe_table(["part", *methods], rows, numeric=range(1, 5)))
 
 # %% [markdown]
-# Two things may surprise. The adapter makes gradients and optimizer small, and four bits make the weights small, but
-# *neither* touches the activations: the gradient has to pass through every layer all the same. And in so small a
-# model the activations are most of what is left. In a large model the order turns around.
+# Two things may surprise. The adapter makes gradients and optimizer state small, and four bits make the weights small,
+# but *neither* shrinks the activations: the gradient still has to pass through every layer. And in such a small model
+# the activations are most of what is left. In a large model it is the other way round.
 #
-# A model that is only shapes takes no memory, so we can ask for one of seven billion parameters, such as the 6.7B model of
-# the GPT-3 paper [@brown2020gpt3]:
+# A model that consists only of shapes takes no memory, so we can ask about seven billion parameters, such as the 6.7B
+# model of the GPT-3 paper [@brown2020gpt3]:
 
 # %%
 # | label: tbl-qlora-large
-# | tbl-cap: "Predicted memory in gibibytes for a GPT of the shape of GPT-3 6.7B in bfloat16, rank 16, on one sequence of 512 tokens. No such model was loaded."
+# | tbl-cap: "Predicted memory in GiB for a GPT of the shape of GPT-3 6.7B in bfloat16, rank 16, on one sequence of 512 tokens. No such model was loaded."
 # | echo: true
 with torch.device("meta"):
     large = GPT(GPTConfig(50_257, context=2048, d_model=4096, n_layers=32, n_heads=32))
@@ -360,18 +360,18 @@ rows.append(["all", *(f"{one.total / 2**30:.2f}" for one in predictions.values()
 Markdown(pipe_table(["part", *predictions], rows, numeric=range(1, 4)))
 
 # %% [markdown]
-# The rest of QLoRA's recipe is a third saving, for GPUs alone: *paged* optimizers, which move their state to the
-# machine's own memory while a long sequence needs the room. On a CPU there is nothing to page to.
+# QLoRA's recipe has a third saving, for GPUs only: *paged* optimizers, which move their state to CPU memory while a
+# long sequence needs the GPU's memory. On a CPU there is nothing to page to.
 #
 # ::: {.callout-note}
-# What do four bits cost? Time: every product dequantises its weight first, twice in a step, and our machine has no
-# arithmetic on four-bit numbers to win it back. And possibly accuracy: the levels are right for weights that are
-# spread like a bell, and one outlier in a block makes its neighbours coarse. @dettmers2023qlora found no loss in
-# models of billions of parameters, whose adapters learn to make up for the rounding. A small model has less to spare.
+# What do four bits cost? Time: every product dequantises its weight first, twice per step, and our machine has no
+# four-bit arithmetic to win the time back. And possibly accuracy: the levels suit weights that follow a bell curve, and
+# one outlier in a block makes the levels coarse for its neighbours. @dettmers2023qlora found no loss in models of
+# billions of parameters, whose adapters learn to compensate for the rounding. A small model has less to spare.
 # :::
 #
 # ## What the book tests
 #
-# - Do four bits, or eight bits for the constants, cost accuracy in our small model; what do they save in memory, and
-#   what in time? @sec-results-qlora-basic
-# - What does LoRA alone give away against full fine-tuning? @sec-results-full
+# - Do four-bit weights, or eight-bit constants, cost accuracy in our small model? What do they save in memory, and what
+#   do they cost in time? @sec-results-qlora-basic
+# - What does LoRA alone lose against full fine-tuning? @sec-results-full

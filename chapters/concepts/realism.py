@@ -1,13 +1,13 @@
 # %% [markdown]
-# # How to test realism {#sec-realism}
+# # How to test whether a simulation is realistic {#sec-realism}
 #
-# One of the three panels of @fig-realism-series is a real training run: the step times of a Llama of 405 billion
-# parameters on 2,048 GPUs. One was drawn by `llmlab simulate`, one by a naive show that sleeps for random times. Without
-# their labels, could you tell the upper two apart?
+# One of the three panels of @fig-realism-series is a real training run: the step times of a Llama with 405 billion
+# parameters on 2,048 GPUs. `llmlab simulate` drew another, and a naive program that sleeps for random times drew the
+# third. Without the labels, could you tell the upper two apart?
 
 # %%
 # | label: fig-realism-series
-# | fig-cap: "Step times of three runs over their median. Top: published, MLPerf Training v5.0. Middle: drawn from pieces of it. Bottom: uniform draws within a tenth of the mean."
+# | fig-cap: "Step times of three runs, divided by their median. Top: published, MLPerf Training v5.0. Middle: simulated from pieces of it. Bottom: uniform draws within a tenth of the mean."
 # | fig-alt: "Three rows of step times. The upper two are calm with few spikes; the lowest fills a broad band evenly."
 # | echo: true
 import numpy as np
@@ -28,34 +28,37 @@ axes[0].set_ylim(0.85, 1.2)
 figure
 
 # %% [markdown]
-# An eye is a poor judge. It can be replaced by a classifier: if nothing distinguishes two samples, no classifier is
-# right more often than a coin. This is the classifier two-sample test [@lopezpaz2017c2st].
+# The eye is a poor judge, so we replace it with a classifier: if two samples come from the same distribution, no
+# classifier is right more often than a coin. This is the classifier two-sample test [@lopezpaz2017c2st].
 #
 # ## Five rules
 #
-# - **Whole systems are left out.** Windows of one run are alike. A classifier that saw a run recognises it, and calls
-#   it real for the wrong reason.
-# - **The simulator sees training runs only.** It is asked about runs that it never saw, too.
-# - **Each view apart.** Numbers, gaps between slow steps, and log text fail in different ways. What names a run (its
-#   level, its model, its dates) is masked; so is the precision of the log, in which both are written down.
-# - **Controls on both sides.** Real runs against real ones must not be told apart, naive ones must be caught. A judge
-#   that catches nothing proves nothing.
-# - **Equivalence is claimed, not a failure to reject.** A test with few runs never rejects.
+# - **Leave out whole systems.** Windows of one run are alike. A classifier that saw a run recognises it, and calls it
+#   real for the wrong reason.
+# - **Show the simulator training runs only.** Then test it also on runs that it never saw.
+# - **Judge each view separately.** Numbers, gaps between slow steps, and log text fail in different ways. We mask
+#   everything that names a run (its level, its model, its dates), and write real and simulated logs with the same
+#   precision.
+# - **Use controls on both sides.** The judge must not tell real runs from other real runs, and must catch naive ones. A
+#   judge that catches nothing proves nothing.
+# - **Claim equivalence; do not rely on a failure to reject.** A test with few runs never rejects.
 #
 # ## In one formula
 #
-# Let a classifier be right in the share $a_i$ of the windows of the runs of group $i$ and of their rivals, half and
-# half, $\bar a$ on average over $n$ groups with the standard deviation $s$. Equivalence within the margin $m$ is
-# supported at the level $\alpha$ if
+# Leave out group $i$ of runs. The classifier sees windows of its real runs and of their rivals, half and half, and is
+# right on the share $a_i$ of them. Over $n$ groups, $a_i$ has the mean $\bar a$ and the standard deviation $s$.
+# Equivalence within the margin $m$ is supported at the level $\alpha$ if
 #
 # $$ \left| \bar a - \tfrac12 \right| + t_{1-\alpha,\,n-1} \frac{s}{\sqrt n} < m $$ {#eq-realism}
 #
-# which is two one-sided tests in one [@schuirmann1987tost]. So a margin needs some
-# $n > \left( t_{1-\alpha}\, s / (m - |\bar a - \frac12|) \right)^2$ groups: half the margin takes four times as many.
+# This combines two one-sided tests [@schuirmann1987tost]. So a margin needs about
+# $n > \left( t_{1-\alpha}\, s / (m - |\bar a - \frac12|) \right)^2$ groups: when $\bar a$ is close to one half, half
+# the margin takes four times as many.
 #
 # ## In code
 #
-# One group of runs is left out; gradient boosting learns from the others and is asked twice.
+# We leave out one group of runs, train gradient boosting on the others, and test it twice: against uniform sleeps and
+# against simulated runs.
 
 # %%
 # | echo: true
@@ -72,15 +75,15 @@ told = accuracy(Contest(simulated, numbers, boosting), left_out, learnt, 1, seed
 Markdown(f"Uniform sleeps: {100 * caught:.0f} % right. Simulated runs: {100 * told:.0f} % right.")
 
 # %% [markdown]
-# ## How the simulated run is drawn
+# ## How the simulator draws a run
 #
-# Step times of real runs have heavy tails, remember their last values, drift, and stall on a schedule: a checkpoint,
-# an evaluation, a new shard of data. A distribution with an autocorrelation has the first two alone. So the simulator
-# cuts a real series into pieces of random length [@politis1994stationary], each taken from near its own place
-# [@paparoditis2002local], adds a little noise, and keeps the schedule of the stalls. The scatter of the loss around its
-# trend is drawn in the same way.
+# Step times of real runs have heavy tails, are autocorrelated, drift, and stall on a schedule: at a checkpoint, an
+# evaluation, a new shard of data. A distribution with an autocorrelation reproduces only the first two. So the
+# simulator cuts a real series into pieces of random length [@politis1994stationary], takes each piece from near its own
+# place [@paparoditis2002local], adds a little noise, and keeps the schedule of the stalls. It draws the scatter of the
+# loss around its trend in the same way.
 #
-# That is a limit of the claim, too: what is simulated are variations of known runs. No new kind of run comes of it.
+# This also limits the claim: the simulator makes variations of known runs, not new kinds of runs.
 #
 # ## What the book tests
 #

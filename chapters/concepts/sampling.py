@@ -2,13 +2,13 @@
 # # Sampling {#sec-sampling}
 #
 # A language model does not write. It gives every token of its vocabulary a score, and something else has to choose.
-# @fig-sampling-temperature shows what a small GPT expects after *This is the*. It has read the eleven verses of one nursery
-# rhyme, the early ones more often than the late ones, so there are eleven ways to go on, and it knows them. Which
-# one comes is drawn, and **temperature** decides how boldly.
+# @fig-sampling-temperature shows what a small GPT expects after *This is the*. It has read the eleven verses of a
+# nursery rhyme, the early ones more often than the late ones, so it knows eleven ways to continue. One of them is drawn
+# at random, and the **temperature** decides how boldly.
 
 # %%
 # | label: fig-sampling-temperature
-# | fig-cap: "Probability of the next token after *This is the*, at three temperatures. Bars: computed; dots: shares in 2,000 draws by the library's sampler."
+# | fig-cap: "Probability of the next token after *This is the*, at three temperatures. Bars: computed probability. Dots: share of 2,000 draws by the library's sampler."
 # | fig-alt: "Three panels of bars, one for each of the likeliest tokens. At a low temperature the first bar is far above the others. At temperature one the bars fall off slowly. At a high temperature all are low and nearly equal. The dots sit on the tops of the bars."
 # | echo: true
 # | code-fold: true
@@ -67,7 +67,7 @@ model.eval()
 
 @torch.no_grad()
 def next_logits(prompt: str) -> torch.Tensor:
-    """Scores of all tokens as the one after the prompt, shape [V]."""
+    """Scores of all tokens for the position after the prompt, shape [V]."""
     return model(torch.tensor([tokenizer.encode(prompt)]))[0, -1]
 
 
@@ -89,17 +89,17 @@ figure
 # %% [markdown]
 # ## Temperature
 #
-# The scores $z$, called logits, become probabilities by a softmax. The temperature $T$ divides them first:
+# A softmax turns the scores $z$, called logits, into probabilities. The temperature $T$ divides the logits first:
 #
 # $$ p_i = \frac{e^{z_i / T}}{\sum_j e^{z_j / T}} . $$ {#eq-temperature}
 #
-# At one these are the model's own probabilities. Below one what is likely gains on what is not; towards zero only the
-# likeliest token is left, and decoding is called **greedy**. Above one the differences melt, and tokens that
-# the model holds to be wrong get their turn:
+# At $T = 1$ these are the model's own probabilities. Below one, likely tokens gain on unlikely ones; as $T$ goes to
+# zero only the likeliest token is left, which is called **greedy** decoding. Above one the differences shrink, and
+# tokens that the model thinks are wrong get their turn:
 
 # %%
 # | label: tbl-sampling-texts
-# | tbl-cap: "How *This is the* goes on at four temperatures, with one seed. A dot stands for what is no letter."
+# | tbl-cap: "Continuations of *This is the* at four temperatures, with one seed. A dot replaces a character that cannot be shown."
 # | echo: true
 from IPython.display import Markdown
 
@@ -119,9 +119,10 @@ Markdown(pipe_table(["$T$", "text"], rows))
 # %% [markdown]
 # ## Top-k and top-p
 #
-# Thousands of unlikely tokens add up: each is almost never drawn, but one of them often is, and the text derails. So the
-# tail is cut off before drawing. **Top-k** keeps the $k$ likeliest tokens [@fan2018hierarchical]. **Top-p**, or nucleus
-# sampling [@holtzman2019nucleus], keeps the fewest likeliest tokens that together hold the share $p$.
+# Thousands of unlikely tokens add up: each of them is almost never drawn, but together they are drawn often, and then
+# the text derails. So we cut off the tail before drawing. **Top-k** keeps the $k$ likeliest tokens
+# [@fan2018hierarchical]. **Top-p**, or nucleus sampling [@holtzman2019nucleus], keeps the smallest set of likeliest
+# tokens whose probabilities add up to at least $p$.
 
 # %%
 # | echo: true
@@ -142,12 +143,12 @@ for rule in {"top_k": 3}, {"top_p": 0.9}, {"top_k": 8, "top_p": 0.8}:
     assert set(kept(logits_V.softmax(dim=0), **rule)) == set(library.nonzero().flatten().tolist())
 
 # %% [markdown]
-# The difference shows when the model is sure in one place and not in another (@fig-sampling-kept). A fixed $k$
-# is too small for the one and too large for the other; a fixed share adapts.
+# The two differ when the model is sure in one place and unsure in another (@fig-sampling-kept). A fixed $k$ is too
+# small for one and too large for the other; a fixed share adapts.
 
 # %%
 # | label: fig-sampling-kept
-# | fig-cap: "What top-k with $k = 3$ and top-p with $p = 0.9$ keep (blue) and drop (grey) of the ten likeliest tokens: left, where much is possible; right, where one thing is."
+# | fig-cap: "What top-k with $k = 3$ and top-p with $p = 0.9$ keep (blue) and drop (grey) of the ten likeliest tokens. Left: many tokens are possible. Right: only one is."
 # | fig-alt: "Four bar charts in two columns. On the left ten bars that fall off slowly: top-k keeps three of them, top-p most. On the right one bar near one hundred per cent: top-k keeps it and two that are almost nothing, top-p keeps it alone."
 # | echo: true
 figure, panels = style.subplots(2, 2, height=4.6, sharey=True, sharex="col")
@@ -170,9 +171,9 @@ figure
 # %% [markdown]
 # ## Seeds
 #
-# Drawing needs random numbers, and these come from a seed: the same model, prompt, settings and seed give the same text.
-# The library draws by the Gumbel-max trick [@maddison2014astar]: add to each logit a random number of a certain
-# distribution, and take the largest sum. That is the same as drawing from the softmax, as the dots in
+# Drawing needs random numbers, and they come from a seed: the same model, prompt, settings and seed give the same text.
+# The library draws with the Gumbel-max trick [@maddison2014astar]: add a random number from a Gumbel distribution to
+# each logit and take the largest sum. This is the same as drawing from the softmax, as the dots in
 # @fig-sampling-temperature show.
 
 # %%
@@ -182,16 +183,16 @@ for seed in (1, 1, 2, 3):
     print(seed, write("This is the", temperature=1.0, seed=seed))
 
 # %% [markdown]
-# ## The cache of keys and values
+# ## The KV cache
 #
-# A text grows token by token, and each new one has to attend to all before it. Their keys and values
-# (@sec-attention) never change, because nothing before a token depends on it. So they are computed once and kept, the
-# **KV cache**, and each step computes one token instead of the whole text. Without it, writing $n$ tokens means
+# A model writes one token at a time, and each new token attends to all before it. Their keys and values
+# (@sec-attention) never change, because no token depends on a later one. So we compute them once and keep them in the
+# **KV cache**, and each step computes one token instead of the whole text. Without the cache, writing $n$ tokens means
 # computing $1 + 2 + \dots + n$ of them. We count what passes through the first layer of the model:
 
 # %%
 # | label: fig-sampling-cache
-# | fig-cap: "Tokens whose keys and values are computed to write a text, counted while it is written. The text is the same both ways."
+# | fig-cap: "Tokens whose keys and values are computed while a text is written. The text is the same with and without the cache."
 # | fig-alt: "Two lines over the number of tokens written. Without the cache the line bends upwards to several thousand. With it, it stays so low that it looks flat."
 # | echo: true
 from itertools import accumulate
@@ -225,15 +226,15 @@ figure
 
 # %%
 Markdown(
-    f"For {len(few)} tokens the cache saves {sum(many) - sum(few):,} of {sum(many):,} computations in every layer, and what it saves grows "
+    f"For {len(few)} tokens the cache saves {sum(many) - sum(few):,} of {sum(many):,} computations in every layer, and the saving grows "
     "with the square of the length. It costs memory: two vectors for each token and layer [@pope2022inference]."
 )
 
 # %% [markdown]
 # When the text outgrows the model's context, its beginning must go, and all positions change. The library then moves
-# the window on by half a context at once, so that the cache has to be filled anew only now and then.
+# the window forward by half a context at once, so it rarely has to fill the cache again.
 #
 # ## Where this is tested
 #
-# - What models write at each stage of their training, with one seed: @sec-results-pretraining
-# - A model that has read one story too often recites it: @sec-results-memorization
+# - What do models write at each stage of training, with one seed? @sec-results-pretraining
+# - When does a model that has read one story too often recite it? @sec-results-memorization

@@ -48,18 +48,18 @@ figure
 # The level is tried, not guessed: a command is started at each, the strongest first, and each episode records the
 # level that its code ran at.
 #
-# | Wall | bubblewrap | Landlock and seccomp |
+# | Wall | bubblewrap | Landlock |
 # |:--|:--|:--|
-# | Network | a namespace without one | no socket can be made |
-# | Files | only the system's programs, read-only, and a folder of its own | the same, by rules of the kernel |
-# | Other processes | cannot be seen | cannot be traced or signalled |
-# | Number of processes | a user of its own, counted by the kernel | the same |
-# | Memory, processor, size of files | limits of the kernel | the same |
-# | Time, output, disk as a whole | watched from outside | the same |
-# | Environment | emptied | emptied |
-# | Needs | the program `bwrap` | Linux [6.12]{.setting} |
+# | Network | none is there | no socket can be made |
+# | Files | read-only system, one own folder | the same, by rules |
+# | Other processes | unseen | untouchable |
+# | Needs | `bwrap` | Linux [6.12]{.setting} |
 #
-# : What each level holds. {#tbl-sandboxes}
+# : What the levels do differently; Landlock comes with seccomp. {#tbl-sandboxes}
+#
+# The rest is the same at both: a user of its own for each command, whose processes the kernel counts; limits of the
+# kernel on memory, processor time and the size of a file; time, output and the disk as a whole, watched from outside; an
+# empty environment.
 #
 # A machine that has neither refuses to run what a model wrote, unless it is told `--allow-unsandboxed`. `llmlab sleep
 # sandbox` says which level a machine has, and how many programs it judges in a second.

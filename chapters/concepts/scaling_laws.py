@@ -1,13 +1,13 @@
 # %% [markdown]
 # # Scaling laws {#sec-scaling-laws}
 #
-# Train many models of different sizes, plot their losses, and a line appears that one can follow: larger models, trained
-# on more, have a lower loss, and the next one's can be told before it is trained. @fig-scaling-public shows some
-# public ones [@gadre2024scaling]; the law of all of them is in @sec-results-scaling-fit.
+# Train many models of different sizes, plot their losses, and the points follow a line: larger models, trained on more
+# data, have a lower loss, and you can predict the next model's loss before you train it. @fig-scaling-public shows
+# public models [@gadre2024scaling]; @sec-results-scaling-fit fits the law to all of them.
 
 # %%
 # | label: fig-scaling-public
-# | fig-cap: "Loss of public language models on one evaluation set, by parameters and by the tokens for each of them. Lines: the law that is fitted to all of them at once."
+# | fig-cap: "Loss of public language models on one evaluation set, by number of parameters and by training tokens per parameter. Lines: one law, fitted to all models at once."
 # | fig-alt: "Falling points on two logarithmic axes; models that saw more tokens for each parameter lie lower. Lines run through them."
 # | echo: true
 import numpy as np
@@ -30,7 +30,7 @@ figure, axes = style.subplots(height=3.2)
 for ratio, colour, marker in zip((5, 20, 160), style.CYCLE, style.MARKERS, strict=False):
     near = np.abs(np.log(tokens / params / ratio)) < 0.1
     axes.plot(
-        params[near], runs.loss_M[near], marker, color=colour, label=f"{ratio} tokens a parameter"
+        params[near], runs.loss_M[near], marker, color=colour, label=f"{ratio} tokens per parameter"
     )
     line = np.geomspace(params.min(), params.max(), 50)
     axes.plot(line, loss(line, ratio * line), color=colour, linewidth=1)
@@ -44,19 +44,21 @@ figure
 #
 # $$ L(N, D) = E + \frac{A}{N^{\alpha}} + \frac{B}{D^{\beta}} $$ {#eq-scaling-law}
 #
-# with $N$ parameters and $D$ tokens [@hoffmann2022chinchilla, equation 2]. $E$ is the loss that no model gets below: the
-# entropy of the text itself. A law without it, a straight line on two logarithmic axes, promises that the loss falls to
-# nothing. On a market, where $E$ is nearly all of the loss, that would be absurd.
+# for $N$ parameters and $D$ training tokens [@hoffmann2022chinchilla, equation 2]. $E$ is the irreducible loss that no
+# model gets below: the entropy of the text itself. $A$, $\alpha$, $B$ and $\beta$ say how much a small model and little
+# data add to it, and how fast that shrinks. A law without $E$, a straight line on two logarithmic axes, promises that
+# the loss falls to zero. On a market, where $E$ is nearly all of the loss, that would be absurd.
 #
-# ## How it is fitted, and how not
+# ## How to fit it, and how not to
 #
-# The logarithm of the loss is predicted, and the Huber loss of the residuals is *summed* over the runs, from many
-# starts. The mean instead of the sum is the same optimum on paper. In practice an optimizer that stops when the value
-# hardly changes stops at once, since the mean is so small. @tbl-scaling-mistake does both.
+# We predict the logarithm of the loss and minimise the Huber loss of the residuals (quadratic for small ones, linear
+# for large ones), *summed* over the runs, from many starting points. On paper, the mean has the same optimum as the
+# sum. In practice an optimizer that stops when the value hardly changes stops too early, because the mean is so small.
+# @tbl-scaling-mistake does both.
 
 # %%
 # | label: tbl-scaling-mistake
-# | tbl-cap: "The same runs, the same law, the same optimizer of scipy with its default tolerance, from the same eight starts: the sum of the Huber losses, and their mean."
+# | tbl-cap: "The same runs, law, scipy optimizer (default tolerance) and eight starting points, minimising the sum or the mean of the Huber losses."
 # | echo: true
 from IPython.display import Markdown
 from scipy.optimize import minimize
@@ -75,23 +77,23 @@ for name, weight in (("sum", 1.0), ("mean", 1 / len(runs))):
     ends = [runs.plain(one.x[None]) for one in tries]
     alphas = [float(end["alpha"][0]) for end in ends]
     rows.append([name, f"{min(alphas):.2f} to {max(alphas):.2f}"])
-rows.append(["ours, to the end", f"{law['alpha']:.2f}"])
+rows.append(["ours, run to convergence", f"{law['alpha']:.2f}"])
 Markdown(pipe_table(["what is minimised", "α from eight starts"], rows))
 
 # %% [markdown]
-# `llmlab fit FILE.csv --params COLUMN --tokens COLUMN --loss COLUMN` does the right thing, with intervals over resamples
-# of the runs, a comparison with simpler laws (a constant among them), and warnings where an exponent cannot be told from
-# zero.
+# `llmlab fit FILE.csv --params COLUMN --tokens COLUMN --loss COLUMN` does it correctly. It adds intervals from
+# resampling the runs, a comparison with simpler laws (including a constant), and warnings where an exponent cannot be
+# told from zero.
 #
 # ## A law to play with
 #
-# In @fig-scaling-play the runs follow a law with a floor. Drag one up or down, or choose it and move the slider. A small
-# change of the largest run moves the exponent a lot, and the floor with it: the two can hardly be told apart where the
-# runs end too early. Below, the widget says what a law without a floor would make of the same runs.
+# In @fig-scaling-play the runs follow a law with a floor. Drag a run up or down, or select it and move the slider. A
+# small change in the largest run moves the exponent a lot, and the floor with it: when the runs end too early, the two
+# can hardly be told apart. Below, the widget says what a law without a floor would make of the same runs.
 
 # %%
 # | label: fig-scaling-play
-# | fig-cap: "Eight made runs and the law through them, fitted anew at each move. In print: as it opens."
+# | fig-cap: "Eight synthetic runs and the law through them, fitted again at each change. In print: the initial state."
 # | fig-alt: "Falling dots over a logarithmic axis of sizes, with a line through them that levels off."
 from llmlab.book.show import playground
 
@@ -102,14 +104,14 @@ made = [
 playground("A scaling law to play with", {"kind": "scaling_law", "runs": made})
 
 # %% [markdown]
-# ## Where the floor hides the law
+# ## When the floor hides the law
 #
-# @fig-scaling-floor draws why a market is a hard place for a law. If the floor is high, all that is left to fall is a
-# small part of the loss, and noise of a few thousandths hides it.
+# @fig-scaling-floor shows why it is hard to find a law on a market. If the floor is high, only a small part of the loss
+# can still fall, and noise of a few thousandths hides it.
 
 # %%
 # | label: fig-scaling-floor
-# | fig-cap: "The same law above three floors, each point off by half a percent at random. What can still fall is drawn to scale."
+# | fig-cap: "The same law above three floors, each point with half a percent of random noise. The part that can still fall is drawn to scale."
 # | fig-alt: "Three curves over parameters; the lowest falls steeply, the highest looks flat within its noise."
 # | echo: true
 sizes = np.geomspace(1e3, 1e7, 12)
@@ -127,5 +129,5 @@ figure
 # %% [markdown]
 # ## What the book tests
 #
-# - Do intervals of such fits hold the truth as often as they say? @sec-results-scaling-fit
-# - Is there a law on a market? @sec-results-market-scaling On one that is made? @sec-results-market-control
+# - Do the intervals of such fits contain the truth as often as they claim? @sec-results-scaling-fit
+# - Is there a law on a market? @sec-results-market-scaling And on a synthetic one? @sec-results-market-control

@@ -1,14 +1,14 @@
 # %% [markdown]
 # # From text to tokens {#sec-tokens}
 #
-# A language model never sees text. It sees a list of whole numbers, each below the size of its *vocabulary*, and
-# predicts the next one. A **tokenizer** turns text into such numbers and back. @fig-tokens-cut shows one line of
-# code as three of them cut it: the same bytes, in many small pieces or in few large ones.
+# A language model never sees text. It sees a list of whole numbers, each smaller than the size of its *vocabulary*, and
+# predicts the next one. A **tokenizer** turns text into such numbers (tokens) and back. @fig-tokens-cut shows one line
+# of code cut by three tokenizers: the same bytes, in many small pieces or in a few large ones.
 
 # %%
 # | label: fig-tokens-cut
 # | fig-cap: "One line, cut by three vocabularies that were learned from the source text of Python's standard library. A box is one token; a dot is a space. The accented letter takes two bytes, and no merge has joined them."
-# | fig-alt: "Three rows of boxes under each other. In the first every byte has its own box. In the second and third, spaces, the word raise and parts of ValueError have become single boxes, so there are fewer and wider ones."
+# | fig-alt: "Three rows of boxes, one below the other. In the first every byte has its own box. In the second and third, spaces, the word raise and parts of ValueError have become single boxes, so there are fewer and wider ones."
 # | echo: false
 from matplotlib.patches import Rectangle
 
@@ -22,7 +22,7 @@ tokenizers = {size: train_bpe([read], size) for size in (257, 512, 1024, 2048, 4
 
 
 def draw_cut(axes, y, tokenizer, line, name):
-    """The tokens of `line` as a row of boxes, each as wide as its bytes are many."""
+    """The tokens of `line` as a row of boxes, each as wide as its number of bytes."""
     ids = tokenizer.encode(line)
     axes.text(0, y + 1.25, f"{name}: {len(ids)} tokens", va="bottom")
     x = 0
@@ -54,9 +54,9 @@ figure
 # %% [markdown]
 # ## Bytes come first
 #
-# Unicode has far more characters than a small model could have ids for, and new words are invented every day. But
-# every text is a sequence of bytes, and there are only 256 of them. A tokenizer that starts from bytes can
-# spell anything, and decoding gives back exactly the text that went in.
+# Unicode has far more characters than a small model can have token ids, and people invent new words every day. But
+# every text is a sequence of bytes, and there are only 256 different bytes. A tokenizer that starts from bytes can
+# spell anything, and decoding returns exactly the text that went in.
 
 # %%
 # | echo: true
@@ -67,15 +67,15 @@ anything = "naïve 東京 😀\r\n\t\x00"
 assert tokenizers[512].decode(tokenizers[512].encode(anything)) == anything
 
 # %% [markdown]
-# The price is length. A model reads a fixed number of tokens at a time, and its work grows with every one of
-# them, so one byte per token wastes both.
+# The price is length. A model reads a fixed number of tokens at a time and does work for each of them, so one byte per
+# token wastes both context and compute.
 #
 # ## Byte-pair encoding by hand
 #
-# Byte-pair encoding was a method to compress files [@gage1994compression], brought to language by
-# @sennrich2016bpe and to bytes by GPT-2 [@radford2019gpt2]. The rule fits in one sentence: *find the pair of
-# neighbours that occurs most often, make it a token, repeat*. First the text is cut into words, so that no token
-# reaches across the end of one; a word keeps the space before it.
+# Byte-pair encoding (BPE) began as a method to compress files [@gage1994compression]. @sennrich2016bpe brought it to
+# language, and GPT-2 to bytes [@radford2019gpt2]. The rule fits in one sentence: *find the pair of neighbours that
+# occurs most often, make it a token, repeat*. We first split the text into words, so that no token crosses the end of a
+# word; a word keeps the space before it.
 
 # %%
 # | echo: true
@@ -145,9 +145,9 @@ for number in range(1, 21):
 Markdown(pipe_table(["merge", "left", "right", "new token", "occurs"], rows[:12], numeric=[0, 4]))
 
 # %% [markdown]
-# Merges build on merges: spaces become indentations, letters become the syllables and keywords of the language. A
-# new text is encoded by applying the same merges in the same order. The library does this with `tokenizers`, in
-# compiled code; the algorithm is the one above.
+# Merges build on merges: spaces become indentation, letters become the syllables and keywords of the language. To
+# encode a new text, we apply the same merges in the same order. The library uses the compiled code of `tokenizers`; the
+# algorithm is the one above.
 
 # %%
 # | echo: true
@@ -157,19 +157,20 @@ theirs = [library.token_bytes(index) for index in range(257, library.vocab_size)
 print(f"{len(set(new_tokens) & set(theirs))} of the {len(theirs)} merges are the same")
 
 # %% [markdown]
-# One id stands for no bytes at all: the end of a text, `<|endoftext|>`. It is put between two documents, so that the
-# model learns where one stops. Text never produces it: whoever writes these letters gets the tokens of the letters.
+# One id stands for no bytes at all: the end of a text, `<|endoftext|>`. We put it between two documents, so that the
+# model learns where one stops. Text never produces this id: if you type these characters, you get the tokens of the
+# characters.
 #
 # ## How large a vocabulary?
 #
-# More merges mean fewer tokens, with less and less gain for each doubling, since every further merge is rarer than
-# the ones before (@fig-tokens-vocabulary). And each id costs the model one row of its embedding table: as many
-# parameters as the model is wide. A vocabulary that suits a large model would be most of a small one.
+# More merges mean fewer tokens. But each doubling of the vocabulary gains less than the one before, because later
+# merges are rarer (@fig-tokens-vocabulary). And each id costs the model one row of its embedding table: as many
+# parameters as the model is wide. A vocabulary that suits a large model would take up most of a small one.
 
 # %%
 # | label: fig-tokens-vocabulary
-# | fig-cap: "What a larger vocabulary buys and costs. Above: the mean length of a token, in text that the merges were learned from and in text that they were not. Below: the part of a model of four blocks, 128 wide, that is the embedding of its tokens."
-# | fig-alt: "Two panels over the size of the vocabulary on a logarithmic axis. Above, bytes per token rise ever more slowly, and a little less in unseen text. Below, the share of the embedding rises ever faster."
+# | fig-cap: "What a larger vocabulary buys and costs. Above: the mean length of a token, in the text that the merges were learned from and in held-out text. Below: the share of a model's parameters in its token embedding (four blocks, width 128)."
+# | fig-alt: "Two panels over the size of the vocabulary on a logarithmic axis. Above, bytes per token rise ever more slowly, and are a little lower in held-out text. Below, the share of the embedding rises ever faster."
 # | echo: true
 from dataclasses import replace
 
@@ -185,15 +186,13 @@ sizes = list(tokenizers)
 shares = [size * shape.d_model / n_parameters(replace(shape, vocab_size=size)) for size in sizes]
 
 figure, (above, below) = style.subplots(2, 1, height=4.6, sharex=True)
-for marker, name, part in ("o", "text it learned from", read), ("s", "unseen text", unseen):
+for marker, name, part in ("o", "text it learned from", read), ("s", "held-out text", unseen):
     lengths = [bytes_per_token(tokenizer, part) for tokenizer in tokenizers.values()]
     above.plot(sizes, lengths, marker=marker, label=name)
 above.set(ylabel="bytes per token", ylim=(0, None), xscale="log")
 above.legend()
 below.plot(sizes, [100 * share for share in shares], color=style.GREEN, marker="s")
-below.set(
-    xlabel="ids in the vocabulary", ylabel="embedding's share\nof parameters (%)", ylim=(0, None)
-)
+below.set(xlabel="vocabulary size", ylabel="embedding's share\nof parameters (%)", ylim=(0, None))
 below.set_xticks(sizes, [f"{size:,}" for size in sizes])
 below.set_xticks([], minor=True)
 figure
@@ -201,26 +200,27 @@ figure
 # %% [markdown]
 # ## Why bits per byte
 #
-# A model is graded by its **loss**: the mean of $-\ln p$ over all tokens, with $p$ the probability that it gave to
-# the token that really came. Its unit is nats per *token*, and here lies a trap: with other tokens, the same text has
-# another number of them. To guess one byte among 256 is easier than to guess one word among thousands, and says less.
-# So the loss is spread over what does not change, the bytes of the text [@gao2020pile, section 3.1]:
+# We grade a model by its **loss**: the mean of $-\ln p$ over all tokens, where $p$ is the probability that it gave to
+# the token that actually came next. The unit is nats per *token*, and that is a trap: another tokenizer cuts the same
+# text into another number of tokens. Guessing one byte among 256 is easier than guessing one token among thousands, and
+# it says less about the text. So we divide by something that does not change, the number of bytes in the text
+# [@gao2020pile, section 3.1]:
 #
 # $$ \text{bits per byte} \;=\; \frac{\text{nats per token}}{\ln 2} \cdot \frac{\text{tokens}}{\text{bytes}} $$ {#eq-bits-per-byte}
 #
-# It is the size to which the model could compress the text: eight would be no compression at all. Here is the trap at
-# work, with the simplest model that there is: it knows how often each token occurs and nothing else.
+# This is the size to which the model could compress each byte of the text; eight bits would be no compression at all.
+# Here is the trap at work, with the simplest model there is: it knows how often each token occurs and nothing else.
 
 # %%
 # | label: fig-tokens-bits
-# | fig-cap: "One kind of model, five tokenizers, the same unseen text. By loss per token the bytes look best; by bits per byte they are worst."
+# | fig-cap: "One kind of model, five tokenizers, the same held-out text. Single bytes look best by loss per token, and are worst by bits per byte."
 # | fig-alt: "Two panels over the size of the vocabulary. On the left nats per token rise with it. On the right bits per byte fall."
 # | echo: true
 import numpy as np
 
 
 def loss_of_frequencies(tokenizer) -> float:
-    """Nats per token of unseen text, for a model that predicts each token by its frequency."""
+    """Nats per token of held-out text, for a model that predicts each token by its frequency."""
     counts = np.bincount(tokenizer.encode(read), minlength=tokenizer.vocab_size) + 1
     return float(-np.log(counts / counts.sum())[tokenizer.encode(unseen)].mean())
 
@@ -235,16 +235,16 @@ for axes, values, name, colour in zip(
     panels, (losses, bits), ("nats per token", "bits per byte"), style.CYCLE, strict=False
 ):
     axes.plot(sizes, values, "o-", color=colour)
-    axes.set(xscale="log", xlabel="ids in the vocabulary", ylabel=name, ylim=(0, None))
+    axes.set(xscale="log", xlabel="vocabulary size", ylabel=name, ylim=(0, None))
     axes.set_xticks([257, 1024, 4096], ["257", "1,024", "4,096"])
     axes.set_xticks([], minor=True)
 figure
 
 # %% [markdown]
-# The model did not change from left to right; its alphabet did, and each larger one has more knowledge of the text
-# built in. Wherever models with different tokenizers meet in this book, they are compared by bits per byte.
+# Only the alphabet changes from left to right, not the kind of model, and each larger alphabet has more knowledge of
+# the text built in. Wherever this book compares models with different tokenizers, it uses bits per byte.
 #
 # ## Where this is tested
 #
 # - Does a real model predict text better with a larger vocabulary, and up to which size? @sec-results-tokenizer
-# - Code and plays, cut by different vocabularies, compared by bits per byte: @sec-results-pretraining
+# - How do different vocabularies compare on code and on plays, in bits per byte? @sec-results-pretraining

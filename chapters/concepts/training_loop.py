@@ -1,14 +1,14 @@
 # %% [markdown]
 # # The training loop {#sec-training-loop}
 #
-# Training is one short loop: predict, measure how wrong it was, find out which way every weight would have to move to be
-# less wrong, move them all a little. @fig-loop-training shows a hundred rounds of it, run while this page was made: a
-# small GPT reads source code of Python's standard library, and knows nothing when it starts.
+# Training is one short loop: predict, measure how wrong the prediction was, find out which way every weight would have
+# to move to be less wrong, and move them all a little. @fig-loop-training shows a hundred rounds of it, run while this
+# page was built. A small GPT reads the source code of Python's standard library and knows nothing when it starts.
 
 # %%
 # | label: fig-loop-training
-# | fig-cap: "A hundred steps of training. Above, the loss of each batch, and the loss on text that is never trained on; dashed, that of a guess that gives all tokens the same probability. Below, the learning rate."
-# | fig-alt: "Two panels over the step. Above, the loss starts on the dashed line and falls, first steeply, then slowly; dots for unseen text lie on the same course. Below, the learning rate rises for a few steps and then falls along half a cosine."
+# | fig-cap: "A hundred steps of training. Above: the loss of each batch, and the loss on held-out text; dashed: the loss of giving all tokens the same probability. Below: the learning rate."
+# | fig-alt: "Two panels over the step. Above, the loss starts on the dashed line and falls, first steeply, then slowly; dots for held-out text follow the same course. Below, the learning rate rises for a few steps and then falls along half a cosine."
 # | echo: true
 # | code-fold: true
 # | code-summary: "Text, model and figure"
@@ -52,7 +52,7 @@ figure, (above, below) = style.subplots(
     2, 1, height=4.4, sharex=True, gridspec_kw={"height_ratios": [2, 1]}
 )
 above.plot([point.loss for point in points], label="batch of this step")
-above.plot(seen, validation, "s", color=style.VERMILION, label="unseen text")
+above.plot(seen, validation, "s", color=style.VERMILION, label="held-out text")
 above.axhline(math.log(tokenizer.vocab_size), color=style.MUTED, linestyle="--")
 above.text(
     99, math.log(tokenizer.vocab_size) - 0.05, "ln V", ha="right", va="top", color=style.MUTED
@@ -66,13 +66,13 @@ figure
 # %% [markdown]
 # ## The loss, and where it starts
 #
-# At every position the model gives each token of the vocabulary a probability. The loss is the mean surprise at those
-# that really came next:
+# At every position the model gives each token of the vocabulary a probability. The loss is the mean surprise, $-\ln p$,
+# at the tokens that really came next:
 #
 # $$ \ell = -\frac{1}{n} \sum_{i=1}^{n} \ln p(x_{i+1} \mid x_1 \ldots x_i) . $$ {#eq-loss}
 #
-# A model that has learned nothing gives all $V$ tokens about the same probability, $1/V$, so its loss is near
-# $\ln V$. That is the first thing to look at in any run: a loss that starts elsewhere has a mistake in it.
+# A model that has learned nothing gives all $V$ tokens about the same probability, $1/V$, so its loss is near $\ln V$.
+# Check this first in any run: a loss that starts far from it points to a bug.
 
 # %%
 # | label: tbl-loop-untrained
@@ -95,7 +95,8 @@ Markdown(pipe_table(["$V$", "$\\ln V$", "loss"], rows, numeric=[0, 1, 2]))
 # %% [markdown]
 # ## The loop
 #
-# Here it is, with nothing left out. It makes the very numbers of @fig-loop-training, which the library's `Trainer` made.
+# Here is the loop, with nothing left out. It reproduces the losses of @fig-loop-training, which the library's `Trainer`
+# computed.
 
 # %%
 # | echo: true
@@ -122,22 +123,22 @@ for step in range(config.steps):
 np.testing.assert_allclose(losses, [point.loss for point in points], rtol=1e-5)
 
 # %% [markdown]
-# The target of every token is the one after it, so a batch is the text beside itself, shifted by one. Which windows
-# of the text come in which step is decided by the seed and the step alone: a run that is stopped and taken up
-# again goes on with the same ones (@sec-checkpoints).
+# The target of every token is the token after it, so a batch is the text next to itself, shifted by one. The seed and
+# the step alone decide which windows of the text come in which step, so a run that is stopped and resumed continues
+# with the same windows (@sec-checkpoints).
 #
 # ## AdamW
 #
 # A gradient says which way is down, not how far to go. Adam [@kingma2014adam] keeps two running averages for every
-# single weight: $m$ of its gradient $g$, and $v$ of the gradient's square. It goes along the first and divides by the root
-# of the second, so that each weight moves about one learning rate $\eta$ a step, however steep the loss is there:
+# weight: $m$ of its gradient $g$, and $v$ of the squared gradient. It moves along the first and divides by the root of
+# the second, so each weight moves at most about one learning rate $\eta$ per step, however steep the loss is there:
 #
 # $$ m \leftarrow \beta_1 m + (1 - \beta_1) g, \qquad v \leftarrow \beta_2 v + (1 - \beta_2) g^2, $$
 # $$ w \leftarrow w - \eta \lambda w - \eta \, \frac{m / (1 - \beta_1^t)}{\sqrt{v / (1 - \beta_2^t)} + \epsilon} . $$ {#eq-adamw}
 #
-# The divisors $1 - \beta^t$ make up for averages that begin at zero. The W stands for the decay $\lambda$, which pulls
-# every weight towards zero by itself, outside the averages [@loshchilov2017adamw]. Only matrices decay here; norms,
-# biases and embeddings do not.
+# The divisors $1 - \beta^t$ correct for averages that start at zero ($t$ counts steps). The W stands for weight decay:
+# $\lambda$ pulls every weight towards zero directly, outside the averages [@loshchilov2017adamw]. Only matrices decay
+# here; norms, biases and embeddings do not.
 
 # %%
 # | echo: true
@@ -171,40 +172,41 @@ torch.testing.assert_close(by_hand, w.detach())
 # %% [markdown]
 # ## Warm-up and cosine
 #
-# In the first steps the averages rest on a handful of batches, so the rate rises from near zero
-# [@goyal2017minibatch]; at the end it falls along half a cosine [@loshchilov2016sgdr], so that the noise of single
-# batches dies down. @sec-learning-rate has the reasons and what goes wrong otherwise.
+# In the first steps the averages rest on a handful of batches, so the learning rate rises from near zero
+# [@goyal2017minibatch]. At the end it falls along half a cosine [@loshchilov2016sgdr], so that the noise of single
+# batches averages out. @sec-learning-rate gives the reasons and shows what goes wrong otherwise.
 #
 # ## Clipping
 #
-# Now and then a batch holds text unlike all others, a long table of numbers perhaps. Its loss is high, and its gradient far
-# longer than the rest. Clipping shortens a gradient $g$, of all weights together, to the length $c$ if it is longer,
-# and keeps its direction [@pascanu2012difficulty]:
+# Now and then a batch holds text unlike the rest, such as a long table of numbers. Its loss is high and its gradient
+# far longer than usual. Clipping treats the gradients of all weights as one vector $g$. If $g$ is longer than $c$,
+# clipping shortens it to $c$ and keeps its direction [@pascanu2012difficulty]:
 #
 # $$ g \leftarrow g \cdot \min\!\left(1, \frac{c}{\lVert g \rVert}\right) . $$ {#eq-clip}
 
 # %%
 # | label: fig-loop-norms
-# | fig-cap: "Length of the gradient in the hundred steps of @fig-loop-training. What lies above the dashed line was shortened to it."
+# | fig-cap: "Gradient norm in the hundred steps of @fig-loop-training. Gradients above the dashed line were clipped to it."
 # | fig-alt: "A jagged line over the step, mostly below a dashed line at one, with a spike far above it."
 # | echo: true
 figure, axes = style.subplots(height=2.7)
 axes.plot([point.gradient_norm for point in points])
 axes.axhline(config.clip, color=style.VERMILION, linestyle="--")
-axes.set(xlabel="step", ylabel="length of the gradient", yscale="log")
+axes.set(xlabel="step", ylabel="gradient norm", yscale="log")
 axes.yaxis.set_major_formatter("{x:g}")
 figure
 
 # %% [markdown]
-# ## Accumulation
+# ## Gradient accumulation
 #
-# A large batch may not fit into memory. It need not: the gradient of a mean is the mean of the gradients. So the batch is
-# computed in parts, one after another, whose gradients add up in place, and only then comes a step. Each part is weighted
-# by its share of the batch. The result is the same but for rounding, and it takes the memory of one part.
+# A large batch may not fit into memory. It does not have to: the gradient of a mean is the mean of the gradients. So we
+# compute the batch in parts, one after another, let their gradients add up in place, and only then take a step. Each
+# part is weighted by its share of the batch. The result is the same up to rounding, and it needs the memory of one part
+# only.
 
 # %%
 # | label: tbl-loop-accumulation
-# | tbl-cap: "The gradient of one batch of 16 sequences, computed in parts, beside that of the whole batch: largest difference in any weight, relative to the gradient's length."
+# | tbl-cap: "The gradient of one batch of 16 sequences, computed in parts and compared with that of the whole batch: largest difference in any weight, relative to the gradient norm."
 # | echo: true
 # | code-fold: false
 
@@ -227,14 +229,16 @@ for n_parts in (2, 4, 8, 16):
 Markdown(pipe_table(["parts", "sequences in each", "difference"], rows, numeric=[0, 1, 2]))
 
 # %% [markdown]
-# ## When to stop looking at the training loss
+# ## Why the training loss is not enough
 #
-# In @fig-loop-training both losses fall together, because no window of the text has come twice. A model that reads the
-# same text again and again gets better at *that text* long after it has stopped to get better at others. The
-# distance between the two losses is what it has memorised, and only the loss on unseen text says what it has learned.
+# In @fig-loop-training both losses fall together, because the model reads its text less than twice. A model that reads
+# the same text again and again keeps getting better at *that text* long after it has stopped getting better at others.
+# The gap between the two losses shows what it has memorised; only the validation loss, the loss on held-out text, shows
+# what it has learned.
 #
-# ## Where this is tested
+# - What does each of warm-up, the falling learning rate, weight decay, $\beta_2$ and clipping buy, when we leave out
+#   one at a time? @sec-results-optimizer
 #
 # - What warm-up, the falling rate, decay, $\beta_2$ and clipping each buy, left out one at a time: @sec-results-optimizer
-# - How the loss falls with tokens, seconds and size of the model: @sec-results-pretraining
-# - How the two losses part when a short text is read over and over: @sec-results-memorization
+# - How does the loss fall with tokens, seconds and model size? @sec-results-pretraining
+# - How do the two losses part when a short text is read over and over? @sec-results-memorization

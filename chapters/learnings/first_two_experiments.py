@@ -1,9 +1,8 @@
 # %% [markdown]
 # # What the first two experiments taught {#sec-learnings-first-two}
 #
-# Two experiments, one base model, some hundreds of small runs. This page gathers what they say together. Each
-# sentence below is chosen by a verdict, and each number is read from a table: rerun the experiments, and the page
-# follows.
+# Two experiments, one base model, some hundreds of small runs: this page gathers what they say together. A verdict
+# chooses each sentence below, and each number is read from a table. Rerun the experiments, and the page follows.
 
 # %%
 from IPython.display import Markdown
@@ -22,50 +21,50 @@ note("lora_rank")
 Markdown(
     says(
         "H-LR-3",
-        supported="A wrong rate wastes everything else: runs at the lowest and at the highest rate cost as much as the "
+        supported="A wrong learning rate wastes everything else: runs at the lowest and at the highest rate cost as much as the "
         "best ones and taught little.",
-        refuted="A rate that is too high is forgiven more than we thought.",
-        undecided="How much a rate that is too high costs is not settled.",
+        refuted="A learning rate that is too high costs less than we thought.",
+        undecided="The runs do not decide how much a learning rate that is too high costs.",
     )
-    + " From the lowest rate to the one that the validation loss chose, "
-    f"{best('learning_rate', 'learning_rate')}, the share of right answers goes from "
+    + " From the lowest rate to the one with the best validation loss, "
+    f"{best('learning_rate', 'learning_rate')}, the share of right answers changes from "
     f"{value('learning_rate', 'accuracy', learning_rate=1e-5)} to "
     f"{value('learning_rate', 'accuracy', tuned=['learning_rate'])}. "
     + says(
         "H-LR-5",
-        supported="Close to the best rate precision does not pay",
-        refuted="Close to the best rate precision still pays",
-        undecided="How much precision pays close to the best rate is not settled",
-        untested="How much precision pays close to the best rate is not tested yet",
+        supported="Near the best rate, tuning it more precisely does not pay",
+        refuted="Near the best rate, tuning it more precisely still pays",
+        undecided="The runs do not decide whether more precise tuning pays near the best rate",
+        untested="We have not tested yet whether more precise tuning pays near the best rate",
     )
     + f" (@sec-results-learning-rate; H-LR-5 {badge('H-LR-5')})."
 )
 
 # %% [markdown]
-# ## Rank, rule and rate belong together
+# ## Rank, scaling rule and rate belong together
 
 # %%
 largest = {"rank": 64, "tuned": ["learning_rate"]}
 Markdown(
-    "At the largest rank, each rule at its own best learning rate, an adapter scaled by α/r recalls "
+    "At the largest rank, with each rule at its own best learning rate, an adapter scaled by α/r recalls "
     f"{value('lora_rank', 'accuracy', scaling='alpha/r', **largest)} of the facts and one scaled by α/√r "
     f"{value('lora_rank', 'accuracy', scaling='rslora', **largest)}. "
     + says(
         "H-RANK-4",
-        supported="The two rules, often reported as better and worse, cannot be told apart once each is tuned",
-        refuted="The rules differ although both are tuned: a learning rate cannot stand in for the scale",
-        undecided="Whether the rules differ once both are tuned is not settled",
-        untested="Whether the rules differ once both are tuned is not tested yet",
+        supported="The two rules, often ranked as better and worse, give equal accuracy within the margin once each is tuned",
+        refuted="The rules differ even when both are tuned: a learning rate cannot replace the scale",
+        undecided="The runs do not decide whether the rules differ once both are tuned",
+        untested="We have not tested yet whether the rules differ once both are tuned",
     )
     + f" (@sec-results-lora-rank; H-RANK-4 {badge('H-RANK-4')}). "
     + says(
         "H-RANK-3",
-        supported="And rank keeps paying where the rule lets it",
-        refuted="And beyond rank eight more rank bought nothing, whatever the rule",
-        undecided="Whether more rank than eight pays under α/√r is not settled",
-        untested="Whether more rank than eight pays is not tested yet",
+        supported="And rank keeps paying under α/√r",
+        refuted="And under α/√r, ranks above eight do not gain what we claimed",
+        undecided="It is open whether ranks above eight pay under α/√r",
+        untested="We have not tested yet whether ranks above eight pay",
     )
-    + f' (H-RANK-3 {badge("H-RANK-3")}). "Which rank?" has no answer before rule and rate are named, and a '
+    + f' (H-RANK-3 {badge("H-RANK-3")}). "Which rank?" has no answer until you name the rule and the rate, and a '
     "comparison at one shared rate would have compared rates."
 )
 
@@ -76,21 +75,20 @@ Markdown(
 Markdown(
     says(
         "H-LR-6",
-        supported="The higher the rate, the more of the old skills is lost",
-        refuted="The old skills are not simply lost the faster the higher the rate",
-        undecided="Whether higher rates lose more of the old skills throughout is not settled",
-        untested="Whether higher rates lose more of the old skills is not tested yet",
+        supported="The higher the rate, the more of the old skills the model loses",
+        refuted="A higher rate does not simply lose more of the old skills",
+        undecided="The runs do not decide whether higher rates always lose more of the old skills",
+        untested="We have not tested yet whether higher rates lose more of the old skills",
     )
-    + f" (H-LR-6 {badge('H-LR-6')}). At the rate that is best for subtraction, "
-    f"{value('learning_rate', 'forgetting', tuned=['learning_rate'])} of the old items, averaged over the four skills, "
-    "can no longer be answered (net). "
-    "Whoever reports what a fine-tuned model learned should report this number beside it."
+    + f" (H-LR-6 {badge('H-LR-6')}). At the rate that is best for subtraction, the model can no longer answer "
+    f"{value('learning_rate', 'forgetting', tuned=['learning_rate'])} of the old items (net, averaged over the four skills). "
+    "If you report what a fine-tuned model learned, report this number next to it."
 )
 
 # %% [markdown]
 # ## What we do not know
 #
-# - All of this stands on one base model that is tiny. Which of it holds for larger ones is what the gpu scale is for.
-# - Both tasks are narrow. A task that shares more with what the model knows may forgive more.
-# - Seeds change the adapter and the order of the data, not the base model and not the items. The intervals speak of
-#   the former only.
+# - All of this rests on one tiny base model. The gpu scale is there to show what holds for larger ones.
+# - Both tasks are narrow. A task that shares more with what the model already knows may cost less of it.
+# - Seeds change the adapter and the order of the data, not the base model and not the items. The intervals cover only
+#   the former.

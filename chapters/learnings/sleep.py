@@ -83,6 +83,66 @@ Markdown(
 )
 
 # %% [markdown]
+# ## What many adapters are good for
+
+# %%
+Markdown(
+    "- *Share keeps what adapters know.* "
+    + says(
+        "H-SHARE-1",
+        supported="With all adapters at hand it does",
+        refuted="It does not, even with all adapters at hand",
+        undecided="Whether it does with all adapters at hand is open",
+        untested="Whether it does is untested at this scale",
+    )
+    + f" (H-SHARE-1 {badge('H-SHARE-1')}). "
+    + says(
+        "H-SHARE-2",
+        supported="Task after task it learns less than adapters apart",
+        refuted="Task after task it learns no less than adapters apart, by the margin that we asked for",
+        undecided="What a stream of tasks costs is open",
+        untested="What a stream of tasks costs is untested",
+    )
+    + f" (H-SHARE-2 {badge('H-SHARE-2')}).\n"
+    "- *Averages vanish by arithmetic.* "
+    + says(
+        "H-SHARE-5",
+        supported="Mean factors of real adapters are as small as unrelated gauges make them",
+        refuted="Mean factors of real adapters are not as small as unrelated gauges would make them",
+        undecided="Whether the gauge explains the size of mean factors is open",
+        untested="Whether the gauge explains the size of mean factors is untested",
+    )
+    + f" (H-SHARE-5 {badge('H-SHARE-5')}).\n"
+    "- *More adapters make a better basis.* "
+    + says(
+        "H-BASIS-1",
+        supported="Fifty-one do better than six",
+        refuted="Fifty-one do no better than six, by the margin that we asked for",
+        undecided="Whether fifty-one do better than six is open",
+        untested="Whether fifty-one do better than six is untested",
+    )
+    + f" (H-BASIS-1 {badge('H-BASIS-1')}).\n"
+    "- *Choosing beats merging.* "
+    + says(
+        "H-ROUTING-2",
+        supported="It does, where the family of a bug is known",
+        refuted="It does not, by the margin that we asked for",
+        undecided="Whether it does is open",
+        untested="Whether it does is untested",
+    )
+    + f" (H-ROUTING-2 {badge('H-ROUTING-2')}).\n"
+    "- *A coder can live on its own repairs.* "
+    + says(
+        "H-CYCLES-1",
+        supported="Eight nights of them make it better",
+        refuted="Eight nights of them do not make it better, by the margin that we asked for",
+        undecided="Whether eight nights of them help is open",
+        untested="Whether eight nights of them help is untested",
+    )
+    + f" (H-CYCLES-1 {badge('H-CYCLES-1')}).\n"
+)
+
+# %% [markdown]
 # ## What we would do otherwise
 #
 # - **Check the koans first.** A reference that does not compile, or an exam that stands in the training data, is found

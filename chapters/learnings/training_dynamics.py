@@ -1,9 +1,10 @@
 # %% [markdown]
 # # Do you understand training? {#sec-learnings-dynamics}
 #
-# Ten questions on what happens inside a run. Answer each for yourself, on paper where it asks for a number, then unfold
-# the answer: most are given by a few lines of code that ran when this book was made, and some by an experiment of the
-# book. The last section asks how small an experiment can be and still show something, and answers in seconds and lines.
+# Here are ten questions about what happens inside a run. Answer each for yourself, on paper where it needs a number,
+# and then unfold the answer. A few lines of code compute most answers while this book is built; experiments of the book
+# give the others. The last section asks how small an experiment can be and still show something, and answers in seconds
+# and lines.
 
 # %%
 # | include: false
@@ -37,17 +38,18 @@ note("minimum")
 #
 # ### Forward and backward by hand
 #
-# A network of two weights computes $\hat y = w_2 \max(0, w_1 x)$, and its loss is $L = (\hat y - y)^2$. With $x = 2$,
-# $y = 1$, $w_1 = 0.5$ and $w_2 = -1$: what are the loss and its two gradients? What would both gradients be with
+# A network with two weights computes $\hat y = w_2 \max(0, w_1 x)$, and its loss is $L = (\hat y - y)^2$. Let $x = 2$,
+# $y = 1$, $w_1 = 0.5$ and $w_2 = -1$. What are the loss and its two gradients? What would both gradients be with
 # $w_1 = -0.5$, and what does that mean for training?
 #
 # ::: {.details summary="Unfold the answer"}
 #
-# Forward, keep what backward will need: $h = \max(0, w_1 x) = 1$, $\hat y = w_2 h = -1$, $L = (-1-1)^2 = 4$. Backward,
-# from the loss to the weights: $\partial L / \partial \hat y = 2(\hat y - y) = -4$. Then
-# $\partial L / \partial w_2 = -4 \, h = -4$, and $\partial L / \partial w_1 = -4 \cdot w_2 \cdot x = 8$. With
-# $w_1 = -0.5$ the unit is off: $h = 0$, nothing passes through it either way, and both gradients are zero, although the
-# loss is not. No step will ever bring it back for this $x$. PyTorch agrees:
+# Go forward, and keep what the backward pass will need: $h = \max(0, w_1 x) = 1$, $\hat y = w_2 h = -1$,
+# $L = (-1-1)^2 = 4$. Then go backward, from the loss to the weights:
+# $\partial L / \partial \hat y = 2(\hat y - y) = -4$. So $\partial L / \partial w_2 = -4 \, h = -4$, and
+# $\partial L / \partial w_1 = -4 \cdot w_2 \cdot x = 8$. With $w_1 = -0.5$ the unit is off: $h = 0$, nothing passes
+# through it either way, and both gradients are zero, although the loss is not. No step will ever bring the unit back
+# for this $x$. PyTorch agrees:
 
 # %%
 # | echo: true
@@ -63,15 +65,15 @@ for start in (0.5, -0.5):
 #
 # ### What the backward pass costs
 #
-# A linear layer maps a batch with one product of matrices. How many such products does its backward pass take? And how
-# many when the layer is frozen, as under LoRA?
+# A linear layer maps a batch with one matrix product. How many matrix products does its backward pass take? And how
+# many if the layer is frozen, as under LoRA?
 #
 # ::: {.details summary="Unfold the answer"}
 #
-# Two: one for the gradient of the input, which the layer below needs, and one for the gradient of the weights. So
-# backward costs twice what forward does. A frozen layer needs no gradient of its weights, but the one of its input still
-# has to pass: LoRA saves a third of the work of a step, not more, however few parameters it trains. Counted, not
-# estimated:
+# Two: one for the gradient of the input, which the layer below needs, and one for the gradient of the weights. So the
+# backward pass costs twice as much as the forward pass. A frozen layer needs no gradient of its weights, but the
+# gradient of its input still has to pass. So LoRA saves at most a third of the work of a step, however few parameters
+# it trains. We count instead of estimating:
 
 # %%
 # | echo: true
@@ -100,14 +102,15 @@ for frozen in (False, True):
 #
 # ### Where the loss starts
 #
-# A new model with a vocabulary of $V$ tokens has seen nothing. What should its first loss be? What if the first loss that
-# you read off is twice as high? Or half as high?
+# A new model with a vocabulary of $V$ tokens has seen nothing. What should its first loss be? What if the first loss
+# you see is twice as high? Or half as high?
 #
 # ::: {.details summary="Unfold the answer"}
 #
-# A model that knows nothing should give every token the same probability, which is a loss of $\ln V$. Twice that
-# means that it is *confident and wrong*: the weights of the output start too large, and the first steps are spent on
-# unlearning. Half of it means that it knows something it cannot know: look for targets that leak into the inputs.
+# A model that knows nothing should give every token the same probability, which is a loss of $\ln V$. A loss of twice
+# that means that the model is *confident and wrong*: the output weights start too large, and the first steps are spent
+# on unlearning. Half of it means that the model knows something it cannot know: check whether the targets leak into the
+# inputs.
 
 # %%
 # | echo: true
@@ -131,9 +134,9 @@ for size in (0.02, 1.0):
 #
 # ::: {.details summary="Unfold the answer"}
 #
-# Only $B$. The gradient of $A$ passes through $B$, which is zero; that of $B$ has $A x$ as a factor, which is not. With
-# both at zero neither would ever move: a saddle from which no gradient leads. With neither at zero the run would start
-# from a model that is not the base model any more.
+# Only $B$. The gradient of $A$ passes through $B$, which is zero; the gradient of $B$ has $A x$ as a factor, which is
+# not. With both at zero neither would ever move: the run would sit at a saddle point where every gradient is zero. With
+# neither at zero the run would not start from the base model.
 
 # %%
 # | echo: true
@@ -147,26 +150,26 @@ print(f"gradient of A: {a.grad.norm():.2f}, gradient of B: {b.grad.norm():.2f}")
 # %% [markdown]
 # :::
 #
-# ## The landscape and the rate
+# ## The landscape and the learning rate
 #
-# ### How high may the rate be?
+# ### How high can the learning rate be?
 #
-# Near a minimum a loss looks like a bowl, $L = \frac{1}{2} h w^2$, where $h$ is its curvature. At which learning rates
-# does gradient descent come down, and what happens at the edge? If a bowl has two directions, one a hundred times as
-# curved as the other, how fast can the flat one be learned?
+# Near a minimum the loss looks like a bowl, $L = \frac{1}{2} h w^2$, where $h$ is its curvature. At which learning
+# rates does gradient descent converge, and what happens at the limit? If a bowl has two directions, one with a hundred
+# times the curvature of the other, how fast can the flat one be learned?
 #
 # ::: {.details summary="Unfold the answer"}
 #
 # One step multiplies $w$ by $1 - \eta h$. That shrinks $w$ as long as $\eta < 2/h$; at $2/h$ it jumps from side to side
-# for ever, above it explodes. The most curved direction sets the limit for all: with a hundred times less curvature the
-# flat direction shrinks by at most two percent a step. This is what Adam mends, by giving each weight its own step
-# (@sec-optimizer-state), and why a high rate ends in flat places: in a narrow one it could not stay
-# (@sec-loss-landscapes).
+# forever, and above it explodes. The direction with the largest curvature sets the limit for all: with a hundred times
+# less curvature, the flat direction shrinks by at most two percent per step. Adam fixes this by giving each weight its
+# own step (@sec-optimizer-state). The limit is also why a high rate ends in flat places: it could not stay in a narrow
+# one (@sec-loss-landscapes).
 
 # %%
 # | label: fig-dynamics-bowl
-# | fig-cap: "Gradient descent from $w = 1$ in a bowl of curvature $h$, at rates below, at and above the limit $2/h$. Live demonstration."
-# | fig-alt: "Four paths of the weight over steps: one glides to zero, one jumps from side to side and dies down, one jumps on for ever, one grows with every jump."
+# | fig-cap: "Gradient descent from $w = 1$ in a bowl of curvature $h$, at learning rates below, at and above the limit $2/h$. Live demonstration."
+# | fig-alt: "Four paths of the weight over steps: one glides to zero, one jumps from side to side and dies down, one keeps jumping forever, one grows with every jump."
 # | echo: true
 # | code-fold: false
 drawn, axes = style.subplots(height=2.8)
@@ -180,18 +183,18 @@ drawn
 # %% [markdown]
 # :::
 #
-# ### How far does Adam step first?
+# ### How far does Adam step at first?
 #
-# Three weights have gradients of a thousandth, of one, and of a thousand. How far does the first step of Adam move each,
-# at a rate $\eta$? How far does plain gradient descent? What does this say about the first steps of fine-tuning?
+# Three weights have gradients of a thousandth, one, and a thousand. How far does the first step of Adam move each, at a
+# learning rate $\eta$? How far does plain gradient descent? What does this say about the first steps of fine-tuning?
 #
 # ::: {.details summary="Unfold the answer"}
 #
-# Adam moves each of them by $\eta$. After one step both running means hold that one gradient, corrected for their start,
-# so $\hat m / \sqrt{\hat v}$ is one divided by one, whatever the size. Plain gradient descent moves them in proportion:
-# a million times as far for the last as for the first. So Adam's first steps move *all* weights by the full rate, also
-# those that have hardly a reason to move. That is what warm-up is for, and why a few steps at full rate are enough to
-# damage what a model knew.
+# Adam moves each of them by $\eta$. After one step both running means, corrected for their start at zero, hold that one
+# gradient, so $\hat m / \sqrt{\hat v}$ is plus or minus one, whatever the size. Plain gradient descent moves them in
+# proportion: the last a million times as far as the first. So Adam's first steps move *all* weights by the full rate,
+# including those with hardly a reason to move. That is what warm-up is for, and why a few steps at full rate are enough
+# to damage what a model knew.
 
 # %%
 # | echo: true
@@ -205,21 +208,22 @@ for name, optimizer in {"Adam": torch.optim.Adam, "SGD": torch.optim.SGD}.items(
     print(f"{name:4} moves by {', '.join(f'{move:.2g}' for move in moved[name].tolist())}")
 
 # %% [markdown]
-# How few steps are enough to do damage is measured in @sec-dynamics-minimum.
+# @sec-dynamics-minimum measures how few steps are enough to do damage.
 #
 # :::
 #
 # ### What does clipping change?
 #
-# All gradients of a run are a thousand times larger than in another run, step by step. Under Adam, how do the two runs
-# differ? Now every gradient above a norm of one is cut down to one: what does that change, in which of them?
+# The gradients of one run are a thousand times larger than those of another, step by step. How do the two runs differ
+# under Adam? Now we clip every gradient with a norm above one to a norm of one. What does that change, and in which
+# run?
 #
 # ::: {.details summary="Unfold the answer"}
 #
-# Not at all: a constant factor cancels in $\hat m / \sqrt{\hat v}$ (but for $\varepsilon$). If every step of the
-# large one is clipped, its gradients all get the length one, so they lose what they knew about *which step mattered
-# more*, and keep their directions. What clipping is for is the rare step whose gradient is far above the others: it
-# would stay in $\hat v$ for dozens of steps and hold all of them back.
+# They do not differ: a constant factor cancels in $\hat m / \sqrt{\hat v}$ (except for $\varepsilon$). If clipping
+# applies at every step of the run with the large gradients, all of them get norm one: they lose the information about
+# *which step mattered more* and keep their directions. Clipping is meant for the rare step whose gradient is far above
+# the others. That gradient would stay in $\hat v$ for dozens of steps and hold all of them back.
 
 # %%
 # | label: fig-dynamics-spike
@@ -242,9 +246,9 @@ def share_of_rate(gradients: np.ndarray) -> list[float]:
 gradients = np.ones(120)
 gradients[30] = 100
 drawn, axes = style.subplots(height=2.6)
-axes.plot(share_of_rate(gradients), label="as it is")
+axes.plot(share_of_rate(gradients), label="unclipped")
 axes.plot(share_of_rate(gradients.clip(max=1)), "--", label="clipped")
-axes.set(xlabel="step", ylabel="share of the rate used", ylim=(0, None))
+axes.set(xlabel="step", ylabel="share of the learning rate", ylim=(0, None))
 axes.legend()
 drawn
 
@@ -253,9 +257,9 @@ Markdown(
     says(
         "H-OPT-5",
         supported="In our own short runs nothing spiked, and clipping changed nothing, as expected",
-        refuted="In our own short runs clipping mattered, against what this argument had let us expect",
-        undecided="In our own short runs clipping was expected to change nothing; the runs leave that open",
-        untested="Whether clipping matters in our own short runs is not tested yet",
+        refuted="In our own short runs clipping mattered, contrary to what this argument suggests",
+        undecided="We expected clipping to change nothing in our own short runs; the runs do not decide it",
+        untested="We have not tested yet whether clipping matters in our own short runs",
     )
     + f" (@sec-results-optimizer; H-OPT-5 {badge('H-OPT-5')})."
 )
@@ -265,20 +269,20 @@ Markdown(
 #
 # ### Batch size and learning rate
 #
-# You make the batch four times as large and take a quarter of the steps. What happens to the noise of the gradient? What
-# to the best learning rate? And from which batch size on does all this stop to help?
+# You make the batch four times as large and take a quarter of the steps. What happens to the noise of the gradient? And
+# to the best learning rate? From which batch size on does a larger batch stop helping?
 #
 # ::: {.details summary="Unfold the answer"}
 #
-# The noise of a mean over $B$ examples falls as $1/\sqrt{B}$, so its variance to a quarter. While noise is what limits the
-# rate, each step may then be longer: in plain gradient descent up to four times, and the two runs learn alike. But no
-# batch makes a step longer than the curvature allows ($2/h$ again). Beyond the *noise scale*, the variance of one
-# example's gradient over its squared mean, the gradient is as good as known, and more examples are wasted
-# [@mccandlish2018batch].
+# The noise of a mean over $B$ examples falls like $1/\sqrt{B}$: four times the batch halves the noise and quarters its
+# variance. While noise limits the learning rate, each step may then be longer: in plain gradient descent up to four
+# times, and the two runs learn equally well. But no batch makes a step longer than the curvature allows ($2/h$ again).
+# Beyond the *noise scale*, the variance of one example's gradient over the squared norm of the mean gradient, the
+# gradient is almost exact, and more examples are wasted [@mccandlish2018batch].
 
 # %%
 # | label: fig-dynamics-batch
-# | fig-cap: "Best learning rate of plain gradient descent on a noisy bowl for each batch size, at a fixed number of examples; the dashed line is proportional to the batch size, the dotted one the limit of stability. Live demonstration."
+# | fig-cap: "Best learning rate of plain gradient descent on a noisy bowl, by batch size, for a fixed number of examples. The dashed line is proportional to the batch size; the dotted line is the stability limit. Live demonstration."
 # | fig-alt: "The best rate rises in proportion to the batch size at first, then bends and stays below a horizontal limit."
 # | echo: true
 # | code-fold: false
@@ -307,21 +311,21 @@ drawn
 
 # %%
 Markdown(
-    "In fine-tuning with Adam: "
+    "In our fine-tuning with Adam, "
     + says(
         "H-BATCH-2",
-        supported="with large batches the best rate is a high one",
-        refuted="with large batches the best rate is not as high as we expected",
-        undecided="where the best rate of large batches lies is not settled",
-        untested="where the best rate of large batches lies is not tested at laptop or gpu scale yet",
+        supported="the best rate of large batches is high",
+        refuted="the best rate of large batches is not as high as we expected",
+        undecided="the runs do not decide where the best rate of large batches is",
+        untested="we have not tested at laptop or gpu scale yet where the best rate of large batches is",
     )
     + f" (H-BATCH-2 {badge('H-BATCH-2')}), "
     + says(
         "H-BATCH-1",
-        supported="with small ones it is low",
-        refuted="and with small ones it is not as low as we expected",
-        undecided="and where that of small ones lies is open",
-        untested="nor is that of small ones",
+        supported="and that of small batches is low",
+        refuted="and that of small batches is not as low as we expected",
+        undecided="and it is open where that of small batches is",
+        untested="nor where that of small batches is",
     )
     + f" (H-BATCH-1 {badge('H-BATCH-1')})."
 )
@@ -333,14 +337,15 @@ Markdown(
 #
 # ### The loss falls smoothly, accuracy jumps
 #
-# During a run the loss per token falls steadily. Exact answers stay near nothing for half of the run, then rise quickly.
-# Did the model suddenly understand?
+# During a run the loss per token falls steadily. The share of exact answers stays near zero for half of the run, and
+# then rises quickly. Did the model suddenly understand?
 #
 # ::: {.details summary="Unfold the answer"}
 #
-# Not necessarily. An answer of $n$ tokens is exact only if every token is right. If each is right with probability $p$,
-# independently, that is $p^n$, which stays near zero until $p$ is close to one. A jump in a hard metric can be a steady
-# climb in a soft one: look at the loss before you speak of a leap.
+# Not necessarily. An answer of $n$ tokens is exact only if every token is right. If each token is right with
+# probability $p$, independently, the whole answer is right with probability $p^n$, which stays near zero until $p$ is
+# close to one. A jump in a hard metric can be a steady climb in a soft one: look at the loss before you speak of a
+# leap.
 
 # %%
 # | label: fig-dynamics-exact
@@ -352,7 +357,7 @@ p = np.linspace(0, 1, 101)
 drawn, axes = style.subplots(height=2.6)
 for index, n_tokens in enumerate((1, 4, 16)):
     axes.plot(p, p**n_tokens, color=style.CYCLE[index], label=f"n = {n_tokens}")
-axes.set(xlabel="each token is right, p", ylabel="exact answers")
+axes.set(xlabel="probability that a token is right, p", ylabel="share of exact answers")
 axes.legend()
 drawn
 
@@ -361,13 +366,14 @@ drawn
 #
 # ### How sure are five seeds?
 #
-# Two settings differ by as much as one setting's runs differ from seed to seed (paired differences have a mean of one
-# standard deviation). You run five seeds of each. How often will a test at five percent see it?
+# Two settings differ by as much as their paired differences vary from seed to seed (the mean of the paired differences
+# is one standard deviation). You run five seeds of each. How often will a one-sided test at five percent detect the
+# difference?
 #
 # ::: {.details summary="Unfold the answer"}
 #
-# Hardly more often than not. Simulate it before the experiment, not after; a claim of *no* difference needs more seeds
-# still.
+# Not much more often than not. Simulate this before the experiment, not after. A claim of *no* difference needs even
+# more seeds.
 
 # %%
 # | echo: true
@@ -376,7 +382,7 @@ generator, lines = np.random.default_rng(0), []
 for n_seeds in (3, 5, 8, 10, 20):
     runs = generator.normal(loc=1.0, size=(1000, n_seeds))
     seen = np.mean([statistics.t_above(differences, 0.0) < 0.05 for differences in runs])
-    lines.append(f"{n_seeds:2} seeds: seen in {seen:.0%} of 1,000 simulated experiments")
+    lines.append(f"{n_seeds:2} seeds: detected in {seen:.0%} of 1,000 simulated experiments")
 print("\n".join(lines))
 
 # %% [markdown]
@@ -384,14 +390,14 @@ print("\n".join(lines))
 #
 # ## The minimum interesting experiment {#sec-dynamics-minimum}
 #
-# Most of what is hard about training shows in small runs. How small may a run be and still show something that one did
-# not know? Ours asks what the first steps of fine-tuning do: at a good learning rate and at a tenth of it, for a handful
-# of steps, on the model that knows four skills (@sec-results-base-model). The claim: what is *lost* shows before what is
-# *gained*.
+# Most of what is hard about training shows in small runs. How small can a run be and still show something new? Our
+# experiment measures what the first steps of fine-tuning do: at a good learning rate and at a tenth of it, for a
+# handful of steps, on the model that knows four skills (@sec-results-base-model). The claim: what the model *loses*
+# shows before what it *gains*.
 
 # %%
 # | label: fig-dynamics-minimum
-# | fig-cap: "What is learned (subtraction, held-out items) and what is forgotten (mean loss of accuracy on the four old skills) after a few steps, at two learning rates. Dots are single runs."
+# | fig-cap: "What the model learns (subtraction, held-out items) and forgets (mean drop in accuracy on the four old skills) after a few steps, at two learning rates. Dots are single runs."
 # | fig-alt: "Upper panel: accuracy on the new skill over the number of steps, two lines. Lower panel: forgetting over the number of steps, two lines."
 figure("minimum", ["accuracy", "forgetting"], x="steps", by="learning_rate")
 
@@ -416,7 +422,7 @@ verdict("H-MINIMUM-4")
 method("minimum")
 
 # %% [markdown]
-# The table is made by
+# This command makes the table:
 
 # %%
 command("minimum")
@@ -424,10 +430,10 @@ command("minimum")
 # %% [markdown]
 # ### The answer, in seconds and lines
 #
-# How many seeds would have been enough? For each number of steps and each number of seeds we take every choice of that
-# many seeds from those that were run, and ask how many of these smaller experiments would have come to the verdict. Enough is
-# the fewest seeds with which at least four in five do. Each stands for two runs, one at each rate, and for the seconds that
-# these took, grading included.
+# How many seeds would have been enough? For each number of steps and each number of seeds, we take every possible
+# choice of that many seeds from those we ran, and count how many of these smaller experiments would have reached the
+# verdict. The fewest seeds with which at least four in five do are enough. Each seed costs two runs, one at each rate,
+# and the seconds they took, grading included.
 
 # %%
 found = evidence("minimum")
@@ -443,13 +449,13 @@ def paired(metric: str, steps: int) -> np.ndarray:
 
 
 def share_decided(differences: np.ndarray, margin: float, n_seeds: int) -> float:
-    """Share of all experiments of `n_seeds` of these seeds whose test at 5 % sees the margin."""
+    """Share of all experiments with `n_seeds` of these seeds whose test at 5 % detects the margin."""
     chosen = itertools.combinations(differences, n_seeds)
     return float(np.mean([statistics.t_above(some, margin) < 0.05 for some in chosen]))
 
 
 def fewest_seeds(metric: str, margin: float, steps: int) -> int | None:
-    """The fewest seeds that decide in four of five choices, if any number of them does."""
+    """The fewest seeds that decide in four of five choices, if any number does."""
     differences = paired(metric, steps)
     counts = range(FEWEST_SEEDS, len(differences) + 1)
     return next((n for n in counts if share_decided(differences, margin, n) >= 0.8), None)
@@ -464,7 +470,7 @@ for steps in sorted(found.runs["steps"].unique()):
 
 # %%
 # | label: tbl-dynamics-minimum
-# | tbl-cap: "Fewest seeds that show each effect after so many steps, and the seconds of their runs."
+# | tbl-cap: "Fewest seeds that show each effect after a number of steps, and the seconds their runs take."
 Markdown(
     pipe_table(
         ["what shows", "steps", "seeds", "runs", "seconds"],
@@ -483,47 +489,47 @@ cheapest = min((answer for answer in answers if answer[2]), key=lambda each: eac
 Markdown(
     f"**The minimum interesting experiment takes {cheapest[3]:.0f} seconds and {len(lines)} lines.** It shows what is "
     f"{cheapest[0].replace(': ', ', as ')}, in {2 * cheapest[2]} runs of {cheapest[1]} steps ({cheapest[2]} seeds at "
-    "each of two rates). The lines are those of its script, blank ones left out, docstring and three budgets included; "
-    "the seconds are those of the runs in the table, from the start of each run to its last grade, on the machine that "
+    "each of two rates). The lines are those of its script, without blank ones but with the docstring and three budgets; "
+    "the seconds are those of the runs in the table, from the start of each run to its last grading, on the machine that "
     "the table names."
     if cheapest
-    else "No number of seeds that was run shows either effect at this scale. The script has "
+    else "At this scale, no number of seeds up to those we ran shows either effect. The script has "
     f"{len(lines)} lines."
 )
 
 # %% [markdown]
-# What makes it interesting is not its size. It has a *control* that differs in one thing, a *claim with a margin* that was
-# written down before, *seeds*, and a result that could have come out otherwise.
+# It is not the size that makes it interesting. It has a *control* that differs in one thing, a *claim with a margin*
+# that was written down before, *seeds*, and a result that could have come out otherwise.
 
 # %%
 Markdown(
-    "Here it is: "
+    "Here is the result: "
     + says(
         "H-MINIMUM-1",
         supported="ten steps at a good rate are enough to lose a visible part of what the model knew",
         refuted="ten steps at a good rate lose less of what the model knew than we said",
-        undecided="how much ten steps at a good rate lose is not settled",
-        untested="what ten steps lose has not been tested at laptop or gpu scale yet",
+        undecided="the runs do not decide how much ten steps at a good rate lose",
+        untested="we have not tested at laptop or gpu scale yet what ten steps lose",
     )
     + f" (H-MINIMUM-1 {badge('H-MINIMUM-1')}), "
     + says(
         "H-MINIMUM-2",
-        supported="and far too few to learn anything by",
-        refuted="and they already learn",
-        undecided="and whether they already learn is open",
-        untested="nor has what they learn",
+        supported="and too few to learn anything",
+        refuted="and they already learn something",
+        undecided="and it is open whether they already learn something",
+        untested="nor what they learn",
     )
     + f" (H-MINIMUM-2 {badge('H-MINIMUM-2')}). "
     + says(
         "H-MINIMUM-4",
-        supported="Addition, the nearest neighbour of the new skill, goes within five.",
+        supported="Addition, the nearest neighbour of the new skill, is lost within five.",
         refuted="Addition, the nearest neighbour of the new skill, survives five.",
-        undecided="Whether addition survives five is not settled.",
+        undecided="The runs do not decide whether addition, the nearest neighbour of the new skill, survives five.",
         untested="",
     )
-    + " Why, and what helps, is the subject of @sec-forgetting."
+    + " @sec-forgetting explains why, and what helps."
 )
 
 # %% [markdown]
-# *What would change our mind about the size:* a base model that takes longer to damage, such as a larger one, needs more
-# steps; and on a faster machine the same runs take fewer seconds. The number of seeds is the part that carries over.
+# *What would change our mind about the size:* a base model that takes longer to damage, such as a larger one, needs
+# more steps; and on a faster machine the same runs take fewer seconds. The number of seeds should carry over best.

@@ -3,9 +3,9 @@
 #
 # ## The question
 #
-# Fine-tuning needs something to start from: a model that already knows several things, so that one can measure
-# both what it learns and what it forgets. Can a GPT small enough to train on a laptop while you wait know four
-# skills well, each with an exact grader?
+# Fine-tuning needs a model to start from. It should already know several things, so that we can measure both what it
+# learns and what it forgets. Can a GPT that trains on a laptop while you wait learn four skills well, each with an
+# exact grader?
 
 # %%
 from IPython.display import Markdown
@@ -14,26 +14,26 @@ from llmlab.book.show import command, curves, evidence, method, note, value
 
 found = evidence("base_model")
 Markdown(
-    f"It has {value('base_model', 'parameters')}, and one model of this shape answers "
-    f"{value('base_model', 'math')} of held-out sums, {value('base_model', 'reasoning')} of transitive orders, "
-    f"{value('base_model', 'code')} of calls of string functions and {value('base_model', 'knowledge')} of "
-    "questions about facts in a phrasing that it never saw."
+    f"It can. With {value('base_model', 'parameters')}, one model answers "
+    f"{value('base_model', 'math')} of held-out sums, {value('base_model', 'reasoning')} of questions about transitive orders, "
+    f"{value('base_model', 'code')} of calls to string functions and {value('base_model', 'knowledge')} of "
+    "questions about known facts in a phrasing that it never saw."
 )
 
 # %% [markdown]
 # ## Method
 #
-# The model is a GPT in the shape of GPT-2 [@radford2019gpt2; @vaswani2017attention] that reads characters. It is
-# trained on all four skills at once, with AdamW [@loshchilov2017adamw] and the schedule of @sec-learning-rate. Only
-# the characters of the answer count in the loss. An answer is right if every character of it, and the end of the
-# line, is the most likely one: there is no partial credit and no judge. Each skill has at least a thousand items to
-# test on, so that a loss of a few points can be seen, and its items come in levels of difficulty: a sum by its carries,
-# an order by the letters between those asked for, a function by whether it leaves letters in place, a fact by how many
-# phrasings it was trained in.
+# The model is a character-level GPT with the architecture of GPT-2 [@radford2019gpt2; @vaswani2017attention]. It trains
+# on all four skills at once, with AdamW [@loshchilov2017adamw] and the schedule of @sec-learning-rate. Only the
+# characters of the answer count in the loss. An answer is right if every character of it, and the end of the line, is
+# the most likely one: there is no partial credit and no judge. Each skill has at least a thousand test items, so that a
+# loss of a few points shows. Its items come in levels of difficulty: a sum by its carries, an order by the letters
+# between those asked for, a function by whether it leaves letters in place, a fact by the number of phrasings seen in
+# training.
 
 # %%
 # | label: tbl-base-skills
-# | tbl-cap: "The four skills. Train and test items share no prompt."
+# | tbl-cap: "The four skills. Training and test items share no prompt."
 from llmlab.book.markup import pipe_table
 from llmlab.finetune.tasks.skills import SKILLS
 
@@ -46,7 +46,7 @@ TESTED_ON = {
 splits = {name: skill() for name, skill in SKILLS.items()}
 Markdown(
     pipe_table(
-        ["Skill", "Prompt", "Answer", "Train items", "Test items", "New in the test"],
+        ["Skill", "Prompt", "Answer", "Training items", "Test items", "New in the test"],
         [
             [
                 name,
@@ -71,7 +71,7 @@ note("base_model")
 method("base_model")
 
 # %% [markdown]
-# The table is made by
+# This command makes the table:
 
 # %%
 command("base_model")
@@ -81,12 +81,12 @@ command("base_model")
 
 # %% [markdown]
 # There is a single base model, so there is no interval over seeds: the experiments that follow all start from this
-# very model and repeat what comes after it. What can be said is how far the accuracy of *this* model might lie from
-# its accuracy on all possible items (@tbl-base-items).
+# model and repeat what comes after it. We can say how far the accuracy of *this* model may be from its accuracy on all
+# possible items (@tbl-base-items).
 
 # %%
 # | label: tbl-base-items
-# | tbl-cap: "Accuracy of the one base model with Wilson's 95 % interval over test items."
+# | tbl-cap: "Accuracy of the one base model with Wilson's 95 % confidence interval over test items."
 from llmlab.book.numbers import interval, number
 from llmlab.method.judging.statistics import wilson_interval
 
@@ -98,7 +98,9 @@ for name, split in splits.items():
     estimate = wilson_interval(round(row[name] * items), items)
     ends = interval(estimate.low, estimate.high, "share")
     rows.append([name, number(estimate.value, "share"), ends, f"{items:,}"])
-Markdown(pipe_table(["skill", "accuracy", "95 % interval", "items"], rows, numeric=(1, 2, 3)))
+Markdown(
+    pipe_table(["skill", "accuracy", "95 % confidence interval", "items"], rows, numeric=(1, 2, 3))
+)
 
 # %%
 # | label: fig-base-progress
@@ -115,10 +117,10 @@ curves("base_model", "loss", log_y=True)
 # %% [markdown]
 # ## Learnings
 #
-# - **Skills are learned at different times** (@fig-base-progress), so a skill that is missing at the end may need
-#   more steps rather than a larger model.
-# - **The model is a toy, and it is exact.** It will not hold a conversation, but whether it forgot something can be
-#   counted, not judged. That is what the experiments built on it need.
+# - **The model learns the skills at different times** (@fig-base-progress), so a skill that is missing at the end may
+#   need more steps rather than a larger model.
+# - **The model is a toy, but an exact one.** It cannot hold a conversation, but we can count what it forgets instead of
+#   judging it. The experiments built on it need exactly that.
 #
-# *What would change our mind:* a second base model (another seed) on which the experiments that start from it give
-# other verdicts. All of them stand on one base model, and nothing here shows that they would carry over to another.
+# *What would change our mind:* a second base model (another seed) for which the experiments that start from it give
+# other verdicts. All of them rest on one base model, and nothing here shows that they would carry over to another.

@@ -1,11 +1,11 @@
 # %% [markdown]
-# # Predicting runs that others paid for {#sec-results-cluster-prediction}
+# # Can you predict the step time of a large run? {#sec-results-cluster-prediction}
 #
 # ## The question
 #
-# Companies and labs have published how long a step of their training runs took. Can a simulator say so for a model
-# that it has never seen? And is it worth its many formulas: how far does one get by assuming that every run reaches
-# the same utilisation? @sec-cluster has the formulas.
+# Companies and labs have published how long a step of their training runs takes. Can a simulator predict this for a
+# model that it has never seen? And are its many formulas worth it: how far do you get if you assume that every run
+# reaches the same utilisation? @sec-cluster has the formulas.
 
 # %%
 from IPython.display import Markdown
@@ -26,16 +26,15 @@ note("cluster_prediction")
 
 # %%
 # | label: fig-results-prediction
-# | fig-cap: "Error of the predicted step time on models left out: mean over models of each model's mean absolute error."
+# | fig-cap: "Error of the predicted step time on held-out models: mean over models of each model's mean absolute error."
 # | fig-alt: "One point with an error bar for each of four predictors: the calibrated simulator, the same without calibration, FLOPs with the bubble, and a constant utilisation."
 figure("cluster_prediction", "mean_absolute_error", x="predictor")
 
 # %% [markdown]
 # ## Hypotheses and verdicts
 #
-# Pilot calibrations on the same published runs came before these hypotheses, and their figures were known. So the
-# verdicts confirm a measurement with a margin and an interval; they are no surprises, and no test on runs that nobody
-# had looked at.
+# Pilot calibrations on the same published runs came before these hypotheses, and we knew their figures. So the verdicts
+# confirm a measurement, with a margin and an interval; they are not a test on runs that nobody had looked at.
 
 # %%
 verdict("H-PREDICT-1")
@@ -49,18 +48,18 @@ verdict("H-PREDICT-3")
 # %% [markdown]
 # ## Method
 #
-# The evidence is published step times, among them those of vTrain [@bang2023vtrain], of Megatron-LM
-# [@korthikanti2022recomputation], and benchmarks of public training libraries. A *seed* is a model. All its runs are
-# left out, whatever their source; the predictor learns from the runs of all other models, then predicts the dense
-# [16]{.setting}-bit runs of the one left out. So an interval is one over models, and a model with many runs counts no
-# more than one with few. Models of one family are alike, and so are runs of one source: the interval takes models as
-# independent, which flatters it.
+# The evidence is published step times, including those of vTrain [@bang2023vtrain], of Megatron-LM
+# [@korthikanti2022recomputation], and benchmarks of public training libraries. A *seed* is a model. We hold out all its
+# runs, whatever their source; the predictor learns from the runs of all other models and then predicts the dense
+# [16]{.setting}-bit runs of the held-out model. So intervals are over models, and a model with many runs counts no more
+# than one with few. Models of one family are alike, and so are runs from one source, but the interval treats models as
+# independent, so it is somewhat too narrow.
 #
-# Four predictors are compared. The *simulator* fits its coefficients: the shares of their peaks that kernels and
-# wires reach, never a number of one row, model or source. *Uncalibrated* it keeps the values that the fit starts
-# from; these were chosen with an eye on such runs. *FLOPs and bubble* counts the model's FLOPs, recomputation and the
-# pipeline's bubble at one utilisation. *Constant MFU* takes the model's FLOPs alone. Both learn their utilisation as
-# the median of the other runs.
+# We compare four predictors. The *simulator* fits its coefficients: the shares of their peaks that kernels and links
+# reach, never a number of one row, model or source. *Uncalibrated*, it keeps the starting values of the fit, which we
+# chose knowing such runs. *FLOPs and bubble* counts the model's FLOPs, recomputation and the pipeline's bubble at one
+# utilisation. *Constant MFU* counts only the model's FLOPs. Both learn their utilisation as the median over the other
+# runs.
 
 # %%
 # | label: tbl-prediction-method
@@ -68,7 +67,7 @@ verdict("H-PREDICT-3")
 method("cluster_prediction")
 
 # %% [markdown]
-# The table is made by
+# This command makes the table:
 
 # %%
 command("cluster_prediction")
@@ -78,31 +77,31 @@ command("cluster_prediction")
 
 # %%
 # | label: tbl-results-prediction
-# | tbl-cap: "Errors on models left out: means over models."
+# | tbl-cap: "Errors on held-out models: means over models."
 table("cluster_prediction", ["mean_absolute_error", "median_absolute_error"], by="predictor")
 
 # %%
 # | label: fig-results-prediction-bias
-# | fig-cap: "Bias on models left out: the mean of the signed errors, positive where predictions are too slow."
+# | fig-cap: "Bias on held-out models: the mean of the signed errors, positive where predictions are too slow."
 # | fig-alt: "One point with an error bar for each predictor, around a bias of zero."
 figure("cluster_prediction", "bias", x="predictor")
 
 # %%
 Markdown(
-    "The simulator misses the step time of a model that it has not seen by "
-    f"{value('cluster_prediction', 'mean_absolute_error', predictor='simulator')}, a constant utilisation by "
+    "The simulator misses the step time of a held-out model by "
+    f"{value('cluster_prediction', 'mean_absolute_error', predictor='simulator')}; a constant utilisation misses it by "
     f"{value('cluster_prediction', 'mean_absolute_error', predictor='constant MFU')}."
 )
 
 # %% [markdown]
-# ## By source, beside other simulators
+# ## By source, compared with other simulators
 #
-# The same recorded predictions, run by run: a source with many runs of one model weighs more here than above. Beside
-# them stand the errors that Calculon [@isaev2023calculon] and vTrain [@bang2023vtrain] report of themselves.
+# Here are the same recorded predictions, run by run: a source with many runs of one model weighs more here than above.
+# The last column gives the errors that Calculon [@isaev2023calculon] and vTrain [@bang2023vtrain] reach.
 
 # %%
 # | label: tbl-results-prediction-sources
-# | tbl-cap: "Errors of the simulator on dense [16]{.setting}-bit runs of models left out, by source, the mean absolute error of a constant utilisation, and what published simulators reach: Calculon's own figure on the runs of Megatron-LM, vTrain's on its own runs, and Calculon's there, computed for this book without a fitted factor."
+# | tbl-cap: "Errors of the simulator on dense [16]{.setting}-bit runs of held-out models, by source; the mean absolute error of a constant utilisation; and the errors of published simulators. Calculon's figure on Megatron-LM and vTrain's on its own runs are their own; Calculon's on vTrain's runs was computed for this book without a fitted factor."
 import numpy as np
 
 from llmlab.book.markup import pipe_table
@@ -153,19 +152,19 @@ Markdown(
 titan = each[(each["source"] == "torchtitan") & (each["predictor"] == "simulator")]
 bias = titan.groupby("model")["value"].mean()
 Markdown(
-    "torchtitan is missed by most: "
+    "The errors are largest on torchtitan: "
     + ", ".join(f"{name} by {100 * error:+.0f} %" for name, error in bias.items())
-    + " on average. Its selective recomputation computes every second matrix product again [@liang2024torchtitan], "
-    "while the simulator's selective recomputation is Megatron's, which computes attention alone again; so a step of the small "
-    "model is predicted too fast. For the large one, predicted too slow, we have no explanation."
+    + " on average. Its selective recomputation repeats every second matrix product [@liang2024torchtitan], "
+    "while the simulator models Megatron's, which repeats only attention. This explains why the prediction for the small "
+    "model is too fast. We have no explanation for the large one, where it is too slow."
 )
 
 # %% [markdown]
 # ## Memory
 #
-# A plan that does not fit is no plan. torchtitan publishes the peak of the fullest GPU as well. The account of memory
-# was corrected on these runs (what a loss in PyTorch holds, what its selective recomputation keeps, parameters that
-# stay whole in a pipeline), so read the table as a check of the account, not as a test on new runs.
+# A plan that does not fit is useless. torchtitan also publishes the peak memory of the fullest GPU. We corrected the
+# memory formulas on these runs (what a loss in PyTorch holds, what its selective recomputation keeps, parameters that
+# stay unsharded in a pipeline), so read the table as a check of the formulas, not as a test on new runs.
 
 # %%
 # | label: tbl-results-prediction-memory
@@ -206,20 +205,20 @@ Markdown(
 
 # %%
 Markdown(
-    f"Over these {len(peaks)} runs the account is off by "
+    f"Over these {len(peaks)} runs the predicted memory is off by "
     f"{100 * np.mean([abs(run.error) for run in peaks]):.0f} % on average."
 )
 
 # %% [markdown]
 # ## Where it fails
 #
-# The experiment is about dense models in [16]{.setting} bits. The table below is about all runs, with the
-# coefficients that `llmlab predict` carries. These were fitted to nearly all of these runs, so its errors are smaller
-# than on new ones; read it for where they are large. It is computed when this page is made.
+# The experiment covers dense models in [16]{.setting} bits. The table below covers all runs, with the coefficients that
+# `llmlab predict` uses. These were fitted to nearly all of these runs, so the errors are smaller than on new ones; look
+# at where they are large. The table is computed when this page is built.
 
 # %%
 # | label: tbl-results-prediction-kinds
-# | tbl-cap: "Errors on the runs that the coefficients were fitted to, by kind of run."
+# | tbl-cap: "Errors on the runs to which the coefficients were fitted, by kind of run."
 from llmlab.cluster.physics.coefficients import calibrated
 from llmlab.cluster.scoring.held_out import comparable_runs
 from llmlab.cluster.scoring.score import errors, rank_correlation, score_runs
@@ -273,16 +272,16 @@ Markdown(
 )
 
 # %% [markdown]
-# Mixtures of experts are the hardest, above all in narrow formats: how evenly tokens go to their experts, and which
-# products a library really computes in few bits, is not published. The rank correlation is Spearman's, of predicted and
-# observed speeds within one model; the column shows its median over models.
+# Mixtures of experts are the hardest, above all in narrow formats: nobody publishes how evenly tokens go to their
+# experts, and which products a library really computes in few bits. The rank correlation is Spearman's, between
+# predicted and observed speeds within one model; the column shows its median over models.
 
 # %%
 large = sum(one.run.plan.gpus > LARGE for one in scored)
 most = max(one.run.plan.gpus for one in scored)
 Markdown(
     f"The largest run among these has {most:,} GPUs, and {large or 'none'} has more than {LARGE:,}: "
-    "what is said about larger clusters (@sec-results-cluster-scaling) is extrapolated."
+    "predictions for larger clusters (@sec-results-cluster-scaling) are extrapolations."
 )
 
 # %% [markdown]
@@ -291,27 +290,27 @@ Markdown(
 # %%
 tenth = says(
     "H-PREDICT-1",
-    supported="A step of a dense model can be predicted before anybody pays for it, to within a tenth on average over "
-    "models.",
-    refuted="A step of a model that was not seen is missed by more than a tenth.",
-    undecided="Whether the simulator stays within a tenth on models that it has not seen, so few models do not say.",
+    supported="You can predict the step time of a dense model before anybody pays for the run, to within a tenth on average "
+    "over models.",
+    refuted="The simulator misses the step time of a held-out model by more than a tenth.",
+    undecided="So few models do not decide whether the simulator stays within a tenth on held-out models.",
 )
 better = says(
     "H-PREDICT-2",
     supported="The formulas are worth it: one utilisation for all runs misses by far more.",
-    refuted="The formulas buy less than we said over one utilisation for all runs.",
-    undecided="Whether the formulas buy as much as we said, so few models do not say.",
+    refuted="The formulas gain less than we said over one utilisation for all runs.",
+    undecided="So few models do not decide whether the formulas gain as much as we said.",
 )
 centred = says(
     "H-PREDICT-3",
-    supported="On models left out it is neither too fast nor too slow on average.",
-    refuted="On models left out it leans to one side, although the fit was centred on the others.",
-    undecided="Whether it leans to one side on models left out, so few models do not say.",
+    supported="On held-out models the simulator is neither too fast nor too slow on average, within the margin.",
+    refuted="On held-out models the simulator is biased, although the fit was centred on the others.",
+    undecided="So few models do not decide whether the simulator is biased on held-out models.",
 )
 Markdown("\n".join(f"- {learning}" for learning in dict.fromkeys((tenth, better, centred))))
 
 # %% [markdown]
 # *What would change our mind:* runs that nobody has looked at. `llmlab predict --score` takes a table of them, and a
-# mean error beyond the margin there would outweigh the verdicts above. Published runs are also the well-tuned
-# ones: a run that waits for its data is slower than any of this says. Calculon [@isaev2023calculon] predicts from a
-# similar decomposition.
+# mean error beyond the margin there would outweigh the verdicts above. Published runs are also the well-tuned ones: a
+# run that waits for its data is slower than any prediction here. Calculon [@isaev2023calculon] predicts from a similar
+# decomposition.

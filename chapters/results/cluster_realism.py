@@ -1,11 +1,10 @@
 # %% [markdown]
-# # Telling simulated runs from real ones {#sec-results-cluster-realism}
+# # Can a classifier tell simulated runs from real ones? {#sec-results-cluster-realism}
 #
 # ## The question
 #
-# `llmlab simulate` plays a training run. Do its step times and losses look like those of real runs to somebody who
-# looks closer than a passer-by: to a classifier that learnt from real and simulated ones? @sec-realism says how such a
-# test is made.
+# `llmlab simulate` simulates a training run. Do its step times and losses fool a judge that looks closely: a classifier
+# trained on real and simulated runs? @sec-realism explains how to build such a test.
 
 # %%
 import math
@@ -20,15 +19,15 @@ note("cluster_realism")
 
 # %%
 # | label: fig-results-realism
-# | fig-cap: "Share of right calls on runs of systems that were left out and on their rivals; half is chance. By who draws the rivals and what the classifier sees."
+# | fig-cap: "Accuracy of the classifier on runs of held-out systems and on their rivals, by who draws the rivals and what the classifier sees. Chance is one half."
 # | fig-alt: "Points with error bars for each contender, one line for each view: simulated and real rivals near one half, naive ones near one."
 figure("cluster_realism", "accuracy", x="contender", by="seen")
 
 # %% [markdown]
 # ## Hypotheses and verdicts
 #
-# Pilots on the same published runs came first and shaped the simulator. So the first verdicts confirm a measurement
-# with a margin and an interval; they are no test on runs that nobody had looked at.
+# Pilots on the same published runs came first and shaped the simulator. So the first verdicts confirm a measurement,
+# with a margin and an interval; they are not a test on runs that nobody had looked at.
 #
 # ### Simulated runs
 
@@ -92,17 +91,17 @@ verdict("H-REALISM-16")
 # %% [markdown]
 # ## Method
 #
-# The real runs are those of two rounds of MLPerf Training and of modded-nanogpt's records that are long and steady
-# enough: their batch and length stay. The first eighth of a run, in which its loss falls too fast for a trend, is left
-# out. A *seed* is a group of systems; their runs are left out together, the classifier learns from all others and from
-# series drawn from them. It is then asked about the runs left out, and about new series drawn from those that it
-# learnt from. So intervals are over groups, and no rival was fitted to a run left out.
+# The real runs come from two rounds of MLPerf Training and from modded-nanogpt's records. We use those that are long
+# and steady enough, with a constant batch and sequence length. We leave out the first eighth of each run, in which the
+# loss falls too fast for a trend. A *seed* is a group of systems. We hold out all its runs; the classifier learns from
+# all others and from series drawn from them. We then test it on the held-out runs and on new series drawn from the runs
+# it learned from. So intervals are over groups, and no rival was fitted to a held-out run.
 #
-# The *simulator* draws from pieces of a real run. The *autoregression* has its distribution and autocorrelation alone.
-# *Uniform sleeps* are what a simple show does; *fixed sleeps*, with a loss that falls by a uniform draw at each step,
-# are the recipe of genact, the show that people know. *Real runs* sets one half of them against the other. The views
-# are *numbers*, statistics of windows; *gaps*, the records between slow ones; and masked log *text*, for gradient
-# boosting and for a small GPT.
+# The *simulator* draws from pieces of a real run. The *autoregression* has only its distribution and autocorrelation.
+# *Uniform sleeps* are what a simple show does. *Fixed sleeps*, with a loss that falls by a uniform draw at each step,
+# follow genact, a well-known program that imitates a busy computer. *Real runs* compares one half of them with the
+# other. There are three views: *numbers*, statistics of windows; *gaps*, the records between slow steps; and masked log
+# *text*. The text is judged by gradient boosting and by a small GPT.
 
 # %%
 # | label: tbl-realism-method
@@ -110,7 +109,7 @@ verdict("H-REALISM-16")
 method("cluster_realism")
 
 # %% [markdown]
-# The table is made by
+# This command makes the table:
 
 # %%
 command("cluster_realism")
@@ -120,16 +119,17 @@ command("cluster_realism")
 
 # %%
 # | label: tbl-results-realism
-# | tbl-cap: "Share of right calls, by contender and view."
+# | tbl-cap: "Accuracy of the classifier, by contender and view."
 table("cluster_realism", "accuracy", by=["contender", "seen"], compare=False)
 
 # %% [markdown]
-# How many groups a claim of five points needs follows from how much the groups scatter. The table is computed from the
-# runs when this page is made, with @eq-realism at the level of one in twenty, before the correction for several tests.
+# How many groups does a claim of five points need? That follows from how much the groups scatter. The table is computed
+# from the runs when this page is built, with @eq-realism at a level of one in twenty, before the correction for several
+# tests.
 
 # %%
 # | label: tbl-results-realism-needed
-# | tbl-cap: "Groups of runs that would show an accuracy within five points of chance, were mean and scatter as measured."
+# | tbl-cap: "Groups of runs needed to show an accuracy within five points of chance, if mean and scatter are as measured."
 MARGIN = 0.05
 
 
@@ -144,7 +144,7 @@ def needed(accuracies):
 
 runs = evidence("cluster_realism").runs
 rows = [
-    [contender, seen, f"{len(cells)}", "none would do" if math.isinf(n) else f"{max(n, 2)}"]
+    [contender, seen, f"{len(cells)}", "no number would do" if math.isinf(n) else f"{max(n, 2)}"]
     for (contender, seen), cells in runs.groupby(["contender", "seen"])["accuracy"]
     if contender in ("simulator", "real runs")
     for n in [needed(cells)]
@@ -157,38 +157,38 @@ Markdown(pipe_table(["contender", "seen", "groups here", "groups needed"], rows,
 # %%
 hidden = says(
     "H-REALISM-1",
-    supported="By their numbers, simulated runs pass for real ones, within five points of chance.",
-    refuted="By their numbers, simulated runs are told from real ones.",
-    undecided="Whether simulated runs pass for real ones by their numbers, so few systems do not say.",
+    supported="Judged by their numbers, simulated runs pass for real ones, within five points of chance.",
+    refuted="Judged by their numbers, simulated runs can be told from real ones.",
+    undecided="So few systems do not decide whether simulated runs pass for real ones, judged by their numbers.",
 )
 rhythm = says(
     "H-REALISM-2",
-    supported="So does the rhythm of their slow steps.",
+    supported="The rhythm of their slow steps passes, too.",
     refuted="The rhythm of their slow steps gives them away.",
-    undecided="Whether the rhythm of their slow steps gives them away is open.",
+    undecided="It is open whether the rhythm of their slow steps gives them away.",
 )
 naive = says(
     "H-REALISM-9",
-    supported="A show that sleeps for uniform times is caught at once.",
-    refuted="A show that sleeps for uniform times is not caught as surely as we said.",
-    undecided="Whether a show that sleeps for uniform times is always caught is open.",
+    supported="A simulation that sleeps for uniform times is almost always caught.",
+    refuted="A simulation that sleeps for uniform times is caught less often than we said.",
+    undecided="It is open whether a simulation that sleeps for uniform times is almost always caught.",
 )
 reader = says(
     "H-REALISM-12",
-    supported="The small GPT is a judge to reckon with: it catches uniform sleeps from the text alone.",
+    supported="The small GPT is a good judge: it catches uniform sleeps from the text alone.",
     refuted="The small GPT is a weak judge: it misses some uniform sleeps, so its other calls prove little.",
-    undecided="How good a judge the small GPT is, is open; its other calls prove little.",
+    undecided="It is open how good a judge the small GPT is, so its other calls prove little.",
 )
 more = says(
     "H-REALISM-17",
-    supported="The right distribution and autocorrelation are not enough: real runs drift and calm down.",
-    refuted="Pieces of real runs are no better than their distribution and autocorrelation.",
-    undecided="Whether pieces of real runs are better than their distribution and autocorrelation is open.",
+    supported="The right distribution and autocorrelation are not enough: real runs also drift and calm down.",
+    refuted="Pieces of real runs are hardly more convincing than their distribution and autocorrelation.",
+    undecided="It is open whether pieces of real runs are more convincing than their distribution and autocorrelation.",
 )
 learnings = dict.fromkeys((hidden, rhythm, naive, reader, more))
 Markdown("\n".join(f"- {learning}" for learning in learnings))
 
 # %% [markdown]
 # *What would change our mind:* a better judge. Each verdict is about these classifiers, on windows of a few dozen
-# records, in a few dozen runs; a judge with more runs to learn from may well find what these did not. And the simulator
-# shuffles what it saw: somebody who holds the training runs can look its pieces up.
+# records, in a few dozen runs; a judge with more training runs may well find what these did not. And the simulator
+# shuffles what it saw: anyone who has the training runs can look up its pieces.

@@ -1,10 +1,10 @@
 # %% [markdown]
-# # Scaling to many GPUs, predicted {#sec-results-cluster-scaling}
+# # What stops a run from scaling to more GPUs? {#sec-results-cluster-scaling}
 #
 # ## The question
 #
-# A run on twice the GPUs should take half the time. What keeps it from that: the pipeline's bubble, communication, or
-# the wait for the slowest GPU (@sec-cluster)? Strong scaling keeps the batch of a step; weak scaling lets it grow
+# A run on twice the GPUs should take half the time. What prevents that: the pipeline's bubble, communication, or the
+# wait for the slowest GPU (@sec-cluster)? *Strong scaling* keeps the batch size of a step; *weak scaling* lets it grow
 # with the GPUs.
 
 # %%
@@ -16,16 +16,16 @@ note("cluster_scaling")
 
 # %%
 # | label: fig-results-scaling
-# | fig-cap: "Predicted speed per GPU, relative to the smallest run, over the number of GPUs."
+# | fig-cap: "Predicted speed per GPU, relative to the smallest run, by number of GPUs."
 # | fig-alt: "With a batch that grows the line stays near one; with a fixed batch it falls, faster and faster."
 figure("cluster_scaling", "efficiency", x="gpus", by="scaling")
 
 # %% [markdown]
 # ## Hypotheses and verdicts
 #
-# These are claims about a model of a cluster, not about a cluster. A seed draws the simulator's coefficients anew
-# around the calibrated ones, with a spread that we assumed; so an interval says what that much doubt about the
-# coefficients is worth. It says nothing of what the simulator leaves out.
+# These are claims about a model of a cluster, not about a cluster. Each seed draws the simulator's coefficients around
+# the calibrated ones, with a spread that we assumed. So an interval shows the effect of that uncertainty in the
+# coefficients, and nothing of what the simulator leaves out.
 
 # %%
 verdict("H-SCALING-1")
@@ -37,10 +37,10 @@ verdict("H-SCALING-2")
 # ## Method
 #
 # `llmlab predict` predicts [Llama 3.1 405B]{.setting} on H100 GPUs in the layout of its paper
-# [@grattafiori2024llama3, table 4]: eight ranks of tensor parallelism, sixteen pipeline stages, the rest data
-# parallel. The paper interleaves its stages but does not print how often; we assume four virtual stages a rank. With
-# a fixed batch, more GPUs mean fewer micro-batches for each pipeline. With a growing one their number stays, and it
-# is a small one: the batch of the weak runs equals that of the strong ones only near the end of the sweep.
+# [@grattafiori2024llama3, table 4]: eight ranks of tensor parallelism, sixteen pipeline stages, the rest data parallel.
+# The paper interleaves its stages but does not say how often; we assume four virtual stages per rank. With a fixed
+# batch, more GPUs mean fewer micro-batches per pipeline. With a growing batch their number is constant, and it is
+# small: the batch of the weak runs equals that of the strong runs only near the end of the sweep.
 
 # %%
 from llmlab.cluster.physics.prediction import predict
@@ -48,9 +48,9 @@ from llmlab.experiments.cluster_scaling import layout
 
 needed = predict(layout(gpus=16384, scaling="strong")).memory.total
 Markdown(
-    f"By the simulator's own account this layout needs {needed / 1e9:.0f} GB on each GPU, more than an H100 has, so "
-    "`llmlab predict` would refuse it. The paper ran it, because it frees activations early [@grattafiori2024llama3, "
-    "section 3.3.2]; the simulator knows nothing of that. Read the times below as those of a layout that fits by such "
+    f"By the simulator's memory estimate this layout needs {needed / 1e9:.0f} GB on each GPU, more than an H100 has, so "
+    "`llmlab predict` would refuse it. The paper made it fit by freeing activations early [@grattafiori2024llama3, "
+    "section 3.3.2], which the simulator does not model. Read the times below as those of a layout that fits by such "
     "means."
 )
 
@@ -60,7 +60,7 @@ Markdown(
 method("cluster_scaling")
 
 # %% [markdown]
-# The table is made by
+# This command makes the table:
 
 # %%
 command("cluster_scaling")
@@ -87,15 +87,15 @@ table(
 # %%
 most = {"gpus": 16384, "scaling": "strong"}
 Markdown(
-    f"On the most GPUs with a fixed batch {value('cluster_scaling', 'bubble', **most)} of the step is bubble, "
+    f"On the largest number of GPUs with a fixed batch, {value('cluster_scaling', 'bubble', **most)} of the step is bubble, "
     f"{value('cluster_scaling', 'communication', **most)} exposed communication and "
-    f"{value('cluster_scaling', 'waiting', **most)} waiting. The bubble grew most; communication was there from the "
+    f"{value('cluster_scaling', 'waiting', **most)} waiting. The bubble grows most; communication is there from the "
     "start."
 )
 
 # %% [markdown]
-# Two of these plans are those that the paper ran, virtual stages apart. It prints their utilisation, and the
-# simulator was not fitted to them. The comparison was not registered, so take it as an observation.
+# The paper ran two of these plans, apart from the virtual stages. It gives their utilisation, and the simulator was not
+# fitted to them. We did not register this comparison, so take it as an observation.
 
 # %%
 # | label: tbl-results-scaling-published
@@ -120,22 +120,21 @@ Markdown(pipe_table(["GPUs", "published", "predicted"], rows, numeric=[0, 1, 2])
 # %%
 bubble = says(
     "H-SCALING-1",
-    supported="With a fixed batch the bubble takes over: too few micro-batches are left for the stages.",
-    refuted="The bubble does not take over by as much as we said. The expectation forgot that a weak batch is small, "
-    "too, and that its bubble is there from the start.",
-    undecided="Whether the bubble takes over by as much as we said, this spread of coefficients leaves open.",
+    supported="With a fixed batch the bubble takes over: there are too few micro-batches for the stages.",
+    refuted="The bubble takes over by less than we said. We forgot that the batch of weak scaling is small, "
+    "too, so it has a bubble from the start.",
+    undecided="This spread of coefficients leaves open whether the bubble takes over by as much as we said.",
 )
 weak = says(
     "H-SCALING-2",
-    supported="With a batch that grows, speed per GPU is nearly kept: in this model gradients hide behind the backward "
-    "pass. What limits the run is how large a batch still teaches.",
-    refuted="Even with a batch that grows, speed per GPU is lost.",
-    undecided="Whether weak scaling is nearly free, this spread of coefficients leaves open.",
+    supported="With a growing batch, the speed per GPU hardly drops: in this model the backward pass hides the communication of "
+    "gradients. The limit is then how large a batch still helps the model learn.",
+    refuted="Even with a growing batch, the speed per GPU drops by more than we said.",
+    undecided="This spread of coefficients leaves open whether weak scaling is nearly free.",
 )
 Markdown("\n".join(f"- {learning}" for learning in (bubble, weak)))
 
 # %% [markdown]
-# *What would change our mind:* measured steps of one model from a few hundred to many thousand GPUs. The simulator
-# gives every group of ranks the full bandwidth of its wires; a network whose upper levels are thinner, or congested,
-# would scale worse than this page says. How well it predicts single runs is asked in
-# @sec-results-cluster-prediction.
+# *What would change our mind:* measured steps of one model from a few hundred to many thousands of GPUs. The simulator
+# gives every group of ranks the full bandwidth of its links; a network with thinner or congested upper levels would
+# scale worse than this page says. @sec-results-cluster-prediction tests how well it predicts single runs.

@@ -1,10 +1,10 @@
 # %% [markdown]
-# # What fine-tuning forgets {#sec-results-forgetting}
+# # Does LoRA forget less? And what does replay buy? {#sec-results-forgetting}
 #
 # ## The question
 #
 # A model that learns something new loses some of what it knew (@sec-forgetting). LoRA is said to learn less and forget
-# less [@biderman2024lora]. But whoever learns less has less reason to forget. So: does LoRA forget less than full
+# less [@biderman2024lora]. But a model that learns less has less reason to forget. So: does LoRA forget less than full
 # fine-tuning *once both have learned the new task equally well*? And how much replay of old items keeps a model from
 # forgetting?
 
@@ -34,7 +34,7 @@ note("forgetting")
 
 # %%
 # | label: fig-results-forgetting
-# | fig-cap: "What is left of the old skills when so much of the new task is learned: training moves to the right. One panel for each share of replay; every method at the learning rate that its validation loss chose. Points are means over seeds of the looks on the way, bars 95 % intervals."
+# | fig-cap: "Accuracy on the old skills over accuracy on the new task during training, which moves to the right. One panel for each share of replay; every method at the learning rate with its best validation loss. Points are means over seeds at each evaluation, bars 95 % confidence intervals."
 # | fig-alt: "Panels of the accuracy on old skills over the accuracy on the new task, one line for each method. Lines start at the upper left, with all old skills and nothing of the new task."
 found = evidence("forgetting")
 old, new = (
@@ -58,15 +58,15 @@ drawn
 # %% [markdown]
 # ## Hypotheses and verdicts
 #
-# First the comparison at equal accuracy, then the claims that are made about forgetting in general.
+# First comes the comparison at equal accuracy, then the general claims about forgetting.
 
 # %%
 verdict("H-FORGET-1")
 
 # %% [markdown]
-# That compares one rate of each method, the one that learns best. A lower one may get to the same accuracy
-# later and have lost less by then. The fairer question is the frontier: the least that each method has
-# forgotten at the target, over all its rates.
+# That compares one rate of each method, the one that learns best. A lower rate may reach the same accuracy later and
+# have lost less by then. The fairer question is the frontier: the least that each method has forgotten at the target
+# accuracy, over all its rates.
 
 # %%
 verdict("H-FRONTIER-1")
@@ -90,7 +90,7 @@ verdict("H-FORGET-4")
 verdict("H-FORGET-5")
 
 # %% [markdown]
-# Then what replay does, and what it costs.
+# Then we test what replay does, and what it costs.
 
 # %%
 verdict("H-REPLAY-1")
@@ -105,15 +105,15 @@ verdict("H-REPLAY-3")
 # ## Method
 #
 # The base model (@sec-results-base-model) knows four skills: two-digit addition, transitive order, string functions and
-# made-up facts. It is fine-tuned on subtraction, which looks like addition and like nothing else it knows. Every method
-# is tried at every learning rate with every share of replay. Replayed items come from what the base model was trained
-# on, the same number from each skill, never from the items that it is graded on. The number of optimizer steps is the
-# same, so replay takes its share of them from the new task.
+# made-up facts. We fine-tune it on subtraction, which resembles addition and none of the other skills. We try every
+# method at every learning rate with every share of replay. Replayed items come from the base model's training data, the
+# same number from each skill, never from the test items. The number of optimizer steps is fixed, so replay takes its
+# share of them from the new task.
 #
-# On its way every run is graded on the new task's validation items and on a part of the old skills' items. From this
-# we read what was forgotten when the accuracy on the new task reached its mark for the first time, on a straight line
-# between two looks. A run that never gets there has no such value; verdicts say how many seeds were left out for that.
-# At the end the old skills are graded on all their items.
+# During training we grade every run on the new task's validation items and on a part of the old skills' items. From
+# this we read what it had forgotten when the accuracy on the new task first reached the target, interpolating linearly
+# between two evaluations. A run that never gets there has no such value; verdicts say how many seeds were left out for
+# that reason. At the end we grade the old skills on all their items.
 
 # %%
 # | label: tbl-forgetting-method
@@ -121,7 +121,7 @@ verdict("H-REPLAY-3")
 method("forgetting")
 
 # %% [markdown]
-# The table is made by
+# This command makes the table:
 
 # %%
 command("forgetting")
@@ -129,12 +129,12 @@ command("forgetting")
 # %% [markdown]
 # ## The accuracy matrix
 #
-# @fig-results-forgetting-matrix shows what was known before fine-tuning and after it, @tbl-results-forgetting the same
+# @fig-results-forgetting-matrix shows the accuracies before and after fine-tuning, @tbl-results-forgetting the same
 # with intervals.
 
 # %%
 # | label: fig-results-forgetting-matrix
-# | fig-cap: "Accuracy on the four old skills and on the new task, before fine-tuning and after it, in per cent. Every condition at the learning rate that its validation loss chose; means over seeds."
+# | fig-cap: "Accuracy on the four old skills and on the new task, before and after fine-tuning, in per cent. Every condition at the learning rate with its best validation loss; means over seeds."
 # | fig-alt: "A grid of shaded cells with numbers. The top row, the base model, is dark for all old skills and light for the new task; further down the old skills are lighter, least where much is replayed, and the new task is darker."
 import numpy as np
 
@@ -171,7 +171,7 @@ drawn
 
 # %%
 # | label: tbl-results-forgetting
-# | tbl-cap: "Every method with every share of replay, at the learning rate that its validation loss chose: accuracy on each skill after fine-tuning, on the new task, and the mean of what was lost."
+# | tbl-cap: "Every method with every share of replay, at the learning rate with its best validation loss: accuracy on each old skill and on the new task after fine-tuning, and mean forgetting."
 table(
     "forgetting",
     [*columns, "forgetting"],
@@ -182,13 +182,13 @@ table(
 # %% [markdown]
 # ## At equal accuracy
 #
-# @fig-results-forgetting-target is the comparison that the first hypotheses ask for, @fig-results-forgetting-end what
-# one gets without care for what was learned: forgetting at the end of runs at each learning rate.
+# @fig-results-forgetting-target makes the comparison that the first hypotheses are about. @fig-results-forgetting-end
+# shows what you get if you ignore how much was learned: forgetting at the end of the runs at each learning rate.
 
 # %%
 # | label: fig-results-forgetting-target
-# | fig-cap: "Forgetting when the accuracy on the new task first reaches the mark, for each share of replay, each method at its own best learning rate. Runs that never get there are left out; a point without a bar is a single run."
-# | fig-alt: "One line for each method of forgetting at the mark over the share of replay, with error bars."
+# | fig-cap: "Forgetting when the accuracy on the new task first reaches the target, for each share of replay, each method at its own best learning rate. Runs that never get there are left out; a point without a bar is a single run."
+# | fig-alt: "One line for each method of forgetting at the target over the share of replay, with error bars."
 figure(
     "forgetting",
     "forgetting_at_target",
@@ -199,7 +199,7 @@ figure(
 
 # %%
 # | label: fig-results-forgetting-end
-# | fig-cap: "Above: forgetting at the end of training over the learning rate. Below: what was learned by then. Both with the smaller of the two shares of replay above none."
+# | fig-cap: "Above: forgetting at the end of training, by learning rate. Below: accuracy on the new task by then. Both with the smaller nonzero share of replay."
 # | fig-alt: "Two panels with one line for each method over the learning rate on a logarithmic axis, with error bars: forgetting above, accuracy on the new task below."
 figure(
     "forgetting",
@@ -210,12 +210,11 @@ figure(
 )
 
 # %% [markdown]
-# Every run is a point in @fig-results-forgetting-tradeoff. Towards the lower right lies what one wants: much learned,
-# little lost.
+# Every run is a point in @fig-results-forgetting-tradeoff. The lower right is best: much learned, little lost.
 
 # %%
 # | label: fig-results-forgetting-tradeoff
-# | fig-cap: "Learned and lost at the end of every run, over all learning rates and seeds. Colours and signs are methods; the stronger the colour, the more replay."
+# | fig-cap: "Forgetting and accuracy on the new task at the end of every run, over all learning rates and seeds. Colours and markers show the method; the stronger the colour, the more replay."
 # | fig-alt: "A cloud of points, forgetting over accuracy on the new task. Points with more replay lie lower."
 drawn, axes = style.subplots(height=3.6)
 for name, colour, marker in zip(methods, style.CYCLE, style.MARKERS, strict=False):
@@ -236,16 +235,16 @@ drawn.supxlabel(footer(found, legend=""), x=0.01, ha="left", fontsize=7, color=s
 drawn
 
 # %% [markdown]
-# ## Is forgetting a line in the loss?
+# ## Is forgetting linear in the loss?
 #
-# @kalajdzievski2024forgetting found forgetting to be linear in the fine-tuning loss. @fig-results-forgetting-line
+# @kalajdzievski2024forgetting found that forgetting is linear in the fine-tuning loss. @fig-results-forgetting-line
 # follows our runs: training goes from the right, where the new loss is high, to the left. The long straight piece is a
-# single stretch, from the base model to the first look, on which nothing was measured. H-FORGET-4 leaves it out and asks
-# about the looks after it, which crowd at the left.
+# single stretch, from the base model to the first evaluation, with no measurements in between. H-FORGET-4 leaves it out
+# and tests the evaluations after it, which crowd at the left.
 
 # %%
 # | label: fig-results-forgetting-line
-# | fig-cap: "Loss on the old skills over loss on the new task along training without replay, each method at its own best learning rate. Means over seeds with 95 % intervals."
+# | fig-cap: "Loss on the old skills over loss on the new task during training without replay, each method at its own best learning rate. Means over seeds with 95 % confidence intervals."
 # | fig-alt: "One line for each method. From the base model at the far right, with a high new loss and a low old one, lines climb to a high old loss while the new loss falls."
 curves(
     "forgetting",
@@ -261,7 +260,7 @@ curves(
 
 # %%
 # | label: fig-results-forgetting-replay
-# | fig-cap: "Forgetting and accuracy on the new task at the end of training over the share of replay, each method at its own best learning rate."
+# | fig-cap: "Forgetting and accuracy on the new task at the end of training, by share of replay, each method at its own best learning rate."
 # | fig-alt: "Two panels with one line for each method over the share of replay: forgetting falls, and accuracy on the new task falls with it."
 figure(
     "forgetting",
@@ -308,26 +307,26 @@ def learned(name: str, rate: float) -> str:
 equal = says(
     "H-FORGET-1",
     supported="**At equal accuracy LoRA forgets less.** The claim survives the fair comparison.",
-    refuted="**At equal accuracy LoRA does not forget less** by as much as we called relevant. What is said of it comes "
-    "from comparing models that have learned different amounts.",
-    undecided="**Whether LoRA forgets less at equal accuracy** these runs do not decide: the answer turns with the rate, "
-    "and the grid has to go on.",
+    refuted="**At equal accuracy LoRA does not forget less** by as much as we called relevant. Its reputation may come "
+    "from comparisons of models that have learned different amounts.",
+    undecided="**It is open whether LoRA forgets less at equal accuracy**: the answer depends on the rate, "
+    "and the grid has to go further.",
     also="LoRA minus full fine-tuning is {}.",
 )
 rank = says(
     "H-FORGET-2",
     supported="**A smaller adapter forgets less**, at equal accuracy.",
     refuted="**A smaller adapter does not forget less.** Under α/r a small rank comes with a large scale, so counting "
-    "parameters says little about how far the model is moved.",
-    undecided="**Whether a smaller adapter forgets less** these runs do not decide.",
+    "parameters says little about how far training moves the model.",
+    undecided="**It is open whether a smaller adapter forgets less.**",
     also="The smaller minus the larger adapter is {}.",
 )
 always = says(
     "H-FORGET-3",
     supported="**LoRA does not always forget less.** At its usual rate it loses more than full fine-tuning at a low one. "
-    "The rate is part of the method: a claim about LoRA that names no rate is half a claim.",
-    refuted="**Even at its usual rate LoRA did not lose more** than full fine-tuning at the lowest rate we tried.",
-    undecided="**Whether LoRA at its usual rate loses more than full fine-tuning at a low one** these runs do not decide.",
+    "The rate is part of the method: a claim about LoRA without a rate is half a claim.",
+    refuted="**Even at its usual rate LoRA does not lose more** than full fine-tuning at a low rate, by the margin we set.",
+    undecided="**It is open whether LoRA at its usual rate loses more than full fine-tuning at a low one.**",
     also="LoRA minus full fine-tuning is {}.",
 ) + (
     f" They have not learned equally much by then: {learned('lora-32', 5e-3)} against {learned('full', 5e-4)} of the new "
@@ -335,27 +334,27 @@ always = says(
 )
 line = says(
     "H-FORGET-4",
-    supported="**Forgetting is close to a line in the loss** along a run, here too.",
-    refuted="**Forgetting is no line in the loss here.** In a small model the old skills break in the first steps, while "
-    "the new loss has nearly all of its way still to go.",
-    undecided="**Whether forgetting is a line in the loss** these runs do not decide.",
+    supported="**Forgetting is close to linear in the loss** during a run, here too.",
+    refuted="**Forgetting is not linear in the loss here.** In this small model the old skills break in the first steps, "
+    "when the new loss has hardly begun to fall.",
+    undecided="**It is open whether forgetting is linear in the loss.**",
 ) + (
     " The mean correlation of the two losses is "
     + value("forgetting", "loss_correlation", method="lora-32", replay=0.0, tuned=["learning_rate"])
-    + " in LoRA of rank 32, where a line would have −1."
+    + " for LoRA of rank 32; a falling line would have −1."
 )
 near = says(
     "H-FORGET-5",
     supported="**The neighbour suffers most.** Addition, the skill most like the new one, loses more than the far skills.",
     refuted="**The neighbour does not suffer more than the far skills** by as much as we said.",
-    undecided="**Whether the neighbour suffers most** these runs do not decide.",
-    also="What it loses beyond their mean is {}.",
+    undecided="**It is open whether the neighbour suffers most.**",
+    also="Its loss minus their mean loss is {}.",
 )
 little = says(
     "H-REPLAY-1",
     supported="**One old item in twenty already helps.**",
     refuted="**One old item in twenty is too little** to help by as much as we called relevant.",
-    undecided="**Whether one old item in twenty helps** these runs do not decide.",
+    undecided="**It is open whether one old item in twenty helps.**",
     also="In full fine-tuning forgetting changes by {}.",
 ) + (
     " On the new task, accuracy changes by "
@@ -366,16 +365,16 @@ much = (
     says(
         "H-REPLAY-2",
         supported="**One in five helps much more.**",
-        refuted="**One in five adds little** to what one in twenty does.",
-        undecided="**Whether one in five helps much more than one in twenty** these runs do not decide.",
+        refuted="**One in five adds less than we said** to what one in twenty does.",
+        undecided="**It is open whether one in five helps much more than one in twenty.**",
     )
-    + f" At the largest share forgetting changes by {at_most['full']} beside none, in full fine-tuning."
+    + f" In full fine-tuning, the largest share changes forgetting by {at_most['full']} compared with none."
 )
 cost = says(
     "H-REPLAY-3",
-    supported="**Replay is not free.** In a run of fixed length the new task pays for what the old ones keep.",
-    refuted="**Replay costs the new task next to nothing**, although it takes its share of the steps.",
-    undecided="**Whether replay costs the new task something** these runs do not decide.",
+    supported="**Replay is not free.** In a run of fixed length, the new task pays for what the old ones keep.",
+    refuted="**Replay costs the new task less than we said**, although it takes its share of the steps.",
+    undecided="**It is open whether replay costs the new task accuracy.**",
     also="With the largest share the accuracy of LoRA of rank 32 changes by {}.",
 )
 Markdown("\n".join(f"- {text}" for text in (equal, rank, always, line, near, little, much, cost)))
@@ -386,13 +385,13 @@ chosen = [
 ]
 after = value("forgetting", "math_after", method="full", replay=most, tuned=["learning_rate"])
 Markdown(
-    f"The learning rates that the validation loss chose without replay were {', '.join(chosen)}. With the largest share of "
-    f"replay full fine-tuning ended with {after} of the sums right."
+    f"Without replay the validation loss chooses the learning rates {', '.join(chosen)}. With the largest share of "
+    f"replay, full fine-tuning ends with {after} of the sums right."
 )
 
 # %% [markdown]
-# *What would change our mind:* the model is tiny and has little room to spare, its new task is learned to a mark that
-# is far from mastery, and the base model stands at a sharp optimum for its skills after many epochs. A larger model
-# has more directions that no old skill needs (@eq-forgetting-taylor), and should forget less of what is far. A run that
-# goes on until the new task is mastered could change the order of the methods, and so could a learning rate between
+# *What would change our mind:* the model is tiny and has little spare capacity, it learns the new task only to a target
+# far from mastery, and after many epochs the base model sits at a sharp optimum for its skills. A larger model has more
+# directions that no old skill needs (@eq-forgetting-taylor), and should forget less of distant skills. A run that
+# continues until it masters the new task could change the order of the methods, and so could a learning rate between
 # those we tried.

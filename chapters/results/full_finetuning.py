@@ -1,12 +1,12 @@
 # %% [markdown]
-# # LoRA beside full fine-tuning {#sec-results-full}
+# # Does LoRA learn as much as full fine-tuning? {#sec-results-full}
 #
 # ## The question
 #
-# Full fine-tuning changes every weight of a model; LoRA changes a thin product beside each of them (@sec-lora). Does
-# the thin one learn as much? Whoever compares them has to choose a learning rate, and that choice can decide the
-# answer: @schulman2025lora measured that LoRA's best rate is about ten times that of full fine-tuning, and nearly
-# the same for every rank. Is that so here, in a model a thousand times smaller than theirs?
+# Full fine-tuning changes every weight of a model; LoRA adds a thin product to each weight matrix (@sec-lora). Does the
+# thin product learn as much? To compare them you have to choose a learning rate, and that choice can decide the answer:
+# @schulman2025lora measured that LoRA's best rate is about ten times that of full fine-tuning, and nearly the same for
+# every rank. Is that so here, in a model a thousand times smaller than theirs?
 
 # %%
 from IPython.display import Markdown
@@ -29,15 +29,15 @@ note("full_finetuning")
 
 # %%
 # | label: fig-results-full
-# | fig-cap: "Subtractions answered (held-out items) at each learning rate, with all weights trained and with adapters of three ranks. Dots are single runs."
+# | fig-cap: "Share of held-out subtractions answered at each learning rate, with full fine-tuning and with adapters of three ranks. Dots are single runs."
 # | fig-alt: "Four lines of accuracy over the learning rate on a logarithmic axis, one for full fine-tuning and one for each rank, each with a top and a fall on both sides."
 figure("full_finetuning", "accuracy", x="learning_rate", by="trained")
 
 # %% [markdown]
 # ## Hypotheses and verdicts
 #
-# The first five are about where the best rates lie. The rule of ten is asked in two forms: as it stands, and in the
-# weaker form that LoRA's best rate is higher at all.
+# The first five hypotheses are about where the best rates are. We test the rule of ten in two forms: as published, and
+# in the weaker form that LoRA's best rate is higher at all.
 
 # %%
 verdict("H-FULL-1")
@@ -66,10 +66,11 @@ verdict("H-FULL-8")
 # %% [markdown]
 # ## Method
 #
-# Four ways to train the same base model (@sec-results-base-model) on subtraction: all of its weights, or an adapter of
-# one of three ranks on every linear layer, scaled by $\alpha / r$. All get the same items in the same order, the same
-# number of steps, the same schedule, and the same learning rates to choose from, so that no side is tuned more than the
-# other. The rates lie two to two and a half times apart, which is as finely as this sweep can tell two best rates apart.
+# We train the same base model (@sec-results-base-model) on subtraction in four ways: all of its weights, or an adapter
+# of one of three ranks on every linear layer, scaled by $\alpha / r$. All get the same items in the same order, the
+# same number of steps, the same schedule, and the same learning rates to choose from, so no side is tuned more than
+# another. Neighbouring rates differ by a factor of two to two and a half, so this sweep cannot tell two best rates
+# apart more finely.
 
 # %%
 # | label: tbl-full-method
@@ -77,7 +78,7 @@ verdict("H-FULL-8")
 method("full_finetuning")
 
 # %% [markdown]
-# The table is made by
+# This command makes the table:
 
 # %%
 command("full_finetuning")
@@ -87,7 +88,7 @@ command("full_finetuning")
 
 # %%
 # | label: tbl-results-full
-# | tbl-cap: "Each way to train at the learning rate that its validation loss chose: what was learned, and what was forgotten."
+# | tbl-cap: "What each way to train learns and forgets, at the learning rate with its best validation loss."
 table(
     "full_finetuning",
     ["accuracy", "validation_loss", "forgetting"],
@@ -97,50 +98,53 @@ table(
 
 # %%
 Markdown(
-    "The learning rate that the validation loss chose is "
-    f"{best('full_finetuning', 'learning_rate', trained='full')} with all weights trained and "
+    "The validation loss chooses the learning rate "
+    f"{best('full_finetuning', 'learning_rate', trained='full')} for full fine-tuning and "
     f"{best('full_finetuning', 'learning_rate', trained='rank 8')} at rank eight. There they answer "
     f"{value('full_finetuning', 'accuracy', trained='full', tuned=['learning_rate'])} and "
     f"{value('full_finetuning', 'accuracy', trained='rank 8', tuned=['learning_rate'])} of the subtractions."
 )
 
 # %% [markdown]
-# The loss of each at its best rate, step by step:
+# The training loss of each at its best rate, step by step:
 
 # %%
 # | label: fig-results-full-loss
-# | fig-cap: "Training loss of each way to train at its own best learning rate, mean over seeds with its 95 % interval."
+# | fig-cap: "Training loss of each way to train at its own best learning rate, mean over seeds with its 95 % confidence interval."
 # | fig-alt: "One falling curve for full fine-tuning and one for each of three ranks."
 curves("full_finetuning", "loss", by="trained", tuned=["learning_rate"], log_y=True)
 
 # %% [markdown]
-# And what each rate costs. A fair question about forgetting asks at equal accuracy, which @fig-results-full-forgetting
-# does not do: it shows what happens to somebody who keeps the rate and changes the method.
+# What does each rate cost? A fair comparison of forgetting needs equal accuracy. @fig-results-full-forgetting is not
+# that: it shows what happens if you keep the rate and change the method.
 
 # %%
 # | label: fig-results-full-forgetting
-# | fig-cap: "What was forgotten of the base model's four skills (mean loss of accuracy) at each learning rate."
+# | fig-cap: "Forgetting of the base model's four skills (mean drop in accuracy) at each learning rate."
 # | fig-alt: "Four lines of forgetting over the learning rate on a logarithmic axis, one for full fine-tuning and one for each rank."
 figure("full_finetuning", "forgetting", x="learning_rate", by="trained")
 
 # %% [markdown]
 # ## Learnings
+#
+# A verdict on a share needs about ten seeds. With fewer, the test that holds its level (it flips signs, see the
+# [preface](../preface.ipynb)) can hardly decide anything, and even a large difference stays *undecided*.
 
 # %%
 tenfold = says(
     "H-FULL-2",
     supported="LoRA's best rate is about ten times that of full fine-tuning here too: the rule carries over to a model "
-    "far smaller than those it was found in.",
-    refuted="The rule of ten does not carry over to this model: at rank eight the best rate lies below ten times that of "
+    "far smaller than those in which it was found.",
+    refuted="The rule of ten does not carry over to this model: at rank eight the best rate is below ten times that of "
     "full fine-tuning.",
-    undecided="Whether LoRA's best rate is ten times that of full fine-tuning here, these runs do not say.",
+    undecided="It is open whether LoRA's best rate is ten times that of full fine-tuning here.",
 ) + (
     " "
     + says(
         "H-FULL-3",
         supported="It is higher, though.",
         refuted="It is not even clearly higher.",
-        undecided="Whether it is higher at all stays open.",
+        undecided="It is open whether it is higher at all.",
         untested="",
     )
 )
@@ -148,17 +152,17 @@ same_rate = " ".join(
     [
         says(
             "H-FULL-4",
-            supported="Rank two wants the same rates as rank eight.",
-            refuted="Rank two wants other rates than rank eight.",
-            undecided="Whether rank two wants the same rates as rank eight is not settled.",
-            untested="Whether rank two wants the same rates as rank eight is not tested yet.",
+            supported="Rank two needs the same rates as rank eight.",
+            refuted="Rank two needs other rates than rank eight.",
+            undecided="It is open whether rank two needs the same rates as rank eight.",
+            untested="We have not tested yet whether rank two needs the same rates as rank eight.",
         ),
         says(
             "H-FULL-5",
-            supported="Rank thirty-two does: under α/r a rate found at one rank can serve for a higher one.",
-            refuted="Rank thirty-two does not: under α/r a rate found at one rank need not serve for a higher one.",
-            undecided="Whether rank thirty-two does, these runs do not say.",
-            untested="Neither is rank thirty-two.",
+            supported="Rank thirty-two needs the same rates as rank eight: under α/r, a rate found at one rank can serve a higher one.",
+            refuted="Rank thirty-two needs other rates than rank eight: under α/r, a rate found at one rank need not serve a higher one.",
+            undecided="It is open whether rank thirty-two needs the same rates as rank eight.",
+            untested="The same goes for rank thirty-two.",
         ),
     ]
 )
@@ -170,31 +174,31 @@ equal = (
     says(
         "H-FULL-6",
         supported="Once each has its own rate, an adapter of rank eight learns this task as well as the whole model does",
-        refuted="Even with its own best rate, an adapter of rank eight does not end where full fine-tuning does",
-        undecided="Whether rank eight learns as much as full fine-tuning once both are tuned is not settled",
-        untested="Whether rank eight learns as much as full fine-tuning is not tested at laptop or gpu scale yet",
+        refuted="Even with its own best rate, an adapter of rank eight does not end as close to full fine-tuning as we claimed",
+        undecided="It is open whether rank eight learns as much as full fine-tuning once both are tuned",
+        untested="We have not tested at laptop or gpu scale yet whether rank eight learns as much as full fine-tuning",
     )
     + f": {tuned['rank 8']} against {tuned['full']} (H-FULL-6 {badge('H-FULL-6')})."
 )
 too_small = says(
     "H-FULL-7",
-    supported="Rank two falls behind: no rate that we tried makes up for so low a rank.",
+    supported="Rank two falls behind: none of the rates we tried makes up for such a low rank.",
     refuted="Even rank two keeps up with full fine-tuning.",
-    undecided="Whether rank two falls behind, these runs do not say.",
+    undecided="It is open whether rank two falls behind.",
 )
 unfair = (
     says(
         "H-FULL-8",
         supported="At a rate that suits full fine-tuning LoRA looks hopeless",
         refuted="At a rate that suits full fine-tuning LoRA does better than we thought",
-        undecided="How bad LoRA looks at a rate that suits full fine-tuning is not settled",
-        untested="How bad LoRA looks at a rate that suits full fine-tuning is not tested yet",
+        undecided="It is open how bad LoRA looks at a rate that suits full fine-tuning",
+        untested="We have not tested yet how bad LoRA looks at a rate that suits full fine-tuning",
     )
     + f" (H-FULL-8 {badge('H-FULL-8')}). A comparison at one shared rate measures the rate."
 )
 price = (
-    "Nobody got it for nothing: at their chosen rates the old items that are lost, net and averaged over the four skills, "
-    f"are {value('full_finetuning', 'forgetting', trained='full', tuned=['learning_rate'])} with all weights trained and "
+    "Neither is free: at its chosen rate each loses old items (net, averaged over the four skills), "
+    f"{value('full_finetuning', 'forgetting', trained='full', tuned=['learning_rate'])} with full fine-tuning and "
     f"{value('full_finetuning', 'forgetting', trained='rank 8', tuned=['learning_rate'])} at rank eight."
 )
 Markdown(
@@ -202,9 +206,9 @@ Markdown(
 )
 
 # %% [markdown]
-# *What would change our mind:* each verdict names the effect that would turn it. Beyond that, there is one task, and it
-# is a small one; what happens where there is more to learn than an adapter can hold is asked in
-# @sec-results-capacity. The factor between two best rates is known only as finely as the grid, and it belongs to this
-# $\alpha$ and this schedule: under another scaling rule the rates of the adapters move (@sec-results-lora-rank), those of full
-# fine-tuning do not. Such short runs also favour whoever learns fast: what is behind may catch up in a longer one. Which
-# of the two *forgets* less at equal accuracy is asked in @sec-results-forgetting.
+# *What would change our mind:* each verdict gives the effect that would turn it. Beyond that, there is one task, and it
+# is a small one; @sec-results-capacity tests what happens when there is more to learn than an adapter can hold. The
+# grid limits how well we know the factor between two best rates, and that factor belongs to this $\alpha$ and this
+# schedule: under another scaling rule the best rates of the adapters move (@sec-results-lora-rank), but that of full
+# fine-tuning does not. Such short runs also favour whichever method learns fast; the other may catch up in a longer
+# run. @sec-results-forgetting tests which of the two *forgets* less at equal accuracy.

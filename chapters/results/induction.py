@@ -1,13 +1,12 @@
 # %% [markdown]
-# # Induction heads {#sec-results-induction}
+# # When do induction heads appear? {#sec-results-induction}
 #
 # ## The question
 #
-# Given `first second … first`, a model that can copy says `second`. In transformers this is the work of two heads in
-# two layers, one after the other: a *previous-token head* writes into each place which token stood before it, and an
-# *induction head* of a later layer looks for the place that has the present token written in it, and reads what stands
-# there [@olsson2022induction]. When do such heads appear, and does the loss fall with them? And does it take two
-# layers?
+# Given `first second … first`, a model that can copy says `second`. In transformers two heads in successive layers do
+# this. A *previous-token head* writes into each position which token came before it. An *induction head* in a later
+# layer looks for the position that has the current token written into it, and reads which token is there
+# [@olsson2022induction]. When do such heads appear, and does the loss fall with them? And does it take two layers?
 
 # %%
 from IPython.display import Markdown
@@ -30,7 +29,7 @@ note("induction")
 
 # %%
 # | label: fig-results-induction
-# | fig-cap: "The best head's induction score while models of one and of two layers train. Means over seeds with 95 % intervals."
+# | fig-cap: "Induction score of the best head during training, for models with one and with two layers. Means over seeds with 95 % confidence intervals."
 # | fig-alt: "The share of attention that the best head gives to the token after the last occurrence of the present one, over training steps, one line for each number of layers."
 curves("induction", "induction", by="n_layers")
 
@@ -49,18 +48,18 @@ verdict("H-IND-3")
 # %% [markdown]
 # ## Method
 #
-# Models of one and of two layers, otherwise the same, train on source code, in which names return all the time. Heads
-# are measured on a text that nobody can know: random tokens, all different, and then the same again. There are two
-# scores, each of the best head of the model:
+# Models with one and with two layers, otherwise the same, train on source code, in which names recur all the time. We
+# measure heads on a text that nobody can predict: a sequence of random tokens, all different, and then the same
+# sequence again. There are two scores, each of the best head in the model:
 #
 # - **induction**: from a token of the second copy, the share of attention that goes to the token *after* its first
 #   occurrence,
-# - **previous token**: the share that goes to the token before, in the same text.
+# - **previous token**: the share that goes to the previous token, in the same text.
 #
-# A head that spreads its attention evenly has a few per cent at most of either; the tests of this book have a circuit
-# made by hand, whose heads score nearly all. What the heads are good for is measured
-# apart, on real text: **copy gain** is the loss on a piece of unseen code minus the loss on the same piece when it
-# comes a second time in the same context. It needs no theory of heads: a model that copies has it, however it does so.
+# A head that spreads its attention evenly scores a few per cent at most on either. In the tests of this book, the heads
+# of a circuit made by hand score almost one. We measure separately, on real text, what the heads are good for: **copy
+# gain** is the loss on a piece of unseen code minus the loss on the same piece when it appears a second time in the
+# same context. It needs no theory of heads: a model that copies has it, however it copies.
 
 # %%
 # | label: tbl-induction-method
@@ -68,7 +67,7 @@ verdict("H-IND-3")
 method("induction")
 
 # %% [markdown]
-# The table is made by
+# This command makes the table:
 
 # %%
 command("induction")
@@ -87,13 +86,13 @@ table(
 
 # %%
 # | label: fig-results-induction-scores
-# | fig-cap: "Both scores of a two-layer model while it trains."
+# | fig-cap: "Both scores of a two-layer model during training."
 # | fig-alt: "Two lines over training steps, the score of the best previous-token head and that of the best induction head."
 curves("induction", ["previous_token", "induction"], together="attention", n_layers=2)
 
 # %%
 # | label: fig-results-induction-gain
-# | fig-cap: "Copy gain while models of one and of two layers train: what they save per token when a text comes again."
+# | fig-cap: "Copy gain during training, for models with one and with two layers: what they save per token when a text is repeated."
 # | fig-alt: "Copy gain over training steps, one line for each number of layers."
 curves("induction", "copy_gain", by="n_layers")
 
@@ -106,8 +105,8 @@ curves("induction", "validation_loss", by="n_layers")
 # %% [markdown]
 # ### Looking at the heads
 #
-# The attention of one trained model with two layers, on code that begins to repeat itself. Choose text, layer and
-# head; the arrows move the query from token to token. The heads are opened at the one with the highest induction score.
+# Here is the attention of one trained two-layer model, on code that begins to repeat itself. Choose text, layer and
+# head; the arrow keys move the query from token to token. The view opens at the head with the highest induction score.
 
 # %%
 # | label: fig-results-induction-heads
@@ -116,17 +115,17 @@ curves("induction", "validation_loss", by="n_layers")
 explorer("induction", "attention", run={"n_layers": 2}, seed=0)
 
 # %% [markdown]
-# The *logit lens* asks what the model would say if it stopped at a layer [@nostalgebraist2020lens]: the last norm and
-# the output layer read the residual stream where it is.
+# The *logit lens* shows what the model would predict if it stopped after a layer [@nostalgebraist2020lens]: the last
+# norm and the output layer read the residual stream at that point.
 
 # %%
 # | label: fig-results-induction-lens
-# | fig-cap: "What each layer of the same model would say next, and what it would cost."
+# | fig-cap: "What each layer of the same model would predict next, and at what loss."
 # | fig-alt: "A grid of tokens by layers with the most likely next token in each field, coloured by its probability."
 explorer("induction", "logit lens", run={"n_layers": 2}, seed=0)
 
 # %% [markdown]
-# And how large are the numbers in it? Choose a step, or let them play, to see how they move while the model trains.
+# How large are the activations? Choose a step, or play the animation, to see how they change during training.
 
 # %%
 # | label: fig-results-induction-activations
@@ -140,30 +139,30 @@ explorer("induction", "activations", run={"n_layers": 2}, seed=0)
 # %%
 two = says(
     "H-IND-1",
-    supported="Induction takes two layers: a head that looks at what followed the last time appears in the model of "
-    "two layers and not in that of one.",
-    refuted="The second layer brought no induction head in so short a training: its best head falls far short of what "
+    supported="Here induction takes two layers: the best head of the two-layer model attends far more to what followed the last "
+    "time than that of the one-layer model.",
+    refuted="In such short training the second layer brings no induction head: its best head falls short of what "
     "we claimed.",
-    undecided="Whether two layers have a better induction head than one after so short a training, these runs do not "
-    "say.",
+    undecided="It is open whether two layers have a better induction head than one after such short "
+    "training.",
 )
 before = says(
     "H-IND-2",
-    supported="A head for the token before is learned early and well; it is the half of induction that comes first.",
-    refuted="No head gives most of its attention to the token before: the first half of induction is missing, at "
+    supported="A head learns to look at the previous token; this is the first half of induction.",
+    refuted="No head gives most of its attention to the previous token: the first half of induction is missing, at "
     "least on random tokens.",
-    undecided="Whether some head gives most of its attention to the token before, these runs do not say.",
+    undecided="It is open whether some head gives most of its attention to the previous token.",
 )
 copies = says(
     "H-IND-3",
-    supported="With two layers a text that comes again costs markedly less, and that is what induction is for.",
-    refuted="What the second layer saves when a text comes again falls far short of what we claimed.",
-    undecided="Whether two layers copy markedly better than one, these runs do not say.",
+    supported="With two layers repeated text costs markedly less than with one, and that is what induction is for.",
+    refuted="On repeated text the second layer saves less than we claimed.",
+    undecided="It is open whether two layers copy markedly better than one.",
 )
 Markdown("\n".join(f"- {learning}" for learning in (two, before, copies)))
 
 # %% [markdown]
-# Three observations that nobody had registered:
+# Here are three observations that nobody registered:
 
 # %%
 found = evidence("induction")
@@ -187,7 +186,7 @@ def of_layers(metric: str) -> str:
 def looks_after(n_layers: int) -> tuple[float, float]:
     """The best head's attention to the token after the last occurrence, in the first text above.
 
-    Mean over the tokens that occurred before; beside it, that of even attention.
+    Mean over the tokens that occurred before, and the same for even attention.
     """
     text = found.views[f"n_layers={n_layers}/seed=0"]["attention"]["texts"][0]
     last, places = {}, []
@@ -203,23 +202,23 @@ def looks_after(n_layers: int) -> tuple[float, float]:
 
 (one, _), (two, even_text) = looks_after(1), looks_after(2)
 Markdown(
-    f"- **The scores.** After {read} million tokens the best head's induction score is {of_layers('induction')}, where "
-    f"attention that is spread evenly over all tokens would have {number(even_back, 'share')}. The previous-token score "
-    f"is {of_layers('previous_token')}, where even attention would have {number(even_before, 'share')}: it moves "
-    "(@fig-results-induction-scores), with one layer as with two, but it is far from a head of its own.\n"
+    f"- **The scores.** After {read} million tokens the best head's induction score is {of_layers('induction')}; "
+    f"attention spread evenly over all tokens would have {number(even_back, 'share')}. The previous-token score "
+    f"is {of_layers('previous_token')}; even attention would have {number(even_before, 'share')}. It moves "
+    "(@fig-results-induction-scores), with one layer as with two, but no head specialises in it.\n"
     "- **A picture can deceive.** @fig-results-induction-heads looks like induction in places: here and there the head "
-    "looks from a word that returns to what followed it the last time. Over all such places of that text the best head "
-    f"of the two-layer model gives {number(two, 'share')} of its attention to it, even attention would give "
-    f"{number(even_text, 'share')}, and a model of one layer, which has no second step to do it with, reaches "
-    f"{number(one, 'share')}: it is enough to know which words like to follow which. (One seed, one text.)\n"
+    "looks from a repeated word to what followed it the last time. Over all such places in that text, the best head "
+    f"of the two-layer model gives {number(two, 'share')} of its attention to what followed. Even attention would give "
+    f"{number(even_text, 'share')}, and a one-layer model, which has no second step for induction, reaches "
+    f"{number(one, 'share')}: knowing which words often follow which is enough. (One seed, one text.)\n"
     f"- **Copying by other means.** The copy gain is {of_layers('copy_gain')}. One layer can gain from knowing *which* "
-    "tokens stand in the context: the second time, the names of the first are simply likelier. What the second layer "
-    "adds is small and comes late in the run (@fig-results-induction-gain), without a move of the induction score. It "
-    "may be the beginning of something that works on code and not yet on random tokens; these runs end too early to say."
+    "tokens are in the context: the second time, the names of the first are simply likelier. The second layer "
+    "adds little, and late in the run (@fig-results-induction-gain), without a change in the induction score. This "
+    "may be the beginning of something that works on code and not yet on random tokens; these runs end too early to tell."
 )
 
 # %% [markdown]
 # *What would change our mind:* more tokens, first of all. Published transitions come after billions of tokens in larger
-# models [@olsson2022induction], and a transition is sudden: that nothing is seen before it says little about when it
-# comes. And the scores are those of the *best* head on *random* tokens: a head that does its work on names in code only
-# would not be found by them, but it would show in the copy gain.
+# models [@olsson2022induction], and a transition is sudden: seeing nothing before it says little about when it comes.
+# And the scores are those of the *best* head on *random* tokens. They would miss a head that works only on names in
+# code, but the copy gain would show it.

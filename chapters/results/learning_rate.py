@@ -1,11 +1,11 @@
 # %% [markdown]
-# # The learning rate, tested {#sec-results-learning-rate}
+# # Which learning rate teaches most? {#sec-results-learning-rate}
 #
 # ## The question
 #
-# We have a model that knows addition and three other skills (@sec-results-base-model), and want it to learn
-# subtraction with a LoRA adapter. Which learning rate teaches it most? What does one that is too low, or too high,
-# do? And what does each of them cost in skills that were there before? @sec-learning-rate has the idea.
+# We have a model that knows addition and three other skills (@sec-results-base-model), and we want it to learn
+# subtraction with a LoRA adapter. Which learning rate teaches it most? What happens if the rate is too low, or too
+# high? And what does each rate cost in skills that were there before? @sec-learning-rate explains the idea.
 
 # %%
 import pandas as pd
@@ -30,15 +30,15 @@ note("learning_rate")
 
 # %%
 # | label: fig-results-lr
-# | fig-cap: "What is learned (subtraction, held-out items) and what is forgotten (mean loss of accuracy on the four old skills) at each learning rate. Dots are single runs."
+# | fig-cap: "What the model learns (subtraction, held-out items) and forgets (mean drop in accuracy on the four old skills) at each learning rate. Dots are single runs."
 # | fig-alt: "Upper panel: accuracy on the new skill over the learning rate. Lower panel: forgetting over the learning rate. Both with error bars, the learning rate on a logarithmic axis."
 figure("learning_rate", ["accuracy", "forgetting"], x="learning_rate")
 
 # %% [markdown]
 # ## Hypotheses and verdicts
 #
-# Six hypotheses were registered before these runs. The first four are about the shape that @fig-lr-sweep predicts:
-# a slope, a floor and a wall.
+# We registered six hypotheses before these runs. The first four are about the shape that @fig-lr-sweep predicts: a
+# slope, a floor and a wall.
 
 # %%
 verdict("H-LR-1")
@@ -61,11 +61,11 @@ verdict("H-LR-6")
 # %% [markdown]
 # ## Method
 #
-# Every run starts from the same base model with a fresh adapter on all linear layers and trains on the same items.
-# Runs with one seed see them in the same order and start from the same adapter, so that the learning rate is all
-# that differs between them. The rate is the peak of the schedule in @fig-lr-schedule. Accuracy counts exact answers
-# to subtractions that were not trained on. Forgetting is the accuracy on the base model's four skills before minus
-# after, averaged over the skills.
+# Every run starts from the same base model, with a fresh adapter on all linear layers, and trains on the same items.
+# Runs with the same seed see the items in the same order and start from the same adapter, so they differ only in the
+# learning rate. The rate is the peak of the schedule in @fig-lr-schedule. Accuracy is the share of exact answers to
+# subtractions that were not in the training data. Forgetting is the accuracy on the base model's four skills before
+# minus after, averaged over the skills.
 
 # %%
 # | label: tbl-lr-method
@@ -73,7 +73,7 @@ verdict("H-LR-6")
 method("learning_rate")
 
 # %% [markdown]
-# The table is made by
+# This command makes the table:
 
 # %%
 command("learning_rate")
@@ -83,16 +83,16 @@ command("learning_rate")
 
 # %%
 # | label: tbl-results-lr
-# | tbl-cap: "Every learning rate: what was learned, how well, and what was forgotten."
+# | tbl-cap: "What the model learns and forgets at every learning rate."
 table("learning_rate", ["accuracy", "validation_loss", "forgetting"], by="learning_rate")
 
 # %%
 Markdown(
-    "Chosen by the validation loss, without a look at the test items, the best learning rate is "
-    f"{best('learning_rate', 'learning_rate')}. There the model answers "
+    "The validation loss, without a look at the test items, chooses the learning rate "
+    f"{best('learning_rate', 'learning_rate')}. At this rate the model answers "
     f"{value('learning_rate', 'accuracy', tuned=['learning_rate'])} of the subtractions, "
-    f"and {value('learning_rate', 'forgetting', tuned=['learning_rate'])} of the old items, averaged over the four "
-    "skills, it can no longer answer (net)."
+    f"and can no longer answer {value('learning_rate', 'forgetting', tuned=['learning_rate'])} of the old items "
+    "(net, averaged over the four skills)."
 )
 
 # %% [markdown]
@@ -100,12 +100,12 @@ Markdown(
 
 # %%
 # | label: fig-results-lr-loss
-# | fig-cap: "Training loss at each learning rate, mean over seeds with its 95 % interval."
+# | fig-cap: "Training loss at each learning rate, mean over seeds with its 95 % confidence interval."
 # | fig-alt: "One curve for each learning rate: the lowest rates fall slowly, the middle ones fastest, the highest stay noisy."
 curves("learning_rate", "loss", by="learning_rate", log_y=True)
 
 # %% [markdown]
-# Forgetting is not the same for every skill. @fig-results-lr-skills shows what is left of each.
+# The model does not forget every skill alike. @fig-results-lr-skills shows what is left of each.
 
 # %%
 # | label: fig-results-lr-skills
@@ -124,45 +124,44 @@ figure(
 # %%
 slope = says(
     "H-LR-1",
-    supported="A rate that is far too low does not fail loudly: its runs end in order and have hardly learned.",
-    refuted="Even the lowest rate learns: within this budget the slope on the left is flatter than we thought.",
-    undecided="Whether the lowest rate learns markedly less, these runs do not say.",
+    supported="A rate that is far too low does not fail loudly: its runs finish normally but have hardly learned.",
+    refuted="Even the lowest rate learns: the slope on the left is flatter than we thought.",
+    undecided="It is open whether the lowest rate learns markedly less.",
 )
 published = says(
     "H-LR-2",
-    supported="A rate that is right for a model of billions of parameters is too low for this one: do not copy a "
+    supported="A rate that suits a model with billions of parameters is too low for this one: do not copy a "
     "rate across sizes.",
     refuted="The rate of the QLoRA paper does as well here as the higher one: it carries over better than we thought.",
-    undecided="Whether the rate of the QLoRA paper is too low here, these runs do not say.",
+    undecided="It is open whether the rate of the QLoRA paper is too low here.",
 )
 wall = says(
     "H-LR-3",
-    supported="Behind the floor stands a wall: the highest rate loses much of what a good one learns, although "
-    "clipping kept its runs alive.",
-    refuted="The wall is further off than we thought: the highest rate does not lose what we said it would.",
-    undecided="Whether the highest rate is behind the wall, these runs do not say.",
+    supported="There is a wall behind the floor: the highest rate learns much less than a good one, although "
+    "clipping keeps its runs alive.",
+    refuted="The wall is further away than we thought: the highest rate loses less than we said.",
+    undecided="It is open whether the highest rate hits the wall.",
 )
 flat = says(
     "H-LR-5",
     supported="Near the best rate a factor of two hardly matters: a coarse sweep is enough, as long as it is wide.",
     refuted="Even a factor of two near the best rate matters here: a coarse sweep can miss what the task allows.",
-    undecided="Whether a factor of two near the best rate matters, these runs do not say.",
+    undecided="It is open whether a factor of two near the best rate matters.",
 )
 cost = says(
     "H-LR-6",
-    supported="What a higher rate learns, it pays for: forgetting rises with the rate all along the sweep.",
-    refuted="Forgetting does not simply rise with the rate, so a rate can be chosen for both.",
-    undecided="Whether forgetting rises with the rate throughout, these runs do not say.",
+    supported="A higher rate has its price: forgetting rises with the rate all along the sweep.",
+    refuted="Forgetting does not simply rise with the rate, so one rate may suit both.",
+    undecided="It is open whether forgetting rises with the rate throughout.",
 )
 Markdown("\n".join(f"- {learning}" for learning in (slope, published, wall, flat, cost)))
 
 # %% [markdown]
-# One more thing stands in @fig-results-lr-skills that nobody had registered, so take it as an observation, not as a
-# result.
+# @fig-results-lr-skills shows one more thing. Nobody registered it, so take it as an observation, not as a result.
 
 # %%
 SKILLS = {
-    "math_after": "addition (the skill nearest to the new one)",
+    "math_after": "addition (the skill closest to the new one)",
     "reasoning_after": "reasoning",
     "code_after": "code",
     "knowledge_after": "the facts",
@@ -176,28 +175,23 @@ left = pd.DataFrame(
 )
 going = left[(left < LOST).any(axis=1)]
 if going.empty:
-    text = "At no rate of this sweep does a skill begin to go."
+    text = "No rate of this sweep makes the model begin to lose a skill."
 else:
     rate = going.index[0]
-    first = going.iloc[0].idxmin()
     at_that_rate = {
         metric: value("learning_rate", metric, learning_rate=rate)
         for metric in ("accuracy", *SKILLS)
     }
-    others = ", ".join(
-        f"{SKILLS[each]} at {at_that_rate[each]}" for each in SKILLS if each != first
-    )
+    skills = ", ".join(f"{at_that_rate[each]} of {name}" for each, name in SKILLS.items())
     text = (
-        f"The first skill to go is {SKILLS[first]}. At {level(rate)}, where the model answers "
-        f"{at_that_rate['accuracy']} of the subtractions, it is down to {at_that_rate[first]}; {others}. "
-        "Whether the nearness of two skills has a part in that is a question for an experiment with several "
-        "new skills."
+        f"The lowest rate of the sweep that costs a skill a tenth of its items is {level(rate)}. There the model answers "
+        f"{at_that_rate['accuracy']} of the subtractions, and of the old skills {skills}. Does it matter how close two "
+        "skills are? That is a question for an experiment with several new skills."
     )
 Markdown(text)
 
 # %% [markdown]
-# *What would change our mind:* each verdict above names the effect that would turn it. Beyond that, all runs share
-# one base model, one adapter and one task. A sweep on another task whose best rate lies elsewhere would make these
-# verdicts a fact about subtraction rather than about learning rates; that is the next experiment to add
-# (@sec-adding-an-experiment). What happens when all weights are trained instead of an adapter is asked in
-# @sec-results-full.
+# *What would change our mind:* each verdict above gives the effect that would turn it. Beyond that, all runs share one
+# base model, one adapter and one task. If a sweep on another task has its best rate elsewhere, these verdicts are facts
+# about subtraction rather than about learning rates. That is the next experiment to add (@sec-adding-an-experiment).
+# @sec-results-full trains all weights instead of an adapter.

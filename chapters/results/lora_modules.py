@@ -1,12 +1,12 @@
 # %% [markdown]
-# # Where an adapter belongs {#sec-results-modules}
+# # Which layers should carry an adapter? {#sec-results-modules}
 #
 # ## The question
 #
-# A block of a transformer has two halves: attention, which moves information between positions (@sec-attention), and
-# the MLP, which works on each position by itself (@sec-block). LoRA's authors put their adapters on attention alone
-# [@hu2021lora], and libraries still do so unless told otherwise. @schulman2025lora found that attention alone is worse, even
-# with as many parameters, and that the MLP alone does as well as all layers. Which is it here?
+# A transformer block has two halves: attention, which moves information between positions (@sec-attention), and the
+# MLP, which works on each position by itself (@sec-block). LoRA's authors put their adapters on attention alone
+# [@hu2021lora], and libraries often still do so by default. @schulman2025lora found that attention alone is worse, even
+# with as many parameters, and that the MLP alone does as well as all layers. Which is true here?
 
 # %%
 from IPython.display import Markdown
@@ -30,7 +30,7 @@ note("lora_modules")
 
 # %%
 # | label: fig-results-modules
-# | fig-cap: "Subtractions answered (held-out items) with an adapter in each place, at each learning rate. Dots are single runs."
+# | fig-cap: "Share of held-out subtractions answered with an adapter in each place, at each learning rate. Dots are single runs."
 # | fig-alt: "One line for each place of the adapter, accuracy over the learning rate on a logarithmic axis, with error bars."
 figure("lora_modules", "accuracy", x="learning_rate", by="adapter")
 
@@ -52,18 +52,18 @@ verdict("H-MODULES-4")
 # %% [markdown]
 # ## Method
 #
-# Attention is the two layers `qkv` and `out` of every block, the MLP the two layers `up` and `down`. An adapter on fewer
-# layers has fewer parameters at the same rank, so two questions hide in one: does the place matter, or the number of
-# parameters? Both places are therefore tried twice, at the rank that the adapter on all layers has, and at the higher
-# rank that gives them as many parameters as it has, within two percent. Each is judged at its own best learning rate.
+# Attention has the two layers `qkv` and `out` in every block, the MLP the two layers `up` and `down`. At the same rank,
+# an adapter on fewer layers has fewer parameters, so there are two questions: does the place matter, or the number of
+# parameters? We therefore try both places twice: at the rank of the adapter on all layers, and at the higher rank that
+# gives them as many parameters as that adapter, within two percent. Each is judged at its own best learning rate.
 
 # %%
 # | label: tbl-modules-method
-# | tbl-cap: "Conditions and budget of the experiment on places."
+# | tbl-cap: "Conditions and budget of the experiment on the place of the adapter."
 method("lora_modules")
 
 # %% [markdown]
-# The table is made by
+# This command makes the table:
 
 # %%
 command("lora_modules")
@@ -73,7 +73,7 @@ command("lora_modules")
 
 # %%
 # | label: tbl-results-modules
-# | tbl-cap: "Each place of the adapter at the learning rate that its validation loss chose."
+# | tbl-cap: "Each place of the adapter at the learning rate with its best validation loss."
 table(
     "lora_modules",
     ["accuracy", "validation_loss", "forgetting"],
@@ -89,22 +89,22 @@ everywhere, attention, mlp = (
     for place in ("all, rank 8", "attention, rank 8", "MLP, rank 8")
 )
 Markdown(
-    f"By their means the places come in this order: {'; '.join(order)}. At equal rank the chosen learning rates "
-    f"are {everywhere} on all layers, {attention} on attention and {mlp} on the MLP."
+    f"In the order of their mean accuracy, the places are: {'; '.join(order)}. At equal rank the chosen learning rates "
+    f"are {everywhere} for all layers, {attention} for attention and {mlp} for the MLP."
 )
 
 # %%
 # | label: fig-results-modules-loss
-# | fig-cap: "Training loss with an adapter in each place, each at its own best learning rate, mean over seeds with its 95 % interval."
+# | fig-cap: "Training loss with an adapter in each place, each at its own best learning rate, mean over seeds with its 95 % confidence interval."
 # | fig-alt: "One falling curve of the loss for each place of the adapter."
 curves("lora_modules", "loss", by="adapter", tuned=["learning_rate"], log_y=True)
 
 # %% [markdown]
-# Does the place decide what is forgotten?
+# Does the place decide what the model forgets?
 
 # %%
 # | label: fig-results-modules-forgetting
-# | fig-cap: "What was forgotten of the four old skills with an adapter in each place, at each learning rate."
+# | fig-cap: "Forgetting on the four old skills with an adapter in each place, at each learning rate."
 # | fig-alt: "One line for each place of the adapter, forgetting over the learning rate on a logarithmic axis."
 figure("lora_modules", "forgetting", x="learning_rate", by="adapter")
 
@@ -114,9 +114,9 @@ lost = {
     for place in order
 }
 Markdown(
-    "At their chosen rates the places with as many parameters lose "
+    "At their chosen rates, the adapters with as many parameters lose "
     f"{lost['all, rank 8']} (all layers), {lost['attention, rank 21']} (attention) and {lost['MLP, rank 13']} (the MLP) of "
-    "the old skills. They have not learned equally much by then (@tbl-results-modules), so this says what a rate costs "
+    "the old items. They have not learned equally much by then (@tbl-results-modules), so this says what a rate costs "
     "in each place, not which place forgets less for the same gain."
 )
 
@@ -132,19 +132,19 @@ at_equal_rank = (
     says(
         "H-MODULES-1",
         supported="At equal rank attention alone is worse than all layers",
-        refuted="At equal rank attention alone is not worse than all layers by the margin that we had set",
-        undecided="Whether attention alone is worse than all layers at equal rank, these runs do not say",
-        untested="Whether attention alone is worse is not tested at laptop or gpu scale yet",
+        refuted="At equal rank attention alone is not worse than all layers by our margin",
+        undecided="It is open whether attention alone is worse than all layers at equal rank",
+        untested="We have not tested at laptop or gpu scale yet whether attention alone is worse",
     )
     + f": {share['attention, rank 8']} against {share['all, rank 8']} (H-MODULES-1 {badge('H-MODULES-1')})."
 )
 at_equal_size = (
     says(
         "H-MODULES-2",
-        supported="Giving it as many parameters does not help it: the place matters, not the count",
-        refuted="With as many parameters it keeps up: what looked like a bad place was a small adapter",
-        undecided="Whether as many parameters make up for the place is not settled",
-        untested="Whether as many parameters make up for the place is not tested yet",
+        supported="As many parameters do not make up for the place, so the place matters, not the count",
+        refuted="With as many parameters, attention falls behind less than we claimed",
+        undecided="It is open whether as many parameters make up for the place",
+        untested="We have not tested yet whether as many parameters make up for the place",
     )
     + f": at rank 21 it answers {share['attention, rank 21']} (H-MODULES-2 {badge('H-MODULES-2')})."
 )
@@ -152,9 +152,9 @@ mlp_alone = (
     says(
         "H-MODULES-3",
         supported="The MLP alone does as well as all layers, as published",
-        refuted="The MLP alone does not do as well as all layers, against what is published for larger models",
-        undecided="Whether the MLP alone does as well as all layers, these runs do not say",
-        untested="Whether the MLP alone does as well as all layers is not tested yet",
+        refuted="The MLP alone does not do as well as all layers, contrary to what is published for larger models",
+        undecided="It is open whether the MLP alone does as well as all layers",
+        untested="We have not tested yet whether the MLP alone does as well as all layers",
     )
     + f": with as many parameters it answers {share['MLP, rank 13']} (H-MODULES-3 {badge('H-MODULES-3')})."
 )
@@ -163,18 +163,18 @@ places = (
         "H-MODULES-4",
         supported="Parameter for parameter the MLP is the better place.",
         refuted="Parameter for parameter attention is the better place for *this* task.",
-        undecided="Which of the two is the better place, parameter for parameter, is not settled.",
-        untested="Which of the two is the better place is not tested yet.",
+        undecided="It is open which of the two is the better place, parameter for parameter.",
+        untested="We have not tested yet which of the two is the better place.",
     )
-    + " A guess at the reason, which no run here tests: the new task asks the model to treat the same digits in another "
-    "way whenever it sees another sign, and to borrow from a digit elsewhere. A task of pure memory could well turn the "
-    "order round."
+    + " Attention may have an advantage here, which no run tests: the new task makes the model treat the same digits "
+    "differently when it sees another sign, and borrow from a digit elsewhere. A task of pure memory could well favour "
+    "the MLP."
 )
 Markdown(
     "\n".join(f"- {learning}" for learning in (at_equal_rank, at_equal_size, mlp_alone, places))
 )
 
 # %% [markdown]
-# *What would change our mind:* the same sweep on a task of another kind, above all one of memory, since MLPs are where
-# facts are thought to be stored; and a finer grid of rates, as the best rate of one place may lie between two of ours.
-# Until then, "all layers" is the choice that needs no such knowledge, and it is what the book uses.
+# *What would change our mind:* the same sweep on a task of another kind, above all one of memory, because MLPs are
+# where facts are thought to be stored; and a finer grid of rates, because the best rate of one place may be between two
+# of ours. Until then, "all layers" is the choice that needs no such knowledge, and the book uses it.

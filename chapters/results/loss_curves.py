@@ -1,11 +1,11 @@
 # %% [markdown]
-# # The shapes of loss curves, tested {#sec-results-loss-curves}
+# # Can a loss curve tell what went wrong? {#sec-results-loss-curves}
 #
 # ## The question
 #
 # Everybody reads loss curves, and everybody has opinions about them (@sec-loss-curves). Can the shape of a curve alone
-# tell what went wrong in a run? We spoil runs on purpose, each in one way, and let fixed rules name the cause. The rules
-# see the training loss and the validation loss, and nothing else.
+# tell what went wrong in a run? We spoil runs on purpose, each in one way, and let fixed rules name the cause. The
+# rules see only the training loss and the validation loss.
 
 # %%
 from IPython.display import Markdown
@@ -37,15 +37,15 @@ note("loss_curves")
 
 # %%
 # | label: fig-results-curves-confusion
-# | fig-cap: "What runs of each cause were named, at the strong doses, on which the rules were made (with other seeds). Right answers stand on the diagonal."
+# | fig-cap: "Names that the rules gave to runs of each cause, at the strong doses on which the rules were developed (with other seeds). Right answers are on the diagonal."
 # | fig-alt: "A matrix with a row for each true cause and a column for each name that the rules gave, the share of runs in each cell."
 confusion("loss_curves", NAMED, by="cause", together="named as", dose="strong")
 
 # %% [markdown]
 # ## Hypotheses and verdicts
 #
-# First the strong doses, one hypothesis for each cause: named rightly in more than half of its runs, where guessing
-# would be right in a sixth.
+# First the strong doses, with one hypothesis for each cause: the rules name it correctly in more than half of its runs.
+# Guessing would be right in a sixth.
 
 # %%
 verdict("H-CURVES-1")
@@ -66,7 +66,7 @@ verdict("H-CURVES-5")
 verdict("H-CURVES-6")
 
 # %% [markdown]
-# Then the mild doses, which no rule had seen.
+# Then the mild doses, on which no rule was developed.
 
 # %%
 verdict("H-CURVES-7")
@@ -83,22 +83,22 @@ verdict("H-CURVES-10")
 # %% [markdown]
 # ## Method
 #
-# All runs fine-tune the whole base model (@sec-results-base-model) on subtraction. The healthy recipe has a learning rate
-# of [0.003]{.setting}, a warm-up over the first tenth of the steps, and all training items with their right answers.
-# Every other one differs from it on purpose:
+# All runs fine-tune the whole base model (@sec-results-base-model) on subtraction. The healthy recipe has a learning
+# rate of [0.003]{.setting}, a warm-up over the first tenth of the steps, and all training items with their right
+# answers. Each other recipe differs from it on purpose:
 #
 # | cause | strong dose | mild dose |
 # |---|---|---|
-# | healthy | as it is | half the learning rate |
+# | healthy | unchanged | half the learning rate |
 # | rate too high | a rate of [0.03]{.setting} | of [0.018]{.setting} |
 # | no warm-up | none, at a rate of [0.02]{.setting} | none, at [0.012]{.setting} |
 # | tiny data | [64]{.setting} items | [192]{.setting} items |
 # | label noise | [30 %]{.setting} of the answers are random numbers | [15 %]{.setting} |
 # | rate too low | a rate of [0.00003]{.setting} | of [0.0001]{.setting} |
 #
-# The validation items keep their right answers, as a curated set would. The rules (@tbl-loss-rules) and their thresholds
-# were settled on pilot runs with seeds from [100]{.setting} on, which are not among the runs shown here. So the strong
-# doses ask whether the rules hold for other seeds, and the mild ones whether they hold for another strength.
+# The validation items keep their right answers, as in a curated set. We settled the rules (@tbl-loss-rules) and their
+# thresholds on pilot runs with seeds from [100]{.setting} on, which are not among the runs shown here. So the strong
+# doses test whether the rules hold for other seeds, and the mild doses whether they hold for another strength.
 
 # %%
 # | label: tbl-loss-curves-method
@@ -106,7 +106,7 @@ verdict("H-CURVES-10")
 method("loss_curves")
 
 # %% [markdown]
-# The table is made by
+# This command makes the table:
 
 # %%
 command("loss_curves")
@@ -114,32 +114,32 @@ command("loss_curves")
 # %% [markdown]
 # ## Results
 #
-# @fig-results-curves-training and @fig-results-curves-validation are what the rules had to go by.
+# The rules see the curves of @fig-results-curves-training and @fig-results-curves-validation.
 
 # %%
 # | label: fig-results-curves-training
-# | fig-cap: "Training loss for each cause at its strong dose, mean over seeds with its 95 % interval."
+# | fig-cap: "Training loss for each cause at its strong dose, mean over seeds with its 95 % confidence interval."
 # | fig-alt: "Six falling curves on a logarithmic axis; tiny data falls to nearly zero, the rate that is too low hardly falls."
 curves("loss_curves", "loss", by="cause", log_y=True, dose="strong")
 
 # %%
 # | label: fig-results-curves-validation
-# | fig-cap: "Validation loss for each cause at its strong dose, mean over seeds with its 95 % interval."
+# | fig-cap: "Validation loss for each cause at its strong dose, mean over seeds with its 95 % confidence interval."
 # | fig-alt: "Six curves on a logarithmic axis. That of tiny data turns and rises; that of a missing warm-up rises first."
 curves("loss_curves", "validation_loss", by="cause", log_y=True, dose="strong")
 
 # %% [markdown]
-# @fig-results-curves-mild is for the mild doses what @fig-results-curves-confusion is for the strong ones.
+# @fig-results-curves-mild shows for the mild doses what @fig-results-curves-confusion shows for the strong ones.
 
 # %%
 # | label: fig-results-curves-mild
-# | fig-cap: "What runs of each cause were named at the mild doses, which the rules were not made on."
+# | fig-cap: "Names that the rules gave to runs of each cause at the mild doses, on which the rules were not developed."
 # | fig-alt: "A matrix with a row for each true cause and a column for each name, the share of runs in each cell."
 confusion("loss_curves", NAMED, by="cause", together="named as", dose="mild")
 
 # %%
 # | label: tbl-results-curves-signs
-# | tbl-cap: "The signs that the rules look at, and what the model could do in the end, for each cause at its strong dose."
+# | tbl-cap: "The signs that the rules use, and the final accuracy, for each cause at its strong dose."
 table(
     "loss_curves",
     ["rise", "rebound", "excess", "halfway", "plateau", "level", "accuracy"],
@@ -156,19 +156,19 @@ table(
 def words(cause: str, sign: str) -> dict[str, str]:
     """What a verdict on one cause at its strong dose says."""
     return {
-        "supported": f"*{cause.capitalize()}* is named from the curves: {sign}.",
-        "refuted": f"*{cause.capitalize()}* is not named from the curves by our rule ({sign}).",
-        "undecided": f"Whether *{cause}* is named more often than not, these runs do not say ({sign}).",
+        "supported": f"The rules recognise *{cause}* from the curves, by {sign}.",
+        "refuted": f"Our rule for *{cause}* ({sign}) does not recognise it from the curves.",
+        "undecided": f"It is open whether the rules recognise *{cause}* more often than not, by {sign}.",
     }
 
 
 def right(cause: str) -> str:
     """How often the cause was named at its strong dose."""
-    return f"Right in {value('loss_curves', 'recognised', cause=cause, dose='strong')} of its runs."
+    return f"The name is right in {value('loss_curves', 'recognised', cause=cause, dose='strong')} of its runs."
 
 
 learned = [
-    says("H-CURVES-1", **words("healthy", "no sign is a sign, too")) + " " + right("healthy"),
+    says("H-CURVES-1", **words("healthy", "the absence of any sign")) + " " + right("healthy"),
     says("H-CURVES-2", **words("rate too high", "an early, high plateau"))
     + " "
     + right("rate too high"),
@@ -186,27 +186,27 @@ learned = [
     + right("rate too low"),
     says(
         "H-CURVES-7",
-        supported="At mild doses tiny data and label noise are still told apart: the gap opens in opposite directions.",
-        refuted="At mild doses tiny data and label noise are no longer told apart as we claimed.",
-        undecided="Whether mild doses of tiny data and label noise are told apart, these runs do not say.",
+        supported="At mild doses the rules still tell tiny data from label noise: the gap opens in opposite directions.",
+        refuted="At mild doses the rules no longer tell tiny data from label noise as we claimed.",
+        undecided="It is open whether the rules tell mild doses of tiny data and label noise apart.",
     ),
     says(
         "H-CURVES-8",
         supported="A missing warm-up shows at the lower rate, too.",
         refuted="At the lower rate a missing warm-up no longer shows in the first steps, so a smooth start proves nothing.",
-        undecided="Whether a missing warm-up shows at the lower rate, these runs do not say.",
+        undecided="It is open whether a missing warm-up shows at the lower rate.",
     ),
     says(
         "H-CURVES-9",
-        supported="Half the label noise is still noticed.",
-        refuted="Half the label noise goes unnoticed.",
-        undecided="Whether half the label noise is noticed, these runs do not say.",
+        supported="The rules still notice half the label noise.",
+        refuted="The rules do not notice half the label noise as we claimed.",
+        undecided="It is open whether the rules notice half the label noise.",
     ),
     says(
         "H-CURVES-10",
-        supported="A rate that is too low is told from one that is merely cautious.",
-        refuted="A rate that is too low is not told from one that is merely cautious.",
-        undecided="Whether a rate that is too low is told from a cautious one, these runs do not say.",
+        supported="The rules tell a rate that is too low from one that is merely cautious.",
+        refuted="The rules do not tell a rate that is too low from one that is merely cautious.",
+        undecided="It is open whether the rules tell a rate that is too low from a cautious one.",
     ),
 ]
 mild = {
@@ -215,9 +215,9 @@ mild = {
     for metric in ("named_healthy", "accuracy")
 }
 learned.append(
-    f"No hypothesis asked for it: *rate too high*, at its mild dose, is named healthy in "
+    f"Not registered: the rules call *rate too high*, at its mild dose, healthy in "
     f"{mild['rate too high', 'named_healthy']} of its runs. Yet the model answers "
-    f"{mild['rate too high', 'accuracy']} of the subtractions in the end, where the healthy runs of that dose answer "
+    f"{mild['rate too high', 'accuracy']} of the subtractions in the end, while the healthy runs of that dose answer "
     f"{mild['healthy', 'accuracy']}. Rules that find nothing wrong with a curve do not replace a look at the answers."
 )
 Markdown("\n".join(f"- {sentence}" for sentence in learned))
@@ -227,17 +227,17 @@ runs = evidence("loss_curves").runs
 healthy = runs[(runs["cause"] == "healthy") & (runs["dose"] == "strong")]["recognised"]
 exact = binomtest(int(healthy.sum()), len(healthy), 0.5, alternative="greater").pvalue
 Markdown(
-    "A run is named rightly or not. Where runs of one cause differ, the verdicts use a t test, which is rough for so few "
-    f"answers of yes or no: for the healthy runs of H-CURVES-1 the exact binomial test gives {p_value(exact)}, before any "
-    "correction for the family. That verdict is to be weighed accordingly."
+    "A run is named correctly or not. Where the runs of one cause differ, the verdicts use a t test, which is rough for so few "
+    f"yes-or-no answers: for the healthy runs of H-CURVES-1 the exact binomial test gives {p_value(exact)}, before any "
+    "correction for the family. Weigh that verdict accordingly."
 )
 
 # %% [markdown]
-# A warning from making the rules: a missing warm-up and too high a rate *end* alike, in the same high plateau, since it
-# is the same harm. Only the first few steps tell them apart, and only if the validation loss is measured there. Who logs
-# every hundredth step will never see it.
+# A warning from developing the rules: a missing warm-up and a rate that is too high *end* alike, in the same high
+# plateau, because they do the same damage. Only the first few steps tell them apart, and only if you measure the
+# validation loss there. If you log every hundredth step, you will never see it.
 #
-# *What would change our mind:* one task, one model, one way of training. The thresholds are shares of the run and of the
-# loss, so they may carry over, but nothing here shows that they do. A task that cannot be learned fully ends in a high
-# plateau without any fault of the rate. If the validation items were as noisy as the training items, label noise would
-# not open a gap. And two causes at once were not tried.
+# *What would change our mind:* this is one task, one model and one way of training. The thresholds are shares of the
+# run and of the loss, so they may carry over, but nothing here shows that they do. A task that cannot be learned fully
+# ends in a high plateau even if the rate is right. If the validation items were as noisy as the training items, label
+# noise would not open a gap. And we did not try two causes at once.

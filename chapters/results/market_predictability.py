@@ -1,11 +1,11 @@
 # %% [markdown]
-# # What can be said of tomorrow {#sec-results-market-predictability}
+# # Can any model predict tomorrow's market? {#sec-results-market-predictability}
 #
 # ## The question
 #
-# Can any model say more of the [S&P 500]{.setting} than how often it rises? Two questions are put to five models: whether
-# tomorrow's close is higher, and whether the close in five days is higher by more than [1 %]{.setting}. The second looks like the
-# first, but it is not: a calm market seldom rises by [1 %]{.setting}, and calm can be foreseen.
+# Can any model say more about the [S&P 500]{.setting} than how often it rises? We put two questions to five models: is
+# tomorrow's close higher, and is the close in five days higher by more than [1 %]{.setting}? The second looks like the
+# first, but it is different: a calm market seldom rises by [1 %]{.setting}, and calm can be predicted.
 
 # %%
 from IPython.display import Markdown
@@ -17,14 +17,14 @@ note("market_predictability")
 
 # %%
 # | label: fig-results-market-skill
-# | fig-cap: "Gain over the base rate of the training days, in nats a day. Intervals are over disjoint test periods, one for each seed. A constant gains nothing by definition."
+# | fig-cap: "Gain over the base rate of the training days, in nats per day. Intervals are over disjoint test periods, one for each seed. A constant gains nothing by definition."
 # | fig-alt: "Mean gains with intervals for five models and two questions. For the direction of tomorrow all lie close to zero; for a rise of 1 % in 5 days they lie somewhat above it with wide intervals."
 figure("market_predictability", "gain", x="model", by="target")
 
 # %% [markdown]
 # ## Hypotheses and verdicts
 #
-# They were registered before the runs at laptop scale.
+# We registered these hypotheses before the runs at laptop scale.
 
 # %%
 verdict("H-SKILL-1")
@@ -41,15 +41,15 @@ verdict("H-SKILL-4")
 # %% [markdown]
 # ## Method
 #
-# The days of the [S&P 500]{.setting} from 1999 to 2018 (package `arch`) are cut into chunks; each seed tests on another one, so **an
-# interval on this page is over periods that have no day in common**, not over draws of the same one. The chunk half-way
-# round stops the training. All days nearer to either than a sample looks back and ahead are dropped
-# (@sec-market-features). Training days may lie after the test days, so this measures what can be known of one period
-# from others; it is no trading record.
+# We cut the days of the [S&P 500]{.setting} from 1999 to 2018 (package `arch`) into chunks. Each seed tests on another
+# chunk, so **intervals on this page are over periods that have no day in common**, not over draws of the same one. The
+# validation chunk, which stops the training, is half the data away from the test chunk. We drop all days that are
+# closer to either than a sample looks back and ahead (@sec-market-features). Training days may come after the test
+# days, so this measures what other periods say about one period; it is not a trading record.
 #
-# *Logistic* regression and gradient *boosting* read the [20]{.setting} indicators of the last day. *HAR* is a logistic regression
-# on returns and volatilities of a day, a week and a month [@corsi2009har]. The *transformer* reads [16]{.setting} days. A *gain* is
-# the log loss of the training days' base rate less that of the model.
+# *Logistic* regression and gradient *boosting* read the [20]{.setting} indicators of the last day. *HAR* is a logistic
+# regression on returns and volatilities of a day, a week and a month [@corsi2009har]. The *transformer* reads
+# [16]{.setting} days. A *gain* is the log loss of the training days' base rate minus that of the model.
 
 # %%
 # | label: tbl-market-skill-method
@@ -70,17 +70,17 @@ table("market_predictability", ["gain", "brier_skill"], by=["target", "model"], 
 # %%
 asked = "up 1 % in 5 days"
 Markdown(
-    f"Asked for a large rise, logistic regression gains "
+    f"For the larger rise in five days, logistic regression gains "
     f"{value('market_predictability', 'gain', model='logistic', target=asked)} and the transformer "
-    f"{value('market_predictability', 'gain', model='transformer', target=asked)}. Asked for tomorrow, they gain "
+    f"{value('market_predictability', 'gain', model='transformer', target=asked)}. For tomorrow's direction, they gain "
     f"{value('market_predictability', 'gain', model='logistic', target='up tomorrow')} and "
     f"{value('market_predictability', 'gain', model='transformer', target='up tomorrow')}."
 )
 
 # %% [markdown]
-# Does any of them beat the base rate once it is counted that five were tried? Hansen's test of superior predictive
-# ability [@hansen2005spa] asks that of all test days together, and the model confidence set [@hansen2011mcs] names the
-# models that may be the best. Both resample blocks of weeks.
+# Does any of them beat the base rate, given that we tried five? Hansen's test of superior predictive ability
+# [@hansen2005spa] answers this for all test days together, and the model confidence set [@hansen2011mcs] names the
+# models that may be the best (*climatology* is the constant base rate). Both resample blocks of weeks.
 
 # %%
 # | label: tbl-results-market-contest
@@ -106,32 +106,33 @@ Markdown(
 # %%
 direction = says(
     "H-SKILL-1",
-    supported="Of tomorrow's direction the transformer knows nothing worth two thousandths of a nat.",
-    refuted="Of tomorrow's direction the transformer is off the base rate by more than we said.",
-    undecided="Whether the transformer's gain on tomorrow's direction is within two thousandths of a nat of nothing, ten "
-    "periods do not say: they differ too much from each other.",
+    supported="The transformer knows nothing about tomorrow's direction that is worth two thousandths of a nat.",
+    refuted="On tomorrow's direction the transformer differs from the base rate by more than we said.",
+    undecided="Ten periods do not decide whether the transformer's gain on tomorrow's direction is within two thousandths of a "
+    "nat of zero: they differ too much from each other.",
 )
 line = says(
     "H-SKILL-2",
-    supported="Nor does logistic regression.",
-    refuted="Logistic regression is off it, too.",
-    undecided="Nor do they say it of logistic regression, once all four hypotheses are counted.",
+    supported="The same holds for logistic regression.",
+    refuted="Logistic regression does differ from the base rate by more than that.",
+    undecided="For logistic regression it is open, after correction for all four hypotheses.",
 )
 unrest = says(
     "H-SKILL-3",
-    supported="Large moves can be foreseen to some extent, since unrest can.",
-    refuted="That unrest lasts is worth less than we thought when a rise of 1 % is asked for.",
-    undecided="That unrest lasts should help where a rise of 1 % is asked for. The mean gain points that way, and the "
-    "periods scatter widely around it: one crisis weighs more than years of calm.",
+    supported="Large moves can be predicted to some extent, because volatility can.",
+    refuted="Persistent volatility helps less than we thought to predict a rise of 1 %.",
+    undecided="Volatility lasts, which should help to predict a rise of 1 %. The ten periods scatter too widely to decide it: "
+    "one crisis weighs more than years of calm.",
 )
 contestants = says(
     "H-SKILL-4",
     supported="Six numbers about volatility do better than a transformer on twenty indicators.",
     refuted="The transformer does better than six numbers about volatility.",
-    undecided="Which of six numbers and a transformer does better, they do not say either.",
+    undecided="It is open whether six numbers about volatility do better than a transformer.",
 )
 Markdown("\n".join(f"- {one}" for one in (direction, line, unrest, contestants)))
 
 # %% [markdown]
-# *What would change our mind:* more periods, not more seeds within them. A difference of a few thousandths of a nat
-# needs many more independent years than there are; other markets may count as some of them, though crises are shared.
+# *What would change our mind:* more periods, not more seeds within them. To detect a difference of a few thousandths of
+# a nat we need many more independent years than there are. Other markets may count as some of them, although they share
+# crises.

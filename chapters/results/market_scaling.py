@@ -1,10 +1,10 @@
 # %% [markdown]
-# # Parameters against the market {#sec-results-market-scaling}
+# # Do larger models predict a market better? {#sec-results-market-scaling}
 #
 # ## The question
 #
-# Language models follow a law: ten times the parameters lower the loss by a steady share (@sec-scaling-laws). Does
-# the loss on a market fall, too?
+# Language models follow a law: each tenfold increase in parameters lowers their loss by a steady share
+# (@sec-scaling-laws). Does the loss on a market fall, too?
 
 # %%
 from IPython.display import Markdown
@@ -15,14 +15,14 @@ note("market_scaling")
 
 # %%
 # | label: fig-results-market-scaling
-# | fig-cap: "Log loss on the test days by the parameters of the transformer and the horizon, asked for a rise of more than 1 %."
+# | fig-cap: "Log loss on the test days, by the parameters of the transformer and the horizon. Target: a rise of more than 1 %."
 # | fig-alt: "Log loss over the parameters on a logarithmic axis, a line for each horizon, nearly flat with wide intervals."
 figure("market_scaling", "log_loss", x="parameters", by="horizon")
 
 # %% [markdown]
 # ## Hypotheses and verdicts
 #
-# They were registered before the runs at laptop scale.
+# We registered these hypotheses before the runs at laptop scale.
 
 # %%
 verdict("H-FLAT-1")
@@ -33,12 +33,12 @@ verdict("H-FLAT-2")
 # %% [markdown]
 # ## Method
 #
-# The parameters of each model meet their budget within a thousandth. The best learning rate falls as one over the
-# width, so that no size is favoured; the validation loss stops each training. All sizes see the same days.
+# The parameters of each model meet their budget within a thousandth. The learning rate is scaled with one over the
+# width, so that no size is favoured; the validation loss stops each training run. All sizes see the same days.
 #
-# **An interval on this page is over test periods of the [S&P 500]{.setting} that have no day in common**, one for each seed. How
-# the days are split and what a gain is, @sec-results-market-predictability says. Whether the pipeline would see a
-# signal if there was one, @sec-results-market-control.
+# **Intervals on this page are over test periods of the [S&P 500]{.setting} that have no day in common**, one for each
+# seed. @sec-results-market-predictability explains how the days are split and what a gain is;
+# @sec-results-market-control tests whether the pipeline would see a signal if there were one.
 
 # %%
 # | label: tbl-market-scaling-method
@@ -64,11 +64,11 @@ table(
 # %% [markdown]
 # ### Is there a law?
 #
-# The fitter of @sec-scaling-laws, on these runs: does it prefer a law to a constant?
+# We apply the fitter of @sec-scaling-laws to these runs: does it prefer a law to a constant?
 
 # %%
 # | label: tbl-results-market-law
-# | tbl-cap: "Forms of a law for the runs of each horizon. The lowest BIC is the best; a difference below 2 decides nothing."
+# | tbl-cap: "Forms of a law for the runs of each horizon, compared by BIC (Bayesian information criterion). The lowest is the best; a difference below 2 decides nothing."
 from llmlab.book.markup import pipe_table
 from llmlab.book.show import evidence
 from llmlab.market.fits.fitting import rivals
@@ -86,19 +86,19 @@ for horizon, part in runs.groupby("horizon"):
 Markdown(
     pipe_table(["horizon (days)", "form", "BIC"], rows, numeric=[2])
     if rows
-    else "*The runs at hand have too few sizes for a law.*"
+    else "*These runs have too few sizes for a law.*"
 )
 
 # %% [markdown]
 # ### The plan of [384]{.setting} runs
 #
 # The same file declares the full plan, for a GPU: four budgets up to two billion parameters, four horizons, four
-# thresholds, three tiers of features, two periods. It resumes after a kill, and each run is a row. What would it take?
-# Training takes some six operations for each parameter and token, forward and backward.
+# thresholds, three tiers of features, two periods. It resumes after a kill, and each run is a row. What would it cost?
+# Training takes about six floating-point operations per parameter and token, forward and backward together.
 
 # %%
 # | label: tbl-results-market-plan
-# | tbl-cap: "Estimate of the plan by budget, if the GPU reaches 100 teraflops in 32-bit products and each run takes ten epochs of 4,000 samples, four tokens each. Building a model and moving it to the GPU comes on top."
+# | tbl-cap: "Estimated cost of the plan by budget, if the GPU reaches 100 TFLOP/s in 32-bit products and each run takes ten epochs of 4,000 samples with four tokens each. The time to build a model and move it to the GPU is not included."
 # | echo: true
 from llmlab.experiments.market_scaling import EXPERIMENT
 
@@ -122,11 +122,11 @@ learnings = [
         "H-FLAT-1",
         supported="A hundred times the parameters change nothing that matters over a week.",
         refuted="A hundred times the parameters change the loss over a week.",
-        undecided="Whether a hundred times the parameters change the loss over a week by half a hundredth of a nat, ten periods do not say.",
+        undecided="Ten periods do not decide whether a hundred times the parameters change the loss over a week by half a hundredth of a nat.",
     ),
     says(
         "H-FLAT-2",
-        supported="Nor do they over a day.",
+        supported="Over a day they change nothing that matters, either.",
         refuted="They change it over a day.",
         undecided="Over a day it is open, too.",
     ),
@@ -134,6 +134,6 @@ learnings = [
 Markdown("\n".join(f"- {learning}" for learning in learnings))
 
 # %% [markdown]
-# *What would change our mind:* much more data. A law in the parameters shows where data do not run out; some [4,000]{.setting}
-# overlapping samples run out at once. That the curve is flat here says little of models fed with every asset and
-# every minute.
+# *What would change our mind:* much more data. A law in the parameters shows where data do not run out; some
+# [4,000]{.setting} overlapping samples run out at once. A flat curve here says little about models trained on every
+# asset and every minute.

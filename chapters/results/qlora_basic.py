@@ -1,15 +1,15 @@
 # %% [markdown]
-# # QLoRA, tested {#sec-results-qlora-basic}
+# # What do four-bit weights cost? {#sec-results-qlora-basic}
 #
 # ## The question
 #
-# QLoRA (@sec-qlora) keeps the frozen weights in four bits [@dettmers2023qlora]. Does that cost accuracy? And what
-# does it save in memory and time? The paper answers for models of billions of parameters. Here the model has under
-# a million, which has less to spare when its weights are rounded.
+# QLoRA (@sec-qlora) stores the frozen weights in four bits [@dettmers2023qlora]. Does that cost accuracy? And what does
+# it save in memory, and cost in time? The paper answers for models of billions of parameters. Our model has under a
+# million, and so has less to spare when its weights are rounded.
 #
-# A fair answer needs an equal chance for everyone: full fine-tuning, LoRA [@hu2021lora], QLoRA, and QLoRA with double
-# quantisation all learn subtraction from the same base model, at the same learning rates, on the same items in the
-# same order, and each is judged at the rate that its own validation loss chose.
+# A fair answer gives every method an equal chance. Full fine-tuning, LoRA [@hu2021lora], QLoRA, and QLoRA with double
+# quantisation all learn subtraction from the same base model, at the same learning rates, on the same items in the same
+# order. Each is judged at the rate with its best validation loss.
 
 # %%
 from IPython.display import Markdown
@@ -32,7 +32,7 @@ note("qlora_basic")
 
 # %%
 # | label: fig-results-qlora
-# | fig-cap: "Subtractions answered at each learning rate by each method. `qlora` is NF4 with its constants in 32 bits, `qlora-double` with its constants in eight. Dots are single runs."
+# | fig-cap: "Share of held-out subtractions answered at each learning rate by each method. `qlora` is NF4 with 32-bit constants, `qlora-double` with 8-bit ones. Dots are single runs."
 # | fig-alt: "Four lines, one for each method, of accuracy over the learning rate on a logarithmic axis, with error bars."
 figure("qlora_basic", "accuracy", x="learning_rate", by="method")
 
@@ -60,13 +60,13 @@ verdict("H-QLORA-6")
 # %% [markdown]
 # ## Method
 #
-# The base model is that of @sec-results-base-model. LoRA and both forms of QLoRA train the same adapter, from the
-# same start, on every linear layer but the output layer. NF4 is that of the library `bitsandbytes`, in blocks of [64]{.setting}
-# weights; a test of this lab compares it with the paper's construction, number by number.
+# The base model is that of @sec-results-base-model. LoRA and both forms of QLoRA train the same adapter, from the same
+# initial weights, on every linear layer but the output layer. The library `bitsandbytes` provides NF4, in blocks of
+# [64]{.setting} weights; a test of this lab compares it with the paper's construction, number by number.
 #
-# Memory is that of one real step, with what was predicted from shapes beside it. Time is measured step by step, by
-# turns with LoRA on the unquantised base, and the fastest step of each counts: what else the machine does at that
-# moment can only slow a step down. On a CPU it is the time of the process alone.
+# We measure the memory of one real step and compare it with a prediction from shapes. We measure time step by step,
+# alternating with LoRA on the unquantised base model, and count the fastest step of each: anything else the machine
+# does at that moment can only slow a step down. On a CPU it is process time.
 
 # %%
 # | label: tbl-qlora-method
@@ -74,7 +74,7 @@ verdict("H-QLORA-6")
 method("qlora_basic")
 
 # %% [markdown]
-# The table is made by
+# This command makes the table:
 
 # %%
 command("qlora_basic")
@@ -84,7 +84,7 @@ command("qlora_basic")
 
 # %%
 # | label: tbl-results-qlora
-# | tbl-cap: "Each method at the learning rate that its validation loss chose."
+# | tbl-cap: "Each method at the learning rate with its best validation loss."
 table(
     "qlora_basic",
     ["accuracy", "validation_loss", "forgetting"],
@@ -105,29 +105,29 @@ gaps = {
     for name, control in (("qlora", "lora"), ("qlora-double", "qlora"), ("lora", "full"))
 }
 Markdown(
-    "The validation loss chose the rate "
+    "The validation loss chooses the learning rate "
     f"{best('qlora_basic', 'learning_rate', method='full')} for full fine-tuning, "
     f"{best('qlora_basic', 'learning_rate', method='lora')} for LoRA, "
     f"{best('qlora_basic', 'learning_rate', method='qlora')} for QLoRA and "
     f"{best('qlora_basic', 'learning_rate', method='qlora-double')} for QLoRA with double quantisation. "
-    f"There four bits change accuracy by {gaps['qlora']} (QLoRA minus LoRA), double quantisation by "
-    f"{gaps['qlora-double']} more, and LoRA is apart from full fine-tuning by {gaps['lora']}."
+    f"At these rates four bits change accuracy by {gaps['qlora']} (QLoRA minus LoRA) and double quantisation by "
+    f"{gaps['qlora-double']} more. LoRA minus full fine-tuning is {gaps['lora']}."
 )
 
 # %%
 # | label: fig-results-qlora-loss
-# | fig-cap: "Training loss of each method at its own best learning rate, mean over seeds with its 95 % interval."
+# | fig-cap: "Training loss of each method at its own best learning rate, mean over seeds with its 95 % confidence interval."
 # | fig-alt: "Four falling curves, one for each method."
 curves("qlora_basic", "loss", by="method", tuned=["learning_rate"], log_y=True)
 
 # %% [markdown]
-# ## What four bits did to the base
+# ## What four bits do to the base model
 #
-# Before any training, the model can be graded with its weights rounded. This is what the adapter starts from.
+# We can grade the model with rounded weights before any training. The adapter starts from there.
 
 # %%
 # | label: tbl-results-qlora-damage
-# | tbl-cap: "What quantisation changed before training: the weights, and the four skills of the base model. It does not depend on the seed, nor on the learning rate, so one rate is shown."
+# | tbl-cap: "What quantisation changes before training: the weights, and the four skills of the base model. It depends neither on the seed nor on the learning rate, so one rate is shown."
 rate = 5e-3
 table(
     "qlora_basic",
@@ -140,7 +140,7 @@ table(
 # %%
 Markdown(
     f"NF4 changes the weights by {value('qlora_basic', 'quantisation_error', method='qlora', learning_rate=rate)} of "
-    "their size, and the base model answers "
+    "their norm, and the base model answers "
     f"{value('qlora_basic', 'skills_at_start', method='qlora', learning_rate=rate)} of the old items instead of "
     f"{value('qlora_basic', 'skills_at_start', method='lora', learning_rate=rate)}."
 )
@@ -148,12 +148,12 @@ Markdown(
 # %% [markdown]
 # ## What it costs
 #
-# At laptop scale the second half of the seeds ran while the machine had other work to do. That changes no loss and no
-# accuracy, but the time of a step: read it with the spread of LoRA's own entry in mind.
+# Other work on the machine changes no loss and no accuracy, but it does change the time of a step. LoRA's own entry in
+# the table shows how large this noise is.
 
 # %%
 # | label: tbl-results-qlora-costs
-# | tbl-cap: "Memory of one step and time of a step. The time of a step is relative to LoRA's on the unquantised base; LoRA's own entry shows how well this is measured, since it should be one."
+# | tbl-cap: "Memory and time of one step. The time is relative to LoRA on the unquantised base model. LoRA's own entry should be one; its deviation shows how accurate the measurement is."
 table(
     "qlora_basic",
     ["weight_memory", "state_memory", "activation_memory", "memory_error", "step_time"],
@@ -169,10 +169,10 @@ costs = {
     for metric in ("weight_memory", "state_memory", "activation_memory", "step_time")
 }
 Markdown(
-    f"LoRA cuts adapter, gradients and optimizer from {costs['full', 'state_memory']} to "
+    f"LoRA cuts adapter, gradients and optimizer state from {costs['full', 'state_memory']} to "
     f"{costs['lora', 'state_memory']}; four bits cut the weights from {costs['lora', 'weight_memory']} to "
-    f"{costs['qlora-double', 'weight_memory']}. Neither does anything about the activations: "
-    f"{costs['full', 'activation_memory']} in full, {costs['qlora-double', 'activation_memory']} under QLoRA. A step of "
+    f"{costs['qlora-double', 'weight_memory']}. Neither shrinks the activations: "
+    f"{costs['full', 'activation_memory']} with full fine-tuning, {costs['qlora-double', 'activation_memory']} with QLoRA. A step of "
     f"QLoRA takes {costs['qlora-double', 'step_time']} times as long as one of LoRA, a step of full fine-tuning "
     f"{costs['full', 'step_time']} times."
 )
@@ -184,55 +184,55 @@ Markdown(
 # %%
 bits = says(
     "H-QLORA-1",
-    supported="Four bits are enough: an adapter on rounded weights learns the new task as well as one on the weights "
-    "themselves, even in a model this small.",
-    refuted="Four bits are not free here: on rounded weights the adapter does not reach what it reaches on the weights "
-    "themselves. The paper's result for billions of parameters does not carry over.",
-    undecided="Whether four bits cost accuracy, these runs do not say: the seeds spread too far for the margin.",
+    supported="Four bits are enough here: an adapter on rounded weights learns the new task as well as one on the original "
+    "weights, within the margin, even in a model this small.",
+    refuted="Four bits are not free here: on rounded weights the adapter does not reach what it reaches on the original "
+    "weights. The paper's result for billions of parameters does not carry over.",
+    undecided="It is open whether four bits cost accuracy: the seeds spread too far for the margin.",
     also="QLoRA minus LoRA is {}.",
 )
 constants = says(
     "H-QLORA-2",
-    supported="Double quantisation is a saving without a price: the constants' eight bits change nothing that shows.",
-    refuted="Even the rounding of the constants shows in accuracy, which we had not expected.",
-    undecided="Whether double quantisation changes accuracy, these runs do not say.",
+    supported="Double quantisation is free here: 8-bit constants do not change accuracy beyond the margin.",
+    refuted="Even rounding the constants changes accuracy, which we had not expected.",
+    undecided="It is open whether double quantisation changes accuracy.",
     also="With it minus without is {}.",
 )
 adapters = says(
     "H-QLORA-3",
-    supported="What a short run gives up, it gives up to the adapter, not to the four bits: LoRA itself is behind full "
-    "fine-tuning, each at its best rate.",
-    refuted="An adapter is not behind: LoRA answers about as much as full fine-tuning does, each at its best rate.",
-    undecided="Whether LoRA is behind full fine-tuning by as much as we said in a run this short, these runs do not say.",
+    supported="The adapter costs accuracy in a run this short: LoRA itself is behind full fine-tuning, each at its "
+    "best rate.",
+    refuted="LoRA is behind full fine-tuning by less than we said, each at its best rate.",
+    undecided="It is open whether LoRA is behind full fine-tuning by as much as we said in a run this short.",
     also="LoRA minus full fine-tuning is {}.",
 )
 hours = says(
     "H-QLORA-4",
-    supported="QLoRA buys memory with time: each weight is made whole twice in a step, and that shows.",
-    refuted="QLoRA's extra work hardly shows in its time.",
-    undecided="Whether QLoRA is markedly slower, these runs do not say.",
+    supported="QLoRA trades time for memory: it dequantises each weight twice per step, and that shows.",
+    refuted="QLoRA's extra work costs less time than we said.",
+    undecided="It is open whether QLoRA is markedly slower.",
 )
 megabytes = says(
     "H-QLORA-5",
-    supported="The saving is where the paper says: in the frozen weights. In a model this small they are not where "
-    "most of the memory is (@tbl-results-qlora-costs), so QLoRA pays off the more, the larger the model is.",
-    refuted="The weights shrink by less than we said, because of what a small model keeps beside its matrices.",
-    undecided="How much memory the weights give up, these runs do not say.",
+    supported="The saving is where the paper says: in the frozen weights. In a model this small, most of the memory is "
+    "elsewhere (@tbl-results-qlora-costs), so QLoRA should pay off more in larger models.",
+    refuted="The weights shrink by less than we said, because a small model has much besides its matrices.",
+    undecided="It is open how much memory the weights save.",
 )
 forecast = says(
     "H-QLORA-6",
-    supported="Memory is no mystery: shapes alone predict it, before anything is loaded.",
-    refuted="Shapes alone do not predict the memory of a run closely enough; something is kept that they do not show.",
-    undecided="Whether memory can be predicted from shapes, these runs do not say.",
+    supported="Shapes alone predict the memory, before anything is loaded.",
+    refuted="Shapes alone do not predict the memory of a run closely enough; the run keeps something that they do not show.",
+    undecided="It is open whether memory can be predicted from shapes.",
 )
 Markdown("\n".join(f"- {x}" for x in (bits, constants, adapters, hours, megabytes, forecast)))
 
 # %% [markdown]
-# One more learning came from writing the same thing twice. The lab has NF4 once to read and once from a library, and
-# a test that compares them found that the library's kernel for some CPUs, in the version used here, scales weights by
-# the wrong constants where a row of a matrix is no multiple of a block. Nothing crashes; the weights are only off by
-# far more than rounding explains, and training goes on from there. The lab's layers go around that kernel.
+# One more learning came from implementing NF4 twice, once for reading and once with a library. A test that compares the
+# two found that the library's kernel for some CPUs, in the version used here, scales weights by the wrong constants
+# where the row length of a matrix is not a multiple of the block size. Nothing crashes: the weights are off by far more
+# than rounding explains, and training carries on with them. The lab's layers avoid that kernel.
 #
-# *What would change our mind:* each verdict names the effect that would turn it. Beyond that, all runs share one base
-# model and one task, both small. An outlier makes its whole block coarse, so a base with more outliers, a harder task,
-# or fewer bits might show a cost that subtraction does not.
+# *What would change our mind:* each verdict gives the effect that would turn it. Beyond that, all runs share one base
+# model and one task, both small. An outlier makes its whole block coarse, so a base model with more outliers, a harder
+# task, or fewer bits might show a cost that subtraction does not.

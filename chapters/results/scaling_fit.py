@@ -1,10 +1,10 @@
 # %% [markdown]
-# # Can the fitter be believed? {#sec-results-scaling-fit}
+# # Can you trust a fitted scaling law? {#sec-results-scaling-fit}
 #
 # ## The question
 #
-# A fitted scaling law comes with intervals (@sec-scaling-laws). Do they hold the truth as often as they say? Tables of
-# runs are made from a law that we know, and fitted.
+# A fitted scaling law comes with intervals (@sec-scaling-laws). Do they contain the truth as often as they claim? We
+# make tables of runs from a law that we know, and fit them.
 
 # %%
 from IPython.display import Markdown
@@ -15,7 +15,7 @@ note("scaling_fit")
 
 # %%
 # | label: tbl-results-scaling-fit
-# | tbl-cap: "Share of tables whose 95 % interval holds the truth, for each parameter of the law."
+# | tbl-cap: "Coverage: the share of tables whose 95 % interval contains the truth, for each parameter of the law."
 table(
     "scaling_fit",
     ["held_E", "held_A", "held_alpha", "held_B", "held_beta"],
@@ -35,9 +35,10 @@ verdict("H-FIT-2")
 # %% [markdown]
 # ## Method
 #
-# The law is $L = E + A/N^{\alpha} + B/D^{\beta}$ with the values of @besiroglu2024chinchilla, rounded; each loss is off by a
-# random factor. A fit minimises the Huber loss of the logarithms, summed, from several starts; intervals are
-# percentiles over resamples of the runs. **Intervals on this page are over batches of made tables**, a seed each.
+# The law is $L = E + A/N^{\alpha} + B/D^{\beta}$ with the values of @besiroglu2024chinchilla, rounded; each loss is
+# multiplied by a random factor. A fit minimises the Huber loss of the logarithms, summed, from several starting points;
+# intervals are percentiles over resamples of the runs (bootstrap). **Intervals on this page are over batches of
+# synthetic tables**, one batch per seed.
 
 # %%
 # | label: tbl-scaling-fit-method
@@ -52,8 +53,8 @@ command("scaling_fit")
 
 # %%
 Markdown(
-    f"Over small tables the intervals hold the truth in {value('scaling_fit', 'held', runs='6 x 6 runs')} of all "
-    f"cases, over large ones in {value('scaling_fit', 'held', runs='10 x 10 runs')}. The intervals of $\\alpha$ are "
+    f"For small tables the intervals contain the truth in {value('scaling_fit', 'held', runs='6 x 6 runs')} of all "
+    f"cases, for large ones in {value('scaling_fit', 'held', runs='10 x 10 runs')}. The intervals of $\\alpha$ are "
     f"{value('scaling_fit', 'alpha_width', runs='6 x 6 runs')} and "
     f"{value('scaling_fit', 'alpha_width', runs='10 x 10 runs')} wide."
 )
@@ -61,11 +62,11 @@ Markdown(
 # %% [markdown]
 # ### Published models
 #
-# The same fitter on [104]{.setting} public language models [@gadre2024scaling], one evaluation set at a time:
+# We apply the same fitter to [104]{.setting} public language models [@gadre2024scaling], one evaluation set at a time:
 
 # %%
 # | label: tbl-results-scaling-public
-# | tbl-cap: "Laws of 104 public models on three evaluation sets; 95 % intervals over resamples of the models."
+# | tbl-cap: "Laws of 104 public models on three evaluation sets, with 95 % intervals over resamples of the models."
 # | echo: true
 from llmlab.book.markup import pipe_table
 from llmlab.market.fits.fitting import fit_law
@@ -87,19 +88,19 @@ Markdown(pipe_table(["evaluation set", "E", "α", "β", "starts at the optimum"]
 learnings = [
     says(
         "H-FIT-1",
-        supported="Over a hundred runs the intervals are honest.",
-        refuted="Over a hundred runs the intervals do not hold the truth as often as they say.",
-        undecided="Whether intervals over a hundred runs are honest within two points, these tables do not settle.",
+        supported="With a hundred runs the intervals have the coverage they claim, within two points.",
+        refuted="With a hundred runs the intervals do not contain the truth as often as they claim.",
+        undecided="These tables do not decide whether intervals from a hundred runs have the coverage they claim, within two points.",
     ),
     says(
         "H-FIT-2",
-        supported="So they are over 36 runs.",
-        refuted="Over 36 runs they do not hold it as often as they say: read them as somewhat wider than printed.",
-        undecided="For 36 runs it is open.",
+        supported="The same holds with 36 runs.",
+        refuted="With 36 runs their coverage is off by more than two points: take them as approximate.",
+        undecided="With 36 runs it is open.",
     ),
 ]
 Markdown("\n".join(f"- {learning}" for learning in learnings))
 
 # %% [markdown]
-# *What would change our mind:* real losses are not off by independent factors. Runs that share a tokenizer, a schedule
-# or a bug are off together, and no resampling of runs sees that.
+# *What would change our mind:* in real runs the errors are not independent. Runs that share a tokenizer, a schedule or
+# a bug are off together, and resampling runs cannot see that.

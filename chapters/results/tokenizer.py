@@ -1,11 +1,11 @@
 # %% [markdown]
-# # The size of the vocabulary {#sec-results-tokenizer}
+# # Which vocabulary size is best? {#sec-results-tokenizer}
 #
 # ## The question
 #
-# Text becomes tokens before a model sees it. A small vocabulary cuts it into many short pieces, a large one into few
-# long ones. Which size of vocabulary predicts a text with the fewest bits per byte, if everything else is held equal?
-# And can everything else be held equal at all?
+# Text becomes tokens before a model sees it. A small vocabulary cuts the text into many short pieces, a large one into
+# few long ones. Which vocabulary size predicts a text with the fewest bits per byte, if everything else is equal? And
+# can everything else be equal at all?
 
 # %%
 from IPython.display import Markdown
@@ -29,7 +29,7 @@ note("tokenizer")
 
 # %%
 # | label: fig-results-tokenizer
-# | fig-cap: "Bits per byte of unseen code, and the mean length of a token, for each size of the vocabulary. Dots are single runs."
+# | fig-cap: "Bits per byte of held-out code, and the mean length of a token, for each vocabulary size. Dots are single runs."
 # | fig-alt: "Upper panel: bits per byte over the size of the vocabulary, on a logarithmic axis, with error bars. Lower panel: bytes per token, which rises."
 figure("tokenizer", ["bits_per_byte", "bytes_per_token"], x="vocab_size")
 
@@ -48,16 +48,15 @@ verdict("H-TOK-3")
 # %% [markdown]
 # ## Method
 #
-# Every vocabulary is a byte-level BPE [@sennrich2016bpe; @radford2019gpt2] that is learned from the training part of
-# the corpus alone, the source code of Python's standard library. The smallest has one id for each byte and one for the
-# end of a text, and no merges. The loss is divided by the bytes that its tokens cover, because a loss per token rewards
-# short tokens: only bits per byte can be compared.
+# Every vocabulary is a byte-level BPE [@sennrich2016bpe; @radford2019gpt2] learned only from the training part of the
+# corpus, the source code of Python's standard library. The smallest has one id for each byte, one for the end of a
+# text, and no merges. We divide the loss by the bytes that its tokens cover, because a loss per token rewards short
+# tokens: only bits per byte are comparable.
 #
-# @tbl-tokenizer-equal says what is equal for all sizes and what is not. A step reads the same number of *bytes*
-# whatever the vocabulary, so after the last one every model has seen the same text. The price is that a model of bytes
-# takes more tokens a step, and more computation; and that its context, which has the same number of *tokens*, reaches
-# back over fewer bytes. (Computation is estimated as six floating-point operations for each parameter and token
-# [@kaplan2020scaling].)
+# @tbl-tokenizer-equal shows what is equal for all sizes and what is not. A step reads the same number of *bytes*
+# whatever the vocabulary, so in the end every model has seen the same text. The price: a model of bytes takes more
+# tokens per step, and more compute; and its context, which has the same number of *tokens*, covers fewer bytes. (We
+# estimate compute as six floating-point operations per parameter and token [@kaplan2020scaling].)
 
 # %%
 # | label: tbl-tokenizer-method
@@ -66,7 +65,7 @@ method("tokenizer")
 
 # %%
 # | label: tbl-tokenizer-equal
-# | tbl-cap: "What is held equal, steps and text, and what follows from the vocabulary. Computation is estimated."
+# | tbl-cap: "What is equal (steps and text), and what follows from the vocabulary. Compute is estimated."
 found = evidence("tokenizer")
 settings = found.experiment.budgets[found.scale].settings
 runs = found.runs.groupby("vocab_size", sort=False).first()
@@ -83,11 +82,11 @@ rows = [
     ]
     for size, run in runs.iterrows()
 ]
-header = ["Vocabulary", "Steps", "Text read", "Context", "Tokens", "Parameters", "Computation"]
+header = ["Vocabulary", "Steps", "Text read", "Context", "Tokens", "Parameters", "Compute"]
 Markdown(pipe_table(header, rows, numeric=range(1, 7)))
 
 # %% [markdown]
-# The table of results is made by
+# This command makes the table of results:
 
 # %%
 command("tokenizer")
@@ -104,18 +103,18 @@ table("tokenizer", ["bits_per_byte", "bytes_per_token"], by="vocab_size")
 sizes = runs.index.tolist()
 smallest, largest = {"vocab_size": sizes[0]}, {"vocab_size": sizes[-1]}
 Markdown(
-    "The loss per token would have told another story: it is "
+    "The loss per token tells another story: it is "
     f"{value('tokenizer', 'validation_loss', **smallest)} for the smallest vocabulary and "
-    f"{value('tokenizer', 'validation_loss', **largest)} for the largest. A short token is easier to guess, and there are "
+    f"{value('tokenizer', 'validation_loss', **largest)} for the largest. A short token is easier to guess, but there are "
     "more of them."
 )
 
 # %% [markdown]
-# How do the vocabularies get there? @fig-results-tokenizer-way follows them while they read.
+# How do the vocabularies get there? @fig-results-tokenizer-way follows them during training.
 
 # %%
 # | label: fig-results-tokenizer-way
-# | fig-cap: "Bits per byte of unseen code against the text read so far, for each size of the vocabulary. Means over seeds with 95 % intervals. The first point is the untrained model."
+# | fig-cap: "Bits per byte of held-out code by text read so far, for each vocabulary size. Means over seeds with 95 % confidence intervals. The first point is the untrained model."
 # | fig-alt: "One falling curve for each vocabulary. They start far apart, the largest vocabulary lowest, and come closer to each other while they fall."
 from llmlab.book import style
 from llmlab.book.evidence import results
@@ -143,30 +142,30 @@ drawn
 thousand = says(
     "H-TOK-1",
     supported="Merges pay: after the same text a thousand ids predict it with markedly fewer bits per byte than bytes "
-    "alone, although they see fewer tokens and take less computation.",
-    refuted="A thousand ids are not markedly better than bytes alone: what the longer context gives, the larger "
-    "vocabulary takes.",
-    undecided="Whether a thousand ids are markedly better than bytes alone, these runs do not say.",
+    "alone, although they see fewer tokens and take less compute.",
+    refuted="A thousand ids are not better than bytes alone by the margin we set: the larger vocabulary may cost what the "
+    "longer context gains.",
+    undecided="It is open whether a thousand ids are markedly better than bytes alone.",
 )
 falls = says(
     "H-TOK-2",
-    supported="Over the whole sweep a larger vocabulary is a better one.",
+    supported="Bits per byte fall as the vocabulary grows, over the whole sweep.",
     refuted="Bits per byte do not simply fall as the vocabulary grows: there is a size beyond which it costs more than "
     "it brings.",
-    undecided="Whether bits per byte fall over the whole sweep, these runs do not say.",
+    undecided="It is open whether bits per byte fall over the whole sweep.",
 )
 beyond = says(
     "H-TOK-3",
     supported="Beyond a thousand ids the size hardly matters here, so it can be chosen for speed: fewer tokens, larger "
     "embedding.",
     refuted="Beyond a thousand ids the size still matters, by more than a tenth of a bit.",
-    undecided="Whether the size matters beyond a thousand ids, these runs do not say.",
+    undecided="It is open whether the size matters beyond a thousand ids.",
 )
 Markdown("\n".join(f"- {learning}" for learning in (thousand, falls, beyond)))
 
 # %% [markdown]
-# Two things about @fig-results-tokenizer-way were not registered. Take them as observations, and as the reason to read
-# the verdicts with care.
+# We did not register two things that @fig-results-tokenizer-way shows. Take them as observations, and as a reason to
+# read the verdicts with care.
 
 # %%
 middle = way["step"].unique()[len(way["step"].unique()) // 3]
@@ -186,16 +185,16 @@ def apart(step: int) -> str:
 trained_on = 0.9 * settings["corpus_bytes"] / (settings["steps"] * settings["bytes_per_step"])
 Markdown(
     "- **A vocabulary is knowledge.** Before the first step, when every model guesses blindly, the largest vocabulary "
-    f"already needs {bare(bits_at(0, sizes[-1]))} bits per byte and the smallest {bare(bits_at(0, sizes[0]))}: a blind "
-    "guess among many long tokens is a better guess than one among few bytes. And the merges were learned from "
+    f"already needs {bare(bits_at(0, sizes[-1]))} bits per byte and the smallest {bare(bits_at(0, sizes[0]))}: per byte "
+    "of text, a blind guess among many long tokens is better than one among few bytes. And the merges were learned from "
     f"{bare(trained_on)} times as much text as the models read here.\n"
     f"- **The head start shrinks.** The largest vocabulary is ahead of the smallest by {apart(0)} bits per byte at "
-    f"first, by {apart(middle)} after {middle} steps and by {apart(way['step'].max())} at the end. These are short runs, "
+    f"the start, by {apart(middle)} after {middle} steps and by {apart(way['step'].max())} at the end. These are short runs, "
     "and nothing here says where the curves would meet or cross."
 )
 
 # %% [markdown]
-# *What would change our mind:* a longer run, above all. Where the best size is at the edge of the sweep, the sweep has
-# not found it. And one thing was held equal at the cost of others (@tbl-tokenizer-equal): with equal *computation*
-# instead of equal text, models of bytes would read less and fall further behind; with equal *context in bytes*, or
-# equal parameters, they might catch up.
+# *What would change our mind:* above all, a longer run. If the best size is at the edge of the sweep, the sweep has not
+# found it. And we made some things equal at the cost of others (@tbl-tokenizer-equal): with equal *compute* instead of
+# equal text, models of bytes would read less and fall further behind; with equal *context in bytes*, or equal
+# parameters, they might catch up.

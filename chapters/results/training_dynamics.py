@@ -3,12 +3,12 @@
 #
 # ## The question
 #
-# There is time for a few thousand examples. Should they be spent in many small steps or in few large ones? How does
-# the best learning rate change with that choice, and is it the same for LoRA as for full fine-tuning? And when the
-# runs are over: have the two methods found the same kind of place, as flat, as round, in the same valley?
+# You have a budget of a few thousand examples. Should you spend them in many small steps or in few large ones? How does
+# the best learning rate change with that choice, and is it the same for LoRA as for full fine-tuning? And when the runs
+# are over, have the two methods found the same kind of minimum: equally flat, and in the same valley?
 #
-# What a batch size has to do with a learning rate is told in @sec-optimizer-state, what one can see of the place
-# where a run ends in @sec-loss-landscapes. Here both are measured, on the same runs.
+# @sec-optimizer-state explains how batch size and learning rate are related, and @sec-loss-landscapes what we can see
+# of the place where a run ends. Here we measure both, on the same runs.
 
 # %%
 from IPython.display import Markdown
@@ -36,15 +36,15 @@ note("training_dynamics")
 
 # %%
 # | label: fig-results-dynamics
-# | fig-cap: "Accuracy on the new task over the batch size, each point at its own best learning rate. All runs see the same number of examples, so a larger batch means fewer steps. Dots are single runs."
+# | fig-cap: "Accuracy on the new task by batch size, each point at its own best learning rate. All runs see the same number of examples, so a larger batch means fewer steps. Dots are single runs."
 # | fig-alt: "Two lines, one for full fine-tuning and one for LoRA, of accuracy over the batch size, with error bars."
 figure("training_dynamics", "accuracy", x="batch_size", by="method", tuned=["learning_rate"])
 
 # %% [markdown]
 # ## Hypotheses and verdicts
 #
-# Seven hypotheses are about the batch size and four about the place where a run ends. The two families are
-# corrected separately for the number of their tests.
+# Seven hypotheses are about the batch size and four about the place where a run ends. Each family is corrected
+# separately for its number of tests.
 
 # %%
 verdict("H-BATCH-1")
@@ -83,26 +83,25 @@ verdict("H-LAND-4")
 # ## Method
 #
 # Every combination of method, batch size and learning rate fine-tunes the base model (@sec-results-base-model) on
-# subtraction. What is held fixed is the number of *examples*, not of steps: examples are what costs time and data,
-# and the batch size is a way to spend them. Runs of one seed see the items in the same order, cut into batches
-# differently.
+# subtraction. The number of *examples* is fixed, not the number of steps: examples cost time and data, and the batch
+# size is a way to spend them. Runs with the same seed see the items in the same order, but cut into different batches.
 #
-# Four things are measured on each run beside its accuracy:
+# Besides accuracy, we measure four things on each run:
 #
-# - The **noise scale** (@eq-noise-scale) before the first and after the last step, over the weights that are
-#   trained. Where the signal is lost in the noise, the largest value that so many examples could show is taken.
-# - **Adam's memory** at the end: how far $\sqrt{\hat v}$ spreads over the weights, and the share of the weights
-#   whose last step used at least half of the learning rate.
+# - The **noise scale** (@eq-noise-scale) before the first and after the last step, over the trained weights. Where the
+#   signal is lost in the noise, we take the largest value that this number of examples can show.
+# - **Adam's memory** at the end: how widely $\sqrt{\hat v}$ varies over the weights, and the share of weights whose
+#   last step used at least half of the learning rate.
 # - The **curvature** at the end: the largest eigenvalue of the Hessian of the training loss, and the rise of the
-#   validation loss at a fifth of the weights' length in random filter-normalised directions [@li2017landscape].
-#   LoRA's adapter is first added to the weights, and both methods are measured over the same matrices: in their own
-#   coordinates they could not be compared.
-# - The **path** to another minimum: that of a full run with batches of eight from the same base, with the examples
-#   in another order. The barrier is how far the validation loss rises on the straight line to it (@eq-barrier).
+#   validation loss at a fifth of the weights' length in random filter-normalised directions [@li2017landscape]. We
+#   first add LoRA's adapter to the weights and measure both methods over the same matrices; in their own coordinates
+#   they could not be compared.
+# - The **path** to another minimum, that of a full fine-tuning run with batches of eight from the same base model, with
+#   the examples in another order. The barrier is how far the validation loss rises on the straight line to it
+#   (@eq-barrier).
 #
-# Five seeds were run first and left most of the claims undecided; the number was then doubled, with every claim as it was.
-# Who looks twice errs a little more often than the level of the test says, so a verdict that is decided by a hair deserves
-# less trust here than elsewhere.
+# We first ran five seeds, which left most of the claims undecided, and then doubled their number, with every claim
+# unchanged. The verdicts count both looks at the data and share α between them, so the level of the tests holds.
 
 # %%
 # | label: tbl-dynamics-method
@@ -110,7 +109,7 @@ verdict("H-LAND-4")
 method("training_dynamics")
 
 # %% [markdown]
-# The table is made by
+# This command makes the table:
 
 # %%
 command("training_dynamics")
@@ -118,24 +117,24 @@ command("training_dynamics")
 # %% [markdown]
 # ## The surface of batch size and learning rate
 #
-# @fig-results-dynamics-full and @fig-results-dynamics-lora show all of it, in validation loss, which tells runs
-# apart where accuracy is still near nothing.
+# @fig-results-dynamics-full and @fig-results-dynamics-lora show the whole surface in validation loss, which tells runs
+# apart even where accuracy is still near zero.
 
 # %%
 # | label: fig-results-dynamics-full
-# | fig-cap: "Full fine-tuning: validation loss over the learning rate for each batch size."
+# | fig-cap: "Full fine-tuning: validation loss by learning rate, for each batch size."
 # | fig-alt: "One line for each batch size, of validation loss over the learning rate on a logarithmic axis, with error bars."
 figure("training_dynamics", "validation_loss", x="learning_rate", by="batch_size", method="full")
 
 # %%
 # | label: fig-results-dynamics-lora
-# | fig-cap: "LoRA: validation loss over the learning rate for each batch size."
+# | fig-cap: "LoRA: validation loss by learning rate, for each batch size."
 # | fig-alt: "One line for each batch size, of validation loss over the learning rate on a logarithmic axis, with error bars."
 figure("training_dynamics", "validation_loss", x="learning_rate", by="batch_size", method="lora")
 
 # %%
 # | label: tbl-results-dynamics
-# | tbl-cap: "Every method and batch size at the learning rate that its validation loss chose."
+# | tbl-cap: "Every method and batch size at the learning rate with its best validation loss."
 table(
     "training_dynamics",
     ["accuracy", "validation_loss"],
@@ -146,8 +145,8 @@ table(
 # %% [markdown]
 # ### Signal and noise
 #
-# How large should a batch be? The noise scale answers from the gradients alone (@tbl-results-dynamics-noise).
-# Batches far below it spend steps on noise; far above it, they spend examples on what was known already.
+# How large should a batch be? The noise scale answers from the gradients alone (@tbl-results-dynamics-noise). Batches
+# far below it spend steps on noise; batches far above it spend examples on what is already known.
 
 # %%
 # | label: tbl-results-dynamics-noise
@@ -161,21 +160,21 @@ table(
 )
 
 # %% [markdown]
-# Adam turns agreement of gradients into length of steps (@fig-optimizer-share). @fig-results-dynamics-share shows
-# how many weights still move at the full rate in the last step. All lines are at one learning rate: what differs is
-# the batch, and with it the number of steps taken.
+# Adam turns agreement between gradients into step length (@fig-optimizer-share). @fig-results-dynamics-share shows how
+# many weights still move at close to the full rate in the last step. All points share one learning rate; they differ in
+# the batch size, and with it in the number of steps.
 
 # %%
 # | label: fig-results-dynamics-share
-# | fig-cap: "Share of the weights whose last step used at least half of the learning rate, at a learning rate of 1e-3."
+# | fig-cap: "Share of weights whose last step used at least half of the learning rate, at a learning rate of 1e-3."
 # | fig-alt: "Two lines, one for each method, of the share of weights over the batch size, with error bars."
 figure("training_dynamics", "full_rate_share", x="batch_size", by="method", learning_rate=1e-3)
 
 # %% [markdown]
 # ### What Adam remembers
 #
-# @fig-results-dynamics-moments looks into the optimizer of two runs. Each bar holds the weights of one parameter,
-# sorted by the size of their recent gradients.
+# @fig-results-dynamics-moments looks into the optimizer of two runs. Each bar summarises the weights of one parameter
+# tensor by the size of their recent gradients.
 
 # %%
 found = evidence("training_dynamics")
@@ -197,7 +196,7 @@ ends = {
 
 # %%
 # | label: fig-results-dynamics-moments
-# | fig-cap: "Root mean square of recent gradients, √v̂, in the matrices and gains of the last block at the end of a run of each method, with batches of eight at the best learning rate (first seed). Dot: the median weight; thick and thin line: half of the weights, and nine in ten."
+# | fig-cap: "Root mean square of recent gradients, √v̂, in the matrices and gains of the last block at the end of a run of each method, with batches of eight at the best learning rate (first seed). Dot: the median weight. Thick line: the middle half of the weights. Thin line: nine in ten."
 # | fig-alt: "Two panels of horizontal bars on a logarithmic axis, one bar for each parameter of the last block, for full fine-tuning and for LoRA."
 figure_of_moments, panels = style.subplots(1, 2, height=4.2, sharex=True)
 for axes, (name, condition) in zip(panels, ends.items(), strict=True):
@@ -228,7 +227,7 @@ figure_of_moments
 
 # %%
 # | label: tbl-results-dynamics-spread
-# | tbl-cap: "How far √v̂ spreads over all trained weights: the 95th over the 5th percentile, in powers of ten."
+# | tbl-cap: "Spread of √v̂ over all trained weights: the 95th divided by the 5th percentile, in powers of ten."
 table(
     "training_dynamics",
     "rate_spread",
@@ -240,9 +239,9 @@ table(
 # %% [markdown]
 # ## Where the runs end
 #
-# With batches of eight the runs take the most steps and come closest to something that deserves to be called a
-# minimum, so these are the ones to look at. @fig-results-dynamics-curvature shows two measures of sharpness at
-# every learning rate, the steepest direction above and random directions below.
+# With batches of eight the runs take the most steps and come closest to a real minimum, so we look at these.
+# @fig-results-dynamics-curvature shows two measures of sharpness at every learning rate: the steepest direction above
+# and random directions below.
 
 # %%
 # | label: fig-results-dynamics-curvature
@@ -258,7 +257,7 @@ figure(
 
 # %%
 # | label: fig-results-dynamics-planes
-# | fig-cap: "Validation loss on a filter-normalised random plane through the end of one run of each method (cross), with batches of eight at the best learning rate, first seed. Distances count in lengths of the weights; both planes have the same two random directions, scaled to their own weights, and the same lines of equal loss."
+# | fig-cap: "Validation loss on a filter-normalised random plane through the end of one run of each method (cross), with batches of eight at the best learning rate, first seed. Distances are relative to the length of the weights. Both planes have the same two random directions, scaled to their own weights, and the same contour levels."
 # | fig-alt: "Two maps with lines of equal loss around a cross, one for full fine-tuning and one for LoRA, on one scale of colours."
 planes = {
     NAMES[name]: find_view(found, "plane", condition, seed=0)[1] for name, condition in ends.items()
@@ -266,13 +265,13 @@ planes = {
 draw_planes(planes, "nats/token", footer(found))
 
 # %% [markdown]
-# Is there a way from one to the other? @fig-results-dynamics-path walks straight from the end of each method's runs
-# to the end of another full run from the same base. A line that stays below the straight connection of its ends
-# means one valley; a hill means two.
+# Are the two ends in one valley? @fig-results-dynamics-path walks straight from the end of each method's runs to the
+# end of another full fine-tuning run from the same base model. A curve that stays below the straight line between its
+# ends means one valley; a hill means that this path crosses a barrier.
 
 # %%
 # | label: fig-results-dynamics-path
-# | fig-cap: "Loss and accuracy on the validation items on the straight path from where a run ended to a full fine-tuning minimum of the same base and seed, reached with another order of the examples. Batches of eight, best learning rate of each method; means over seeds with 95 % intervals."
+# | fig-cap: "Loss and accuracy on the validation items along the straight path from the end of a run to a full fine-tuning minimum of the same base model and seed, reached with another order of the examples. Batches of eight, best learning rate of each method; means over seeds with 95 % confidence intervals."
 # | fig-alt: "Two panels over the way from zero to one hundred per cent with a line for each method: loss above, accuracy below."
 
 
@@ -286,7 +285,7 @@ def walk(condition: dict) -> dict:
 draw_paths(
     {NAMES[name]: walk(condition) for name, condition in ends.items()},
     ["loss (nats/token)", "accuracy (%)"],
-    "way to a full minimum (%)",
+    "position on the way to the full fine-tuning minimum (%)",
     footer(found),
 )
 
@@ -316,37 +315,37 @@ def at_rate(rate: str) -> str:
 tested = word("H-BATCH-3") != "UNTESTED"
 rate_of_small = says(
     "H-BATCH-1",
-    supported="With small batches the best full rate is low, as we said it would be.",
-    refuted="With small batches the best full rate is higher than we said.",
-    undecided="Which rate is best for small batches in full fine-tuning these runs do not pin down.",
+    supported="With small batches the best rate of full fine-tuning is low, as we said.",
+    refuted="With small batches the best rate of full fine-tuning is not as low as we said.",
+    undecided="It is open which rate is best for small batches in full fine-tuning.",
     also="The best that was tried is {}.",
 )
 rate_of_large = says(
     "H-BATCH-2",
-    supported="With sixteen times the batch a higher rate is best, as a step with less noise in it may be longer.",
-    refuted="Sixteen times the batch does not ask for the higher rate that we expected.",
-    undecided="Which rate is best for the largest batch these runs do not pin down.",
+    supported="With sixteen times the batch size a higher rate is best, as expected of a less noisy step.",
+    refuted="Sixteen times the batch size does not need the higher rate that we expected.",
+    undecided="It is open which rate is best for the largest batch.",
     also="The best that was tried is {}.",
 )
 price = says(
     "H-BATCH-3",
-    supported="Examples are better spent in small batches: four times the batch learns far less from as many.",
-    refuted="Four times the batch costs less than we said, at equal examples.",
-    undecided="Whether four times the batch costs as much as we said, at equal examples, these runs do not say.",
+    supported="Examples are better spent in small batches: four times the batch size learns far less from as many.",
+    refuted="Four times the batch size costs less than we said, at equal examples.",
+    undecided="It is open whether four times the batch size costs as much as we said, at equal examples.",
     also="The difference is {}.",
 )
 keeps_up = says(
     "H-BATCH-4",
     supported="With small batches LoRA keeps up with full fine-tuning.",
-    refuted="Even with small batches LoRA does not end where full fine-tuning ends.",
-    undecided="Whether LoRA keeps up with full fine-tuning in small batches these runs do not say.",
+    refuted="Even with small batches LoRA does not end as close to full fine-tuning as we said.",
+    undecided="It is open whether LoRA keeps up with full fine-tuning in small batches.",
     also="LoRA minus full is {}.",
 )
 sizes = sorted(found.runs["batch_size"].unique())
 own_rates = (
     "For batches of "
     + ", ".join(f"{size:.0f}" for size in sizes)
-    + " the validation loss chose "
+    + " the validation loss chooses "
     + " and ".join(
         ", ".join(
             best("training_dynamics", "learning_rate", method=name, batch_size=int(size))
@@ -359,60 +358,60 @@ own_rates = (
 )
 falls_behind = says(
     "H-BATCH-5",
-    supported="With larger batches it falls behind.",
-    refuted="With larger batches it does not fall behind by as much as we said.",
-    undecided="Whether it falls behind with larger batches is not certain.",
-    also="There LoRA minus full is {}.",
+    supported="With larger batches LoRA falls behind.",
+    refuted="With larger batches LoRA falls behind by less than we said.",
+    undecided="It is open whether LoRA falls behind with larger batches.",
+    also="LoRA minus full is {} there.",
 )
 growth = value("training_dynamics", "noise_growth", method="full", batch_size=8, learning_rate=1e-3)
 noise = says(
     "H-BATCH-6",
-    supported="The noise scale grows while a model learns: the right batch size is a matter of when, not only of what.",
-    refuted="The noise scale does not grow as we said.",
-    undecided="Whether the noise scale grows as much as we said is not certain: it is hard to measure once the gradient "
-    "is small.",
-    also=f"It grew by {growth} in full fine-tuning with the smallest batches.",
+    supported="The noise scale grows while a model learns: the right batch size depends on when, not only on what.",
+    refuted="The noise scale grows less than we said.",
+    undecided="It is open whether the noise scale grows as much as we said: it is hard to measure once the "
+    "gradient is small.",
+    also=f"In full fine-tuning with the smallest batches it grows by {growth}.",
 )
 full_rate = says(
     "H-BATCH-7",
-    supported="Larger batches let more weights move at the full rate, as the theory of Adam's best rate has it.",
-    refuted="Larger batches do not let more weights move at the full rate at the end of a run. Fewer steps and another "
-    "place on the way may outweigh the smaller noise.",
-    undecided="Whether larger batches let more weights move at the full rate is not settled by the test.",
+    supported="Larger batches let more weights move at the full rate, as theory predicts for Adam.",
+    refuted="Larger batches do not let more weights move at the full rate at the end of a run. They have taken fewer steps "
+    "by then, and that may outweigh the smaller noise.",
+    undecided="It is open whether larger batches let more weights move at the full rate.",
     also="The rank correlation with the batch size is {}.",
 )
 sharper = says(
     "H-LAND-1",
-    supported="LoRA ends in a place that is more curved in the full space, whatever it looks like from within the adapter.",
-    refuted="LoRA does not end in a more curved place than full fine-tuning.",
-    undecided="Which of the two methods ends in the more curved place these runs do not say.",
+    supported="LoRA ends where the loss is more curved in the full weight space, whatever it looks like from within the adapter.",
+    refuted="LoRA does not end in a more curved place than full fine-tuning, by the margin we set.",
+    undecided="It is open which of the two methods ends in the more curved place.",
     also="In powers of ten the difference is {}.",
 )
 edge = says(
     "H-LAND-2",
-    supported="The higher the learning rate, the flatter the end.",
+    supported="The higher the learning rate, the flatter the place where full fine-tuning ends.",
     refuted="A higher learning rate does not end in a flatter place here.",
-    undecided="Whether a higher learning rate ends in a flatter place these runs do not say.",
-    also=f"But flat is not good: at the highest rate the full runs end at a validation loss of {at_rate('1e-2')}, at the "
+    undecided="It is open whether a higher learning rate ends in a flatter place.",
+    also=f"But flat is not the same as good: at the highest rate the full runs end at a validation loss of {at_rate('1e-2')}, at the "
     f"lowest at {at_rate('3e-4')} (batches of eight).",
 )
 one_valley = says(
     "H-LAND-3",
-    supported="Two full runs from one base end in one valley.",
-    refuted="Even two full runs from one base have a hill between them: to share a base is not to share a valley.",
-    undecided="Whether two full runs from one base end in one valley is not certain.",
+    supported="Two full fine-tuning runs from one base model end in one valley.",
+    refuted="Even two full fine-tuning runs from one base model have a hill between them: a shared base does not mean a shared valley.",
+    undecided="It is open whether two full fine-tuning runs from one base model end in one valley.",
     also="The barrier is {}.",
 )
 hill = says(
     "H-LAND-4",
-    supported="The hill on the way from LoRA to full fine-tuning is higher than that between two full runs.",
-    refuted="The hill on the way from LoRA to full fine-tuning is no higher than that between two full runs.",
-    undecided="Whether the hill from LoRA to full fine-tuning is the higher one these runs do not say.",
+    supported="The hill between LoRA and full fine-tuning is higher than that between two full runs.",
+    refuted="The hill between LoRA and full fine-tuning is not higher than that between two full runs, by the margin we set.",
+    undecided="It is open whether the hill between LoRA and full fine-tuning is higher than that between two full runs.",
     also="The difference is {}.",
 )
 learnings = (
     ("Spending examples.", price, rate_of_small, rate_of_large),
-    ("LoRA and the batch.", keeps_up, falls_behind, own_rates),
+    ("LoRA and the batch size.", keeps_up, falls_behind, own_rates),
     ("Noise.", noise, full_rate),
     ("Shape.", sharper, edge),
     ("Valleys.", one_valley, hill),
@@ -420,13 +419,12 @@ learnings = (
 Markdown(
     "\n".join(f"- **{title}** {' '.join(sentences)}" for title, *sentences in learnings)
     if tested
-    else "No run at laptop or gpu scale has tested this yet; what smoke runs show is no evidence."
+    else "No run at laptop or gpu scale has tested this yet; smoke runs are not evidence."
 )
 
 # %% [markdown]
-# *What would change our mind:* the number of examples is small, and with it the number of steps of the larger
-# batches. In a run that is long enough for every batch size to converge, the price of a large batch should shrink
-# towards what it costs in examples alone, and the order of the learning rates may change. Curvature was compared
-# between ends of unequal loss: a method that has learned less sits higher on the slope, and its curvature says
-# something about that, too. A pair of runs stopped at the *same* loss would tell the two apart. And a straight line
-# is only one path: a hill on it does not exclude a way around it.
+# *What would change our mind:* the number of examples is small, and with it the number of steps of the larger batches.
+# If every batch size could run to convergence, the price of a large batch should shrink to what it costs in examples
+# alone, and the order of the learning rates may change. We compare curvature between ends of unequal loss: a method
+# that has learned less is higher up the slope, and that affects its curvature, too. Two runs stopped at the *same* loss
+# would separate the effects. And a straight line is only one path: a hill on it does not exclude a way around.

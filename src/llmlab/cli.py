@@ -11,7 +11,9 @@ import sys
 import time
 from collections import deque
 from dataclasses import asdict
+from functools import cache
 from pathlib import Path
+from types import ModuleType
 from typing import Annotated, NoReturn
 
 import typer
@@ -695,22 +697,48 @@ def simulate(context: typer.Context) -> None:
 
 @app.command(add_help_option=False, context_settings=PASSED_ON)
 def watch(context: typer.Context) -> None:
-    """Watch runs live in a browser, and steer them: see `llmlab watch --help`."""
-    try:
-        from llmlab.watch.command import app as command
-    except ModuleNotFoundError as error:
-        raise LabError(
-            f"{error.name} is not installed: `pip install 'llmlab[watch]'`, or `make`."
-        ) from None
-    command(context.args, prog_name="llmlab watch")
+    """Watch runs live in a browser, start and steer them: see `llmlab watch --help`."""
+    _watch().app(context.args, prog_name="llmlab watch")
 
 
 @app.command(add_help_option=False, context_settings=PASSED_ON)
 def book(context: typer.Context) -> None:
     """Execute chapters, render the book, serve it, check it: see `llmlab book --help`."""
+    book_commands()(context.args, prog_name="llmlab book")
+
+
+@cache
+def book_commands() -> typer.Typer:
+    """The commands of `llmlab book`; books and runs have one server, which neither room owns."""
     from llmlab.book.commands import app as commands
 
-    commands(context.args, prog_name="llmlab book")
+    commands.command()(serve)
+    return commands
+
+
+def serve(
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port on this machine.")] = 8000,
+    read_only: Annotated[
+        bool, typer.Option("--read-only", help="Start no run, and pass no request on.")
+    ] = False,
+) -> None:
+    """Show the rendered books, and the runs that there are, to this machine until interrupted."""
+    site = Project.find().site
+    if not (site / "dev" / "index.html").is_file():
+        raise LabError(f"{site} holds no rendered book; run `llmlab book render` first.")
+    server = _watch()
+    server.serve(server.usual_runs(), port, path="/book/dev/index.html", read_only=read_only)
+
+
+def _watch() -> ModuleType:
+    """The room of the server, whose libraries are an extra."""
+    try:
+        from llmlab.watch import command
+    except ModuleNotFoundError as error:
+        raise LabError(
+            f"{error.name} is not installed: `pip install 'llmlab[watch]'`, or `make`."
+        ) from None
+    return command
 
 
 @app.command(add_help_option=False, context_settings=PASSED_ON)

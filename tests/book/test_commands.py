@@ -57,11 +57,6 @@ def test_execute_writes_the_notebook(inside):
     assert notebook.is_file()
 
 
-def test_serve_needs_a_book(inside):
-    with pytest.raises(LabError, match="holds no rendered book"):
-        run("serve")
-
-
 def test_the_commands_load_without_jupyter():
     """`llmlab --help` stays fast."""
     heavy = "{'nbformat', 'jinja2', 'typst'}"

@@ -168,6 +168,11 @@ VIEWS = {
         "curve": {"train": [[0, 4.0], [1, 3.0]]},
     },
     "samples": {"samples": [{"prompt": "a", "text": "x", "step": n} for n in (1, 2)]},
+    "episodes": {
+        "episodes": [
+            {"koan": "k", "family": "f", "steps": [{"code": "x", "outcome": "green", "said": "y"}]}
+        ]
+    },
     "scaling_law": {"runs": [[10.0**n, 1.0 + 0.5**n] for n in range(9)]},
     "step_time": {
         "models": [{"name": "small", "layers": 2}],

@@ -6,6 +6,7 @@ import pytest
 from llmlab.finetune.model.base_model import new_base_model, save_base_model
 from llmlab.gpt.corpora import CACHE_DIR
 from llmlab.method.declare.experiment import Experiment, Trial
+from tests.experiments import sleep_folders
 
 
 @pytest.fixture
@@ -13,6 +14,12 @@ def untrained_base(tmp_path: Path) -> Path:
     """The files that `base_model` leaves behind, of a tiny model that knows nothing."""
     save_base_model(new_base_model(d_model=16, n_layers=1, n_heads=2, context=32, seed=0), tmp_path)
     return tmp_path
+
+
+@pytest.fixture(scope="session")
+def sleep_needs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """What experiments on many adapters need, made once."""
+    return sleep_folders.sleep_needs(tmp_path_factory.mktemp("sleep"))
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """Two processes on the CPU, which talk by gloo, against one process with the same batches."""
 
+import json
 import os
 import subprocess
 import sys
@@ -99,6 +100,20 @@ def test_a_sharded_run_goes_on_bit_by_bit(
     spread: Spread, alone: PretrainingSession, curves
 ) -> None:
     assert curves(spread.folder / "resumed") == curves(spread.folder / "sharded-1")
+
+
+def test_all_processes_follow_a_request_after_the_same_step(spread: Spread) -> None:
+    folder = spread.folder / "steered"
+    first, second = (json.loads((folder / f"rates-{rank}.json").read_text()) for rank in (0, 1))
+    assert first == second
+    assert 1 < len(first) < 4000
+    assert first[1] / first[0] == pytest.approx(2 * 50)  # the second step of the warm-up
+    lines = map(json.loads, (folder / "log.jsonl").read_text().splitlines())
+    asked = [line["action"] for line in lines if line["event"] == "steered"]
+    assert asked == ["pause", "rate", "resume", "stop"]
+    assert load_checkpoint(folder).step == len(first)
+    kept = load_checkpoint(folder).run["steered"]
+    assert [one["action"] for one in kept] == asked
 
 
 def test_each_process_drops_other_activations(spread: Spread) -> None:

@@ -9,6 +9,7 @@ from llmlab.gpt.checkpoints import load_checkpoint
 from llmlab.gpt.distributed import Workers
 from llmlab.gpt.run_events import Interrupted, Saved
 from llmlab.gpt.session import PretrainingSession
+from llmlab.gpt.speed import flops_per_token
 from llmlab.gpt.training import Point
 from llmlab.runs.control import Request, Steered, ask
 
@@ -68,3 +69,12 @@ def test_a_paused_run_takes_no_step_until_it_may_go_on(session: PretrainingSessi
     between = seen[at[0] : at[-1]]
     assert any(isinstance(event, Saved) and event.step == 3 for event in between)
     assert not any(isinstance(event, Point) for event in between)
+
+
+def test_the_log_says_what_a_step_takes_of_the_machine(session: PretrainingSession) -> None:
+    steered(session, 99)
+    lines = [json.loads(line) for line in session.log.path.read_text().splitlines()]
+    (machine,) = (line for line in lines if line["event"] == "machine")
+    assert (machine["device"], machine["processes"], machine["peak_flops"]) == ("cpu", 1, None)
+    assert machine["flops_per_token"] == flops_per_token(session.recipe.shape)
+    assert all(line["memory"] > 2**20 for line in lines if line["event"] == "point")

@@ -1,4 +1,5 @@
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from itertools import count
 from pathlib import Path
 
@@ -94,3 +95,16 @@ def test_lines_that_are_no_request_are_passed_over(noise: bytes) -> None:
         (folder.path / CONTROL).write_bytes(noise.replace(b"\n", b" ") + b"\n")
         ask(folder.path, asked)
         assert list(helm.requests(never)) == [asked]
+
+
+def test_requests_of_several_writers_stay_whole(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path)
+    helm = Helm(folder)
+
+    def write(writer: int) -> None:
+        for number in range(50):
+            ask(tmp_path, Request(id=f"{writer * 100 + number:016x}", action="checkpoint"))
+
+    with ThreadPoolExecutor(4) as writers:
+        list(writers.map(write, range(4)))
+    assert len({request.id for request in helm.requests(lambda: True)}) == 200

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from llmlab.book.run_chart import smoothed
 from llmlab.runs.control import Helm, listen
 from llmlab.runs.folder import RunFolder
 from llmlab.watch import command
@@ -113,6 +114,10 @@ def test_the_chart_grows_and_pause_really_pauses(trainer: RunFolder, opened) -> 
         assert "token" not in page.url
         wait_for(lambda: points(page) > 5)
         assert page.locator(".charts canvas").first.is_visible()
+        # the still of a page of the book is smoothed as this one is
+        values = [3.0, 2.0, None, 1.5, 4.0]
+        asked = "(values) => import('/assets/run.js').then(({ smooth }) => smooth(values, 0.9))"
+        assert page.evaluate(asked, values) == pytest.approx(smoothed(values, 0.9))
         assert page.locator(".state").inner_text() == "running"
         page.get_by_role("button", name="Pause").click()
         page.get_by_text("pause: done after step").wait_for()
@@ -154,3 +159,41 @@ def test_a_server_that_was_killed_is_found_again(trainer: RunFolder, opened) -> 
         shown = "[document.body.dataset.points, document.querySelector('.tiles dd').textContent]"
         n_points, step = page.evaluate(shown)
         assert step.split()[0] == n_points  # none twice, none missing
+
+
+NOSY = """<p>the model</p><p id="reached">nothing</p><script>
+const found = (text) => { document.getElementById("reached").textContent = text; };
+try { found(parent.document.title); } catch { /* as it should be */ }
+fetch("/api/runs").then((answer) => answer.text()).then(found).catch(() => {});
+</script>"""
+
+
+def test_a_command_is_shown_before_it_is_started_and_says_why_it_failed(
+    trainer: RunFolder, opened
+) -> None:
+    with serving(trainer.path.parent) as allowed:
+        page = opened(allowed, width=390)
+        page.get_by_role("button", name="Start a run").press("Enter")  # by the keyboard alone
+        page.get_by_label("llmlab").select_option("run")
+        page.get_by_label("Options").fill("nothing --scale 'smo ke'")
+        page.get_by_label("Options").press("Enter")
+        page.locator(".go:enabled").wait_for()
+        words = page.locator(".words code").all_inner_texts()
+        assert words[1:] == ["-m", "llmlab", "run", "nothing", "--scale", "smo ke"]
+        page.keyboard.press("Enter")  # the button that starts it has the focus
+        page.get_by_text("failed (1)").click(timeout=20_000)
+        assert "unknown experiment" in page.locator(".started pre").inner_text()
+        assert page.evaluate("document.documentElement.scrollWidth") == 390
+
+
+def test_the_inside_of_a_model_is_shown_and_reaches_nothing(trainer: RunFolder, browser) -> None:
+    (trainer.path / "inspect.html").write_text(NOSY)
+    with serving(trainer.path.parent) as allowed:
+        page = browser.new_page()
+        page.goto(f"http://127.0.0.1:{allowed.port}/?token={allowed.token}")
+        page.locator("iframe").scroll_into_view_if_needed()
+        frame = page.frame_locator("iframe")
+        frame.get_by_text("the model").wait_for()
+        time.sleep(0.2)  # for what it asks for
+        assert frame.locator("#reached").inner_text() == "nothing"
+        page.close()

@@ -97,7 +97,8 @@ def test_what_is_no_request_is_refused_in_a_sentence(
 def test_the_api_is_described(client: TestClient) -> None:
     described = client.get("/openapi.json").json()
     assert set(described["paths"]) == {
-        "/api/health", "/api/runs", "/api/rows", "/ws", "/api/control",
+        "/api/health", "/api/runs", "/api/rows", "/ws", "/api/control", "/api/command",
+        "/api/start", "/api/started", "/api/inspect", "/inside",
     }  # fmt: skip
     named = set(json.dumps(described).split("#/components/schemas/")[1:])
     names = {part.partition('"')[0] for part in named}

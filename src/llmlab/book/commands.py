@@ -1,8 +1,6 @@
 """`llmlab book …`: nothing but wiring. What is heavy is imported by the command that needs it."""
 
 from collections.abc import Sequence
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Annotated
 
@@ -162,24 +160,3 @@ def _refuse(site: Path, problems: Sequence[str]) -> None:
         typer.echo(problem)
     if problems:
         raise LabError(f"{site} has {len(problems)} problems; mend the chapters and render again.")
-
-
-@app.command()
-def serve(
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Port on this machine.")] = 8000,
-) -> None:
-    """Show the rendered books on http://127.0.0.1, until interrupted."""
-    site = Project.find().site
-    if not (site / "dev" / "index.html").is_file():
-        raise LabError(f"{site} holds no rendered book; run `llmlab book render` first.")
-    handler = partial(SimpleHTTPRequestHandler, directory=site)
-    try:
-        server = ThreadingHTTPServer(("127.0.0.1", port), handler)
-    except OSError as error:
-        raise LabError(f"port {port} cannot be used: {error.strerror}; choose another.") from None
-    with server:
-        typer.echo(f"http://127.0.0.1:{server.server_port}/dev/  (stop with Ctrl-C)")
-        try:
-            server.serve_forever()
-        except KeyboardInterrupt:
-            typer.echo("stopped")

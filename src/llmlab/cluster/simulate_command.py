@@ -107,6 +107,7 @@ def _rehearsed(events: Iterator[Event]) -> Iterator[Event]:
 
 def _opened(path: Path) -> TextIO:
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         return path.open("x", encoding="utf-8", buffering=1)
     except OSError as error:
         raise LabError(f"cannot write {path}: {error.strerror}; name a new file.") from error

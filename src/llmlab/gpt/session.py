@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
 from torch import Tensor, device
@@ -25,6 +25,8 @@ from llmlab.gpt.saved_runs import (
     way_on_told,
     write_checkpoint,
 )
+from llmlab.gpt.speed import flops_per_token, memory_bytes, peak_flops
+from llmlab.gpt.steering import agreed
 from llmlab.gpt.training import Point
 from llmlab.method.errors import LabError
 from llmlab.method.json_values import json_value
@@ -80,7 +82,8 @@ class PretrainingSession:
 
         It ends with `Diverged` or `Interrupted` where training did; a run that is resumed after its
         last step gives `Finished` alone. Ctrl-C is waited for between
-        two steps of a process that trains alone, and so are requests from outside.
+        two steps of a process that trains alone; requests from outside, which the first of several
+        reads and all follow after the same step, always.
 
         Raises:
             LabError: the folder holds a run already and `resume` was not asked for; there is
@@ -97,15 +100,30 @@ class PretrainingSession:
         if workers.is_first:
             with way_on_told(self.folder):
                 self._open(checkpoint)
-        if workers.world == 1:  # several would have to agree on the step of each request
-            with way_on_told(self.folder):
+                self.log.append("machine", self._machine(workers))
                 listen(self.log)
         with _compiling(self.recipe.compiled):
             for event in self._training(pretraining, resumed_at=checkpoint and checkpoint.step):
                 if workers.is_first:
                     with way_on_told(self.folder):
-                        self.log.append(type(event).__name__.lower(), asdict(event))
+                        self._note(event, workers)
                 yield event
+
+    def _note(self, event: "SessionEvent", workers: Workers) -> None:
+        """Log an event; a step with the memory that is in use."""
+        seen = {"memory": memory_bytes(workers.device)} if isinstance(event, Point) else {}
+        self.log.append(type(event).__name__.lower(), asdict(event) | seen)
+
+    def _machine(self, workers: Workers) -> dict[str, object]:
+        """What makes MFU of a speed; a CPU's peak would have to be measured first."""
+        gpu = workers.device.type == "cuda"
+        peak = peak_flops(workers.device, self.recipe.train.precision) if gpu else None
+        return {
+            "device": str(workers.device),
+            "processes": workers.world,
+            "flops_per_token": flops_per_token(self.recipe.shape),
+            "peak_flops": peak and peak * workers.world,
+        }
 
     def _begun(self, workers: Workers, checkpoint: Checkpoint | None) -> Pretraining:
         """The run before its first step, or before the next one after a checkpoint."""
@@ -124,7 +142,8 @@ class PretrainingSession:
     ) -> "Iterator[SessionEvent]":
         """The events of training, of all processes together, and what is saved between them."""
         saved_at, good, world = resumed_at, None, pretraining.workers.world
-        _set_rate(pretraining, self._helm.rate)
+        agree = partial(agreed, pretraining.workers)
+        _set_rate(pretraining, pretraining.workers.each(self._helm.rate)[0])
         with deferred_interrupt(world == 1) as interrupted:
             for event in pretraining.events():
                 step = pretraining.trainer.step
@@ -137,7 +156,7 @@ class PretrainingSession:
                     good = _copied(pretraining.state(), pretraining.workers.device)
                 yield event
                 between = isinstance(event, Point) and not self._is_done(step)
-                for request in self._helm.requests(interrupted) if between and world == 1 else ():
+                for request in self._helm.requests(interrupted, agree) if between else ():
                     if request.action == "checkpoint" and step != saved_at:
                         yield self._save(pretraining)
                         saved_at = step

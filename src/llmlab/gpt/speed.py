@@ -1,9 +1,11 @@
 """How fast training is, and how fast it could be."""
 
 import ctypes
+import os
 import re
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import torch
 
@@ -70,6 +72,17 @@ def peak_flops(device: torch.device, precision: Precision) -> float | None:
 def mfu(shape: GPTConfig, tokens_per_second: float, peak: float) -> float:
     """Model flops utilisation: the share of the peak that goes into the model's own products."""
     return flops_per_token(shape) * tokens_per_second / peak
+
+
+def memory_bytes(device: torch.device) -> int | None:
+    """Bytes in use: the most of CUDA's allocator so far, else of this process; None if unknown."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device)
+    try:
+        pages = Path("/proc/self/statm").read_text(encoding="ascii").split()[1]
+    except OSError:
+        return None
+    return int(pages) * os.sysconf("SC_PAGE_SIZE")
 
 
 def _measured_flops(precision: Precision, width: int = 1024, n_products: int = 12) -> float:

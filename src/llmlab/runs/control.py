@@ -106,15 +106,20 @@ class Helm:
         """What the run's record says of it: nothing where nobody steered."""
         return {"steered": [asdict(one) for one in self.steered]} if self.steered else {}
 
-    def requests(self, is_over: Callable[[], bool]) -> Iterator[Request]:
+    def requests(
+        self,
+        is_over: Callable[[], bool],
+        agree: Callable[[list[Request]], list[Request]] = list,
+    ) -> Iterator[Request]:
         """What was asked since the last step; a paused run waits here for the next request.
 
         Args:
             is_over: whether to stop waiting, since the run was interrupted otherwise.
+            agree: gives each of several processes that train together the same requests.
         """
         is_paused = False
         while True:
-            for request in self._new():
+            for request in agree(self._new()):
                 is_paused = {"pause": True, "resume": False}.get(request.action, is_paused)
                 self.is_stopped = request.action == "stop"
                 yield request

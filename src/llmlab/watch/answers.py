@@ -25,6 +25,9 @@ class RunSummary(BaseModel):
     bytes: Annotated[Byte, Field(description="Of its log.")]
     modified: Annotated[float, Field(description="When the log was written to last, Unix time.")]
     checkpoints: Annotated[list[str], Field(description="Kept checkpoints, oldest first.")]
+    inside: Annotated[
+        float | None, Field(description="When its page at /inside was made, Unix time.")
+    ]
 
 
 class RunList(BaseModel):
@@ -59,6 +62,40 @@ class Asked(BaseModel):
     id: str
 
 
+class Wish(BaseModel):
+    """A run to start: a verb of `llmlab`, and its options as one would type them."""
+
+    verb: str
+    arguments: Annotated[str, Field(max_length=2000)] = ""
+
+
+class Command(BaseModel):
+    """A command, word by word; no shell reads it."""
+
+    argv: list[str]
+
+
+class NamedRun(BaseModel):
+    """A run that there is."""
+
+    run: str
+
+
+class StartedCommand(BaseModel):
+    """A command that was started from the page."""
+
+    id: str
+    argv: list[str]
+    code: Annotated[int | None, Field(description="Exit code; null while it goes on.")]
+    output: Annotated[str, Field(description="The end of what it printed.")]
+
+
+class StartedList(BaseModel):
+    """The commands that were started, the latest first."""
+
+    started: list[StartedCommand]
+
+
 class Refusal(BaseModel):
     """Why not, in one sentence."""
 
@@ -76,9 +113,27 @@ FILE = {
 }  # fmt: skip
 
 
+POSTS = (
+    ("/api/control", "Ask a run for something.", "ControlRequest", "202", "Asked"),
+    (
+        "/api/command",
+        "The command that a wish comes to; nothing is done.",
+        "Wish",
+        "200",
+        "Command",
+    ),
+    ("/api/start", "Start a command of /api/command.", "Command", "202", "Asked"),
+    ("/api/inspect", "Make the page /inside of a run anew.", "NamedRun", "202", "Asked"),
+)
+"""Path, what it does, the form that it takes, the status and the form of its answer."""
+
+
 def openapi(version: str) -> dict[str, Any]:
     """The OpenAPI description of the server."""
-    models = (Health, RunList, RowsAnswer, ControlRequest, Asked, Refusal)
+    models = (
+        Health, RunList, RowsAnswer, ControlRequest, Asked, Refusal,
+        Wish, Command, NamedRun, StartedList,
+    )  # fmt: skip
     _, schemas = models_json_schema(
         [(model, "serialization") for model in models], ref_template="#/components/schemas/{model}"
     )
@@ -109,11 +164,25 @@ def openapi(version: str) -> dict[str, Any]:
                     "responses": {"101": _answer("Each message.", "RowsAnswer"), **refused},
                 }
             },
-            "/api/control": {
-                "post": {
-                    "requestBody": {"required": True, "content": _json("ControlRequest")},
-                    "responses": {"202": _answer("Passed on.", "Asked"), **refused},
+            "/inside": {
+                "get": {
+                    "summary": "A page of HTML that shows the inside of a run's model.",
+                    "parameters": [RUN],
+                    "responses": {"200": {"description": "The page."}, **refused},
                 }
+            },
+            "/api/started": {
+                "get": {"responses": {"200": _answer("Commands.", "StartedList"), **refused}}
+            },
+            **{
+                path: {
+                    "post": {
+                        "summary": summary,
+                        "requestBody": {"required": True, "content": _json(taken)},
+                        "responses": {status: _answer("Done.", given), **refused},
+                    }
+                }
+                for path, summary, taken, status, given in POSTS
             },
         },
         "components": {"schemas": schemas["$defs"]},

@@ -8,6 +8,9 @@ from pathlib import Path
 from llmlab.method.errors import LabError
 from llmlab.runs.folder import LOG
 
+INSIDE = "inspect.html"
+"""The page that `llmlab inspect` makes of a run's model."""
+
 DEPTH = 4
 """Levels of folders below a root that are searched; build/results/laptop/lora_rank has three."""
 
@@ -43,6 +46,11 @@ class Catalog:
     def _name(self, folder: Path) -> str:
         base = self.base.resolve()
         return (folder.relative_to(base) if folder.is_relative_to(base) else folder).as_posix()
+
+
+def made_at(page: Path) -> float | None:
+    """When a file was written, Unix time; None if there is none, or a link in its place."""
+    return None if page.is_symlink() or not page.is_file() else _modified(page)
 
 
 def checkpoints(folder: Path) -> list[str]:

@@ -1,7 +1,8 @@
-"""`llmlab watch`: nothing but its options, and the start of the server."""
+"""`llmlab watch`: nothing but its options, and the start of the server; of `book serve`, too."""
 
 import os
 import socket
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -32,7 +33,7 @@ def main(
     ] = None,
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port on this machine.")] = 8010,
     read_only: Annotated[
-        bool, typer.Option("--read-only", help="Show, and pass no request on to a run.")
+        bool, typer.Option("--read-only", help="Only show runs: start none, steer none.")
     ] = False,
     name: Annotated[
         list[str] | None,
@@ -41,18 +42,37 @@ def main(
         ),
     ] = None,
 ) -> None:
-    """Watch runs live in a browser, and steer those that `train` and `finetune` make.
+    """Watch runs live in a browser, start some, and steer those that `train` and `finetune` make.
 
-    Reads the log.jsonl of each run, whether it goes on or has ended. The page is served to this
-    machine alone; from another one, `ssh -L 8010:127.0.0.1:8010 HOST` leads there.
+    Reads the log.jsonl of each run, whether it goes on or has ended; shows the rendered book, too.
+    The page is served to this machine alone; from another one, `ssh -L 8010:127.0.0.1:8010 HOST`
+    leads there.
     """
-    catalog = _catalog(runs or [])
+    serve(_catalog(runs or []), port, read_only=read_only, names=name or [])
+
+
+def serve(
+    catalog: Catalog,
+    port: int,
+    *,
+    path: str = "/",
+    read_only: bool = False,
+    names: Sequence[str] = (),
+) -> None:
+    """Show runs and rendered books until interrupted, and say where.
+
+    Args:
+        path: of the page that the printed link opens.
+        names: further ones of this server.
+
+    Raises:
+        LabError: the port cannot be used, or a name is none.
+    """
     with listen(port) as listening:
         port = listening.getsockname()[1]
-        names = frozenset(map(parse_name, name or []))
-        allowed = Pass(port, user_key(), new_token(), names)
-        server = make_server(Watch(catalog, read_only, _book()), allowed)
-        typer.echo(f"http://127.0.0.1:{port}/?token={allowed.token}  (stop with Ctrl-C)")
+        allowed = Pass(port, user_key(), new_token(), frozenset(map(parse_name, names)))
+        server = make_server(Watch(catalog, read_only, rendered_books()), allowed)
+        typer.echo(f"http://127.0.0.1:{port}{path}?token={allowed.token}  (stop with Ctrl-C)")
         server.run(sockets=[listening])
 
 
@@ -71,6 +91,11 @@ def make_server(watch: Watch, allowed: Pass) -> uvicorn.Server:
     return uvicorn.Server(config)
 
 
+def usual_runs() -> Catalog:
+    """The runs of the folder that the server is started in."""
+    return Catalog((RUNS, Path("build/results")), Path())
+
+
 def _catalog(chosen: list[Path]) -> Catalog:
     """The runs that were asked for.
 
@@ -78,7 +103,7 @@ def _catalog(chosen: list[Path]) -> Catalog:
         LabError: a folder is not there.
     """
     if not chosen:
-        return Catalog((RUNS, Path("build/results")), Path())
+        return usual_runs()
     for folder in chosen:
         if not folder.is_dir():
             raise LabError(
@@ -89,7 +114,7 @@ def _catalog(chosen: list[Path]) -> Catalog:
     )
 
 
-def _book() -> Path | None:
+def rendered_books() -> Path | None:
     """The folder of rendered books, if this is a lab book and one is rendered."""
     try:
         site = Project.find().site

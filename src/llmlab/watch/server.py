@@ -1,11 +1,13 @@
 """The addresses of `llmlab watch`."""
 
 import asyncio
+import os
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
+from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
 from starlette.applications import Starlette
@@ -23,21 +25,28 @@ from llmlab.runs.folder import LOG
 from llmlab.watch.access import BOOK, Guard, Pass
 from llmlab.watch.answers import (
     Asked,
+    Command,
     ControlRequest,
     Health,
+    NamedRun,
     Refusal,
     RunList,
     RunSummary,
+    StartedCommand,
+    StartedList,
+    Wish,
     openapi,
 )
-from llmlab.watch.catalog import Catalog, checkpoints
+from llmlab.watch.catalog import INSIDE, Catalog, checkpoints, made_at
+from llmlab.watch.pages import BookFiles
 from llmlab.watch.rows import Cursor, is_known, read_rows
+from llmlab.watch.starting import PREFIX, Starter, command_of, require_shown
 
 ASSETS = Path(__file__).parent / "assets"
 POLL_SECONDS = 0.05
 """Between two looks whether a log has grown."""
 LONGEST_REQUEST = 4096
-"""Bytes of a request to a run."""
+"""Bytes of what a page sends."""
 VERSION = version("llmlab")
 
 
@@ -46,13 +55,15 @@ class Watch:
     """What a server shows.
 
     Attributes:
-        read_only: whether it refuses all requests to runs.
+        read_only: whether it refuses all requests to runs, and starts none.
         book: the folder of rendered books, if there is one.
+        starter: starts commands.
     """
 
     catalog: Catalog
     read_only: bool = False
     book: Path | None = None
+    starter: Starter = field(default_factory=lambda: Starter(Path()))
 
 
 def make_app(watch: Watch, allowed: Pass) -> ASGIApp:
@@ -63,12 +74,17 @@ def make_app(watch: Watch, allowed: Pass) -> ASGIApp:
         Route("/api/health", partial(_health, watch)),
         Route("/api/runs", partial(_runs, watch)),
         Route("/api/rows", partial(_rows, watch)),
+        Route("/api/started", partial(_started, watch)),
         Route("/api/control", partial(_control, watch), methods=["POST"]),
+        Route("/api/command", _command, methods=["POST"]),
+        Route("/api/start", partial(_start, watch), methods=["POST"]),
+        Route("/api/inspect", partial(_inspect, watch), methods=["POST"]),
+        Route("/inside", partial(_inside, watch)),
         WebSocketRoute("/ws", partial(_follow, watch)),
         Mount("/assets", StaticFiles(directory=ASSETS)),
     ]
     if watch.book:
-        routes.append(Mount(BOOK.rstrip("/"), StaticFiles(directory=watch.book, html=True)))
+        routes.append(Mount(BOOK.rstrip("/"), BookFiles(directory=watch.book, html=True)))
     return Guard(Starlette(routes=routes, exception_handlers={LabError: _refused}), allowed)
 
 
@@ -91,6 +107,7 @@ async def _runs(watch: Watch, request: Request) -> Response:
             bytes=status.st_size,
             modified=status.st_mtime,
             checkpoints=checkpoints(folder),
+            inside=made_at(folder / INSIDE),
         )
         for name, folder in watch.catalog.runs().items()
         for status in [(folder / LOG).stat()]
@@ -105,16 +122,74 @@ async def _rows(watch: Watch, request: Request) -> Response:
 
 
 async def _control(watch: Watch, request: Request) -> Response:
+    _require_hand(watch)
+    name, asked = _asked(await _body(request))
+    control.ask(watch.catalog.folder(name), asked)
+    return _said(Asked(id=asked.id), 202)
+
+
+async def _command(request: Request) -> Response:
+    """What would be started, so that nothing is started which nobody has seen."""
+    wish = _read(Wish, await _body(request), "a verb and its arguments")
+    return _said(Command(argv=list(command_of(wish.verb, wish.arguments))))
+
+
+async def _start(watch: Watch, request: Request) -> Response:
+    _require_hand(watch)
+    command = _read(Command, await _body(request), "the argv that /api/command gave")
+    return _said(Asked(id=watch.starter.start(require_shown(command.argv)).id), 202)
+
+
+async def _inspect(watch: Watch, request: Request) -> Response:
+    """Have `llmlab inspect` look into the checkpoints of a run, in a process of its own."""
+    _require_hand(watch)
+    named = _read(NamedRun, await _body(request), "the name of a run")
+    folder = Path(os.path.relpath(watch.catalog.folder(named.run)))
+    if not checkpoints(folder):
+        raise LabError("this run has kept no checkpoint to look into: save one.")
+    command = (*PREFIX, "inspect", str(folder), "--out", str(folder / INSIDE))
+    return _said(Asked(id=watch.starter.start(command).id), 202)
+
+
+async def _inside(watch: Watch, request: Request) -> Response:
+    page = watch.catalog.folder(request.query_params.get("run", "")) / INSIDE
+    if made_at(page) is None:
+        raise LabError("nobody has looked into this run yet: ask /api/inspect.")
+    return FileResponse(page)
+
+
+async def _started(watch: Watch, request: Request) -> Response:
+    found = [
+        StartedCommand(id=one.id, argv=list(one.command), code=one.code, output=one.output)
+        for one in watch.starter.started
+    ]
+    return _said(StartedList(started=found))
+
+
+def _require_hand(watch: Watch) -> None:
+    """Make sure that this server may do more than show; LabError if not."""
     if watch.read_only:
         raise LabError("this server only shows: start `llmlab watch` without --read-only.")
+
+
+async def _body(request: Request) -> bytes:
     body = b""
     async for part in request.stream():
         body += part
         if len(body) > LONGEST_REQUEST:
-            raise LabError("this request is too long: send an action and the name of a run.")
-    name, asked = _asked(body)
-    control.ask(watch.catalog.folder(name), asked)
-    return _said(Asked(id=asked.id), 202)
+            raise LabError(f"this request is too long: send at most {LONGEST_REQUEST} bytes.")
+    return body
+
+
+Form = TypeVar("Form", bound=BaseModel)
+
+
+def _read(form: type[Form], body: bytes, wanted: str) -> Form:
+    """The form that a body holds; LabError, which says what is wanted, if it holds none."""
+    try:
+        return form.model_validate_json(body)
+    except ValidationError as error:
+        raise LabError(f"this request cannot be read: send {wanted} as JSON.") from error
 
 
 def _asked(body: bytes) -> tuple[str, control.Request]:

@@ -90,7 +90,7 @@ def test_a_figure_has_caption_alternative_text_and_size(concept):
 
 def test_a_table_has_its_caption_above(result):
     table = re.search(r'<figure class="float tbl" id="tbl-steps">.*?</figure>', result, re.S)[0]
-    assert table.index("Table 2.1</span> Loss at each step size.") < table.index("<table>")
+    assert table.index("Table 2.1</span> Loss at each step size,") < table.index("<table>")
 
 
 def test_code_is_folded_where_it_says_so(concept, result):
@@ -111,6 +111,12 @@ def test_a_footnote_stands_on_its_page(concept, result):
 def test_a_citation_leads_to_the_references(rendered_sample, concept):
     assert 'href="../references.html#ref-kingma2015adam"' in concept
     assert 'id="ref-kingma2015adam"' in (rendered_sample / "references.html").read_text()
+
+
+def test_a_caption_leads_to_references_and_other_pages(result):
+    (caption,) = re.findall(r"<figcaption>.*?Loss at each step size.*?</figcaption>", result, re.S)
+    assert 'href="../references.html#ref-kingma2015adam"' in caption
+    assert 'href="../concepts/steps.html#fig-parabola"' in caption
 
 
 def test_a_value_carries_its_provenance(result):

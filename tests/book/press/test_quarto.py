@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 
 import nbformat
+import pikepdf
 import pytest
 import typst
 import yaml
@@ -157,6 +158,21 @@ def test_what_quarto_says_or_leaves_out_fails_the_book(
     with pytest.raises(LabError, match=f"Quarto could not render the {sentence}"):
         render_quarto(stand_in(script), copy_of_sample, contents, EDITION, tmp_path / "site")
     assert not (tmp_path / "site").exists()
+
+
+def test_the_pdf_that_quarto_makes_is_packed(copy_of_sample, stand_in, tmp_path):
+    contents = read_contents(copy_of_sample)
+    loose = tmp_path / "loose.pdf"
+    with pikepdf.new() as pdf:
+        pdf.add_blank_page()
+        pdf.pages[0].Contents = pdf.make_stream(b"0.123456789 0 m\n" * 5000)
+        pdf.save(loose, compress_streams=False)
+    pages = " ".join(f"_book/{chapter.page}" for chapter in contents.chapters)
+    script = (
+        f"mkdir -p _book/concepts _book/results; touch {pages}; cp {loose} _book/{contents.pdf}"
+    )
+    render_quarto(stand_in(script), copy_of_sample, contents, EDITION, tmp_path / "site")
+    assert (tmp_path / "site" / contents.pdf).stat().st_size < loose.stat().st_size / 20
 
 
 def test_quarto_is_called_without_what_the_user_has_set_up(

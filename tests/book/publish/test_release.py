@@ -85,7 +85,7 @@ def test_a_tag_of_another_commit_is_not_moved(project: Project) -> None:
         release(project, "1.0", "preview")
 
 
-@pytest.mark.parametrize("bound", ["LARGEST_MB", "LARGEST_REPOSITORY_MB"])
+@pytest.mark.parametrize("bound", ["LARGEST_MB", "LARGEST_PDF_MB", "LARGEST_REPOSITORY_MB"])
 def test_nothing_is_left_of_a_version_that_is_too_large(
     project: Project, monkeypatch, bound: str
 ) -> None:

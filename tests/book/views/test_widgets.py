@@ -111,6 +111,20 @@ KINDS = {
             for step in (0, 100, 200)
         ],
     },
+    "episodes": {
+        "kind": "episodes",
+        "episodes": [
+            {
+                "koan": f"names {n}",
+                "family": "names",
+                "steps": [
+                    {"code": "a <b\nc\n", "outcome": "test", "said": "NameError: c"},
+                    {"code": "a <b\nd\n", "outcome": "green", "answer": "2|d"},
+                ],
+            }
+            for n in range(2)
+        ],
+    },
     "scaling_law": {
         "kind": "scaling_law",
         "runs": [(10.0**n, 1 + 2 * 10 ** (-0.4 * n)) for n in range(6)],
@@ -407,6 +421,9 @@ slide("activations", 0);
 out.activations = says("activations");
 slide("checkpoints", 1);
 out.checkpoint = [says("checkpoints"), all("checkpoints", ".ex-text")[0].textContent];
+slide("episodes", 1);
+out.episode = [says("episodes"), ...all("episodes", ".ex-text").map((box) => box.textContent)];
+out.changed = all("episodes", ".ex-text b").map((part) => part.textContent);
 slide("samples", 1);
 out.sample = all("samples", ".ex-text")[0].textContent;
 
@@ -470,6 +487,15 @@ def test_every_kind_says_what_it_shows(seen):
     assert start["activations"].startswith("Step 200, largest: mean in block 1 (-0.01)")
     assert start["checkpoints"] == "Step 200: training loss 2 nats."
     assert start["samples"] == "At model large, step 200: one sample."
+    assert start["episodes"] == "names 0, the start: test."
+
+
+def test_an_episode_is_replayed_step_by_step(seen):
+    told, program, answer = seen["episode"]
+    assert told == "names 0, answer 1 of 1: green."
+    assert program == " 1 a <b\n 2 d\n"
+    assert answer == "Answer\n2|dJudge\ngreen"
+    assert seen["changed"][0] == " 2 d\n"
 
 
 def test_arrow_keys_go_from_token_to_token(seen):

@@ -6,7 +6,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from llmlab.method.evidence import modules
-from llmlab.method.evidence.modules import closure, closure_of_file, source_digest
+from llmlab.method.evidence.modules import closure, closure_of, imports_of_file, source_digest
 
 WRITTEN = """
 def area(radius: float) -> float:
@@ -77,7 +77,7 @@ def test_a_script_outside_the_package_has_a_closure_without_itself(package) -> N
     root = package(llmlab__a="from . import b", llmlab__b="")
     chapter = root / "chapter.py"
     chapter.write_text("# %% [markdown]\n# # Title\n# %%\nfrom llmlab.a import x\n")
-    assert list(closure_of_file(chapter)) == ["llmlab", "llmlab.a", "llmlab.b"]
+    assert list(closure_of(imports_of_file(chapter))) == ["llmlab", "llmlab.a", "llmlab.b"]
 
 
 blank = st.sampled_from(["", "# a comment", "\n\n", "   # indented comment"])

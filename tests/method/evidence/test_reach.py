@@ -6,7 +6,7 @@ from textwrap import dedent
 
 import pytest
 
-from llmlab.method.evidence.reach import Reach, circles, reach
+from llmlab.method.evidence.reach import Reach, circles, reach, still_source
 
 PACKAGE = {
     "llmlab/__init__.py": "",
@@ -352,6 +352,22 @@ def test_a_module_that_appears_after_it_was_looked_for_is_seen(package: Package,
     assert "lab.late.draw" not in package.reach("plain").code
     package.write(file, "def draw():\n    return 1\n")
     assert "lab.late.draw" in package.reach("plain").code
+
+
+def test_files_are_compared_once_for_many_definitions(package: Package, monkeypatch) -> None:
+    before = package.reach()
+    package.replace("llmlab/lab/config.py", "WIDTH = 4", "WIDTH = 5")
+    looked = []
+    monkeypatch.setattr(
+        "llmlab.method.evidence.reach.file_version", lambda path: looked.append(path) or (0, 0)
+    )
+    with still_source():
+        once = len(looked)
+        changed = package.reach()
+        assert changed.digest != before.digest
+        read = len(looked)
+        assert package.reach() is changed
+        assert once <= read == len(looked)
 
 
 def test_only_the_files_that_are_reached_are_named(package: Package) -> None:

@@ -24,10 +24,19 @@ from llmlab.book.versions.tags import former_version
 from llmlab.book.views import widgets
 from llmlab.book.views.kinds import kinds
 from llmlab.method.declare.catalog import catalog, check_scale, load_experiment
-from llmlab.method.declare.experiment import SCALES
+from llmlab.method.declare.experiment import SCALES, Experiment
 from llmlab.method.evidence.fingerprint import fingerprint
 from llmlab.method.evidence.manifest import MANIFEST, read_manifest
-from llmlab.method.evidence.modules import closure, closure_of_file, source_digest
+from llmlab.method.evidence.modules import (
+    SOURCE,
+    Module,
+    closure,
+    closure_of,
+    find_module,
+    imports_of_file,
+    source_digest,
+)
+from llmlab.method.evidence.reach import still_source
 from llmlab.method.judging.ledger import FILES, load_ledger
 from llmlab.method.judging.registration import History, read_history
 from llmlab.method.project import Project
@@ -53,13 +62,10 @@ class Graph:
 
     def __init__(self, project: Project) -> None:
         self.project = project
+        self._code: dict[tuple[Module, ...], str] = {}
         self.experiments = catalog()
-        self.digests = {
-            (name, scale): fingerprint(experiment, scale, together=runs_together(experiment)).digest
-            for name, experiment in self.experiments.items()
-            for scale in SCALES
-            if scale in experiment.budgets
-        }
+        with still_source():
+            self.digests = _digests_of(self.experiments)
         self.ledger = load_ledger(project)
         self.contents = read_contents(project)
         self.chapters = {chapter.name: chapter for chapter in self.contents.chapters}
@@ -170,7 +176,7 @@ class Graph:
         return _hash(
             {
                 "cells": code_of(source),
-                "code": _digests(_code_of(source)),
+                "code": self._code_digest(source),
                 "experiments": {name: self._described[name] for name in self.shown[chapter]},
                 "history": self._registrations(chapter) if _judges(inputs) else None,
                 "gates": self._gates if inputs.everything else None,
@@ -206,10 +212,10 @@ class Graph:
         return {name: self._description(name) for name in self.experiments}
 
     def _description(self, name: str) -> list[object]:
-        module = f"llmlab.experiments.{name}"
+        module = find_module(SOURCE, f"llmlab.experiments.{name}")
         larger = [self.project.fresh(scale, name) / MANIFEST for scale in SCALES if scale != BUILT]
         return [
-            source_digest(closure(module)[module]),
+            source_digest(module),
             [self.digests.get((name, scale)) for scale in SCALES],
             [path.name for path in self._recorded[name]],
             [
@@ -234,6 +240,21 @@ class Graph:
             *(str(self._history.registered.get(name)) for name in names),
             *(str(self._history.results.get(result)) for result in results),
         ]
+
+    def _code_digest(self, source: Path) -> str:
+        """Changes with the modules that a chapter runs; most chapters run the same."""
+        imported = imports_of_file(source)
+        if imported not in self._code:
+            code = closure_of(imported)
+            if KINDS in code:  # they are imported by computed names
+                code |= self._kinds
+            self._code[imported] = _hash(_digests(code))
+        return self._code[imported]
+
+    @cached_property
+    def _kinds(self) -> dict[str, Path]:
+        """The modules of all kinds of views."""
+        return {name: path for kind in kinds() for name, path in closure(f"{KINDS}.{kind}").items()}
 
     @cached_property
     def _former(self) -> str:
@@ -270,19 +291,18 @@ class Graph:
         return os.path.relpath(path, self.project.root)
 
 
+def _digests_of(experiments: Mapping[str, Experiment]) -> dict[tuple[str, str], str]:
+    return {
+        (name, scale): fingerprint(experiment, scale, together=runs_together(experiment)).digest
+        for name, experiment in experiments.items()
+        for scale in SCALES
+        if scale in experiment.budgets
+    }
+
+
 def _book_digest() -> str:
     """Changes with the code that renders, and with the renderer."""
     return _hash([_digests(closure("llmlab.book.press.render")), shutil.which("quarto")])
-
-
-def _code_of(chapter: Path) -> dict[str, Path]:
-    """The modules that a chapter runs; those of kinds of views are imported by computed names."""
-    code = closure_of_file(chapter)
-    if KINDS in code:
-        code |= {
-            name: path for kind in kinds() for name, path in closure(f"{KINDS}.{kind}").items()
-        }
-    return code
 
 
 def _digests(code: Mapping[str, Path]) -> dict[str, str]:

@@ -16,7 +16,6 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any, Literal
 
-import pikepdf
 import pypandoc
 import typst
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -24,6 +23,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from llmlab.book.press.border import in_one_line
 from llmlab.book.press.cells import Sheet, read_sheet
 from llmlab.book.press.contents import ASSETS, FRONT_PAGE, Chapter, Contents, Edition
+from llmlab.book.press.pdf import pack
 from llmlab.book.press.site_assets import write_site_assets
 from llmlab.method.errors import LabError
 
@@ -211,19 +211,7 @@ def _write_pdf(contents: Contents, edition: Edition, body: str, out: Path) -> No
     except typst.TypstError as error:
         raise LabError(f"typst could not make the PDF: {error.diagnostic}") from None
     source.unlink()
-    _pack(out / contents.pdf)
-
-
-def _pack(path: Path) -> None:
-    """Compress what typst leaves open: the tags that screen readers need, half of its file."""
-    pikepdf.settings.set_flate_compression_level(9)
-    with pikepdf.open(path, allow_overwriting_input=True) as pdf:
-        pdf.save(
-            path,
-            object_stream_mode=pikepdf.ObjectStreamMode.generate,
-            recompress_flate=True,
-            deterministic_id=True,
-        )
+    pack(out / contents.pdf)
 
 
 def _cover(facts: Mapping[str, str]) -> str:

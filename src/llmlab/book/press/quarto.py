@@ -14,6 +14,7 @@ from llmlab.book.press.cells import without_data_uris
 from llmlab.book.press.check import incomplete
 from llmlab.book.press.contents import ASSETS, CONFIG, Chapter, Contents, Edition, read_config
 from llmlab.book.press.notebooks import read_notebook
+from llmlab.book.press.pdf import pack
 from llmlab.book.press.site_assets import write_site_assets
 from llmlab.method.errors import LabError
 from llmlab.method.project import Project
@@ -57,6 +58,7 @@ def render_quarto(
     if done.returncode != 0 or problems:
         raise LabError(f"Quarto could not render the book: {_reason(done.stderr, problems)}")
     shutil.copytree(stage / OUTPUT, out, dirs_exist_ok=True)
+    pack(out / contents.pdf)
 
 
 def _environment() -> dict[str, str]:

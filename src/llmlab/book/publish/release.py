@@ -15,6 +15,7 @@ from llmlab.method.project import Project
 
 LARGEST_MB = 25.0
 """Of one version, so that a site can hold many."""
+LARGEST_PDF_MB = 6.0
 LARGEST_REPOSITORY_MB = 50.0
 """Of the files of one commit, so that a clone stays quick."""
 
@@ -36,7 +37,7 @@ def release(project: Project, version: str, renderer: Renderer = "auto") -> Rele
     Raises:
         LabError: the version has another form or is there already, files differ from the commit,
             the tag of that name stands for another commit, a chapter cannot be rendered, or the
-            version is larger than `LARGEST_MB`. Nothing is left of it then.
+            version, its PDF or the repository is larger than allowed. Nothing is left of it then.
     """
     check_version(version)
     folder = project.site / version
@@ -78,6 +79,11 @@ def _bounded(done: Released) -> Released:
             f"version {done.folder.name} takes {done.megabytes:.1f} MB, its PDF "
             f"{done.pdf_megabytes:.1f}; at most {LARGEST_MB:g} are allowed: shrink its pictures "
             "or views."
+        )
+    if done.pdf_megabytes > LARGEST_PDF_MB:
+        raise LabError(
+            f"the PDF of version {done.folder.name} takes {done.pdf_megabytes:.1f} MB; at most "
+            f"{LARGEST_PDF_MB:g} are allowed: have its pictures be vectors, or smaller."
         )
     if done.repository_megabytes > LARGEST_REPOSITORY_MB:
         raise LabError(

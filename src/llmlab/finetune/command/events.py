@@ -3,10 +3,13 @@
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 
+from torch import device
+
 from llmlab.finetune.observe.layers import StepReport
 from llmlab.finetune.observe.memory import Memory
 from llmlab.finetune.observe.quantisation import QuantisationReport
 from llmlab.gpt.alarms import Alarm
+from llmlab.gpt.speed import memory_bytes
 from llmlab.gpt.training import Point
 from llmlab.runs.control import Steered
 
@@ -118,10 +121,10 @@ def event_name(event: Event) -> str:
     return "point" if isinstance(event, Step) else type(event).__name__.lower()
 
 
-def event_fields(event: Event) -> dict[str, object]:
-    """What the log says of an event; a step has its point, its speed and its layers."""
+def event_fields(event: Event, on: device) -> dict[str, object]:
+    """What the log says of an event; a step has its point, speed, memory in use and layers."""
     if not isinstance(event, Step):
         return asdict(event)
     speed = event.point.tokens / event.point.seconds
     layers = asdict(event.report) if event.report else {}
-    return {**asdict(event.point), "tokens_per_second": speed, **layers}
+    return {**asdict(event.point), "tokens_per_second": speed, "memory": memory_bytes(on), **layers}

@@ -131,7 +131,7 @@ class FinetuneSession:
                     saved, steps = None, event.point.step + 1
                 elif isinstance(event, Saved):
                     saved = event.folder
-                log.append(event_name(event), event_fields(event))
+                log.append(event_name(event), event_fields(event, self.device))
                 yield event
         except LabError as error:  # nothing but writing can fail from here on
             run.close()

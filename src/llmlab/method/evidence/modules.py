@@ -30,12 +30,24 @@ def find_module(source: Path, module: str) -> Path | None:
 
 def closure(module: str) -> dict[str, Path]:
     """`module` and every module of the package that it imports, also indirectly; sorted."""
-    return _follow(_modules([module]))
+    return closure_of(_modules([module]))
 
 
-def closure_of_file(path: Path) -> dict[str, Path]:
-    """Every module of the package that a script outside it imports, also indirectly."""
-    return _follow(_imported("", path, file_version(path)))
+def imports_of_file(path: Path) -> tuple[Module, ...]:
+    """The modules of the package that a script outside it imports itself."""
+    return _imported("", path, file_version(path))
+
+
+def closure_of(modules: Iterable[Module]) -> dict[str, Path]:
+    """The modules, and every one that these import, also indirectly; sorted."""
+    found: dict[str, Path] = {}
+    waiting = list(modules)
+    while waiting:
+        name, path = waiting.pop()
+        if name not in found:
+            found[name] = path
+            waiting += _imported(name, path, file_version(path))
+    return dict(sorted(found.items()))
 
 
 def source_digest(path: Path) -> str:
@@ -58,18 +70,6 @@ def _stable(node: object) -> str:
     if isinstance(node, list):
         return f"[{', '.join(map(_stable, node))}]"
     return repr(node)
-
-
-def _follow(modules: Iterable[Module]) -> dict[str, Path]:
-    """The modules, and what they import, and so on."""
-    found: dict[str, Path] = {}
-    waiting = list(modules)
-    while waiting:
-        name, path = waiting.pop()
-        if name not in found:
-            found[name] = path
-            waiting += _imported(name, path, file_version(path))
-    return dict(sorted(found.items()))
 
 
 @cache

@@ -10,6 +10,8 @@ can tell from its source which of its names are read.
 import hashlib
 import os
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -83,12 +85,29 @@ def reach(source: Path, module: str, name: str, *, together: bool = False) -> Re
 
 
 _programs: dict[tuple[Path, bool], "_Program"] = {}
+_is_still: ContextVar[bool] = ContextVar("is_still", default=False)
+
+
+@contextmanager
+def still_source() -> Iterator[None]:
+    """Take it that no module changes within the block.
+
+    Files are compared with what is known of them once, and not again for each definition, which
+    for a thousand experiments would take their square.
+    """
+    for key in [key for key, program in _programs.items() if not program.is_current]:
+        del _programs[key]
+    token = _is_still.set(True)
+    try:
+        yield
+    finally:
+        _is_still.reset(token)
 
 
 def _program(source: Path, together: bool) -> "_Program":
     """The program below `source`, remembered while none of its files changes."""
     known = _programs.get((source, together))
-    if known is None or not known.is_current:
+    if known is None or not (_is_still.get() or known.is_current):
         known = _programs[source, together] = _Program(source, together)
     return known
 

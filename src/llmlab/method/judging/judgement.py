@@ -51,7 +51,6 @@ from llmlab.method.judging.sides import (
     Table,
     alarms_of_runs,
     goodness,
-    settled,
     short,
 )
 from llmlab.method.judging.statistics import Estimate
@@ -117,7 +116,7 @@ def judge(
     """
     for mistake in design_mistakes(hypothesis, experiment):
         raise LabError(f"hypothesis {hypothesis.id}: {mistake}.")
-    table = Table(hypothesis, experiment, settled(runs, experiment))
+    table = Table.of(hypothesis, experiment, runs)
     try:
         found = [table.side(name, fixed) for name, fixed in table.fixed()]
     except NotInTableError as absent:

@@ -78,6 +78,15 @@ class Table:
     experiment: Experiment
     runs: pd.DataFrame
 
+    @staticmethod
+    def of(hypothesis: Hypothesis, experiment: Experiment, runs: pd.DataFrame) -> "Table":
+        """The columns of a table of runs that the hypothesis looks at, settled."""
+        chooser = hypothesis.chosen_by or experiment.selection_metric
+        metrics = dict.fromkeys(filter(None, [hypothesis.metric, chooser]))
+        axes = [axis.name for axis in experiment.axes]
+        seen = runs[[*axes, "seed", "status", *metrics]]
+        return Table(hypothesis, experiment, settled(seen, experiment))
+
     @property
     def axes(self) -> list[str]:
         return [axis.name for axis in self.experiment.axes]
@@ -200,11 +209,13 @@ def goodness(cells: Sequence[pd.DataFrame], chooser: Metric) -> np.ndarray:
 def settled(runs: pd.DataFrame, experiment: Experiment) -> pd.DataFrame:
     """The runs with diverged ones at the worst completed value, and failed ones at NaN.
 
+    Of the metrics of the experiment those that `runs` has.
+
     A metric without a better direction has no worst value: diverged runs are NaN there too.
     """
-    names = [metric.name for metric in experiment.metrics]
-    values = runs[names].where(runs["status"] == "completed")
-    worst = pd.Series({each.name: _worst(values[each.name], each) for each in experiment.metrics})
+    metrics = [metric for metric in experiment.metrics if metric.name in runs]
+    values = runs[[metric.name for metric in metrics]].where(runs["status"] == "completed")
+    worst = pd.Series({each.name: _worst(values[each.name], each) for each in metrics})
     values.loc[runs["status"] == "diverged"] = worst.to_numpy()
     return runs.assign(**values)
 

@@ -19,7 +19,7 @@ Smoke runs prove that the code runs. They are no evidence, and a hypothesis with
 UNTESTED, though what they say is shown.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import date
 from typing import Literal
@@ -47,13 +47,15 @@ from llmlab.method.judging.journal import (
     table_key,
     write_journal,
 )
-from llmlab.method.judging.judgement import Judgement, NoJudgement, judge
+from llmlab.method.judging.judgement import Judgement, NoJudgement
 from llmlab.method.judging.ledger import Hypothesis, load_ledger
 from llmlab.method.judging.registration import History, Registration, read_history, registration
+from llmlab.method.judging.remembered import Judge, judge_evidence
 from llmlab.method.judging.scope import Scope, scope_of
 from llmlab.method.judging.sides import short
 from llmlab.method.project import Project
 
+Judging = Callable[[Hypothesis, Evidence], Judgement | NoJudgement]
 Word = Literal["SUPPORTED", "REFUTED", "UNDECIDED", "UNTESTED"]
 
 SIGNS: Mapping[Word, str] = {"SUPPORTED": "✓", "REFUTED": "✗", "UNDECIDED": "?", "UNTESTED": "…"}
@@ -177,27 +179,35 @@ class Verdict:
         return row | {name: getattr(manifest, name, None) for name in provenance}
 
 
-def judge_all(project: Project, scale: str | None = None) -> list[Verdict]:
+def judge_all(
+    project: Project, scale: str | None = None, judge: Judging | None = None
+) -> list[Verdict]:
     """The verdict on every hypothesis of the ledger, in its order.
 
     Args:
         scale: judge the evidence of this scale; by default the largest whose runs can judge.
+        judge: by default remembers what it has judged before.
 
     Raises:
         LabError: the ledger has a mistake, or a table is damaged.
     """
-    return judge_hypotheses(project, load_ledger(project).hypotheses, scale)
+    return judge_hypotheses(project, load_ledger(project).hypotheses, scale, judge)
 
 
 def judge_hypotheses(
-    project: Project, hypotheses: Iterable[Hypothesis], scale: str | None = None
+    project: Project,
+    hypotheses: Iterable[Hypothesis],
+    scale: str | None = None,
+    judge: Judging | None = None,
 ) -> list[Verdict]:
     """The verdicts on hypotheses, which must be whole families; otherwise as `judge_all`."""
     hypotheses = list(hypotheses)
     names = dict.fromkeys(hypothesis.experiment for hypothesis in hypotheses)
     evidence = {name: _evidence(project, name, scale) for name in names}
     smoke = {name: smoke_agreement(project, name) for name in names}
-    found = verdicts(hypotheses, evidence, read_history(project), smoke, read_journal(project))
+    judge = judge or Judge(project.build / "judgements")
+    journal = read_journal(project)
+    found = verdicts(hypotheses, evidence, read_history(project), smoke, journal, judge)
     scopes = {
         (name, each.scale): scope_of(project, each)
         for name, several in evidence.items()
@@ -215,6 +225,7 @@ def verdicts(
     history: History | None,
     smoke: Mapping[str, tuple[bool | None, str]],
     journal: Journal = Journal(),  # noqa: B008 (frozen)
+    judge: Judging = judge_evidence,
 ) -> list[Verdict]:
     """The verdicts on hypotheses, given the evidence of each experiment, the largest scale first.
 
@@ -222,7 +233,7 @@ def verdicts(
     """
     hypotheses = list(hypotheses)
     judged = {
-        hypothesis.id: _judge(hypothesis, evidence[hypothesis.experiment])
+        hypothesis.id: _judge(hypothesis, evidence[hypothesis.experiment], judge)
         for hypothesis in hypotheses
     }
     judgements = {name: judgement for name, (judgement, _) in judged.items()}
@@ -269,7 +280,7 @@ def judge_family(
 
 
 def keep_verdicts(project: Project) -> int:
-    """Enter every verdict on a recorded table that the journal lacks.
+    """Enter every verdict on a recorded table that the journal lacks; each is judged anew.
 
     Returns:
         How many there were.
@@ -279,7 +290,7 @@ def keep_verdicts(project: Project) -> int:
     """
     journal = read_journal(project)
     scales = [scale for scale in SCALES if scale != "smoke"]
-    found = [verdict for scale in scales for verdict in judge_all(project, scale)]
+    found = [one for scale in scales for one in judge_all(project, scale, judge_evidence)]
     more = journal.with_new(_entry(verdict) for verdict in found if _is_recorded(project, verdict))
     if more != journal:
         write_journal(project, more)
@@ -346,12 +357,12 @@ def _former(journal: Journal, hypothesis_id: str, evidence: Evidence | None) -> 
 
 
 def _judge(
-    hypothesis: Hypothesis, candidates: Sequence[Evidence]
+    hypothesis: Hypothesis, candidates: Sequence[Evidence], judge: Judging
 ) -> tuple[Judgement | NoJudgement, Evidence | None]:
     """The judgement on the first candidate that allows one, else why the first does not."""
     if not candidates:
         return NoJudgement("UNTESTED", "There are no runs yet."), None
-    tried = [(judge(hypothesis, found.experiment, found.runs), found) for found in candidates]
+    tried = [(judge(hypothesis, found), found) for found in candidates]
     return next((pair for pair in tried if isinstance(pair[0], Judgement)), tried[0])
 
 

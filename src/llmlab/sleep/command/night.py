@@ -15,8 +15,8 @@ def train(
     method: Annotated[
         str,
         typer.Option(
-            help="naive, targeted, replay, self, mean, mean-factors, ties, dare, share-averaged "
-            "or share-coefficients."
+            help="naive, targeted, replay, self, mean, mean-factors, ties, dare, osf, "
+            "share-averaged or share-coefficients."
         ),
     ] = "replay",
     base: Annotated[
@@ -33,7 +33,8 @@ def train(
 ) -> None:
     """Train LoRA adapters on captured episodes, on the edits alone; writes the coder after it."""
     from llmlab.sleep.coder.coder import save_coder
-    from llmlab.sleep.night.nights import Night, sleep
+    from llmlab.sleep.night.catalog import spend_night
+    from llmlab.sleep.night.nights import Night
 
     if out.exists() and any(out.iterdir()):
         raise LabError(f"{out} is not empty: name another folder with --out.")
@@ -45,7 +46,7 @@ def train(
             "make episodes in its language."
         )
     night = Night(steps, learning_rate, rank=rank, replay=replay, seed=seed)
-    save_coder(sleep(coder, day, method, night), out)
+    save_coder(spend_night(coder, day, method, night), out)
     failed = sum(not episode.is_green for episode in day)
     print(f"Learned by '{method}' from {len(day)} episodes, {failed} of them failed.")
     print(f"Try it on other koans: llmlab sleep run --base {out}")

@@ -1,6 +1,6 @@
 // What is known of one run: its log, read into columns as it comes.
 
-const COLUMNS = ["step", "tokens", "seconds", "loss", "gradient_norm", "learning_rate", "tokens_per_second", "mfu"];
+const COLUMNS = ["step", "tokens", "seconds", "loss", "gradient_norm", "learning_rate", "tokens_per_second", "mfu", "memory"];
 const ENDS = new Set(["finished", "interrupted", "diverged", "runend"]);
 const SAID = new Set(["alarm", "saved", "steered", "message", "listening", ...ENDS]);
 const MOST_SAID = 2000;
@@ -23,7 +23,7 @@ export class Run {
     this.answered = new Map();
     this.actions = [];
     this.totalSteps = null;
-    this.batchTokens = null;
+    this.utilisation = null; // MFU of one token per second
     this.isPaused = false;
     this.end = null;
     this.changed = 0;
@@ -66,6 +66,7 @@ export class Run {
     else if (event === "validation") this.#validation(row);
     else if (event === "run" || event === "runstart") this.#start(row);
     else if (event === "trial") this.#trial(row);
+    else if (event === "machine") this.utilisation = number(row.flops_per_token / row.peak_flops);
     if (event === "listening") [this.actions, this.end] = [row.actions ?? [], null];
     if (event === "steered") this.#steered(row);
     if (ENDS.has(event)) this.end = event;
@@ -85,7 +86,9 @@ export class Run {
     points.gradient_norm.push(number(row.gradient_norm ?? row.grad_norm));
     points.learning_rate.push(number(row.learning_rate));
     points.tokens_per_second.push(number(row.tokens_per_second ?? row.tokens_per_s) ?? (seconds ? tokens / seconds : null));
-    points.mfu.push(number(row.mfu));
+    const speed = points.tokens_per_second.at(-1);
+    points.mfu.push(number(row.mfu) ?? (this.utilisation && speed ? this.utilisation * speed : null));
+    points.memory.push(number(row.memory));
   }
 
   #validation(row) {

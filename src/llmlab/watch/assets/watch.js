@@ -2,7 +2,9 @@
 
 import { Chart, clock, short } from "./chart.js";
 import { Controls } from "./controls.js";
+import { Inside } from "./inside.js";
 import { Run, smooth } from "./run.js";
+import { Starting } from "./start.js";
 import { Stream } from "./stream.js";
 
 const COLOURS = ["#2f6fb2", "#c8553d", "#2e8b57", "#8e5bb5", "#b8860b", "#008b8b", "#c2185b", "#708090"];
@@ -15,6 +17,8 @@ const chosen = new Map(); // name -> { run, stream, colour }
 const known = new Map(); // name -> what /api/runs says
 const view = $(".view").elements;
 const controls = new Controls($(".controls"));
+const starting = new Starting($("dialog"), $(".started"), { started: () => (isAwaited = true) });
+const inside = new Inside($(".inside"), { look: (run) => starting.look(run) });
 const main = new Chart("Loss", 340);
 const small = {
   learning_rate: new Chart("Learning rate", 170),
@@ -23,6 +27,7 @@ const small = {
 };
 let isReadOnly = true;
 let isListed = false;
+let isAwaited = false; // a run that was started here has not appeared yet
 let cost = 0;
 let isDue = false;
 
@@ -39,11 +44,18 @@ async function list() {
     const answer = await fetch("/api/runs");
     if (!answer.ok) throw new Error(await answer.text());
     const { runs, book } = await answer.json();
+    const appeared = runs.find(({ name }) => !known.has(name))?.name;
     known.clear();
     for (const run of runs) known.set(run.name, run);
     $(".book").hidden = !book;
     showList(runs);
+    if (isAwaited && appeared) {
+      isAwaited = false;
+      for (const name of [...chosen.keys()]) choose(name, false);
+      choose(appeared, true);
+    }
     if (!chosen.size && runs.length) choose(named() ?? runs[0].name, true);
+    await starting.refresh();
     due();
     isListed = true;
   } catch {
@@ -139,6 +151,7 @@ function draw() {
     charts(all, run);
     events(run);
     checkpoints(run);
+    inside.show(run, known.get(run.name), isReadOnly, starting.started);
   }
   cost = performance.now() - began;
   document.body.dataset.points = String(all.reduce((sum, { run }) => sum + run.points.step.length, 0));
@@ -179,6 +192,7 @@ function tiles(run) {
     shown["Tokens"] = short(last.tokens);
     shown["Tokens per second"] = short(run.speed ?? last.tokens_per_second);
     if (last.mfu !== null) shown["MFU"] = `${Math.round(100 * last.mfu)} %`;
+    if (last.memory !== null) shown["Memory"] = `${short(last.memory)}B`;
     if (run.totalSteps && !run.isDone) shown["Time left"] = clock(run.pace === null ? null : run.pace * (run.totalSteps - last.step - 1));
   }
   const list = $(".tiles");
@@ -275,10 +289,12 @@ function section(selector, list, items, make) {
 }
 
 $(".charts").append(main.figure, element("div", { className: "small" }, ...Object.values(small).map(({ figure }) => figure)));
+$(".new").addEventListener("click", () => starting.open());
 $(".view").addEventListener("input", due);
 $(".view").addEventListener("submit", (event) => event.preventDefault());
 fetch("/api/health").then((answer) => answer.json()).then((health) => {
   isReadOnly = health.read_only;
+  $(".new").hidden = isReadOnly;
   due();
 });
 list();

@@ -31,7 +31,7 @@ The difference is 0.27, see @tbl-steps.
 
 # %%
 # | label: tbl-steps
-# | tbl-cap: Loss at each step size.
+# | tbl-cap: "Loss at each step size, after @fig-parabola [@kingma2015adam]."
 Markdown(TABLE)
 
 # %%

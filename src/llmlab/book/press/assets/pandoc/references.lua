@@ -28,13 +28,18 @@ local function reference(chapter, citation)
   return pandoc.Link(text, '#' .. citation.id, '', { class = 'xref' })
 end
 
+--- "@fig-x [@key]" is one citation to pandoc: what is no label stays one.
 local function cross_references(chapter, cite)
-  if not state.kind_of(cite.citations[1].id) then return nil end
+  local function is_label(citation) return state.kind_of(citation.id) end
+  local labels = cite.citations:filter(is_label)
+  if #labels == 0 then return nil end
   local list = pandoc.Inlines {}
-  for index, citation in ipairs(cite.citations) do
+  for index, citation in ipairs(labels) do
     if index > 1 then list:extend { pandoc.Str ',', pandoc.Space() } end
     list:insert(reference(chapter, citation))
   end
+  local keys = cite.citations:filter(function(citation) return not is_label(citation) end)
+  if #keys > 0 then list:extend { pandoc.Space(), pandoc.Cite({}, keys) } end
   return list
 end
 

@@ -94,7 +94,15 @@ local function image(chapter, element)
 end
 
 local function body(chapter, blocks)
+  -- links first: what a caption holds is text once its float is written
   return written(blocks
+    :walk {
+      Header = header,
+      CodeBlock = code,
+      Span = equation,
+      Link = function(element) return link(chapter, element) end,
+      Image = function(element) return image(chapter, element) end,
+    }
     :walk {
       Div = function(div)
         if div.classes:includes 'float' then return float(div) end
@@ -104,13 +112,6 @@ local function body(chapter, blocks)
     :walk {
       traverse = 'topdown',
       Table = function(tbl) return enclosed('<div class="table-scroll" tabindex="0">', { tbl }, '</div>'), false end,
-    }
-    :walk {
-      Header = header,
-      CodeBlock = code,
-      Span = equation,
-      Link = function(element) return link(chapter, element) end,
-      Image = function(element) return image(chapter, element) end,
     })
 end
 

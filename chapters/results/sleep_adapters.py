@@ -1,0 +1,95 @@
+# %% [markdown]
+# # Few adapters, many, or chance {#sec-results-sleep-adapters}
+#
+# ## The question
+#
+# If all tasks live in one subspace, then the more adapters a basis is made of, the better it should serve a task that
+# nobody has seen. The predecessor of this lab went from six adapters to fifty-one in that hope. Does it help, and is it
+# more than random directions can do?
+
+# %%
+from IPython.display import Markdown
+
+from llmlab.book.show import badge, command, figure, method, note, says, table, verdict
+
+note("sleep_adapters")
+
+# %%
+# | label: fig-sleep-adapters
+# | fig-cap: "Gain on new families, learned by coefficients alone, by what the basis is made of."
+# | fig-alt: "Five points with intervals: 6, 12, 25, 51 adapters, random directions."
+figure("sleep_adapters", "gain", x="basis")
+
+# %% [markdown]
+# ## Hypotheses and verdicts
+
+# %%
+verdict("H-BASIS-1")
+
+# %%
+verdict("H-BASIS-2")
+
+# %%
+verdict("H-BASIS-3")
+
+# %% [markdown]
+# ## Method
+#
+# The basis is made of small adapters of the nine families that the base knows (@sec-results-sleep-library), in an order
+# of each seed's own, so that the first six are a fair sample of the fifty-one. All bases have the same number of
+# directions. Three families that the base was never taught are then learned by coefficients alone. *Captured* is the share
+# of the squared ΔW of free adapters for these families that lies in the basis (@sec-subspaces).
+
+# %%
+# | label: tbl-sleep-adapters-method
+# | tbl-cap: "Conditions and budget."
+method("sleep_adapters")
+
+# %% [markdown]
+# The table is made by
+
+# %%
+command("sleep_adapters")
+
+# %% [markdown]
+# ## Results
+
+# %%
+# | label: tbl-sleep-adapters
+# | tbl-cap: "New families in bases of other families' adapters."
+table("sleep_adapters", ["pass_rate", "gain", "captured"], by="basis")
+
+# %% [markdown]
+# ## Learnings
+
+# %%
+Markdown(
+    says(
+        "H-BASIS-1",
+        supported="- Fifty-one adapters make a better basis than six",
+        refuted="- Fifty-one adapters make no better basis than six, by the margin that we asked for",
+        undecided="- Whether fifty-one adapters make a better basis than six is open",
+        untested="- Whether fifty-one adapters make a better basis than six is untested",
+    )
+    + f" (H-BASIS-1 {badge('H-BASIS-1')}).\n"
+    + says(
+        "H-BASIS-2",
+        supported="- A basis of other families is worth more than random directions",
+        refuted="- A basis of other families is worth no more than random directions, by that margin",
+        undecided="- Whether a basis of other families beats random directions is open",
+        untested="- Whether a basis of other families beats random directions is untested",
+    )
+    + f" (H-BASIS-2 {badge('H-BASIS-2')}).\n"
+    + says(
+        "H-BASIS-3",
+        supported="- It holds more of what free adapters do than chance does",
+        refuted="- It holds no more of what free adapters do than chance does, by that margin",
+        undecided="- What it holds of free adapters is open",
+        untested="- What it holds of free adapters is untested",
+    )
+    + f" (H-BASIS-3 {badge('H-BASIS-3')}).\n"
+)
+
+# %% [markdown]
+# *What would change our mind:* adapters of whole tasks in place of pieces with a few steps, or a base that was trained on
+# more than a dozen families.

@@ -1,0 +1,110 @@
+# %% [markdown]
+# # An adapter for each program {#sec-results-sleep-routing}
+#
+# ## The question
+#
+# Merging adapters costs what they know. Choosing one for each program costs nothing, if the choice is right. Can the
+# family of a bug be told from a red program, and is one adapter for all not just as good?
+
+# %%
+from IPython.display import Markdown
+
+from llmlab.book.show import badge, command, figure, method, note, says, table, verdict
+
+note("sleep_routing")
+
+# %%
+# | label: fig-sleep-routing
+# | fig-cap: "Pass rate minus that of the base, by who answers: the adapter of the right family, of a learned guess, of chance, the mean of all, or one adapter trained on everything."
+# | fig-alt: "Five points with intervals."
+figure("sleep_routing", "gain", x="route")
+
+# %% [markdown]
+# ## Hypotheses and verdicts
+
+# %%
+verdict("H-ROUTING-1")
+
+# %%
+verdict("H-ROUTING-2")
+
+# %%
+verdict("H-ROUTING-3")
+
+# %%
+verdict("H-ROUTING-4")
+
+# %% [markdown]
+# ## Method
+#
+# Twelve adapters come from @sec-results-sleep-library. The learned route is a softmax regression on what the base makes of
+# a question: the last layer's state at its last token, before anything is answered. It is trained on the programs that the
+# adapters were trained on. *One* is a single adapter on all lessons, with the steps of all twelve together.
+
+# %%
+# | label: tbl-sleep-routing-method
+# | tbl-cap: "Conditions and budget."
+method("sleep_routing")
+
+# %% [markdown]
+# The table is made by
+
+# %%
+command("sleep_routing")
+
+# %% [markdown]
+# ## Results
+
+# %%
+# | label: tbl-sleep-routing
+# | tbl-cap: "Who answers, and what comes of it."
+table(
+    "sleep_routing",
+    ["pass_rate", "gain", "regressions", "taught_gain", "new_gain", "rightly_routed"],
+    by="route",
+)
+
+# %% [markdown]
+# ## Learnings
+
+# %%
+Markdown(
+    says(
+        "H-ROUTING-1",
+        supported="- A learned guess of the family is as good as knowing it",
+        refuted="- A learned guess of the family is worse than knowing it",
+        undecided="- Whether a learned guess is as good as knowing the family is open",
+        untested="- Whether a learned guess is as good as knowing the family is untested",
+    )
+    + f" (H-ROUTING-1 {badge('H-ROUTING-1')}).\n"
+    + says(
+        "H-ROUTING-2",
+        supported="- Choosing beats merging",
+        refuted="- Choosing does not beat merging by as much as we asked for",
+        undecided="- Whether choosing beats merging is open",
+        untested="- Whether choosing beats merging is untested",
+    )
+    + f" (H-ROUTING-2 {badge('H-ROUTING-2')}).\n"
+    + says(
+        "H-ROUTING-3",
+        supported="- One adapter for all does as well as twelve",
+        refuted="- One adapter for all does not do what twelve do",
+        undecided="- Whether one adapter for all would do is open",
+        untested="- Whether one adapter for all would do is untested",
+    )
+    + f" (H-ROUTING-3 {badge('H-ROUTING-3')}).\n"
+    + says(
+        "H-ROUTING-4",
+        supported="- The wrong adapter does harm",
+        refuted="- The wrong adapter does less harm than we thought",
+        undecided="- What the wrong adapter does is open",
+        untested="- What the wrong adapter does is untested",
+    )
+    + f" (H-ROUTING-4 {badge('H-ROUTING-4')}).\n"
+)
+
+# %% [markdown]
+# The predecessor reports [50.0]{.setting} % for a routed choice, [43.3]{.setting} or [50.0]{.setting} for the average
+# (its files disagree), and [46.7]{.setting} for the base, on thirty koans: nobody can tell them apart.
+#
+# *What would change our mind:* families that look alike. Here an error and its line nearly name the bug.

@@ -1,0 +1,17 @@
+"""Requests to a run that several processes share."""
+
+import torch
+
+from llmlab.gpt.distributed import Workers
+from llmlab.runs.control import Request
+
+
+def agreed(workers: Workers, requests: list[Request]) -> list[Request]:
+    """What the first process was asked for since the last step, on each of them.
+
+    All must call it after the same step. Where nothing was asked it costs the mean of one number.
+    """
+    if workers.world == 1:
+        return requests
+    number = torch.tensor(float(workers.is_first and len(requests)), device=workers.device)
+    return workers.each(requests)[0] if workers.mean(number).item() else []
