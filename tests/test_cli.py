@@ -1,3 +1,4 @@
+import errno
 import json
 import os
 import subprocess
@@ -153,6 +154,7 @@ def test_a_dry_run_names_what_is_needed_first_and_what_is_done(lab, llmlab) -> N
         (["verdicts"], "chapters/hypotheses/questions.toml is missing"),
         (["new", "experiment", "A"], "'A' cannot name an experiment"),
         (["book", "execute", "nowhere"], "_quarto.yml is missing"),
+        (["watch", "x" * 300], f"cannot use {'x' * 300}: File name too long; name another path."),
         (["curves", "a\n\x1b[2J.csv"], r"there is no file a\n\x1b[2J.csv: give the path"),
     ],
 )
@@ -167,6 +169,20 @@ def test_what_the_user_can_mend_is_one_line_and_writes_nothing(
     assert done.err.startswith(f"error: {sentence}")
     assert done.err.count("\n") == 1
     assert sorted(lab.root.rglob("*")) == before
+
+
+def test_a_working_folder_that_was_removed_is_named(
+    llmlab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def app(prog_name: str) -> None:
+        raise FileNotFoundError(errno.ENOENT, "No such file or directory")  # as os.getcwd does
+
+    monkeypatch.setattr("llmlab.cli.app", app)
+    said = llmlab("status")
+    assert (said.code, said.err) == (
+        1,
+        "error: the working folder was removed: change to another one.\n",
+    )
 
 
 def test_outside_a_lab_book_every_command_says_so(lab, llmlab, tmp_path) -> None:

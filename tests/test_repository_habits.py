@@ -51,6 +51,7 @@ ALLOWED = {
     },
     "folders_made": {
         "benchmarks/graph.py": "in a temporary folder",
+        "src/llmlab/cluster/simulate_command.py": "a log that only one process can make",
         "src/llmlab/book/press/graph.py": "one file for each chapter, written by one job",
         "src/llmlab/book/press/preview.py": "inside what render.py makes aside",
         "src/llmlab/book/press/quarto.py": "the stage of a build, which Snakemake locks",

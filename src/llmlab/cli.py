@@ -786,6 +786,10 @@ def main() -> None:
     except LabError as error:
         _fail(str(error))
     except OSError as error:
+        if error.errno in UNUSABLE and error.filename is not None:
+            _fail(f"cannot use {error.filename}: {error.strerror}; name another path.")
+        if error.errno == errno.ENOENT and error.filename is None:  # from os.getcwd
+            _fail("the working folder was removed: change to another one.")
         if error.errno not in (errno.EPIPE, *FULL):
             raise
         with open(os.devnull, "wb") as nowhere:  # flushing the rest of the output would fail again
@@ -796,6 +800,8 @@ def main() -> None:
         _fail(f"cannot write {place}: {error.strerror}; free some space, or write elsewhere.")
 
 
+UNUSABLE = (errno.ENAMETOOLONG, errno.ELOOP, errno.EACCES, errno.EPERM, errno.EROFS)
+"""Errors of a path that no command can go on with."""
 FULL = (errno.ENOSPC, errno.EDQUOT)
 """Errors of a full disk or an exceeded quota."""
 

@@ -41,8 +41,8 @@ ODD_BYTES = [
     b"9" * 6000,
 ]
 ODD_VALUES = [
-    None, True, -1, 0, 2**70, 1.5, float("inf"), float("nan"), 1e300, "", "x", "$x^{$", "\ud800",
-    "\x00", "../../x", "a\nb", [], [[]], {}, {"a": 1}, [None], "y" * 5000,
+    None, True, -1, 0, 2**31, 2**70, 1.5, float("inf"), float("nan"), 1e300, "", "x", "$x^{$",
+    "\ud800", "\x00", "../../x", "a\nb", [], [[]], {}, {"a": 1}, [None], "y" * 5000,
 ]  # fmt: skip
 
 
@@ -199,6 +199,13 @@ def test_views(kind):
             read_view(raw, "x").draw("footer").canvas.draw()
             drawn += 1
     assert drawn == PICTURES
+
+
+@pytest.mark.parametrize("n_layers", [2**31, 2**70])
+def test_as_many_layers_as_no_memory_holds_are_refused(n_layers: int) -> None:
+    raw = {"kind": "attention", **VIEWS["attention"], "n_layers": n_layers}
+    with pytest.raises(LabError, match=f"not all has {n_layers} layers"):
+        widgets.widget("a view", raw, "x")
 
 
 def test_odd_things_instead_of_a_view():

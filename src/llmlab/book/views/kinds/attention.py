@@ -62,7 +62,7 @@ class Attention(View):
     def __post_init__(self) -> None:
         of_heads = [*(text.weights for text in self.texts), *self.scores.values()]
         if any(
-            [len(layer) for layer in layers] != [self.n_heads] * self.n_layers
+            len(layers) != self.n_layers or any(len(layer) != self.n_heads for layer in layers)
             for layers in of_heads
         ):
             raise ValueError(
