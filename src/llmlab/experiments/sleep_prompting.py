@@ -44,7 +44,7 @@ EXPERIMENT = Experiment(
         ),
         "laptop": Budget(
             conditions={"turns": (1, 2, 4, 8), "hint": (False, True)},
-            seeds=5,
+            seeds=10,
             settings={"exam_koans": 600},
         ),
         "gpu": Budget(
