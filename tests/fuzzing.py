@@ -64,7 +64,8 @@ def assert_survives(
                 failures.append(f"seed {seed}: more than one line: {error}")
         except Exception as error:
             failures.append(f"seed {seed}: {_last_frame(error)} on {content[:80]!r}")
-    assert not failures, f"{len(failures)} of {rounds} inputs: " + "\n".join(failures[:SHOWN])
+    shown = "\n".join(failures[:SHOWN]).encode("ascii", "backslashreplace").decode()
+    assert not failures, f"{len(failures)} of {rounds} inputs: {shown}"
     return n_read
 
 

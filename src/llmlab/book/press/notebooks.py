@@ -81,8 +81,9 @@ def read_notebook(chapter: Chapter) -> NotebookNode:
     """
     text = read_text(chapter.executed(), f"the notebook of {chapter.name}")
     try:
-        notebook = nbformat.reads(text, as_version=4)
-        nbformat.validate(notebook)
+        # nbformat.reads prints what is wrong before anyone can catch it
+        notebook = nbformat.v4.reads(text)
+        nbformat.validate(notebook, version=4)
         if _SURROGATE.search(text):
             json.dumps(notebook, ensure_ascii=False).encode()
     except Exception as error:  # whatever nbformat and its parsers raise
