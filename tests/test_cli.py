@@ -142,7 +142,7 @@ def test_a_dry_run_names_what_is_needed_first_and_what_is_done(lab, llmlab) -> N
         (["run", "toy", "-s", "gpu"], "toy has no budget for scale 'gpu'; use one of smoke, lapt"),
         (
             ["run", "toy", "-s", "smoke", "--seeds", "x"],
-            "does not name seeds; give numbers such as 0,1 or 0-4",
+            "'x' does not name seeds; give numbers such as 0,1 or 0-4",
         ),
         (["record", "toy", "-s", "smoke"], "toy has no complete results at scale 'smoke'"),
         (["record", "toy", "-s", "smok"], "unknown scale 'smok'"),
@@ -153,7 +153,10 @@ def test_a_dry_run_names_what_is_needed_first_and_what_is_done(lab, llmlab) -> N
         (["verdicts", "-s", "smok"], "unknown scale 'smok' (did you mean 'smoke'?)"),
         (["verdicts"], "chapters/hypotheses/questions.toml is missing"),
         (["new", "experiment", "A"], "'A' cannot name an experiment"),
-        (["book", "execute", "nowhere"], "_quarto.yml is missing"),
+        (
+            ["book", "execute", "nowhere"],
+            "_quarto.yml, which lists the chapters of the book, is missing",
+        ),
         (["watch", "x" * 300], f"cannot use {'x' * 300}: File name too long; name another path."),
         (["curves", "a\n\x1b[2J.csv"], r"there is no file a\n\x1b[2J.csv: give the path"),
     ],

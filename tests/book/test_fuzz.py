@@ -204,7 +204,7 @@ def test_views(kind):
 @pytest.mark.parametrize("n_layers", [2**31, 2**70])
 def test_as_many_layers_as_no_memory_holds_are_refused(n_layers: int) -> None:
     raw = {"kind": "attention", **VIEWS["attention"], "n_layers": n_layers}
-    with pytest.raises(LabError, match=f"not all has {n_layers} layers"):
+    with pytest.raises(LabError, match=f"not all texts and scores have {n_layers} layers"):
         widgets.widget("a view", raw, "x")
 
 

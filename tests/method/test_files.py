@@ -67,7 +67,7 @@ def test_bytes_that_are_no_utf_8_are_named_with_their_place(
 ) -> None:
     path = tmp_path / "notes.txt"
     path.write_bytes(content)
-    with pytest.raises(LabError, match=rf"notes.txt is not text in UTF-8: {cause}; save it as"):
+    with pytest.raises(LabError, match=rf"notes.txt is not UTF-8 text: {cause}; save it as"):
         read_text(path)
 
 

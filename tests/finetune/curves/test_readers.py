@@ -237,7 +237,7 @@ def test_names_of_others_are_known(theirs: str, ours: str) -> None:
         ),
         ("run.csv", b"step,loss\n", "holds no curve"),
         ("run.csv", b"step,loss\n1,2,3,4\n1,2\n", "line 2: it has 4 cells"),
-        ("run.csv", b"\xff\xfe\x00", "is not text in UTF-8: it is UTF-16"),
+        ("run.csv", b"\xff\xfe\x00", "is not UTF-8 text: it is UTF-16"),
         ("log.jsonl", b'{"event": \n{"event": "run"}\n', "line 1"),
         ("log.jsonl", b'{"event": "run"}\n', "holds no curve"),
         ("trainer_state.json", b'{"log_history": [', "is not a complete JSON file"),

@@ -112,7 +112,7 @@ def test_three_points_are_too_few(complaint) -> None:
 
 
 def test_one_size_of_model_is_no_sweep(complaint) -> None:
-    assert "has one value only" in complaint(rows(9, params="7000000"))
+    assert "has only one value" in complaint(rows(9, params="7000000"))
 
 
 def test_a_missing_column_is_named_with_the_nearest(complaint) -> None:
@@ -131,7 +131,7 @@ def test_no_size_at_all_is_no_fit(complaint) -> None:
         ("params,tokens,loss\n", "has no rows"),
         ("params,tokens,loss\n1,2\n", "line 2: it has 2 cells, but the header has 3"),
         ("params,params,loss\n1,2,3\n", "two columns named 'params'"),
-        (b"\xff\xfe\x00p", "is not text in UTF-8"),
+        (b"\xff\xfe\x00p", "is not UTF-8 text"),
     ],
 )
 def test_what_is_no_table_is_one_sentence(complaint, text: str | bytes, said: str) -> None:

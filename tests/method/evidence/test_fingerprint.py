@@ -104,10 +104,10 @@ def test_a_change_in_a_needed_experiment_is_named(lab) -> None:
     assert fingerprint(lab.load("toy"), "smoke").changes_since(before) == ("needs base",)
 
 
-def test_experiments_that_need_each_other_in_a_circle_are_refused(lab) -> None:
+def test_experiments_that_need_each_other_in_a_cycle_are_refused(lab) -> None:
     lab.add(name="base")
     lab.add()
     lab.edit("base", "run=run", 'run=run, needs=["toy"]')
     toy = lab.edit("toy", "run=run", 'run=run, needs=["base"]')
-    with pytest.raises(LabError, match=r"circle \(toy needs base needs toy\)"):
+    with pytest.raises(LabError, match=r"cycle \(toy needs base needs toy\)"):
         fingerprint(toy, "smoke")

@@ -102,7 +102,7 @@ def test_a_damaged_table_is_never_judged_from_memory(hypotheses, copied, judge) 
     judge(hypotheses["H-LR-1"], copied)
     with (copied.folder / RUNS).open("ab") as table:
         table.write(b"\n")
-    with pytest.raises(LabError, match=r"runs\.csv is not the file that was written"):
+    with pytest.raises(LabError, match=r"runs\.csv was cut short or edited"):
         judge(hypotheses["H-LR-1"], copied)
 
 

@@ -72,7 +72,7 @@ def test_other_code_is_another_experiment(lab) -> None:
     with_three_seeds(lab)
     plan = make_plan(lab.edit("toy", "tokens=3", "tokens=4"), "smoke", lab.project)
     assert judged_before(plan, lab.project) == ()
-    with pytest.raises(LabError, match=r"of other code \(run, budget changed"):
+    with pytest.raises(LabError, match=r"come from other code \(run, budget changed"):
         take_over(plan, lab.project)
 
 

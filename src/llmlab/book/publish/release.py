@@ -84,8 +84,8 @@ def _bounded(done: Released) -> Released:
         )
     if done.pdf_megabytes > LARGEST_PDF_MB:
         raise LabError(
-            f"the PDF of version {done.folder.name} takes {done.pdf_megabytes:.1f} MB; at most "
-            f"{LARGEST_PDF_MB:g} are allowed: have its pictures be vectors, or smaller."
+            f"the PDF of version {done.folder.name} takes {done.pdf_megabytes:.1f} MB, more than "
+            f"the limit of {LARGEST_PDF_MB:g}; use vector images or smaller ones."
         )
     if done.repository_megabytes > LARGEST_REPOSITORY_MB:
         raise LabError(

@@ -57,7 +57,7 @@ end
 local function check_link(chapter, link)
   local label = link.target:match '^#(.+)$'
   if label and not chapter.own[label] and not state.targets[label] then
-    state.complain(chapter, ('links to #%s, which is not there'):format(label))
+    state.complain(chapter, ('links to #%s, which does not exist'):format(label))
   end
 end
 
