@@ -101,7 +101,7 @@ def test_a_page_of_another_server_starts_nothing(client: TestClient, path: str) 
 def test_so_many_go_on_at_once_and_old_ones_are_forgotten(tmp_path: Path) -> None:
     starter = Starter(tmp_path)
     for _ in range(MOST_RUNNING):
-        starter.start((sys.executable, "-c", "input()"))  # it is given no input, and ends
+        starter.start((sys.executable, "-c", "import time; time.sleep(2)"))
     with pytest.raises(LabError, match="go on already"):
         starter.start((sys.executable, "-c", ""))
     ended(starter)
