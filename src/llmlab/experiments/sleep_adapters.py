@@ -1,7 +1,7 @@
 """Is a basis of many adapters worth more to a new family of bugs than one of few, or of chance?"""
 
-from llmlab.experiments.sleep_methods import share_of
 from llmlab.method.declare.experiment import Axis, Budget, Experiment, Outcome, Trial
+from llmlab.sleep.study.measures import share_of
 
 BASES = ("6", "12", "25", "51", "random")
 

@@ -1,7 +1,7 @@
 """Eight nights in a row: does a coder that learns from itself grow, level off, or collapse?"""
 
-from llmlab.experiments.sleep_methods import share_of
 from llmlab.method.declare.experiment import Axis, Budget, Experiment, Metric, Outcome, Trial
+from llmlab.sleep.study.measures import share_of
 
 METHODS = ("self", "unjudged", "references")
 SHOWN = 12

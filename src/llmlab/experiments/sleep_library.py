@@ -3,8 +3,8 @@
 `sleep_pieces` runs the same on pieces of families.
 """
 
-from llmlab.experiments.sleep_methods import share_of
 from llmlab.method.declare.experiment import Axis, Budget, Experiment, Outcome, Trial
+from llmlab.sleep.study.measures import share_of
 
 
 def run(trial: Trial) -> Outcome:

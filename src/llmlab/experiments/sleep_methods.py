@@ -1,6 +1,7 @@
 """Which night makes a better coder: LoRA on a day's episodes, chosen and merged in many ways."""
 
-from llmlab.method.declare.experiment import Axis, Budget, Experiment, Metric, Outcome, Trial
+from llmlab.method.declare.experiment import Axis, Budget, Experiment, Outcome, Trial
+from llmlab.sleep.study.measures import EXAM_METRICS, share_of
 
 METHODS = (
     "naive",
@@ -54,10 +55,6 @@ def run(trial: Trial) -> Outcome:
     )
 
 
-def share_of(name: str, what: str, direction: str = "higher") -> Metric:
-    return Metric(name, what, "share", direction, tolerance=0.1)
-
-
 EXPERIMENT = Experiment(
     name="sleep_methods",
     title="Nights compared",
@@ -68,13 +65,7 @@ EXPERIMENT = Experiment(
     ),
     axes=(Axis("method", "What is learned from the day, and how it is merged."),),
     metrics=(
-        share_of("pass_rate", "Koans that one answer turns green after the night."),
-        share_of("gain", "Pass rate after the night minus before."),
-        share_of("gains", "Koans that are green only after the night."),
-        share_of("regressions", "Koans that were green only before the night.", "lower"),
-        share_of("taught_gain", "Gain on the families that the base was taught."),
-        share_of("new_gain", "Gain on the families that the base was not taught."),
-        Metric("mcnemar_p", "Exact McNemar test, before against after.", "1", tolerance=1.0),
+        *EXAM_METRICS,
         share_of("day_rate", "Koans of the day that the base turned green."),
     ),
     needs=("sleep_base",),

@@ -1,7 +1,7 @@
 """Is it worth more to ask again, or with a hint, than to learn at night?"""
 
-from llmlab.experiments.sleep_methods import share_of
 from llmlab.method.declare.experiment import Axis, Budget, Experiment, Outcome, Trial
+from llmlab.sleep.study.measures import share_of
 
 
 def run(trial: Trial) -> Outcome:

@@ -1,7 +1,7 @@
 """How many passed episodes should a night repeat?"""
 
-from llmlab.experiments.sleep_methods import share_of
-from llmlab.method.declare.experiment import Axis, Budget, Experiment, Metric, Outcome, Trial
+from llmlab.method.declare.experiment import Axis, Budget, Experiment, Outcome, Trial
+from llmlab.sleep.study.measures import EXAM_METRICS
 
 SHARES = (0.0, 0.05, 0.1, 0.2, 0.35, 0.5)
 
@@ -41,15 +41,7 @@ EXPERIMENT = Experiment(
     question="Q-SLEEP",
     summary="Mixes passed episodes into the failed ones of a day, in six shares.",
     axes=(Axis("replay", "Share of passed episodes among the lessons."),),
-    metrics=(
-        share_of("pass_rate", "Koans that one answer turns green after the night."),
-        share_of("gain", "Pass rate after the night minus before."),
-        share_of("gains", "Koans that are green only after the night."),
-        share_of("regressions", "Koans that were green only before the night.", "lower"),
-        share_of("taught_gain", "Gain on the families that the base was taught."),
-        share_of("new_gain", "Gain on the families that the base was not taught."),
-        Metric("mcnemar_p", "Exact McNemar test, before against after.", "1", tolerance=1.0),
-    ),
+    metrics=EXAM_METRICS,
     needs=("sleep_base",),
     budgets={
         "smoke": Budget(

@@ -1,7 +1,7 @@
 """With an adapter for each family of bugs: choose one for each program, or merge them all?"""
 
-from llmlab.experiments.sleep_methods import share_of
-from llmlab.method.declare.experiment import Axis, Budget, Experiment, Metric, Outcome, Trial
+from llmlab.method.declare.experiment import Axis, Budget, Experiment, Outcome, Trial
+from llmlab.sleep.study.measures import EXAM_METRICS, share_of
 
 ROUTES = ("oracle", "learned", "chance", "averaged", "one")
 
@@ -41,13 +41,7 @@ EXPERIMENT = Experiment(
     ),
     axes=(Axis("route", "Whose weights answer a program."),),
     metrics=(
-        share_of("pass_rate", "Koans that one answer turns green after the night."),
-        share_of("gain", "Pass rate after the night minus before."),
-        share_of("gains", "Koans that are green only after the night."),
-        share_of("regressions", "Koans that were green only before the night.", "lower"),
-        share_of("taught_gain", "Gain on the families that the base was taught."),
-        share_of("new_gain", "Gain on the families that the base was not taught."),
-        Metric("mcnemar_p", "Exact McNemar test, before against after.", "1", tolerance=1.0),
+        *EXAM_METRICS,
         share_of("rightly_routed", "Koans that the adapter of their own family answers."),
     ),
     needs=("sleep_base", "sleep_library"),

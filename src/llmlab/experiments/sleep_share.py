@@ -4,8 +4,8 @@ Six families arrive one after another, in an order of each seed's own. Which fam
 is known, as in the paper; methods that make one adapter for all do without.
 """
 
-from llmlab.experiments.sleep_methods import share_of
 from llmlab.method.declare.experiment import Axis, Budget, Experiment, Metric, Outcome, Trial
+from llmlab.sleep.study.measures import EXAM_METRICS, share_of
 
 METHODS = (
     "separate",
@@ -74,13 +74,7 @@ EXPERIMENT = Experiment(
     ),
     axes=(Axis("method", "How the weights for each family are made."),),
     metrics=(
-        share_of("pass_rate", "Koans that one answer turns green after the night."),
-        share_of("gain", "Pass rate after the night minus before."),
-        share_of("gains", "Koans that are green only after the night."),
-        share_of("regressions", "Koans that were green only before the night.", "lower"),
-        share_of("taught_gain", "Gain on the families that the base was taught."),
-        share_of("new_gain", "Gain on the families that the base was not taught."),
-        Metric("mcnemar_p", "Exact McNemar test, before against after.", "1", tolerance=1.0),
+        *EXAM_METRICS,
         share_of("early_gain", "Gain on the half of the families that came first."),
         share_of("late_gain", "Gain on the half that came last."),
         Metric(

@@ -2,36 +2,22 @@
 
 import pytest
 import torch
+from sleep_episodes import episode_with
 
 from llmlab.gpt.model import GPTConfig
 from llmlab.sleep.coder.coder import new_coder
 from llmlab.sleep.coder.tokens import code_tokens
 from llmlab.sleep.night.cycles import CYCLE_METHODS, cycles, unjudged
 from llmlab.sleep.night.nights import Night
-from llmlab.sleep.repair.episodes import Episode, Turn
+from llmlab.sleep.repair.episodes import Turn
 
 TOKENS = code_tokens("python")
 NIGHT = Night(steps=1, batch_size=2, rank=2, alpha=4.0)
 
 
 def episode(number, outcome, code="def draw(cost):\n    return cost * 1\n"):
-    return Episode(
-        id=str(number),
-        run="r",
-        koan=f"k{number}",
-        family="names",
-        language="python",
-        template="",
-        model="m",
-        sandbox="none",
-        start="def draw(cost):\n    return total\n",
-        solution="def draw(cost):\n    return cost\n",
-        start_outcome="test",
-        start_error="NameError",
-        start_line=2,
-        start_said="",
-        turns=(Turn(answer="", outcome=outcome, code=code),),
-    )
+    turn = Turn(answer="", outcome=outcome, code=code)
+    return episode_with(id=str(number), koan=f"k{number}", turns=(turn,))
 
 
 DAY = [episode(0, "green"), episode(1, "test"), episode(2, "no edit", code="")]

@@ -4,6 +4,7 @@ import copy
 
 import pytest
 import torch
+from sleep_episodes import episode_with
 
 from llmlab.finetune.model.lora import LoraSpec
 from llmlab.gpt.model import GPTConfig
@@ -24,7 +25,7 @@ from llmlab.sleep.night.adapters import (
 )
 from llmlab.sleep.night.lessons import naive, replay, self_training, targeted
 from llmlab.sleep.night.nights import METHODS, Night, sleep
-from llmlab.sleep.repair.episodes import Episode, Turn
+from llmlab.sleep.repair.episodes import Turn
 
 TOKENS = code_tokens("python")
 NIGHT = Night(steps=4, batch_size=4, rank=2, n_directions=3)
@@ -36,24 +37,9 @@ def coder():
 
 
 def episode(number, outcome, family="names"):
-    start, own = "def draw(cost):\n    return total\n", "def draw(cost):\n    return cost * 1\n"
-    return Episode(
-        id=str(number),
-        run="r",
-        koan=f"k{number}",
-        family=family,
-        language="python",
-        template="",
-        model="m",
-        sandbox="none",
-        start=start,
-        solution="def draw(cost):\n    return cost\n",
-        start_outcome="test",
-        start_error="NameError",
-        start_line=2,
-        start_said="",
-        turns=(Turn(answer="2|    return cost * 1", outcome=outcome, code=own),),
-    )
+    own = "def draw(cost):\n    return cost * 1\n"
+    turn = Turn(answer="2|    return cost * 1", outcome=outcome, code=own)
+    return episode_with(id=str(number), koan=f"k{number}", family=family, turns=(turn,))
 
 
 DAY = [episode(n, "green" if n % 2 else "test", "names" if n < 5 else "keys") for n in range(10)]

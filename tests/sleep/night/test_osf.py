@@ -3,6 +3,7 @@
 import pytest
 import torch
 from peft.utils.merge_utils import ties as their_ties
+from sleep_episodes import EPISODE
 
 from llmlab.gpt.model import GPTConfig
 from llmlab.method.errors import LabError
@@ -12,28 +13,9 @@ from llmlab.sleep.night.adapters import Factors, dare, mean_of_deltas, ties
 from llmlab.sleep.night.catalog import spend_night
 from llmlab.sleep.night.nights import Night
 from llmlab.sleep.night.osf import KEPT, osf
-from llmlab.sleep.repair.episodes import Episode
 
 TOKENS = code_tokens("python")
-DAY = [
-    Episode(
-        id="0",
-        run="r",
-        koan="k",
-        family="names",
-        language="python",
-        template="",
-        model="m",
-        sandbox="none",
-        start="def draw(cost):\n    return total\n",
-        solution="def draw(cost):\n    return cost\n",
-        start_outcome="test",
-        start_error="NameError",
-        start_line=2,
-        start_said="",
-        turns=(),
-    )
-]
+DAY = [EPISODE]
 
 
 def test_a_night_of_osf_leaves_the_leading_directions_as_they_are():

@@ -3,27 +3,18 @@
 import os
 
 import pytest
+from sleep_episodes import episode_with
 
 from llmlab.method.errors import LabError
-from llmlab.sleep.repair.episodes import Episode, EpisodeFile, Turn, episode_id
+from llmlab.sleep.repair.episodes import EpisodeFile, Turn, episode_id
 
 
 def episode(name="k", outcome="green"):
-    return Episode(
+    return episode_with(
         id=episode_id("r", name, "x = 1\n"),
-        run="r",
         koan=name,
-        family="names",
-        language="python",
-        template="",
-        model="m",
-        sandbox="none",
         start="x = 1\n",
         solution="x = 2\n",
-        start_outcome="test",
-        start_error="wrong",
-        start_line=0,
-        start_said="1, not 2",
         turns=(Turn(answer="1|x = 2", outcome=outcome, code="x = 2\n"),),
     )
 

@@ -1,21 +1,13 @@
 """A replay has a step for the start and one for each answer."""
 
-from llmlab.sleep.repair.episodes import Episode, Turn
+from sleep_episodes import episode_with
+
+from llmlab.sleep.repair.episodes import Turn
 from llmlab.sleep.study.replay import episodes_view
 
-EPISODE = Episode(
-    id="0",
-    run="r",
-    koan="k",
-    family="names",
-    language="python",
-    template="",
-    model="m",
-    sandbox="none",
+ANSWERED = episode_with(
     start="total\n",
     solution="cost\n",
-    start_outcome="test",
-    start_error="NameError",
     start_line=1,
     start_said="total",
     turns=(
@@ -26,7 +18,7 @@ EPISODE = Episode(
 
 
 def test_each_answer_stands_with_the_program_that_it_left():
-    view = episodes_view([EPISODE])
+    view = episodes_view([ANSWERED])
     (shown,) = view["episodes"]
     assert (view["kind"], shown["koan"], shown["family"]) == ("episodes", "k", "names")
     assert [step["code"] for step in shown["steps"]] == ["total\n", "total\n", "cost\n"]

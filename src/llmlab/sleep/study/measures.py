@@ -1,0 +1,19 @@
+"""What experiments on nights measure: columns that several of them share. Imports no torch."""
+
+from llmlab.method.declare.experiment import Metric
+
+
+def share_of(name: str, what: str, direction: str = "higher") -> Metric:
+    return Metric(name, what, "share", direction, tolerance=0.1)
+
+
+EXAM_METRICS = (
+    share_of("pass_rate", "Koans that one answer turns green after the night."),
+    share_of("gain", "Pass rate after the night minus before."),
+    share_of("gains", "Koans that are green only after the night."),
+    share_of("regressions", "Koans that were green only before the night.", "lower"),
+    share_of("taught_gain", "Gain on the families that the base was taught."),
+    share_of("new_gain", "Gain on the families that the base was not taught."),
+    Metric("mcnemar_p", "Exact McNemar test, before against after.", "1", tolerance=1.0),
+)
+"""What `exams.beside` computes from the exams before and after a night."""
