@@ -117,3 +117,8 @@ def svg_uri(figure: Figure) -> str:
     figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
     drawn = slim(buffer.getvalue().decode()).encode()
     return "data:image/svg+xml;base64," + base64.b64encode(drawn).decode("ascii")
+
+
+def sign(figure: Figure, footer: str) -> None:
+    """Write the source of a figure below it, in small type."""
+    figure.supxlabel(footer, x=0.01, ha="left", fontsize=7, color=MUTED)

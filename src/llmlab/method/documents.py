@@ -51,7 +51,9 @@ def parse_json(content: str | bytes, name: object) -> object:
 
 def in_one_line(error: object) -> str:
     """A library's error message in one line of bounded length, without a full stop."""
-    return " ".join(str(error).split())[:LONGEST_CAUSE].rstrip(".")
+    text = " ".join(str(error).encode("utf-8", "backslashreplace").decode().split())
+    cut = text if len(text) <= LONGEST_CAUSE else f"{text[: LONGEST_CAUSE - 3]}..."
+    return cut.rstrip(".")
 
 
 def escaped(text: str) -> str:

@@ -9,6 +9,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from llmlab.method.documents import first_mistake
 from llmlab.method.errors import LabError
 from llmlab.method.files import unreadable, unwritable, write_file
 from llmlab.method.json_values import json_value
@@ -99,9 +100,7 @@ class RunLog:
         try:
             return LoggedEvent.model_validate_json(line)
         except ValidationError as error:
-            first = error.errors(include_url=False, include_input=False)[0]
-            place = ".".join(map(str, first["loc"]))
-            raise self._damaged(number, f"{place}: {first['msg']}".removeprefix(": ")) from error
+            raise self._damaged(number, first_mistake(error)) from error
 
     def _damaged(self, number: int, cause: str) -> LabError:
         return LabError(

@@ -59,7 +59,7 @@ def draw_levels(
     if len(panels[0]) > 1:
         rows[0, 0].legend(title=legend)
     rows[-1, 0].set_xlabel(heading(axis))
-    _sign(figure, footer)
+    style.sign(figure, footer)
     return figure
 
 
@@ -97,7 +97,7 @@ def draw_curves(
         _make_logarithmic(row[0, 0], _scale(metric) * curves["mean"].min())
     if curves[line].nunique() > 1:
         row[0, -1].legend(title=None if several else label(line), ncols=2 if len(parts) == 1 else 1)
-    _sign(figure, footer)
+    style.sign(figure, footer)
     return figure
 
 
@@ -119,7 +119,7 @@ def draw_confusion(columns: Mapping[str, Line], axis: Axis, together: str, foote
     axes.set_xlabel(f"{together} (% of the runs of a row)")
     axes.set_ylabel(label(axis.name))
     axes.grid(visible=False)
-    _sign(figure, footer)
+    style.sign(figure, footer)
     return figure
 
 
@@ -142,7 +142,7 @@ def draw_differences(
     axes.grid(visible=False, axis="y")
     unit = "points" if metric.unit in numbers.SHARES else numbers.unit_name(metric.unit)
     axes.set_xlabel(f"{label(metric.name)} minus that of {axis} = {control} ({unit})")
-    _sign(figure, footer)
+    style.sign(figure, footer)
     return figure
 
 
@@ -249,7 +249,3 @@ def _make_logarithmic(axes: Axes, lowest: float) -> None:
 
 def _scale(metric: Metric) -> float:
     return 100.0 if metric.unit in numbers.SHARES else 1.0
-
-
-def _sign(figure: Figure, footer: str) -> None:
-    figure.supxlabel(footer, x=0.01, ha="left", fontsize=7, color=style.MUTED)

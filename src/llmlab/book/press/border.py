@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 import yaml
 from pydantic import TypeAdapter, ValidationError
 
+from llmlab.method.documents import in_one_line
 from llmlab.method.errors import LabError
 
 Parsed = TypeVar("Parsed")
@@ -81,12 +82,6 @@ def validated(form: type[Parsed], value: object, name: str) -> Parsed:
         message = first["msg"].removeprefix("Value error, ")
         at = f" at '{place}'" if place else ""
         raise LabError(f"{name} is wrong{at}: {in_one_line(message)}; correct it.") from None
-
-
-def in_one_line(error: object) -> str:
-    """A library's error message in one line of bounded length, without a full stop."""
-    text = " ".join(str(error).encode("utf-8", "backslashreplace").decode().split())
-    return (text if len(text) <= 200 else f"{text[:197]}...").rstrip(".")
 
 
 class _Loader(yaml.SafeLoader):

@@ -8,7 +8,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from llmlab.book.press.border import in_one_line, parse_yaml, read_text, validated
+from llmlab.book.press.border import parse_yaml, read_text, validated
+from llmlab.method.documents import in_one_line
 from llmlab.method.errors import LabError
 from llmlab.method.project import Project
 

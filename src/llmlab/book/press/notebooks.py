@@ -15,8 +15,9 @@ import jupytext
 import nbformat
 from nbformat import NotebookNode
 
-from llmlab.book.press.border import in_one_line, read_text
+from llmlab.book.press.border import read_text
 from llmlab.book.press.contents import Chapter
+from llmlab.method.documents import in_one_line
 from llmlab.method.errors import LabError
 from llmlab.method.files import write_file
 

@@ -21,11 +21,11 @@ import pypandoc
 import typst
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from llmlab.book.press.border import in_one_line
 from llmlab.book.press.cells import Sheet, read_sheet
 from llmlab.book.press.contents import ASSETS, FRONT_PAGE, Chapter, Contents, Edition
 from llmlab.book.press.pdf import pack
 from llmlab.book.press.site_assets import write_site_assets
+from llmlab.method.documents import in_one_line
 from llmlab.method.errors import LabError
 
 BIBLIOGRAPHY = "references.bib"

@@ -107,7 +107,5 @@ def _glyphs() -> frozenset[int]:
 
 
 def draw_footer(figure: Figure, footer: str) -> None:
-    """Write the source of a figure below it, in small type."""
-    figure.supxlabel(
-        textwrap.fill(footer, FOOTER_COLUMNS), x=0.01, ha="left", fontsize=7, color=style.MUTED
-    )
+    """Sign a figure with a footer that is broken into lines."""
+    style.sign(figure, textwrap.fill(footer, FOOTER_COLUMNS))

@@ -83,7 +83,7 @@ def draw_planes(planes: Mapping[str, RawView], unit: str, footer: str) -> Figure
     bar = figure.colorbar(drawn, ax=row, ticks=levels[::2], format="{x:.2g}", shrink=0.9)
     bar.ax.minorticks_off()
     bar.set_label(f"loss ({unit})")
-    _sign(figure, footer)
+    style.sign(figure, footer)
     return figure
 
 
@@ -162,7 +162,7 @@ def draw_paths(
             axes.set_ylabel(label)
     rows[0, 0].legend()
     rows[-1, 0].set_xlabel(ends)
-    _sign(figure, footer)
+    style.sign(figure, footer)
     return figure
 
 
@@ -171,7 +171,3 @@ def _checked(form: type[Checked], raw: RawView, where: str) -> Checked:
         return TypeAdapter(form).validate_python(raw)
     except ValidationError as error:
         raise LabError(f"{where} is damaged: {complaint(error)}; rerun the experiment.") from None
-
-
-def _sign(figure: Figure, footer: str) -> None:
-    figure.supxlabel(footer, x=0.01, ha="left", fontsize=7, color=style.MUTED)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
+from llmlab.method.documents import first_mistake
 from llmlab.method.errors import LabError
 from llmlab.method.evidence.fingerprint import Fingerprint
 from llmlab.method.files import is_aside, write_file
@@ -82,20 +83,13 @@ def read_manifest(folder: Path) -> Manifest:
         ) from error
     except ValidationError as error:
         raise LabError(
-            f"{path} is damaged ({_first(error)}); restore it or run the experiment again."
+            f"{path} is damaged ({first_mistake(error)}); restore it or run the experiment again."
         ) from error
 
 
 @cache
 def _reader() -> TypeAdapter:
     return TypeAdapter(Manifest)
-
-
-def _first(error: ValidationError) -> str:
-    """The first mistake in a file, and its place."""
-    first = error.errors(include_url=False, include_input=False)[0]
-    place = ".".join(map(str, first["loc"]))
-    return f"{place}: {first['msg']}" if place else first["msg"]
 
 
 def verified(folder: Path, name: str) -> Path:
