@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy import stats
 from statsmodels.stats.multitest import multipletests
+from statsmodels.stats.power import TTestPower
 
 from llmlab.method.judging import means, statistics
 
@@ -107,6 +108,18 @@ def test_detectable_effect_agrees_with_power_tables(n, size):
 def test_detectable_effect_holds_at_strict_levels(n):
     effect = statistics.detectable_effect(1.0, n, alpha=0.05 / 20, power=0.9)
     assert effect > statistics.detectable_effect(1.0, n, alpha=0.05)
+
+
+@pytest.mark.parametrize("n", [3, 10, 100])
+@pytest.mark.parametrize("alpha", [0.05, 0.0005])
+def test_detectable_effect_equals_that_of_statsmodels(n, alpha):
+    expected = TTestPower().solve_power(nobs=n, alpha=alpha, power=0.9, alternative="larger")
+    found = statistics.detectable_effect(2.0, n, alpha, power=0.9)
+    assert found == pytest.approx(2 * float(expected), rel=1e-4)
+
+
+def test_two_seeds_detect_nothing_at_a_level_beyond_reach():
+    assert statistics.detectable_effect(1.0, 2, alpha=1e-6) == np.inf
 
 
 def test_rank_trend_sees_order_alone():
