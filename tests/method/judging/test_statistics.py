@@ -76,19 +76,6 @@ def test_t_interval_of_a_worked_example():
     assert interval.high - interval.value == pytest.approx(2.7764 * np.sqrt(0.5), rel=1e-4)
 
 
-@settings(max_examples=20, deadline=None)
-@given(arrays(float, 6, elements=st.floats(-100, 100, width=32)))
-def test_bootstrap_interval_lies_within_the_sample(sample):
-    low, high = statistics.bootstrap_interval(sample, 0.9)
-    assert sample.min() - 1e-9 <= low <= high <= sample.max() + 1e-9
-
-
-def test_bootstrap_interval_is_the_same_each_time():
-    sample = [0.1, 0.5, 0.2, 0.9, 0.4]
-    first = statistics.bootstrap_interval(sample, 0.9)
-    assert first == statistics.bootstrap_interval(sample, 0.9)
-
-
 @settings(max_examples=20, deadline=None)  # statsmodels collects garbage at each call
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=8))
 def test_holm_agrees_with_statsmodels(p_values):
@@ -170,7 +157,3 @@ def test_mcnemar_counts_only_items_that_differ():
     first = [True] * 56
     second = [True] * 50 + [False] * 6
     assert statistics.mcnemar_p(first, second) == pytest.approx(2 * 0.5**6)
-
-
-def test_interquartile_mean_leaves_out_the_extremes():
-    assert statistics.interquartile_mean([[-1000, 1], [2, 3], [4, 5], [6, 1000]]) == 3.5

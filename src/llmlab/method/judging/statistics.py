@@ -43,22 +43,6 @@ def mean_interval(values: ArrayLike, level: float) -> Estimate:
     return Estimate(mean, mean - half, mean + half, level, len(values))
 
 
-def bootstrap_interval(values: ArrayLike, level: float, seed: int = 0) -> tuple[float, float]:
-    """The bias-corrected, accelerated (BCa) bootstrap interval of the mean."""
-    values = np.asarray(values, dtype=float)
-    if is_constant(values):
-        return float(values.mean()), float(values.mean())
-    interval = scipy.stats.bootstrap(
-        (values,),
-        np.mean,
-        confidence_level=level,
-        n_resamples=RESAMPLES,
-        method="BCa",
-        rng=np.random.default_rng(seed),
-    ).confidence_interval
-    return float(interval.low), float(interval.high)
-
-
 def t_above(values: ArrayLike, bound: float) -> float:
     """One-sided p value of "the mean lies above `bound`": the one-sample t test.
 
@@ -387,11 +371,3 @@ def mcnemar_p(first: ArrayLike, second: ArrayLike) -> float:
         [np.sum(~first & second), np.sum(~first & ~second)],
     ]
     return float(mcnemar(table, exact=True).pvalue)
-
-
-def interquartile_mean(values: ArrayLike) -> float:
-    """The mean of the middle half of the values: robust to a few outlying runs.
-
-    Agarwal et al. 2021, "Deep reinforcement learning at the edge of the statistical precipice".
-    """
-    return float(scipy.stats.trim_mean(np.ravel(values), 0.25))
