@@ -425,7 +425,7 @@ def train(
             if not workers.is_first:
                 deque(events, maxlen=0)
                 return
-            print(describe(session), flush=True)
+            print(describe(session, options.corpus), flush=True)
             meter = Meter(session.recipe, workers.device, workers.world)
             show(events, session.folder.name, session.recipe, meter)
     except KeyboardInterrupt:  # outside the loop of steps, which handles it itself
