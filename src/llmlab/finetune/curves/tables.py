@@ -121,7 +121,7 @@ def read_csv(file: Path) -> Readings:
     runs: dict[str, list[Point]] = defaultdict(list)
     several = len({run for name in numeric if (run := _run_of(name))}) > 1
     for name, numbers in numeric.items():
-        runs[several and _run_of(name) or file.name] += [
+        runs[(several and _run_of(name)) or file.name] += [
             (_name(file, name), step, value)
             for step, value in zip(at, numbers, strict=True)
             if step is not None and value is not None and not (name in sparse and math.isnan(value))
