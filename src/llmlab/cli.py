@@ -802,8 +802,8 @@ def main() -> None:
 
 UNUSABLE = (errno.ENAMETOOLONG, errno.ELOOP, errno.EACCES, errno.EPERM, errno.EROFS)
 """Errors of a path that no command can go on with."""
-FULL = (errno.ENOSPC, errno.EDQUOT)
-"""Errors of a full disk or an exceeded quota."""
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""Errors of a full disk or an exceeded quota or limit."""
 
 
 def _fail(sentence: str) -> NoReturn:
