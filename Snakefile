@@ -13,13 +13,8 @@ from llmlab.book.press.graph import Graph
 from llmlab.method.errors import LabError
 from llmlab.method.project import Project
 
-
-envvars:
-    "PATH",
-
-
 # `python` is the interpreter that runs this file, unless --sdm conda puts its own before it
-os.environ["PATH"] = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+os.environ.update(PATH=os.pathsep.join([str(Path(sys.executable).parent), *os.get_exec_path()]))
 shell.prefix("set -euo pipefail; export PYTHONPATH=src; ")
 
 try:
@@ -35,7 +30,6 @@ SHARDS = int(config.get("shards", 1))
 # A profile with a storage (profiles/s3) keeps results in it, as packs named by the digest of what
 # they depend on: times mean nothing between clones. All else is local.
 STORED = workflow.storage_settings.default_storage_provider is not None
-
 
 
 def unpacking(packs):
@@ -80,7 +74,7 @@ rule pack:
         seeds=lambda wildcards: "" if wildcards.seeds == "all" else f"--seeds {wildcards.seeds}",
         unpack=lambda wildcards, input: unpacking(input),
     message:
-        "{wildcards.experiment} at {wildcards.scale} scale, {wildcards.seeds} seeds, packed"
+        "{wildcards.experiment} at {wildcards.scale} scale, seeds {wildcards.seeds}, packed"
     shell:
         "({params.unpack} python -m llmlab run {wildcards.experiment} --scale {wildcards.scale}"
         " {params.seeds} {params.workers} && python -m llmlab pack {wildcards.experiment}"
