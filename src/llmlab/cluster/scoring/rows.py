@@ -183,20 +183,7 @@ def plan_of(row: Row) -> Plan:
     """
     gpu = _accelerator(row)
     shape = _shape(row)
-    needed = ("seq_len_tokens", "global_batch_sequences", "gpus")
-    if missing := [name for name in needed if getattr(row, name) is None]:
-        raise _LackingError(f"no {' and no '.join(missing)}")
-    tp, pp, cp = row.tp or 1, row.pp or 1, row.cp or 1
-    if row.gpus % (tp * pp * cp):
-        raise _LackingError(f"tp x pp x cp = {tp * pp * cp} does not divide {row.gpus} gpus")
-    dp = row.gpus // (tp * pp * cp)
-    if row.dp not in (None, dp):
-        raise _LackingError(f"dp is {row.dp}, and tp, pp and cp leave {dp} of {row.gpus} gpus")
-    micro_batch = row.micro_batch or 1
-    if micro_batch * dp > row.global_batch_sequences:
-        raise _LackingError(f"{dp} micro-batches of {micro_batch:g} exceed the global batch")
-    if pp > shape.layers:
-        raise _LackingError(f"pp = {pp} exceeds the {shape.layers} layers")
+    _check_layout(row, shape)
     software = software_of(row, gpu)
     modern = software != "plain"
     return Plan(
@@ -205,27 +192,44 @@ def plan_of(row: Row) -> Plan:
         gpus=row.gpus,
         seq_len=row.seq_len_tokens,
         global_batch=row.global_batch_sequences,
-        micro_batch=micro_batch,
-        tp=tp,
-        pp=pp,
-        cp=cp,
+        micro_batch=row.micro_batch or 1,
+        tp=row.tp or 1,
+        pp=row.pp or 1,
+        cp=row.cp or 1,
         ep=(row.ep or 1) if shape.experts else 1,
         interleave=int(row.interleave or 1),
         sharding=_sharding(row, modern),
         recompute=_recompute(row, software),
         bits=row.bits(gpu),
-        sequence_parallel=_or(row.sequence_parallel, modern and tp > 1),
+        sequence_parallel=_or(row.sequence_parallel, modern and (row.tp or 1) > 1),
         async_tensor=any(mark in (row.note or "").casefold() for mark in ASYNC),
         adapters="lora" in (row.task or "").casefold(),
         software=software,
     )
 
 
+def _check_layout(row: Row, shape: Shape) -> None:
+    """Check that sizes are stated and agree with each other."""
+    needed = ("seq_len_tokens", "global_batch_sequences", "gpus")
+    if missing := [name for name in needed if getattr(row, name) is None]:
+        raise _LackingError(f"no {' and no '.join(missing)}")
+    product = (row.tp or 1) * (row.pp or 1) * (row.cp or 1)
+    if row.gpus % product:
+        raise _LackingError(f"tp x pp x cp = {product} does not divide {row.gpus} gpus")
+    dp, micro_batch = row.gpus // product, row.micro_batch or 1
+    if row.dp not in (None, dp):
+        raise _LackingError(f"dp is {row.dp}, and tp, pp and cp leave {dp} of {row.gpus} gpus")
+    if micro_batch * dp > row.global_batch_sequences:
+        raise _LackingError(f"{dp} micro-batches of {micro_batch:g} exceed the global batch")
+    if (row.pp or 1) > shape.layers:
+        raise _LackingError(f"pp = {row.pp} exceeds the {shape.layers} layers")
+
+
 FLASH_SINCE = 2022
 """Year of FlashAttention (arXiv:2205.14135): Megatron on earlier accelerators is plain."""
 ASYNC = ("async tp", "asynctp")
 """Words in a note that say that tensor-parallel communication is overlapped."""
-COMPILED = ("compile", "float8", "2d", " tp")
+COMPILED = ("compile", "float8", "2d", "3d", "4d", " tp", *ASYNC)
 """Words in a note on FSDP that imply torch.compile."""
 FUSED_SINCE = 2024
 """From accelerators of this year on, FSDP also uses fused kernels."""
