@@ -326,7 +326,8 @@ const stepFormulas = (() => {
     const [parts, memory] = [stepTime(plan, c), memoryUse(plan)];
     const seconds = total(parts);
     const tokens = (plan.global_batch * plan.seq_len) / seconds / plan.gpus;
-    const mfu = (tokens * flopsPerToken(plan.model, plan.seq_len)) / peak(plan.gpu, plan.bits);
+    const spared = plan.adapters ? 2 * plan.model.matmul_weights : 0;
+    const mfu = (tokens * (flopsPerToken(plan.model, plan.seq_len) - spared)) / peak(plan.gpu, plan.bits);
     return { parts, memory, seconds, tokens_per_s_per_gpu: tokens, mfu, bytes: total(memory) };
   }
 
