@@ -36,8 +36,7 @@ class Plan:
         recompute: what the backward pass repeats of the forward pass. selective: the core of
             attention, as in Megatron-LM (arXiv:2205.05198, section 5). operations: all but
             attention and the first, third, … matrix product of a layer, as torchtitan selects
-            (arXiv:2410.06511, section 2.2.2; `_apply_ac_to_transformer_block` in its code). full:
-            everything.
+            (arXiv:2410.06511; `_apply_ac_to_transformer_block` in its code). full: everything.
         bits: bits of the operands of the layers' matrix products; attention stays at 16.
         sequence_parallel: whether norms and dropout are split over the tensor-parallel ranks.
         async_tensor: whether tensor-parallel communication overlaps with matrix products.
