@@ -13,13 +13,8 @@ from llmlab.book.press.graph import Graph
 from llmlab.method.errors import LabError
 from llmlab.method.project import Project
 
-
-envvars:
-    "PATH",
-
-
 # `python` is the interpreter that runs this file, unless --sdm conda puts its own before it
-os.environ["PATH"] = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+os.environ.update(PATH=os.pathsep.join([str(Path(sys.executable).parent), *os.get_exec_path()]))
 shell.prefix("set -euo pipefail; export PYTHONPATH=src; ")
 
 try:
@@ -32,29 +27,67 @@ except LabError as mistake:
 # --config shards=N splits the seeds of each experiment into N jobs that a cluster runs in parallel
 SHARDS = int(config.get("shards", 1))
 
+# A profile with a storage (profiles/s3) keeps results in it, as packs named by the digest of what
+# they depend on: times mean nothing between clones. All else is local.
+STORED = workflow.storage_settings.default_storage_provider is not None
+
+
+def unpacking(packs):
+    """The command that unpacks these packs, before another."""
+    return f"python -m llmlab unpack {packs} &&" if packs else ""
+
+
 REPRODUCTION = "build/reproduction/smoke.txt"
 BOOK = ["site/dev/index.html", f"site/dev/{graph.contents.pdf}"]
 
 
 rule all:
     input:
-        SMOKE,
-        REPRODUCTION,
-        BOOK,
+        local(SMOKE),
+        local(REPRODUCTION),
+        local(BOOK),
 
 
 rule results:
     input:
-        RESULTS,
+        local(RESULTS),
+
+
+rule pack:
+    input:
+        lambda wildcards: ancient(
+            graph.pack_inputs(wildcards.experiment, wildcards.scale, wildcards.seeds, SHARDS)
+        ),
+    output:
+        "build/packs/{scale}/{experiment}/{digest}/{seeds}.tar.gz",
+    log:
+        "build/logs/{scale}/{experiment}-{digest}-{seeds}.log",
+    conda:
+        "envs/experiment.yaml"
+    threads: lambda wildcards: graph.threads(wildcards.scale, workflow.cores)
+    resources:
+        runtime=lambda wildcards, attempt: attempt
+        * graph.minutes(wildcards.experiment, wildcards.scale),
+        mem_mb=lambda wildcards, attempt: 4000 * attempt,
+    params:
+        workers=lambda wildcards: graph.workers(wildcards.scale),
+        seeds=lambda wildcards: "" if wildcards.seeds == "all" else f"--seeds {wildcards.seeds}",
+        unpack=lambda wildcards, input: unpacking(input),
+    message:
+        "{wildcards.experiment} at {wildcards.scale} scale, seeds {wildcards.seeds}, packed"
+    shell:
+        "({params.unpack} python -m llmlab run {wildcards.experiment} --scale {wildcards.scale}"
+        " {params.seeds} {params.workers} && python -m llmlab pack {wildcards.experiment}"
+        " --scale {wildcards.scale} --out {output}) 2>&1 | tee {log}"
 
 
 rule shard:
     input:
-        lambda wildcards: graph.experiment_inputs(wildcards.experiment, wildcards.scale),
+        lambda wildcards: local(graph.experiment_inputs(wildcards.experiment, wildcards.scale)),
     output:
-        update(directory("build/shards/{scale}/{experiment}/{seeds}")),
+        update(directory(local("build/shards/{scale}/{experiment}/{seeds}"))),
     log:
-        "build/logs/{scale}/{experiment}-{seeds}.log",
+        local("build/logs/{scale}/{experiment}-{seeds}.log"),
     conda:
         "envs/experiment.yaml"
     threads: lambda wildcards: graph.threads(wildcards.scale, workflow.cores)
@@ -73,14 +106,19 @@ rule shard:
 
 rule experiment:
     input:
-        lambda wildcards: graph.experiment_inputs(wildcards.experiment, wildcards.scale),
-        shards=lambda wildcards: graph.shards(wildcards.experiment, wildcards.scale, SHARDS),
+        lambda wildcards: local(graph.experiment_inputs(wildcards.experiment, wildcards.scale)),
+        shards=lambda wildcards: local(
+            graph.shards(wildcards.experiment, wildcards.scale, 1 if STORED else SHARDS)
+        ),
+        packed=lambda wildcards: (
+            graph.pack(wildcards.experiment, wildcards.scale) if STORED else []
+        ),
     output:
-        update("build/results/{scale}/{experiment}/manifest.json"),
-        update("build/results/{scale}/{experiment}/runs.csv"),
-        update("build/results/{scale}/{experiment}/curves.parquet"),
+        update(local("build/results/{scale}/{experiment}/manifest.json")),
+        update(local("build/results/{scale}/{experiment}/runs.csv")),
+        update(local("build/results/{scale}/{experiment}/curves.parquet")),
     log:
-        "build/logs/{scale}/{experiment}.log",
+        local("build/logs/{scale}/{experiment}.log"),
     conda:
         "envs/experiment.yaml"
     threads: lambda wildcards: graph.threads(wildcards.scale, workflow.cores)
@@ -91,20 +129,21 @@ rule experiment:
     params:
         workers=lambda wildcards: graph.workers(wildcards.scale),
         shards=lambda wildcards, input: [f"--merge {shard}" for shard in input.shards],
+        unpack=lambda wildcards, input: unpacking(input.packed),
     message:
         "{wildcards.experiment} at {wildcards.scale} scale"
     shell:
-        "python -m llmlab run {wildcards.experiment} --scale {wildcards.scale} {params.workers}"
-        " {params.shards} 2>&1 | tee {log}"
+        "({params.unpack} python -m llmlab run {wildcards.experiment} --scale {wildcards.scale}"
+        " {params.workers} {params.shards}) 2>&1 | tee {log}"
 
 
 rule reproduction:
     input:
-        graph.reproduction_inputs(),
+        local(graph.reproduction_inputs()),
     output:
-        update(REPRODUCTION),
+        update(local(REPRODUCTION)),
     log:
-        "build/logs/reproduction.log",
+        local("build/logs/reproduction.log"),
     conda:
         "envs/experiment.yaml"
     message:
@@ -115,11 +154,11 @@ rule reproduction:
 
 rule chapter:
     input:
-        lambda wildcards: graph.chapter_inputs(wildcards.chapter),
+        lambda wildcards: local(graph.chapter_inputs(wildcards.chapter)),
     output:
-        update("build/chapters/{chapter}.ipynb"),
+        update(local("build/chapters/{chapter}.ipynb")),
     log:
-        "build/logs/chapters/{chapter}.log",
+        local("build/logs/chapters/{chapter}.log"),
     conda:
         "envs/book.yaml"
     message:
@@ -130,11 +169,11 @@ rule chapter:
 
 rule book:
     input:
-        graph.book_inputs(),
+        local(graph.book_inputs()),
     output:
-        update(BOOK),
+        update(local(BOOK)),
     log:
-        "build/logs/book.log",
+        local("build/logs/book.log"),
     conda:
         "envs/book.yaml"
     message:

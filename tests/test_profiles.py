@@ -1,40 +1,48 @@
-"""Snakemake's profiles of clusters, read by the plugins that they are for."""
+"""Snakemake's profiles of clusters: what each would run of the real pipeline, by its plugin."""
 
 import importlib.util
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from small_book import Book, write_book
 
-ROOT = Path(__file__).parent.parent
-RULES = """
-rule all:
-    input: "a.txt"
-
-rule shard:
-    output: "b.txt"
-    resources: runtime=lambda wildcards, attempt: 10 * attempt
-    shell: "touch {output}"
-
-rule experiment:
-    input: "b.txt"
-    output: "a.txt"
-    shell: "touch {output}"
-"""
+SHARES = {
+    f"{name} at smoke scale, seeds {seed}-{seed}" for name in ("alpha", "beta") for seed in (0, 1)
+}
+WHOLE = {"alpha at smoke scale", "beta at smoke scale"}
+PACKS = {f"{job}, packed" for job in SHARES} | {f"{job}, seeds all, packed" for job in WHOLE}
 
 
-@pytest.mark.parametrize("name", ["slurm", "kubernetes", "aws-batch"])
-def test_its_plugin_takes_the_profile(name: str, tmp_path: Path) -> None:
-    if importlib.util.find_spec(f"snakemake_executor_plugin_{name.replace('-', '_')}") is None:
-        pytest.skip(f"snakemake-executor-plugin-{name} is not installed")
-    (tmp_path / "Snakefile").write_text(RULES)
-    profile = ROOT / "profiles" / name
-    command = [sys.executable, "-m", "snakemake", "--profile", profile, "--dry-run"]
-    environment = {name: value for name, value in os.environ.items() if "SNAKEMAKE" not in name}
-    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    said = done.stdout + done.stderr
-    assert "total" in said
-    assert "runtime=10" in said
+@pytest.fixture(scope="module")
+def book(tmp_path_factory: pytest.TempPathFactory) -> Book:
+    return write_book(tmp_path_factory.mktemp("book"))
+
+
+def need(*plugins: str) -> None:
+    """Skip the test where a plugin is not installed."""
+    for plugin in plugins:
+        if importlib.util.find_spec(plugin) is None:
+            pytest.skip(f"{plugin.replace('_', '-')} is not installed")
+
+
+def planned(book: Book, profile: str, *arguments: str) -> set[str]:
+    shares = ("--config", "scale=smoke", "shards=2")
+    return book.scheduled("results", "--profile", f"profiles/{profile}", *arguments, *shares)
+
+
+def test_slurm_runs_shares_of_seeds_and_merges_them(book: Book) -> None:
+    need("snakemake_executor_plugin_slurm")
+    assert planned(book, "slurm") == SHARES | WHOLE
+
+
+def test_pods_run_shares_of_seeds_that_come_home_packed(book: Book, tmp_path: Path) -> None:
+    need("snakemake_executor_plugin_kubernetes", "snakemake_storage_plugin_fs")
+    folder = ("--default-storage-provider", "fs", "--default-storage-prefix", str(tmp_path))
+    assert planned(book, "kubernetes", *folder) == PACKS | WHOLE
+
+
+def test_batch_jobs_run_shares_of_seeds_that_come_home_packed(book: Book, tmp_path: Path) -> None:
+    need("snakemake_executor_plugin_aws_batch", "snakemake_storage_plugin_fs")
+    folder = ("--default-storage-provider", "fs", "--default-storage-prefix", str(tmp_path))
+    names = ("--aws-batch-job-queue", "queue", "--aws-batch-job-role", "role")
+    assert planned(book, "aws-batch", *folder, *names) == PACKS | WHOLE

@@ -124,14 +124,42 @@ still
 # Each experiment becomes a job that asks for three times the minutes of its recorded runs, and for more at each retry.
 # With `shards=5` its seeds are shared by five jobs, and one more puts their runs into one table with one manifest. A job
 # that was stopped goes on at the last run that it finished. Partition, account and GPUs stand in
-# `profiles/slurm/config.yaml`; `profiles/kubernetes` and `profiles/aws-batch` need a bucket, too. What a job prints is in
-# `build/logs/`, as without a cluster; what Slurm says of it in `build/logs/slurm/`, kept where it failed.
+# `profiles/slurm/config.yaml`. What a job prints is in `build/logs/`, as without a cluster; what Slurm says of it in
+# `build/logs/slurm/`, kept where it failed.
 #
 # `tests/test_slurm.py` starts a Slurm of one node where the packages `slurm-wlm` and `munge` are installed: seeds become
 # jobs and one table, a job that fails is tried again with more time, and one that loses its node to a more urgent one
 # goes on at its last run.
 #
-# Without a scheduler, the same goes by hand: each machine runs some seeds into a folder, and one puts them together.
+# ## Keep results in a bucket
+#
+# ```bash
+# pip install snakemake-storage-plugin-s3
+# snakemake --profile profiles/s3 results --config scale=laptop
+# ```
+#
+# Whatever of the present code lies in the bucket is fetched; all else is computed here and uploaded, so that the next
+# clone has nothing to run. The bucket holds one pack for each experiment and scale: its tables, its manifest and the
+# weights that it keeps for others. A pack is named by the digest of the code and the budget that it depends on, because
+# times of files mean nothing between clones: nothing stale is ever fetched. Each table and each file of weights is
+# compared with its SHA-256 in the manifest before any is laid in. The name of the bucket stands in
+# `profiles/s3/config.yaml`; `SNAKEMAKE_STORAGE_S3_ENDPOINT_URL` leads to a server other than Amazon's. A folder that
+# several machines see does as well, with `rsync` and `snakemake-storage-plugin-fs`:
+# `--default-storage-provider fs --default-storage-prefix /the/folder`.
+#
+# `profiles/kubernetes` and `profiles/aws-batch` need such a bucket, for their machines share no files: each pod or job
+# computes an experiment, or with `shards=5` a fifth of its seeds, in the container of `envs/Containerfile`, and its pack
+# comes home through the bucket. One that is stopped starts again, so smaller shares lose less. Their jobs have been
+# planned with these plugins, but not yet run on a cluster of either kind.
+#
+# Two machines can do the same by hand:
+#
+# ```bash
+# llmlab pack lora_rank --scale laptop --out lora_rank.tar.gz
+# llmlab unpack lora_rank.tar.gz
+# ```
+#
+# Without a scheduler or a bucket, each machine runs some seeds into a folder, and one puts them together.
 #
 # ```bash
 # llmlab run lora_rank --scale gpu --seeds 0-4 --out shards/a

@@ -292,15 +292,37 @@ def campaign(
 
 
 @app.command()
+def pack(
+    experiment: ExperimentName,
+    scale: Scale,
+    out: Annotated[Path, typer.Option(metavar="FILE", help="Archive to write, NAME.tar.gz.")],
+) -> None:
+    """Pack the results of one experiment into a file for another machine.
+
+    Holds its tables and the files that it keeps, or its finished runs while others are missing.
+    """
+    from llmlab.method.declare.catalog import load_experiment, scale_budget
+    from llmlab.method.running.packing import pack_experiment
+
+    scale_budget(load_experiment(experiment), scale)
+    pack_experiment(Project.find(), scale, experiment, out)
+    print(f"packed {out} ({out.stat().st_size / 1e6:.1f} MB)")
+
+
+@app.command()
 def unpack(
-    source: Annotated[
-        Path, typer.Argument(metavar="FILE", help="Archive that `llmlab campaign` wrote.")
+    sources: Annotated[
+        list[Path],
+        typer.Argument(metavar="FILE", help="Archives of `llmlab campaign` or `llmlab pack`."),
     ],
 ) -> None:
-    """Unpack the runs of a campaign, to record them or to continue in another campaign."""
+    """Unpack results of another machine, to record them or to go on with their runs.
+
+    Tables and weights are checked against the SHA-256 in their manifest before anything is written.
+    """
     from llmlab.method.running.packing import unpack as lay_in
 
-    found = lay_in(Project.find(), source)
+    found = [name for source in sources for name in lay_in(Project.find(), source)]
     tables = sorted({name.rpartition("/")[0] for name in found if name.endswith("manifest.json")})
     print(f"{len(found)} files unpacked into build/results.")
     for table in tables:
@@ -425,7 +447,7 @@ def train(
             if not workers.is_first:
                 deque(events, maxlen=0)
                 return
-            print(describe(session), flush=True)
+            print(describe(session, options.corpus), flush=True)
             meter = Meter(session.recipe, workers.device, workers.world)
             show(events, session.folder.name, session.recipe, meter)
     except KeyboardInterrupt:  # outside the loop of steps, which handles it itself
@@ -802,8 +824,8 @@ def main() -> None:
 
 UNUSABLE = (errno.ENAMETOOLONG, errno.ELOOP, errno.EACCES, errno.EPERM, errno.EROFS)
 """Errors of a path that no command can go on with."""
-FULL = (errno.ENOSPC, errno.EDQUOT)
-"""Errors of a full disk or an exceeded quota."""
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""Errors of a full disk or an exceeded quota or limit."""
 
 
 def _fail(sentence: str) -> NoReturn:

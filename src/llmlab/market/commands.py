@@ -1,6 +1,7 @@
 """The command lines `llmlab fit` and `llmlab market`."""
 
 import json
+import math
 import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -328,6 +329,8 @@ def run(
     from llmlab.method.json_values import json_value
     from llmlab.runs.folder import RunFolder, first_free
 
+    if not 0 < learning_rate < math.inf:
+        raise LabError(f"--learning-rate {learning_rate:g} is no rate; give one above 0.")
     task = options.task()
     study, chunk = task.question.study(task.assets), task.chunk
     folder = RunFolder(out or first_free(Path("runs") / f"market-{task.name}-chunk{chunk}"))
@@ -368,6 +371,7 @@ def search(
     from llmlab.market.models.report import print_answers, write_result
     from llmlab.market.models.search import Space
     from llmlab.market.models.search import search as search_for
+    from llmlab.market.models.study import require_samples
     from llmlab.market.models.training import Training, train
     from llmlab.runs.folder import RunFolder
 
@@ -375,6 +379,7 @@ def search(
     study, chunk = task.question.study(task.assets), task.chunk
     name = f"market-search-{task.name}-chunk{chunk}-seed{seed}"
     folder = RunFolder(out or Path("runs") / name)
+    require_samples(study, chunk)
     asked = task.as_json() | {"epochs": epochs, "seed": seed}
     base = Architecture(len(study.recipe.features), task.question.look_back)
     space = Space.of(base, task.parameters, Training(epochs=epochs))

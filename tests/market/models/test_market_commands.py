@@ -42,8 +42,18 @@ def test_a_search_goes_on_and_judges_its_best(
     told = capsys.readouterr()
     assert [line.split(":")[0] for line in told.err.splitlines()] == ["trial 0", "trial 1"]
     assert "best of the search" in told.out
-    assert call(monkeypatch, "search", *options, "--trials", 2, "--tier", "b") == 1
-    assert "another space (tier differ" in capsys.readouterr().err
+    assert call(monkeypatch, "search", *options, "--trials", 2, "--horizon", 2) == 1
+    assert "another space (horizon differ" in capsys.readouterr().err
+
+
+def test_a_search_over_too_few_days_leaves_nothing(
+    draw, tmp_path: Path, monkeypatch, capsys
+) -> None:
+    file, out = tmp_path / "few.csv", tmp_path / "out"
+    draw(600).frame.to_csv(file)
+    assert call(monkeypatch, "search", "--csv", file, "--out", out) == 1
+    assert "600 days are too few for 10 chunks" in capsys.readouterr().err
+    assert not out.exists()
 
 
 def test_the_balance_of_targets_is_shown(file: Path, monkeypatch, capsys) -> None:
@@ -62,6 +72,8 @@ def test_the_balance_of_targets_is_shown(file: Path, monkeypatch, capsys) -> Non
         (["--look-back", "12"], "give a multiple of 8 days"),
         (["--horizon", "month"], "--horizon cannot be month"),
         (["--threshold", "-1"], "--threshold cannot be -1"),
+        (["--threshold", "60"], "never comes true on the training days"),
+        (["--learning-rate", "nan"], "--learning-rate nan is no rate"),
         (["--chunk", "10"], "numbered 0 to 9"),
         (["--source", "arch"], "either --source or --csv"),
     ],

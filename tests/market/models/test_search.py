@@ -8,8 +8,10 @@ from optuna.trial import TrialState
 from llmlab.market.models import search as module
 from llmlab.market.models.architecture import TOLERANCE, Architecture
 from llmlab.market.models.search import TRIALS, Space, search
+from llmlab.market.models.search_log import BEST, CURVE, LOSS
 from llmlab.market.models.training import Training
 from llmlab.method.errors import LabError
+from llmlab.runs.folder import RunFolder
 
 BASE, BUDGET = Architecture(n_features=3, look_back=8), 1000
 ASKED = {"budget": BUDGET, "seed": 0}
@@ -42,6 +44,22 @@ def test_a_search_that_goes_on_finds_what_one_in_one_piece_finds(
     resumed = run(parts, space, tmp_path / "two", 2)
     assert losses(resumed) == losses(run(parts, space, tmp_path / "one", 2))
     assert len(pd.read_csv(tmp_path / "two" / TRIALS)) == 2
+
+
+def test_a_search_is_logged_for_live_views(draw_parts, space: Space, tmp_path: Path) -> None:
+    parts = draw_parts(1.0)
+    run(parts, space, tmp_path, 1).ask()  # left running
+    study = run(parts, space, tmp_path, 2)
+    start, *trials = RunFolder(tmp_path).log.events()
+    assert start.model_extra["trials"] == 2
+    assert [one.model_extra["run_id"] for one in trials] == [
+        "trial 0, finished",
+        "trial 2, finished",
+    ]
+    first, second = (one.model_extra["curves"] for one in trials)
+    assert second[LOSS] == [[2, study.trials[2].value]]
+    assert second[BEST] == [*first[BEST], [2, study.best_value]]
+    assert [epoch for epoch, _ in first[CURVE]] == [0, 1, 2, 3]
 
 
 def test_a_trial_that_a_kill_cut_short_is_made_up_for(

@@ -51,6 +51,42 @@ def test_a_large_pack_goes_on_in_further_files(lab, home, tmp_path, monkeypatch)
     assert make_plan(lab.load("toy"), "smoke", home).is_done
 
 
+def test_one_experiment_comes_home_whole(lab, home, tmp_path):
+    made = run_experiment(lab.add(), "smoke", lab.project, workers=1)
+    file = tmp_path / "toy.tar.gz"
+    packing.pack_experiment(lab.project, "smoke", "toy", file)
+    names = packing.unpack(home, file)
+    assert set(names) == {f"smoke/toy/{name}" for name in ["manifest.json", *made.files]}
+    assert make_plan(lab.load("toy"), "smoke", home).is_done
+
+
+def test_an_unfinished_experiment_comes_home_as_its_runs(lab, home, tmp_path):
+    toy = lab.add()
+    run_experiment(toy, "smoke", lab.project, seeds=[1], workers=1)
+    file = tmp_path / "toy.tar.gz"
+    packing.pack_experiment(lab.project, "smoke", "toy", file)
+    packing.unpack(home, file)
+    plan = make_plan(toy, "smoke", home)
+    assert {trial.seed for trial in plan.trials if plan.finished(trial)} == {1}
+
+
+def test_nothing_to_pack_is_a_sentence(lab, tmp_path):
+    lab.add()
+    with pytest.raises(LabError, match=r"toy has no finished run .* run `llmlab run toy"):
+        packing.pack_experiment(lab.project, "smoke", "toy", tmp_path / "toy.tar.gz")
+
+
+@pytest.mark.parametrize("damaged", ["runs.csv", "kept/0.txt"])
+def test_a_pack_that_differs_from_its_manifest_lays_nothing_in(lab, home, tmp_path, damaged):
+    run_experiment(lab.add(), "smoke", lab.project, workers=1)
+    (lab.project.fresh("smoke", "toy") / damaged).write_text("other")
+    file = tmp_path / "toy.tar.gz"
+    packing.pack_experiment(lab.project, "smoke", "toy", file)
+    with pytest.raises(LabError, match=f"'smoke/toy/{damaged}' with another SHA-256"):
+        packing.unpack(home, file)
+    assert not (home.build / "results").exists()
+
+
 @pytest.mark.parametrize(
     "name", ["smoke/toy/../../../stray", "smoke/other/runs.csv", "/etc/stray", "runs.csv"]
 )
@@ -59,7 +95,7 @@ def test_a_pack_lays_nothing_elsewhere(lab, home, tmp_path, name):
     file = tmp_path / "pack.tar.gz"
     with tarfile.open(file, "w:gz") as archive:
         archive.addfile(tarfile.TarInfo(name), io.BytesIO())
-    with pytest.raises(LabError, match="which no campaign of this book packs"):
+    with pytest.raises(LabError, match="which this book never packs"):
         packing.unpack(home, file)
     assert not (home.build / "results").exists()
 

@@ -26,6 +26,7 @@ from llmlab.book.views import widgets
 from llmlab.book.views.kinds import kinds
 from llmlab.method.declare.catalog import catalog, check_scale, load_experiment
 from llmlab.method.declare.experiment import SCALES, Experiment
+from llmlab.method.declare.sweep import Sweep
 from llmlab.method.evidence.fingerprint import fingerprint
 from llmlab.method.evidence.manifest import MANIFEST, read_manifest
 from llmlab.method.evidence.modules import (
@@ -41,6 +42,7 @@ from llmlab.method.evidence.reach import still_source
 from llmlab.method.judging.ledger import FILES, load_ledger
 from llmlab.method.judging.registration import History, read_history
 from llmlab.method.project import Project
+from llmlab.method.running.packing import SUFFIX
 from llmlab.method.running.plan import runs_together
 from llmlab.method.running.shards import seed_ranges
 
@@ -97,6 +99,21 @@ class Graph:
             return []
         seeds = self.experiments[experiment].budgets[scale].seeds
         return [f"build/shards/{scale}/{experiment}/{one}" for one in seed_ranges(seeds, n_shards)]
+
+    def pack(self, experiment: str, scale: str, seeds: str = "all") -> str:
+        """The pack of an experiment's results, named by what they depend on on any machine."""
+        declared = self.experiments[experiment]
+        ways = sorted({False, isinstance(declared, Sweep)})
+        digest = _hash([fingerprint(declared, scale, together=way).digest for way in ways])
+        return f"build/packs/{scale}/{experiment}/{digest[:12]}/{seeds}{SUFFIX}"
+
+    def pack_inputs(self, experiment: str, scale: str, seeds: str, n_shards: int) -> list[str]:
+        """The packs of needed experiments and, for all seeds, those of the shards of seeds."""
+        needed = [self.pack(name, scale) for name in load_experiment(experiment).needs]
+        if seeds != "all" or n_shards == 1:
+            return needed
+        ranges = seed_ranges(self.experiments[experiment].budgets[scale].seeds, n_shards)
+        return needed + [self.pack(experiment, scale, one) for one in ranges]
 
     def minutes(self, experiment: str, scale: str) -> int:
         """Minutes to request from a scheduler: three times the recorded time, or 60 if unknown."""
@@ -317,10 +334,6 @@ def _judges(inputs: Inputs) -> bool:
 
 def _files(folder: Path) -> list[Path]:
     return sorted(path for path in folder.rglob("*") if path.is_file())
-
-
-def _digest_of_file(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _hash(value: object) -> str:

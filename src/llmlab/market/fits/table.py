@@ -82,7 +82,7 @@ class Table:
 
 
 def read_table(file: Path) -> Table:
-    """Read a CSV file with a header line; commas, semicolons or tabs separate cells.
+    """Read a CSV file with a header line; commas, semicolons, tabs or bars separate cells.
 
     Raises:
         LabError: the file does not exist, is not a table, or has no rows.
@@ -147,7 +147,7 @@ def runs_of(table: Table, sizes: Mapping[str, str | None], loss: str) -> Runs:
 def _cells(file: Path, text: str) -> list[tuple[int, Sequence[str]]]:
     """The non-empty lines, each with its number."""
     first = text.split("\n", 1)[0]
-    delimiter = max(",;\t", key=first.count)
+    delimiter = max(",;\t|", key=first.count)
     reader = csv.reader(text.splitlines(), delimiter=delimiter, skipinitialspace=True, strict=True)
     try:
         return [(reader.line_num, row) for row in reader if any(map(str.strip, row))]

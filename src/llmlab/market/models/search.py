@@ -1,7 +1,8 @@
 """Search architecture and training together, within one parameter budget.
 
 Optuna logs every trial in a journal beside the results, so a killed search continues where it
-stopped; bad trials are pruned early. The search never gets test samples.
+stopped; bad trials are pruned early. Live views read `log.jsonl`. The search never gets test
+samples.
 """
 
 import json
@@ -16,10 +17,12 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 
 from llmlab.market.models.architecture import Architecture, within_budget
 from llmlab.market.models.question import PATCHES
+from llmlab.market.models.search_log import SearchLog
 from llmlab.market.models.training import Run, Training
 from llmlab.market.samples.windows import Parts
 from llmlab.method.errors import LabError
 from llmlab.method.files import write_with
+from llmlab.runs.folder import RunFolder
 
 JOURNAL, TRIALS = "journal.log", "trials.csv"
 ASKED = "asked"
@@ -99,11 +102,14 @@ def search(
         LabError: the folder holds the journal of another search.
     """
     study = _open(folder, asked)
+    log = SearchLog(RunFolder(folder).log)
+    log.start(n_trials, study.trials)
     while _finished(study) < n_trials:
         number = len(study.trials)
         study.sampler = optuna.samplers.TPESampler(seed=seed * 100_000 + number)
         study.optimize(lambda trial: _try(trial, space, parts, seed), n_trials=1)
         write_with(folder / TRIALS, _table(study).to_csv)
+        log.note(study.trials[-1])
         tell(study.trials[-1])
     return study
 

@@ -117,10 +117,10 @@ def weekly(gain_M: Sequence[float], days: int = 5) -> list[tuple[int, float]]:
 
 
 def require_samples(study: Study, test_chunk: int) -> None:
-    """Check that windows and features leave samples in every part.
+    """Check that every part has samples, and that the training days know both answers.
 
     Raises:
-        LabError: some part has no samples.
+        LabError: some part has no samples, or all training samples have the same answer.
     """
     parts, recipe = study.parts(test_chunk), study.recipe
     if not all(len(part) for part in (parts.train, parts.validation, parts.test)):
@@ -128,4 +128,9 @@ def require_samples(study: Study, test_chunk: int) -> None:
             f"{len(study.assets[0])} days are too few for {recipe.n_chunks} chunks, since the "
             f"windows of {len(recipe.features)} features leave one of them without a sample; give "
             "more bars, or a shorter look-back or horizon, or a smaller tier."
+        )
+    if len(np.unique(parts.train.y_M)) == 1:
+        raise LabError(
+            f"{recipe.target} {'always' if parts.train.y_M[0] else 'never'} comes true on the "
+            f"training days, so there is nothing to learn; choose another --threshold or --horizon."
         )

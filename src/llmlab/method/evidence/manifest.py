@@ -5,7 +5,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from functools import cache
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -62,6 +62,11 @@ class Manifest:
         """The number of seeds at each look at these runs, including this one."""
         return (*self.judged_before, len(self.seeds))
 
+    @property
+    def files(self) -> dict[str, str]:
+        """SHA-256 of every file that the manifest vouches for, by its path in the folder."""
+        return {**self.sha256, **{f"{KEPT}/{name}": sha256 for name, sha256 in self.kept.items()}}
+
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:
     """Write `manifest.json` into `folder`; errors as in `write_file`."""
@@ -76,11 +81,21 @@ def read_manifest(folder: Path) -> Manifest:
     """
     path = folder / MANIFEST
     try:
-        return _reader().validate_json(path.read_bytes())
+        return parse_manifest(path, path.read_bytes())
     except OSError as error:
         raise LabError(
             f"{path} cannot be read ({error.strerror}); run the experiment again."
         ) from error
+
+
+def parse_manifest(path: PurePath, content: bytes) -> Manifest:
+    """The manifest that a file holds.
+
+    Raises:
+        LabError: the manifest is damaged; names `path`.
+    """
+    try:
+        return _reader().validate_json(content)
     except ValidationError as error:
         raise LabError(
             f"{path} is damaged ({first_mistake(error)}); restore it or run the experiment again."
@@ -111,10 +126,9 @@ def verified(folder: Path, name: str) -> Path:
 
 def is_intact(folder: Path, manifest: Manifest) -> bool:
     """Whether all files that a manifest lists exist with the right checksums."""
-    kept = {f"{KEPT}/{name}": sha256 for name, sha256 in manifest.kept.items()}
     return all(
         (folder / name).is_file() and file_sha256(folder / name) == sha256
-        for name, sha256 in {**manifest.sha256, **kept}.items()
+        for name, sha256 in manifest.files.items()
     )
 
 
@@ -128,11 +142,18 @@ TEXT = frozenset({".csv", ".json", ".toml", ".txt"})
 
 
 def file_sha256(path: Path) -> str:
-    """SHA-256 of a file, in hexadecimal; line endings of text files are normalised to LF first.
+    """SHA-256 of a file, in hexadecimal, as by `content_sha256`."""
+    if path.suffix in TEXT:
+        return content_sha256(path, path.read_bytes())
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def content_sha256(path: PurePath, content: bytes) -> str:
+    """SHA-256 of what a file holds; line endings of text files are normalised to LF first.
 
     A checkout may have CRLF: git rewrites line endings if `core.autocrlf` is set.
     """
     if path.suffix in TEXT:
-        return hashlib.sha256(path.read_bytes().replace(b"\r\n", b"\n")).hexdigest()
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        content = content.replace(b"\r\n", b"\n")
+    return hashlib.sha256(content).hexdigest()

@@ -1,8 +1,9 @@
-"""Pack the tables and finished runs of a campaign into a few small files.
+"""Pack tables and finished runs, to bring them to another machine.
 
-A pack is a gzipped tar of paths below `build/results`. A large one is split into files small enough
-to mail: `pack.tar.gz`, `pack-2.tar.gz`, ... Weights that runs kept for other experiments are in
-`pack-kept.tar.gz`, which only a machine needs that continues the campaign.
+A pack is a gzipped tar of paths below `build/results`. That of a campaign is split into files small
+enough to mail: `pack.tar.gz`, `pack-2.tar.gz`, ... Weights that runs kept for other experiments are
+in `pack-kept.tar.gz`, which only a machine needs that continues the campaign. That of one
+experiment is a single file, for a bucket.
 """
 
 import gzip
@@ -10,15 +11,16 @@ import io
 import re
 import tarfile
 import zlib
-from collections.abc import Iterator, Sequence
-from pathlib import Path, PurePosixPath
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path, PurePath, PurePosixPath
 
 from llmlab.method.declare.catalog import catalog
 from llmlab.method.declare.experiment import SCALES
 from llmlab.method.errors import LabError
-from llmlab.method.evidence.manifest import KEPT
+from llmlab.method.evidence.manifest import KEPT, MANIFEST, content_sha256, parse_manifest
 from llmlab.method.files import is_aside, unreadable, unwritable, write_file
 from llmlab.method.project import Project
+from llmlab.method.running.parts import PARTS
 
 MOST_BYTES = 14_000_000
 """Largest file of a pack in bytes, before compression and except kept weights."""
@@ -39,10 +41,9 @@ def pack(project: Project, scale: str, target: Path) -> list[Path]:
     Raises:
         LabError: the target has another suffix, or cannot be written.
     """
-    if not target.name.endswith(SUFFIX):
-        raise LabError(f"'{target.name}' does not end in {SUFFIX}; name it like pack{SUFFIX}.")
+    _check_suffix(target)
     results = project.build / "results"
-    found = sorted(path for path in (results / scale).rglob("*") if _is_result(path))
+    found = _results_below(results / scale)
     light = [path for path in found if KEPT not in path.relative_to(results).parts]
     heavy = [path for path in found if path not in light]
     written = [
@@ -52,8 +53,38 @@ def pack(project: Project, scale: str, target: Path) -> list[Path]:
     return written + ([_write(_named(target, "-kept"), results, heavy)] if heavy else [])
 
 
-def _is_result(path: Path) -> bool:
-    return path.is_file() and path.suffix != ".lock" and not is_aside(path.name)
+def pack_experiment(project: Project, scale: str, experiment: str, target: Path) -> None:
+    """Write the results of one experiment into one file.
+
+    These are its tables with the files that it keeps; while runs are missing, its finished runs.
+
+    Raises:
+        LabError: it has no finished run, the target has another suffix, or cannot be written.
+    """
+    _check_suffix(target)
+    folder = project.fresh(scale, experiment)
+    found = _results_below(folder)
+    if (folder / MANIFEST).is_file():
+        found = [path for path in found if PARTS not in path.relative_to(folder).parts]
+    if not found:
+        raise LabError(
+            f"{experiment} has no finished run at scale '{scale}'; "
+            f"run `llmlab run {experiment} --scale {scale}` first."
+        )
+    _write(target, project.build / "results", found)
+
+
+def _check_suffix(target: Path) -> None:
+    if not target.name.endswith(SUFFIX):
+        raise LabError(f"'{target.name}' does not end in {SUFFIX}; name it like pack{SUFFIX}.")
+
+
+def _results_below(folder: Path) -> list[Path]:
+    return sorted(
+        path
+        for path in folder.rglob("*")
+        if path.is_file() and path.suffix != ".lock" and not is_aside(path.name)
+    )
 
 
 def _portions(paths: Sequence[Path]) -> Iterator[list[Path]]:
@@ -99,28 +130,48 @@ def unpack(project: Project, source: Path) -> list[str]:
         The paths that were written, below `build/results`.
 
     Raises:
-        LabError: a file cannot be read or is not a pack, or a result cannot be written.
+        LabError: a file cannot be read, is not a pack, or holds a table or weights that differ from
+            their manifest (nothing is written then); or a result cannot be written.
     """
     files = [source, *sorted(source.parent.glob(source.name.removesuffix(SUFFIX) + "-*" + SUFFIX))]
-    return [name for file in files for name in _unpack_one(project, file)]
+    contents = {name: content for file in files for name, content in _contents(file).items()}
+    _verify(source, contents)
+    for name in sorted(contents, key=_is_manifest):  # manifests last: they vouch
+        write_file(project.build / "results" / name, contents[name])
+    return list(contents)
 
 
-def _unpack_one(project: Project, source: Path) -> list[str]:
+def _contents(source: Path) -> dict[str, bytes]:
     try:
         with tarfile.open(source) as archive:
             members = archive.getmembers()
             for member in members:
                 _check(source, member)
-            contents = {each.name: archive.extractfile(each).read() for each in members}
+            return {each.name: archive.extractfile(each).read() for each in members}
     except (tarfile.TarError, EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise LabError(
-            f"{source} is not a pack of a campaign, or it was cut short; copy it again."
+            f"{source} is not a pack of this book, or it was cut short; copy it again."
         ) from error
     except OSError as error:
         raise unreadable(source, error) from error
-    for name in sorted(contents, key=lambda name: name.endswith("manifest.json")):
-        write_file(project.build / "results" / name, contents[name])  # manifests last: they vouch
-    return list(contents)
+
+
+def _is_manifest(name: str) -> bool:
+    return PurePosixPath(name).name == MANIFEST
+
+
+def _verify(source: Path, contents: Mapping[str, bytes]) -> None:
+    """Raise LabError for a table or kept file whose SHA-256 is not that in its manifest."""
+    for manifest in filter(_is_manifest, contents):
+        folder = PurePosixPath(manifest).parent
+        vouched = parse_manifest(source / manifest, contents[manifest]).files
+        for name, sha256 in vouched.items():
+            content = contents.get(f"{folder}/{name}")
+            if content is not None and content_sha256(PurePath(name), content) != sha256:
+                raise LabError(
+                    f"{source} holds '{folder}/{name}' with another SHA-256 than in its manifest; "
+                    "copy the pack again, or make it anew."
+                )
 
 
 def _check(source: Path, member: tarfile.TarInfo) -> None:
@@ -129,6 +180,6 @@ def _check(source: Path, member: tarfile.TarInfo) -> None:
     known = len(parts) > 2 and parts[0] in SCALES and parts[1] in catalog()
     if not (known and member.isfile() and ".." not in parts and _PATH.fullmatch(member.name)):
         raise LabError(
-            f"{source} holds '{member.name}', which no campaign of this book packs; give a file "
-            "that `llmlab campaign` wrote with the same version of the book."
+            f"{source} holds '{member.name}', which this book never packs; give a file that "
+            "`llmlab campaign` or `llmlab pack` wrote with the same version of the book."
         )

@@ -23,6 +23,8 @@ from llmlab.method.evidence.manifest import KEPT
 from llmlab.method.files import write_file
 
 LOCK = "run.lock"
+PARTS = "parts"
+"""The folder of the finished runs, one file each."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,7 @@ class Parts:
 
     @classmethod
     def of(cls, results: Path, fingerprint: Fingerprint) -> "Parts":
-        return cls(results / "parts" / fingerprint.run_digest[:12])
+        return cls(results / PARTS / fingerprint.run_digest[:12])
 
     @property
     def kept(self) -> Path:

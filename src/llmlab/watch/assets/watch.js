@@ -249,7 +249,7 @@ function marksOf(run, axis) {
     .map(({ event, step }) => ({ x: along(run, step, axis), name: MARKS[event] }));
 }
 
-// the curves of an experiment: a thin line for each of its runs
+// the curves of an experiment or a search: a thin line, or a point, for each of its runs
 function trialSeries(all) {
   const names = [...new Set(all.flatMap(({ run }) => [...run.trials.values()].flatMap(Object.keys)))];
   const select = view.curve;
@@ -262,7 +262,7 @@ function trialSeries(all) {
   return all.flatMap(({ run, colour }) =>
     [...run.trials].filter(([, curves]) => curves[select.value]?.length).map(([label, curves]) => {
       const points = curves[select.value];
-      return { label, x: points.map(([step]) => step), y: points.map(([, value]) => value), colour, width: 1, alpha: 0.6 };
+      return { label, x: points.map(([step]) => step), y: points.map(([, value]) => value), colour, width: 1, alpha: 0.6, points: points.length === 1 };
     }));
 }
 
