@@ -18,7 +18,9 @@ hostile: .venv/installed  ## run all hundred hostile programs against the sandbo
 	LLMLAB_ALL_HOSTILE=1 $(BIN)/pytest tests/sleep/sandbox
 
 fuzz: .venv/installed  ## 10,000 damaged inputs for every loader (the tests use 300)
-	LLMLAB_FUZZ=10000 $(BIN)/pytest -k fuzz
+	@mkdir -p build
+	LLMLAB_FUZZ=10000 $(BIN)/pytest -k fuzz --basetemp=build/fuzz; failed=$$?; \
+		rm -rf build/fuzz; exit $$failed
 
 results: .venv/installed  ## every experiment at SCALE=smoke|laptop|gpu
 	$(BIN)/snakemake results --config scale=$(SCALE)

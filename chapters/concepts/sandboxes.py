@@ -43,25 +43,27 @@ axes.axis("off")
 figure
 
 # %% [markdown]
-# ## Two levels, and none
+# ## Three levels, and none
 #
 # The level is tried, not guessed: a command is started at each, the strongest first, and each episode records the
 # level that its code ran at.
 #
-# | Wall | bubblewrap | Landlock |
-# |:--|:--|:--|
-# | Network | none is there | no socket can be made |
-# | Files | read-only system, one own folder | the same, by rules |
-# | Other processes | unseen | untouchable |
-# | Needs | `bwrap` | Linux [6.12]{.setting} |
+# | Wall | bubblewrap | Landlock | container |
+# |:--|:--|:--|:--|
+# | Network | none is there | no socket can be made | none is there |
+# | Files | read-only system, one own folder | the same, by rules | an empty image, then as bubblewrap |
+# | Other processes | unseen | untouchable | unseen |
+# | Needs | `bwrap` | Linux [6.12]{.setting} | `podman`, or a `docker` without root |
 #
 # : What the levels do differently; Landlock comes with seccomp. {#tbl-sandboxes}
 #
-# The rest is the same at both: a user of its own for each command, whose processes the kernel counts; limits of the
-# kernel on memory, processor time and the size of a file; time, output and the disk as a whole, watched from outside; an
-# empty environment.
+# The rest is the same at all: limits of the kernel on processes, memory, processor time and the size of a file; time,
+# output and the disk as a whole, watched from outside; an empty environment. A user of its own for each command, whose
+# processes the kernel counts, stands in for the container's control group at the first two. The container is the last
+# because it starts slowly, once for each command. Its orders to the runtime are tested against a script that writes them
+# down; the hostile programs below try a real one where there is one.
 #
-# A machine that has neither refuses to run what a model wrote, unless it is told `--allow-unsandboxed`. `llmlab sleep
+# A machine that has none of them refuses to run what a model wrote, unless it is told `--allow-unsandboxed`. `llmlab sleep
 # sandbox` says which level a machine has, and how many programs it judges in a second.
 #
 # Root is a trap. The kernel counts processes by their real user, so a limit on processes holds nothing for a program

@@ -3,7 +3,8 @@
 #
 # A small coder repairs programs by day, and learns from what it met by night. The lab that this track follows had
 # concluded from thirty koans that LoRA cannot improve a model, that Share keeps the baseline, and that advice in the
-# prompt beats them all. Each sentence about a result below is chosen by a verdict.
+# prompt beats them all. Each sentence about a result below is chosen by a verdict, and holds for one small coder
+# (@sec-results-sleep-base) on generated Python.
 
 # %%
 from IPython.display import Markdown
@@ -90,9 +91,9 @@ Markdown(
     "- *Share keeps what adapters know.* "
     + says(
         "H-SHARE-1",
-        supported="With all adapters at hand it does",
-        refuted="It does not, even with all adapters at hand",
-        undecided="Whether it does with all adapters at hand is open",
+        supported="With all adapters at hand and twice their steps it does",
+        refuted="It does not, even with all adapters at hand and twice their steps",
+        undecided="Whether it does with all adapters at hand and twice their steps is open",
         untested="Whether it does is untested at this scale",
     )
     + f" (H-SHARE-1 {badge('H-SHARE-1')}). "

@@ -91,5 +91,8 @@ Markdown(
 )
 
 # %% [markdown]
+# *What this holds for:* one small coder (@sec-results-sleep-base), three families that are new to it, and bases of one size
+# made of small adapters of the nine others.
+#
 # *What would change our mind:* adapters of whole tasks in place of pieces with a few steps, or a base that was trained on
 # more than a dozen families.

@@ -50,7 +50,8 @@ curves("sleep_base", "loss", log_y=True)
 # %% [markdown]
 # ## Learnings
 #
-# There is one coder and so no interval over seeds: what follows starts from this very model. A template is a bug in a
-# place, so an unseen template is mostly a known bug in another place; only a family held out whole is new.
+# There is one coder, of generated Python alone, and so no interval over seeds: what follows starts from this very model.
+# A template is a bug in a place, so an unseen template is mostly a known bug in another place; only a family held out
+# whole is new.
 #
 # *What would change our mind:* a second coder, from another seed, on which the nights give other verdicts.

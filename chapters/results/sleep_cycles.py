@@ -121,5 +121,8 @@ Markdown(
 # Models that are trained on what models wrote lose the tails of what they knew [@shumailov2023curse]. A judge is what
 # separates that from learning: it lets nothing wrong through, but it cannot let through what was never tried.
 #
+# *What this holds for:* one small coder (@sec-results-sleep-base), days of generated Python, and nights of the few steps in
+# @tbl-sleep-cycles-method.
+#
 # *What would change our mind:* a base that repairs some koans of every family. Rejection sampling has nothing to select
 # where nothing is green.

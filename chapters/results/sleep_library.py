@@ -63,4 +63,7 @@ Markdown(
 )
 
 # %% [markdown]
+# *What this holds for:* one small coder (@sec-results-sleep-base) on generated Python; that each koan meets the adapter of
+# its own family is given, not found.
+#
 # *What would change our mind:* adapters trained until nothing more is to be had. These have a night's few steps.

@@ -73,9 +73,15 @@ table(
 
 # %%
 Markdown(
-    f"- three more turns are worth a night (H-PROMPT-1): {badge('H-PROMPT-1')}.\n"
-    f"- the name of the family says little (H-PROMPT-2): {badge('H-PROMPT-2')}.\n"
+    "Each sentence is a hypothesis, and the sign behind it is its verdict:\n\n"
+    f"- three more answers turn more koans green, by the margin that we asked for (H-PROMPT-1): {badge('H-PROMPT-1')}.\n"
+    f"- the name of the family changes nothing, within the margin (H-PROMPT-2): {badge('H-PROMPT-2')}.\n"
 )
 
 # %% [markdown]
+# Neither of them compares an answer more with a night: what nights do is in @sec-results-sleep-methods.
+#
+# *What this holds for:* one small coder (@sec-results-sleep-base), to which a hint is one token, and which always gives
+# its most likely answer.
+#
 # *What would change our mind:* a model that reads advice in words, to which a hint can say something new.

@@ -61,9 +61,13 @@ table(
 
 # %%
 Markdown(
+    "Each sentence is a hypothesis, and the sign behind it is its verdict:\n\n"
     f"- a fifth of passed episodes saves what was known (H-SLEEP-REPLAY-1): {badge('H-SLEEP-REPLAY-1')}.\n"
     f"- half is too much (H-SLEEP-REPLAY-2): {badge('H-SLEEP-REPLAY-2')}.\n"
 )
 
 # %% [markdown]
+# *What this holds for:* one night of one small coder (@sec-results-sleep-base) on generated Python, where failed lessons
+# carry the reference and passed ones the coder's own edit.
+#
 # *What would change our mind:* days with few failures, where a share of passed episodes is most of the lessons.

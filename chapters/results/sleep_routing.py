@@ -107,4 +107,7 @@ Markdown(
 # The predecessor reports [50.0]{.setting} % for a routed choice, [43.3]{.setting} or [50.0]{.setting} for the average
 # (its files disagree), and [46.7]{.setting} for the base, on thirty koans: nobody can tell them apart.
 #
+# *What this holds for:* one small coder (@sec-results-sleep-base) and twelve families of generated Python that the router
+# has all seen; a program of another family has no right adapter.
+#
 # *What would change our mind:* families that look alike. Here an error and its line nearly name the bug.

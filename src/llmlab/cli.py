@@ -447,7 +447,7 @@ def train(
             if not workers.is_first:
                 deque(events, maxlen=0)
                 return
-            print(describe(session), flush=True)
+            print(describe(session, options.corpus), flush=True)
             meter = Meter(session.recipe, workers.device, workers.world)
             show(events, session.folder.name, session.recipe, meter)
     except KeyboardInterrupt:  # outside the loop of steps, which handles it itself
@@ -824,8 +824,8 @@ def main() -> None:
 
 UNUSABLE = (errno.ENAMETOOLONG, errno.ELOOP, errno.EACCES, errno.EPERM, errno.EROFS)
 """Errors of a path that no command can go on with."""
-FULL = (errno.ENOSPC, errno.EDQUOT)
-"""Errors of a full disk or an exceeded quota."""
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""Errors of a full disk or an exceeded quota or limit."""
 
 
 def _fail(sentence: str) -> NoReturn:

@@ -46,6 +46,11 @@ def test_check_passes_a_good_book_and_names_the_flaws_of_a_bad_one(inside, monke
         run("check", "site/dev")
 
 
+def test_gates_pass_no_folder_without_a_book(inside):
+    with pytest.raises(LabError, match="site/9 holds no rendered book"):
+        run("gates", "site/9")
+
+
 def test_lint_passes_a_book_without_typed_results(inside):
     assert "No result is typed" in run("lint").output
 

@@ -3,6 +3,7 @@
 import json
 import os
 import pty
+import resource
 import select
 import signal
 import subprocess
@@ -81,6 +82,16 @@ def test_a_refused_show_writes_no_log(tmp_path: Path) -> None:
     with pytest.raises(LabError, match="there is no model"):
         simulate("--model", "nothing", "--log", str(log))
     assert not log.exists()
+
+
+def test_a_log_that_the_disk_has_no_room_for_is_named(scenario: Path, tmp_path: Path) -> None:
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1, limits[1]))
+    try:
+        with pytest.raises(LabError, match=r"cannot write .*run\.log: File too large"):
+            simulate(*QUICK, "--scenario", str(scenario), "--log", str(tmp_path / "run.log"))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
 
 
 def started(*arguments: str, **streams: int) -> subprocess.Popen:

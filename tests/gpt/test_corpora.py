@@ -1,4 +1,5 @@
 import codecs
+import errno
 import hashlib
 import os
 import sysconfig
@@ -14,7 +15,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from llmlab.gpt import corpora
-from llmlab.gpt.corpora import CORPORA, VERDICT, CorpusText, cache_folder, open_corpus
+from llmlab.gpt.corpora import (
+    CORPORA,
+    VERDICT,
+    CorpusText,
+    cache_folder,
+    left_out,
+    open_corpus,
+)
 from llmlab.method.errors import LabError
 
 STORY = b"I had always thought Jack Gisburn rather a cheap genius.\n"
@@ -161,6 +169,28 @@ def test_a_linked_folder_is_read_once(tmp_path: Path) -> None:
         (corpus / name).symlink_to(other)
     names = {document.name for document in open_corpus(corpus).documents}
     assert names == {"a/own.txt", "b/linked.txt"}
+    (other / "empty.txt").touch()
+    assert left_out(corpus, open_corpus(corpus)) == {"b/empty.txt": "empty"}
+
+
+def test_what_is_no_text_is_left_out_for_a_reason(tmp_path: Path, monkeypatch) -> None:
+    (tmp_path / "text.txt").write_text("text\n")
+    (tmp_path / ".hidden").mkdir()
+    os.mkfifo(tmp_path / ".hidden" / "pipe")
+    (tmp_path / "null").symlink_to("/dev/null")
+    (tmp_path / "locked").mkdir()
+    scan = os.scandir
+
+    def refused(path: str) -> Iterator[os.DirEntry]:  # root may read every folder
+        if path.endswith("locked"):
+            raise PermissionError(errno.EACCES, "Permission denied", path)
+        return scan(path)
+
+    monkeypatch.setattr(os, "scandir", refused)
+    assert left_out(tmp_path, open_corpus(tmp_path)) == {
+        "null": "not a regular file",
+        "locked": "Permission denied",
+    }
 
 
 def test_only_regular_files_are_read(tmp_path: Path) -> None:

@@ -1,4 +1,6 @@
 import math
+import os
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -119,8 +121,32 @@ def test_two_runs_do_not_share_a_folder(options: TrainOptions, tmp_path: Path) -
 
 
 def test_the_description_names_model_and_text(options: TrainOptions) -> None:
-    model, text = describe(opened(replace(options, steps=1000))).splitlines()
+    session = opened(replace(options, steps=1000))
+    model, text = describe(session, options.corpus).splitlines()
     assert "4 layers, 4 heads, d_model 128, context 8" in model
     assert "untied" in model
     assert text.startswith("program.txt: 3,480 bytes, ")
     assert "1,000 steps of 16 sequences" in text
+
+
+def test_what_is_left_out_of_a_folder_is_told(options: TrainOptions, tmp_path: Path) -> None:
+    folder = tmp_path / "corpus"
+    folder.mkdir()
+    shutil.copy(options.corpus, folder)
+    (folder / "empty.txt").touch()
+    os.mkfifo(folder / "pipe\n")
+    *_, told = describe(opened(replace(options, corpus=str(folder))), str(folder)).splitlines()
+    assert sorted(told.removeprefix("left out: ").split(", ")) == [
+        "empty.txt (empty)",
+        r"pipe\n (not a regular file)",
+    ]
+
+
+def test_a_folder_with_the_name_of_a_corpus_is_not_taken_for_it(
+    options: TrainOptions, tmp_path: Path
+) -> None:
+    folder = tmp_path / "stdlib"
+    folder.mkdir()
+    shutil.copy(options.corpus, folder)
+    described = describe(opened(replace(options, corpus=str(folder))), str(folder))
+    assert "licence" not in described

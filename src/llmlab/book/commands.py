@@ -140,11 +140,13 @@ def gates(
     checks WCAG 2.1 AA if Chromium is installed.
     """
     from llmlab.book.gates import accessibility, validity, weight
+    from llmlab.book.press.check import require_rendered
     from llmlab.book.press.contents import read_contents
     from llmlab.method.console import progress
 
     project = Project.find()
     site = folder or project.site / "dev"
+    require_rendered(site)
     problems = [*validity.invalid_pages(site), *weight.heavy_pages(site)]
     if missing := accessibility.why_not():
         typer.echo(f"Accessibility was not checked: {missing}.", err=True)
@@ -155,7 +157,7 @@ def gates(
                 site, list(filter(Path.is_file, pages)), tell
             )
     _refuse(site, problems)
-    typer.echo(f"{site} is valid, light and accessible.")
+    typer.echo(f"{site} is valid{' and light' if missing else ', light and accessible'}.")
 
 
 def _refuse(site: Path, problems: Sequence[str]) -> None:

@@ -6,8 +6,9 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from datetime import datetime
+from io import FileIO
 from pathlib import Path
-from typing import Annotated, TextIO
+from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -105,19 +106,24 @@ def _rehearsed(events: Iterator[Event]) -> Iterator[Event]:
     return all_events()
 
 
-def _opened(path: Path) -> TextIO:
+def _opened(path: Path) -> FileIO:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        return path.open("x", encoding="utf-8", buffering=1)
+        return path.open("xb", buffering=0)  # closing it after an error writes nothing more
     except OSError as error:
         raise LabError(f"cannot write {path}: {error.strerror}; name a new file.") from error
 
 
 def _logged(
-    events: Iterator[Event], file: TextIO, write: Format, began: datetime
+    events: Iterator[Event], file: FileIO, write: Format, began: datetime
 ) -> Iterator[Event]:
     for event in events:
-        file.writelines(f"{line}\n" for line in write(event, began))
+        try:
+            file.write("".join(f"{line}\n" for line in write(event, began)).encode())
+        except OSError as error:
+            raise LabError(
+                f"cannot write {file.name}: {error.strerror}; free some space and name a new file."
+            ) from error
         yield event
 
 

@@ -169,6 +169,32 @@ def open_corpus(name_or_path: str | Path) -> CorpusText:
     )
 
 
+def left_out(folder: Path, corpus: CorpusText) -> dict[str, str]:
+    """What stands visibly below `folder` without a text in its `corpus`: why, by its path there."""
+    read = {document.path.resolve() for document in corpus.documents}
+    found: dict[str, str] = {}
+
+    def note(path: Path, why: str) -> None:
+        found[path.relative_to(folder).as_posix()] = why
+
+    def note_error(error: OSError) -> None:
+        note(Path(error.filename), error.strerror)
+
+    starts, entered = deque([folder]), set()
+    while starts:
+        for parent, folders, names in os.walk(starts.popleft(), onerror=note_error):
+            if (real := Path(parent).resolve()) in entered:
+                folders.clear()
+                continue
+            entered.add(real)
+            folders[:] = [name for name in folders if name[0] != "."]
+            starts += (path for name in folders if (path := Path(parent, name)).is_symlink())
+            for path in (Path(parent, name) for name in names if name[0] != "."):
+                if path.resolve() not in read:
+                    note(path, "empty" if path.is_file() else "not a regular file")
+    return found
+
+
 def cache_folder() -> Path:
     """Where downloads and tokens are kept: `CACHE_DIR`, else the user's cache."""
     return Path(os.environ.get(CACHE_DIR) or pooch.os_cache("llmlab"))

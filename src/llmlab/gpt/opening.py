@@ -10,7 +10,7 @@ import torch
 
 from llmlab.gpt.checkpoints import require_checkpoint
 from llmlab.gpt.configs import n_parameters, preset
-from llmlab.gpt.corpora import CORPORA, CorpusText
+from llmlab.gpt.corpora import CORPORA, CorpusText, left_out
 from llmlab.gpt.distributed import Workers
 from llmlab.gpt.encoded_corpus import (
     EncodedCorpus,
@@ -27,10 +27,13 @@ from llmlab.gpt.text_tokenizers import TextTokenizer, gpt2_tokenizer, load_token
 from llmlab.gpt.token_dataset import TokenBatches
 from llmlab.gpt.training import Precision, TrainConfig, best_precision
 from llmlab.method.declare.catalog import suggestion
+from llmlab.method.documents import escaped
 from llmlab.method.errors import LabError
 from llmlab.runs.folder import RunFolder, default_folder
 
 MOST_EPOCHS = 1_000_000
+SHOWN = 3
+"""Files left out of a corpus that are named."""
 
 
 @contextmanager
@@ -114,8 +117,8 @@ def _prepared(
     return recipe, encoded
 
 
-def describe(session: PretrainingSession) -> str:
-    """A few lines on what is about to be trained, and on which text."""
+def describe(session: PretrainingSession, corpus_option: str) -> str:
+    """A few lines on what is about to be trained, on which text, and what is left out of it."""
     recipe, corpus = session.recipe, session.encoded.corpus
     shape, tokens = recipe.shape, len(session.encoded.tokens.ids)
     tied, untied = n_parameters(shape), n_parameters(shape, tied=False)
@@ -125,14 +128,18 @@ def describe(session: PretrainingSession) -> str:
         f"vocabulary {shape.vocab_size:,}\n"
         f"{corpus.name}: {corpus.bytes:,} bytes, {tokens:,} tokens; {recipe.train.steps:,} "
         f"step{'s' * (recipe.train.steps > 1)} of {recipe.batch_size} sequences in "
-        f"{recipe.train.precision}{_about(corpus.name)}"
-    )
+        f"{recipe.train.precision}\n{_about(corpus_option, corpus)}"
+    ).rstrip()
 
 
-def _about(corpus: str) -> str:
-    """A named corpus's description and licence."""
-    known = CORPORA.get(corpus)
-    return f"\n{known.description} (licence: {known.licence})" if known else ""
+def _about(option: str, corpus: CorpusText) -> str:
+    """A named corpus's description and licence; what was not read of a folder."""
+    if known := CORPORA.get(option):
+        return f"{known.description} (licence: {known.licence})"
+    reasons = left_out(Path(option), corpus) if Path(option).is_dir() else {}
+    shown = ", ".join(f"{escaped(path)} ({why})" for path, why in list(reasons.items())[:SHOWN])
+    more = f", and {len(reasons) - SHOWN} more" if len(reasons) > SHOWN else ""
+    return f"left out: {shown}{more}" if reasons else ""
 
 
 def _check_ranges(options: TrainOptions) -> None:

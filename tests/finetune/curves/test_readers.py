@@ -203,6 +203,47 @@ def test_of_two_values_at_a_step_the_last_counts(tmp_path: Path) -> None:
     assert run.curves["loss"] == Curve.of([(0, 3.0), (1, 9.0)])
 
 
+def test_a_counter_of_steps_that_begins_again_is_another_course(tmp_path: Path) -> None:
+    first = "".join(f"{step},{9 - step}\n" for step in range(6))
+    run = only(write(tmp_path / "run.csv", f"step,loss\n{first}3,7\n4,5\n"))
+    assert run.curves["loss"].values == (9.0, 8.0, 7.0, 7.0, 5.0)
+    assert run.notes == (
+        "the steps of loss go back, as of a run that was resumed or begun again: 2 points from "
+        "there on that were written before are left out",
+    )
+
+
+def test_two_runs_of_weights_and_biases_are_two(tmp_path: Path) -> None:
+    header = '"Step","a - loss","a - loss__MIN","b - loss","b - loss__MAX"\n'
+    rows = "".join(f'"{step}","{9 - step}","0","{8 - step}","99"\n' for step in range(3))
+    runs = read_runs(write(tmp_path / "wandb.csv", header + rows))
+    assert [(run.name, run.curves["loss"].values) for run in runs] == [
+        ("a", (9.0, 8.0, 7.0)),
+        ("b", (8.0, 7.0, 6.0)),
+    ]
+    assert not any("loss__M" in name for run in runs for name in run.curves)
+
+
+@pytest.mark.parametrize(
+    ("header", "name"),
+    [
+        ("run_id,key,value,step,timestamp", "abc"),
+        ("Run ID,metric,Value,Step,Timestamp", "abc"),
+        ("nothing,key,value,step,timestamp", "mlflow.csv"),
+    ],
+)
+def test_a_table_of_mlflow_has_a_row_for_each_point(tmp_path: Path, header, name) -> None:
+    rows = "".join(f"abc,train_loss,{9 - step},{step},1700000000000\n" for step in range(3))
+    run = only(write(tmp_path / "mlflow.csv", f"{header}\n{rows}"))
+    assert (run.name, run.curves["loss"].values) == (name, (9.0, 8.0, 7.0))
+
+
+def test_nan_at_every_second_step_is_an_empty_cell(tmp_path: Path) -> None:
+    rows = "".join(f"{step},{'nan' if step % 2 else 9 - step}\n" for step in range(8))
+    run = only(write(tmp_path / "run.csv", f"step,loss\n{rows}"))
+    assert run.curves["loss"].steps == (0, 2, 4, 6)
+
+
 @given(st.lists(st.tuples(st.integers(0, 10**9), st.floats(allow_nan=False)), min_size=1))
 def test_a_csv_gives_back_what_was_written(tmp_path_factory, points) -> None:
     path = tmp_path_factory.mktemp("csv") / "run.csv"

@@ -7,7 +7,6 @@ import torch
 
 from llmlab.finetune.model.base_model import load_base_model, new_base_model, save_base_model
 from llmlab.finetune.model.lora import LoraSpec
-from llmlab.finetune.study.forgetting import graded_suites
 from llmlab.finetune.study.tracking import (
     Check,
     at_accuracy,
@@ -16,8 +15,9 @@ from llmlab.finetune.study.tracking import (
     tracked_run,
 )
 from llmlab.finetune.study.tuning import Tuning, tuned_model
-from llmlab.finetune.tasks.replay import old_items, with_replay
-from llmlab.finetune.tasks.skills import TOKENIZER, Item, subtraction
+from llmlab.finetune.tasks.replay import with_replay
+from llmlab.finetune.tasks.skills import SKILLS, TOKENIZER, Item, subtraction
+from llmlab.finetune.tasks.suites import grade
 from llmlab.finetune.tasks.task import Task
 from llmlab.gpt.training import TrainConfig
 
@@ -57,11 +57,10 @@ def test_a_watched_run_trains_as_one_that_nobody_watches(folder: Path, share: fl
 
 def test_a_watched_run_is_looked_at_from_the_base_model_on(folder: Path) -> None:
     watched = tracked_run(tuning(folder, NEW), every=2, n_items=3)
-    base = graded_suites(load_base_model(folder, CPU), old_items(3), CPU)
+    base = load_base_model(folder, CPU)
+    losses = [grade(base, skill().test[:3], CPU).loss for skill in SKILLS.values()]
     assert [check.step for check in watched.checks] == [0, 2, 4, 6]
-    assert watched.checks[0].old_loss == pytest.approx(
-        sum(grade.loss for grade in base.values()) / 4
-    )
+    assert watched.checks[0].old_loss == pytest.approx(sum(losses) / 4)
 
 
 def test_a_run_that_diverges_is_not_looked_at_again(folder: Path) -> None:

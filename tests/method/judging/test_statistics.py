@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy import stats
 from statsmodels.stats.multitest import multipletests
+from statsmodels.stats.power import TTestPower
 
 from llmlab.method.judging import means, statistics
 
@@ -75,19 +76,6 @@ def test_t_interval_of_a_worked_example():
     assert interval.high - interval.value == pytest.approx(2.7764 * np.sqrt(0.5), rel=1e-4)
 
 
-@settings(max_examples=20, deadline=None)
-@given(arrays(float, 6, elements=st.floats(-100, 100, width=32)))
-def test_bootstrap_interval_lies_within_the_sample(sample):
-    low, high = statistics.bootstrap_interval(sample, 0.9)
-    assert sample.min() - 1e-9 <= low <= high <= sample.max() + 1e-9
-
-
-def test_bootstrap_interval_is_the_same_each_time():
-    sample = [0.1, 0.5, 0.2, 0.9, 0.4]
-    first = statistics.bootstrap_interval(sample, 0.9)
-    assert first == statistics.bootstrap_interval(sample, 0.9)
-
-
 @settings(max_examples=20, deadline=None)  # statsmodels collects garbage at each call
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=8))
 def test_holm_agrees_with_statsmodels(p_values):
@@ -107,6 +95,18 @@ def test_detectable_effect_agrees_with_power_tables(n, size):
 def test_detectable_effect_holds_at_strict_levels(n):
     effect = statistics.detectable_effect(1.0, n, alpha=0.05 / 20, power=0.9)
     assert effect > statistics.detectable_effect(1.0, n, alpha=0.05)
+
+
+@pytest.mark.parametrize("n", [3, 10, 100])
+@pytest.mark.parametrize("alpha", [0.05, 0.0005])
+def test_detectable_effect_equals_that_of_statsmodels(n, alpha):
+    expected = TTestPower().solve_power(nobs=n, alpha=alpha, power=0.9, alternative="larger")
+    found = statistics.detectable_effect(2.0, n, alpha, power=0.9)
+    assert found == pytest.approx(2 * float(expected), rel=1e-4)
+
+
+def test_two_seeds_detect_nothing_at_a_level_beyond_reach():
+    assert statistics.detectable_effect(1.0, 2, alpha=1e-6) == np.inf
 
 
 def test_rank_trend_sees_order_alone():
@@ -157,7 +157,3 @@ def test_mcnemar_counts_only_items_that_differ():
     first = [True] * 56
     second = [True] * 50 + [False] * 6
     assert statistics.mcnemar_p(first, second) == pytest.approx(2 * 0.5**6)
-
-
-def test_interquartile_mean_leaves_out_the_extremes():
-    assert statistics.interquartile_mean([[-1000, 1], [2, 3], [4, 5], [6, 1000]]) == 3.5

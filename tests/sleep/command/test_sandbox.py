@@ -12,8 +12,7 @@ from llmlab.sleep.sandbox.sandbox import Unguarded
 @pytest.fixture
 def no_walls(monkeypatch: pytest.MonkeyPatch) -> None:
     found = Probe(Unguarded(), ("bubblewrap: bwrap is not installed",))
-    monkeypatch.setattr(command, "probe", lambda: found)
-    monkeypatch.setattr(command, "open_sandbox", lambda allow_unsandboxed: found.sandbox)
+    monkeypatch.setattr(command, "strongest", lambda: found)
     monkeypatch.setattr(command, "compiler", lambda: None)
     monkeypatch.setattr(command, "PROGRAMS", 2)
 

@@ -16,6 +16,7 @@ import pytest
 from llmlab.sleep.koans.judges import judge
 from llmlab.sleep.koans.koan import Case, Program
 from llmlab.sleep.koans.rust import compiler
+from llmlab.sleep.sandbox.container import Container
 from llmlab.sleep.sandbox.levels import LEVELS, failure
 from llmlab.sleep.sandbox.sandbox import Sandbox
 
@@ -53,7 +54,7 @@ def test_the_suite_has_a_hundred_programs_of_every_kind() -> None:
     assert len({one.code for one in SUITE}) == len(SUITE)
 
 
-@pytest.mark.parametrize("sandbox", LEVELS, ids=lambda sandbox: sandbox.level)
+@pytest.mark.parametrize("sandbox", [*LEVELS, Container()], ids=lambda sandbox: sandbox.level)
 def test_no_hostile_program_gets_out_or_counts_as_green(
     sandbox: Sandbox, tmp_path: Path, port: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -3,22 +3,47 @@ import pytest
 from llmlab.method.errors import LabError
 from llmlab.sleep.sandbox import levels
 from llmlab.sleep.sandbox.bubblewrap import Bubblewrap
+from llmlab.sleep.sandbox.container import Container
 from llmlab.sleep.sandbox.landlock import Landlock
-from llmlab.sleep.sandbox.levels import Probe, open_sandbox
+from llmlab.sleep.sandbox.levels import Probe, open_sandbox, strongest
 from llmlab.sleep.sandbox.sandbox import Unguarded
 
+ABSENT = "neither podman nor docker is installed"
 NOTHING = Probe(Unguarded(), ("bubblewrap: bwrap is not installed",))
 
 
-def test_without_a_sandbox_a_models_code_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def no_kernel(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither bubblewrap nor Landlock works, and nobody runs containers."""
     monkeypatch.setattr(levels, "probe", lambda: NOTHING)
-    with pytest.raises(LabError, match=r"bwrap is not installed.*--allow-unsandboxed"):
+    monkeypatch.setattr(Container, "missing", lambda self: ABSENT)
+
+
+@pytest.mark.usefixtures("no_kernel")
+def test_without_a_sandbox_a_models_code_is_refused() -> None:
+    with pytest.raises(LabError, match=rf"bwrap is not installed; container: {ABSENT}.*--allow-un"):
         open_sandbox()
 
 
-def test_without_a_sandbox_the_level_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(levels, "probe", lambda: NOTHING)
+@pytest.mark.usefixtures("no_kernel")
+def test_without_a_sandbox_the_level_says_so() -> None:
     assert open_sandbox(allow_unsandboxed=True).level == "none"
+
+
+@pytest.mark.usefixtures("no_kernel")
+def test_a_container_is_what_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Container, "missing", lambda self: "")
+    monkeypatch.setattr(levels, "failure", lambda sandbox: "")
+    assert strongest() == Probe(Container(), NOTHING.reasons)
+    assert open_sandbox().level == "container"
+
+
+def test_a_container_is_not_looked_for_where_the_kernel_has_walls(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(levels, "probe", lambda: Probe(Landlock()))
+    monkeypatch.setattr(Container, "missing", lambda self: pytest.fail("it was looked for"))
+    assert strongest() == Probe(Landlock())
 
 
 def test_a_missing_tool_is_named_and_the_next_level_is_tried(

@@ -67,14 +67,19 @@ class _Page(HTMLParser):
             self.text.append(data)
 
 
+def require_rendered(folder: Path) -> None:
+    """Raise LabError if there is no rendered book in `folder`."""
+    if not (folder / "index.html").is_file():
+        raise LabError(f"{folder} holds no rendered book; run `llmlab book render` first.")
+
+
 def check_site(folder: Path, contents: Contents) -> tuple[str, ...]:
     """All problems of the rendered book in `folder`, one sentence each.
 
     Raises:
         LabError: there is no rendered book.
     """
-    if not (folder / "index.html").is_file():
-        raise LabError(f"{folder} holds no rendered book; run `llmlab book render` first.")
+    require_rendered(folder)
     pages = _pages(folder)
     return (
         *_missing(folder, contents),

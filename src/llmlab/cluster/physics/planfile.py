@@ -12,6 +12,7 @@
 A table `[cluster]` overrides the catalogue's values for the GPU, with units: `network = "25 GB/s"`.
 """
 
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
@@ -22,7 +23,7 @@ from llmlab.cluster.physics.hardware import UNITS, Accelerator, accelerator, mag
 from llmlab.cluster.physics.plan import Plan, Recompute, Sharding, Software
 from llmlab.cluster.physics.shapes import Shape, shape_named
 from llmlab.method.declare.catalog import suggestion
-from llmlab.method.documents import parse_json, parse_toml
+from llmlab.method.documents import in_one_line, parse_json, parse_toml
 from llmlab.method.errors import LabError
 from llmlab.method.files import read_text
 
@@ -30,6 +31,8 @@ Model = TypeVar("Model", bound=BaseModel)
 
 BITS_OF = {"fp16": 16, "bf16": 16, "fp8": 8, "fp4": 4}
 
+
+QUANTITY = re.compile(r"[-+]?\d+(\.\d*)?(e[-+]?\d{1,3})? *[a-z]+( ?/ ?[a-z]+)?", re.IGNORECASE)
 
 LARGEST = 10**12
 """Largest count in a plan: beyond any cluster, but small enough to compute with."""
@@ -81,12 +84,22 @@ class Wires(Strict):
 
     def changed(self, gpu: Accelerator) -> Accelerator:
         given = {key: value for key, value in self.model_dump().items() if value is not None}
-        texts = {key: magnitude(text, UNITS[key]) for key, text in given.items() if key in UNITS}
+        texts = {key: _magnitude(text, UNITS[key]) for key, text in given.items() if key in UNITS}
         if negative := [key for key, value in texts.items() if value <= 0]:
             raise LabError(
                 f"{negative[0]} of the cluster is zero or negative; give a positive quantity."
             )
         return replace(gpu, **given | texts)
+
+
+def _magnitude(text: str, unit: str) -> float:
+    """As `magnitude`, of a text that is no expression: "9**9**9 GB" would never be computed."""
+    if not QUANTITY.fullmatch(text):
+        raise LabError(
+            f'"{in_one_line(text)}" is not a number and a unit, as in "80 GB" or "25 GB/s"; '
+            f"write it in {unit}."
+        )
+    return magnitude(text, unit)
 
 
 class PlanFile(Strict):
@@ -168,7 +181,8 @@ def parsed(model: type[Model], table: dict, name: str) -> Model:
             ) from None
         if first["type"] == "missing":
             raise LabError(f"{name} lacks the field {where}; add it.") from None
-        raise LabError(f"{name}: {where} is {first['input']!r}: {_said(first['msg'])}.") from None
+        given = in_one_line(repr(first["input"]))
+        raise LabError(f"{name}: {where} is {given}: {_said(first['msg'])}.") from None
 
 
 def _said(message: str) -> str:

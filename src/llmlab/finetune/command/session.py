@@ -356,7 +356,7 @@ def _unwritten(error: LabError, folder: Path, weights: str | None, steps: int) -
     """What is true after a file of the run could not be written."""
     known = error.__cause__
     cause = (known.strerror or str(known)) if isinstance(known, OSError) else str(known or error)
-    stopped = f"the run in {folder} stopped after {steps} steps, since {cause.rstrip('.')}"
+    stopped = f"the run in {folder} stopped after {steps} steps ({cause.rstrip('.')})"
     if weights:
         return LabError(
             f"{stopped}; the weights are whole in {weights}: free some space, and move them to "

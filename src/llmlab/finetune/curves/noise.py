@@ -5,7 +5,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from llmlab.finetune.curves.smoothing import ema
 from llmlab.finetune.observe.noise_scale import gradient_noise
 
 RESAMPLES = 2000
@@ -58,18 +57,6 @@ def noise_scale(
     ends = np.quantile(scales, [(1 - level) / 2, (1 + level) / 2], method="inverted_cdf")
     value = _scale(*squares.mean(axis=1), n_small, n_big)
     return NoiseScale(value, float(ends[0]), float(ends[1]), level, n)
-
-
-def noise_scale_curve(
-    small: ArrayLike, big: ArrayLike, n_small: int, n_big: int, beta: float = 0.95
-) -> np.ndarray:
-    """The noise scale at every step, both parts of it smoothed by `ema` before they are divided.
-
-    Args:
-        small, big: as `noise_scale`.
-    """
-    smooth = (ema(np.asarray(norms, float) ** 2, beta) for norms in (small, big))
-    return np.asarray([_scale(*means, n_small, n_big) for means in zip(*smooth, strict=True)])
 
 
 def _scale(small: float, big: float, n_small: int, n_big: int) -> float:

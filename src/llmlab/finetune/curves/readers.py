@@ -189,10 +189,22 @@ def _left_out(names: list[str], reason: str) -> tuple[str, ...]:
 
 
 def _run(name: str, points: Iterable[Point], notes: Sequence[str]) -> Run:
-    """Curves by their names here; of several values at one step the last, as after a resumption."""
+    """Curves by their names here, each as its run went on after the last resumption."""
     found: dict[str, dict[int, float]] = defaultdict(dict)
+    undone: dict[str, int] = defaultdict(int)
     for curve, step, value in points:
-        found[curve][step] = value
+        course = found[curve]
+        while step in course and next(reversed(course)) > step:  # a run that was resumed here
+            course.popitem()
+            undone[curve] += 1
+        course[step] = value
+    if undone:
+        curves, n_points = listed(list(undone), 4), sum(undone.values())
+        notes = (
+            *notes,
+            f"the steps of {curves} go back, as of a run that was resumed or begun again: "
+            f"{n_points} points from there on that were written before are left out",
+        )
     best = chosen(found)
     ours = {theirs: known for known, theirs in best.items()}
     passed_over = [theirs for theirs in found if theirs not in ours and is_exact(theirs)]

@@ -27,6 +27,10 @@ from llmlab.method.files import read_text
 
 LONG = ("run_id", "metric", "step", "value")
 """Columns of a table with a row for each run, curve and step."""
+LONG_NAMES = {"run_id": "run_id", "run id": "run_id", "metric": "metric", "key": "metric"}
+"""What we and MLflow call the first two of them, in lower case."""
+BOUNDS = ("__MIN", "__MAX")
+"""Ends of the names of columns that Weights & Biases adds to each curve."""
 BESIDE = ("wall time", "time", "timestamp", "walltime", "", "unnamed: 0", "index")
 """Columns that are not curves and that nobody misses, in lower case."""
 SECOND = " (column {})"
@@ -72,6 +76,9 @@ def read_parquet(file: Path) -> Readings:
 def read_csv(file: Path) -> Readings:
     """A column of steps, and a column for each curve; an empty cell is not a point.
 
+    Weights & Biases has columns of several runs, each named "RUN - CURVE". A table with columns of
+    curves (`metric`, or MLflow's `key`) and values has a row for each point.
+
     Raises:
         LabError: there is no column of steps, a row has more or fewer cells than the header, or a
             cell in a numeric column is not a number.
@@ -85,8 +92,11 @@ def read_csv(file: Path) -> Readings:
             f"{', '.join(cells.columns)})."
         )
     places = [f"line {line}" for line in cells.lines]
-    if {"run_id", "metric", "value"} <= set(cells.columns):
-        return _from_long(file, {**cells.columns, "step": cells.columns[steps]}, places)
+    named = {ours: by_lower[theirs] for theirs, ours in LONG_NAMES.items() if theirs in by_lower}
+    if "metric" in named and "value" in by_lower:
+        named |= {"step": steps, "value": by_lower["value"]}
+        columns = {ours: cells.columns[theirs] for ours, theirs in named.items()}
+        return _from_long(file, {"run_id": [file.name] * len(places)} | columns, places)
     left_out = Omissions()
     at = [
         as_step(cell.replace(",", "") if THOUSANDS.fullmatch(cell) else cell)
@@ -97,19 +107,25 @@ def read_csv(file: Path) -> Readings:
             left_out.add(
                 "a row without a whole number as its step", place, f"'{cell[:LONGEST_CELL]}'"
             )
-    curves = {n: c for n, c in cells.columns.items() if n.lower() not in (*STEP_NAMES, *BESIDE)}
+    curves = {
+        name: column
+        for name, column in cells.columns.items()
+        if name.lower() not in (*STEP_NAMES, *BESIDE) and not name.endswith(BOUNDS)
+    }
     numeric = {
         name: _numbers(file, name, column, places)
         for name, column in curves.items()
         if _is_numeric(column)
     }
     sparse = [name for name, numbers in numeric.items() if _is_sparse(numbers)]
-    points = [
-        (_name(file, name), step, value)
-        for name, numbers in numeric.items()
-        for step, value in zip(at, numbers, strict=True)
-        if step is not None and value is not None and not (name in sparse and math.isnan(value))
-    ]
+    runs: dict[str, list[Point]] = defaultdict(list)
+    several = len({run for name in numeric if (run := _run_of(name))}) > 1
+    for name, numbers in numeric.items():
+        runs[(several and _run_of(name)) or file.name] += [
+            (_name(file, name), step, value)
+            for step, value in zip(at, numbers, strict=True)
+            if step is not None and value is not None and not (name in sparse and math.isnan(value))
+        ]
     text = [name for name in curves if name not in numeric]
     notes = (f"left out: {listed(text, 4)} (no numbers)",) if text else ()
     if sparse:
@@ -117,7 +133,7 @@ def read_csv(file: Path) -> Readings:
     again = [name for name in cells.columns if re.search(r" \(column \d+\)$", name)]
     if again:
         notes += (f"left out: {listed(again, 4)} (an earlier column has the same name)",)
-    return Readings({file.name: points}, (*left_out.notes(), *notes))
+    return Readings(runs, (*left_out.notes(), *notes))
 
 
 def _from_long(file: Path, columns: Mapping[str, Sequence], places: Iterable[str]) -> Readings:
@@ -217,11 +233,16 @@ def _numbers(
 def _is_sparse(numbers: Sequence[float | None]) -> bool:
     """Whether nan stands for steps at which nothing was logged, as in the frames of pandas.
 
-    So it is where numbers are rarer than nan, and come back after it again and again.
+    So it is where numbers are no more than nan, and come back after it again and again.
     """
     known = [math.isnan(number) for number in numbers if number is not None]
     n_returns = sum(before and not after for before, after in pairwise(known))
-    return sum(known) > len(known) / 2 and n_returns > 1
+    return sum(known) >= len(known) // 2 and n_returns > 1
+
+
+def _run_of(column: str) -> str:
+    """The run in a column's name of Weights & Biases, or nothing."""
+    return column.rpartition(" - ")[0]
 
 
 def _name(file: Path, column: str) -> str:

@@ -6,12 +6,9 @@ from dataclasses import dataclass
 from statistics import fmean
 
 import numpy as np
-import torch
 from scipy import stats
-from torch import nn
 
 from llmlab.finetune.tasks.skills import Item
-from llmlab.finetune.tasks.suites import grade
 from llmlab.gpt.training import Evaluation
 from llmlab.method.errors import LabError
 from llmlab.method.judging.statistics import Estimate, holm, mcnemar_p, wilson_interval
@@ -149,10 +146,3 @@ def _forgetting(changes: Sequence[Estimate]) -> Estimate:
     half = math.hypot(*((change.high - change.low) / 2 for change in changes)) / len(changes)
     n_items = sum(change.n for change in changes)
     return Estimate(mean, max(mean - half, -1.0), min(mean + half, 1.0), LEVEL, n_items)
-
-
-def graded_suites(
-    model: nn.Module, items: Mapping[str, Sequence[Item]], device: torch.device
-) -> dict[str, Evaluation]:
-    """Grades of each suite, in the form that `report` takes."""
-    return {suite: grade(model, those, device) for suite, those in items.items()}

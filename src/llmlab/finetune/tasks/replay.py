@@ -7,11 +7,6 @@ from llmlab.finetune.tasks.skills import SKILLS, Item
 from llmlab.method.errors import LabError
 
 
-def old_items(n_items: int) -> dict[str, tuple[Item, ...]]:
-    """The first `n_items` test items of each of the base model's skills."""
-    return {name: skill().test[:n_items] for name, skill in SKILLS.items()}
-
-
 def with_replay(new: Sequence[Item], share: float, seed: int) -> tuple[Item, ...]:
     """All new items, and so many old ones to train on that they are `share` of the whole.
 

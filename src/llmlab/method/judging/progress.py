@@ -20,6 +20,7 @@ Stage = Literal[
     "recorded at gpu",
     "answered",
 ]
+"""The stages of a feature; each includes those before it."""
 PhaseState = Literal["waiting", "open", "under way", "finished"]
 
 RECORDED: Mapping[str, Stage] = {
@@ -27,8 +28,6 @@ RECORDED: Mapping[str, Stage] = {
     "laptop": "recorded at laptop",
     "gpu": "recorded at gpu",
 }
-STAGES: Sequence[Stage] = ("planned", "code ready", *RECORDED.values(), "answered")
-"""The stages of a feature; each includes those before it."""
 
 
 @dataclass(frozen=True)

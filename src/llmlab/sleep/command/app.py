@@ -3,8 +3,9 @@
 import typer
 
 from llmlab.sleep.command.day import compare, evaluate, run
+from llmlab.sleep.command.export import export
 from llmlab.sleep.command.koans import app as koans
-from llmlab.sleep.command.night import train
+from llmlab.sleep.command.night import methods, train
 from llmlab.sleep.command.sandbox import show_sandbox
 
 app = typer.Typer(
@@ -15,6 +16,6 @@ app = typer.Typer(
     help="Repair small programs by day, learn from the repairs by night.",
 )
 app.add_typer(koans, name="koans")
-for command in (run, evaluate, compare, train):
+for command in (run, evaluate, compare, train, methods, export):
     app.command()(command)
 app.command("sandbox")(show_sandbox)

@@ -1,12 +1,18 @@
-"""`llmlab sleep train`: learn from the episodes of a day."""
+"""`llmlab sleep train` and `methods`: learn from the episodes of a day."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from safetensors import SafetensorError
 
 from llmlab.method.errors import LabError
+from llmlab.method.files import unwritable
 from llmlab.sleep.command.options import open_coder
+from llmlab.sleep.night.methods import BY_FAMILY, ONE_CODER
 from llmlab.sleep.repair.episodes import EpisodeFile
 
 
@@ -15,8 +21,8 @@ def train(
     method: Annotated[
         str,
         typer.Option(
-            help="naive, targeted, replay, self, mean, mean-factors, ties, dare, osf, "
-            "share-averaged or share-coefficients."
+            metavar="METHOD",
+            help=f"{', '.join([*ONE_CODER, *BY_FAMILY])}; `llmlab sleep methods` explains them.",
         ),
     ] = "replay",
     base: Annotated[
@@ -25,15 +31,20 @@ def train(
     out: Annotated[Path, typer.Option(help="An empty or new folder for the coder.")] = Path(
         "runs/sleep/coder"
     ),
-    steps: Annotated[int, typer.Option(min=1, help="Optimizer steps.")] = 200,
+    steps: Annotated[
+        int, typer.Option(min=1, help="Optimizer steps of the whole night, all adapters together.")
+    ] = 200,
     learning_rate: Annotated[float, typer.Option(min=0.0, help="Its peak.")] = 2e-3,
     rank: Annotated[int, typer.Option(min=1, help="Of each adapter.")] = 8,
-    replay: Annotated[float, typer.Option(help="Share of passed episodes.")] = 0.2,
+    replay: Annotated[
+        float, typer.Option(help="Share of passed episodes, for the method replay.")
+    ] = 0.2,
     seed: Annotated[int, typer.Option(min=0)] = 0,
 ) -> None:
     """Train LoRA adapters on captured episodes, on the edits alone; writes the coder after it."""
     from llmlab.sleep.coder.coder import save_coder
     from llmlab.sleep.night.catalog import spend_night
+    from llmlab.sleep.night.families import FamilyCoder, save_family_coder
     from llmlab.sleep.night.nights import Night
 
     if out.exists() and any(out.iterdir()):
@@ -45,8 +56,30 @@ def train(
             f"{episodes} has koans in {', '.join(strangers)}, and {base} knows {coder.language}: "
             "make episodes in its language."
         )
+    if not day:
+        raise LabError(f"{episodes} holds no episode: make some with `llmlab sleep run`.")
     night = Night(steps, learning_rate, rank=rank, replay=replay, seed=seed)
-    save_coder(spend_night(coder, day, method, night), out)
+    after = spend_night(coder, day, method, night)
+    try:
+        (save_family_coder if isinstance(after, FamilyCoder) else save_coder)(after, out)
+    except (OSError, SafetensorError) as error:
+        raise unwritable(out, OSError(str(error))) from error
     failed = sum(not episode.is_green for episode in day)
     print(f"Learned by '{method}' from {len(day)} episodes, {failed} of them failed.")
+    if isinstance(after, FamilyCoder):
+        print("Each family has weights of its own: it is told by --hints, else guessed.")
     print(f"Try it on other koans: llmlab sleep run --base {out}")
+
+
+def methods() -> None:
+    """List what a night can do, for `llmlab sleep train --method`."""
+    for title, known in {
+        "One set of weights": ONE_CODER,
+        "Weights for each family of bugs": BY_FAMILY,
+    }.items():
+        table = Table(box=box.SIMPLE_HEAD, header_style="bold")
+        for column in (title, "learns"):
+            table.add_column(column)
+        for name, what in known.items():
+            table.add_row(name, what)
+        Console().print(table)

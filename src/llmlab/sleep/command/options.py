@@ -1,5 +1,6 @@
 """Options that several commands share."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -10,6 +11,7 @@ from llmlab.method.errors import LabError
 from llmlab.method.project import Project
 from llmlab.method.running.parts import KEPT
 from llmlab.sleep.coder.coder import ABOUT, Coder, load_coder
+from llmlab.sleep.night.methods import FAMILIES
 from llmlab.sleep.repair.task import Client
 
 BASE = "sleep_base"
@@ -44,13 +46,27 @@ def open_client(base: str, model: str, key: str, temperature: float, seed: int) 
         from llmlab.sleep.repair.hub import open_hub_client
 
         return open_hub_client(base, temperature, seed)
-    return open_coder(base, temperature, seed)
+    drawing = {"temperature": temperature, "seed": seed}
+    if (Path(base) / FAMILIES).is_file():
+        from llmlab.sleep.night.families import load_family_coder
+
+        found = load_family_coder(Path(base))
+        return replace(found, base=replace(found.base, name=base, **drawing))
+    return replace(open_coder(base), **drawing)
 
 
-def open_coder(base: str, temperature: float = 0.0, seed: int = 0) -> Coder:
-    """The small coder of `micro` or of a folder; errors as `open_client`."""
-    found = load_coder(_micro_folder() if base == MICRO else Path(base))
-    return Coder(found.model, found.tokens, found.language, base, temperature, seed)
+def open_coder(base: str) -> Coder:
+    """The small coder of `micro` or of a folder, with one set of weights.
+
+    Raises:
+        LabError: there is none, or it has weights for each family.
+    """
+    if (Path(base) / FAMILIES).is_file():
+        raise LabError(
+            f"{base} has weights for each family of bugs, and one set is needed here: name a coder "
+            "that was trained by a method of one set, see `llmlab sleep methods`."
+        )
+    return replace(load_coder(_micro_folder() if base == MICRO else Path(base)), name=base)
 
 
 def _micro_folder() -> Path:

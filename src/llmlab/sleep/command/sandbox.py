@@ -11,7 +11,7 @@ from llmlab.sleep.koans.generated import generate
 from llmlab.sleep.koans.judges import judge_koans
 from llmlab.sleep.koans.koan import Language
 from llmlab.sleep.koans.rust import compiler
-from llmlab.sleep.sandbox.levels import open_sandbox, probe
+from llmlab.sleep.sandbox.levels import strongest
 from llmlab.sleep.sandbox.sandbox import Sandbox
 
 PROGRAMS = 20
@@ -39,12 +39,13 @@ def show_sandbox(
     ] = False,
 ) -> None:
     """Show the sandbox for a model's code: its level, and programs judged per second."""
-    sandbox = open_sandbox(allow_unsandboxed=True)
+    best = strongest()
+    sandbox = best.sandbox
     languages = ["python", *(["rust"] if compiler() else [])]
     report = SandboxReport(
         sandbox.level,
         sandbox.isolates,
-        probe().reasons,
+        best.reasons,
         {language: _per_second(language, sandbox) for language in languages},
     )
     print(json.dumps(asdict(report), indent=2) if as_json else _told(report))

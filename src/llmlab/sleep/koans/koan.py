@@ -1,6 +1,5 @@
 """What a koan is, and the 42 that come with the lab."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -157,14 +156,3 @@ def numbered(code: str) -> str:
     """Code with a number before each line, as a compiler counts them."""
     lines = code.rstrip("\n").split("\n")
     return "\n".join(f"{number:>3} {line}".rstrip() for number, line in enumerate(lines, 1))
-
-
-def changed_lines(koan: Koan) -> Sequence[int]:
-    """Lines of the start, counted from 1, that the solution does not have in the same place."""
-    start, solution = koan.start.splitlines(), koan.solution.splitlines()
-    same = len(start) == len(solution)
-    return [
-        number
-        for number, line in enumerate(start, 1)
-        if (line != solution[number - 1] if same else line not in solution)
-    ]

@@ -123,7 +123,7 @@ def family_adapters(
     }
 
 
-def _single(choose: Callable[[Sequence[Episode], int], list[Lesson]]) -> Method:
+def single(choose: Callable[[Sequence[Episode], int], list[Lesson]]) -> Method:
     """One adapter, trained on the lessons that `choose` takes from the day."""
 
     def method(coder: Coder, episodes: Sequence[Episode], night: Night) -> Deltas:
@@ -146,7 +146,7 @@ def _merged(
 
 
 def _with_replay(coder: Coder, episodes: Sequence[Episode], night: Night) -> Deltas:
-    return _single(replay(night.replay))(coder, episodes, night)
+    return single(replay(night.replay))(coder, episodes, night)
 
 
 def _share_coefficients(coder: Coder, episodes: Sequence[Episode], night: Night) -> Deltas:
@@ -160,10 +160,10 @@ def _share_coefficients(coder: Coder, episodes: Sequence[Episode], night: Night)
 
 
 METHODS: Mapping[str, Method] = {
-    "naive": _single(naive),
-    "targeted": _single(targeted),
+    "naive": single(naive),
+    "targeted": single(targeted),
     "replay": _with_replay,
-    "self": _single(self_training),
+    "self": single(self_training),
     "mean": _merged(lambda adapters, night: mean_of_deltas(adapters)),
     "mean-factors": _merged(lambda adapters, night: mean_of_factors(adapters)),
     "mean-factors-one-start": _merged(

@@ -42,14 +42,14 @@ class Bubblewrap:
     ) -> Ran:
         places = {path: TOOLS / str(number) for number, path in enumerate(readable)}
         walls = _walls(folder, limits, places)
-        shown = [_moved(command[0], places), *command[1:]]
+        shown = [moved(command[0], places), *command[1:]]
         inside = [*walls, "--", *_as_nobody(folder), *_limited(limits), *shown]
         return run_limited(
             inside, folder, {"PATH": PATH}, limits, watch=lambda: too_big(folder, limits)
         )
 
 
-def _moved(program: str, places: Mapping[Path, Path]) -> str:
+def moved(program: str, places: Mapping[Path, Path]) -> str:
     """Where a program stands inside."""
     for path, place in places.items():
         if Path(program).is_relative_to(path):

@@ -1,19 +1,20 @@
 """Which isolation this machine has: tried, not guessed."""
 
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
 from llmlab.method.errors import LabError
 from llmlab.sleep.sandbox.bubblewrap import Bubblewrap
+from llmlab.sleep.sandbox.container import Container
 from llmlab.sleep.sandbox.landlock import Landlock
 from llmlab.sleep.sandbox.process import Limits
 from llmlab.sleep.sandbox.sandbox import Sandbox, Unguarded
 from llmlab.sleep.sandbox.scratch import scratch
 
 LEVELS: tuple[Sandbox, ...] = (Bubblewrap(), Landlock())
-"""The strongest first."""
+"""The strongest first; a container, which starts slowly, is what is left where neither works."""
 
 
 @dataclass(frozen=True)
@@ -47,17 +48,28 @@ def failure(sandbox: Sandbox) -> str:
     return f"it does not start ({said[-1] if said else ran.code})"
 
 
+def strongest() -> Probe:
+    """As `probe`, with a container where neither of its levels works."""
+    own = probe()
+    if own.sandbox.isolates:
+        return own
+    container = Container()
+    if reason := container.missing() or failure(container):
+        return replace(own, reasons=(*own.reasons, f"container: {reason}"))
+    return replace(own, sandbox=container)
+
+
 def open_sandbox(allow_unsandboxed: bool = False) -> Sandbox:
     """The sandbox for code that nobody has read.
 
     Raises:
         LabError: this machine has none, and running without one was not allowed.
     """
-    found = probe()
-    if found.sandbox.isolates or allow_unsandboxed:
-        return found.sandbox
+    best = strongest()
+    if best.sandbox.isolates or allow_unsandboxed:
+        return best.sandbox
     raise LabError(
         "code that a model writes needs a sandbox, and there is none here "
-        f"({'; '.join(found.reasons)}): install bubblewrap (apt install bubblewrap), or run it "
+        f"({'; '.join(best.reasons)}): install bubblewrap (apt install bubblewrap), or run it "
         "without walls, at your own risk, with --allow-unsandboxed."
     )

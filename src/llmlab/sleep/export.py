@@ -1,0 +1,224 @@
+"""Our models as GGUF files, which llama.cpp and Ollama load, with a Modelfile beside each.
+
+llama.cpp computes GPT-2 as `gpt2`. With rotary positions in place of learned ones, the same blocks
+are its `gptneox`, told to compute attention and MLP one after the other.
+
+The small coder reads tokens, not text. In its file a token is its name with `MARK` behind it, so
+that a text is one row of tokens and no other; names of a program stand by their place there, too.
+"""
+
+import json
+import random
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tokenizers import decoders
+
+from llmlab.gpt.model import GPT
+from llmlab.gpt.text_tokenizers import TextTokenizer
+from llmlab.method.errors import LabError
+from llmlab.method.files import write_file, write_with
+from llmlab.sleep.coder.coder import LONGEST_ANSWER, Coder
+from llmlab.sleep.coder.rotary import BASE, RotaryGPT
+from llmlab.sleep.coder.tokens import CodeTokens
+from llmlab.sleep.koans.generated import GRAMMARS, split_templates
+from llmlab.sleep.koans.grammar import draft
+from llmlab.sleep.koans.koan import Language
+from llmlab.sleep.koans.verdict import Verdict
+from llmlab.sleep.repair.edits import difference
+from llmlab.sleep.repair.task import Task
+
+if TYPE_CHECKING:
+    from gguf import GGUFWriter
+
+MODEL, MODELFILE, PROMPT = "model.gguf", "Modelfile", "prompt.txt"
+MARK = "¦"
+MODULES = {
+    "token_embedding": "token_embd",
+    "position_embedding": "position_embd",
+    "norm": "output_norm",
+    "head": "output",
+}
+BLOCK_MODULES = {
+    "attention_norm": "attn_norm",
+    "attention.qkv": "attn_qkv",
+    "attention.out": "attn_output",
+    "mlp_norm": "ffn_norm",
+    "mlp.up": "ffn_up",
+    "mlp.down": "ffn_down",
+}
+AS_GPT2 = {"type": "ByteLevel", "add_prefix_space": False, "use_regex": True}
+"""How GPT-2's tokenizer parts words, as `tokenizers` writes it."""
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """A tokenizer in the form of GGUF.
+
+    Attributes:
+        kind: "gpt2" merges pairs of pieces; "rwkv" takes the longest token that fits, left to
+            right.
+        tokens: by id; for "gpt2" in its letters for bytes, for "rwkv" escaped as by Python.
+        end: id of the token that ends a text.
+        merges: of "gpt2", the first pair to merge first.
+    """
+
+    kind: str
+    tokens: Sequence[str]
+    end: int
+    merges: Sequence[str] = ()
+
+
+def export_coder(coder: Coder, folder: Path) -> None:
+    """Write the coder into `folder`, with a first question for it in its tokens.
+
+    What a night has learned is in the coder's weights already.
+
+    Raises:
+        LabError: a token holds `MARK`, the folder cannot be written to, or `gguf` is missing.
+    """
+    _export(coder.model, coder_vocabulary(coder.tokens), folder, answer=LONGEST_ANSWER)
+    question = coder.tokens.prompt(example(coder.language))
+    write_file(folder / PROMPT, marked(coder.tokens, question))
+
+
+def export_gpt(model: GPT, tokenizer: TextTokenizer, folder: Path) -> None:
+    """Write a GPT of `llmlab train` into `folder`.
+
+    Raises:
+        LabError: GGUF has no form for the tokenizer, the folder cannot be written to, or `gguf` is
+            missing.
+    """
+    _export(model, text_vocabulary(tokenizer), folder, answer=model.config.context // 2)
+
+
+def coder_vocabulary(tokens: CodeTokens) -> Vocabulary:
+    """Each name with `MARK` behind it; errors as `export_coder`."""
+    if odd := [name for name in tokens.names if MARK in name]:
+        raise LabError(
+            f"the coder's token '{odd[0]}' holds {MARK}, which parts tokens in a GGUF file: "
+            "export a coder that has no such token."
+        )
+    spelled = [_escaped(marked(tokens, [index]).encode()) for index in range(len(tokens.names))]
+    return Vocabulary("rwkv", spelled, tokens.end)
+
+
+def marked(tokens: CodeTokens, ids: Iterable[int]) -> str:
+    """Ids as the text that the GGUF file knows them by."""
+    return "".join(tokens.names[index] + MARK for index in ids)
+
+
+def example(language: Language) -> Task:
+    """A question about a program of the grammar."""
+    found = draft(split_templates(language)["test"][0], GRAMMARS[language], random.Random(0))
+    line = min(difference(found.start, found.solution).lines)
+    return Task(language, found.start, Verdict("test", found.template.error, line))
+
+
+def text_vocabulary(tokenizer: TextTokenizer) -> Vocabulary:
+    """Byte-level BPE as GPT-2's, or one token for each character; errors as `export_gpt`."""
+    core, end = tokenizer.core, tokenizer.end_of_text
+    content = json.loads(core.to_str())
+    parting, merges = content["pre_tokenizer"], content["model"].get("merges")
+    if parting and parting.items() >= AS_GPT2.items() and merges:
+        tokens = [core.id_to_token(index) for index in range(tokenizer.vocab_size)]
+        return Vocabulary("gpt2", tokens, end, [" ".join(pair) for pair in merges])
+    if isinstance(core.decoder, decoders.Sequence) and not parting and not merges:
+        return Vocabulary("rwkv", list(_spelled(tokenizer)), end)
+    raise LabError(
+        "GGUF has no form for this tokenizer, which parts text by rules of its own: export a model "
+        "with GPT-2's tokenizer, or with one that `llmlab train` has made."
+    )
+
+
+def _spelled(tokenizer: TextTokenizer) -> Iterator[str]:
+    """What each id spells.
+
+    The id of a byte that is a character as well is never chosen; it gets a spelling that no text
+    has.
+    """
+    seen: set[bytes] = set()
+    for index in range(tokenizer.vocab_size):
+        spelled = tokenizer.token_bytes(index)
+        yield _escaped(b"\xff" + spelled if spelled in seen else spelled)
+        seen.add(spelled)
+
+
+def _escaped(spelled: bytes) -> str:
+    return spelled.decode("latin-1").encode("unicode_escape").decode("ascii")
+
+
+def _export(model: GPT, vocabulary: Vocabulary, folder: Path, answer: int) -> None:
+    write_with(folder / MODEL, lambda path: _write(model, vocabulary, path))
+    write_file(folder / MODELFILE, modelfile(model.config.context, answer))
+
+
+def modelfile(context: int, answer: int) -> str:
+    """What `ollama create` reads: the question goes in as it is, the likeliest token comes out."""
+    return (
+        f"FROM ./{MODEL}\n"
+        'TEMPLATE "{{ .Prompt }}"\n'
+        "PARAMETER temperature 0\n"
+        "PARAMETER repeat_penalty 1\n"
+        f"PARAMETER num_ctx {context}\n"
+        f"PARAMETER num_predict {answer}\n"
+    )
+
+
+def _write(model: GPT, vocabulary: Vocabulary, path: Path) -> None:
+    try:
+        from gguf import GGUFWriter
+    except ImportError:
+        raise LabError(
+            "GGUF files need the package gguf, which is not installed: install it with "
+            'pip install "llmlab[export]".'
+        ) from None
+    writer = GGUFWriter(path, "gptneox" if isinstance(model, RotaryGPT) else "gpt2")
+    _add_shape(writer, model)
+    _add_vocabulary(writer, vocabulary)
+    for name, tensor in model.state_dict().items():
+        writer.add_tensor(_their_name(name), tensor.float().cpu().numpy())
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+
+
+def _add_shape(writer: "GGUFWriter", model: GPT) -> None:
+    shape = model.config
+    writer.add_context_length(shape.context)
+    writer.add_embedding_length(shape.d_model)
+    writer.add_feed_forward_length(4 * shape.d_model)
+    writer.add_block_count(shape.n_layers)
+    writer.add_head_count(shape.n_heads)
+    writer.add_layer_norm_eps(model.norm.eps)
+    if isinstance(model, RotaryGPT):
+        writer.add_parallel_residual(False)
+        writer.add_rope_dimension_count(shape.head_width)
+        writer.add_rope_freq_base(BASE)
+
+
+def _add_vocabulary(writer: "GGUFWriter", vocabulary: Vocabulary) -> None:
+    from gguf import TokenType
+
+    types = [TokenType.NORMAL] * len(vocabulary.tokens)
+    types[vocabulary.end] = TokenType.CONTROL
+    writer.add_tokenizer_model(vocabulary.kind)
+    writer.add_tokenizer_pre("gpt-2")
+    writer.add_token_list(vocabulary.tokens)
+    writer.add_token_types(types)
+    writer.add_token_merges(vocabulary.merges)
+    writer.add_bos_token_id(vocabulary.end)
+    writer.add_eos_token_id(vocabulary.end)
+    writer.add_add_bos_token(False)
+
+
+def _their_name(name: str) -> str:
+    """GGUF's name of our weight: blocks.0.mlp.up.bias is blk.0.ffn_up.bias."""
+    module, _, kind = name.rpartition(".")
+    if not module.startswith("blocks."):
+        return f"{MODULES[module]}.{kind}"
+    _, number, within = module.split(".", 2)
+    return f"blk.{number}.{BLOCK_MODULES[within]}.{kind}"
