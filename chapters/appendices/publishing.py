@@ -12,7 +12,8 @@
 # ```
 #
 # The second command prints a link. It opens a page with every run in `runs/` and `build/results/`, the latest first:
-# runs of `train` and `finetune`, and experiments, which add a line for each of their runs. A run that has ended is shown
+# runs of `train` and `finetune`, and experiments, which add a line for each of their runs. A search of `llmlab market`
+# shows each trial as a point, the best so far, and the validation losses of each trial by epoch. A run that has ended is shown
 # like one that goes on, and several can be laid over one another. `llmlab book serve` starts the same server at the
 # rendered book; each of the two leads to the other.
 #
