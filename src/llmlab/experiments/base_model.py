@@ -134,7 +134,7 @@ EXPERIMENT = Experiment(
 
 
 def micro_folders() -> list[Path]:
-    """Where the base models are that this machine has trained, the largest scale first.
+    """Folders of the base models trained on this machine, the largest scale first.
 
     Raises:
         LabError: the working directory is not inside a lab book.

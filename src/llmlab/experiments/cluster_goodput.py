@@ -1,6 +1,6 @@
 """What do interruptions cost a run of Llama 3's size, and which checkpoint interval is best?
 
-The interventions are how interruptions come, and what a checkpoint costs. A seed draws the months.
+The interventions are how interruptions arrive and what a checkpoint costs. A seed draws the months.
 """
 
 import numpy as np
@@ -20,7 +20,7 @@ from llmlab.method.declare.experiment import (
 
 GPUS, DAYS = 16_384, 54
 SHAPES = {"independent": 1.0, "in bursts": 0.7}
-"""How interruptions come: the shape of the Weibull distribution of the gaps between them."""
+"""How interruptions arrive: the shape of the Weibull distribution of the gaps between them."""
 GRID = 2.0 ** np.arange(-4, 4.01, 0.125)
 """Intervals as multiples of Young's, past the optimum on both sides."""
 
@@ -59,20 +59,20 @@ AXES = {"arrivals": tuple(SHAPES), "save_s": (3, 30, 300)}
 
 EXPERIMENT = Experiment(
     name="cluster_goodput",
-    title="Interruptions, checkpoints and what is left of the time",
+    title="Goodput under interruptions",
     question="Q-GOODPUT",
-    summary="Draws months of training on 16,384 GPUs with Llama 3's rate of interruptions.",
+    summary="Simulates months of training on 16,384 GPUs with Llama 3's rate of interruptions.",
     subject=Subject("a simulated run on 16,384 GPUs", "Llama 3's published rate of interruptions"),
     axes=(
-        Axis("arrivals", "How interruptions come: independently, or in bursts (Weibull, 0.7)."),
-        Axis("save_s", "Seconds that training stands still for a checkpoint.", "s"),
+        Axis("arrivals", "How interruptions arrive: independently, or in bursts (Weibull, 0.7)."),
+        Axis("save_s", "Seconds that training pauses for a checkpoint.", "s"),
     ),
     metrics=(
         Metric("interruptions", "Interruptions in 54 days.", "1", tolerance=1),
-        Metric("goodput", "Share of time kept, saving by Young's interval.", "share", "higher"),
-        Metric("goodput_daly", "The same by Daly's interval.", "share", "higher"),
-        Metric("goodput_best", "The same by this run's own best interval.", "share", "higher"),
-        Metric("regret", "What Young's interval loses against the best.", "share", "lower"),
+        Metric("goodput", "Share of time kept at Young's interval.", "share", "higher"),
+        Metric("goodput_daly", "The same at Daly's interval.", "share", "higher"),
+        Metric("goodput_best", "The same at this run's own best interval.", "share", "higher"),
+        Metric("regret", "What Young's interval loses to the best.", "share", "lower"),
         Metric("best_over_young", "The best interval over Young's.", "1"),
         Metric("lost", "Share of time whose work was lost.", "share", "lower"),
     ),

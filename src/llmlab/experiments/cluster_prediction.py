@@ -1,4 +1,4 @@
-"""How well does a simulator predict the step time of models that it has not seen?
+"""How well does a simulator predict the step time of models it has not seen?
 
 The intervention is the predictor. A seed is a model: all its runs are held out, whatever their
 source, and the predictor learns from the runs of all others. So intervals are over models.
@@ -59,7 +59,7 @@ def run(trial: Trial) -> Outcome:
 
 EXPERIMENT = Experiment(
     name="cluster_prediction",
-    title="Predicting the step time of models not seen",
+    title="Predicting the step time of unseen models",
     question="Q-PREDICT",
     summary="Predicts published dense 16-bit runs of models that were left out of the calibration.",
     subject=Subject(

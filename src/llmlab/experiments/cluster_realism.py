@@ -1,7 +1,7 @@
 """Can a classifier tell a simulated training run from a real one?
 
-The interventions are who draws the run, and what the classifier gets to see of it. A seed is a
-group of systems: their runs are left out, the classifier learns from all others.
+The interventions are what generates the rival runs, and what the classifier sees. A seed is a group
+of systems: their runs are held out, and the classifier learns from all others.
 """
 
 from llmlab.cluster.realism.contenders import CONTENDERS
@@ -38,19 +38,19 @@ EXPERIMENT = Experiment(
     name="cluster_realism",
     title="Telling simulated runs from real ones",
     question="Q-SIM-REAL",
-    summary="Asks classifiers which series of step times and losses are those of published runs.",
+    summary="Asks classifiers which series of step times and losses come from published runs.",
     axes=(
-        Axis("contender", "Who draws the rivals of the real runs."),
-        Axis("seen", "What the classifier sees; a GPT reads text, the rest is for boosting."),
+        Axis("contender", "What generates the rivals of the real runs."),
+        Axis("seen", "What it sees; the judge is gradient boosting, or a GPT where named."),
     ),
     metrics=(
         Metric(
             "accuracy",
-            "Share of right calls on windows of runs left out and of new rivals, mean over runs.",
+            "Share of right calls on windows of held-out runs and of new rivals, mean over runs.",
             "share",
             tolerance=0.1,
         ),
-        Metric("runs", "Published runs left out.", "1"),
+        Metric("runs", "Published runs held out.", "1"),
     ),
     budgets={
         "smoke": Budget(

@@ -1,7 +1,7 @@
-"""Weak and strong scaling to 16,384 GPUs: where does which part of a step take over?
+"""Weak and strong scaling to 16,384 GPUs: which part of a step takes over, and where?
 
-The interventions are the number of GPUs and whether the batch grows with them. A seed draws the
-coefficients anew within the uncertainty of a calibration, so that intervals say what that is worth.
+The interventions are the number of GPUs and whether the batch grows with them. A seed draws new
+coefficients within the uncertainty of a calibration, so that intervals show what it matters.
 """
 
 from dataclasses import fields, replace
@@ -24,7 +24,7 @@ from llmlab.method.declare.experiment import (
 )
 
 SPREAD = 0.1
-"""Standard deviation of a coefficient's logarithm: what leaving out one model moves them by."""
+"""Standard deviation of a coefficient's logarithm: how far leaving out one model moves it."""
 SMALLEST, STRONG_BATCH, WEAK_BATCH = 512, 2048, 128
 """GPUs of the smallest run; sequences of a strong-scaling batch, and of a weak one per 512 GPUs."""
 COMMUNICATION = ("tensor", "pipeline", "data", "context", "expert")
@@ -50,7 +50,7 @@ def run(trial: Trial) -> Outcome:
 
 
 def layout(gpus: int, scaling: str) -> Plan:
-    """Llama 3.1 405B on so many H100, tp 8 and pp 16 as in its paper, the rest data parallel."""
+    """Llama 3.1 405B on `gpus` H100s: tp 8 and pp 16 as in its paper, the rest data parallel."""
     batch = STRONG_BATCH if scaling == "strong" else WEAK_BATCH * gpus // SMALLEST
     return Plan(
         shape=shape_named("Llama 3.1 405B"),
@@ -86,15 +86,15 @@ EXPERIMENT = Experiment(
         "the book's simulator, Llama 3.1 405B", "coefficients fitted to published runs"
     ),
     axes=(
-        Axis("gpus", "H100 GPUs, those beyond 128 data parallel.", "GPUs"),
-        Axis("scaling", "Strong: the batch stays. Weak: it grows with the GPUs."),
+        Axis("gpus", "H100 GPUs, 128 for each data-parallel replica.", "GPUs"),
+        Axis("scaling", "Strong: the batch is fixed. Weak: it grows with the GPUs."),
     ),
     metrics=(
-        Metric("efficiency", "Tokens/s/GPU over that of 512 GPUs.", "share", "higher", 0.02),
+        Metric("efficiency", "Tokens/s/GPU over those of 512 GPUs.", "share", "higher", 0.02),
         Metric("mfu", "Model FLOPs utilisation.", "share", "higher", 0.02),
         Metric("bubble", "Share of the step in the pipeline's bubble.", "share", "lower", 0.02),
         Metric("communication", "Share in exposed communication.", "share", "lower", 0.02),
-        Metric("waiting", "Share spent on waiting for the slowest rank.", "share", "lower", 0.02),
+        Metric("waiting", "Share spent waiting for the slowest rank.", "share", "lower", 0.02),
         Metric("step_time", "Seconds per step.", "s", "lower", 1.0),
     ),
     budgets={

@@ -1,8 +1,8 @@
 """What does fine-tuning forget, by which method, and what does replaying old items save?
 
-The new task is subtraction: near to the base model's addition, far from its other skills. Each
-method is tried at each learning rate with each share of old items among those it trains on. A run
-is graded on its way too, so that methods can be compared where they have learned equally much.
+The new task is subtraction: close to the base model's addition, far from its other skills. Each
+method is tried at each learning rate with each share of old items in its training data. Runs are
+graded during training too, so that methods can be compared where they have learned equally much.
 """
 
 from dataclasses import replace
@@ -81,7 +81,7 @@ def method(name: str) -> "Method":
 
 
 def forgotten(tuning: "Tuning", tuned: "Tuned") -> dict[str, float]:
-    """What became of each skill, and of the near one beside the far ones."""
+    """How much of each skill was lost, and how much more of the near one than of the far ones."""
     from llmlab.finetune.study.tuning import accuracies_of_base
 
     before = accuracies_of_base(tuning.base, tuning.suite_items)
@@ -93,7 +93,7 @@ def forgotten(tuning: "Tuning", tuned: "Tuned") -> dict[str, float]:
 
 
 def on_the_way(checks: "tuple[Check, ...]") -> dict[str, float]:
-    """What the looks at the model in training say."""
+    """What the checks during training show."""
     from llmlab.finetune.study.tracking import at_accuracy, loss_correlation
 
     base = checks[0]
@@ -110,8 +110,8 @@ def on_the_way(checks: "tuple[Check, ...]") -> dict[str, float]:
 
 LOOKS = ("new_accuracy", "new_loss", "old_accuracy", "old_loss")
 WHEN_REACHED = (
-    f"when {TARGET:.0%} of the new task's validation items are right for the first time; none if "
-    "a run never gets there"
+    f"when {TARGET:.0%} of the new task's validation items are first right; none if a run never "
+    "gets there"
 )
 
 EXPERIMENT = Experiment(
@@ -119,7 +119,7 @@ EXPERIMENT = Experiment(
     title="Forgetting",
     question="Q-FORGET",
     summary=(
-        "Fine-tunes on subtraction in full and with LoRA, at three rates and three shares of "
+        "Fine-tunes on subtraction, fully and with LoRA, at three rates and three shares of "
         "replay, and grades what is left of the old skills."
     ),
     subject=Subject("`micro`", "subtraction, beside four old skills with exact answers"),
@@ -142,7 +142,7 @@ EXPERIMENT = Experiment(
         ),
         Metric(
             "training_loss",
-            f"Loss of a batch, mean of the last {LAST} points of the curve; counts replayed items.",
+            f"Loss of a batch, mean of the last {LAST} points of the curve, with replayed items.",
             "nats/token",
             "lower",
             tolerance=0.2,
@@ -176,14 +176,14 @@ EXPERIMENT = Experiment(
         ),
         Metric(
             "steps_to_target",
-            f"Optimizer steps done {WHEN_REACHED}.",
+            f"Optimizer steps taken {WHEN_REACHED}.",
             "steps",
             "lower",
             tolerance=20,
         ),
         Metric(
             "loss_correlation",
-            "Correlation of the old skills' loss with the new task's, along one run; -1 is a line.",
+            "Correlation of the old skills' loss with the new task's in one run; -1 is a line.",
             "1",
             tolerance=0.2,
         ),

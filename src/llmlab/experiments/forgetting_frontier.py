@@ -1,8 +1,8 @@
 """At equal accuracy on a new task, how little does each method forget, over all its rates?
 
-The rate at which a method learns best answers another question: a lower one may get to the same
-accuracy later and have lost less on the way. So each method is tried at rates from where it barely
-gets there in time to where it loses nearly all. A run ends when it gets there, and its rate stays
+The rate at which a method learns best answers another question: a lower one may reach the same
+accuracy later and lose less on the way. So the rates of each method range from one that barely gets
+there in time to one that loses nearly everything. A run ends when it gets there. Its rate stays
 constant after the warm-up, so that no schedule ends before the run does.
 """
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from llmlab.finetune.study.tuning import Tuning
 
 RATES = {"full": 1e-3, "lora-32": 4e-3}
-"""For each method the learning rate that stands for 1."""
+"""The learning rate of each method that counts as 1."""
 MEASURED = ("forgetting_at_target", "old_loss_at_target", "steps_to_target")
 
 
@@ -61,8 +61,8 @@ EXPERIMENT = Experiment(
     title="The frontier of forgetting",
     question="Q-FORGET",
     summary=(
-        "Fine-tunes on subtraction in full and with LoRA until 40 % are right, at six rates "
-        "each, and looks at what of the old skills is gone by then."
+        "Fine-tunes on subtraction, fully and with LoRA, until 40 % are right, at six rates each, "
+        "and measures how much of the old skills is lost by then."
     ),
     subject=Subject("`micro`", "subtraction, beside four old skills with exact answers"),
     axes=(

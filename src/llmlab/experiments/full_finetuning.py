@@ -1,6 +1,6 @@
-"""LoRA beside full fine-tuning: which learning rate does each want, and what does it reach there?
+"""LoRA beside full fine-tuning: which learning rate suits each, and what does it reach there?
 
-The intervention is what of the model is trained. Every way gets the same base model, the same items
+The intervention is which weights are trained. Every method gets the same base model, the same items
 in the same order, the same steps, and the same learning rates to choose from.
 """
 
@@ -25,7 +25,7 @@ def describe(trial: Trial) -> "Tuning":
 
 
 def method(trained: str) -> "Method":
-    """The way to fine-tune that a level of the axis `trained` names."""
+    """The method that a level of the axis `trained` names."""
     from llmlab.finetune.model.lora import LoraSpec
     from llmlab.finetune.model.methods import Full
 

@@ -1,4 +1,4 @@
-"""Heads that continue what came before: when do they appear, and how many layers do they take?"""
+"""Heads that continue what came before: when do they appear, and how many layers do they need?"""
 
 from typing import TYPE_CHECKING
 
@@ -40,7 +40,7 @@ def describe(trial: Trial) -> "Study":
 
 
 class Heads(Observer):
-    """What the heads look at, at every validation."""
+    """What the heads attend to, at every validation."""
 
     def __init__(self, run: "Pretraining", encoded: "EncodedCorpus", log: "Log") -> None:
         super().__init__(run, encoded, log)
@@ -91,7 +91,7 @@ TEXTS = (
     "def add(first, second):\n    return first + second\n\ndef add(first, second):\n    return",
     "self.name = name\n        self.value = value\n        self.name",
 )
-"""What the reader sees the heads look at: code that begins to repeat itself."""
+"""Texts that show what the heads attend to: code that begins to repeat itself."""
 
 
 def as_batch(ids):
@@ -106,22 +106,22 @@ def as_batch(ids):
 HEADS = (
     Metric(
         "induction",
-        "Attention of the best head to the token after the last occurrence of the present one, on "
-        "random tokens that are repeated.",
+        "Attention of the best head to the token after the previous occurrence of the current one, "
+        "on repeated random tokens.",
         "share",
         "higher",
         tolerance=0.1,
     ),
     Metric(
         "previous_token",
-        "Attention of the best head to the token before, on the same tokens.",
+        "Attention of the best head to the previous token, on the same tokens.",
         "share",
         "higher",
         tolerance=0.1,
     ),
     Metric(
         "copy_gain",
-        "Loss on unseen text minus the loss on the same text when it comes a second time.",
+        "Loss on unseen text minus the loss on its repetition.",
         "nats/token",
         "higher",
         tolerance=0.2,
@@ -133,7 +133,7 @@ EXPERIMENT = pretraining_sweep(
     name="induction",
     title="Induction heads",
     question="Q-INDUCTION",
-    summary="Trains GPTs of one and two layers on code and watches what their heads look at.",
+    summary="Trains GPTs of one and two layers on code and measures what their heads attend to.",
     subject=Subject("small GPTs of one and two layers", "source text of Python's standard library"),
     axes=(Axis("n_layers", "Blocks of the model.", "layers"),),
     metrics=HEADS,

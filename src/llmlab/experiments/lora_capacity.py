@@ -1,8 +1,8 @@
 """How much does an adapter of each rank hold?
 
-The interventions are the rank and the load: how many random facts are to be memorised. A batch is
-the same share of the facts at every load, so that every fact is seen as often and the optimizer
-takes as many steps: what differs is how much has to fit at once.
+The interventions are the rank and the load, the number of random facts to memorise. A batch is the
+same share of the facts at every load. So each fact is seen equally often, and the optimizer takes
+equally many steps: only how much has to fit at once differs.
 """
 
 from typing import TYPE_CHECKING
@@ -34,7 +34,7 @@ EXPERIMENT = tuning_sweep(
     summary="Memorises few and many random facts at ranks from 2 to 64, at five rates each.",
     subject=Subject("`micro` with LoRA under rsLoRA", "random facts"),
     axes=(
-        Axis("facts", "Random facts to be memorised."),
+        Axis("facts", "Random facts to memorise."),
         Axis("rank", "Inner width r of the adapter, scaled by α/√r.", "dimensions"),
         Axis("learning_rate", "Peak of the schedule."),
     ),

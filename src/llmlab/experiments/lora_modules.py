@@ -39,12 +39,12 @@ def describe(trial: Trial) -> "Tuning":
 EXPERIMENT = tuning_sweep(
     describe,
     name="lora_modules",
-    title="The place of LoRA",
+    title="Where to put LoRA",
     question="Q-MODULES",
     summary="Learns subtraction with adapters on attention, the MLP and both, at three rates each.",
     subject=Subject("`micro` with LoRA", "subtraction"),
     axes=(
-        Axis("adapter", "The layers that carry a detour, and its rank."),
+        Axis("adapter", "The layers that carry an adapter, and its rank."),
         Axis("learning_rate", "Peak of the schedule."),
     ),
     budgets={

@@ -1,4 +1,4 @@
-"""From which LoRA rank on does more rank no longer help?
+"""Above which LoRA rank does more rank no longer help?
 
 The task is pure memory: random facts that nothing but stored bits can answer. Every rank is tried
 under both scaling rules at every learning rate, so that each is compared at its own best one.

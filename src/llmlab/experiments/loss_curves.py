@@ -1,8 +1,8 @@
 """Can the shape of a loss curve alone tell what went wrong?
 
 Runs are spoilt on purpose, each in one way, and the rules of `llmlab.finetune.curves.causes` name
-the cause from the curves alone. The rules were made on pilot runs of the strong dose, with seeds
-that are none of these; the mild dose is one that they were not made on.
+the cause from the curves alone. The rules were made on pilot runs at the strong dose, with other
+seeds. They were not made on the mild dose.
 """
 
 import random
@@ -29,11 +29,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Recipe:
-    """How a run is made; the defaults are the healthy one.
+    """How a run is made; the defaults make the healthy one.
 
     Attributes:
         learning_rate: peak of the schedule.
-        train_items: different items that are trained on; None for all.
+        train_items: number of distinct training items; None for all.
         wrong_share: share of the training items whose answer is a random number.
     """
 
@@ -113,7 +113,7 @@ def spoilt(items: "Sequence[Item]", recipe: Recipe, seed: int) -> "tuple[Item, .
 
 
 def named_as(cause: str) -> str:
-    """The column that says whether a run was named so."""
+    """The column that says whether the rules named this cause."""
     return "named_" + cause.replace(" ", "_").replace("-", "_")
 
 
@@ -144,31 +144,31 @@ EXPERIMENT = Experiment(
         Metric("diverged", "Whether the loss broke or ended above its start.", "1", tolerance=1),
         Metric(
             "rise",
-            "Highest validation loss in the first tenth of the run over the first one, less 1.",
+            "Highest validation loss in the first tenth of the run over the first one, minus 1.",
             "1",
             tolerance=0.5,
         ),
         Metric(
             "rebound",
-            "Validation loss at the end over its minimum, less 1; 0 if training fell no further.",
+            "Validation loss at the end over its minimum, minus 1; 0 if training fell no further.",
             "1",
             tolerance=0.5,
         ),
         Metric(
             "excess",
-            "Training loss over validation loss in the last tenth of the run, less 1.",
+            "Training loss over validation loss in the last tenth of the run, minus 1.",
             "1",
             tolerance=0.3,
         ),
         Metric(
             "halfway",
-            "Share of the run that was over when the validation loss had fallen half its way.",
+            "Share of the run at which the validation loss had fallen halfway.",
             "1",
             tolerance=0.1,
         ),
         Metric(
             "plateau",
-            "Share of the run after which the validation loss fell by a tenth at most; 1 if none.",
+            "Share of the run after which the validation loss fell by at most a tenth; 1 if none.",
             "1",
             tolerance=1,
         ),
@@ -183,7 +183,7 @@ EXPERIMENT = Experiment(
     ),
     curves=(
         Metric("loss", "Loss of one batch.", "nats/token", "lower"),
-        Metric("validation_loss", "Loss on items that are not trained on.", "nats/token", "lower"),
+        Metric("validation_loss", "Loss on held-out items.", "nats/token", "lower"),
         Metric("gradient_norm", "Norm of the gradient before clipping.", "nats/token"),
     ),
     budgets={

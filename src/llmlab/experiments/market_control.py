@@ -1,7 +1,7 @@
-"""Does the pipeline find a law where there is one, and from which strength of signal on?
+"""Does the pipeline find a law where there is one, and how strong must the signal be?
 
-The market is made: its best attainable loss is known. The interventions are the strength of the
-signal, the days of history and the parameters of the model. A seed draws another market.
+The market is synthetic: its best attainable loss is known. The interventions are the strength of
+the signal, the days of history and the parameters of the model. A seed draws another market.
 """
 
 from llmlab.market.models.measures import SCORES, TRAINING, learnt, measured, tokens
@@ -51,9 +51,9 @@ EXPERIMENT = Experiment(
     name="market_control",
     title="A market whose answer is known",
     question="Q-SCALING-KNOWN",
-    summary="Runs the whole pipeline on made markets whose best attainable loss is known.",
+    summary="Runs the whole pipeline on synthetic markets whose best attainable loss is known.",
     axes=(
-        Axis("strength", "Factor of the signal in the log odds of a rise; 0 is a coin."),
+        Axis("strength", "Factor of the signal in the log odds of a rise; 0 is a fair coin."),
         Axis("days", "Days of history.", "days"),
         Axis("parameters", "Parameters of the transformer, within 0.1 %.", "parameters"),
     ),
@@ -62,21 +62,21 @@ EXPERIMENT = Experiment(
         *TRAINING,
         Metric(
             "attainable",
-            "Gain of the true probabilities over the base rate, on average over all draws.",
+            "Gain of the true probabilities over the base rate, averaged over all draws.",
             "nats/day",
             tolerance=0.01,
         ),
         Metric(
             "expected_gain",
-            "Gain of the model over the base rate, on average over all draws of the test days.",
+            "Gain of the model over the base rate, averaged over all draws of the test days.",
             "nats/day",
             "higher",
             tolerance=0.1,
         ),
-        Metric("excess", "What is attainable less what is gained.", "nats/day", "lower", 0.1),
+        Metric("excess", "Attainable gain minus expected gain.", "nats/day", "lower", 0.1),
         Metric(
             "captured",
-            "Expected gain as a share of what is attainable; 0 for a coin.",
+            "Expected gain as a share of the attainable one; 0 for a fair coin.",
             "share",
             "higher",
             tolerance=1,

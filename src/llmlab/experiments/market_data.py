@@ -1,4 +1,4 @@
-"""Does it help to learn from other assets, too?
+"""Does it help to learn from other assets as well?
 
 The intervention is what a model is trained on; it is judged on the S&P 500 alone. Test and
 validation days are left out for all assets. A seed is another chunk of test days.
@@ -29,7 +29,7 @@ EXPERIMENT = Experiment(
     title="One index or every asset",
     question="Q-MARKET-DATA",
     summary="Trains a transformer on the S&P 500 alone, or with the Nasdaq and five stocks.",
-    axes=(Axis("assets", "What it learns from; it is judged on the S&P 500."),),
+    axes=(Axis("assets", "What the model learns from; it is judged on the S&P 500."),),
     metrics=(*SCORES, *TRAINING),
     budgets={
         "smoke": Budget(AXES, 1, {"parameters": 2000}),

@@ -31,8 +31,8 @@ EXPERIMENT = Experiment(
     name="market_features",
     title="Twenty indicators or two hundred",
     question="Q-FEATURES",
-    summary="Gives a transformer 20, some 100 and some 250 features of the S&P 500.",
-    axes=(Axis("tier", "Features: a 20, b some 100, c some 250, each within the next."),),
+    summary="Gives a transformer 20, about 100 and about 250 features of the S&P 500.",
+    axes=(Axis("tier", "Features: a 20, b about 100, c about 250; each includes the last."),),
     metrics=(*SCORES, *TRAINING),
     budgets={
         "smoke": Budget(AXES, 1, {"parameters": 20_000}),

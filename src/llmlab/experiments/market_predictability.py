@@ -1,4 +1,4 @@
-"""Can any model say more of tomorrow's market than how often it rises?
+"""Can any model say more about tomorrow's market than how often it rises?
 
 The interventions are the model and the question that it is asked. A seed is another chunk of test
 days, so an interval over seeds is one over disjoint periods.
@@ -36,12 +36,12 @@ AXES = {"model": MODELS, "target": tuple(TARGETS)}
 
 EXPERIMENT = Experiment(
     name="market_predictability",
-    title="What can be said of tomorrow",
+    title="What can be said about tomorrow",
     question="Q-MARKET-SKILL",
     summary="Asks five models about the S&P 500 and scores them against its base rate.",
     axes=(
-        Axis("model", "What answers; a constant is the base rate of the training rows."),
-        Axis("target", "What is asked of the close, from that of today on."),
+        Axis("model", "The model; the constant is the base rate of the training rows."),
+        Axis("target", "What is asked about the close, relative to today's."),
     ),
     metrics=(*SCORES, *TRAINING),
     curves=(GAIN_CURVE,),

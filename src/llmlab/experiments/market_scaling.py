@@ -30,12 +30,12 @@ EXPERIMENT = Experiment(
     name="market_scaling",
     title="Parameters against the market",
     question="Q-SCALING-MARKET",
-    summary="Trains transformers of growing size on the S&P 500 and watches their loss.",
+    summary="Trains ever larger transformers on the S&P 500 and measures their loss.",
     axes=(
         Axis("parameters", "Parameters of the transformer, within 0.1 %.", "parameters"),
-        Axis("horizon", "Bars ahead that are asked for.", "days"),
-        Axis("threshold", "Rise that is asked for, in percent."),
-        Axis("tier", "Features: a 20, b some 100, c some 250."),
+        Axis("horizon", "Bars that the question looks ahead.", "days"),
+        Axis("threshold", "Rise that the question asks about, in percent."),
+        Axis("tier", "Features: a 20, b about 100, c about 250."),
     ),
     metrics=(*SCORES, *TRAINING),
     budgets={

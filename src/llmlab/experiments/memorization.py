@@ -38,7 +38,7 @@ def describe(trial: Trial) -> "Study":
 
 
 class Memorised(Observer):
-    """How the loss on the text that was read, and on the text that was not, come apart."""
+    """How training loss and validation loss come apart."""
 
     def metrics(self) -> dict[str, float]:
         return {**self.parting(), "epochs": self.log.steps / self.run.batches.steps_per_epoch}
@@ -64,11 +64,11 @@ EXPERIMENT = pretraining_sweep(
     question="Q-MEMORIZE",
     summary="Trains a small GPT on one short story again and again, and on a far longer text.",
     subject=Subject("a small GPT", "The Verdict and tiny Shakespeare"),
-    axes=(Axis("corpus", "Text that is trained on and, at its end, validated on."),),
+    axes=(Axis("corpus", "Text to train on; its end is for validation."),),
     metrics=(
         Metric(
             "train_loss",
-            "Loss at the end on the text that was trained on, measured as the validation loss is.",
+            "Loss on the training text at the end, measured like the validation loss.",
             "nats/token",
             "lower",
             tolerance=0.1,
@@ -82,7 +82,7 @@ EXPERIMENT = pretraining_sweep(
             tolerance=0.1,
         ),
         Metric("best_step", "Step with the lowest validation loss.", "steps", tolerance=100),
-        Metric("epochs", "Times that the text was read.", "epochs", tolerance=1),
+        Metric("epochs", "Passes over the training text.", "epochs", tolerance=1),
     ),
     budgets={
         "smoke": Budget(

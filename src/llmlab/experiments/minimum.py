@@ -1,6 +1,6 @@
 """The minimum interesting experiment: what do a few steps give, and what do they take away?
 
-The intervention is the learning rate; the number of steps says how little of it is enough.
+The intervention is the learning rate; the number of steps says how little training is enough.
 """
 
 from typing import TYPE_CHECKING

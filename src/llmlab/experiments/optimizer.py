@@ -1,4 +1,4 @@
-"""One part of the optimizer is taken away or changed at a time: what does each of them buy?"""
+"""Remove or change one part of the optimizer at a time: what does each part buy?"""
 
 from typing import TYPE_CHECKING
 
@@ -67,7 +67,7 @@ CHANGES = (
 EXPERIMENT = pretraining_sweep(
     describe,
     name="optimizer",
-    title="What the optimizer's parts buy",
+    title="What each part of the optimizer buys",
     question="Q-OPTIMIZER",
     summary="Trains one small GPT with warm-up, decay, beta2 and clipping changed one at a time.",
     subject=Subject("a small GPT", "source text of Python's standard library"),

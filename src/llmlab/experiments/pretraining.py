@@ -44,7 +44,7 @@ def describe(trial: Trial) -> "Study":
 
 
 class Checkpoints(Observer):
-    """What the model of the first seed writes and looks at, at every validation."""
+    """What the model of the first seed writes and attends to, at every validation."""
 
     def __init__(self, run: "Pretraining", encoded: "EncodedCorpus", log: "Log") -> None:
         from llmlab.gpt.inspection import CheckpointBrowser
@@ -73,10 +73,10 @@ EXPERIMENT = pretraining_sweep(
     summary="Trains a GPT on Shakespeare's plays and on Python's source, and watches it learn.",
     subject=Subject("a small GPT", "tiny Shakespeare and source text of Python's standard library"),
     axes=(
-        Axis("corpus", "Text that is trained on and, at its end, validated on."),
+        Axis("corpus", "Text to train on; its end is for validation."),
         Axis("model", "Configuration: its width, layers and heads."),
     ),
-    curves=(Metric("seconds", "Training time so far, validation apart.", "s"),),
+    curves=(Metric("seconds", "Training time so far, without validation.", "s"),),
     budgets={
         "smoke": Budget(
             conditions={"corpus": ("stdlib",), "model": ("micro",)},

@@ -1,8 +1,8 @@
 """Does a base model in four bits cost accuracy, and what does it save in memory and time?
 
-The intervention is what is trained and what it stands on: the whole model, an adapter on the base
-as it is, or the same adapter on a base in NF4, with its block constants as they are or quantised as
-well. Every method is tried at the same learning rates.
+The intervention is what is trained, and on which base: the whole model, an adapter on the base as
+it is, or the same adapter on a base in NF4, with its block constants plain or quantised as well.
+Every method is tried at the same learning rates.
 """
 
 import time
@@ -57,7 +57,7 @@ MIB = 2**20
 
 
 def _memory(tuning: "Tuning") -> dict[str, float]:
-    """Memory of the first step, and how far the prediction was from it."""
+    """Memory of the first step, and how far off the prediction was."""
     from llmlab.finetune.model.base_model import load_base_model
     from llmlab.finetune.observe.memory import measure_memory, predict_memory
     from llmlab.gpt.training import best_device
@@ -75,7 +75,7 @@ def _memory(tuning: "Tuning") -> dict[str, float]:
 
 
 def _step_time(tuning: "Tuning", n_steps: int) -> dict[str, float]:
-    """By turns with LoRA, the fastest of each: so other work on the machine weighs the least."""
+    """Alternate with LoRA and take the fastest of each, so that other work matters least."""
     from llmlab.finetune.model.lora import LoraSpec
 
     (trainer, batch), (lora, _) = (
@@ -87,7 +87,7 @@ def _step_time(tuning: "Tuning", n_steps: int) -> dict[str, float]:
 
 
 def _seconds(trainer: "Trainer", batch: "Batch") -> float:
-    """Time of a step; on a CPU that of this process alone, whoever else wants the processor."""
+    """Time of a step; on a CPU, of this process alone, so that other work does not count."""
     clock = time.perf_counter if batch[0].is_cuda else time.process_time
     started = clock()
     next(trainer.points(iter([batch])))
@@ -116,7 +116,7 @@ def _damage(tuning: "Tuning") -> dict[str, float]:
 
 
 def _start(tuning: "Tuning", method: object) -> tuple["Trainer", "Batch"]:
-    """A run of its own by `method`, before its first step, and its first batch."""
+    """A fresh run of `method`, before its first step, and its first batch."""
     from llmlab.finetune.model.base_model import load_base_model
     from llmlab.finetune.tasks.batches import encode, epochs
     from llmlab.gpt.training import Trainer, best_device
@@ -144,27 +144,27 @@ COSTS = (
     ),
     Metric(
         "activation_memory",
-        "What the forward pass leaves for the backward pass.",
+        "What the forward pass keeps for the backward pass.",
         "MiB",
         "lower",
         tolerance=0.5,
     ),
     Metric(
         "memory_error",
-        "All memory as predicted from shapes, over what was measured, minus one.",
+        "Memory predicted from shapes over measured memory, minus 1.",
         "share",
         tolerance=0.1,
     ),
     Metric(
         "step_time",
-        "Fastest step over the fastest of LoRA on the unquantised base, both by turns.",
+        "Fastest step over the fastest of LoRA on the unquantised base, timed in turns.",
         "1",
         "lower",
         tolerance=1.0,
     ),
     Metric(
         "quantisation_error",
-        "Norm of what quantisation changed in the weights over their norm.",
+        "Norm of the quantisation error of the weights over their norm.",
         "share",
         "lower",
         tolerance=0.01,
@@ -187,7 +187,7 @@ EXPERIMENT = Experiment(
     name="qlora_basic",
     title="QLoRA",
     question="Q-QLORA",
-    summary="Fine-tunes in full, by LoRA and by QLoRA at three rates each, and counts the costs.",
+    summary="Fine-tunes fully, with LoRA and with QLoRA at three rates each, and measures costs.",
     subject=Subject("`micro`", "subtraction"),
     axes=(
         Axis(

@@ -1,6 +1,6 @@
 """Does the fitter find a law that is there, and are its intervals as wide as they should be?
 
-Tables of runs are made from a known law, and fitted. A seed makes other tables.
+Tables of runs are made from a known law and fitted. Each seed makes other tables.
 """
 
 from llmlab.method.declare.experiment import Axis, Budget, Experiment, Metric, Outcome, Trial
@@ -10,7 +10,7 @@ TRUTH = {"E": 1.8, "A": 480.0, "alpha": 0.35, "B": 2000.0, "beta": 0.37}
 N_STARTS = 4
 """Nearly all of them end at the optimum of such tables."""
 GRIDS = {"6 x 6 runs": 6, "10 x 10 runs": 10}
-"""Tables of as many parameters and tokens, each evenly spaced in its logarithm."""
+"""Values on each axis, parameters and tokens, evenly spaced on a log scale."""
 
 
 def run(trial: Trial) -> Outcome:
@@ -29,7 +29,7 @@ def run(trial: Trial) -> Outcome:
 
 
 def coverage(tables, resamples: int, seed: int) -> dict[str, float]:
-    """How often the intervals hold the truth, how wide they are, and how far the values are off."""
+    """How often intervals cover the truth, how wide they are, and how far the values are off."""
     import numpy as np
 
     from llmlab.market.fits.fitting import intervals, optimum
@@ -57,15 +57,15 @@ AXES = {"runs": tuple(GRIDS)}
 
 EXPERIMENT = Experiment(
     name="scaling_fit",
-    title="Can the fitter be believed?",
+    title="Can the fit be trusted?",
     question="Q-FIT",
-    summary="Fits tables made from a known law and counts how often intervals hold the truth.",
+    summary="Fits tables made from a known law and counts how often intervals cover the truth.",
     axes=(Axis("runs", "How many runs a table has."),),
     metrics=(
         *(
             Metric(
                 f"held_{name}",
-                f"Share of tables whose 95 % interval of {name} holds the truth.",
+                f"Share of tables whose 95 % interval of {name} covers the truth.",
                 "share",
                 "higher",
                 tolerance=0.5,
@@ -74,7 +74,7 @@ EXPERIMENT = Experiment(
         ),
         Metric("held", "The same, over all five parameters.", "share", "higher", tolerance=0.3),
         Metric("alpha_width", "Width of the interval of alpha.", "1", "lower", tolerance=0.3),
-        Metric("alpha_error", "Distance of alpha from the truth.", "1", "lower", tolerance=0.3),
+        Metric("alpha_error", "Absolute error of alpha.", "1", "lower", tolerance=0.3),
         Metric(
             "starts_at_optimum",
             "Share of single starts that reached the optimum.",

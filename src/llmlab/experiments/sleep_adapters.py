@@ -1,4 +1,4 @@
-"""Is a basis of many adapters worth more to a new family of bugs than one of few, or of chance?"""
+"""Does a basis of many adapters serve a new family of bugs better than few, or than chance?"""
 
 from llmlab.method.declare.experiment import Axis, Budget, Experiment, Outcome, Trial
 from llmlab.sleep.study.measures import share_of
@@ -49,7 +49,7 @@ EXPERIMENT = Experiment(
     title="Few adapters, many, or chance",
     question="Q-BASIS",
     summary=(
-        "Learns new families by coefficients alone, in a basis of 6 to 51 adapters of other "
+        "Learns new families with coefficients alone, in a basis of 6 to 51 adapters of other "
         "families, or of random directions."
     ),
     axes=(Axis("basis", "Adapters that the basis is made of."),),

@@ -1,4 +1,4 @@
-"""A coder for the nights to start from: trained from scratch on generated repairs.
+"""The coder that every night starts from, trained from scratch on generated repairs.
 
 Three families of bugs are held out whole, so that there is something left to learn.
 """
@@ -61,12 +61,14 @@ EXPERIMENT = Experiment(
         ),
         Metric(
             "taught_rate",
-            "The same, of the families that it was taught.",
+            "The same, for the families that it was taught.",
             "share",
             "higher",
             tolerance=0.1,
         ),
-        Metric("new_rate", "The same, of the families held out.", "share", "higher", tolerance=0.1),
+        Metric(
+            "new_rate", "The same, for the families held out.", "share", "higher", tolerance=0.1
+        ),
         Metric("train_loss", "Loss of the last batch.", "nats/token", "lower", tolerance=0.1),
         Metric("parameters", "Parameters, the shared embedding counted once.", "parameters"),
     ),

@@ -1,4 +1,4 @@
-"""Eight nights in a row: does a coder that learns from itself grow, level off, or collapse?"""
+"""Eight nights in a row: does a coder that learns from itself improve, level off, or collapse?"""
 
 from llmlab.method.declare.experiment import Axis, Budget, Experiment, Metric, Outcome, Trial
 from llmlab.sleep.study.measures import share_of
@@ -49,8 +49,8 @@ EXPERIMENT = Experiment(
     title="Eight nights in a row",
     question="Q-CYCLES",
     summary=(
-        "Repeats day and night eight times: on green repairs of its own, on all of its own edits, "
-        "and on references."
+        "Repeats day and night eight times, with nights that learn from the coder's own green "
+        "repairs, from all its own edits, or from references."
     ),
     axes=(Axis("method", "What each night learns from."),),
     metrics=(
@@ -63,7 +63,7 @@ EXPERIMENT = Experiment(
         Metric("mcnemar_p", "Exact McNemar test, before against after.", "1", tolerance=1.0),
         share_of("first_gain", "Gain of the first night."),
         share_of("late_change", "Change of the pass rate over the second half of the nights."),
-        share_of("variety", "Different answers to the exam, for each koan of it."),
+        share_of("variety", "Distinct answers per koan of the exam."),
         share_of("day_rate", "Koans of the last day that ended green."),
     ),
     curves=(Metric("rate", "Pass rate after each night.", "share", "higher"),),

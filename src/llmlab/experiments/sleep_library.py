@@ -1,4 +1,4 @@
-"""Adapters for single families of bugs, and what each does for its own: others start from them.
+"""An adapter for each family of bugs, and what it does for its own: others start from them.
 
 `sleep_pieces` runs the same on pieces of families.
 """
@@ -56,8 +56,8 @@ EXPERIMENT = Experiment(
     title="A library of adapters",
     question="Q-SHARE",
     summary=(
-        "Trains an adapter for each family of bugs, from which other experiments make shared "
-        "bases and routes."
+        "Trains an adapter for each family of bugs; other experiments make shared bases and "
+        "routes from them."
     ),
     axes=(Axis("kind", "What each adapter is trained on: a family, or a piece of one."),),
     metrics=(

@@ -1,4 +1,4 @@
-"""Which night makes a better coder: LoRA on a day's episodes, chosen and merged in many ways."""
+"""Which night makes a better coder? LoRA on a day's episodes, chosen and merged in many ways."""
 
 from llmlab.method.declare.experiment import Axis, Budget, Experiment, Outcome, Trial
 from llmlab.sleep.study.measures import EXAM_METRICS, share_of
@@ -60,8 +60,8 @@ EXPERIMENT = Experiment(
     title="Nights compared",
     question="Q-SLEEP",
     summary=(
-        "Trains the small coder on a day's episodes by every method of the night, and examines "
-        "it on templates that nobody has trained on."
+        "Trains the small coder on a day's episodes by every method of the night, and tests it "
+        "on templates that were never trained on."
     ),
     axes=(Axis("method", "What is learned from the day, and how it is merged."),),
     metrics=(

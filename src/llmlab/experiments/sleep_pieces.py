@@ -1,4 +1,4 @@
-"""Many small adapters, each of a piece of a family: what bases are made of."""
+"""Many small adapters, each trained on a piece of a family, to make bases of."""
 
 from dataclasses import replace
 
@@ -12,7 +12,7 @@ EXPERIMENT = replace(
     name="sleep_pieces",
     title="A library of small adapters",
     question="Q-BASIS",
-    summary="Deals the koans of the known families to many small adapters.",
+    summary="Trains many small adapters, each on a few koans of one known family.",
     budgets={
         scale: Budget(PIECES, budget.seeds, budget.settings)
         for scale, budget in sleep_library.EXPERIMENT.budgets.items()

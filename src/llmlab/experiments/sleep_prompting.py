@@ -25,15 +25,15 @@ EXPERIMENT = Experiment(
     name="sleep_prompting",
     title="Hints and turns",
     question="Q-PROMPT",
-    summary="Lets the small coder answer up to eight times, told the family of the bug or not.",
+    summary="Lets the small coder answer up to eight times, with and without a hint.",
     axes=(
-        Axis("turns", "Answers for each koan.", "answers"),
+        Axis("turns", "Answers allowed for each koan.", "answers"),
         Axis("hint", "Whether the coder is told the family of the bug."),
     ),
     metrics=(
         share_of("pass_rate", "Koans that end green."),
-        share_of("taught_rate", "The same, of the families that the base was taught."),
-        share_of("new_rate", "The same, of the families that it was not taught."),
+        share_of("taught_rate", "The same, for the families that the base was taught."),
+        share_of("new_rate", "The same, for the families that it was not taught."),
     ),
     needs=("sleep_base",),
     budgets={

@@ -39,10 +39,10 @@ EXPERIMENT = Experiment(
         "Trains an adapter for each family of bugs and answers each program with that of its "
         "family, of a learned guess, of chance, with their mean, or with one adapter for all."
     ),
-    axes=(Axis("route", "Whose weights answer a program."),),
+    axes=(Axis("route", "Whose weights answer each program."),),
     metrics=(
         *EXAM_METRICS,
-        share_of("rightly_routed", "Koans that the adapter of their own family answers."),
+        share_of("rightly_routed", "Koans answered by the adapter of their own family."),
     ),
     needs=("sleep_base", "sleep_library"),
     budgets={

@@ -1,7 +1,7 @@
-"""Share as in its paper and as in its authors' code, against what is simpler.
+"""Share, as in its paper and as in its authors' code, against simpler methods.
 
-Six families arrive one after another, in an order of each seed's own. Which family a program has
-is known, as in the paper; methods that make one adapter for all do without.
+Six families arrive one after another, in an order drawn by the seed. The family of each program is
+known, as in the paper; methods that make one adapter for all ignore it.
 """
 
 from llmlab.method.declare.experiment import Axis, Budget, Experiment, Metric, Outcome, Trial
@@ -69,8 +69,8 @@ EXPERIMENT = Experiment(
     title="Share, in three readings",
     question="Q-SHARE",
     summary=(
-        "Lets six families of bugs arrive one after another, and compares Share as in its paper "
-        "and as in its authors' code with adapters apart, means, random bases and noise."
+        "Learns six families of bugs one after another, and compares Share, as in its paper and as "
+        "in its authors' code, with separate adapters, means, random bases and noise."
     ),
     axes=(Axis("method", "How the weights for each family are made."),),
     metrics=(
@@ -79,13 +79,13 @@ EXPERIMENT = Experiment(
         share_of("late_gain", "Gain on the half that came last."),
         Metric(
             "size",
-            "Norm of the added weights, against that of the adapters apart.",
+            "Norm of the added weights over that of the separate adapters.",
             "1",
             tolerance=0.2,
         ),
         Metric(
             "size_to_forecast",
-            "That size, against the forecast for the product of mean factors.",
+            "That size over the forecast for the product of mean factors.",
             "1",
             tolerance=1.0,
         ),

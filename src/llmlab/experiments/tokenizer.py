@@ -18,7 +18,7 @@ def describe(trial: Trial) -> "Study":
 
     settings = trial.settings
     corpus = named_corpus("stdlib", settings["corpus_bytes"])
-    read = corpus.head(round(0.9 * corpus.bytes))  # merges, too, are learned from training text
+    read = corpus.head(round(0.9 * corpus.bytes))  # merges are learned from training text, too
     tokenizer = byte_pairs(trial.condition["vocab_size"])(read)
     encoded = encode(corpus, tokenizer)
     tokens_per_byte = len(encoded.tokens.ids) / corpus.bytes

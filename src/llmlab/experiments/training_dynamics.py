@@ -1,8 +1,7 @@
-"""How do batch size and learning rate play together, and where do LoRA and full fine-tuning end?
+"""How do batch size and learning rate interact, and where do LoRA and full fine-tuning end?
 
-Every run sees the same number of examples, not of steps: examples are what costs time and data, and
-a batch size is a choice of how to spend them. So a batch that is four times as large gets a quarter
-of the steps.
+Every run sees the same number of examples, not of steps: examples cost time and data, and the batch
+size decides how they are spent. So a batch four times as large gets a quarter of the steps.
 """
 
 import math
@@ -104,7 +103,7 @@ def _is_shown(trial: Trial) -> bool:
 
 
 def _noise_scale(model: "nn.Module", trial: Trial) -> float:
-    """The noise scale in examples; where it is lost in noise, the most that could be told."""
+    """The noise scale in examples, capped where it can no longer be told."""
     from llmlab.finetune.observe.noise_scale import measured_noise
     from llmlab.finetune.tasks.batches import encode
     from llmlab.gpt.training import best_device
@@ -115,7 +114,7 @@ def _noise_scale(model: "nn.Module", trial: Trial) -> float:
 
 
 MOST_NOISE = 10
-"""A noise scale beyond so many times the examples that it is measured on is not told from this."""
+"""The cap on a noise scale, in multiples of the examples that it is measured on."""
 
 
 def _shape(model: "nn.Module", trial: Trial) -> tuple[dict[str, float], dict[str, View]]:
@@ -163,13 +162,13 @@ def _shape(model: "nn.Module", trial: Trial) -> tuple[dict[str, float], dict[str
 
 
 SHARES = [step / 6 for step in range(7)]
-"""Of the way to the full minimum, where the path is looked at."""
+"""Where the path is evaluated, as shares of the way to the full minimum."""
 PLANE = 0.8
 """Half the width of a plane, in lengths of the weights."""
 RISE = 0.2
 """The distance of `random_rise`, in lengths of the weights."""
 FLATTEST = 1e-6
-"""No curvature counts as smaller."""
+"""Smaller curvatures count as this."""
 
 
 @cache
@@ -182,7 +181,7 @@ def full_minimum(tuning: "Tuning") -> "Weights":
 
 
 def _top_eigenvalue(model: "nn.Module", trial: Trial) -> float:
-    """Of the Hessian of the training loss over the matrices of the blocks, which LoRA adapts."""
+    """The largest of the training loss's Hessian over the blocks' matrices, which LoRA adapts."""
     from llmlab.finetune.observe.curvature import hessian_product, top_eigenvalues
     from llmlab.finetune.observe.noise_scale import flat
     from llmlab.finetune.tasks.batches import encode
@@ -200,7 +199,7 @@ def _top_eigenvalue(model: "nn.Module", trial: Trial) -> float:
 
 
 def moments_view(memory: "dict[str, Moments]") -> View:
-    """Quantiles of √v̂ and of the share of the rate that is used, for each parameter."""
+    """Quantiles of √v̂ and of the used share of the learning rate, for each parameter."""
     from llmlab.finetune.observe.optimizer_state import QUANTILES, quantiles
 
     return {
@@ -236,13 +235,13 @@ DYNAMICS = (
     ),
     Metric(
         "noise_growth",
-        "Noise scale at the end over that at the start, as a power of ten.",
+        "Noise scale at the end over that at the start, base-10 logarithm.",
         "decades",
         tolerance=1.0,
     ),
     Metric(
         "rate_spread",
-        "Root of Adam's second moment, 95th over 5th percentile of the weights, as a power of ten.",
+        "Root of Adam's second moment, 95th over 5th percentile of weights, base-10 logarithm.",
         "decades",
         tolerance=0.2,
     ),
@@ -254,14 +253,14 @@ DYNAMICS = (
     ),
     Metric(
         "log_curvature",
-        "Largest eigenvalue of the Hessian over the matrices of the blocks, as a power of ten.",
+        "Largest eigenvalue of the Hessian over the blocks' matrices, base-10 logarithm.",
         "decades",
         "lower",
         tolerance=0.5,
     ),
     Metric(
         "random_rise",
-        "Rise of the validation loss at a fifth of the weights' length in a random direction.",
+        "Rise of the validation loss a fifth of the weights' norm away in a random direction.",
         "nats/token",
         "lower",
         tolerance=0.1,
@@ -291,12 +290,12 @@ EXPERIMENT = Experiment(
     name="training_dynamics",
     title="Training dynamics",
     question="Q-BATCH",
-    summary="Fine-tunes with LoRA and fully at several batch sizes and learning rates, and looks "
-    "at gradient noise, Adam's memory and the shape of the loss where each run ends.",
+    summary="Fine-tunes fully and with LoRA at several batch sizes and learning rates, and "
+    "measures gradient noise, Adam's state and the shape of the loss where each run ends.",
     subject=Subject("`micro`", "subtraction"),
     axes=(
         Axis("method", "What is trained: all weights, or an adapter of rank 8."),
-        Axis("batch_size", "Examples of one step; all runs see as many in all.", "examples"),
+        Axis("batch_size", "Examples per step; all runs see the same total.", "examples"),
         Axis("learning_rate", "Peak of the schedule."),
     ),
     metrics=(*METRICS[:2], *DYNAMICS),

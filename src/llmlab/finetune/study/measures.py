@@ -25,7 +25,7 @@ METRICS = (
     ),
     Metric(
         "validation_loss",
-        "Loss on the validation items of the new task; chooses hyper-parameters.",
+        "Loss on the validation items of the new task; chooses hyperparameters.",
         "nats/token",
         "lower",
         tolerance=0.1,

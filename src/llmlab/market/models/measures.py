@@ -11,14 +11,14 @@ SCORES = (
     Metric("log_loss", "Mean log loss on the test days.", "nats/day", "lower", tolerance=0.05),
     Metric(
         "gain",
-        "Log loss of the training rows' base rate less that of the model, on the test days.",
+        "Log loss of the training rows' base rate minus that of the model, on the test days.",
         "nats/day",
         "higher",
         tolerance=0.05,
     ),
     Metric(
         "brier_skill",
-        "1 less the Brier score over that of the training rows' base rate.",
+        "1 minus the Brier score over that of the training rows' base rate.",
         "share",
         "higher",
         tolerance=0.1,
@@ -44,7 +44,7 @@ SCORES = (
 TRAINING = (
     Metric(
         "best_epoch",
-        "Epoch with the lowest validation loss; at 0 nothing was learnt that holds.",
+        "Epoch with the lowest validation loss; 0 if nothing learnt held up.",
         "epochs",
         tolerance=30,
     ),
@@ -52,7 +52,7 @@ TRAINING = (
 )
 
 GAIN_CURVE = Metric(
-    "weekly_gain", "Mean gain of each five test days in turn.", "nats/day", "higher", tolerance=1
+    "weekly_gain", "Mean gain of every five test days.", "nats/day", "higher", tolerance=1
 )
 
 

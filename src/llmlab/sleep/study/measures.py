@@ -14,6 +14,8 @@ EXAM_METRICS = (
     share_of("regressions", "Koans that were green only before the night.", "lower"),
     share_of("taught_gain", "Gain on the families that the base was taught."),
     share_of("new_gain", "Gain on the families that the base was not taught."),
-    Metric("mcnemar_p", "Exact McNemar test, before against after.", "1", tolerance=1.0),
+    Metric(
+        "mcnemar_p", "p value of the exact McNemar test, before against after.", "1", tolerance=1.0
+    ),
 )
 """What `exams.beside` computes from the exams before and after a night."""
