@@ -1,8 +1,8 @@
 # %% [markdown]
 # # Publish it, run it on a cluster, watch it {#sec-publishing}
 #
-# A book that many people read has versions, a change to it can be looked at before it is made, experiments outgrow one
-# machine, and a run of hours wants to be watched. Each of these is one command.
+# A book with many readers needs versions, previews of changes, experiments on more than one machine, and a live view of
+# long runs. Each of these is one command.
 #
 # ## Watch a run
 #
@@ -13,33 +13,33 @@
 #
 # The second command prints a link. It opens a page with every run in `runs/` and `build/results/`, the latest first:
 # runs of `train` and `finetune`, and experiments, which add a line for each of their runs. A search of `llmlab market`
-# shows each trial as a point, the best so far, and the validation losses of each trial by epoch. A run that has ended is shown
-# like one that goes on, and several can be laid over one another. `llmlab book serve` starts the same server at the
-# rendered book; each of the two leads to the other.
+# shows each trial as a point, the best so far, and the validation losses of each trial by epoch. Finished runs look like
+# live ones, and several can be overlaid. `llmlab book serve` starts the same server at the rendered book; the two link to
+# each other.
 #
-# ![Two runs laid over one another. On the left the runs that there are, and what was started from this page; below the
-# chart, the inside of the model of the one chosen last.](../images/watch.png){#fig-watch fig-alt="A browser page: a list of two runs on the left, tiles with step, loss and time left, a chart of two falling losses, and below it the attention of a model's heads."}
+# ![Two runs overlaid. On the left, all runs and what was started from this page; below the chart, the inside of the model
+# of the run chosen last.](../images/watch.png){#fig-watch fig-alt="A browser page: a list of two runs on the left, tiles with step, loss and time left, a chart of two falling losses, and below it the attention of a model's heads."}
 #
-# *Start a run* takes `train`, `finetune`, `run` and `simulate`, and options as one would type them. The page shows the
-# command word by word, as the system will get it; only then can it be started. No shell reads it, other verbs are
-# refused, and so are paths outside the folder of the server. What was started goes on when the server ends.
+# *Start a run* takes `train`, `finetune`, `run` and `simulate`, with options as you would type them. The page shows the
+# command word by word, as the system will get it; only then can it be started. No shell reads it. Other verbs are
+# refused, and so are paths outside the folder of the server. What was started continues when the server ends.
 #
-# The buttons ask: they add a line to `control.jsonl` in the run's folder. The trainer reads it between two steps, does
-# what it says, and answers in `log.jsonl`; the page says *asked*, then *done after step …*, or after ten seconds that
-# nobody answered. A change of rate takes a new peak; the schedule goes on where it is. Of several processes that train
-# together the first reads requests, and all follow after the same step. Whatever was steered stands in the run's record,
-# in its checkpoints or its report. Experiments take no requests, so a steered run is never evidence.
+# The buttons send requests: each adds a line to `control.jsonl` in the run's folder. The trainer reads it between two
+# steps, does what it says, and answers in `log.jsonl`. The page says *asked*, then *done after step …*, or after ten
+# seconds that there is no answer. A change of rate sets a new peak; the schedule continues from where it is. When several
+# processes train together, the first reads requests and all follow after the same step. The run's record, in its
+# checkpoints or its report, says what was steered. Experiments take no requests, so a steered run is never evidence.
 #
-# *Look inside* has `llmlab inspect` look into the checkpoints that a run has kept, while it goes on, too: where its heads
-# look, what each layer would say, its activations, and the checkpoints side by side. These are the explorers of this
+# *Look inside* runs `llmlab inspect` on the checkpoints that a run has kept, even while it runs: what its heads attend
+# to, what each layer would predict, its activations, and the checkpoints side by side. These are the explorers of this
 # book, in a frame that can ask nothing of the server.
 #
-# Pages like this one show the chart as a still, drawn from the same log by `run_chart`. @fig-watch-still does so for a
-# small model that was trained while this page was made: the text below, read a few times over.
+# Pages like this one show the chart as a still image, drawn from the same log by `run_chart`. @fig-watch-still shows a
+# small model that was trained while this page was made, on the text below, read a few times over.
 
 # %%
 # | label: fig-watch-still
-# | fig-cap: "The losses of a run from its log: thin at each step, thick smoothed, dashed on text that was held out. The dotted line marks a change of rate that was asked for."
+# | fig-cap: "The losses of a run from its log: thin at each step, thick smoothed, dashed on held-out text. The dotted line marks a requested change of rate."
 # | fig-alt: "A falling loss over two hundred steps, raw and smoothed, with a few points on unseen text and one dotted line."
 # | code-fold: true
 import tempfile
@@ -74,17 +74,17 @@ with tempfile.TemporaryDirectory() as folder:
 still
 
 # %% [markdown]
-# The server listens on this machine alone and lets in whoever has the link: the token in it becomes a cookie, and
-# leaves the address. `--read-only` shows; it starts nothing and takes no request. A run on another machine is watched
-# through a tunnel:
+# The server listens on this machine alone and lets in anyone who has the link: its token becomes a cookie and disappears
+# from the address. With `--read-only` it starts nothing and takes no requests. To watch a run on another machine, use a
+# tunnel:
 #
 # ```bash
 # ssh -L 8010:127.0.0.1:8010 the-machine llmlab watch
 # ```
 #
 # Other programs can do the same: `/api/runs`, `/api/rows?run=NAME&from=BYTE`, the WebSocket `/ws?run=NAME&from=BYTE`,
-# `/api/control`, `/api/command`, `/api/start` and `/api/inspect`. The byte is all that there is to remember: who lost the
-# connection asks from there on. `/openapi.json` describes them.
+# `/api/control`, `/api/command`, `/api/start` and `/api/inspect`. A client needs to remember only the byte: after a lost
+# connection it asks from there on. `/openapi.json` describes them.
 #
 # ## Publish a version
 #
@@ -93,27 +93,28 @@ still
 # git tag -a v1.0 -m "Version 1.0" && git push --tags
 # ```
 #
-# The first renders what is committed into `site/1.0/`, beside `site/dev/`. A version stays as it was published: it is
-# never rendered again. The menu on each page leads to the same page of another version, and to its front page where it
-# has none. A version may take 25 MB, the files of its commit 50. In its folder lie `evidence.zip`, all recorded tables;
-# `CITATION.cff` and `.zenodo.json`, for whoever cites or archives it; and `ro-crate-metadata.json`, which describes
-# each table with its commit and checksum.
+# The first renders the committed book into `site/1.0/`, beside `site/dev/`. A version stays as it was published: it is
+# never rendered again. The menu on each page leads to the same page of another version, or to its front page if it lacks
+# that page. A version may take 25 MB, the files of its commit 50 MB. Its folder holds `evidence.zip`, all recorded tables;
+# `CITATION.cff` and `.zenodo.json`, to cite and archive it; and `ro-crate-metadata.json`, which describes each table with
+# its commit and checksum.
 #
-# @sec-changes compares each version with the one before, from git's tags alone: both are judged by their own code,
-# from the tables at their commits. Pages of results whose evidence has changed say so below their title.
+# @sec-changes compares each version with the one before, from git's tags alone: each is judged by its own code, from the
+# tables at its commit. Pages of results whose evidence has changed say so below their title.
 # `llmlab book changes --since v1.0` prints the same.
 #
-# ## Look at a change before it is made
+# ## Preview a change
 #
-# `.github/workflows/` and `.gitlab-ci.yml` run `.ci/run`, which is what `make test`, `make` and `llmlab book check` do.
+# `.github/workflows/` and `.gitlab-ci.yml` run `.ci/run`, which does what `make test`, `make` and `llmlab book check` do.
 # On GitHub the book of a change appears as `pr-7/` beside the versions, with a comment on what it does to verdicts and
-# tables; both go when the change is closed. Code of a change runs without a right to write, and changes from forks get
-# the book to download. On GitLab the merge request leads to the book among the job's artifacts, with the same comment if
-# the project has a token for it; published versions lie in the package registry, from where each build takes them.
+# tables; both disappear when the change is closed. The code of a change runs without write access, and changes from forks
+# get the book as a download. On GitLab the merge request links to the book among the job's artifacts, with the same
+# comment if the project has a token for it. Published versions are kept in the package registry, from which each build
+# takes them.
 #
-# `llmlab book check` asks that links and references lead somewhere and that nothing is asked from outside. `llmlab book
-# gates` asks for valid HTML, at most 500 KB a page as a server sends it, packed and without the data of explorers, and
-# WCAG 2.1 AA as far as axe can tell, on a wide light and a narrow dark screen.
+# `llmlab book check` requires that links and references lead somewhere and that pages load nothing from outside. `llmlab
+# book gates` requires valid HTML, at most 500 KB a page as a server sends it, compressed and without the data of
+# explorers, and WCAG 2.1 AA as far as axe can tell, on a wide light and a narrow dark screen.
 #
 # ## Run experiments on a cluster
 #
@@ -123,14 +124,13 @@ still
 # ```
 #
 # Each experiment becomes a job that asks for three times the minutes of its recorded runs, and for more at each retry.
-# With `shards=5` its seeds are shared by five jobs, and one more puts their runs into one table with one manifest. A job
-# that was stopped goes on at the last run that it finished. Partition, account and GPUs stand in
-# `profiles/slurm/config.yaml`. What a job prints is in `build/logs/`, as without a cluster; what Slurm says of it in
-# `build/logs/slurm/`, kept where it failed.
+# With `shards=5`, five jobs share its seeds, and one more puts their runs into one table with one manifest. A stopped job
+# resumes after the last run that it finished. `profiles/slurm/config.yaml` sets partition, account and GPUs. The output of
+# a job is in `build/logs/`, as without a cluster; Slurm's own log is in `build/logs/slurm/`, kept if the job failed.
 #
-# `tests/test_slurm.py` starts a Slurm of one node where the packages `slurm-wlm` and `munge` are installed: seeds become
-# jobs and one table, a job that fails is tried again with more time, and one that loses its node to a more urgent one
-# goes on at its last run.
+# `tests/test_slurm.py` starts a Slurm of one node if the packages `slurm-wlm` and `munge` are installed: seeds become
+# jobs and one table, a job that fails is tried again with more time, and a job that loses its node to a more urgent one
+# resumes at its last run.
 #
 # ## Keep results in a bucket
 #
@@ -139,19 +139,19 @@ still
 # snakemake --profile profiles/s3 results --config scale=laptop
 # ```
 #
-# Whatever of the present code lies in the bucket is fetched; all else is computed here and uploaded, so that the next
+# Results of the present code that are in the bucket are fetched; all others are computed here and uploaded, so the next
 # clone has nothing to run. The bucket holds one pack for each experiment and scale: its tables, its manifest and the
-# weights that it keeps for others. A pack is named by the digest of the code and the budget that it depends on, because
-# times of files mean nothing between clones: nothing stale is ever fetched. Each table and each file of weights is
-# compared with its SHA-256 in the manifest before any is laid in. The name of the bucket stands in
-# `profiles/s3/config.yaml`; `SNAKEMAKE_STORAGE_S3_ENDPOINT_URL` leads to a server other than Amazon's. A folder that
-# several machines see does as well, with `rsync` and `snakemake-storage-plugin-fs`:
+# weights that it keeps for others. Modification times mean nothing between clones, so a pack is named by the digest of the
+# code and budget that it depends on: nothing stale is ever fetched. Each table and each file of weights is compared with
+# its SHA-256 in the manifest before any is unpacked. `profiles/s3/config.yaml` names the bucket;
+# `SNAKEMAKE_STORAGE_S3_ENDPOINT_URL` names a server other than Amazon's. A folder that several machines share works, too,
+# with `rsync` and `snakemake-storage-plugin-fs`:
 # `--default-storage-provider fs --default-storage-prefix /the/folder`.
 #
-# `profiles/kubernetes` and `profiles/aws-batch` need such a bucket, for their machines share no files: each pod or job
-# computes an experiment, or with `shards=5` a fifth of its seeds, in the container of `envs/Containerfile`, and its pack
-# comes home through the bucket. One that is stopped starts again, so smaller shares lose less. Their jobs have been
-# planned with these plugins, but not yet run on a cluster of either kind.
+# `profiles/kubernetes` and `profiles/aws-batch` need such a bucket, because their machines share no files: each pod or job
+# computes an experiment, or with `shards=5` a fifth of its seeds, in the container of `envs/Containerfile`, and returns
+# its pack through the bucket. A stopped job starts again, so smaller shares lose less. Their jobs have been planned with
+# these plugins, but not yet run on a cluster of either kind.
 #
 # Two machines can do the same by hand:
 #
@@ -160,7 +160,7 @@ still
 # llmlab unpack lora_rank.tar.gz
 # ```
 #
-# Without a scheduler or a bucket, each machine runs some seeds into a folder, and one puts them together.
+# Without a scheduler or a bucket, each machine runs some seeds into a folder, and one of them merges the folders.
 #
 # ```bash
 # llmlab run lora_rank --scale gpu --seeds 0-4 --out shards/a

@@ -1,9 +1,9 @@
 # %% [markdown]
 # # From red to green: a koan's life {#sec-episodes}
 #
-# A koan is a small broken program with cases that say what it should give. A model sees the program, its lines numbered,
-# and what the compiler or the interpreter says; it answers with lines to replace; the edit is applied and judged by
-# running it, in a sandbox. Green ends the episode. Red leads to another turn, with the new message, or to the end.
+# A koan is a small broken program with cases that say what it should return. A model sees the program, with numbered
+# lines, and what the compiler or the interpreter says. It answers with lines to replace. The edit is applied and judged
+# by running it, in a sandbox. Green ends the episode. Red leads to another turn, with the new message, or to the end.
 #
 # An edit names whole lines by their number and is checked before anything changes:
 
@@ -18,18 +18,18 @@ print(shown(koan.start), "\n\nThe edit:", edit.text(), sep="\n")
 assert read_edit(edit.text()).apply(koan.start) == koan.solution
 
 # %% [markdown]
-# Asking for whole programs invites a model to change what was right; asking for the lines does better.
+# Asking for whole programs invites a model to change what was right; asking for lines works better.
 #
 # ## What is kept
 #
-# Each koan that was tried becomes one line of a file: its start and why it was red, every answer with what came of it,
-# tokens, seconds, and the level of the sandbox that its code ran in. An answer that is no edit counts as a failed turn
-# and the model is told why. A server that is down, cuts its stream or answers with a web page is a failure with a
-# reason, never a crash. What was appended is on the disk; a line that a crash tore off is passed over.
+# Each koan that was tried becomes one line of a file: its start and why it was red, every answer with its outcome, tokens,
+# seconds, and the level of the sandbox that its code ran in. An answer that is not an edit counts as a failed turn, and
+# the model is told why. A server that is down, cuts its stream or answers with a web page is a failure with a reason,
+# never a crash. Each line is on the disk once it is appended; a line cut short by a crash is skipped.
 #
 # ## How many koans it takes
 #
-# Two models that differ on one koan in ten are compared on these koans alone (McNemar's exact test). How large must a
+# If two models differ on one koan in ten, these koans alone compare them (McNemar's exact test). How large must a
 # difference be to be seen four times in five?
 
 # %%
@@ -52,11 +52,11 @@ Markdown(
 )
 
 # %% [markdown]
-# The lab's predecessor had thirty. Its methods lay between [60]{.setting} and [73]{.setting} % there, so none of its
-# differences is evidence of anything, even without what was wrong with the koans themselves (@sec-koans). The exams here
-# hold only templates that no lesson has.
+# The lab's predecessor had thirty. Its methods lay between [60]{.setting} and [73]{.setting} %, so none of its differences
+# is evidence of anything, even if the koans themselves had been sound (@sec-koans). The exams here hold only templates
+# that no lesson has.
 #
 # ## What tests it
 #
 # The coder of @sec-results-sleep-base, its nights in @sec-results-sleep-methods and @sec-results-sleep-replay, and asking
-# again in their place, @sec-results-sleep-prompting. In @sec-results-sleep-cycles episodes can be replayed step by step.
+# again instead, in @sec-results-sleep-prompting. @sec-results-sleep-cycles replays episodes step by step.

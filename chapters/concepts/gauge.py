@@ -1,18 +1,18 @@
 # %% [markdown]
 # # The gauge of an adapter {#sec-gauge}
 #
-# Average six adapters factor by factor and you get nearly nothing: the model is its old self again. Average what they
+# Average six adapters factor by factor and almost nothing is left: the model is its old self again. Average what they
 # *do* and much of it survives. The reason is a freedom that no loss can see. An adapter is $\Delta W = BA$, and for every
 # invertible $G$
 #
 # $$ (B G)(G^{-1} A) = B A. $$ {#eq-gauge}
 #
-# The factors are one of infinitely many ways to write the same change. Which of them training finds depends on where it
-# began. Physicists call such a freedom a *gauge*: what depends on it cannot mean anything by itself. @fig-gauge shows it.
+# The factors are one of infinitely many ways to write the same change. Where training starts decides which one it finds.
+# Physicists call such a freedom a *gauge*: what depends on it means nothing by itself. @fig-gauge shows it.
 
 # %%
 # | label: fig-gauge
-# | fig-cap: "One adapter of rank two, written in three ways. Top: the columns of B as arrows, turned by three rotations. Bottom: ΔW, the same each time. The last column is the mean of the three: the arrows of B shorten, those of A as well, and their product is not ΔW any more."
+# | fig-cap: "One adapter of rank two, written in three ways. Top: the columns of B as arrows, turned by three rotations. Bottom: ΔW, the same each time. The last column is the mean of the three: the arrows of B shorten, so do those of A, and their product is no longer ΔW."
 # | fig-alt: "Four columns. In the upper row two arrows, turned differently in the first three columns, short in the fourth. In the lower row the same coloured grid three times, and a paler one."
 # | echo: true
 import numpy as np
@@ -57,12 +57,12 @@ figure
 #
 # $$ \bar B \bar A = \frac{1}{N^2} \sum_{i,j} B_i A_j. $$ {#eq-gauge-mean}
 #
-# Only $N$ of them, those with $i = j$, are what some adapter does. If the gauges are unrelated the terms are
-# uncorrelated, so their squares add up:
+# Only the $N$ terms with $i = j$ are what some adapter does. If the gauges are unrelated, the terms are uncorrelated, so
+# their squares add up:
 #
 # $$ \mathrm{E}\,\lVert \bar B \bar A \rVert^2 = \frac{1}{N^4} \sum_{i,j} \lVert B_i A_j \rVert^2, $$ {#eq-gauge-forecast}
 #
-# about $1/N$ of one adapter's norm where the factors are of one size. The mean of $\Delta W$ keeps $1/\sqrt N$ if the
+# about $1/N$ of one adapter's norm if the factors have the same size. The mean of $\Delta W$ keeps $1/\sqrt N$ if the
 # adapters have nothing in common, and all of it if they agree. With random factors:
 
 # %%
@@ -100,16 +100,16 @@ Markdown(
 )
 
 # %% [markdown]
-# Three remedies follow. Average $\Delta W$, which no gauge can touch. Begin all adapters with the same $A$: then they share
+# Three remedies follow. Average $\Delta W$, which no gauge can touch. Start all adapters from the same $A$: then they share
 # a gauge as long as $A$ hardly moves. Or do not average at all, and choose an adapter for each program
-# (@sec-results-sleep-routing). A projection to a shared basis is no remedy: it keeps the gauge, and so the mean of
-# coefficients is the mean of factors once more.
+# (@sec-results-sleep-routing). Projecting onto a shared basis is no remedy: it keeps the gauge, so the mean of coefficients
+# is the mean of factors again.
 #
 # ## What the book tests
 
 # %%
 Markdown(
-    f"- Real adapters' mean factors shrink as forecast (H-SHARE-5): {badge('H-SHARE-5')}.\n"
+    f"- Mean factors of real adapters shrink as forecast (H-SHARE-5): {badge('H-SHARE-5')}.\n"
     f"- Averaged coefficients return to the baseline (H-SHARE-6): {badge('H-SHARE-6')}.\n"
     f"- The mean of ΔW survives (H-SHARE-7): {badge('H-SHARE-7')}.\n"
     "\nSee @sec-results-sleep-share and @sec-results-sleep-methods.\n"

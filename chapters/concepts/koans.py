@@ -1,14 +1,14 @@
 # %% [markdown]
 # # Koans {#sec-koans}
 #
-# A koan is a small program with one bug, cases that say what it should give, and one repair that is known to work. It
-# is *red* for a reason that is written down, and *green* once repaired. Forty-two were written by hand, in Rust.
-# Thousands come from a grammar, in Rust and in Python, so that a difference of a few points can be seen at all.
-# @fig-koans-split shows where its templates stand.
+# A koan is a small program with one bug, cases that say what it should return, and one repair that is known to work. It
+# is *red* for a recorded reason, and *green* once repaired. Forty-two were written by hand, in Rust. Thousands come from
+# a grammar, in Rust and in Python, so that a difference of a few points can be seen at all. @fig-koans-split shows how
+# its templates are split.
 
 # %%
 # | label: fig-koans-split
-# | fig-cap: "Every template of the Python grammar: a row for each family, a column for each bug in each of the places that it can stand in. Blue: for lessons; orange: for validation; vermilion: for the exam. No template is in two parts."
+# | fig-cap: "Every template of the Python grammar: a row for each family, a column for each bug in each place where it can stand. Blue: for lessons; orange: for validation; vermilion: for the exam. No template is in two parts."
 # | fig-alt: "A grid of squares, twelve rows, coloured at random in blue, orange and vermilion, most of them blue."
 # | echo: true
 from matplotlib.colors import ListedColormap
@@ -48,8 +48,8 @@ figure
 #
 # $$ F \cdot C \cdot P $$ {#eq-koans}
 #
-# templates. A bug and its repair stand in one text, the broken form before the bar and the repaired one behind it. A
-# draft fills in names, numbers and lines that do nothing:
+# templates. One text holds a bug and its repair, the broken form before the bar and the repaired one after it. A draft
+# fills in names, numbers and lines that do nothing:
 
 # %%
 # | echo: true
@@ -62,25 +62,25 @@ found = draft(template, python, random.Random(3))
 print(template.text, "One start:", found.start, "Its repair:", found.solution, sep="\n")
 
 # %% [markdown]
-# ## What makes a koan one
+# ## What makes a koan valid
 #
 # Nothing is taken on trust. Before a generated koan counts, the real compiler or interpreter has to find that
 #
 # - its start is red, for the very reason that its bug declares;
-# - its repair runs, and gives a value for every case: these values are what an answer has to give;
-# - no other koan of the run has the same structure, as long as there are others.
+# - its repair runs and returns a value for every case: these are the values that an answer must return;
+# - no other koan of the run has the same structure, as long as there are unused structures.
 #
 # An answer is judged by running it. Any edit that makes all cases right is green, whether or not it is the known repair.
-# What a case expects never enters the sandbox, so no program passes by printing the right word or by leaving early
+# What a case expects never enters the sandbox, so no program passes by printing the right word or by exiting early
 # (@sec-sandboxes).
 #
 # ## Why not thirty
 #
-# The lab's predecessor had forty-two koans, judged by whether they compile. Its own files say what became of them:
-# thirteen of the forty-two reference repairs do not compile, nine of them among the thirty of the exam, which had no
-# `main`; one koan compiles before any repair; twenty-five of the thirty exam koans stand word for word in the
-# training data. Two of those that "no approach ever fixed" cannot be fixed by their own reference. A check that takes
-# seconds would have found all of that, and so the check came first here:
+# The lab's predecessor had forty-two koans, judged by whether they compile. Its own files show the result. Thirteen of the
+# forty-two reference repairs do not compile, nine of them in the exam of thirty; these nine have no `main`. One koan
+# compiles before any repair. Twenty-five of the thirty exam koans are in the training data, word for word. Two of those
+# that "no approach ever fixed" cannot be fixed by their own reference. A check of a few seconds would have found all
+# this, so the check came first here:
 
 # %%
 # | echo: true

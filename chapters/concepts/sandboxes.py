@@ -6,7 +6,7 @@
 
 # %%
 # | label: fig-sandboxes
-# | fig-cap: "Who may touch what. The compiler runs inside as well: a build can include any file that it can read. The judge, with what the cases expect, stays outside, and reads values alone."
+# | fig-cap: "Who may touch what. The compiler runs inside, too: a build can include any file that it can read. The judge, with what the cases expect, stays outside and reads only values."
 # | fig-alt: "A box holds a compiler and a program. Outside of it stand a judge, files, the network and other processes. Only two arrows cross the wall: code in, values out."
 from matplotlib.patches import FancyBboxPatch
 
@@ -45,40 +45,40 @@ figure
 # %% [markdown]
 # ## Three levels, and none
 #
-# The level is tried, not guessed: a command is started at each, the strongest first, and each episode records the
-# level that its code ran at.
+# Each level is tried, not guessed: a command is started at each, the strongest first. Each episode records the level that
+# its code ran at.
 #
 # | Wall | bubblewrap | Landlock | container |
 # |:--|:--|:--|:--|
-# | Network | none is there | no socket can be made | none is there |
-# | Files | read-only system, one own folder | the same, by rules | an empty image, then as bubblewrap |
+# | Network | absent | no socket can be made | absent |
+# | Files | read-only system, one private folder | the same, by rules | an empty image, then as bubblewrap |
 # | Other processes | unseen | untouchable | unseen |
 # | Needs | `bwrap` | Linux [6.12]{.setting} | `podman`, or a `docker` without root |
 #
-# : What the levels do differently; Landlock comes with seccomp. {#tbl-sandboxes}
+# : How the levels differ; Landlock comes with seccomp. {#tbl-sandboxes}
 #
-# The rest is the same for all: limits of the kernel on processes, memory, processor time and the size of a file; time,
-# output and the disk as a whole, watched from outside; an empty environment. At the first two each command is a user of
-# its own, whose processes the kernel counts; a container has a control group for that. It comes last because it starts
-# slowly, once for each command. Its orders to the runtime are tested against a script that writes them down; the hostile
-# programs below try a real one where there is one.
+# All levels share the rest: kernel limits on processes, memory, processor time and file size; time, output and total disk
+# use, watched from outside; an empty environment. At the first two levels each command runs as a user of its own, whose
+# processes the kernel counts; a container has a control group for that. The container comes last because it starts
+# slowly, once for each command. A test with a script in place of the runtime checks the commands it receives; the hostile
+# programs below try a real runtime where there is one.
 #
-# A machine that has none of them refuses to run what a model wrote, unless it is told `--allow-unsandboxed`. `llmlab sleep
-# sandbox` says which level a machine has, and how many programs it judges in a second.
+# A machine without any of them refuses to run what a model wrote, unless it is told `--allow-unsandboxed`. `llmlab sleep
+# sandbox` says which level a machine has, and how many programs it judges per second.
 #
-# Root is a trap. The kernel counts processes by their real user, so a limit on processes holds nothing for a program
-# that root started in a user namespace: a fork bomb under a limit of sixty-four made thousands. Each command therefore
-# runs as a user of its own that owns nothing.
+# Root is a trap. The kernel counts processes by their real user, so a limit on processes does not bind a program that
+# root started in a user namespace: a fork bomb under a limit of sixty-four made thousands. So each command runs as a user
+# of its own that owns nothing.
 #
 # ## No pass line
 #
-# Most harnesses run tests next to the code that they test and look for a word in its output. Such a program prints that
-# word, or exits with 0 before the tests begin. Here a program is green if, for every case $i$, the value $v_i$ that comes
-# out is the expected one:
+# Most harnesses run tests next to the code that they test and look for a word in its output. A program can print that
+# word, or exit with 0 before the tests begin. Here a program is green if, for every case $i$, the value $v_i$ that comes
+# out is the expected value $e_i$:
 #
 # $$ \text{green} \iff \forall i:\ v_i = e_i, \qquad e_i \text{ never inside.} $$ {#eq-green}
 #
-# A program that leaves early has given too few values, and one that prints something else has given others:
+# A program that exits early has given too few values, and one that prints something else has given the wrong ones:
 
 # %%
 # | echo: true
@@ -97,18 +97,18 @@ for verdict in judge("python", [Program(code, CASES) for code in CODES], probe()
 # %% [markdown]
 # A hundred hostile programs are a test of this lab: network, home folder, fork bombs, memory, endless loops, disk,
 # giant output, links, tracing, `/proc`, signals to the parent, files included at build time, macros that never end,
-# early exits and forged pass lines. Each gives the right answer only if its attack worked, so that red proves that it
-# did not. `make hostile` runs them all.
+# early exits and forged pass lines. Each gives the right answer only if its attack worked, so red proves that it failed.
+# `make hostile` runs them all.
 #
 # ## What it does not guarantee
 #
-# - **The kernel is shared.** A program that finds a hole in the kernel is out. For code of an adversary, as opposed to
-#   that of a model at its worst, take a virtual machine.
-# - **A hundred programs are the attacks that we thought of.** That all of them fail says nothing of the next one, and no
-#   rate follows: they were not drawn at random.
+# - **The kernel is shared.** A program that finds a hole in the kernel escapes. For the code of an adversary, rather than
+#   of a model at its worst, use a virtual machine.
+# - **The hundred programs are the attacks that we thought of.** That all of them fail says nothing about the next one, and
+#   no rate follows: they were not drawn at random.
 # - **Time leaks.** A program can tell how busy the machine is.
-# - **The small coder's own programs share one box for a batch.** Its vocabulary holds no import, no file and no process.
-#   A box each is for models that can say more.
+# - **The small coder's programs share one sandbox per batch.** Its vocabulary holds no import, no file and no process.
+#   Models that can say more get a sandbox for each program.
 #
 # ## What rests on it
 #

@@ -2,13 +2,13 @@
 # # Subspaces that adapters share {#sec-subspaces}
 #
 # An adapter is a change of weights with few directions. If the adapters of many tasks use the same few, then one basis
-# can hold them all, and a new task needs no adapter, only coefficients in that basis. That is what Share
-# [@share2026] builds on. @fig-subspaces shows the thought, and its catch, in two dimensions: a basis holds what it was
-# made of. What a new task needs, it holds by luck or because tasks are alike.
+# can hold them all, and a new task needs no adapter, only coefficients in that basis. Share [@share2026] builds on this
+# idea. @fig-subspaces shows the idea, and its catch, in two dimensions: a basis holds what it was made of. It holds what
+# a new task needs only by luck, or because tasks are alike.
 
 # %%
 # | label: fig-subspaces
-# | fig-cap: "Columns of adapters as points of a plane. Left: those of six tasks scatter along one direction (line), the first principal direction of them all, and a new task (square) lies near it: little is lost by its projection. Right: the same six, and a new task that goes elsewhere. The dashed line is what the basis cannot hold."
+# | fig-cap: "Columns of adapters as points of a plane. Left: those of six tasks scatter along one direction (line), the first principal direction of them all, and a new task (square) lies near it: its projection loses little. Right: the same six, and a new task that goes elsewhere. The dashed line is what the basis cannot hold."
 # | fig-alt: "Two panels with the same cloud of dots along a slanted line. In the left one a square lies near the line with a short dashed line to it; in the right one far off with a long dashed line."
 # | echo: true
 import numpy as np
@@ -41,14 +41,14 @@ figure
 # ## In formulas
 #
 # An adapter adds $\Delta W = B A$ to a layer, with $B$ of shape $n \times r$ and $A$ of shape $r \times d$. Share puts the
-# factors $B_1, \dots, B_t$ of all tasks side by side, takes the mean column off, and keeps the $k$ leading left singular
-# vectors $\beta$; it does the same with the transposes of $A$ and gets $\alpha$. An adapter is then its projection:
+# factors $B_1, \dots, B_t$ of all tasks side by side, subtracts the mean column, and keeps the $k$ leading left singular
+# vectors $\beta$; it does the same with the transposes of $A$ to get $\alpha$. An adapter becomes its projection:
 #
 # $$ \Delta W_i \approx (\beta \varepsilon_i^\beta)(\alpha \varepsilon_i^\alpha)^\top, \qquad
 # \varepsilon_i^\beta = \beta^\top B_i, \quad \varepsilon_i^\alpha = \alpha^\top A_i^\top. $$ {#eq-subspaces}
 #
-# $k$ is the smallest number of directions that holds 60 % of the variance. A new task can train its $\varepsilon$ alone,
-# $2kr$ numbers for a layer; or it brings two directions of its own, and a new basis is made of all.
+# $k$ is the smallest number of directions that hold 60 % of the variance. A new task can train its $\varepsilon$ alone,
+# $2kr$ numbers per layer. Or it adds two directions of its own, and a new basis is made of all.
 #
 # ## How much does a basis hold?
 #
@@ -82,16 +82,16 @@ for name, which in (("made of the six", "6"), ("drawn at random", RANDOM)):
 Markdown(pipe_table(["Basis of 8 directions", "of the six", "of 20 others"], rows, numeric=(1, 2)))
 
 # %% [markdown]
-# So two controls belong to every claim about a shared basis: random directions of the same number, and tasks that the
-# basis was not made of. The claim that all models share one universal subspace [@uwsh2025] was tested by others in this
-# way: on public adapters the mean adapter alone scored what basis and mean did together, and two fifths of these
-# adapters had begun from the same random $A$.
+# So every claim about a shared basis needs two controls: the same number of random directions, and tasks that the basis
+# was not made of. Others tested the claim that all models share one universal subspace [@uwsh2025] in this way: on public
+# adapters the mean adapter alone scored what basis and mean scored together, and two fifths of these adapters had started
+# from the same random $A$.
 #
 # ## What the book tests
 
 # %%
 Markdown(
-    f"- Projected to a basis of their own, adapters lose nothing (H-SHARE-1): {badge('H-SHARE-1')}.\n"
+    f"- Adapters projected onto a basis of their own lose nothing (H-SHARE-1): {badge('H-SHARE-1')}.\n"
     f"- A basis made of the tasks' own adapters beats chance (H-SHARE-4): {badge('H-SHARE-4')}.\n"
     f"- A basis of other families beats chance (H-BASIS-2): {badge('H-BASIS-2')}.\n"
     f"- Many adapters make a better basis than few (H-BASIS-1): {badge('H-BASIS-1')}.\n"

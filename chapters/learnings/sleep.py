@@ -1,10 +1,10 @@
 # %% [markdown]
 # # What sleep taught {#sec-learnings-sleep}
 #
-# A small coder repairs programs by day, and learns from what it met by night. The lab that this track follows had
-# concluded from thirty koans that LoRA cannot improve a model, that Share keeps the baseline, and that advice in the
-# prompt beats them all. Each sentence about a result below is chosen by a verdict, and holds for one small coder
-# (@sec-results-sleep-base) on generated Python.
+# A small coder repairs programs by day, and learns by night from what it met. The lab that this track follows concluded
+# from thirty koans that LoRA cannot improve a model, that Share keeps the baseline, and that advice in the prompt beats
+# both. A verdict chooses each sentence about a result below. It holds for one small coder (@sec-results-sleep-base) on
+# generated Python.
 
 # %%
 from IPython.display import Markdown
@@ -33,8 +33,8 @@ Markdown(
     + says(
         "H-SLEEP-1",
         supported="Here it can: a night of naive LoRA raises the pass rate",
-        refuted="Nor does a night of naive LoRA here, by the margin that we asked for",
-        undecided="A night of naive LoRA leaves it open here",
+        refuted="Nor can it here: a night of naive LoRA does not raise the pass rate, by the margin that we asked for",
+        undecided="Here a night of naive LoRA leaves it open",
         untested="No recorded night has tested this yet",
     )
     + f" (H-SLEEP-1 {badge('H-SLEEP-1')}).\n"
@@ -50,9 +50,9 @@ Markdown(
     "- *Averaged adapters return to the baseline.* "
     + says(
         "H-SLEEP-3",
-        supported="So do averaged factors here, and the reason is arithmetic: factors of adapters that started apart have nothing to do with each other, and their means shrink",
-        refuted="Averaged factors do not here",
-        undecided="Whether averaged factors do is open here",
+        supported="So do averaged factors here, and the reason is arithmetic: factors of adapters with separate starts are unrelated, and their means shrink",
+        refuted="Here averaged factors do not",
+        undecided="Whether averaged factors do here is open",
         untested="No recorded night has tested this yet",
     )
     + f" (H-SLEEP-3 {badge('H-SLEEP-3')}). "
@@ -91,7 +91,7 @@ Markdown(
     "- *Share keeps what adapters know.* "
     + says(
         "H-SHARE-1",
-        supported="With all adapters at hand and twice their steps it does",
+        supported="With all adapters at hand and twice their steps, it does",
         refuted="It does not, even with all adapters at hand and twice their steps",
         undecided="Whether it does with all adapters at hand and twice their steps is open",
         untested="Whether it does is untested at this scale",
@@ -99,8 +99,8 @@ Markdown(
     + f" (H-SHARE-1 {badge('H-SHARE-1')}). "
     + says(
         "H-SHARE-2",
-        supported="Task after task it learns less than adapters apart",
-        refuted="Task after task it learns no less than adapters apart, by the margin that we asked for",
+        supported="Task after task it learns less than separate adapters",
+        refuted="Task after task it learns no less than separate adapters, by the margin that we asked for",
         undecided="What a stream of tasks costs is open",
         untested="What a stream of tasks costs is untested",
     )
@@ -144,17 +144,17 @@ Markdown(
 )
 
 # %% [markdown]
-# ## What we would do otherwise
+# ## What we would do differently
 #
-# - **Check the koans first.** A reference that does not compile, or an exam that stands in the training data, is found
-#   by a program of a dozen lines (@sec-koans).
+# - **Check the koans first.** A program of a dozen lines finds a reference that does not compile, or an exam that is in
+#   the training data (@sec-koans).
 # - **Ask what the model gets wrong before making it larger.** The first small coder mostly named the right line and then
-#   copied the wrong name into it: it knew the bug. What it lacked was not parameters but a vocabulary in which a name is
-#   its place, batches without padding, and more places for each bug. (It was a trial: no table here holds it.)
+#   copied the wrong name into it: it knew the bug. It did not lack parameters, but a vocabulary in which a name is its
+#   place, batches without padding, and more places for each bug. (It was a trial: no table here holds it.)
 # - **Count what a night costs.** Every method here has the same number of steps. A method that trains an adapter for each
-#   family has a few steps for each, which is part of what is compared.
-# - **Say what was averaged.** ΔW is a thing; its factors are a choice among infinitely many. A method that averages them
-#   averages that choice.
+#   family has only a few steps for each, which is part of the comparison.
+# - **Say what was averaged.** ΔW is what an adapter does; its factors are one choice among infinitely many. A method that
+#   averages factors averages that choice.
 #
 # ## Where the track stands
 

@@ -3,9 +3,8 @@
 #
 # ## The question
 #
-# If all tasks live in one subspace, then the more adapters a basis is made of, the better it should serve a task that
-# nobody has seen. The predecessor of this lab went from six adapters to fifty-one in that hope. Does it help, and is it
-# more than random directions can do?
+# If all tasks live in one subspace, a basis made of more adapters should serve an unseen task better. The predecessor of
+# this lab went from six adapters to fifty-one in that hope. Does it help, and does it beat random directions?
 
 # %%
 from IPython.display import Markdown
@@ -16,7 +15,7 @@ note("sleep_adapters")
 
 # %%
 # | label: fig-sleep-adapters
-# | fig-cap: "Gain on new families, learned by coefficients alone, by what the basis is made of."
+# | fig-cap: "Gain on new families, learned with coefficients alone, by the basis."
 # | fig-alt: "Five points with intervals: 6, 12, 25, 51 adapters, random directions."
 figure("sleep_adapters", "gain", x="basis")
 
@@ -35,10 +34,10 @@ verdict("H-BASIS-3")
 # %% [markdown]
 # ## Method
 #
-# The basis is made of small adapters of the nine families that the base knows (@sec-results-sleep-library), in an order
-# of each seed's own, so that the first six are a fair sample of the fifty-one. All bases have the same number of
-# directions. Three families that the base was never taught are then learned by coefficients alone. *Captured* is the share
-# of the squared ΔW of free adapters for these families that lies in the basis (@sec-subspaces).
+# The basis is made of small adapters of the nine families that the base knows (@sec-results-sleep-library). Each seed
+# draws their order, so that the first six are a fair sample of the fifty-one. All bases have the same number of
+# directions. Three families that the base was never taught are then learned with coefficients alone. *Captured* is the
+# share of the squared ΔW of free adapters for these families that lies in the basis (@sec-subspaces).
 
 # %%
 # | label: tbl-sleep-adapters-method
@@ -82,17 +81,17 @@ Markdown(
     + f" (H-BASIS-2 {badge('H-BASIS-2')}).\n"
     + says(
         "H-BASIS-3",
-        supported="- It holds more of what free adapters do than chance does",
-        refuted="- It holds no more of what free adapters do than chance does, by that margin",
-        undecided="- What it holds of free adapters is open",
-        untested="- What it holds of free adapters is untested",
+        supported="- It holds more of what free adapters do than random directions hold",
+        refuted="- It holds no more of what free adapters do than random directions hold, by that margin",
+        undecided="- Whether it holds more of free adapters than random directions hold is open",
+        untested="- Whether it holds more of free adapters than random directions hold is untested",
     )
     + f" (H-BASIS-3 {badge('H-BASIS-3')}).\n"
 )
 
 # %% [markdown]
 # *What this holds for:* one small coder (@sec-results-sleep-base), three families that are new to it, and bases of one size
-# made of small adapters of the nine others.
+# made of small adapters of the other nine.
 #
-# *What would change our mind:* adapters of whole tasks in place of pieces with a few steps, or a base that was trained on
+# *What would change our mind:* adapters of whole tasks instead of pieces trained for a few steps, or a base trained on
 # more than a dozen families.

@@ -3,8 +3,8 @@
 #
 # ## The question
 #
-# A night needs somebody who had a day: a model that repairs most of what it meets, and not all. A real coder model of a
-# billion parameters takes a GPU. Can a model small enough to train on a laptop repair programs at all?
+# A night needs a model that had a day: one that repairs most of what it meets, but not all. A real coder model of a
+# billion parameters needs a GPU. Can a model small enough to train on a laptop repair programs at all?
 
 # %%
 from IPython.display import Markdown
@@ -16,19 +16,18 @@ note("sleep_base")
 # %%
 Markdown(
     f"With {value('sleep_base', 'parameters')} parameters it turns {value('sleep_base', 'pass_rate')} of the koans of "
-    f"unseen templates green with one answer: {value('sleep_base', 'taught_rate')} of the families that it was taught, "
-    f"{value('sleep_base', 'new_rate')} of those held out."
+    f"unseen templates green with one answer: {value('sleep_base', 'taught_rate')} in the families that it was taught, "
+    f"{value('sleep_base', 'new_rate')} in those held out."
 )
 
 # %% [markdown]
 # ## Method
 #
 # The coder reads a numbered program, the kind of its error and the line, and writes the lines to replace. Its vocabulary
-# is that of the grammar. What things are called changes nothing of a bug, so names are read by their place: the first
-# variable of a program is one token, whatever it is called, and what the coder writes is translated back. Positions are
-# rotary [@su2021rope], since a copy is relative. Three of twelve families are held out whole, and the exam holds only
-# templates that are not in the lessons. The real interpreter judges: an edit other than the reference counts if it is
-# green.
+# is that of the grammar. Names do not affect a bug, so they are read by their place: the first variable of a program is
+# one token, whatever it is called, and the coder's output is translated back. Positions are rotary [@su2021rope], since
+# copying is relative. Three of the twelve families are held out whole, and the exam holds only templates that are not in
+# the lessons. The real interpreter judges: any edit that makes the program green counts, not only the reference.
 
 # %%
 # | label: tbl-sleep-base-method
@@ -51,13 +50,13 @@ curves("sleep_base", "loss", log_y=True)
 # ## Take it along
 #
 # `llmlab sleep export micro` writes this coder, or one that a night has changed, as a file that llama.cpp and Ollama
-# load; a test asks llama.cpp and the coder the same question and compares their tokens. It speaks in its own tokens there,
-# too: a question for it lies beside the file.
+# load; a test asks llama.cpp and the coder the same question and compares their tokens. The coder uses its own tokens
+# there, too: the export puts a question in these tokens beside the file.
 #
 # ## Learnings
 #
-# There is one coder, of generated Python alone, and so no interval over seeds: what follows starts from this very model.
-# A template is a bug in a place, so an unseen template is mostly a known bug in another place; only a family held out
-# whole is new.
+# There is one coder, trained on generated Python alone, and so no interval over seeds: all that follows starts from this
+# very model. A template is a bug in a place, so an unseen template is mostly a known bug in another place. Only a
+# held-out family is new.
 #
-# *What would change our mind:* a second coder, from another seed, on which the nights give other verdicts.
+# *What would change our mind:* a second coder, from another seed, for which the nights give other verdicts.

@@ -3,9 +3,9 @@
 #
 # ## The question
 #
-# One night says little about a life. A coder that learns from its own green repairs may find more of them the next day,
-# and more the day after. Or it may only grow sure of what it knew. Or, without a judge, it may learn its own mistakes
-# until nothing else is left. Which is it?
+# One night says little about many. A coder that learns from its own green repairs may find more of them the next day,
+# and still more the day after. It may only grow more certain of what it knew. Or, without a judge, it may learn its own
+# mistakes until nothing else is left. Which is it?
 
 # %%
 from IPython.display import Markdown
@@ -38,10 +38,10 @@ verdict("H-CYCLES-4")
 # %% [markdown]
 # ## Method
 #
-# Each day has fresh koans, tried by what the nights before have made, with answers drawn at a low temperature. Each night
-# trains one adapter and adds it to the weights for good. *Self* learns its own green repairs, *unjudged* all of its own
-# edits, *references* the known repair of every koan. The exam is the same after each night, and greedy. *Variety* counts
-# different answers, names by their place: a coder that has collapsed gives few.
+# Each day, the coder that the previous nights made tries fresh koans, with answers drawn at a low temperature. Each night
+# trains one adapter and adds it to the weights for good. *Self* learns from the coder's own green repairs, *unjudged* from
+# all its own edits, *references* from the known repair of every koan. The exam is the same after each night, and greedy.
+# *Variety* counts distinct answers, with names by their place: a coder that has collapsed gives few.
 
 # %%
 # | label: tbl-sleep-cycles-method
@@ -69,8 +69,8 @@ table(
 # %% [markdown]
 # ## Episodes to replay
 #
-# What the coder of the last morning does with koans of the exam, in up to three answers. The slider goes from the start
-# to the last answer; changed lines are bold.
+# The coder of the last morning tries koans of the exam, with up to three answers each. The slider goes from the start to
+# the last answer; changed lines are bold.
 
 # %%
 # | label: fig-sleep-cycles-episodes
@@ -85,10 +85,10 @@ explorer("sleep_cycles", "episodes", run={"method": "self"})
 Markdown(
     says(
         "H-CYCLES-1",
-        supported="- Nights of own green repairs make a better coder",
-        refuted="- Nights of own green repairs do not make a better coder, by the margin that we asked for",
-        undecided="- Whether nights of own repairs help is open",
-        untested="- Whether nights of own repairs help is untested",
+        supported="- Nights of a coder's own green repairs make it better",
+        refuted="- Nights of a coder's own green repairs do not make it better, by the margin that we asked for",
+        undecided="- Whether nights of a coder's own green repairs help is open",
+        untested="- Whether nights of a coder's own green repairs help is untested",
     )
     + f" (H-CYCLES-1 {badge('H-CYCLES-1')}).\n"
     + says(
@@ -109,17 +109,17 @@ Markdown(
     + f" (H-CYCLES-3 {badge('H-CYCLES-3')}).\n"
     + says(
         "H-CYCLES-4",
-        supported="- What is new comes from references alone",
-        refuted="- References do not teach more that is new than own repairs, by that margin",
-        undecided="- Whether what is new needs references is open",
-        untested="- Whether what is new needs references is untested",
+        supported="- Only references teach new families",
+        refuted="- References teach no more of the new families than the coder's own repairs, by that margin",
+        undecided="- Whether learning new families needs references is open",
+        untested="- Whether learning new families needs references is untested",
     )
     + f" (H-CYCLES-4 {badge('H-CYCLES-4')}).\n"
 )
 
 # %% [markdown]
-# Models that are trained on what models wrote lose the tails of what they knew [@shumailov2023curse]. A judge is what
-# separates that from learning: it lets nothing wrong through, but it cannot let through what was never tried.
+# Models trained on the output of models lose the tails of what they knew [@shumailov2023curse]. A judge separates learning
+# from that: it lets nothing wrong through, but it cannot let through what was never tried.
 #
 # *What this holds for:* one small coder (@sec-results-sleep-base), days of generated Python, and nights of the few steps in
 # @tbl-sleep-cycles-method.

@@ -3,8 +3,8 @@
 #
 # ## The question
 #
-# Share, routing and shared bases all begin with adapters, one for each task. What is such an adapter worth to the
-# family of bugs that it was trained on? Whatever is made of adapters cannot be judged without that.
+# Share, routing and shared bases all begin with adapters, one for each task. How much does such an adapter help the
+# family of bugs that it was trained on? Nothing made of adapters can be judged without that answer.
 
 # %%
 from IPython.display import Markdown
@@ -19,11 +19,11 @@ note("sleep_pieces")
 # %% [markdown]
 # ## Method
 #
-# Each of the twelve families gets a LoRA adapter, trained from a start of its own on the references of koans of that
-# family alone. *Pieces* are smaller: the koans of the nine known families are dealt to many adapters, each with a few
-# steps. The exam has fresh koans of unseen templates for each seed, and each is answered with an adapter of its family.
-# The adapters are kept, and the experiments of @sec-results-sleep-share, @sec-results-sleep-routing and
-# @sec-results-sleep-adapters start from them: what these compare is not the luck of a training run.
+# Each of the twelve families gets a LoRA adapter with its own random start, trained on the references of that family's
+# koans alone. *Pieces* are smaller: the koans of the nine known families are divided among many adapters, each trained
+# for a few steps. The exam has fresh koans of unseen templates for each seed, and an adapter of its family answers each.
+# The adapters are kept. The experiments of @sec-results-sleep-share, @sec-results-sleep-routing and
+# @sec-results-sleep-adapters start from them, so that they do not compare the luck of training runs.
 
 # %%
 # | label: tbl-sleep-library-method
@@ -49,7 +49,7 @@ table("sleep_library", ["pass_rate", "gain", "taught_gain"], by="kind", compare=
 
 # %%
 # | label: tbl-sleep-pieces
-# | tbl-cap: "What small adapters do, each for its own of the families that the base was taught."
+# | tbl-cap: "What small adapters do, each for its own family, among the families that the base was taught."
 table("sleep_pieces", ["pass_rate", "gain"], by="kind", compare=False)
 
 # %% [markdown]
@@ -57,13 +57,13 @@ table("sleep_pieces", ["pass_rate", "gain"], by="kind", compare=False)
 
 # %%
 Markdown(
-    f"An adapter of a whole family changes the pass rate of its family by {value('sleep_library', 'gain')}, "
-    f"on the families that the base was taught by {value('sleep_library', 'taught_gain')}; a small one of a piece by "
-    f"{value('sleep_pieces', 'gain')}."
+    f"An adapter of a whole family changes the pass rate of its family by {value('sleep_library', 'gain')}, or by "
+    f"{value('sleep_library', 'taught_gain')} in the families that the base was taught. A small adapter of a piece "
+    f"changes it by {value('sleep_pieces', 'gain')}."
 )
 
 # %% [markdown]
-# *What this holds for:* one small coder (@sec-results-sleep-base) on generated Python; that each koan meets the adapter of
-# its own family is given, not found.
+# *What this holds for:* one small coder (@sec-results-sleep-base) on generated Python, with the right adapter given for
+# each koan, not found.
 #
-# *What would change our mind:* adapters trained until nothing more is to be had. These have a night's few steps.
+# *What would change our mind:* adapters trained until they stop improving. These have a night's few steps.

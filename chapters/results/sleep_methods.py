@@ -4,7 +4,7 @@
 # ## The question
 #
 # A coder fails on some programs by day. Does training on what it met make it better, or does it forget as much as it
-# learns? And where there is an adapter for each family of bugs, what becomes of them when they are merged?
+# learns? And if each family of bugs has its own adapter, what is left of them when they are merged?
 
 # %%
 from IPython.display import Markdown
@@ -44,11 +44,11 @@ verdict("H-SLEEP-6")
 # ## Method
 #
 # The coder of @sec-results-sleep-base tries the koans of a day; each becomes an episode. The night trains LoRA adapters on
-# the edits alone, with as many steps for every method. *Naive* learns every episode's reference, *targeted* the failed
-# ones', *replay* adds a fifth of passed ones with the coder's own edits, *self* has only these. The others train an
-# adapter for each family and merge: the mean of ΔW (*mean*), the product of mean factors, from separate starts or from
-# one, TIES, DARE, and a shared basis [@share2026] whose coefficients are averaged or trained. The exam is the same for
-# all, so that gains and regressions are counted koan by koan.
+# the edits alone, for the same number of steps in every method. *Naive* learns the reference of every episode, *targeted*
+# those of failed episodes. *Replay* adds a fifth of passed episodes with the coder's own edits; *self* has only these. The
+# others train an adapter for each family and merge: the mean of ΔW (*mean*), the product of mean factors, from separate
+# starts or from one, TIES, DARE, and a shared basis [@share2026] whose coefficients are averaged or trained. The exam is
+# the same for all, so gains and regressions are counted koan by koan.
 
 # %%
 # | label: tbl-sleep-methods-method
@@ -88,11 +88,11 @@ Markdown(
 )
 
 # %% [markdown]
-# The predecessor of this lab compared its methods on thirty koans, where one koan is more than three points; see
-# @sec-episodes for what so few can show. Its table cannot tell its methods apart.
+# The predecessor of this lab compared its methods on thirty koans, where one koan is worth more than three points;
+# @sec-episodes shows what so few can tell. Its table cannot tell its methods apart.
 #
 # *What this holds for:* one small coder (@sec-results-sleep-base), one night after a day of generated Python, an exam of
 # unseen templates, and one setting of rate, rank and steps for all methods.
 #
-# *What would change our mind:* other bases. What holds for a model of this size on generated Python may not for a model
-# that has read the internet.
+# *What would change our mind:* other bases. What holds for a model of this size on generated Python may not hold for a
+# model that has read the internet.

@@ -3,8 +3,8 @@
 #
 # ## The question
 #
-# The predecessor found that advice in the prompt did more than any training. Is it worth more to ask again, or with a
-# hint, than to learn at night?
+# The predecessor found that advice in the prompt did more than any training. Is asking again, or giving a hint, worth
+# more than learning at night?
 
 # %%
 from IPython.display import Markdown
@@ -15,7 +15,7 @@ note("sleep_prompting")
 
 # %%
 # | label: fig-sleep-prompting
-# | fig-cap: "Koans that end green, by the number of answers, with the family of the bug told or not."
+# | fig-cap: "Koans that end green, by the number of answers, with and without the family of the bug as a hint."
 # | fig-alt: "Two lines of the pass rate over the number of turns."
 figure("sleep_prompting", "pass_rate", x="turns", by="hint")
 
@@ -31,8 +31,8 @@ verdict("H-PROMPT-2")
 # %% [markdown]
 # ## Method
 #
-# Nothing is trained. After each edit the judge runs the program; what is still red is asked again, with the edited code
-# and its new error. A hint is the family of the bug, which half of the base's lessons named.
+# Nothing is trained. After each edit the judge runs the program. If it is still red, the coder is asked again, with the
+# edited code and its new error. A hint is the family of the bug, which half of the base's lessons named.
 
 # %%
 # | label: tbl-sleep-prompting-method
@@ -60,7 +60,7 @@ table(
 
 # %%
 # | label: tbl-sleep-prompting-told
-# | tbl-cap: "Pass rates by turns, told the family of the bug."
+# | tbl-cap: "Pass rates by turns, with the family of the bug as a hint."
 table(
     "sleep_prompting",
     ["pass_rate", "taught_rate", "new_rate"],
@@ -79,9 +79,9 @@ Markdown(
 )
 
 # %% [markdown]
-# Neither of them compares an answer more with a night: what nights do is in @sec-results-sleep-methods.
+# Neither compares another answer with a night: @sec-results-sleep-methods shows what nights do.
 #
-# *What this holds for:* one small coder (@sec-results-sleep-base), to which a hint is one token, and which always gives
+# *What this holds for:* one small coder (@sec-results-sleep-base), for which a hint is one token, and which always gives
 # its most likely answer.
 #
-# *What would change our mind:* a model that reads advice in words, to which a hint can say something new.
+# *What would change our mind:* a model that reads advice in words, which a hint can tell something new.

@@ -3,7 +3,7 @@
 #
 # ## The question
 #
-# Training on failures alone may cost what was known. How many passed episodes should a night repeat?
+# Training on failures alone may erase what was known. How many passed episodes should a night repeat?
 
 # %%
 from IPython.display import Markdown
@@ -30,8 +30,8 @@ verdict("H-SLEEP-REPLAY-2")
 # %% [markdown]
 # ## Method
 #
-# Lessons are the failed episodes of a day with their references, and so many passed ones, with the coder's own edits, that
-# they are the share in question. The number of steps is the same for all, so replay takes its room from what is new.
+# Lessons are the failed episodes of a day with their references, plus passed episodes with the coder's own edits, which
+# make up the share in question. The number of steps is the same for all, so replay takes steps from what is new.
 
 # %%
 # | label: tbl-sleep-replay-method

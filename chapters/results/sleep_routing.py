@@ -3,8 +3,8 @@
 #
 # ## The question
 #
-# Merging adapters costs what they know. Choosing one for each program costs nothing, if the choice is right. Can the
-# family of a bug be told from a red program, and is one adapter for all not just as good?
+# Merging adapters loses some of what they know. Choosing one for each program loses nothing, if the choice is right. Can
+# the family of a bug be told from a red program? And would one adapter for all do just as well?
 
 # %%
 from IPython.display import Markdown
@@ -15,7 +15,7 @@ note("sleep_routing")
 
 # %%
 # | label: fig-sleep-routing
-# | fig-cap: "Pass rate minus that of the base, by who answers: the adapter of the right family, of a learned guess, of chance, the mean of all, or one adapter trained on everything."
+# | fig-cap: "Pass rate minus that of the base, by who answers: the adapter of the right family, of a guessed one, of a random one, the mean of all, or one adapter trained on everything."
 # | fig-alt: "Five points with intervals."
 figure("sleep_routing", "gain", x="route")
 
@@ -37,9 +37,9 @@ verdict("H-ROUTING-4")
 # %% [markdown]
 # ## Method
 #
-# Twelve adapters come from @sec-results-sleep-library. The learned route is a softmax regression on what the base makes of
-# a question: the last layer's state at its last token, before anything is answered. It is trained on the programs that the
-# adapters were trained on. *One* is a single adapter on all lessons, with the steps of all twelve together.
+# Twelve adapters come from @sec-results-sleep-library. The learned route is a softmax regression on the base's last-layer
+# state at the last token of the question, before any answer. It is trained on the programs that the adapters were trained
+# on. *One* is a single adapter trained on all lessons, for as many steps as all twelve together.
 
 # %%
 # | label: tbl-sleep-routing-method
@@ -57,7 +57,7 @@ command("sleep_routing")
 
 # %%
 # | label: tbl-sleep-routing
-# | tbl-cap: "Who answers, and what comes of it."
+# | tbl-cap: "Who answers, and how well."
 table(
     "sleep_routing",
     ["pass_rate", "gain", "regressions", "taught_gain", "new_gain", "rightly_routed"],
@@ -88,9 +88,9 @@ Markdown(
     + says(
         "H-ROUTING-3",
         supported="- One adapter for all does as well as twelve",
-        refuted="- One adapter for all does not do what twelve do",
-        undecided="- Whether one adapter for all would do is open",
-        untested="- Whether one adapter for all would do is untested",
+        refuted="- One adapter for all does not match twelve",
+        undecided="- Whether one adapter for all does as well as twelve is open",
+        untested="- Whether one adapter for all does as well as twelve is untested",
     )
     + f" (H-ROUTING-3 {badge('H-ROUTING-3')}).\n"
     + says(
@@ -105,9 +105,9 @@ Markdown(
 
 # %% [markdown]
 # The predecessor reports [50.0]{.setting} % for a routed choice, [43.3]{.setting} or [50.0]{.setting} for the average
-# (its files disagree), and [46.7]{.setting} for the base, on thirty koans: nobody can tell them apart.
+# (its files disagree), and [46.7]{.setting} for the base, on thirty koans: these cannot be told apart.
 #
-# *What this holds for:* one small coder (@sec-results-sleep-base) and twelve families of generated Python that the router
-# has all seen; a program of another family has no right adapter.
+# *What this holds for:* one small coder (@sec-results-sleep-base) and twelve families of generated Python, all of which
+# the router has seen; a program of another family has no right adapter.
 #
-# *What would change our mind:* families that look alike. Here an error and its line nearly name the bug.
+# *What would change our mind:* families that look alike. Here an error and its line almost name the bug.

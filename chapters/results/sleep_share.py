@@ -4,8 +4,8 @@
 # ## The question
 #
 # Share [@share2026] holds the adapters of many tasks in one basis and promises to learn task after task without
-# forgetting. Its paper and its authors' code differ, and the predecessor of this lab had a third reading, in which
-# averaged coefficients "kept the baseline". Which of them keeps what the adapters know, and is it the basis that does it?
+# forgetting. Its paper and its authors' code differ. The predecessor of this lab had a third reading, in which averaged
+# coefficients "kept the baseline". Which of them keeps what the adapters know, and is the basis the reason?
 
 # %%
 from IPython.display import Markdown
@@ -53,18 +53,18 @@ verdict("H-SHARE-9")
 # %% [markdown]
 # ## Method
 #
-# Six families arrive in an order of each seed's own, three that the base was taught and three that it was not. The
+# Six families arrive in an order that each seed draws, three that the base was taught and three that it was not. The
 # adapters are those of @sec-results-sleep-library. The family of a program is known, as in the paper, so a method may
 # have weights for each family; *mean*, *mean-factors* and *share-averaged* have one set for all.
 #
 # | Method | What it does |
 # |:--|:--|
 # | separate | an adapter for each family |
-# | share-projected | adapters projected to their common basis, @eq-subspaces |
+# | share-projected | adapters projected onto their common basis, @eq-subspaces |
 # | share-full | the same, then coefficients trained for as many steps again |
-# | share-continual | the paper's stream: basis of two, then two directions a task, merged |
+# | share-continual | the paper's stream: basis of two, then two directions per task, merged |
 # | share-as-coded | the authors' program, step by step |
-# | share-coefficients | coefficients alone, from nothing, in the basis |
+# | share-coefficients | coefficients alone, from scratch, in the basis |
 # | random-coefficients | the same in random directions |
 # | share-averaged | mean coefficients in the basis |
 # | mean-factors | product of mean factors, @eq-gauge-mean |
@@ -74,16 +74,16 @@ verdict("H-SHARE-9")
 # : What the methods do. {#tbl-sleep-share-methods}
 #
 # The authors' code takes its first basis from one adapter, whose centred columns have fewer directions than its rank; it
-# asks for [32]{.setting}, so most of them are arbitrary. Coefficients go on from the task before. What a task learns in
-# added vectors shapes the next basis and is then dropped from the task itself. The paper says none of this.
+# asks for [32]{.setting}, so most of them are arbitrary. Coefficients start from those of the previous task. What a task
+# learns in added vectors shapes the next basis and is then dropped from the task itself. The paper says none of this.
 #
-# **Not all methods train for as many steps.** The adapters have had theirs in the library. *share-full* trains the
+# **Not all methods train for the same number of steps.** The adapters were trained in the library. *share-full* trains the
 # coefficients of each family for as many steps again, so its weights have seen twice the steps of *separate*.
-# *share-projected*, the averages and the means train no further; *share-continual* has the steps of *separate*;
-# *share-as-coded* trains its first family twice; coefficients alone have the steps of an adapter and a higher rate, in a
-# basis of adapters that had theirs. A tie of *share-full* with *separate* would therefore not say that Share is as good at
-# the same cost, only that more training makes good what the basis loses. What the basis alone loses is the distance of
-# *share-projected* from *separate*.
+# *share-projected*, the averages and the means train no further. *share-continual* has the steps of *separate*, and
+# *share-as-coded* trains its first family twice. Coefficients alone have the steps of an adapter and a higher rate, in a
+# basis of trained adapters. So a tie of *share-full* with *separate* would not say that Share is as good at the same cost,
+# only that more training makes up for what the basis loses. The difference between *share-projected* and *separate* shows
+# what the basis alone loses.
 
 # %%
 # | label: tbl-sleep-share-method
@@ -111,13 +111,13 @@ table(
 # %% [markdown]
 # ## Why averages return to the baseline
 #
-# The factors of an adapter are defined up to a gauge (@sec-gauge), and so are its coefficients in a basis. @tbl-sleep-share-size
-# has the size of what each method adds, against that of the adapters apart, and against @eq-gauge-forecast: a one in the
-# second column means that the forecast for unrelated gauges is exact.
+# The factors of an adapter are defined up to a gauge (@sec-gauge), and so are its coefficients in a basis.
+# @tbl-sleep-share-size has the size of what each method adds, relative to the separate adapters and relative to
+# @eq-gauge-forecast: a one in the second column means that the forecast for unrelated gauges is exact.
 
 # %%
 # | label: tbl-sleep-share-size
-# | tbl-cap: "Size of the added weights: against the adapters apart, and against the forecast for the product of mean factors."
+# | tbl-cap: "Size of the added weights, relative to the separate adapters and to the forecast for the product of mean factors."
 table("sleep_share", ["size", "size_to_forecast"], by="method", compare=False)
 
 # %% [markdown]
@@ -125,8 +125,8 @@ table("sleep_share", ["size", "size_to_forecast"], by="method", compare=False)
 
 # %%
 Markdown(
-    f"A basis that holds three fifths of the variance has {value('sleep_share', 'directions', method='separate')} directions in "
-    "the widest case.\n\n"
+    f"In the widest case, a basis that holds three fifths of the variance has "
+    f"{value('sleep_share', 'directions', method='separate')} directions.\n\n"
     + says(
         "H-SHARE-1",
         supported="- With all adapters at hand and twice their steps, Share keeps what they know",
@@ -137,8 +137,8 @@ Markdown(
     + f" (H-SHARE-1 {badge('H-SHARE-1')}).\n"
     + says(
         "H-SHARE-2",
-        supported="- Task after task it learns less than adapters apart, which its own table says, too",
-        refuted="- Task after task it learns as much as adapters apart, as far as three points matter",
+        supported="- Task after task it learns less than separate adapters, as its own table says, too",
+        refuted="- Task after task it falls less than three points behind separate adapters",
         undecided="- What the stream costs is open",
         untested="- What the stream costs is untested",
     )
@@ -147,8 +147,8 @@ Markdown(
         "H-SHARE-3",
         supported="- The authors' code does better than what the paper describes",
         refuted="- The authors' code does no better than what the paper describes",
-        undecided="- Whether code and paper differ in what they reach is open",
-        untested="- Whether code and paper differ in what they reach is untested",
+        undecided="- Whether the code does better than the paper is open",
+        untested="- Whether the code does better than the paper is untested",
     )
     + f" (H-SHARE-3 {badge('H-SHARE-3')}).\n"
     + says(
@@ -170,12 +170,12 @@ Markdown(
 )
 
 # %% [markdown]
-# The paper reports [83.44]{.setting} on GLUE for Share with all adapters, [83.43]{.setting} for the adapters apart, and
+# The paper reports [83.44]{.setting} on GLUE for Share with all adapters, [83.43]{.setting} for separate adapters, and
 # [78.69]{.setting} for the stream, in which one task stays at its majority class throughout. The predecessor of this lab
 # had [73.3]{.setting} for the baseline, for averaged and for full Share, and [66.7]{.setting} for coefficients alone, on
 # thirty koans: @sec-episodes says what so few can show.
 #
-# *What this holds for:* one small coder (@sec-results-sleep-base), six families of generated Python whose names are told,
-# adapters of a night's few steps.
+# *What this holds for:* one small coder (@sec-results-sleep-base), six families of generated Python whose names are given,
+# and adapters of a night's few steps.
 #
 # *What would change our mind:* wider layers. Nine directions of sixty-four are many; of four thousand they are few.
