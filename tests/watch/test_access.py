@@ -102,5 +102,5 @@ def test_the_key_is_the_users_alone_and_stays(tmp_path: Path, monkeypatch) -> No
 
 @pytest.mark.parametrize("text", ["localhost", ":80", "localhost:x", "a b:80", "a/b:80", "*:80"])
 def test_a_name_has_a_port(text: str) -> None:
-    with pytest.raises(LabError, match="no name with a port"):
+    with pytest.raises(LabError, match="not a name with a port"):
         parse_name(text)

@@ -37,7 +37,7 @@ def test_no_name_leads_outside(tmp_path: Path, name: str) -> None:
     (tmp_path / "runs" / "link").symlink_to(secret)
     (tmp_path / "runs" / "b").mkdir()
     (tmp_path / "runs" / "b" / "log.jsonl").symlink_to(secret / "log.jsonl")
-    with pytest.raises(LabError, match="no run of that name"):
+    with pytest.raises(LabError, match="no run has that name"):
         Catalog((tmp_path / "runs",), tmp_path).folder(name)
 
 

@@ -102,7 +102,7 @@ def test_so_many_go_on_at_once_and_old_ones_are_forgotten(tmp_path: Path) -> Non
     starter = Starter(tmp_path)
     for _ in range(MOST_RUNNING):
         starter.start((sys.executable, "-c", "import time; time.sleep(2)"))
-    with pytest.raises(LabError, match="go on already"):
+    with pytest.raises(LabError, match="are running already"):
         starter.start((sys.executable, "-c", ""))
     ended(starter)
     for _ in range(MOST_KEPT):

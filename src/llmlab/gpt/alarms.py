@@ -1,4 +1,4 @@
-"""Early warnings during training: a loss that jumps, a model that begins to over-fit."""
+"""Early warnings during training: a loss that jumps, a model that starts to overfit."""
 
 import statistics
 from collections import deque
@@ -9,7 +9,7 @@ from typing import Literal
 
 @dataclass(frozen=True)
 class Alarm:
-    """Something to look at; training goes on."""
+    """Something to look at; training continues."""
 
     step: int
     kind: Literal["spike", "over-fitting"]
@@ -18,10 +18,10 @@ class Alarm:
 
 @dataclass
 class SpikeAlarm:
-    """Rings when a loss stands far above those before it.
+    """Rings when a loss is far above those before it.
 
     Far is `threshold` robust standard deviations (1.4826 times the median absolute deviation) and
-    at least `smallest` nats above the median of the last `window` losses. It then keeps silent for
+    at least `smallest` nats above the median of the last `window` losses. It then stays silent for
     as many steps, so that one spike rings once.
     """
 

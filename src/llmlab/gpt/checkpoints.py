@@ -1,4 +1,4 @@
-"""Checkpoints: all that a run needs to go on as if it had never stopped.
+"""Checkpoints: all that a run needs to continue as if it had never stopped.
 
 A checkpoint is a folder, `step-00001200`, that is either there completely or not at all:
 
@@ -52,7 +52,7 @@ class Shape(BaseModel):
 
 
 class Layout(BaseModel):
-    """The part of a checkpoint's description that every layout has."""
+    """The part of a checkpoint's description that all layouts share."""
 
     layout: int
 
@@ -141,7 +141,7 @@ class Checkpoint:
 
 @cache
 def _shapes_of_weights(shape: GPTConfig) -> dict[str, list[int]]:
-    """The shape of each weight that is stored of a model; making one takes 10 ms even on "meta"."""
+    """The shape of each stored weight of a model; making a model takes 10 ms even on "meta"."""
     with torch.device("meta"):
         weights = GPT(shape).state_dict()
     return {name: [*tensor.shape] for name, tensor in weights.items() if name != "head.weight"}
@@ -158,7 +158,7 @@ def save_checkpoint(
     """Write the checkpoint of step `training["step"]` into `folder`.
 
     Everything is written aside, flushed and renamed: a kill or a full disk at any moment leaves
-    the checkpoints that were there, and no half of this one.
+    the earlier checkpoints, and no half of this one.
 
     Returns:
         The checkpoint's own folder.
@@ -273,7 +273,7 @@ def random_state() -> dict[str, Tensor]:
 
 
 def set_random_state(states: Mapping[str, Tensor]) -> None:
-    """Go on with the random numbers from `random_state`."""
+    """Continue with the random numbers from `random_state`."""
     torch.set_rng_state(states["cpu"])
     if "cuda" in states and torch.cuda.is_available():
         torch.cuda.set_rng_state(states["cuda"])

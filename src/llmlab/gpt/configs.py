@@ -13,11 +13,11 @@ from llmlab.method.errors import LabError
 
 @dataclass(frozen=True)
 class Preset:
-    """A shape with a name, and how it is trained by default.
+    """A named shape, and how it is trained by default.
 
     Attributes:
-        shape: with the vocabulary that fits it; a corpus with fewer tokens makes do with less.
-        batch_size: sequences of a step.
+        shape: with the vocabulary that suits it; a corpus with fewer tokens uses fewer ids.
+        batch_size: sequences per step.
         learning_rate: peak rate.
     """
 

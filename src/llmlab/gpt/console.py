@@ -17,7 +17,7 @@ from llmlab.runs.control import Steered
 
 
 class Meter:
-    """Tokens per second, of all processes together, and MFU of the last steps; no validation."""
+    """Tokens per second of all processes together, and MFU, over the last steps; no validation."""
 
     def __init__(self, recipe: PretrainingRecipe, device: torch.device, world: int) -> None:
         self._recipe = recipe

@@ -21,7 +21,7 @@ from llmlab.method.declare.catalog import suggestion
 from llmlab.method.errors import LabError
 
 DATA_DIR = "LLMLAB_DATA_DIR"
-"""Environment variable: a folder that is looked in before anything is downloaded."""
+"""Environment variable: a folder to search before anything is downloaded."""
 CACHE_DIR = "LLMLAB_CACHE_DIR"
 """Environment variable: the folder for downloads and tokens, instead of the user's cache."""
 
@@ -31,7 +31,7 @@ PIECE = 1 << 16
 
 @dataclass(frozen=True)
 class Corpus:
-    """A corpus that has a name.
+    """A named corpus.
 
     Attributes:
         file: its name in the cache and in the folder of `DATA_DIR`.
@@ -76,7 +76,7 @@ CORPORA = {corpus.name: corpus for corpus in (STDLIB, VERDICT, TINYSHAKESPEARE)}
 
 @dataclass(frozen=True)
 class Document:
-    """The first `bytes` bytes of a text file, read once: they are UTF-8 and their SHA-256 known."""
+    """The first `bytes` bytes of a text file, read once: known to be UTF-8, with their SHA-256."""
 
     name: str
     path: Path
@@ -97,7 +97,7 @@ class Document:
 
 @dataclass(frozen=True)
 class CorpusText:
-    """The text of a corpus: documents, in an order that their names decide."""
+    """The text of a corpus: documents, in an order drawn from their names."""
 
     name: str
     documents: tuple[Document, ...]
@@ -170,7 +170,7 @@ def open_corpus(name_or_path: str | Path) -> CorpusText:
 
 
 def left_out(folder: Path, corpus: CorpusText) -> dict[str, str]:
-    """What stands visibly below `folder` without a text in its `corpus`: why, by its path there."""
+    """Visible entries below `folder` that gave `corpus` no text: the reason, by path."""
     read = {document.path.resolve() for document in corpus.documents}
     found: dict[str, str] = {}
 
@@ -312,7 +312,7 @@ def _document(name: str, path: Path, n_bytes: int | None = None) -> Document:
     except UnicodeDecodeError:
         raise _not_text(path) from None
     except OSError as error:
-        raise LabError(f"cannot read {path}: {error.strerror}; mend it or leave it out.") from error
+        raise LabError(f"cannot read {path}: {error.strerror}; fix it or leave it out.") from error
     return Document(name, path, length, digest.hexdigest())
 
 

@@ -1,4 +1,4 @@
-"""Runs and Hugging Face folders: a trained model goes out, a GPT-2 comes in."""
+"""Runs and Hugging Face folders: export a trained model, import a GPT-2."""
 
 from dataclasses import asdict
 from pathlib import Path

@@ -87,7 +87,7 @@ def least_logit(logits_V: Tensor, config: SamplingConfig) -> float:
 
 
 def window_start(n_tokens: int, context: int) -> int:
-    """The first of the tokens that the model sees when it continues a text of `n_tokens`.
+    """The first token that the model sees when it continues a text of `n_tokens`.
 
     All of them while they fit the context. From then on the start moves in steps of half a
     context: positions change only then, and what is in the cache holds until then.
@@ -158,11 +158,11 @@ def generate(
 
     Args:
         prompt_ids: of any length; the model sees the window of `window_start`.
-        n_tokens: at most so many tokens are drawn.
+        n_tokens: the most tokens to draw.
         cached: compute keys and values once per token and window, not once per step. The tokens
             are the same either way.
         stop: the token that ends the text; it is not yielded.
-        n_ids: draw from the first so many ids only, where the vocabulary is padded with more.
+        n_ids: draw only from this many first ids, if the vocabulary is padded.
 
     Raises:
         LabError: the prompt is empty, or holds a token that the model does not know.

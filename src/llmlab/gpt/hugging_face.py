@@ -1,4 +1,4 @@
-"""GPT-2 weights both ways: from the Hugging Face hub into our model, ours into a folder for it.
+"""GPT-2 weights both ways: from the Hugging Face hub into our model, and ours into a hub folder.
 
 The two models compute the same; they differ in the names of their weights, and in that GPT-2
 stores the matrices of its blocks transposed.

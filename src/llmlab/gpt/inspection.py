@@ -1,4 +1,4 @@
-"""A look inside a model: what its heads attend to, what its layers hold, what each would say.
+"""A look inside a model: what its heads attend to, what its layers hold, what each would predict.
 
 Everything is computed from the modules' outputs (forward hooks); the model is not
 changed, except that it is left in evaluation mode. A view is what a page needs to draw one of
@@ -23,7 +23,7 @@ DEAD = 0.01
 """A GELU unit is dead if it is nearer to zero than this on every token."""
 
 MAPS_BYTES = 600_000
-"""Most JSON that the attention maps of one view take; the texts are cut to fit."""
+"""Most bytes of JSON for the attention maps of one view; the texts are cut to fit."""
 
 LENS_TOKENS = 128
 """Most tokens of a text in a view of the logit lens."""
@@ -71,7 +71,7 @@ def _weights(qkv_BTE: Tensor, n_heads: int) -> Tensor:
 
 
 def logit_lens(model: GPT, tokens_BT: Tensor) -> Tensor:
-    """[L + 1, B, T, V] logits if the model stopped after the embedding or after a block.
+    """[L + 1, B, T, V] logits, if the model stopped after the embedding or after a block.
 
     The last norm and the head read the residual stream of every layer (nostalgebraist 2020,
     "Interpreting GPT: the logit lens"); the last layer's logits are the model's own.
@@ -174,7 +174,7 @@ def induction_scores(
 def previous_token_scores(
     model: GPT, n_tokens: int, n_sequences: int, seed: int, ids: Sequence[int] | None = None
 ) -> Tensor:
-    """[L, H] mean attention to the token before, on the same sequences as `induction_scores`."""
+    """[L, H] mean attention to the previous token, on the sequences of `induction_scores`."""
     tokens_NT = repeated_tokens(model, n_tokens, n_sequences, seed, ids)
     return _attention_back(attention_weights(model, tokens_NT), 1, 1)
 
@@ -201,7 +201,7 @@ def head_scores(model: GPT, ids: Sequence[int] | None = None) -> dict[str, Tenso
 
 @torch.no_grad()
 def copy_gain(model: GPT, span: TokenSpan, n_sequences: int = 32) -> float:
-    """Nats per token that a text saves when it comes a second time in the same context.
+    """Nats per token that the repetition of a text saves in the same context.
 
     The loss on stretches of `span` of half the context, minus the loss on their repetition; the
     first token of the repetition, which nothing announces, is left out.
@@ -223,7 +223,7 @@ def attention_view(
     step: int | None = None,
     scores: Mapping[str, Tensor] | None = None,
 ) -> View:
-    """Where each head looks in each of the texts, each cut to what fits model and page.
+    """What each head attends to in each text; texts are cut to fit the model and the page.
 
     Args:
         step: of the checkpoint that `model` is.
@@ -278,8 +278,8 @@ def checkpoint_view(looks: Sequence[Look], train: Curve, validation: Curve) -> V
     """A model while it learns; every text is cut so that the view fits a page.
 
     Args:
-        train: loss of batches; a look shows the last one until then.
-        validation: a look shows the one of its own step.
+        train: loss of batches; each step shows the last one so far.
+        validation: each step shows its own.
     """
     maps = sum(map(len, (layer for look in looks for layer in look.attention["weights"])))
     longest = _n_tokens_of_maps(maps)
@@ -301,7 +301,7 @@ def checkpoint_view(looks: Sequence[Look], train: Curve, validation: Curve) -> V
 
 
 class CheckpointBrowser:
-    """Looks at a model while it is trained and keeps what a page shows of each step."""
+    """Looks at a model during training and keeps what a page shows of each step."""
 
     def __init__(
         self,
@@ -395,14 +395,14 @@ def _tokens_of(model: GPT, ids: Sequence[int]) -> Tensor:
 
 
 def _lower_triangles(layers: list[list[list[list[int]]]]) -> list[list[list[list[int]]]]:
-    """Of each head's map, the keys that a query may look at."""
+    """The keys that a query may attend to, in each head's map."""
     return [
         [[row[: query + 1] for query, row in enumerate(head)] for head in heads] for heads in layers
     ]
 
 
 def _cut(attention: View, longest: int) -> View:
-    """The same for the beginning of the text; what follows changes nothing before it."""
+    """The same for the start of the text, which later tokens cannot change."""
     return attention | {
         "tokens": attention["tokens"][:longest],
         "weights": [[head[:longest] for head in heads] for heads in attention["weights"]],

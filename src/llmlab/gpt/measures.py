@@ -1,4 +1,4 @@
-"""What every pretraining experiment measures: the columns and how a run fills them.
+"""What every pretraining experiment measures: the columns, and how a run fills them.
 
 Imports no torch, so that the catalogue of experiments loads quickly.
 """
@@ -43,12 +43,12 @@ CURVES = (
 
 @dataclass
 class Log:
-    """What became of a run, gathered while its events pass by.
+    """The outcome of a run, collected from its events.
 
     Attributes:
         steps: of the whole run.
-        every: steps between two points that are kept; the last one always is.
-        tokens, seconds: trained on, and the time that took, validation apart.
+        every: steps between two kept points; the last one is always kept.
+        tokens, seconds: tokens trained on, and the time without validation.
         times: (step, seconds so far).
         diverged: whether the loss became NaN or infinite.
     """
@@ -112,7 +112,7 @@ Views = Mapping[str, dict]
 
 
 class Observer:
-    """What an experiment sees of a run besides its losses: nothing, if it does not say otherwise.
+    """What an experiment sees of a run besides its losses: nothing by default.
 
     It is asked for its metrics, curves and views when the run has ended.
     """

@@ -31,7 +31,7 @@ class GPTConfig:
         context: longest sequence, in tokens.
         d_model: width of the residual stream.
         n_layers: number of blocks.
-        n_heads: attention heads of a block; divides d_model.
+        n_heads: attention heads per block; divides d_model.
         dropout: share of activations dropped while training.
     """
 
@@ -106,7 +106,7 @@ class Attention(nn.Module):
 
 
 def _causal_mask(n_tokens: int, n_before: int, device: torch.device) -> Tensor | None:
-    """Which of all tokens each new one may look at, shape [T, S]; one alone may look at all."""
+    """Which tokens each new one may attend to, shape [T, S]; a single one attends to all."""
     if n_tokens == 1:
         return None
     allowed_TS = torch.ones(n_tokens, n_before + n_tokens, dtype=torch.bool, device=device)

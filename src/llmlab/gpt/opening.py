@@ -1,4 +1,4 @@
-"""From what a user asks for to a run that can begin."""
+"""From the user's options to a run that can begin."""
 
 import math
 from collections.abc import Iterator

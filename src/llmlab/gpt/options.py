@@ -34,10 +34,10 @@ class TrainOptions:
         ),
     ] = "bpe"
     batch_size: Annotated[
-        int | None, Option(min=1, help="Sequences of a step. Default: the configuration's.")
+        int | None, Option(min=1, help="Sequences per step. Default: the configuration's.")
     ] = None
     context: Annotated[
-        int | None, Option(min=1, help="Tokens of a sequence. Default: the configuration's.")
+        int | None, Option(min=1, help="Tokens per sequence. Default: the configuration's.")
     ] = None
     learning_rate: Annotated[
         float | None, Option(help="Peak rate. Default: the configuration's.")
@@ -46,7 +46,7 @@ class TrainOptions:
         float, Option(min=0, max=0.9, help="Share of activations dropped while training.")
     ] = 0.0
     validation_share: Annotated[
-        float, Option(help="Share of the text, at its end, that validates.")
+        float, Option(help="Share of the text, at its end, for validation.")
     ] = 0.1
     seed: Annotated[
         int,
@@ -61,5 +61,5 @@ class TrainOptions:
         bool, Option("--compile", help="Translate the model with torch.compile first.")
     ] = False
     accumulate: Annotated[
-        int, Option(min=1, help="Parts that a batch is computed in, to save memory.")
+        int, Option(min=1, help="Compute a batch in this many parts, to save memory.")
     ] = 1

@@ -1,7 +1,7 @@
 """Pretraining: a GPT learns to predict the next token of a text.
 
-A run is a stream of events. The command line shows and logs them, an experiment makes rows of
-them, and whoever wants to see more of the model looks at it between two events.
+A run is a stream of events. The command line shows and logs them, an experiment turns them into
+rows, and the model can be inspected between two events.
 """
 
 from collections.abc import Iterator
@@ -20,12 +20,12 @@ from llmlab.gpt.training import Batch, Point, Precision, TrainConfig, Trainer
 
 @dataclass(frozen=True)
 class PretrainingRecipe:
-    """What decides a run, apart from its text.
+    """Everything that decides a run, except its text.
 
     Attributes:
-        batch_size: sequences of a step, over all processes.
+        batch_size: sequences per step, over all processes.
         seed: fixes the weights, the order of the text and dropout.
-        validation_share: share of the tokens, at the end of the text, that validate.
+        validation_share: share of the tokens, at the end of the text, for validation.
         validate_every: steps between two validations.
         validation_tokens: tokens of one validation, the first of their part; None for all.
         compiled: whether `torch.compile` translates the model first.
@@ -43,7 +43,7 @@ class PretrainingRecipe:
 
 @dataclass(frozen=True)
 class Validation:
-    """The loss on unseen text after so many steps: nats per token, and bits per byte of text."""
+    """The loss on unseen text after `step` steps: nats per token, and bits per byte of text."""
 
     step: int
     loss: float
@@ -54,7 +54,7 @@ Event = Point | Validation | Alarm
 
 
 class Pretraining:
-    """One run, which is begun and stepped through by `events`.
+    """One run; `events` starts it and steps through it.
 
     Attributes:
         model: the GPT in training.

@@ -1,4 +1,4 @@
-"""What a checkpoint holds beside the weights, held against the run that goes on with it."""
+"""Checks that a checkpoint's training state fits the run that continues from it."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,10 +16,10 @@ MOMENTS = ("exp_avg", "exp_avg_sq")
 
 @contextmanager
 def going_on_from(checkpoint: Checkpoint | None) -> Iterator[None]:
-    """Say in one sentence that what the checkpoint holds does not fit the run.
+    """Say in one sentence that the checkpoint does not fit the run.
 
     Raises:
-        LabError: the block could not go on from it.
+        LabError: the block could not continue from it.
     """
     try:
         yield
@@ -35,7 +35,7 @@ def going_on_from(checkpoint: Checkpoint | None) -> Iterator[None]:
 
 
 def require_fitting_optimizer(optimizer: torch.optim.Optimizer) -> None:
-    """See that the state that an optimizer was given is one that it can step with.
+    """Check that an optimizer can step with the state that it was given.
 
     Raises:
         ValueError: a moment is missing or has another shape than its parameter, or a setting has

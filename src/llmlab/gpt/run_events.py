@@ -16,8 +16,8 @@ class Diverged:
     """The loss became NaN or infinite.
 
     Attributes:
-        step: that was not taken, since the weights that the one before it left give no loss.
-        last_good_step: the last one whose weights do, which are saved; None if no step's do.
+        step: the step not taken, since the weights before it give no finite loss.
+        last_good_step: the last step whose weights do; these are saved. None if no step's do.
     """
 
     step: int

@@ -22,7 +22,7 @@ from llmlab.runs.folder import RunFolder
 from llmlab.runs.log import RunLog
 
 TEXT = "def add(first, second):\n    return first + second\n\ndef add(first, second):\n    return"
-"""The default text to look at: code that begins to repeat itself."""
+"""The default text to show: code that begins to repeat itself."""
 
 SHORTEST_COPIED = 4
 """Tokens of the shortest context that holds two different tokens twice, for the heads' scores."""

@@ -1,4 +1,4 @@
-"""A pretraining run in its folder: it logs every event, saves, and goes on where it stopped."""
+"""A pretraining run in its folder: it logs every event, saves, and resumes where it stopped."""
 
 import copy
 import math
@@ -80,10 +80,10 @@ class PretrainingSession:
     def events(self, workers: Workers, *, resume: bool) -> "Iterator[SessionEvent]":
         """Train, logging every event and saving what was asked for.
 
-        It ends with `Diverged` or `Interrupted` where training did; a run that is resumed after its
-        last step gives `Finished` alone. Ctrl-C is waited for between
-        two steps of a process that trains alone; requests from outside, which the first of several
-        reads and all follow after the same step, always.
+        It ends with `Diverged` or `Interrupted` if training did; a run that is resumed after its
+        last step gives only `Finished`. Ctrl-C takes effect between two steps, if one process
+        trains alone. Requests from outside always do: the first process reads them, and all
+        follow after the same step.
 
         Raises:
             LabError: the folder holds a run already and `resume` was not asked for; there is
@@ -115,7 +115,7 @@ class PretrainingSession:
         self.log.append(type(event).__name__.lower(), asdict(event) | seen)
 
     def _machine(self, workers: Workers) -> dict[str, object]:
-        """What makes MFU of a speed; a CPU's peak would have to be measured first."""
+        """The factor from speed to MFU; a CPU's peak would have to be measured first."""
         gpu = workers.device.type == "cuda"
         peak = peak_flops(workers.device, self.recipe.train.precision) if gpu else None
         return {

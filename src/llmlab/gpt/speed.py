@@ -23,7 +23,7 @@ PEAK_BFLOAT16 = {
     "A10": 125e12,
     "RTX 4090": 165e12,
 }
-"""Dense bfloat16 flops/s of the makers' data sheets, by words of the device's name."""
+"""Dense bfloat16 flops/s from the makers' data sheets, by words of the device's name."""
 
 
 M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4

@@ -7,9 +7,9 @@ from llmlab.runs.control import Request
 
 
 def agreed(workers: Workers, requests: list[Request]) -> list[Request]:
-    """What the first process was asked for since the last step, on each of them.
+    """The requests to the first process since the last step, on every process.
 
-    All must call it after the same step. Where nothing was asked it costs the mean of one number.
+    All must call it after the same step. Without requests it costs the mean of one number.
     """
     if workers.world == 1:
         return requests

@@ -1,4 +1,4 @@
-"""What the trials of pretraining experiments are: a run, and what is looked at on its way."""
+"""The trials of pretraining experiments: a run, and what is observed along the way."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ from llmlab.method.declare.experiment import Outcome
 
 @dataclass(frozen=True)
 class Study:
-    """One trial: a run, and who watches it.
+    """One trial: a run and its observer.
 
     Attributes:
         observe: makes the observer of the run.
@@ -58,7 +58,7 @@ class StudiedRun:
                 yield event
 
     def outcome(self) -> Outcome:
-        """The row, the curves and the views of the run that has ended."""
+        """The row, the curves and the views of the finished run."""
         log = self._log
         return Outcome(
             metrics={

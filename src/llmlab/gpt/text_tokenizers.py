@@ -110,11 +110,11 @@ class TextTokenizer:
 
 
 Affix = Annotated[str, Field(max_length=0)] | None
-"""Of pieces within a word: a lossless tokenizer has none, and a long one aborts the library."""
+"""Prefix of pieces within a word: a lossless tokenizer has none; a long one aborts the library."""
 
 
 class TokenizerModel(BaseModel):
-    """What is checked of the model in a tokenizer's file before the library reads it."""
+    """The checks of the model in a tokenizer's file before the library reads it."""
 
     continuing_subword_prefix: Affix = None
     end_of_word_suffix: Affix = None
@@ -129,9 +129,8 @@ class TokenizerFile(BaseModel):
 def train_bpe(texts: Iterable[str], vocab_size: int) -> TextTokenizer:
     """Byte-level BPE (1508.07909, GPT-2's variant) trained on `texts`, which are streamed.
 
-    The vocabulary holds the 256 bytes, the end of text, and at most so many merges that it has
-    `vocab_size` ids; a short text has fewer pairs that occur twice. The same texts give the same
-    ids.
+    The vocabulary holds the 256 bytes, the end of text, and merges up to `vocab_size` ids in all;
+    a short text has fewer pairs that occur twice. The same texts give the same ids.
 
     Raises:
         LabError: `vocab_size` has no room for the bytes and the end of text.
@@ -247,7 +246,7 @@ def _byte_name(byte: int) -> str:
 
 
 def _byte_letters() -> dict[str, int]:
-    """The letter that GPT-2 writes for each byte: its own where that can be seen."""
+    """The letter that GPT-2 writes for each byte: its own if it is visible."""
     seen = [*range(ord("!"), ord("~") + 1), *range(ord("¡"), ord("¬") + 1)]
     seen += range(ord("®"), ord("ÿ") + 1)
     unseen = [byte for byte in range(256) if byte not in seen]

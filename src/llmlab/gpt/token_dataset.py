@@ -1,8 +1,8 @@
-"""Tokens on disk, and the batches that are drawn from them.
+"""Tokens on disk, and the batches drawn from them.
 
 A corpus is encoded once into a file that is then mapped into memory, not read, so that neither
 needs the corpus to fit. The batch of a step is a function of the seed and the step alone:
-training that is resumed, or spread over processes, sees the very same batches.
+resumed or distributed training sees the very same batches.
 """
 
 import hashlib
@@ -38,10 +38,10 @@ PIECES_AT_ONCE = 16
 
 @dataclass(frozen=True, eq=False)
 class TokenSpan:
-    """A stretch of tokens.
+    """A span of tokens.
 
     Attributes:
-        name: as a message calls it, such as "training part of stdlib".
+        name: for messages, such as "training part of stdlib".
         ids: [n_tokens] mapped from the disk.
         byte_lengths: [vocab_size] bytes of text behind each id.
     """
@@ -83,7 +83,7 @@ class TokenFile:
         return np.memmap(self.path, self.dtype, mode="r")
 
     def split(self, validation_share: float) -> tuple[TokenSpan, TokenSpan]:
-        """The training part, and the tail of the corpus to validate on.
+        """The training part, and the tail of the corpus for validation.
 
         Raises:
             LabError: the share is not in [0, 1).
@@ -103,8 +103,8 @@ class TokenFile:
 def prepare_tokens(corpus: CorpusText, tokenizer: TextTokenizer, cache_dir: Path) -> TokenFile:
     """The tokens of `corpus`, from `cache_dir` or encoded into it, documents in their order.
 
-    Between two documents stands `tokenizer.end_of_text`. One process encodes; others that want
-    the same tokens wait for it.
+    `tokenizer.end_of_text` separates two documents. One process encodes; others that want the
+    same tokens wait for it.
 
     Raises:
         LabError: `cache_dir` cannot be written to, or the disk is full.
@@ -183,7 +183,7 @@ class TokenBatches:
 
     @property
     def steps_per_epoch(self) -> int:
-        """Steps after which every window of an epoch was seen."""
+        """Steps after which every window of an epoch has been seen."""
         return self.steps(epochs=1)
 
     def steps(self, epochs: float) -> int:

@@ -1,4 +1,4 @@
-"""The training loop: AdamW, warm-up and cosine, clipping, bf16 where there is hardware for it.
+"""The training loop: AdamW, warm-up and cosine, clipping, bf16 where the hardware has it.
 
 One loop serves pretraining and adapters: it trains whatever requires a gradient, on whatever
 batches it is given.
@@ -30,10 +30,10 @@ class TrainConfig:
         learning_rate: peak rate, reached after the warm-up.
         steps: optimizer steps.
         warmup_share: share of the steps over which the rate rises linearly.
-        final_share: share of the peak rate that the cosine ends at.
+        final_share: share of the peak rate at the end of the cosine.
         weight_decay: decoupled decay of matrices (norms, biases and embeddings have none).
         clip: largest gradient norm.
-        accumulate: parts that a batch is computed in, one after another, to save memory; the
+        accumulate: parts of a batch that are computed one after another, to save memory; the
             gradient is that of the whole batch.
         precision: "bfloat16" runs matrix products under autocast; weights stay float32.
         log_every: steps between two points of the curves.
@@ -55,8 +55,8 @@ class TrainConfig:
 class Point:
     """One step: loss in nats, gradient norm before clipping, learning rate used.
 
-    `tokens` counts the input tokens of this step's batch, padding included; `seconds` is the time
-    that the step took.
+    `tokens` counts the input tokens of the step's batch, padding included; `seconds` is the time
+    of the step.
     """
 
     step: int
@@ -140,7 +140,7 @@ def make_optimizer(model: nn.Module, config: TrainConfig) -> torch.optim.AdamW:
 
 
 class Trainer:
-    """A model in training: what it takes to go on from here is in `state_dict`.
+    """A model in training; `state_dict` holds what it needs to continue from here.
 
     Attributes:
         model: what is trained, in place: every parameter that requires a gradient.
@@ -175,11 +175,11 @@ class Trainer:
         self._mean = mean
 
     def points(self, batches: Iterator[Batch]) -> Iterator[Point]:
-        """Train, one optimizer step per point that is asked for.
+        """Train, one optimizer step for each point taken.
 
         A stream, so that a caller can grade, save or stop between two steps. It ends after
-        `config.steps` steps, or with the first point that is not finite: that step is not applied,
-        so the model is still the one that it was before.
+        `config.steps` steps, or with the first point that is not finite. That step is not applied,
+        so the model stays as it was before.
 
         Args:
             batches: begins with the batch of step `self.step`.
@@ -240,7 +240,7 @@ def _whole(tensor: Tensor) -> Tensor:
 
 
 def train(model: nn.Module, batches: Iterator[Batch], config: TrainConfig) -> History:
-    """Train to the end, or to divergence, and keep what a figure needs."""
+    """Train to the end or to divergence, and keep what a figure needs."""
     return History.of(Trainer(model, config).points(batches), config)
 
 

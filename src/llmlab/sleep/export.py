@@ -3,8 +3,8 @@
 llama.cpp computes GPT-2 as `gpt2`. With rotary positions in place of learned ones, the same blocks
 are its `gptneox`, told to compute attention and MLP one after the other.
 
-The small coder reads tokens, not text. In its file a token is its name with `MARK` behind it, so
-that a text is one row of tokens and no other; names of a program stand by their place there, too.
+The small coder reads tokens, not text. In its file a token is its name followed by `MARK`, so that
+a text has exactly one tokenization; a program's names are given by their place there, too.
 """
 
 import json
@@ -50,7 +50,7 @@ BLOCK_MODULES = {
     "mlp.down": "ffn_down",
 }
 AS_GPT2 = {"type": "ByteLevel", "add_prefix_space": False, "use_regex": True}
-"""How GPT-2's tokenizer parts words, as `tokenizers` writes it."""
+"""How GPT-2's tokenizer splits words, as `tokenizers` writes it."""
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ def export_gpt(model: GPT, tokenizer: TextTokenizer, folder: Path) -> None:
 
 
 def coder_vocabulary(tokens: CodeTokens) -> Vocabulary:
-    """Each name with `MARK` behind it; errors as `export_coder`."""
+    """Each name followed by `MARK`; errors as `export_coder`."""
     if odd := [name for name in tokens.names if MARK in name]:
         raise LabError(
             f"the coder's token '{odd[0]}' holds {MARK}, which parts tokens in a GGUF file: "

@@ -1,7 +1,7 @@
 """Who may ask: the browser of the user who started the server, and no other page in it.
 
-- The server listens on the loopback interface, and answers only under its own names: a page of
-  another name that leads here (DNS rebinding) is refused by its Host.
+- The server listens on the loopback interface, and answers only under its own names: a page whose
+  name is made to point here (DNS rebinding) is refused by its Host.
 - A change, and a WebSocket, must come from a page of this server (Origin).
 - The link that the command prints holds a token. It is exchanged for a cookie that no script can
   read and no other site can send, and disappears from the address.
@@ -26,7 +26,7 @@ from llmlab.method.files import unwritable
 
 NAMES = ("127.0.0.1", "localhost")
 OPEN = frozenset({"/api/health"})
-"""Paths that say nothing of a run."""
+"""Paths that say nothing about a run."""
 BOOK = "/book/"
 POLICY = (
     "default-src 'none'; script-src 'self'{scripts}; style-src 'self'{scripts}; "
@@ -39,7 +39,7 @@ ALONE = (
     "style-src 'unsafe-inline'; img-src data:; form-action 'none'; base-uri 'none'; "
     "frame-ancestors 'self'"
 )
-"""Of a page that is complete in itself: its scripts reach neither this server nor any other."""
+"""Policy of a self-contained page: its scripts reach neither this server nor any other."""
 HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
@@ -77,7 +77,7 @@ class Pass:
 
     @property
     def cookie(self) -> str:
-        """Its name: browsers share cookies between the ports of a machine."""
+        """The cookie's name, with the port: a browser shares cookies between a machine's ports."""
         return f"llmlab-watch-{self.port}"
 
     @property
@@ -86,13 +86,13 @@ class Pass:
         return hmac.new(self.key, b"llmlab watch", hashlib.sha256).hexdigest()
 
     def knows(self, headers: Headers) -> bool:
-        """Whether a request brings the cookie, or the token as a program sends it."""
+        """Whether a request carries the cookie, or the token as a program sends it."""
         bearer = headers.get("authorization", "").removeprefix("Bearer ")
         return _same(_cookie(headers, self.cookie), self.secret) or _same(bearer, self.token)
 
 
 class Guard:
-    """Lets through what may ask, and says to browsers what a page may do."""
+    """Lets allowed requests through, and tells browsers what a page may do."""
 
     def __init__(self, app: ASGIApp, allowed: Pass) -> None:
         self._app, self._pass = app, allowed
@@ -120,7 +120,7 @@ class Guard:
         return None
 
     def _admitted(self, path: str, query: dict[str, str]) -> Response:
-        """Leads to the same page, without the token in its address."""
+        """A redirect to the same page, without the token in its address."""
         # one slash: a browser takes // for the name of a machine
         way = "/" + path.lstrip("/\\") + (f"?{urlencode(query)}" if query else "")
         answer = RedirectResponse(way, 303)
@@ -148,12 +148,12 @@ class Guard:
 
 
 def new_token() -> str:
-    """A token that nobody guesses."""
+    """A token that nobody can guess."""
     return secrets.token_urlsafe(24)
 
 
 def user_key() -> bytes:
-    """The user's secret, made at the first time and kept where only they can read it.
+    """The user's secret, made at the first start and kept where only they can read it.
 
     Raises:
         LabError: it cannot be written.
@@ -174,11 +174,11 @@ def parse_name(text: str) -> str:
     """A further name of the server, as a browser sends it: name and port.
 
     Raises:
-        LabError: it is none.
+        LabError: it is not one.
     """
     name, _, port = text.rpartition(":")
     if not name or not port.isdigit() or not set(name) <= set(_LETTERS):
-        raise LabError(f"--name {text!r} is no name with a port: write it as localhost:9000.")
+        raise LabError(f"--name {text!r} is not a name with a port: write it as localhost:9000.")
     return text
 
 

@@ -1,4 +1,4 @@
-"""The forms of what the server says and takes, and its OpenAPI description made of them."""
+"""The schemas of what the server sends and takes, and its OpenAPI description made of them."""
 
 from typing import Annotated, Any, Literal
 
@@ -31,7 +31,7 @@ class RunSummary(BaseModel):
 
 
 class RunList(BaseModel):
-    """The runs that there are, the latest changed first."""
+    """All runs, the latest changed first."""
 
     runs: list[RunSummary]
     book: Annotated[bool, Field(description="Whether /book/ shows a rendered book.")]
@@ -86,7 +86,7 @@ class StartedCommand(BaseModel):
 
     id: str
     argv: list[str]
-    code: Annotated[int | None, Field(description="Exit code; null while it goes on.")]
+    code: Annotated[int | None, Field(description="Exit code; null while it runs.")]
     output: Annotated[str, Field(description="The end of what it printed.")]
 
 
@@ -117,7 +117,7 @@ POSTS = (
     ("/api/control", "Ask a run for something.", "ControlRequest", "202", "Asked"),
     (
         "/api/command",
-        "The command that a wish comes to; nothing is done.",
+        "The command that a request would start; nothing is started.",
         "Wish",
         "200",
         "Command",
@@ -125,7 +125,7 @@ POSTS = (
     ("/api/start", "Start a command of /api/command.", "Command", "202", "Asked"),
     ("/api/inspect", "Make the page /inside of a run anew.", "NamedRun", "202", "Asked"),
 )
-"""Path, what it does, the form that it takes, the status and the form of its answer."""
+"""Path, what it does, the schema that it takes, and the status and schema of its answer."""
 
 
 def openapi(version: str) -> dict[str, Any]:

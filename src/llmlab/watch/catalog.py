@@ -33,14 +33,14 @@ class Catalog:
         return {self._name(folder): folder for folder in latest}
 
     def folder(self, name: str) -> Path:
-        """The folder of the run called `name`: looked up, never put together from the name.
+        """The folder of the run called `name`: looked up, never built from the name.
 
         Raises:
             LabError: there is no such run.
         """
         found = self.runs().get(name)
         if found is None:
-            raise LabError("there is no run of that name; /api/runs lists those that there are.")
+            raise LabError("no run has that name: see /api/runs for the names of all runs.")
         return found
 
     def _name(self, folder: Path) -> str:
@@ -49,7 +49,7 @@ class Catalog:
 
 
 def made_at(page: Path) -> float | None:
-    """When a file was written, Unix time; None if there is none, or a link in its place."""
+    """When a file was written, Unix time; None if it is missing or a link."""
     return None if page.is_symlink() or not page.is_file() else _modified(page)
 
 

@@ -19,7 +19,7 @@ from llmlab.watch.server import Watch, make_app
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="markdown")
 
 GRACE_SECONDS = 1
-"""For open pages, once the server is asked to end."""
+"""Grace for open pages, once the server is told to stop."""
 
 
 @app.command()
@@ -38,13 +38,13 @@ def main(
     name: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="NAME:PORT", help="Answer under this name, too: as localhost:9000 of a tunnel."
+            metavar="NAME:PORT", help="Answer under this name, too, such as localhost:9000."
         ),
     ] = None,
 ) -> None:
     """Watch runs live in a browser, start some, and steer those that `train` and `finetune` make.
 
-    Reads the log.jsonl of each run, whether it goes on or has ended; shows the rendered book, too.
+    Reads the log.jsonl of each run, live or finished; shows the rendered book, too.
     The page is served to this machine alone; from another one, `ssh -L 8010:127.0.0.1:8010 HOST`
     leads there.
     """
@@ -63,10 +63,10 @@ def serve(
 
     Args:
         path: of the page that the printed link opens.
-        names: further ones of this server.
+        names: further names of this server.
 
     Raises:
-        LabError: the port cannot be used, or a name is none.
+        LabError: the port cannot be used, or a name is not valid.
     """
     with listen(port) as listening:
         port = listening.getsockname()[1]
@@ -77,7 +77,7 @@ def serve(
 
 
 def make_server(watch: Watch, allowed: Pass) -> uvicorn.Server:
-    """A server that can be run on a socket that listens."""
+    """A server to run on a listening socket."""
     config = uvicorn.Config(
         make_app(watch, allowed),
         log_level="warning",
@@ -92,12 +92,12 @@ def make_server(watch: Watch, allowed: Pass) -> uvicorn.Server:
 
 
 def usual_runs() -> Catalog:
-    """The runs of the folder that the server is started in."""
+    """The runs in the folder where the server is started."""
     return Catalog((RUNS, Path("build/results")), Path())
 
 
 def _catalog(chosen: list[Path]) -> Catalog:
-    """The runs that were asked for.
+    """The requested runs.
 
     Raises:
         LabError: a folder is not there.
@@ -107,7 +107,7 @@ def _catalog(chosen: list[Path]) -> Catalog:
     for folder in chosen:
         if not folder.is_dir():
             raise LabError(
-                f"there is no folder {folder}: name that of a run, or one in which runs will be."
+                f"there is no folder {folder}: name the folder of a run, or one to hold runs."
             )
     return Catalog(
         tuple(chosen), Path(os.path.commonpath([run.resolve().parent for run in chosen]))

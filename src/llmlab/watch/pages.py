@@ -13,7 +13,7 @@ END = b"</body>"
 
 
 class BookFiles(StaticFiles):
-    """Files of a book as they are; its pages lead back, since no renderer knows of the server."""
+    """Serves files of a book as they are, and its pages with a link back to the runs."""
 
     async def get_response(self, path: str, scope: Scope) -> Response:
         answer = await super().get_response(path, scope)

@@ -12,7 +12,7 @@ from llmlab.method.files import unreadable
 from llmlab.runs.log import LONGEST_LINE
 
 CHUNK = 2**20
-"""Bytes that are read at once, so that a client never has more than these under way."""
+"""Bytes that are read at once, so that a client never has more than these in flight."""
 
 
 @dataclass(frozen=True)
@@ -21,8 +21,8 @@ class Cursor:
 
     Attributes:
         at: byte.
-        file: number of the file that it was read from, or None at the first time. A log that is
-            cut, where a run is resumed, is a new file.
+        file: number of the file that it was read from, or None at first. A log that is cut when a
+            run is resumed is a new file.
     """
 
     at: int = 0
@@ -34,11 +34,11 @@ class Rows:
     """Whole lines of a log.
 
     Attributes:
-        start: the cursor that they begin at; its byte is 0 if what was known of the log is void.
-        after: the cursor behind them.
+        start: the cursor where they begin; its byte is 0 if everything read before is void.
+        after: the cursor after them.
         size: bytes of the log.
         lines: JSON objects as they stand there.
-        skipped: lines that are no JSON object.
+        skipped: lines that are not a JSON object.
     """
 
     start: Cursor
@@ -66,7 +66,7 @@ class Rows:
 
 
 def is_known(path: Path, cursor: Cursor) -> bool:
-    """Whether the log is still what was read of it; a glance that costs next to nothing."""
+    """Whether the log is unchanged since it was read; costs next to nothing."""
     status = path.stat()
     return (status.st_ino, status.st_size) == (cursor.file, cursor.at)
 
@@ -104,7 +104,7 @@ def _whole_lines(file: IO[bytes], limit: int) -> bytes:
 
 
 def _objects(lines: list[bytes]) -> tuple[bytes, ...]:
-    """The lines that a browser reads as objects; NaN, which Python's JSON has, it does not."""
+    """The lines that a browser reads as objects; it rejects NaN, which Python's JSON allows."""
     try:  # all at once, which is several times as fast
         found = from_json(b"[" + b",".join(lines) + b"]", allow_inf_nan=False)
         if len(found) == len(lines) and all(isinstance(one, dict) for one in found):

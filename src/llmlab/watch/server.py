@@ -44,9 +44,9 @@ from llmlab.watch.starting import PREFIX, Starter, command_of, require_shown
 
 ASSETS = Path(__file__).parent / "assets"
 POLL_SECONDS = 0.05
-"""Between two looks whether a log has grown."""
+"""Between two checks whether a log has grown."""
 LONGEST_REQUEST = 4096
-"""Bytes of what a page sends."""
+"""Limit on what a page sends, in bytes."""
 VERSION = version("llmlab")
 
 
@@ -129,7 +129,7 @@ async def _control(watch: Watch, request: Request) -> Response:
 
 
 async def _command(request: Request) -> Response:
-    """What would be started, so that nothing is started which nobody has seen."""
+    """The command that would be started, so that nothing starts unseen."""
     wish = _read(Wish, await _body(request), "a verb and its arguments")
     return _said(Command(argv=list(command_of(wish.verb, wish.arguments))))
 
@@ -167,9 +167,9 @@ async def _started(watch: Watch, request: Request) -> Response:
 
 
 def _require_hand(watch: Watch) -> None:
-    """Make sure that this server may do more than show; LabError if not."""
+    """Make sure that this server is not read-only; LabError if it is."""
     if watch.read_only:
-        raise LabError("this server only shows: start `llmlab watch` without --read-only.")
+        raise LabError("this server is read-only: start `llmlab watch` without --read-only.")
 
 
 async def _body(request: Request) -> bytes:
@@ -185,7 +185,7 @@ Form = TypeVar("Form", bound=BaseModel)
 
 
 def _read(form: type[Form], body: bytes, wanted: str) -> Form:
-    """The form that a body holds; LabError, which says what is wanted, if it holds none."""
+    """The request in a body; LabError, which says what is wanted, if it cannot be read."""
     try:
         return form.model_validate_json(body)
     except ValidationError as error:
@@ -196,7 +196,7 @@ def _asked(body: bytes) -> tuple[str, control.Request]:
     """The name of a run, and what it is asked for.
 
     Raises:
-        LabError: the body says no such thing.
+        LabError: the body is not such a request.
     """
     try:
         wanted = ControlRequest.model_validate_json(body)
@@ -204,13 +204,13 @@ def _asked(body: bytes) -> tuple[str, control.Request]:
         return wanted.run, control.Request(id=secrets.token_hex(8), **fields)
     except ValidationError as error:
         raise LabError(
-            f"this is no request to a run: send its name, an action out of "
-            f"{', '.join(control.ACTIONS)}, and with 'rate' the new peak learning rate."
+            f"this is not a request to a run: send its name, one action of "
+            f"{', '.join(control.ACTIONS)}, and for 'rate' the new peak learning rate."
         ) from error
 
 
 async def _follow(watch: Watch, socket: WebSocket) -> None:
-    """Send lines as they are written; the next ones are read once these have left."""
+    """Send lines as they are written; the next are read once these are sent."""
     try:
         log = watch.catalog.folder(socket.query_params.get("run", "")) / LOG
         cursor = _cursor(socket.query_params)
@@ -248,7 +248,7 @@ def _cursor(query: QueryParams) -> Cursor:
     """Where to read from.
 
     Raises:
-        LabError: it is no byte.
+        LabError: it is not a byte.
     """
     try:
         at, file = int(query.get("from", "0")), query.get("file")

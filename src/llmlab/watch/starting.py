@@ -1,7 +1,7 @@
-"""Starting a run from the page: a command that was shown before, as a list of words, by no shell.
+"""Starting a run from the page: a command shown before, as a list of words, without a shell.
 
-Nothing but verbs of this product can be started, on paths below the folder in which the server
-runs. What is started goes on when the server ends; it is a run like any other.
+Only verbs of this product can be started, on paths below the folder in which the server runs. What
+is started continues when the server ends; it is a run like any other.
 """
 
 import os
@@ -19,17 +19,17 @@ from typing import IO
 from llmlab.method.errors import LabError
 
 VERBS = ("train", "finetune", "run", "simulate")
-"""That make a run which can be watched."""
+"""Verbs that make a run to watch."""
 
 PREFIX = (sys.executable, "-m", "llmlab")
 MOST_RUNNING = 4
 MOST_KEPT = 20
 MOST_OUTPUT = 4000
-"""Bytes of the end of what a command printed."""
+"""Bytes that are kept of the end of a command's output."""
 
 
 def command_of(verb: str, arguments: str) -> tuple[str, ...]:
-    """The command that a verb and its arguments, quoted as for a shell, come to.
+    """The command that a verb and its arguments, quoted as for a shell, stand for.
 
     Raises:
         LabError: it is another verb, a path leads outside, or a quote is left open.
@@ -42,7 +42,7 @@ def command_of(verb: str, arguments: str) -> tuple[str, ...]:
         raise LabError(f"the options cannot be read ({error}): close the quote.") from None
     for word in words:
         if not word.isprintable():
-            raise LabError("the options hold a sign that cannot be printed: leave it out.")
+            raise LabError("the options hold a character that cannot be printed: remove it.")
         if any(map(_leads_outside, re.split("[=:,]", word))):
             raise LabError(
                 f"{word!r} leads outside the folder of this server: name a path below it, or start "
@@ -70,12 +70,12 @@ class Started:
 
     @property
     def code(self) -> int | None:
-        """The exit code; None while it goes on."""
+        """The exit code; None while it runs."""
         return self.process.poll()
 
     @property
     def output(self) -> str:
-        """The end of what it printed."""
+        """The end of its output."""
         size = os.fstat(self.printed.fileno()).st_size
         start = max(0, size - MOST_OUTPUT)
         return os.pread(self.printed.fileno(), MOST_OUTPUT, start).decode(errors="replace")
@@ -97,10 +97,12 @@ class Starter:
         """Start a command as it stands.
 
         Raises:
-            LabError: too many go on already, or it cannot be started.
+            LabError: too many are running, or it cannot be started.
         """
         if sum(one.code is None for one in self._started) >= MOST_RUNNING:
-            raise LabError(f"{MOST_RUNNING} commands go on already: wait until one has ended.")
+            raise LabError(
+                f"{MOST_RUNNING} commands are running already: wait until one has ended."
+            )
         printed = tempfile.TemporaryFile()  # noqa: SIM115, closed when it is forgotten
         try:
             process = subprocess.Popen(
@@ -119,7 +121,7 @@ class Starter:
         return self._started[-1]
 
     def _forget(self) -> None:
-        """Of commands that have ended, keep the latest."""
+        """Of the finished commands, keep the latest."""
         ended = [one for one in self._started if one.code is not None]
         for one in ended[: max(0, len(self._started) - MOST_KEPT)]:
             one.printed.close()

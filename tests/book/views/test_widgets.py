@@ -503,7 +503,7 @@ def test_an_episode_is_replayed_step_by_step(seen):
 
 def test_arrow_keys_go_from_token_to_token(seen):
     assert seen["focused"] == "🦁"
-    assert "token 4, “🦁”, looks most at" in seen["arrow"]
+    assert "token 4, “🦁”, attends most to" in seen["arrow"]
     assert seen["stops"] == 1
 
 
@@ -516,7 +516,7 @@ def test_a_head_is_chosen_by_its_map_or_by_its_number(seen):
 
 def test_a_cell_of_the_lens_shows_its_three_guesses(seen):
     assert 'After “"quoted"” (token 2), read at block 1' in seen["lens"]
-    assert "The text goes on with “<b>&amp;”, which costs 1 nats." in seen["lens"]
+    assert "The text continues with “<b>&amp;”, which costs 1 nats." in seen["lens"]
     assert [guess.split("\n")[-1] for guess in seen["guesses"]] == ["60 %", "20 %", "10 %"]
 
 

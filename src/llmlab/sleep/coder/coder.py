@@ -29,13 +29,14 @@ LONGEST_ANSWER = 40
 
 @dataclass(frozen=True)
 class Coder:
-    """A model that repairs programs of one language; what it cannot say, it cannot do.
+    """A model that repairs programs of one language.
 
-    Its vocabulary is that of the grammar: it holds no import, no file and no process.
+    Its vocabulary is that of the grammar, without imports, files and processes: what it cannot
+    say, it cannot do.
 
     Attributes:
         temperature: 0 takes the most likely token.
-        seed: of the draws where the temperature is above 0.
+        seed: of the draws at a temperature above 0.
     """
 
     model: RotaryGPT

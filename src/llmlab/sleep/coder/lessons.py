@@ -12,7 +12,7 @@ from llmlab.sleep.coder.tokens import CodeTokens
 from llmlab.sleep.repair.task import Task
 
 SORTED = 16
-"""Batches that are drawn together and divided by length, so that little of them is padding."""
+"""Batches that are drawn together and split by length, so that they hold little padding."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ def encoded(lessons: Sequence[Lesson], tokens: CodeTokens, *, whole: bool = Fals
     """Lessons as one tensor, padded on the right; targets are those of the edit alone.
 
     Args:
-        whole: the targets of the prompt count, too.
+        whole: whether the targets of the prompt count, too.
     """
     texts = [
         (tokens.prompt(lesson.task), tokens.answer(lesson.edit, lesson.task.code))

@@ -1,7 +1,7 @@
 """Names by their place: the first variable of a program is `$v0`, whatever it is called.
 
-What a program is called changes nothing of its bug, so the small coder never learns what is only a
-name: it reads and writes places, and they are translated back.
+Names do not affect a bug, so the small coder never learns them: it reads and writes places, which
+are translated back.
 """
 
 import re
@@ -27,7 +27,7 @@ class Places:
     of_name: Mapping[str, str]
 
     def name(self, piece: str) -> str:
-        """The name at a place, a new one where the program has none; other pieces as they are."""
+        """The name at a place, a new one if the program has none; other pieces as they are."""
         names = {where: name for name, where in self.of_name.items()}
         if piece in names or not re.fullmatch(r"\$[a-z]\d+", piece):
             return names.get(piece, piece)

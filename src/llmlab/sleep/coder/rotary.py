@@ -23,7 +23,7 @@ class Memory(KVCache):
         )
 
     def visible(self, n_new: int) -> Tensor:
-        """Which tokens each of the newest `n_new` may look at, shape [B, 1, T, S]."""
+        """Which tokens each of the newest `n_new` may attend to, shape [B, 1, T, S]."""
         causal_TS = torch.ones(
             (n_new, self.length), dtype=torch.bool, device=self.is_pad_BS.device
         ).tril(self.length - n_new)

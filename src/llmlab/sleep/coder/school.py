@@ -17,7 +17,7 @@ UNTAUGHT: dict[Language, tuple[str, ...]] = {
     "python": ("aliases", "attributes", "unpacking"),
     "rust": ("bounds", "lifetimes", "matches", "borrows"),
 }
-"""Families that the base never sees: what there is to learn by night."""
+"""Families that the base never sees, left to learn by night."""
 
 
 def taught(language: Language) -> tuple[str, ...]:
@@ -46,10 +46,10 @@ def lessons_of(koans: Sequence[Koan]) -> list[Lesson]:
 
 
 def coder_sandbox() -> Sandbox:
-    """Where the small coder's programs run: one box for a batch of them, where there are boxes.
+    """Where the small coder's programs run: one sandbox for a batch, if the machine has one.
 
-    Its vocabulary is the grammar's, without import, file or process, so its programs need no wall
-    between them, and run without any where the machine has none.
+    Its vocabulary is the grammar's, without imports, files or processes, so its programs need no
+    walls between them, and run without any on a machine that has none.
     """
     found = probe().sandbox
     if not found.isolates:

@@ -1,7 +1,7 @@
 """Tokens of code for a small model: names, operators, line numbers, kinds of errors.
 
-A name is one token, that of its place, wherever it stands, so that copying it is copying one token.
-A space between two words goes without saying; one beside an operator belongs to it.
+A name is one token, that of its place, wherever it stands, so copying it is copying one token. A
+space between two words is implied; one beside an operator belongs to the operator.
 """
 
 import random
@@ -28,11 +28,11 @@ ERRORS = (
 )
 MOST_LINES = 40
 DRAWS = 4
-"""Programs of each template in which its tokens are looked for."""
+"""Programs of each template that are searched for its tokens."""
 
 
 def pieces(text: str) -> list[str]:
-    """The tokens of one line of code; joined by `joined` they give it again."""
+    """The tokens of one line of code; `joined` restores the line."""
     found = PIECE.findall(text)
     spoken = [
         piece != " " or not (_is_word(before) and _is_word(after))
@@ -86,7 +86,7 @@ class CodeTokens:
         return [self.ids.get(name, unknown) for name in names]
 
     def prompt(self, task: Task) -> list[int]:
-        """Numbered lines, the error and its line, the family where it is told, and `FIX`."""
+        """Numbered lines, the error and its line, the family if it is told, and `FIX`."""
         verdict = task.verdict
         where = places(task.code)
         return self.encode(

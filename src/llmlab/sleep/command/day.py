@@ -23,7 +23,7 @@ from llmlab.sleep.repair.task import Client
 from llmlab.sleep.sandbox.levels import open_sandbox
 
 PART = 100
-"""Koans that are tried side by side; each part is on disk before the next begins."""
+"""Koans that are tried side by side; each part is on disk before the next starts."""
 
 File = Annotated[Path, typer.Argument(metavar="EPISODES", help="What `llmlab sleep run` wrote.")]
 
@@ -37,20 +37,20 @@ def run(
     base: Base = "micro",
     model: Model = "",
     key: Key = "",
-    turns: Annotated[int, typer.Option(min=1, help="Answers for each koan.")] = 1,
-    hints: Annotated[bool, typer.Option(help="Tell the family of the bug, with advice.")] = False,
-    shots: Annotated[int, typer.Option(min=0, help="Repairs to show first.")] = 0,
+    turns: Annotated[int, typer.Option(min=1, help="Answers allowed per koan.")] = 1,
+    hints: Annotated[bool, typer.Option(help="Name the family of the bug, with advice.")] = False,
+    shots: Annotated[int, typer.Option(min=0, help="Example repairs to show first.")] = 0,
     temperature: Annotated[float, typer.Option(min=0.0)] = 0.0,
     allow_unsandboxed: Annotated[
-        bool, typer.Option("--allow-unsandboxed", help="Run a model's code without walls.")
+        bool, typer.Option("--allow-unsandboxed", help="Run a model's code without a sandbox.")
     ] = False,
-    out: Annotated[Path, typer.Option(help="Where episodes are appended.")] = Path(
+    out: Annotated[Path, typer.Option(help="File to append episodes to.")] = Path(
         "runs/sleep/episodes.jsonl"
     ),
 ) -> None:
-    """Let a model repair koans; each attempt becomes a line of the file of episodes.
+    """Let a model repair koans; each attempt becomes a line in the file of episodes.
 
-    A run that was stopped goes on where it stopped.
+    A stopped run resumes where it stopped.
     """
     koans = chosen(which, generated, language, split, seed)
     sandbox = open_sandbox(allow_unsandboxed)
@@ -144,10 +144,10 @@ def _rate(found: Evaluation) -> tuple[str, str]:
 
 
 def _require_language(client: Client, koans: tuple[Koan, ...]) -> None:
-    """A small coder knows one language, another client any.
+    """A small coder knows one language; any other client knows all.
 
     Raises:
-        LabError: the coder does not know that of the koans.
+        LabError: the coder does not know the language of the koans.
     """
     known = getattr(client, "language", None)
     if known and (strangers := {koan.language for koan in koans} - {known}):
@@ -158,7 +158,7 @@ def _require_language(client: Client, koans: tuple[Koan, ...]) -> None:
 
 
 def _require_answers(episodes: list[Episode]) -> None:
-    """A model that answers nothing at all is a mistake to be told, and nothing to be kept.
+    """A model that answers nothing at all is reported as a mistake, and nothing is kept.
 
     Raises:
         LabError: no answer came to any question.

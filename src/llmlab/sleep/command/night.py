@@ -28,7 +28,7 @@ def train(
         ),
     ] = "replay",
     base: Annotated[
-        str, typer.Option(metavar="micro|FOLDER", help="The coder that had the day.")
+        str, typer.Option(metavar="micro|FOLDER", help="The coder that made the episodes.")
     ] = "micro",
     out: Annotated[Path, typer.Option(help="An empty or new folder for the coder.")] = Path(
         "runs/sleep/coder"
@@ -36,10 +36,10 @@ def train(
     steps: Annotated[
         int, typer.Option(min=1, help="Optimizer steps of the whole night, all adapters together.")
     ] = 200,
-    learning_rate: Annotated[float, typer.Option(min=0.0, help="Its peak.")] = 2e-3,
-    rank: Annotated[int, typer.Option(min=1, help="Of each adapter.")] = 8,
+    learning_rate: Annotated[float, typer.Option(min=0.0, help="Peak rate.")] = 2e-3,
+    rank: Annotated[int, typer.Option(min=1, help="Rank of each adapter.")] = 8,
     replay: Annotated[
-        float, typer.Option(help="Share of passed episodes, for the method replay.")
+        float, typer.Option(help="Share of passed episodes, for --method replay.")
     ] = 0.2,
     seed: Annotated[int, typer.Option(min=0, max=LARGEST_SEED)] = 0,
 ) -> None:

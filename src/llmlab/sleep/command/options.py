@@ -15,7 +15,7 @@ from llmlab.sleep.night.methods import FAMILIES
 from llmlab.sleep.repair.task import Client
 
 BASE = "sleep_base"
-"""The experiment that leaves the small coder behind."""
+"""The experiment that trains the small coder."""
 MICRO = "micro"
 
 Base = Annotated[
@@ -31,7 +31,7 @@ Key = Annotated[str, typer.Option(envvar="OPENAI_API_KEY", help="For the server.
 
 
 def open_client(base: str, model: str, key: str, temperature: float, seed: int) -> Client:
-    """Whoever `--base` names.
+    """The model that `--base` names.
 
     Raises:
         LabError: there is none.
@@ -74,7 +74,7 @@ def open_coder(base: str) -> Coder:
 
 
 def _micro_folder() -> Path:
-    """Where the largest coder is that this machine has trained."""
+    """The folder of the largest coder that this machine has trained."""
     project = Project.find()
     for scale in reversed(SCALES):
         folder = project.fresh(scale, BASE) / KEPT

@@ -1,4 +1,4 @@
-"""`llmlab sleep sandbox`: which walls this machine has, and how fast they are built."""
+"""`llmlab sleep sandbox`: which sandbox this machine has, and how fast it is."""
 
 import json
 import time
@@ -15,7 +15,7 @@ from llmlab.sleep.sandbox.levels import strongest
 from llmlab.sleep.sandbox.sandbox import Sandbox
 
 PROGRAMS = 20
-"""How many are judged to tell a rate."""
+"""Programs that are judged to measure the rate."""
 
 
 @dataclass(frozen=True)

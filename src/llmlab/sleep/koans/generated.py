@@ -20,9 +20,9 @@ GRAMMARS: dict[Language, Grammar] = {"rust": RUST, "python": PYTHON}
 Split = Literal["train", "validation", "test"]
 SHARES: dict[Split, float] = {"train": 0.6, "validation": 0.15, "test": 0.25}
 ARGUMENTS = (1, 5, 9)
-"""What each function is called with."""
+"""The arguments that each function is called with."""
 TRIES = 40
-"""Draws in a row without a new program after which there are no more."""
+"""Draws in a row without a new program, after which the search ends."""
 
 
 @cache
@@ -84,7 +84,7 @@ def generate(
 def _drafts(
     language: Language, split: Split, families: Sequence[str], rng: random.Random
 ) -> Iterator[Draft]:
-    """Programs that differ in more than their names as long as there are such; then in names."""
+    """Programs that differ in more than names, as long as there are any; then in names alone."""
     grammar = GRAMMARS[language]
     queues = [
         [found for found in split_templates(language)[split] if found.family == family]
@@ -104,7 +104,7 @@ def _drafts(
 
 
 def _verified(language: Language, drafts: Sequence[Draft], store: Store | None) -> Iterator[Koan]:
-    """The drafts whose solution gives values, and whose start is red for its declared reason."""
+    """The drafts whose solution returns values, and whose start is red for its declared reason."""
     solutions = _run(language, [_asked(found, found.solution) for found in drafts], store)
     solved = [
         _koan(language, found, solution)
@@ -118,7 +118,7 @@ def _verified(language: Language, drafts: Sequence[Draft], store: Store | None) 
 
 
 def _run(language: Language, programs: Sequence[Program], store: Store | None) -> list[Seen]:
-    """What comes of programs of the grammar, which needs no wall around it."""
+    """The results of programs of the grammar, which need no sandbox."""
     return run_programs(language, programs, Unguarded(), store)
 
 

@@ -18,7 +18,7 @@ Language = Literal["rust", "python"]
 
 @dataclass(frozen=True)
 class Case:
-    """One test: an expression, and what its value looks like (`{:?}` in Rust, `repr` in Python).
+    """One test: an expression, and how its value is printed (`{:?}` in Rust, `repr` in Python).
 
     What is expected never enters the sandbox, so no program can pass by printing "ok" or by
     leaving early with exit(0).
@@ -41,7 +41,7 @@ class Koan:
     """One small broken program.
 
     Attributes:
-        family: the pattern that it is of.
+        family: the pattern of its bug.
         error: why it is red: a compiler's error code, the name of an exception, "panic", or
             "wrong" for a wrong value.
         older: codes that compilers of earlier years give in its place.
@@ -70,7 +70,7 @@ class Koan:
 
 
 class _Entry(BaseModel):
-    """A koan as a file has it."""
+    """A koan as stored in a file."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

@@ -1,4 +1,4 @@
-"""Runs Python programs, many in one process; a machine without a Rust compiler has these."""
+"""Runs Python programs, many in one process; they work without a Rust compiler."""
 
 import json
 import shutil
@@ -58,7 +58,7 @@ def _run(programs: Sequence[Program], sandbox: Sandbox, folder: Path) -> list[Se
 
 
 def _as_compiled(seen: Seen) -> Seen:
-    """A program that is no Python did not compile."""
+    """A program that is not valid Python did not compile."""
     if seen.failure is None or seen.failure.error not in SYNTAX:
         return seen
     return replace(seen, failure=replace(seen.failure, outcome="compile"))

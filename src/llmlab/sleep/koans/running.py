@@ -1,7 +1,7 @@
-"""How programs that share a process are run, and what they say.
+"""How programs that share a process are run, and what they print.
 
-The process gives each case's value on a line behind a mark, and announces the case before. What
-should come out stays with the judge, so a program has nothing to imitate but the right values.
+The process announces each case and prints its value on a line after a mark. The expected values
+stay with the judge, so a program has nothing to imitate but the right values.
 """
 
 import itertools
@@ -22,10 +22,10 @@ OUT_OF_TIME = (-signal.SIGXCPU, 128 + signal.SIGXCPU)
 
 @dataclass
 class Told:
-    """What a process said of one program.
+    """What a process reported about one program.
 
     Attributes:
-        values: by the number of the case, the first that was said.
+        values: by the number of the case, the first one reported.
         raised: line, kind and message of its first panic or exception.
     """
 

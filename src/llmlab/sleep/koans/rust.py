@@ -1,10 +1,9 @@
-"""Compiles and runs Rust programs: many in one crate, since the compiler is slow to begin.
+"""Compiles and runs Rust programs: many in one crate, since the compiler is slow to start.
 
 Each program is a file that its module includes, so that no brace in it can end the module. Errors
 name their file; programs with an error leave the crate and the rest is compiled again, until
-nothing is red. What is left runs in one process, which announces each case before it runs it: a
-program that ends or blocks the process is the one announced last, and the next process goes on
-behind it.
+nothing is red. The rest runs in one process, which announces each case before it runs it: a program
+that ends or blocks the process is the one announced last, and the next process continues after it.
 """
 
 import os
@@ -34,7 +33,7 @@ AT_ONCE = 2
 """Crates side by side."""
 COMPILE = Limits(seconds=30.0, cpu_seconds=60, memory_bytes=4 * 2**30, output_bytes=2**25)
 RUN = Limits(seconds=20.0, cpu_seconds=1, memory_bytes=2**30)
-"""Two hundred programs take a tenth of a second: whatever uses a whole one does not end."""
+"""Two hundred programs take a tenth of a second: one that takes a whole second does not end."""
 FLAGS = (
     "--edition=2021",
     "-Awarnings",
@@ -159,7 +158,7 @@ def _run_batch(programs: Sequence[Program], sandbox: Sandbox) -> list[Seen]:
 
 
 def _run_crate(programs: Mapping[int, Program], sandbox: Sandbox, folder: Path) -> dict[int, Seen]:
-    """What came of each program, by its number."""
+    """The result of each program, by its number."""
     seen: dict[int, Seen] = {}
     for number, program in programs.items():
         _write_module(folder, number, program)
@@ -177,7 +176,7 @@ def _run_crate(programs: Mapping[int, Program], sandbox: Sandbox, folder: Path) 
 
 
 def _in_halves(programs: Mapping[int, Program], ran: Ran, sandbox: Sandbox) -> dict[int, Seen]:
-    """Take apart what the compiler blames on nobody, until one program is alone with it."""
+    """Bisect an error that the compiler blames on no program, until one program is alone."""
     if len(programs) == 1:
         return {number: Seen(failure=_blamed(ran)) for number in programs}
     numbers = list(programs)

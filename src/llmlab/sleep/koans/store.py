@@ -23,7 +23,7 @@ from llmlab.sleep.koans.verdict import Seen
 
 FILE = "koans.sqlite"
 LAYOUT = 1
-"""To be raised with whatever makes of the same program another result."""
+"""Raise it with any change that gives the same program another result."""
 MANY = 500
 """Keys of one query: SQLite takes some hundreds at once."""
 
@@ -35,7 +35,7 @@ class Store:
     path: Path = field(default_factory=lambda: cache_folder() / FILE)
 
     def get(self, keys: Sequence[str]) -> dict[str, Seen]:
-        """The results that are kept, by key; a damaged one is as good as none.
+        """The kept results, by key; a damaged one counts as missing.
 
         Raises:
             LabError: the file is no database, or cannot be read or written.
@@ -72,7 +72,7 @@ class Store:
 
 
 def content_key(language: Language, program: Program, level: str) -> str:
-    """What decides a result: the code, what is asked of it, who compiles it, and where it runs."""
+    """What decides a result: the code, its cases, the compiler, and where it runs."""
     compiler = need_compiler().version if language == "rust" else sys.version
     expressions = [case.expression for case in program.cases]
     content = [LAYOUT, language, compiler, level, program.code, expressions]

@@ -1,4 +1,4 @@
-"""What a judge says of a program."""
+"""A judge's verdict on a program."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -16,7 +16,7 @@ class Verdict:
     Attributes:
         error: a compiler's error code, the name of an exception, "panic", "wrong", "exit", or
             the limit that was reached; empty where green.
-        line: of the program, from 1; 0 where none is to blame.
+        line: of the program, from 1; 0 if no line is to blame.
         message: what the compiler or the test says.
     """
 
@@ -47,7 +47,7 @@ class Seen:
 
 
 def judged(program: Program, seen: Seen) -> Verdict:
-    """The verdict on a program, by the values of its cases and nothing else that it says."""
+    """The verdict on a program, by the values of its cases and nothing else that it prints."""
     for case, value in zip(program.cases, seen.values, strict=False):
         if value != case.expected:
             shown = f"{case.expression} is {value[:200]}, not {case.expected}"

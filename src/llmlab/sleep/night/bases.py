@@ -1,5 +1,5 @@
-"""Bases that adapters share: how many directions they need, which are drawn at random, and how
-far means of factors shrink.
+"""Bases that adapters share: how many directions they need, random bases as a control, and how far
+means of factors shrink.
 
 Shapes in names: O width out, I width in, R rank, N adapters, K directions of a basis.
 """
@@ -45,7 +45,7 @@ def stacked(adapters: Sequence[Adapter], path: str) -> tuple[Tensor, Tensor]:
 
 
 def random_bases(like: Adapter, n_directions: int, seed: int) -> dict[str, Basis]:
-    """Orthonormal directions drawn at random: what a basis is worth that nobody has learned."""
+    """Orthonormal directions drawn at random: the control for a learned basis."""
     random = torch.Generator().manual_seed(seed)
     return {
         path: Basis(
@@ -62,7 +62,7 @@ def _random_directions(width: int, n_directions: int, random: torch.Generator) -
 
 
 def in_bases(adapters: Sequence[Adapter], bases: Bases) -> Shared:
-    """Adapters as their projections to bases that are given."""
+    """Adapters as their projections onto given bases."""
     outs, ins = {}, {}
     for path, basis in bases.items():
         b_NOR, a_NIR = stacked(adapters, path)
@@ -108,7 +108,7 @@ def _ratio(wanted_OI: Tensor, given_OI: Tensor) -> Tensor:
 
 
 def shrinkage(changes: Deltas, adapters: Sequence[Adapter]) -> float:
-    """The size of a merged ΔW against the mean size of those that it was made of."""
+    """The size of a merged ΔW over the mean size of those that it was made of."""
     return norm(changes) / _mean_norm(adapters)
 
 

@@ -1,4 +1,4 @@
-"""All methods of a night; `methods` says in words what each does."""
+"""All methods of a night; `methods` explains each in words."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""Days and nights in a row: each day is tried by what the nights before have made."""
+"""Days and nights in a row: each day is tried by the coder that the previous nights made."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -11,11 +11,11 @@ from llmlab.sleep.night.nights import Night, trained_adapter
 from llmlab.sleep.repair.episodes import Episode
 
 Day = Callable[[Coder, int], Sequence[Episode]]
-"""The episodes of a coder on the day of a number."""
+"""The episodes of a coder on a day, given by its number."""
 
 
 def unjudged(episodes: Sequence[Episode], seed: int) -> list[Lesson]:
-    """Own edits, whatever the judge said of them."""
+    """The coder's own edits, whatever the judge said."""
     return [from_own(each) for each in episodes if each.turns and each.turns[-1].code]
 
 

@@ -28,12 +28,12 @@ WEIGHT, BIAS = "weight", "bias"
 
 @dataclass(frozen=True)
 class FamilyCoder:
-    """Answers each program with the weights of its family: the one it is told, else a guess.
+    """Answers each program with the weights of its family, told or else guessed.
 
     Attributes:
         skills: what is added to the base's weights, by family in alphabetical order.
-        weight_FD, bias_F: of the guess, the largest of W·x + b, where x is what the base makes of a
-            question.
+        weight_FD, bias_F: of the guess, the largest of W·x + b, where x is the base's state after
+            the question.
     """
 
     base: Coder

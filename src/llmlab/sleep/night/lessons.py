@@ -43,12 +43,12 @@ def targeted(episodes: Sequence[Episode], seed: int) -> list[Lesson]:
 
 
 def self_training(episodes: Sequence[Episode], seed: int) -> list[Lesson]:
-    """Own repairs that the judge found green (rejection sampling; STaR, 2203.14465)."""
+    """The coder's own green repairs (rejection sampling; STaR, 2203.14465)."""
     return [from_own(episode) for episode in passed(episodes)]
 
 
 def replay(share: float) -> Callable[[Sequence[Episode], int], list[Lesson]]:
-    """Failed episodes with their references, and so many passed ones that they are `share`.
+    """Failed episodes with their references, and passed ones that make up `share`.
 
     Raises:
         LabError: the share is not from 0 to below 1.

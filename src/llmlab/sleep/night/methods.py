@@ -30,4 +30,4 @@ BY_FAMILY: Mapping[str, str] = {
 }
 """Methods that keep weights for each family."""
 FAMILIES = "families.safetensors"
-"""The file of these weights, beside those of the coder that they are added to."""
+"""The file of these weights, beside the weights of their coder."""

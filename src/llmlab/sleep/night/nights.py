@@ -1,4 +1,4 @@
-"""Nights: each method makes of a coder and the episodes of its day another coder."""
+"""Nights: each method turns a coder and the episodes of its day into another coder."""
 
 import copy
 from collections.abc import Callable, Mapping, Sequence
@@ -75,7 +75,7 @@ def sleep(coder: Coder, episodes: Sequence[Episode], method: str, night: Night) 
 def learn(
     coder: Coder, model: nn.Module, lessons: Sequence[Lesson], night: Night, steps: int
 ) -> None:
-    """Train what of `model` requires a gradient, on the edits of the lessons alone.
+    """Train the parameters of `model` that require a gradient, on the edits of the lessons alone.
 
     Raises:
         LabError: there is no lesson, or training diverged.
@@ -93,7 +93,7 @@ def learn(
 def trained_adapter(
     coder: Coder, lessons: Sequence[Lesson], night: Night, steps: int, start: int
 ) -> Adapter:
-    """A LoRA adapter trained on lessons; `start` fixes where A begins."""
+    """A LoRA adapter trained on lessons; `start` seeds A."""
     model = night.spec.adapt(copy.deepcopy(coder.model), start)
     learn(coder, model, lessons, night, steps)
     return adapter_of(model)
@@ -105,7 +105,7 @@ def family_adapters(
     """An adapter for each family that has failed episodes; the steps are divided among them.
 
     Args:
-        one_start: all begin with the same A.
+        one_start: whether all start from the same A.
     """
     lessons = {
         family: targeted([each for each in episodes if each.family == family], night.seed)

@@ -1,4 +1,4 @@
-"""Orthogonal subspace fine-tuning by PEFT: what a matrix does most is left as it is.
+"""Orthogonal subspace fine-tuning with PEFT: a matrix's leading directions stay as they are.
 
 Each weight is split by its singular values; the leading directions are frozen, the others train,
 and their gradients are kept orthogonal to the frozen ones (2504.07097, section 3).

@@ -1,4 +1,4 @@
-"""Routing: which family a red program has, told from how the base reads it.
+"""Routing: tells the family of a red program from the base's state after reading it.
 
 Shapes in names: B batch, T tokens, D width of the residual stream, N programs.
 """
@@ -19,13 +19,13 @@ from llmlab.sleep.repair.task import Task
 
 @dataclass(frozen=True)
 class Router:
-    """A softmax regression on what the base makes of a question, before it answers."""
+    """A softmax regression on the base's state after a question, before it answers."""
 
     coder: Coder
     classifier: Pipeline
 
     def families(self, tasks: Sequence[Task]) -> list[str]:
-        """The family that each program most likely has."""
+        """The likeliest family of each program."""
         return list(self.classifier.predict(embedded(self.coder, tasks).numpy()))
 
 
@@ -46,7 +46,7 @@ def embedded(coder: Coder, tasks: Sequence[Task]) -> Tensor:
 
 
 def _last_states(coder: Coder, prompts: Sequence[list[int]]) -> Tensor:
-    """Padding stands behind, where what comes before cannot see it."""
+    """Padding is on the right, where earlier tokens cannot see it."""
     width = max(map(len, prompts))
     tokens_BT = torch.tensor([ids + [coder.tokens.pad] * (width - len(ids)) for ids in prompts])
     seen: list[Tensor] = []

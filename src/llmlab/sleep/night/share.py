@@ -1,8 +1,8 @@
-"""Share (2602.06043, section 3): adapters as coefficients in a basis that they have in common.
+"""Share (2602.06043, section 3): adapters as coefficients in a common basis.
 
-Per layer the factors B of all adapters stand side by side, [O, N·R], and so do the transposes of
-A, [I, N·R]. The leading left singular vectors of each, after the mean column is taken off, are the
-basis; an adapter is what it projects to.
+In each layer the factors B of all adapters are put side by side, [O, N·R], and so are the
+transposes of A, [I, N·R]. The basis is the leading left singular vectors of each, after the mean
+column is subtracted; an adapter becomes its projection.
 """
 
 from collections.abc import Sequence
@@ -60,7 +60,7 @@ def principal(factor_NOR: Tensor, n_directions: int) -> Tensor:
 
 
 def rebuilt(shared: Shared, number: int) -> Deltas:
-    """What the basis keeps of adapter `number`."""
+    """The projection of adapter `number` onto the basis."""
     return {
         path: _delta(
             basis, shared.out_coefficients[path][number], shared.in_coefficients[path][number]

@@ -1,4 +1,4 @@
-"""Methods that give each family of bugs weights of its own, or one and the same to all."""
+"""Methods that give each family of bugs its own weights, or all families the same."""
 
 import random
 from collections.abc import Callable, Mapping
@@ -48,12 +48,12 @@ class Stream:
 
     @cached_property
     def shared(self) -> Shared:
-        """All adapters in the basis that holds the variance that Share asks for."""
+        """All adapters in the basis that holds Share's share of the variance."""
         return share.share(list(self.adapters.values()), self.n_directions)
 
     @cached_property
     def at_random(self) -> Shared:
-        """All adapters in as many directions drawn at random."""
+        """All adapters in as many random directions."""
         adapters = list(self.adapters.values())
         return in_bases(adapters, random_bases(adapters[0], self.n_directions, self.night.seed))
 
@@ -61,7 +61,7 @@ class Stream:
         return dict(islice(self.adapters.items(), count))
 
     def for_all(self, changes: Deltas) -> Skills:
-        """One and the same change for every family."""
+        """The same change for every family."""
         return dict.fromkeys(self.tasks, changes)
 
 
@@ -108,4 +108,4 @@ SHARE_METHODS: Mapping[str, Callable[[Stream], Skills]] = {
     "mean": lambda stream: stream.for_all(mean_of_deltas(list(stream.adapters.values()))),
     "null": _null,
 }
-"""What becomes of the weights for each family, by method."""
+"""How each method makes the weights for each family."""

@@ -1,14 +1,14 @@
-"""Share on a stream of tasks: as its paper has it, and as its authors' code has it.
+"""Share on a stream of tasks: as in its paper, and as in its authors' code.
 
 The paper (2602.06043, section 3) makes a basis of the first adapters; a new task trains a few
 directions and coefficients beside it, which are merged: all adapters are rebuilt, a new basis is
-made of them, and each is projected to it. The authors' code (github.com/ankit-vaidya19/Share,
+made of them, and each is projected onto it. The authors' code (github.com/ankit-vaidya19/Share,
 commit 2854311, folder NLU) differs in five ways, which `share_as_coded` keeps: its basis is of one
-adapter; coefficients go on from the task before; the added directions begin at random, not in the
-basis; what they learned enters the next basis, but not the coefficients; and only the task before
-the newest is projected anew.
+adapter; coefficients start from the previous task's; the added directions start at random, not in
+the basis; what they learned enters the next basis, but not the coefficients; and only the task
+before the newest is projected anew.
 
-Every method answers each family with weights of its own; which family a program has is known.
+Every method answers each family with its own weights; the family of a program is known.
 """
 
 import copy
@@ -142,7 +142,7 @@ CodedAdapter = Mapping[str, Coded]
 
 
 def separate(coder: Coder, tasks: Tasks, night: Night) -> dict[str, Adapter]:
-    """An adapter for each task, each from a start of its own."""
+    """An adapter for each task, each from its own start."""
     return {
         name: trained_adapter(coder, lessons, night, night.steps, 1000 * night.seed + number)
         for number, (name, lessons) in enumerate(tasks.items())
@@ -154,12 +154,12 @@ def skills_of(adapters: Mapping[str, Adapter]) -> Skills:
 
 
 def projected(adapters: Mapping[str, Adapter], shared: Shared) -> Skills:
-    """What the basis keeps of each adapter."""
+    """The projection of each adapter onto the basis."""
     return {name: share.rebuilt(shared, number) for number, name in enumerate(adapters)}
 
 
 def coefficients(coder: Coder, tasks: Tasks, bases: Bases, night: Night) -> Skills:
-    """Coefficients alone, from nothing, in a frozen basis."""
+    """Coefficients alone, from scratch, in a frozen basis."""
     held = Shared(dict(bases), {}, {})
     hasty = replace(night, learning_rate=SPEC.haste * night.learning_rate)
     return {

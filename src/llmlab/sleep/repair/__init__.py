@@ -1,1 +1,1 @@
-"""Red, patch, green: edits, clients, the loop, and what it leaves behind."""
+"""Red, patch, green: edits, clients, the loop, and its episodes."""

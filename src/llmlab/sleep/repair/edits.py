@@ -3,8 +3,8 @@
     3|    return total + 1
     7|    right = str(left)
 
-A number that comes several times in a row puts several lines in the place of one; a number with
-nothing behind it leaves an empty line. Models do better with such changes than with whole programs
+A number that is repeated puts several lines in the place of one; a number with nothing after it
+leaves an empty line. Models do better with such changes than with whole programs
 (RustAssistant, 2308.05177, section 4).
 """
 
@@ -51,7 +51,7 @@ class Edit:
 
 
 def read_edit(answer: str) -> Edit:
-    """The edit in a model's answer; whatever stands around it is passed over.
+    """The edit in a model's answer; everything around it is ignored.
 
     Raises:
         EditError: there is none, or it is too large.
@@ -70,7 +70,7 @@ def read_edit(answer: str) -> Edit:
 
 
 def difference(before: str, after: str) -> Edit:
-    """The smallest edit of whole lines that makes `after` of `before`."""
+    """The smallest edit of whole lines that turns `before` into `after`."""
     old, new = (code.rstrip("\n").split("\n") for code in (before, after))
     lines: dict[int, str] = {}
     matcher = difflib.SequenceMatcher(None, old, new, autojunk=False)
@@ -91,6 +91,6 @@ def difference(before: str, after: str) -> Edit:
 
 
 def shown(code: str) -> str:
-    """A program with the numbers that an edit names its lines by."""
+    """A program with the line numbers that edits use."""
     lines = code.rstrip("\n").split("\n")
     return "\n".join(f"{number}|{line}" for number, line in enumerate(lines, 1))

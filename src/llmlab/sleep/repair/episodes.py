@@ -1,7 +1,7 @@
 """Episodes on disk: one JSON line for each koan that was tried, with an id and a schema.
 
-Lines are appended and flushed one by one. A line that a crash or a full disk tore off at the end
-is passed over by readers and cut off by the next writer.
+Lines are appended and flushed one by one. Readers skip a last line that a crash or a full disk cut
+short; the next writer removes it.
 """
 
 import hashlib
@@ -19,7 +19,7 @@ SCHEMA = 1
 
 
 class Turn(BaseModel):
-    """One answer and what came of it.
+    """One answer and its outcome.
 
     Attributes:
         outcome: of the judge, or "no edit", or "no answer".
@@ -73,7 +73,7 @@ class Episode(BaseModel):
 
     @property
     def key(self) -> str:
-        """What two runs have to share for their episodes to be compared."""
+        """What two runs must share so that their episodes can be compared."""
         return hashlib.sha256(f"{self.koan}\0{self.start}".encode()).hexdigest()[:16]
 
 

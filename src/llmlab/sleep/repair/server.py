@@ -18,15 +18,15 @@ from llmlab.sleep.repair.prompts import messages
 from llmlab.sleep.repair.task import Answer, Task
 
 PASSING = {408, 425, 429, 500, 502, 503, 504}
-"""Answers that another try may better."""
+"""Status codes that another try may cure."""
 MOST_BYTES = 2**20
-"""Of one answer; a stream that goes on beyond is cut."""
+"""Most bytes of one answer; a longer stream is cut."""
 PIECE = 4096
 
 
 @dataclass(frozen=True)
 class Patience:
-    """How long a server is waited for.
+    """How long to wait for a server.
 
     Attributes:
         tries: requests for one answer.
@@ -46,7 +46,7 @@ class PassingError(Exception):
 
 
 class LastingError(Exception):
-    """What no other try would better."""
+    """A failure that no further try would cure."""
 
 
 class _Delta(BaseModel):
@@ -76,7 +76,7 @@ class Server:
         url: up to and with `/v1`, such as http://localhost:11434/v1 for Ollama.
         model: its name there.
         key: sent as a bearer token, if there is one.
-        at_once: requests side by side.
+        at_once: concurrent requests.
     """
 
     url: str
@@ -174,7 +174,7 @@ def _read(response: requests.Response, deadline: float) -> tuple[str, _Usage]:
 
 
 def _events(response: requests.Response, deadline: float) -> Iterator[bytes]:
-    """What stands behind `data:` on each line."""
+    """The text after `data:` on each line."""
     rest, n_bytes = b"", 0
     for piece in response.raw.stream(PIECE, decode_content=True):
         n_bytes += len(piece)

@@ -19,11 +19,11 @@ class Example:
 
 @dataclass(frozen=True)
 class Task:
-    """A red program, and what there is to help.
+    """A red program, and the help that is given.
 
     Attributes:
         verdict: why it is red.
-        family: of the bug, where the model is told; else empty.
+        family: of the bug, if the model is told; else empty.
         hint: advice for the family, in words; else empty.
         complaint: what was wrong with the answer before this one; else empty.
     """
@@ -66,5 +66,5 @@ class Client(Protocol):
         """An answer to each task, in their order; one that fails is an answer, too.
 
         Args:
-            turn: from 0; where answers are drawn, each turn draws anew.
+            turn: from 0; if answers are drawn, each turn draws anew.
         """

@@ -1,4 +1,4 @@
-"""Bubblewrap: namespaces of its own for each command, and a user that owns nothing.
+"""Bubblewrap: separate namespaces for each command, and a user that owns nothing.
 
 The command sees the system's programs, read-only, its own folder as /work, and nothing else: no
 network, no home, no processes but its own. Root starts it without a user namespace and gives up
@@ -17,7 +17,7 @@ from llmlab.sleep.sandbox.sandbox import PATH, SYSTEM, fresh_user, too_big
 
 INSIDE = Path("/work")
 TOOLS = Path("/tools")
-"""Where compilers stand inside, so that their path tells nothing of a home."""
+"""Where compilers are inside, so that their path reveals no home folder."""
 
 PROGRAMS = ("bwrap", "prlimit", "setpriv")
 
@@ -50,7 +50,7 @@ class Bubblewrap:
 
 
 def moved(program: str, places: Mapping[Path, Path]) -> str:
-    """Where a program stands inside."""
+    """The path of a program inside."""
     for path, place in places.items():
         if Path(program).is_relative_to(path):
             return str(place / Path(program).relative_to(path))
@@ -84,7 +84,7 @@ def _may_change_user() -> list[str]:
 
 
 def _as_nobody(folder: Path) -> list[str]:
-    """As root, become a user of no one's, who owns the folder; else we are unprivileged already."""
+    """As root, become an unused user who owns the folder; otherwise we are unprivileged already."""
     user = fresh_user(folder)
     if user is None:
         return []

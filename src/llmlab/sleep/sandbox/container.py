@@ -1,4 +1,4 @@
-"""A container of podman's or of a rootless docker's, for machines whose kernel has no other walls.
+"""A container of podman or rootless docker, for machines whose kernel has no other walls.
 
 The image is empty: as with bubblewrap, the command sees the system's own programs, read-only, its
 folder as /work, and nothing else. It needs no download, and no rights of root's.
@@ -25,9 +25,9 @@ from llmlab.sleep.sandbox.sandbox import PATH, SYSTEM, fresh_user, too_big
 RUNTIMES = ("podman", "docker")
 IMAGE = "localhost/llmlab-empty"
 KEPT = ("PATH", "HOME", "USER", "XDG_RUNTIME_DIR", "DBUS_SESSION_BUS_ADDRESS", "DOCKER_HOST")
-"""What the runtime itself needs of the environment; nothing of it goes inside."""
+"""Variables that the runtime itself needs; none of them goes inside."""
 PATIENCE = 60.0
-"""Seconds that the runtime has for an order that is not a command of a program's."""
+"""Seconds that the runtime has for its own commands, as opposed to a program's."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ class Container:
 
 
 def _runtime() -> str:
-    """The first runtime on the path; empty where there is none."""
+    """The first runtime on the path; empty if there is none."""
     return next(filter(None, map(shutil.which, RUNTIMES)), "")
 
 
@@ -139,7 +139,7 @@ def _remove(runtime: str, name: str) -> None:
 
 
 def _ask(runtime: str, *order: str, given: bytes = b"") -> subprocess.CompletedProcess[str]:
-    """What the runtime says to an order; a silent one is a failure like others."""
+    """The runtime's answer to a command; silence is a failure like any other."""
     command = [runtime, *order]
     try:
         ended = subprocess.run(

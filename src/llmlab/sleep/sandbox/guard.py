@@ -1,7 +1,7 @@
 """Run one command behind Landlock and seccomp, and leave nothing of it behind.
 
-A program of its own, of the standard library alone: `python guard.py ORDER`, where ORDER is what
-`llmlab.sleep.sandbox.landlock` writes as JSON. The guard stays outside the walls. It adopts every
+A separate program, with the standard library alone: `python guard.py ORDER`, where ORDER is the
+JSON that `llmlab.sleep.sandbox.landlock` writes. The guard stays outside the walls. It adopts every
 process that the command orphans (prctl(2), PR_SET_CHILD_SUBREAPER), and when the command ends, or
 the guard is told to stop, it kills them all.
 
@@ -45,7 +45,7 @@ DENIED = {
     "io_uring_register": (427, 427),
     "pidfd_getfd": (438, 438),
 }
-"""What needs no right and yet leads around the walls, by architecture."""
+"""System calls that need no privilege and yet bypass the walls, by architecture."""
 CLONE, CLONE3 = (56, 220), (435, 435)
 NEW_NAMESPACES = 0x7E020000
 ALLOW, EPERM, ENOSYS = 0x7FFF0000, 0x00050000 | 1, 0x00050000 | 38
@@ -74,7 +74,7 @@ class Filter(ctypes.Structure):
 
 
 def landlock_version() -> int:
-    """The kernel's version of Landlock's interface; 0 or less where it has none."""
+    """The version of the kernel's Landlock interface; 0 or less if it has none."""
     return LIBC.syscall(CREATE_RULESET, None, 0, 1)
 
 
@@ -213,7 +213,7 @@ def filter_for(machine: str) -> list[tuple[int, int, int, int]]:
 
 
 def _end_children() -> None:
-    """Kill what was left, and what that left, until nobody is."""
+    """Kill the processes that are left, and their children, until none remains."""
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     own = Path(f"/proc/self/task/{os.getpid()}/children")
     while children := own.read_text(encoding="ascii").split():

@@ -19,7 +19,7 @@ from llmlab.sleep.sandbox.sandbox import SYSTEM, environment, fresh_user, too_bi
 VERSION = 6
 DEVICES = ("/dev/null", "/dev/zero", "/dev/random", "/dev/urandom")
 GRACE = 2.0
-"""Seconds that the guard has for ending what the command left."""
+"""Seconds that the guard has to end what the command left."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Which isolation this machine has: tried, not guessed."""
+"""Which isolation this machine has: tested, not guessed."""
 
 import sys
 from dataclasses import dataclass, replace
@@ -14,7 +14,7 @@ from llmlab.sleep.sandbox.sandbox import Sandbox, Unguarded
 from llmlab.sleep.sandbox.scratch import scratch
 
 LEVELS: tuple[Sandbox, ...] = (Bubblewrap(), Landlock())
-"""The strongest first; a container, which starts slowly, is what is left where neither works."""
+"""The strongest first; a container, which starts slowly, is the last resort."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Probe:
 
 @cache
 def probe() -> Probe:
-    """Start a command at each level, from the strongest down, until one comes up."""
+    """Start a command at each level, from the strongest down, until one starts."""
     if sys.platform != "linux":
         return Probe(Unguarded(), ("both levels need Linux",))
     reasons: list[str] = []
@@ -39,7 +39,7 @@ def probe() -> Probe:
 
 
 def failure(sandbox: Sandbox) -> str:
-    """Why a command does not come up in a sandbox; empty where it does."""
+    """Why a command does not start in a sandbox; empty if it does."""
     with scratch() as folder:
         ran = sandbox.run(["/bin/true"], Path(folder), Limits(seconds=10))
     if ran.code == 0:
@@ -49,7 +49,7 @@ def failure(sandbox: Sandbox) -> str:
 
 
 def strongest() -> Probe:
-    """As `probe`, with a container where neither of its levels works."""
+    """As `probe`, with a container if neither of its levels works."""
     own = probe()
     if own.sandbox.isolates:
         return own

@@ -1,4 +1,4 @@
-"""What every level of isolation offers, and the lowest, which isolates nothing."""
+"""The interface of every level of isolation, and the lowest, which isolates nothing."""
 
 import itertools
 import os
@@ -13,7 +13,7 @@ PATH = "/usr/local/bin:/usr/bin:/bin"
 SYSTEM = ("/usr", "/bin", "/lib", "/lib64", "/etc/alternatives", "/etc/ld.so.cache")
 """What every command may read; the linker is found through /etc/alternatives."""
 FIRST_USER, USERS = 61_000, 4_000
-"""Numbers of users that no system gives out; each command gets one, and its own count."""
+"""User ids that no system assigns; each command gets one, with its own process count."""
 _numbers = itertools.count(os.getpid())
 
 
@@ -71,7 +71,7 @@ class Unguarded:
 
 
 def environment(folder: Path) -> dict[str, str]:
-    """All that a command learns of the machine: where programs are, and its own folder."""
+    """All that a command learns about the machine: where programs are, and its own folder."""
     return {"PATH": PATH, "HOME": str(folder), "TMPDIR": str(folder), "LANG": "C.UTF-8"}
 
 
@@ -88,7 +88,7 @@ def fresh_user(folder: Path) -> int | None:
 
 
 def too_big(folder: Path, limits: Limits) -> Stopped | None:
-    """Whether the files in the folder are larger than all of them may be together."""
+    """Whether the files in the folder together exceed their limit."""
     total = 0
     for root, _, names in os.walk(folder):
         for name in names:

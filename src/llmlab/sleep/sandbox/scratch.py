@@ -1,4 +1,4 @@
-"""Folders that live as long as one judgement, in memory where the system has room there."""
+"""Folders that live as long as one judgement, in memory if there is room."""
 
 import os
 import shutil

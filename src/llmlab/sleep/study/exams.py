@@ -14,7 +14,7 @@ from llmlab.sleep.repair.episodes import Episode
 from llmlab.sleep.repair.loop import Setting, attempt
 
 DAY, EXAM = 100_000, 200_000
-"""Seeds of the koans of a day are apart from those of school, and of an exam from both."""
+"""Offsets that keep the seeds of days, of exams and of school apart."""
 ONE_ANSWER = Setting()
 
 
@@ -64,7 +64,7 @@ def spend_day(
 
 
 def examined(coder: Coder, koans: Sequence[Koan], setting: Setting = ONE_ANSWER) -> Exam:
-    """How a coder does on koans of templates that nobody has trained on."""
+    """How a coder does on koans of templates that were never trained on."""
     episodes = spend_day(coder, koans, setting)
     new = UNTAUGHT[coder.language]
     return Exam(

@@ -53,7 +53,7 @@ def _place(key: str) -> tuple[int, str]:
 
 
 def pieces(families: Mapping[str, Sequence[Lesson]], count: int) -> dict[str, Sequence[Lesson]]:
-    """The lessons of each family dealt to several adapters, `count` in all."""
+    """The lessons of each family divided among several adapters, `count` in all."""
     each, more = divmod(count, len(families))
     dealt = {}
     for number, (family, lessons) in enumerate(families.items()):
@@ -63,7 +63,7 @@ def pieces(families: Mapping[str, Sequence[Lesson]], count: int) -> dict[str, Se
 
 
 def basis_of(adapters: Sequence[Adapter], which: str, n_directions: int, seed: int) -> Bases:
-    """The leading directions of so many adapters as `which` says, drawn by seed; or random ones."""
+    """The leading directions of `which` adapters, drawn by seed; or random ones."""
     if which == RANDOM:
         return random_bases(adapters[0], n_directions, seed)
     drawn = random.Random(seed).sample(list(adapters), len(adapters))

@@ -1,4 +1,4 @@
-"""Ways of giving each program to one of many adapters, or to one that stands for all."""
+"""Ways to answer each program: one of many adapters, or one that stands for all."""
 
 import random
 from collections.abc import Callable, Mapping, Sequence
@@ -27,7 +27,7 @@ class Route:
 
 
 def tasks_of(stream: Stream, koans: Sequence[Koan]) -> list[Task]:
-    """What the coder is asked about koans, without their families."""
+    """The questions about koans, without their families."""
     return [from_reference(each).task for each in spend_day(stream.coder, koans, NOT_TRIED)]
 
 

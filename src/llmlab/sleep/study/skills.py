@@ -91,7 +91,7 @@ def exam_of(episodes: Sequence[Episode], language: Language) -> Exam:
 
 
 def cycle_day(koans: int, temperature: float, seed: int) -> Day:
-    """Fresh koans for each day of a row."""
+    """Fresh koans for each day in a row."""
 
     def spend(coder: Coder, number: int) -> list[Episode]:
         found = koans_of(coder.language, "train", koans, DAY + 100 * (seed + 1) + number)
@@ -101,6 +101,6 @@ def cycle_day(koans: int, temperature: float, seed: int) -> Day:
 
 
 def variety(episodes: Sequence[Episode]) -> float:
-    """Different answers for each koan, names by their place: a coder that collapsed has few."""
+    """Distinct answers per koan, names by their place: a coder that collapsed has few."""
     answers = {tuple(placed(each.turns[-1].answer, places(each.start))) for each in episodes}
     return len(answers) / len(episodes)

@@ -9,7 +9,7 @@ export class Inside {
     this.output = section.querySelector("output");
     this.link = section.querySelector("a");
     this.button.addEventListener("click", async () => {
-      this.output.textContent = "Looking: that takes some seconds.";
+      this.output.textContent = "Looking inside; this takes a few seconds.";
       try {
         this.asked = await look(this.run);
       } catch (error) {

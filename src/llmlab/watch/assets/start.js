@@ -64,12 +64,12 @@ export class Starting {
     const item = document.createElement("li");
     const details = Object.assign(document.createElement("details"), { open: open.has(id) });
     details.dataset.id = id;
-    const state = code === null ? "goes on" : code === 0 ? "has ended" : `failed (${code})`;
+    const state = code === null ? "running" : code === 0 ? "finished" : `failed (${code})`;
     const summary = Object.assign(document.createElement("summary"), { textContent: `${argv.slice(3).join(" ")}: ${state}` });
     summary.className = code ? "failed" : "";
     // a meter writes one line over another
     const text = output.split("\n").map((line) => line.split("\r").filter(Boolean).at(-1) ?? "").join("\n");
-    details.append(summary, Object.assign(document.createElement("pre"), { textContent: text.trim() || "It has said nothing.", tabIndex: 0 }));
+    details.append(summary, Object.assign(document.createElement("pre"), { textContent: text.trim() || "No output.", tabIndex: 0 }));
     item.append(details);
     return item;
   }

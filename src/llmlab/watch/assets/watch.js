@@ -166,7 +166,7 @@ function title(all, run) {
   $(".steered").hidden = !run.answered.size;
   const mute = $(".mute");
   mute.hidden = isReadOnly || run.isDone || run.actions.length > 0;
-  mute.textContent = "This run takes no requests: it is shown as it comes.";
+  mute.textContent = "This run takes no requests; it can only be watched.";
   document.title = `${run.last ? `${short(run.last.loss)} · ` : ""}${run.name}`;
 }
 

@@ -73,7 +73,7 @@ class StepTime(View):
         time, memory = figure.subplots(1, 2, width_ratios=(3, 2))
         shown = [part for part in self.parts if part.size >= SMALLEST * self.seconds]
         _draw_bars(time, shown, self.seconds / 100, "% of the step")
-        time.set_title(f"{self.seconds:.3g} s a step", fontsize=9.5)
+        time.set_title(f"{self.seconds:.3g} s per step", fontsize=9.5)
         _draw_bars(memory, self.memory, 1e9, "GB")
         memory.axvline(float(self.limit) / 1e9, color=style.INK, linestyle="--", linewidth=1)
         held = sum(part.size for part in self.memory)

@@ -16,7 +16,7 @@ local function reference(chapter, citation)
   local target = state.targets[citation.id]
   if not target then
     local name = state.names[state.kind_of(citation.id)]:lower()
-    state.complain(chapter, ('@%s refers to nothing; label the %s or mend the name'):format(citation.id, name))
+    state.complain(chapter, ('@%s refers to nothing; label the %s or correct the name'):format(citation.id, name))
     return pandoc.Str '?'
   end
   local text = target.text:gsub(' ', '\u{a0}', 1)
@@ -92,7 +92,7 @@ local function check_citations(chapters, bibliography)
       Cite = function(cite)
         for _, citation in ipairs(cite.citations) do
           if not known[citation.id] then
-            state.complain(chapter, ('@%s is not in the bibliography; add it there or mend the name'):format(citation.id))
+            state.complain(chapter, ('@%s is not in the bibliography; add it there or correct the name'):format(citation.id))
           end
         end
       end,

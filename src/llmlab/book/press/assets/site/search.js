@@ -105,7 +105,7 @@
   function open() {
     dialog.showModal();
     input.select();
-    load().catch(() => { note.textContent = "The index of the search could not be read."; });
+    load().catch(() => { note.textContent = "The search index could not be read."; });
   }
 
   input.addEventListener("input", search);

@@ -1,4 +1,4 @@
-// Where the heads of a model look.
+// What the heads of a model attend to.
 
 KINDS.attention = (root, view, say) => {
   const texts = [...new Set(view.texts.map((text) => text.tokens.join("\0")))]

@@ -1,4 +1,4 @@
-// A model while it learns: its losses, where it looks and what it writes.
+// A model while it learns: its losses, what it attends to and what it writes.
 
 KINDS.checkpoints = (root, view, say) => {
   const { steps, curve } = view;

@@ -40,7 +40,7 @@ KINDS.logit_lens = (root, view, say) => {
       return make("li", {}, make("code", {}, marked(guess)), bar, make("span", {}, percent(share)));
     }));
     const next = text.tokens[at + 1];
-    const goesOn = next === undefined ? "" : ` The text goes on with ${quoted(next)}`;
+    const goesOn = next === undefined ? "" : ` The text continues with ${quoted(next)}`;
     const cost = loss[at] === null || loss[at] === undefined ? "" : `, which costs ${number(loss[at])} nats`;
     say(`After ${quoted(text.tokens[at])} (token ${at + 1}), read at ${nameOf(depth)}: ${listed(top[at].map(([guess, share]) => `${quoted(guess)} (${percent(share)})`))}.${goesOn}${goesOn && `${cost}.`}`);
   }
@@ -58,7 +58,7 @@ KINDS.logit_lens = (root, view, say) => {
     root.append(fields);
   }
   root.append(
-    make("p", { class: "ex-hint" }, "Each cell is the likeliest next token if the model stopped there; a bar below it marks those that the text goes on with."),
+    make("p", { class: "ex-hint" }, "Each cell shows the likeliest next token if the model stopped there; a bar below it marks a right guess."),
     scroll, guesses, say.element, colours.element);
   fill(0);
   repaints.add(repaint);

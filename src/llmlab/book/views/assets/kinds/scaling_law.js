@@ -60,7 +60,7 @@ KINDS.scaling_law = (root, view, say) => {
 
   const pick = choice("Run", start.map(([size]) => `of size ${whole.format(Number(size.toPrecision(3)))}`), now, (n) => { now = n; paint(); });
   input.addEventListener("input", () => move(Number(input.value)));
-  const again = make("button", { type: "button", class: "ex-play" }, "Start again");
+  const again = make("button", { type: "button", class: "ex-play" }, "Reset");
   again.addEventListener("click", () => { runs = start.map((run) => [...run]); paint(); });
 
   let held = null;

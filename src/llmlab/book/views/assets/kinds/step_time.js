@@ -72,7 +72,7 @@ KINDS.step_time = (root, view, say) => {
       if (found.bytes <= same.gpu.memory && (!best || found.seconds < best.seconds)) best = { layout, seconds: found.seconds };
     }
     if (best) move(best.layout);
-    else say(`No layout of ${plan.model.name} fits ${whole.format(plan.gpus)} × ${plan.gpu.name} with these choices: take more GPUs, a shorter sequence or another batch.`);
+    else say(`No layout of ${plan.model.name} fits ${whole.format(plan.gpus)} × ${plan.gpu.name} with these choices: use more GPUs, a shorter sequence or another batch.`);
   }
 
   const time = make("ul", { class: "ex-parts" });
@@ -102,27 +102,27 @@ KINDS.step_time = (root, view, say) => {
     const over = found.bytes > limit;
     memory.replaceChildren(
       ...view.memory.map(({ name, label }) => bar(label, found.memory[name] / most, gigabytes(found.memory[name]))),
-      bar(`all, of ${(limit / 1e9).toFixed(0)}`, found.bytes / most, gigabytes(found.bytes), over));
+      bar(`total, of ${(limit / 1e9).toFixed(0)}`, found.bytes / most, gigabytes(found.bytes), over));
     const replicas = plan.gpus / (plan.tp * plan.pp * plan.cp);
     const fits = over
       ? ` It does not fit: the fullest GPU needs ${gigabytes(found.bytes)} GB, ${gigabytes(found.bytes - limit)} GB more than it has.`
       : ` The fullest GPU holds ${gigabytes(found.bytes)} of its ${(limit / 1e9).toFixed(0)} GB.`;
-    say(`${found.seconds.toPrecision(3)} s a step, ${whole.format(Math.round(found.tokens_per_s_per_gpu))} tokens/s/GPU, MFU ${(100 * found.mfu).toFixed(1)} %, with ${whole.format(replicas)} data-parallel ${replicas === 1 ? "replica" : "replicas"}.${fits}`);
+    say(`${found.seconds.toPrecision(3)} s per step, ${whole.format(Math.round(found.tokens_per_s_per_gpu))} tokens/s/GPU, MFU ${(100 * found.mfu).toFixed(1)} %, with ${whole.format(replicas)} data-parallel ${replicas === 1 ? "replica" : "replicas"}.${fits}`);
   }
 
   say.element.classList.add("ex-stays");
   const search = make("button", { type: "button", class: "ex-play" }, "Fastest that fits");
   search.addEventListener("click", fastest);
-  const again = make("button", { type: "button", class: "ex-play" }, "Start again");
+  const again = make("button", { type: "button", class: "ex-play" }, "Reset");
   again.addEventListener("click", () => move(parsed(view.plan)));
   root.append(
     make("div", { class: "ex-fields" }, named("Model", "model", view.models), named("GPU", "gpu", view.accelerators)),
-    scale("GPUs", "gpus"), scale("Sequences of a step", "global_batch"),
+    scale("GPUs", "gpus"), scale("Sequences per step", "global_batch"),
     make("div", { class: "ex-fields" },
       field("Tensor parallel", "tp"), field("Pipeline stages", "pp"), field("Virtual stages", "interleave"),
       field("Context parallel", "cp"), field("Expert parallel", "ep"), field("Micro-batch", "micro_batch"),
-      field("Tokens of a sequence", "seq_len", whole.format), field("Bits", "bits"),
-      field("Shared out", "sharding"), field("Recomputed", "recompute")),
+      field("Tokens per sequence", "seq_len", whole.format), field("Bits", "bits"),
+      field("Sharded", "sharding"), field("Recomputed", "recompute")),
     make("div", { class: "ex-fields" }, search, again),
     say.element, bars);
   paint();

@@ -104,7 +104,7 @@ function attentionPanel(scores, [startLayer, startHead], say) {
     });
   }
 
-  // Each token's name stands at the end of its row, which is the top of its column.
+  // Each token's name is at the end of its row, which is the top of its column.
   function paintMap() {
     const size = tokens.length;
     const width = element.clientWidth;
@@ -161,8 +161,8 @@ function attentionPanel(scores, [startLayer, startHead], say) {
     const most = Array.from({ length: query + 1 }, (_, n) => n).sort((a, b) => share(b) - share(a)).slice(0, 3).filter((n) => share(n) > 0);
     const looks = listed(most.map((n) => `${quoted(tokens[n])}${n === query ? " itself" : ""} (${percent(share(n))})`));
     const scored = scoresOf(layer, head);
-    const own = key === null ? "" : ` At ${quoted(tokens[key])} it looks with ${percent(share(key))}.`;
-    return `Layer ${layer + 1}, head ${head + 1}${scored.length ? ` (${scored.join(", ")})` : ""}: token ${query + 1}, ${quoted(tokens[query])}, looks most at ${looks}.${own}`;
+    const own = key === null ? "" : ` It gives ${quoted(tokens[key])} ${percent(share(key))}.`;
+    return `Layer ${layer + 1}, head ${head + 1}${scored.length ? ` (${scored.join(", ")})` : ""}: token ${query + 1}, ${quoted(tokens[query])}, attends most to ${looks}.${own}`;
   }
 
   function paint() {
@@ -198,7 +198,7 @@ function attentionPanel(scores, [startLayer, startHead], say) {
   map.addEventListener("click", point);
   element.append(
     fields, heads,
-    make("p", { class: "ex-hint" }, "Point at a token, tap it or go to it with the arrow keys: the colours show where it looks."),
+    make("p", { class: "ex-hint" }, "Point at a token, tap it or reach it with the arrow keys: the colours show what it attends to."),
     line, say.element, map, colours.element);
   repaints.add(repaint);
   return { element, show };
