@@ -129,7 +129,7 @@ def test_a_log_that_cannot_grow_says_how_its_run_goes_on(
     running = events(replace(session, checkpoint_every=2))
     next(event for event in running if isinstance(event, Saved if saves else Point))
     n_bytes = (session.folder / "log.jsonl").stat().st_size + 10
-    way_on = "go on by --resume from step-00000002" if saves else "remove .* and start again"
+    way_on = "continue with --resume from step-00000002" if saves else "remove .* and start again"
     with largest_file(n_bytes), pytest.raises(LabError, match=f"log.jsonl: .*; free .*{way_on}"):
         list(running)
     if saves:
@@ -170,7 +170,9 @@ def test_a_state_of_another_shape_is_refused_behind_its_digest(
     digest = hashlib.sha256((saved / "training.pt").read_bytes()).hexdigest()
     about["sha256"]["training.pt"] = digest
     (saved / "checkpoint.json").write_text(json.dumps(about), encoding="utf-8")
-    with pytest.raises(LabError, match=r"training\.pt does not fit the run \(.*go on from another"):
+    with pytest.raises(
+        LabError, match=r"training\.pt does not fit the run \(.*continue from another"
+    ):
         list(events(session, resume=True))
 
 
@@ -294,7 +296,7 @@ def test_a_folder_with_a_run_is_not_written_over(session: PretrainingSession) ->
     with pytest.raises(LabError, match=r"stopped before its first checkpoint: remove it, or name"):
         next(events(session))
     list(islice(events(replace(session, folder=session.folder / "b", checkpoint_every=1)), 5))
-    with pytest.raises(LabError, match=r"holds a run already: go on with it by --resume"):
+    with pytest.raises(LabError, match=r"holds a run already: continue it with --resume"):
         next(events(replace(session, folder=session.folder / "b")))
     assert (session.folder / "log.jsonl").read_bytes() == log
 

@@ -160,7 +160,7 @@ def test_a_folder_that_holds_a_run_and_one_that_holds_none(llmlab: LlmLab) -> No
     train = ("train", "--corpus", "program.txt", "--out", "run", "--steps", "1", *SMALL)
     assert llmlab(*train).code == 0
     before = Path("run/log.jsonl").read_bytes()
-    assert "run holds a run already: go on with it by --resume" in llmlab(*train).err
+    assert "run holds a run already: continue it with --resume" in llmlab(*train).err
     longer = llmlab(*train, "--context", "16", "--resume")
     assert "was another one (shape.context 8 -> 16)" in longer.err
     assert Path("run/log.jsonl").read_bytes() == before

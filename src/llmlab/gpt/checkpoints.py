@@ -110,7 +110,7 @@ class Checkpoint:
             found["step"], found["optimizer"]["state"], found["random"]["cpu"]
         except Exception as error:  # pickle, zip and torch raise errors of many kinds
             raise LabError(
-                f"{path} does not hold a training state: go on from another checkpoint."
+                f"{path} does not hold a training state: continue from another checkpoint."
             ) from error
         return found
 
@@ -129,13 +129,13 @@ class Checkpoint:
                 found = {name: file.get_slice(name).get_shape() for name in file.keys()}  # noqa: SIM118
         except (OSError, SafetensorError) as error:
             raise LabError(
-                f"{path} holds no weights ({error}): go on from another checkpoint."
+                f"{path} holds no weights ({error}): continue from another checkpoint."
             ) from error
         if wrong := sorted(n for n in wanted | found if wanted.get(n) != found.get(n)):
             raise LabError(
                 f"{path} does not fit the shape in {ABOUT}: {wrong[0]} is "
                 f"{found.get(wrong[0], 'missing')} and not {wanted.get(wrong[0], 'expected')}; "
-                "go on from another checkpoint."
+                "continue from another checkpoint."
             )
 
 
@@ -200,7 +200,7 @@ def load_checkpoint(path: Path) -> Checkpoint:
         if not (path / name).is_file() or _sha256(path / name) != digest:
             raise LabError(
                 f"{path / name} is not the file that was saved (its SHA-256 differs): it was cut "
-                "short or changed; go on from an earlier checkpoint."
+                "short or changed; continue from an earlier checkpoint."
             )
     return Checkpoint(path, about.step, _shape(path / ABOUT, about.shape), about.run)
 

@@ -78,5 +78,5 @@ def show(
                 case Interrupted():
                     raise LabError(
                         f"interrupted after step {event.step} of {total}; the same command with "
-                        "--resume goes on from there."
+                        "--resume continues from there."
                     )

@@ -50,7 +50,7 @@ def open_session(
 
     Args:
         out: the run's folder; by default one in runs/ that is named after the options.
-        resume: whether to go on with the run that is there.
+        resume: whether to continue the run that is there.
 
     Raises:
         LabError: the folder is taken, or holds nothing to resume; an option names something that

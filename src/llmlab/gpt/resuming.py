@@ -29,8 +29,8 @@ def going_on_from(checkpoint: Checkpoint | None) -> Iterator[None]:
         if checkpoint is None:
             raise
         raise LabError(
-            f"{checkpoint.folder / TRAINING} does not fit the run ({in_one_line(error)}): go on "
-            "from another checkpoint."
+            f"{checkpoint.folder / TRAINING} does not fit the run ({in_one_line(error)}): "
+            "continue from another checkpoint."
         ) from error
 
 

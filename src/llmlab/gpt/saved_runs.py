@@ -29,7 +29,7 @@ def require_new(folder: Path) -> None:
     """
     if checkpoints(folder):
         raise LabError(
-            f"{folder} holds a run already: go on with it by --resume, name another "
+            f"{folder} holds a run already: continue it with --resume, name another "
             "folder with --out, or remove it."
         )
     if (folder / LOG).exists():
@@ -97,7 +97,7 @@ def write_checkpoint(folder: Path, **parts: Mapping[str, object]) -> None:
 
 @contextmanager
 def way_on_told(folder: Path) -> Iterator[None]:
-    """Where a file of a run cannot be written, say how that run goes on: not by the same command.
+    """If a file of a run cannot be written, say how to continue the run: not by the same command.
 
     Raises:
         LabError: as the block does, with the remedy that holds for the run.
@@ -123,5 +123,5 @@ def remove_unfinished(folder: Path) -> None:
 
 def _way_on(folder: Path) -> str:
     if found := checkpoints(folder):
-        return f"go on by --resume from {found[-1].name}, which is whole"
+        return f"continue with --resume from {found[-1].name}, which is whole"
     return f"remove {folder} and start again: no checkpoint had been saved"

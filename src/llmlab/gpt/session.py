@@ -258,7 +258,7 @@ class PretrainingSession:
             if len(found) < 2:
                 raise
             raise LabError(
-                f"{str(error).partition(';')[0]}; remove {found[-1]}, and --resume goes on from "
+                f"{str(error).partition(';')[0]}; remove {found[-1]}, and --resume continues from "
                 f"{found[-2].name}."
             ) from error
 

@@ -330,7 +330,7 @@ def run(
     from llmlab.runs.folder import RunFolder, first_free
 
     if not 0 < learning_rate < math.inf:
-        raise LabError(f"--learning-rate {learning_rate:g} is no rate; give one above 0.")
+        raise LabError(f"--learning-rate {learning_rate:g} is not a rate; give one above 0.")
     task = options.task()
     study, chunk = task.question.study(task.assets), task.chunk
     folder = RunFolder(out or first_free(Path("runs") / f"market-{task.name}-chunk{chunk}"))

@@ -98,7 +98,7 @@ def coder_vocabulary(tokens: CodeTokens) -> Vocabulary:
     """Each name followed by `MARK`; errors as `export_coder`."""
     if odd := [name for name in tokens.names if MARK in name]:
         raise LabError(
-            f"the coder's token '{odd[0]}' holds {MARK}, which parts tokens in a GGUF file: "
+            f"the coder's token '{odd[0]}' holds {MARK}, which separates tokens in a GGUF file: "
             "export a coder that has no such token."
         )
     spelled = [_escaped(marked(tokens, [index]).encode()) for index in range(len(tokens.names))]
@@ -128,7 +128,7 @@ def text_vocabulary(tokenizer: TextTokenizer) -> Vocabulary:
     if isinstance(core.decoder, decoders.Sequence) and not parting and not merges:
         return Vocabulary("rwkv", list(_spelled(tokenizer)), end)
     raise LabError(
-        "GGUF has no form for this tokenizer, which parts text by rules of its own: export a model "
+        "GGUF has no form for this tokenizer, which splits text by its own rules: export a model "
         "with GPT-2's tokenizer, or with one that `llmlab train` has made."
     )
 

@@ -44,7 +44,7 @@ class RowsAnswer(BaseModel):
     from_: Annotated[Byte, Field(alias="from", description="0: forget what you knew of the run.")]
     next: Annotated[Byte, Field(description="The cursor to ask with next.")]
     size: Byte
-    skipped: Annotated[int, Field(description="Lines that are no JSON object.")]
+    skipped: Annotated[int, Field(description="Lines that are not a JSON object.")]
     rows: list[dict[str, JsonValue]]
 
 
@@ -57,7 +57,7 @@ class ControlRequest(BaseModel):
 
 
 class Asked(BaseModel):
-    """A request stands in the run's control.jsonl; its answer comes as an event of the same id."""
+    """A request is in the run's control.jsonl; its answer comes as an event of the same id."""
 
     id: str
 

@@ -97,7 +97,7 @@ def test_mixed_evaluation_sets_are_warned_of(tmp_path, monkeypatch, capsys) -> N
         ("inf", "inf stands"),
         ("7B", "a plain number such as 7e9"),
         ('"1,250"', "with a comma"),
-        ("small", "is no number"),
+        ("small", "is not a number"),
     ],
 )
 def test_a_cell_that_is_no_positive_number_is_named(complaint, cell: str, said: str) -> None:

@@ -48,7 +48,7 @@ def test_a_damaged_line_in_the_middle_is_named(tmp_path):
     file = EpisodeFile(tmp_path / "e.jsonl")
     file.path.write_text("nonsense\n", encoding="utf-8")
     file.append(episode())
-    with pytest.raises(LabError, match=r"line 1 of .* is no episode"):
+    with pytest.raises(LabError, match=r"line 1 of .* is not an episode"):
         file.read()
 
 

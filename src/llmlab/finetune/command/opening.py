@@ -132,7 +132,7 @@ def _targets(names: str | None) -> tuple[str, ...] | str:
 
 
 def _precision(name: str, device: torch.device) -> Precision:
-    """On a CPU bf16 is no faster at these sizes, so that there it has to be asked for."""
+    """On a CPU bf16 is no faster at these sizes, so it must be requested there."""
     if name != "auto":
         return name
     return best_precision(device) if device.type == "cuda" else "float32"

@@ -36,7 +36,7 @@ ALIKE = {
     "validation_loss": re.compile("(eval|val|valid|validation|dev|test)_.+_loss"),
     "loss": re.compile("(train|training)_.+_loss"),
 }
-"""Names that stand for these where no better one is there: the loss on one of several data sets."""
+"""Fallbacks for these names if no better one is present: the loss on one of several data sets."""
 
 WORDS = {
     "loss": "training loss",

@@ -173,7 +173,7 @@ def _what_is_wrong(cell: str, number: float | None) -> str:
         return f"'{cell}' stands, not a plain number such as 7e9,"
     if "," in cell:
         return f"'{cell}' stands, with a comma instead of a plain number such as 1250.5,"
-    return f"'{cell}' is no number"
+    return f"'{cell}' is not a number"
 
 
 def _same(cell: str, wanted: str) -> bool:

@@ -167,6 +167,6 @@ def _require_answers(episodes: list[Episode]) -> None:
     if all(turn.outcome == "no answer" for turn in turns):
         (cause, _), *_ = Counter(turn.said for turn in turns).most_common(1)
         raise LabError(
-            f"the model answers nothing ({cause}): see that it runs, then repeat the command; "
-            "episodes that there are stay."
+            f"the model answers nothing ({cause}): check that it runs, then repeat the command; "
+            "earlier episodes are kept."
         )

@@ -106,7 +106,7 @@ def check(
     if faults:
         first = f"{faults[0].koan.name}: {faults[0].fault}"
         raise LabError(
-            f"{len(faults)} of {len(checked)} koans are not what they say, first {first}; mend "
+            f"{len(faults)} of {len(checked)} koans are not what they say, first {first}; fix "
             "or remove them."
         )
 

@@ -63,7 +63,7 @@ def open_coder(base: str) -> Coder:
     """
     if (Path(base) / FAMILIES).is_file():
         raise LabError(
-            f"{base} has weights for each family of bugs, and one set is needed here: name a coder "
+            f"{base} has weights for each family of bugs, but one set is needed here: name a coder "
             "that was trained by a method of one set, see `llmlab sleep methods`."
         )
     if base != MICRO and not (Path(base) / ABOUT).is_file():

@@ -261,7 +261,7 @@ def _places(entry: dict) -> Iterator[tuple[int, int, str]]:
 
 
 def _run(programs: Mapping[int, Program], sandbox: Sandbox, folder: Path) -> dict[int, Seen]:
-    """Run compiled programs, one after another, each process behind the one that ended the last."""
+    """Run compiled programs in turn; each process continues after the one that ended the last."""
     return run_in_turn(
         {number: program.cases for number, program in programs.items()},
         lambda mark, first: sandbox.run(["./koans", mark, str(first)], folder, RUN),

@@ -38,7 +38,7 @@ class Store:
         """The kept results, by key; a damaged one counts as missing.
 
         Raises:
-            LabError: the file is no database, or cannot be read or written.
+            LabError: the file is not a database, or cannot be read or written.
         """
         found: dict[str, Seen] = {}
         with self._opened() as database:

@@ -82,7 +82,7 @@ def learn(
     """
     if not lessons:
         raise LabError(
-            "the day has no episode to learn from by this method: try more koans, or another one."
+            "the day has no episode for this method to learn from: try more koans, or another one."
         )
     config = TrainConfig(learning_rate=night.learning_rate, steps=steps)
     batches = lesson_batches(lessons, coder.tokens, min(night.batch_size, len(lessons)), night.seed)

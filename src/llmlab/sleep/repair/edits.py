@@ -18,7 +18,7 @@ MOST_LINES, MOST_CHARACTERS = 200, 20_000
 
 
 class EditError(ValueError):
-    """An answer that is no edit of this program; its text says why, for the model to read."""
+    """An answer that is not an edit of this program; its text says why, for the model to read."""
 
 
 @dataclass(frozen=True)

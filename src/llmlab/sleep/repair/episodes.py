@@ -106,8 +106,8 @@ class EpisodeFile:
                     raise
         except OSError as error:
             raise LabError(
-                f"{self.path} takes no more episodes ({error.strerror}): those before are kept; "
-                "make room and run the same command again, which goes on where it stopped."
+                f"{self.path} takes no more episodes ({error.strerror}): earlier ones are kept; "
+                "make room and run the same command again, which resumes where it stopped."
             ) from error
 
     def read(self) -> list[Episode]:
@@ -131,7 +131,7 @@ class EpisodeFile:
                 yield Episode.model_validate_json(line)
             except ValidationError as error:
                 raise LabError(
-                    f"line {number} of {self.path} is no episode "
+                    f"line {number} of {self.path} is not an episode "
                     f"({first_mistake(error)}): remove the line, or run again into a new file."
                 ) from None
 

@@ -51,7 +51,7 @@ def attempt(
 ) -> list[Episode]:
     """Try all koans side by side, turn by turn; an episode for each, in their order.
 
-    An answer that is no edit counts as a failed turn, and the model is told what was wrong.
+    An answer that is not an edit counts as a failed turn, and the model is told what was wrong.
 
     Raises:
         LabError: as `judge_koans`.

@@ -18,7 +18,7 @@ class Evaluation:
     Attributes:
         rate: share that ends green, with Wilson's 95 % interval.
         median_turns: of those that end green; NaN if none does.
-        no_edit: share of turns whose answer was no edit.
+        no_edit: share of turns whose answer was not an edit.
         no_answer: share of turns to which no answer came.
     """
 

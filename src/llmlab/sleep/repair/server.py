@@ -123,7 +123,7 @@ class Server:
                 _check(response)
                 text, usage = _read(response, began + self.patience.seconds)
         except (MissingSchema, InvalidSchema, InvalidURL) as error:
-            raise LastingError(f"{self.url} is no address of a server ({error})") from None
+            raise LastingError(f"{self.url} is not the address of a server ({error})") from None
         except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
             raise PassingError(_cause(error)) from None
         seconds = time.monotonic() - began
@@ -163,7 +163,7 @@ def _read(response: requests.Response, deadline: float) -> tuple[str, _Usage]:
             chunk = _Chunk.model_validate_json(data)
         except ValidationError:
             said = data[:200].decode(errors="replace")
-            raise PassingError(f"the stream holds what is no chunk ({said})") from None
+            raise PassingError(f"the stream holds something other than a chunk ({said})") from None
         usage = chunk.usage or usage
         for choice in chunk.choices[:1]:
             texts.append(choice.delta.content or "")

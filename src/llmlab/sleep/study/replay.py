@@ -17,7 +17,7 @@ def _steps(episode: Episode) -> Iterator[Mapping[str, str]]:
     code = episode.start
     yield {"code": code, "outcome": episode.start_outcome, "said": _told(episode)}
     for turn in episode.turns:
-        code = turn.code or code  # an answer that is no edit leaves the program as it is
+        code = turn.code or code  # an answer that is not an edit leaves the program as it is
         said = f"{turn.error}: {turn.said}" if turn.error else turn.said
         yield {"code": code, "outcome": turn.outcome, "said": said, "answer": turn.answer}
 
