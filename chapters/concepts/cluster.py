@@ -121,7 +121,9 @@ figure
 #
 # The fastest layout is useless if it does not fit. For each 16-bit weight Adam keeps a 32-bit master copy and two
 # 32-bit moments (@sec-optimizer-state), and activations stay in memory until the backward pass
-# [@korthikanti2022recomputation].
+# [@korthikanti2022recomputation]. What does not fit can be computed again in the backward pass: *full* recomputation
+# repeats the whole forward pass, *selective* only what is large and cheap to repeat. Libraries select differently:
+# Megatron-LM repeats the core of attention, torchtitan nearly everything else [@liang2024torchtitan].
 
 # %%
 # | label: tbl-cluster-memory

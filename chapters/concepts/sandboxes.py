@@ -57,11 +57,11 @@ figure
 #
 # : What the levels do differently; Landlock comes with seccomp. {#tbl-sandboxes}
 #
-# The rest is the same at all: limits of the kernel on processes, memory, processor time and the size of a file; time,
-# output and the disk as a whole, watched from outside; an empty environment. A user of its own for each command, whose
-# processes the kernel counts, stands in for the container's control group at the first two. The container is the last
-# because it starts slowly, once for each command. Its orders to the runtime are tested against a script that writes them
-# down; the hostile programs below try a real one where there is one.
+# The rest is the same for all: limits of the kernel on processes, memory, processor time and the size of a file; time,
+# output and the disk as a whole, watched from outside; an empty environment. At the first two each command is a user of
+# its own, whose processes the kernel counts; a container has a control group for that. It comes last because it starts
+# slowly, once for each command. Its orders to the runtime are tested against a script that writes them down; the hostile
+# programs below try a real one where there is one.
 #
 # A machine that has none of them refuses to run what a model wrote, unless it is told `--allow-unsandboxed`. `llmlab sleep
 # sandbox` says which level a machine has, and how many programs it judges in a second.

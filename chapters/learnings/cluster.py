@@ -39,8 +39,9 @@ Markdown(
 
 # %% [markdown]
 # Coefficients cover what no datasheet says. All runs share them; none belongs to a single row or model. That rule cost
-# accuracy on single runs, but it lets us predict new ones. Where the software is not described (recomputation in one
-# library, the balance of experts in all of them), no coefficient can help.
+# accuracy on single runs, but it lets us predict new ones. Where the software is not described, no coefficient can help:
+# our largest error came from a word that two libraries use for different things, and went away once we had read the code
+# of both. How evenly tokens go to their experts, no library says.
 #
 # ## Large clusters wait and break
 

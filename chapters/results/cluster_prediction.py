@@ -33,7 +33,8 @@ figure("cluster_prediction", "mean_absolute_error", x="predictor")
 # %% [markdown]
 # ## Hypotheses and verdicts
 #
-# Pilot calibrations on the same published runs came before these hypotheses, and we knew their figures. So the verdicts
+# Pilot calibrations on the same published runs came before these hypotheses, and we knew their figures. An earlier
+# recording of this experiment showed us its errors, too, and we corrected formulas by what it showed. So the verdicts
 # confirm a measurement, with a margin and an interval; they are not a test on runs that nobody had looked at.
 
 # %%
@@ -152,11 +153,12 @@ Markdown(
 titan = each[(each["source"] == "torchtitan") & (each["predictor"] == "simulator")]
 bias = titan.groupby("model")["value"].mean()
 Markdown(
-    "The errors are largest on torchtitan: "
-    + ", ".join(f"{name} by {100 * error:+.0f} %" for name, error in bias.items())
-    + " on average. Its selective recomputation repeats every second matrix product [@liang2024torchtitan], "
-    "while the simulator models Megatron's, which repeats only attention. This explains why the prediction for the small "
-    "model is too fast. We have no explanation for the large one, where it is too slow."
+    "torchtitan was once by far the worst source, for one word: *selective* recomputation. In Megatron-LM it repeats only "
+    "attention [@korthikanti2022recomputation]; in torchtitan it keeps attention and repeats every second matrix product "
+    "[@liang2024torchtitan]. No coefficient could make up for that. Now the simulator knows both, and PyTorch's habit of "
+    "stopping a recomputation at the last activation that it needs. The mean signed error is "
+    + " and ".join(f"{100 * error:+.0f} % for {name}" for name, error in bias.items())
+    + ". We looked at these runs while we corrected the formulas, so they describe the correction more than they test it."
 )
 
 # %% [markdown]

@@ -48,6 +48,12 @@ command("sleep_base")
 curves("sleep_base", "loss", log_y=True)
 
 # %% [markdown]
+# ## Take it along
+#
+# `llmlab sleep export micro` writes this coder, or one that a night has changed, as a file that llama.cpp and Ollama
+# load; a test asks llama.cpp and the coder the same question and compares their tokens. It speaks in its own tokens there,
+# too: a question for it lies beside the file.
+#
 # ## Learnings
 #
 # There is one coder, of generated Python alone, and so no interval over seeds: what follows starts from this very model.

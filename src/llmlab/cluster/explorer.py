@@ -21,6 +21,8 @@ DERIVED = (
     "attention_weights",
     "expert_weights",
     "matmul_weights",
+    "every_second_share",
+    "last_share",
 )
 """Counts of a shape that the formulas use, besides its fields."""
 

@@ -73,7 +73,9 @@ def main(
         str | None,
         typer.Option(help="none, optimizer, gradients or parameters (FSDP). [optimizer]"),
     ] = None,
-    recompute: Annotated[str | None, typer.Option(help="none, selective or full. [none]")] = None,
+    recompute: Annotated[
+        str | None, typer.Option(help="none, selective, operations or full. [none]")
+    ] = None,
     precision: Annotated[str | None, typer.Option(help="fp16, bf16, fp8 or fp4. [bf16]")] = None,
     software: Annotated[
         str | None, typer.Option(help="plain, eager, compiled or fused kernels. [fused]")

@@ -113,6 +113,10 @@ def layout(found: Prediction) -> str:
     more = [f"micro-batch {plan.micro_batch}"]
     if plan.interleave > 1:
         more.append(f"interleave {plan.interleave}")
+    if plan.async_tensor:
+        more.append("asynchronous tensor parallelism")
+    if plan.adapters:
+        more.append("adapters only")
     return ", ".join([*sizes, *more, f"sharding {plan.sharding}", f"recompute {plan.recompute}"])
 
 

@@ -61,7 +61,7 @@ EXPERIMENT = Experiment(
     title="The frontier of forgetting",
     question="Q-FORGET",
     summary=(
-        "Fine-tunes on subtraction in full and with LoRA until 40 % are right, at five rates "
+        "Fine-tunes on subtraction in full and with LoRA until 40 % are right, at six rates "
         "each, and looks at what of the old skills is gone by then."
     ),
     subject=Subject("`micro`", "subtraction, beside four old skills with exact answers"),
@@ -91,7 +91,7 @@ EXPERIMENT = Experiment(
             precision="float32",
         ),
         "laptop": _budget(
-            (0.125, 0.25, 0.5, 1.0, 2.0),
+            (0.0625, 0.125, 0.25, 0.5, 1.0, 2.0),
             seeds=10,
             train_items=3000,
             steps=900,

@@ -59,7 +59,7 @@ EXPERIMENT = tuning_sweep(
         ),
         "laptop": Budget(
             conditions={"trained": ("full", *RANKS), "learning_rate": RATES},
-            seeds=5,
+            seeds=10,
             settings={
                 "train_items": 3000,
                 "steps": 200,

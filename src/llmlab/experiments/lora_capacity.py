@@ -31,7 +31,7 @@ EXPERIMENT = tuning_sweep(
     name="lora_capacity",
     title="What an adapter holds",
     question="Q-RANK",
-    summary="Memorises few and many random facts at ranks from 2 to 64, at two rates each.",
+    summary="Memorises few and many random facts at ranks from 2 to 64, at five rates each.",
     subject=Subject("`micro` with LoRA under rsLoRA", "random facts"),
     axes=(
         Axis("facts", "Random facts to be memorised."),
@@ -48,7 +48,7 @@ EXPERIMENT = tuning_sweep(
             conditions={
                 "facts": (64, 256),
                 "rank": (2, 8, 32, 64),
-                "learning_rate": (1.5e-3, 3e-3),
+                "learning_rate": (7.5e-4, 1.5e-3, 3e-3, 6e-3, 1.2e-2),
             },
             seeds=10,
             settings={"steps": 400, "suite_items": 250, "precision": "float32"},

@@ -201,7 +201,7 @@ EXPERIMENT = Experiment(
         ),
         "laptop": Budget(
             conditions={"cause": CAUSES, "dose": DOSES},
-            seeds=8,
+            seeds=12,
             settings={
                 "train_items": 3000,
                 "steps": 160,

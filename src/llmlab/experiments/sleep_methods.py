@@ -93,7 +93,7 @@ EXPERIMENT = Experiment(
         ),
         "laptop": Budget(
             conditions={"method": METHODS},
-            seeds=5,
+            seeds=10,
             settings={
                 "day_koans": 240,
                 "exam_koans": 1000,

@@ -3,6 +3,7 @@ from dataclasses import replace
 import pytest
 
 from llmlab.cluster.physics.coefficients import Coefficients
+from llmlab.cluster.physics.collectives import Group, dispatch
 from llmlab.cluster.physics.hardware import accelerator
 from llmlab.cluster.physics.plan import Plan, check
 from llmlab.cluster.physics.prediction import predict, predict_checked
@@ -29,6 +30,41 @@ def test_full_recomputation_costs_a_forward_pass() -> None:
     assert again.recompute == pytest.approx(plain.matmul / 3, rel=0.4)
 
 
+def test_recomputation_by_operation_repeats_keys_output_and_up_of_a_llama() -> None:
+    repeated = 4096 * (1024 + 4096 + 14336)
+    whole = 4096 * (4096 + 2 * 1024 + 4096 + 3 * 14336)
+    assert PLAN.shape.every_second_share == pytest.approx(repeated / whole)
+
+
+def test_pytorch_never_repeats_the_last_product_of_a_layer() -> None:
+    assert PLAN.shape.last_share == pytest.approx(0.27, abs=0.01)
+    again = replace(PLAN, recompute="full", software="compiled")
+    found = step_time(again, Coefficients())
+    others = found.attention / 3.5 + found.elementwise / 3
+    head = 4096 * 128256 / PLAN.shape.matmul_weights
+    products = (1 - head) * found.matmul / 3
+    assert found.recompute - others == pytest.approx((1 - 0.27) * products, rel=0.03)
+
+
+def test_asynchronous_tensor_parallelism_hides_communication() -> None:
+    c, split = Coefficients(), replace(PLAN, tp=8)
+    hidden = step_time(replace(split, async_tensor=True), c)
+    assert 0 < hidden.tensor < step_time(split, c).tensor
+
+
+def test_adapters_alone_need_no_gradients_of_the_weights() -> None:
+    c = Coefficients()
+    whole, frozen = step_time(PLAN, c), step_time(replace(PLAN, adapters=True), c)
+    assert frozen.matmul == pytest.approx(whole.matmul * 2 / 3)
+    assert (frozen.data, frozen.optimizer) == (0, 0)
+
+
+def test_a_token_crosses_to_another_domain_once_for_all_its_experts() -> None:
+    c, far = Coefficients(), Group(size=16, stride=1)
+    one, many = (dispatch(1e9, experts, far, PLAN.accelerator, c) for experts in (1, 64))
+    assert many < 4 * one
+
+
 def test_more_micro_batches_shrink_the_bubble() -> None:
     c = Coefficients()
     deep = replace(PLAN, pp=8)
@@ -50,6 +86,26 @@ def test_a_plan_that_does_not_fit_names_the_excess_and_the_nearest_that_does() -
 def test_the_search_finds_a_plan_that_fits() -> None:
     found = search(replace(PLAN, gpus=16, global_batch=32), Coefficients(), keep=1)
     assert predict(found.plans[0].plan).fits
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("NVIDIA H100 80GB HBM3", "H100"),
+        ("a100-sxm4-40gb", "A100-40GB"),
+        ("GB200 NVL72", "GB200"),
+        ("TPU v5p", "TPU-v5p"),
+        ("H100-96GB-HBM2e-500W", "H100-96GB-HBM2e-500W"),
+    ],
+)
+def test_a_gpu_is_found_as_people_write_it(written: str, meant: str) -> None:
+    assert accelerator(written).name == meant
+
+
+@pytest.mark.parametrize("written", ["H100 94GB", "NVIDIA", "A100 80GB PCIe"])
+def test_another_memory_or_form_is_another_gpu(written: str) -> None:
+    with pytest.raises(LabError, match="there is no GPU"):
+        accelerator(written)
 
 
 def test_an_unknown_gpu_is_refused_with_the_list() -> None:

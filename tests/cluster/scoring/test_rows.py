@@ -4,7 +4,7 @@ import pytest
 
 from llmlab.cluster.facts import RUNS, fact_file
 from llmlab.cluster.physics.coefficients import calibrated
-from llmlab.cluster.scoring.rows import read_published
+from llmlab.cluster.scoring.rows import published, read_published
 from llmlab.cluster.scoring.score import score, score_runs
 from llmlab.method.errors import LabError
 
@@ -27,6 +27,68 @@ def test_a_row_that_lacks_something_is_named(tmp_path: Path) -> None:
     assert len(runs) == 1
     assert "gpu_type Z9" in skipped[0].reason
     assert "gpus" in skipped[1].reason
+
+
+RUN = {
+    "model": "Llama 3.1 8B",
+    "gpus": "64",
+    "gpu_type": "H100",
+    "seq_len_tokens": "8192",
+    "global_batch_sequences": "128",
+    "micro_batch": "2",
+    "fsdp": "1",
+    "recompute": "selective",
+    "precision": "bf16",
+    "step_time_s": "2.5",
+    "note": "FSDP + torch.compile",
+}
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        {"gpu_type": "nvidia h100 80gb hbm3", "precision": "BF16", "recompute": "Selective (op)"},
+        {"seq_len_tokens": "8,192", "gpus": " 64.0 ", "fsdp": "True"},
+        {"tp": "n/a", "pp": "-", "cp": "None", "dp": "64", "task": "NA", "interleave": "unknown"},
+        {"recompute": ""},
+    ],
+)
+def test_a_run_may_be_written_in_several_ways(cells: dict[str, str]) -> None:
+    assert published(RUN | cells, 2).plan == published(RUN, 2).plan
+
+
+@pytest.mark.parametrize(
+    ("cells", "plan"),
+    [
+        ({}, {"recompute": "operations", "bits": 16, "async_tensor": False}),
+        ({"recompute": "full AC"}, {"recompute": "full"}),
+        ({"fsdp": "0"}, {"recompute": "selective", "software": "fused"}),
+        ({"fsdp": "0", "recompute": "unknown"}, {"recompute": "none"}),
+        ({"precision": "float8 rowwise"}, {"bits": 8}),
+        ({"tp": "8", "note": "compile, Async TP"}, {"async_tensor": True}),
+        ({"task": "LoRA"}, {"adapters": True}),
+    ],
+)
+def test_a_row_says_what_its_software_does(cells: dict[str, str], plan: dict[str, object]) -> None:
+    found = published(RUN | cells, 2).plan
+    assert {name: getattr(found, name) for name in plan} == plan
+
+
+@pytest.mark.parametrize(
+    ("cells", "reason"),
+    [
+        ({"dp": "32"}, "dp is 32, and tp, pp and cp leave 64 of 64 gpus"),
+        ({"micro_batch": "4"}, "64 micro-batches of 4 exceed the global batch"),
+        ({"gpus": "n/a"}, "no gpus"),
+        ({"step_time_s": "1e30"}, "step_time_s is '1e30'"),
+        ({"step_time_s": "nan"}, "no step_time_s and no tokens_per_s_per_gpu"),
+        ({"gpu_type": "Z9"}, "gpu_type Z9 is not in the catalogue"),
+    ],
+)
+def test_a_row_that_cannot_be_meant_is_skipped_with_its_reason(
+    cells: dict[str, str], reason: str
+) -> None:
+    assert published(RUN | cells, 2).reason == reason
 
 
 def test_a_file_without_a_column_is_refused(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.ndimage import gaussian_filter1d
+import scipy  # loads scipy.ndimage, half a second, only where it is used
 
 from llmlab.cluster.dynamics.pieces import FEWEST, fit_pieces
 from llmlab.cluster.dynamics.steps import Fit, Series
@@ -60,4 +60,4 @@ def fit_loss(run: str, losses: np.ndarray, fit: Fit = fit_pieces) -> LossDynamic
 
 def trend(losses: np.ndarray) -> np.ndarray:
     """A smooth line (n,) through losses (n,)."""
-    return gaussian_filter1d(losses, max(2.0, TREND * len(losses)), mode="nearest")
+    return scipy.ndimage.gaussian_filter1d(losses, max(2.0, TREND * len(losses)), mode="nearest")

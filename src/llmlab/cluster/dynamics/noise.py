@@ -9,7 +9,7 @@ scores into new values. Heavy tails and autocorrelation thus both come from the 
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.linalg import solve_banded, solve_toeplitz
+import scipy
 from scipy.special import ndtr, ndtri
 
 ORDER = 8
@@ -38,7 +38,7 @@ class Noise:
         shocks = self.innovation * rng.standard_normal(length + warm_up)
         lags = np.concatenate([[1.0], -self.memory])  # scipy.signal would take a second to import
         bands = np.repeat(lags[:, None], len(shocks), axis=1)
-        scores = solve_banded((len(self.memory), 0), bands, shocks)[warm_up:]
+        scores = scipy.linalg.solve_banded((len(self.memory), 0), bands, shocks)[warm_up:]
         places = ndtr(scores) * (len(self.quantiles) - 1)
         return np.interp(places, np.arange(len(self.quantiles)), self.quantiles)
 
@@ -48,7 +48,7 @@ def fit_noise(values: np.ndarray) -> Noise:
     scores = normal_scores(values)
     order = min(ORDER, len(values) // 16)
     correlations = autocorrelation(scores, order)
-    memory = solve_toeplitz(correlations[:-1], correlations[1:])
+    memory = scipy.linalg.solve_toeplitz(correlations[:-1], correlations[1:])
     memory *= min(1.0, 0.98 / max(np.abs(np.roots([1.0, *-memory])).max(), 1e-9)) ** np.arange(
         1, order + 1
     )

@@ -52,14 +52,25 @@ def all_reduce(size: float, group: Group, gpu: Accelerator, c: Coefficients) -> 
     return 2 * all_gather(size, group, gpu, c)
 
 
-def all_to_all(size: float, group: Group, gpu: Accelerator, c: Coefficients) -> float:
-    """Seconds to distribute `size` bytes of each rank, in equal parts, to all ranks."""
+def dispatch(size: float, experts: int, group: Group, gpu: Accelerator, c: Coefficients) -> float:
+    """Seconds to send `size` bytes of tokens, each to `experts` experts spread evenly over the
+    ranks, or back.
+
+    A token goes once to each rank of its own domain that needs it, and once to each other domain,
+    where fast links spread it further (DeepSeek-V3, arXiv:2412.19437, section 3.2.2).
+    """
     if group.size == 1:
         return 0.0
     inside = min(max(gpu.domain // group.stride, 1), group.size)
-    near, far = inside - 1, group.size - inside
+    near = (inside - 1) * _visited(1 / group.size, experts)
+    far = (group.size / inside - 1) * _visited(inside / group.size, experts)
     times = near / (c.link * gpu.link), far / (c.network(gpu.family) * gpu.network)
-    return size / group.size * sum(times) + _latency(group, gpu)
+    return size * sum(times) + _latency(group, gpu)
+
+
+def _visited(share: float, experts: int) -> float:
+    """Probability that one of a token's experts lies in a given share of the ranks."""
+    return 1 - (1 - share) ** experts
 
 
 def send(size: float, stride: int, gpu: Accelerator, c: Coefficients) -> float:

@@ -4,6 +4,7 @@ The catalogue is `data/hardware.toml`; every entry names its source. `pint` pars
 simulator uses floats in FLOP/s, bytes, bytes/s and watts.
 """
 
+import re
 import tomllib
 from dataclasses import dataclass
 from functools import cache
@@ -31,15 +32,13 @@ ALIASES = {
     "A100": "A100-80GB",
     "A100-SXM4-40GB": "A100-40GB",
     "A100-SXM4-80GB": "A100-80GB",
-    "H100-80GB": "H100",
-    "H100-SXM": "H100",
-    "H100-SXM5-80GB": "H100",
-    "H200-SXM5-141GB": "H200",
-    "B200-SXM-180GB": "B200",
-    "B300-SXM-270GB": "B300",
-    "V100-32GB": "V100",
     "TPU-v5lite": "TPU-v5e",
 }
+NOISE = re.compile(
+    r"nvidia|amd|intel|habana|google|cloud|tesla|instinct|[dh]gx|sxm\d?|hbm\d?e?|nvl72"
+)
+"""Words in a name that do not tell accelerators of the catalogue apart."""
+SIZE = re.compile(r"\d+gb")
 
 
 @dataclass(frozen=True)
@@ -85,7 +84,7 @@ def accelerator(name: str) -> Accelerator:
         LabError: the accelerator is not in the catalogue.
     """
     known = accelerators()
-    found = _keys().get(_key(name))
+    found = _keys().get(_key(name)) or _described(name)
     if not found:
         raise LabError(
             f'there is no GPU "{name}"{suggestion(name, known)} in the catalogue; name one of '
@@ -139,6 +138,18 @@ def _units() -> "pint.UnitRegistry":
 def _keys() -> dict[str, str]:
     named = {_key(name): name for name in accelerators()}
     return named | {_key(alias): name for alias, name in ALIASES.items()}
+
+
+def _described(name: str) -> str | None:
+    """The accelerator of a name with its maker, form factor or memory size, such as
+    "NVIDIA H100 80GB HBM3"; None if the memory is another, or nothing in the catalogue fits."""
+    words = [word for word in re.split(r"[\s_-]+", name.casefold()) if not NOISE.fullmatch(word)]
+    sizes = [word for word in words if SIZE.fullmatch(word)]
+    found = _keys().get(_key("".join(word for word in words if word not in sizes)))
+    if not found or len(sizes) > 1:
+        return None
+    memory = accelerators()[found].memory
+    return found if all(abs(int(size[:-2]) * 1e9 / memory - 1) < 0.08 for size in sizes) else None
 
 
 def _key(name: str) -> str:

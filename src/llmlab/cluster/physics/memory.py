@@ -8,7 +8,7 @@ s·b·d·(34 + 5·a·s/d) bytes. The state of a parameter as in ZeRO (arXiv:1910
 from dataclasses import dataclass, fields
 
 from llmlab.cluster.physics.kernels import BYTES, tokens_per_pass
-from llmlab.cluster.physics.plan import Plan
+from llmlab.cluster.physics.plan import BY_OPERATION, Plan
 from llmlab.cluster.physics.step import parameters_per_rank
 
 GRADIENT_BYTES = 4
@@ -17,8 +17,6 @@ OPTIMIZER_BYTES = 12
 OUTER_BYTES = 10
 """Bytes per token and d_model value: inputs of two norms, of attention and of the feed-forward
 layer, and the masks of two dropouts (arXiv:2205.05198, section 4.1)."""
-BY_OPERATION = ("eager", "compiled")
-"""Software with PyTorch's own loss and its choice of operations to recompute."""
 LOGIT_BYTES = 14
 """Bytes per logit in PyTorch's loss: itself in 16 bits, and in 32 bits a copy, its log-softmax and
 a gradient; agrees with torchtitan's peaks (`data/published_memory.csv`)."""
@@ -49,11 +47,12 @@ def memory_use(plan: Plan) -> MemoryUse:
     here = parameters_per_rank(plan)
     replicas = plan.dp * plan.cp
     stage = ("none", "optimizer", "gradients", "parameters").index(plan.sharding)
-    gradients = GRADIENT_BYTES * here / (replicas if stage >= 2 else 1)
+    trained = 0.0 if plan.adapters else here
+    unsharded = _gathered(plan, GRADIENT_BYTES) if plan.pp > 1 and not plan.adapters else 0.0
     return MemoryUse(
         weights=BYTES * here / (replicas if stage == 3 else 1) + _gathered(plan, BYTES),
-        gradients=gradients + (_gathered(plan, GRADIENT_BYTES) if plan.pp > 1 else 0.0),
-        optimizer=OPTIMIZER_BYTES * here / (replicas if stage >= 1 else 1),
+        gradients=GRADIENT_BYTES * trained / (replicas if stage >= 2 else 1) + unsharded,
+        optimizer=OPTIMIZER_BYTES * trained / (replicas if stage >= 1 else 1),
         activations=activations(plan),
         logits=logits(plan),
         workspace=WORKSPACE,
@@ -92,7 +91,7 @@ def layer_activations(plan: Plan) -> float:
     """Bytes that one layer keeps for its backward pass, without full recomputation."""
     shape, tokens = plan.shape, tokens_per_pass(plan)
     split = plan.tp if plan.sequence_parallel else 1
-    if plan.recompute == "selective" and plan.software in BY_OPERATION:
+    if plan.recompute == "operations":
         return tokens * BYTES * (shape.d_model / split + _kept_by_operation(plan) / plan.tp)
     outer = OUTER_BYTES * shape.d_model / split
     heads = shape.heads * (shape.head_dim + shape.value_dim)

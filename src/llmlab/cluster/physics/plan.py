@@ -9,12 +9,14 @@ from llmlab.cluster.physics.shapes import Shape
 from llmlab.method.errors import LabError
 
 Sharding = Literal["none", "optimizer", "gradients", "parameters"]
-Recompute = Literal["none", "selective", "full"]
+Recompute = Literal["none", "selective", "operations", "full"]
 Software = Literal["plain", "eager", "compiled", "fused"]
 SHARDINGS = ("none", "optimizer", "gradients", "parameters")
-RECOMPUTES = ("none", "selective", "full")
+RECOMPUTES = ("none", "selective", "operations", "full")
 SOFTWARES = ("plain", "eager", "compiled", "fused")
 BITS = (16, 8, 4)
+BY_OPERATION = ("eager", "compiled")
+"""Software with PyTorch's own loss and its choice of operations to recompute."""
 
 
 @dataclass(frozen=True)
@@ -31,10 +33,15 @@ class Plan:
         global_batch, micro_batch: sequences per step, and per pass of one data-parallel rank.
         interleave: virtual pipeline stages per rank; 1 for none.
         sharding: what data-parallel ranks shard: stages 1 to 3 of ZeRO; the last is FSDP.
-        recompute: activations recomputed in the backward pass; selective: attention, or with eager
-            and compiled software every second product, whose time is not counted in the step.
+        recompute: what the backward pass repeats of the forward pass. selective: the core of
+            attention, as in Megatron-LM (arXiv:2205.05198, section 5). operations: all but
+            attention and the first, third, … matrix product of a layer, as torchtitan selects
+            (arXiv:2410.06511; `_apply_ac_to_transformer_block` in its code). full: everything.
         bits: bits of the operands of the layers' matrix products; attention stays at 16.
         sequence_parallel: whether norms and dropout are split over the tensor-parallel ranks.
+        async_tensor: whether tensor-parallel communication overlaps with matrix products.
+        adapters: whether only low-rank adapters are trained (LoRA): the other weights have no
+            gradients.
         software: plain: Megatron-LM before FlashAttention, without overlapped communication;
             eager: the first FlashAttention kernels and overlapped gradients, as in FSDP without a
             compiler; compiled: the same with a compiler; fused: Transformer Engine's kernels.
@@ -55,6 +62,8 @@ class Plan:
     recompute: Recompute = "none"
     bits: int = 16
     sequence_parallel: bool = False
+    async_tensor: bool = False
+    adapters: bool = False
     software: Software = "fused"
 
     @cached_property

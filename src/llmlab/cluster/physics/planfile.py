@@ -120,6 +120,8 @@ class PlanFile(Strict):
     recompute: Recompute = "none"
     precision: Literal["fp16", "bf16", "fp8", "fp4"] = "bf16"
     sequence_parallel: bool | None = None
+    async_tensor: bool = False
+    adapters: bool = False
     software: Software = "fused"
     cluster: Wires = Wires()
 

@@ -35,7 +35,9 @@ class Prediction:
 
     @property
     def tflops_per_gpu(self) -> float:
-        flops = self.plan.shape.flops_per_token(self.plan.seq_len)
+        shape = self.plan.shape
+        spared = 2 * shape.matmul_weights if self.plan.adapters else 0  # gradients of the weights
+        flops = shape.flops_per_token(self.plan.seq_len) - spared
         return self.tokens_per_s_per_gpu * flops / 1e12
 
     @property

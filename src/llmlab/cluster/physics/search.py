@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from llmlab.cluster.physics.coefficients import Coefficients
 from llmlab.cluster.physics.memory import memory_use
-from llmlab.cluster.physics.plan import Plan, fits_evenly
+from llmlab.cluster.physics.plan import BY_OPERATION, Plan, fits_evenly
 from llmlab.cluster.physics.step import step_time
 from llmlab.method.errors import LabError
 
@@ -69,7 +69,8 @@ def layouts(base: Plan) -> Iterator[Plan]:
 
 def least_recompute(plan: Plan) -> Plan | None:
     """The plan with the least recomputation that fits memory, or None."""
-    for recompute in ("none", "selective", "full"):
+    part = "operations" if plan.software in BY_OPERATION else "selective"
+    for recompute in ("none", part, "full"):
         candidate = replace(plan, recompute=recompute)
         if memory_use(candidate).total <= plan.accelerator.memory:
             return candidate

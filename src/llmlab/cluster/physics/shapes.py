@@ -70,16 +70,40 @@ class Shape:
         return self.latent.value_dim if self.latent else self.head_dim
 
     @property
-    def attention_weights(self) -> int:
-        """Weights of the matrices of one attention layer."""
+    def attention_matrices(self) -> tuple[int, ...]:
+        """Weights of each matrix of one attention layer, in the order of the forward pass."""
         d, h = self.d_model, self.heads
         if self.latent:
             inner = self.latent
-            queries = d * inner.query_rank + inner.query_rank * h * self.head_dim
+            queries = (d * inner.query_rank, inner.query_rank * h * self.head_dim)
             down = d * (inner.key_value_rank + inner.rotary_dim)
             up = inner.key_value_rank * h * (self.head_dim - inner.rotary_dim + inner.value_dim)
-            return queries + down + up + h * inner.value_dim * d
-        return d * self.head_dim * (2 * h + 2 * self.kv_heads)
+            return (*queries, down, up, h * inner.value_dim * d)
+        keys = d * self.head_dim * self.kv_heads
+        return (d * self.head_dim * h, keys, keys, d * self.head_dim * h)
+
+    @property
+    def attention_weights(self) -> int:
+        """Weights of the matrices of one attention layer."""
+        return sum(self.attention_matrices)
+
+    @property
+    def active_matrices(self) -> tuple[int, ...]:
+        """Weights of each matrix of one layer that a token uses, in the order of the forward pass;
+        those of all experts that it visits count as one."""
+        visits = self.experts_per_token + self.shared_experts
+        width = visits * self.expert_d_ff if self.experts else self.d_ff
+        return (*self.attention_matrices, *self.feed_forward_matrices * (self.d_model * width,))
+
+    @property
+    def every_second_share(self) -> float:
+        """Share of every second matrix product in the FLOPs of a layer's products."""
+        return sum(self.active_matrices[1::2]) / sum(self.active_matrices)
+
+    @property
+    def last_share(self) -> float:
+        """Share of the last matrix product in the FLOPs of a layer's products."""
+        return self.active_matrices[-1] / sum(self.active_matrices)
 
     @property
     def dense_weights(self) -> int:

@@ -9,16 +9,20 @@ from llmlab.cluster.physics.collectives import (
     Group,
     all_gather,
     all_reduce,
-    all_to_all,
+    dispatch,
     exposed,
     send,
 )
 from llmlab.cluster.physics.kernels import BYTES, FLASH_BACKWARD, Pass, Rates, tokens_per_pass
-from llmlab.cluster.physics.plan import Plan
+from llmlab.cluster.physics.plan import BY_OPERATION, Plan
 
 OPTIMIZER_BYTES = 28
 """Bytes per parameter: Adam reads gradient, master weight and two moments, and writes master weight
 and moments (4 + 4 + 8 + 4 + 8 bytes)."""
+
+
+EARLY_STOP_SINCE = 2022
+"""Year of the first accelerators whose published runs use PyTorch 2.1 (2023) or later."""
 
 
 @dataclass(frozen=True)
@@ -122,20 +126,16 @@ def stage_time(plan: Plan, c: Coefficients) -> Stage:
     )
     relieved = shape.layers % plan.pp != 0
     head = kernels.head(plan, rates) / (plan.pp if relieved else 1)
-    recompute = {
-        "none": 0.0,
-        "selective": forward.attention if not plan.is_flash else 0.0,
-        "full": forward.total,
-    }[plan.recompute]
     backward = FLASH_BACKWARD if plan.is_flash else 2.0
-    matmul = 3 * (forward.matmul + head)
+    products = 2 if plan.adapters else 3  # forward, gradients of inputs, gradients of weights
+    matmul = products * (forward.matmul + head)
     core = (1 + backward) * forward.attention
     elementwise = 3 * forward.elementwise
-    tensor = _tensor(plan, c)
-    expert = _expert(plan, c)
+    tensor = _tensor(plan, matmul, c)
+    expert = _expert(plan, matmul, c)
+    recompute = _recompute(plan, forward)
     busy = matmul + core + elementwise + recompute + tensor + expert
-    again = 1 if plan.recompute == "full" else 0
-    host = c.launch * plan.layers_per_stage * (3 + again)
+    host = _host(plan, c)
     return Stage(
         matmul=matmul,
         attention=core,
@@ -148,13 +148,38 @@ def stage_time(plan: Plan, c: Coefficients) -> Stage:
     )
 
 
-def _tensor(plan: Plan, c: Coefficients) -> float:
+def _recompute(plan: Plan, forward: Pass) -> float:
+    """Repeated parts of a stage's forward pass.
+
+    PyTorch stops at the last activation that the backward pass needs, so it never repeats a layer's
+    last product (`torch.utils.checkpoint`, non-reentrant variant, from version 2.1).
+    """
+    recent = plan.accelerator.year >= EARLY_STOP_SINCE
+    stops_early = plan.software in BY_OPERATION and recent
+    return {
+        "none": 0.0,
+        "selective": 0.0 if plan.is_flash else forward.attention,
+        "operations": plan.shape.every_second_share * forward.matmul + forward.elementwise,
+        "full": forward.total - (plan.shape.last_share * forward.matmul if stops_early else 0.0),
+    }[plan.recompute]
+
+
+def _host(plan: Plan, c: Coefficients) -> float:
+    """Seconds that the host takes to launch a stage's kernels; a backward pass has twice as many as
+    a forward pass."""
+    passes = 4 if plan.recompute in ("operations", "full") else 3
+    return passes * c.launch * plan.layers_per_stage
+
+
+def _tensor(plan: Plan, matmul: float, c: Coefficients) -> float:
     """Two all-reduces per layer forward, two backward, and two more if it is recomputed
-    (Megatron-LM, arXiv:1909.08053, section 3); sequence parallelism moves as many bytes."""
-    times = 6 if plan.recompute == "full" else 4
+    (Megatron-LM, arXiv:1909.08053, section 3); sequence parallelism moves as many bytes. Recomputed
+    by operation, their reduce-scatters are kept, and only the all-gathers are repeated."""
+    times = {"operations": 5, "full": 6}.get(plan.recompute, 4)
     size = BYTES * tokens_per_pass(plan) * plan.shape.d_model
     group = Group(plan.tp, 1)
-    return times * plan.layers_per_stage * all_reduce(size, group, plan.accelerator, c)
+    time = times * plan.layers_per_stage * all_reduce(size, group, plan.accelerator, c)
+    return exposed(time, matmul, c) if plan.async_tensor else time
 
 
 def _context(plan: Plan, attention: float, c: Coefficients) -> float:
@@ -170,15 +195,21 @@ def _context(plan: Plan, attention: float, c: Coefficients) -> float:
     return exposed(time, attention, c)
 
 
-def _expert(plan: Plan, c: Coefficients) -> float:
-    """Tokens travel to their experts and back, forward and backward (GShard, arXiv:2006.16668)."""
+def _expert(plan: Plan, matmul: float, c: Coefficients) -> float:
+    """Tokens travel to their experts and back, forward and backward (GShard, arXiv:2006.16668).
+
+    With virtual stages, the communication of one micro-batch overlaps with the products of another
+    (DualPipe, arXiv:2412.19437, section 3.2.1; Megatron-LM's `--overlap-moe-expert-parallel-comm`,
+    which requires virtual stages).
+    """
     shape = plan.shape
     if plan.ep == 1 or not shape.experts:
         return 0.0
     times = 6 if plan.recompute == "full" else 4
-    size = BYTES * tokens_per_pass(plan) * shape.experts_per_token * shape.d_model / plan.tp
-    once = all_to_all(size, Group(plan.ep, 1), plan.accelerator, c)
-    return times * shape.moe_layers / plan.pp * once
+    size = BYTES * tokens_per_pass(plan) * shape.d_model / plan.tp
+    once = dispatch(size, shape.experts_per_token, Group(plan.ep, 1), plan.accelerator, c)
+    time = times * shape.moe_layers / plan.pp * once
+    return exposed(time, matmul, c) if plan.interleave > 1 else time
 
 
 def _pipeline(plan: Plan, stage: Stage, c: Coefficients) -> float:
@@ -200,8 +231,11 @@ def _data(plan: Plan, stage: Stage, c: Coefficients) -> float:
     here = parameters_per_rank(plan)
     if plan.sharding == "parameters":
         size = BYTES * here
-        once = 3 * all_gather(size, replicas, gpu, c)  # forward, backward, gradients
+        times = 2 if plan.adapters else 3  # forward, backward, gradients
+        once = times * all_gather(size, replicas, gpu, c)
         return plan.micro_batches * exposed(once, stage.total, c)
+    if plan.adapters:
+        return 0.0
     if plan.sharding == "none":
         time = all_reduce(BYTES * here, replicas, gpu, c)
     else:
@@ -210,6 +244,8 @@ def _data(plan: Plan, stage: Stage, c: Coefficients) -> float:
 
 
 def _optimizer(plan: Plan, c: Coefficients) -> float:
+    if plan.adapters:
+        return 0.0
     shared = 1 if plan.sharding == "none" else plan.dp * plan.cp
     state = OPTIMIZER_BYTES * parameters_per_rank(plan) / shared
     return c.optimizer * state / (c.memory * plan.accelerator.memory_bandwidth)

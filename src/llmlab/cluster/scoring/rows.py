@@ -5,6 +5,7 @@ values get the same default for all rows.
 """
 
 import csv
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,31 +14,44 @@ from typing import Annotated
 from pydantic import BaseModel, BeforeValidator, Field, ValidationError
 
 from llmlab.cluster.physics.hardware import Accelerator, accelerator
-from llmlab.cluster.physics.plan import Plan, Software
+from llmlab.cluster.physics.plan import BY_OPERATION, RECOMPUTES, Plan, Recompute, Software
+from llmlab.cluster.physics.planfile import LARGEST
 from llmlab.cluster.physics.shapes import Shape, known_shape, shape_like
 from llmlab.method.errors import LabError
 
+BLANK = ("", "nan", "n/a", "na", "null", "-")
+"""What tables write for a missing value; in a column of numbers also `NO_NUMBER`."""
+NO_NUMBER = ("none", "unknown")
+FLAGS = {"true": 1, "yes": 1, "false": 0, "no": 0}
 
-def _blank(value: object) -> object:
-    return None if value is None or str(value).strip() in ("", "nan", "NaN", "None") else value
+
+def _text(value: object) -> object:
+    text = None if value is None else str(value).strip()
+    return None if text is None or text.casefold() in BLANK else text
+
+
+def _number(value: object) -> object:
+    """A number without separators of thousands, which a table may write as 1,024."""
+    text = _text(value)
+    return None if text is None or text.casefold() in NO_NUMBER else text.replace(",", "")
 
 
 def _count(value: object) -> object:
-    """Convert a count, which a table may write as 8.0."""
-    value = _blank(value)
+    """A count, which a table may write as 8.0, or a flag in words."""
+    text = _number(value)
     try:
-        whole = value is not None and float(value).is_integer()
-    except (TypeError, ValueError):
-        return value
-    return int(float(value)) if whole else value
+        whole = text is not None and float(text).is_integer()
+    except ValueError:
+        return FLAGS.get(text.casefold(), text)
+    return int(float(text)) if whole else text
 
 
-Count = Annotated[Annotated[int, Field(gt=0)] | None, BeforeValidator(_count)]
+Count = Annotated[Annotated[int, Field(gt=0, le=LARGEST)] | None, BeforeValidator(_count)]
 Number = Annotated[
-    Annotated[float, Field(gt=0, allow_inf_nan=False)] | None, BeforeValidator(_blank)
+    Annotated[float, Field(ge=1 / LARGEST, le=LARGEST)] | None, BeforeValidator(_number)
 ]
 Flag = Annotated[Annotated[int, Field(ge=0, le=1)] | None, BeforeValidator(_count)]
-Text = Annotated[str | None, BeforeValidator(_blank)]
+Text = Annotated[str | None, BeforeValidator(_text)]
 
 
 class Row(BaseModel):
@@ -60,6 +74,7 @@ class Row(BaseModel):
     pp: Count = None
     cp: Count = None
     ep: Count = None
+    dp: Count = None
     fsdp: Flag = None
     interleave: Number = None
     sequence_parallel: Flag = None
@@ -83,7 +98,8 @@ class Row(BaseModel):
         text = (self.precision or "unknown").casefold()
         if text == "unknown":
             return 8 if gpu.peak(8) > gpu.peak(16) else 16
-        return 4 if "fp4" in text else 8 if "fp8" in text else 16
+        narrow = re.search(r"(?:fp|float)([48])", text)
+        return int(narrow[1]) if narrow else 16
 
 
 @dataclass(frozen=True)
@@ -119,7 +135,11 @@ class Published:
     @property
     def is_dense_16bit(self) -> bool:
         dense = not self.plan.shape.experts
-        return dense and self.plan.bits == 16 and (self.row.task or "pretrain") == "pretrain"
+        return (
+            dense
+            and self.plan.bits == 16
+            and (self.row.task or "pretrain").casefold() == ("pretrain")
+        )
 
 
 def read_published(path: Path) -> tuple[list[Published], list[Skipped]]:
@@ -163,14 +183,7 @@ def plan_of(row: Row) -> Plan:
     """
     gpu = _accelerator(row)
     shape = _shape(row)
-    needed = ("seq_len_tokens", "global_batch_sequences", "gpus")
-    if missing := [name for name in needed if getattr(row, name) is None]:
-        raise _LackingError(f"no {' and no '.join(missing)}")
-    tp, pp, cp = row.tp or 1, row.pp or 1, row.cp or 1
-    if row.gpus % (tp * pp * cp):
-        raise _LackingError(f"tp x pp x cp = {tp * pp * cp} does not divide {row.gpus} gpus")
-    if pp > shape.layers:
-        raise _LackingError(f"pp = {pp} exceeds the {shape.layers} layers")
+    _check_layout(row, shape)
     software = software_of(row, gpu)
     modern = software != "plain"
     return Plan(
@@ -180,22 +193,43 @@ def plan_of(row: Row) -> Plan:
         seq_len=row.seq_len_tokens,
         global_batch=row.global_batch_sequences,
         micro_batch=row.micro_batch or 1,
-        tp=tp,
-        pp=pp,
-        cp=cp,
+        tp=row.tp or 1,
+        pp=row.pp or 1,
+        cp=row.cp or 1,
         ep=(row.ep or 1) if shape.experts else 1,
         interleave=int(row.interleave or 1),
         sharding=_sharding(row, modern),
-        recompute=row.recompute if row.recompute in ("selective", "full") else "none",
+        recompute=_recompute(row, software),
         bits=row.bits(gpu),
-        sequence_parallel=_or(row.sequence_parallel, modern and tp > 1),
+        sequence_parallel=_or(row.sequence_parallel, modern and (row.tp or 1) > 1),
+        async_tensor=any(mark in (row.note or "").casefold() for mark in ASYNC),
+        adapters="lora" in (row.task or "").casefold(),
         software=software,
     )
 
 
+def _check_layout(row: Row, shape: Shape) -> None:
+    """Check that sizes are stated and agree with each other."""
+    needed = ("seq_len_tokens", "global_batch_sequences", "gpus")
+    if missing := [name for name in needed if getattr(row, name) is None]:
+        raise _LackingError(f"no {' and no '.join(missing)}")
+    product = (row.tp or 1) * (row.pp or 1) * (row.cp or 1)
+    if row.gpus % product:
+        raise _LackingError(f"tp x pp x cp = {product} does not divide {row.gpus} gpus")
+    dp, micro_batch = row.gpus // product, row.micro_batch or 1
+    if row.dp not in (None, dp):
+        raise _LackingError(f"dp is {row.dp}, and tp, pp and cp leave {dp} of {row.gpus} gpus")
+    if micro_batch * dp > row.global_batch_sequences:
+        raise _LackingError(f"{dp} micro-batches of {micro_batch:g} exceed the global batch")
+    if (row.pp or 1) > shape.layers:
+        raise _LackingError(f"pp = {row.pp} exceeds the {shape.layers} layers")
+
+
 FLASH_SINCE = 2022
 """Year of FlashAttention (arXiv:2205.14135): Megatron on earlier accelerators is plain."""
-COMPILED = ("compile", "float8", "2d", " tp")
+ASYNC = ("async tp", "asynctp")
+"""Words in a note that say that tensor-parallel communication is overlapped."""
+COMPILED = ("compile", "float8", "2d", "3d", "4d", " tp", *ASYNC)
 """Words in a note on FSDP that imply torch.compile."""
 FUSED_SINCE = 2024
 """From accelerators of this year on, FSDP also uses fused kernels."""
@@ -213,6 +247,19 @@ def software_of(row: Row, gpu: Accelerator) -> Software:
             return "compiled"
         return "fused" if row.bits(gpu) < 16 else "eager"
     return "fused" if row.fsdp == 1 or gpu.year >= FLASH_SINCE else "plain"
+
+
+def _recompute(row: Row, software: Software) -> Recompute:
+    """What is recomputed; unstated, the default of the software.
+
+    PyTorch's selective recomputation goes by operation, and is the default of torchtitan
+    (`train_configs/llama3_8b.toml`), where the compiled runs come from.
+    """
+    text = (row.recompute or "").casefold()
+    stated = next((kind for kind in RECOMPUTES if kind in text), None)
+    if stated == "selective" and software in BY_OPERATION:
+        return "operations"
+    return stated or ("operations" if software == "compiled" else "none")
 
 
 def _accelerator(row: Row) -> Accelerator:
@@ -265,12 +312,13 @@ def _table(path: Path) -> list[dict[str, str]]:
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             reader = csv.DictReader(file)
-            rows = list(reader)
+            names = [name.strip().casefold() for name in reader.fieldnames or []]
+            rows = [dict(zip(names, cells.values(), strict=False)) for cells in reader]
     except OSError as error:
         raise LabError(f"cannot read {path}: {error.strerror}; name a CSV file.") from error
     except (UnicodeDecodeError, csv.Error) as error:
         raise LabError(f"{path} is not a CSV file in UTF-8 ({error}); save it as one.") from error
-    missing = [name for name in NEEDED if name not in (reader.fieldnames or [])]
+    missing = [name for name in NEEDED if name not in names]
     if missing:
         raise LabError(
             f"{path} has no column {', '.join(missing)}; give it the columns of published_runs.csv."

@@ -3,8 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import optimize, stats
-from statsmodels.stats.stattools import durbin_watson
+import scipy  # loads its parts, which take a second, only where they are used
 
 from llmlab.finetune.curves.curve import Curve
 
@@ -65,7 +64,7 @@ class PowerLaw:
         """
         gradient = _slopes(np.array([float(step)]), self.a, self.b, self.c)[0]
         error = float(np.sqrt(max(0.0, gradient @ self.covariance @ gradient)))
-        half = float(stats.t.ppf((1 + level) / 2, self.n - 3)) * error
+        half = float(scipy.stats.t.ppf((1 + level) / 2, self.n - 3)) * error
         value = self.a + self.b * step**-self.c
         return Forecast(step, value, value - half, value + half, level)
 
@@ -83,7 +82,7 @@ def fit_power_law(curve: Curve) -> PowerLaw | None:
         return None
     start = min((_best_at(points, c) for c in EXPONENTS), key=lambda found: found[0])[1]
     start = (max(0.0, start[0]), *start[1:])
-    found = optimize.least_squares(
+    found = scipy.optimize.least_squares(
         lambda law: _law(points.x, *law) - points.y,
         start,
         lambda law: _slopes(points.x, *law),
@@ -95,10 +94,15 @@ def fit_power_law(curve: Curve) -> PowerLaw | None:
     if not found.success or b <= 0 or not LEAST < c < MOST or np.linalg.cond(curvature) > 1e14:
         return None
     variance = 2 * float(found.cost) / (len(points) - 3)
-    if variance > EXACT * np.var(points.y) and durbin_watson(found.fun) < RANDOM:
+    if variance > EXACT * np.var(points.y) and _durbin_watson(found.fun) < RANDOM:
         return None
     covariance = variance * np.linalg.inv(curvature)
     return PowerLaw(a, b, c, covariance, float(np.sqrt(variance)), len(points))
+
+
+def _durbin_watson(residuals: np.ndarray) -> float:
+    """As `RANDOM`; Durbin and Watson 1950, Biometrika 37, 409-428. statsmodels takes a second."""
+    return float(np.sum(np.diff(residuals) ** 2) / np.sum(residuals**2))
 
 
 def _law(t: np.ndarray, a: float, b: float, c: float) -> np.ndarray:

@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
+import scipy  # loads scipy.stats, which takes a second, only where it is used
 import torch
-from scipy.stats import norm
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -32,8 +32,8 @@ GROUP_SIZE = 256
 @cache
 def nf4_levels() -> tuple[float, ...]:
     """The 16 levels of NF4: 7 below zero, zero, and 8 above; the outermost are -1 and 1."""
-    above = norm.ppf(np.linspace(OFFSET, 0.5, 9)[:-1]) / norm.ppf(OFFSET)
-    below = -norm.ppf(np.linspace(OFFSET, 0.5, 8)[:-1]) / norm.ppf(OFFSET)
+    above = scipy.stats.norm.ppf(np.linspace(OFFSET, 0.5, 9)[:-1]) / scipy.stats.norm.ppf(OFFSET)
+    below = -scipy.stats.norm.ppf(np.linspace(OFFSET, 0.5, 8)[:-1]) / scipy.stats.norm.ppf(OFFSET)
     return tuple(map(float, (*below, 0.0, *reversed(above))))
 
 

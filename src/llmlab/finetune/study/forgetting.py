@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from statistics import fmean
 
 import numpy as np
-from scipy import stats
+import scipy  # loads scipy.stats, which takes a second, only where it is used
 
 from llmlab.finetune.tasks.skills import Item
 from llmlab.gpt.training import Evaluation
@@ -118,7 +118,7 @@ def paired_change(before: np.ndarray, after: np.ndarray) -> Estimate:
     gained = (np.sum(~before & after) + 0.5) / (n + 2)
     lost = (np.sum(before & ~after) + 0.5) / (n + 2)
     error = math.sqrt((gained + lost - (gained - lost) ** 2) / (n + 2))
-    half = float(stats.norm.ppf((1 + LEVEL) / 2)) * error
+    half = float(scipy.stats.norm.ppf((1 + LEVEL) / 2)) * error
     value = float(after.mean() - before.mean())
     low, high = gained - lost - half, gained - lost + half
     return Estimate(value, max(low, -1.0), min(high, 1.0), LEVEL, n)

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
+import scipy  # loads scipy.stats, which takes a second, only where it is used
 import torch
-from scipy import stats
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -165,4 +165,4 @@ def loss_correlation(checks: Sequence[Check]) -> float:
     new, old = zip(*((check.new_loss, check.old_loss) for check in checks[1:]), strict=True)
     if len(set(new)) < 2 or len(set(old)) < 2:
         return math.nan
-    return float(stats.pearsonr(new, old).statistic)
+    return float(scipy.stats.pearsonr(new, old).statistic)

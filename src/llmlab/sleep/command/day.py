@@ -19,6 +19,7 @@ from llmlab.sleep.repair.episodes import Episode, EpisodeFile
 from llmlab.sleep.repair.examples import examples_for
 from llmlab.sleep.repair.loop import Setting, attempt
 from llmlab.sleep.repair.measures import Evaluation, compared, evaluated
+from llmlab.sleep.repair.task import Client
 from llmlab.sleep.sandbox.levels import open_sandbox
 
 PART = 100
@@ -54,18 +55,20 @@ def run(
     koans = chosen(which, generated, language, split, seed)
     sandbox = open_sandbox(allow_unsandboxed)
     client = open_client(base, model, key, temperature, seed)
+    _require_language(client, koans)
     setting = Setting(turns, hints, examples_for(koans, shots))
     file = EpisodeFile(out)
     name = _run_name(client.name, setting, temperature, seed)
     left = _untried(koans, file, name)
     for start in range(0, len(left), PART):
-        for episode in attempt(left[start : start + PART], client, sandbox, setting, run=name):
+        tried = attempt(left[start : start + PART], client, sandbox, setting, run=name)
+        _require_answers(tried)
+        for episode in tried:
             file.append(episode)
     done = [episode for episode in file.read() if episode.run == name]
     print(f"sandbox: {sandbox.level}")
     _print_evaluation(evaluated(done))
     print(f"Episodes are in {out}.")
-    _require_answers(done)
 
 
 def evaluate(episodes: File, as_json: Json = False) -> None:
@@ -140,8 +143,22 @@ def _rate(found: Evaluation) -> tuple[str, str]:
     return f"{found.rate.value:.1%}", f"{found.rate.low:.1%} to {found.rate.high:.1%}"
 
 
+def _require_language(client: Client, koans: tuple[Koan, ...]) -> None:
+    """A small coder knows one language, another client any.
+
+    Raises:
+        LabError: the coder does not know that of the koans.
+    """
+    known = getattr(client, "language", None)
+    if known and (strangers := {koan.language for koan in koans} - {known}):
+        raise LabError(
+            f"{client.name} repairs {known}, and these koans are in {', '.join(strangers)}: take "
+            f"--generated 100 --language {known}, or another --base."
+        )
+
+
 def _require_answers(episodes: list[Episode]) -> None:
-    """A model that answered nothing at all is a mistake to be told.
+    """A model that answers nothing at all is a mistake to be told, and nothing to be kept.
 
     Raises:
         LabError: no answer came to any question.
@@ -149,4 +166,7 @@ def _require_answers(episodes: list[Episode]) -> None:
     turns = [turn for episode in episodes for turn in episode.turns]
     if all(turn.outcome == "no answer" for turn in turns):
         (cause, _), *_ = Counter(turn.said for turn in turns).most_common(1)
-        raise LabError(f"the model gave no answer to any koan ({cause}): see that it runs.")
+        raise LabError(
+            f"the model answers nothing ({cause}): see that it runs, then repeat the command; "
+            "episodes that there are stay."
+        )

@@ -14,6 +14,7 @@ from rich.syntax import Syntax
 from rich.table import Table
 
 from llmlab.method.errors import LabError
+from llmlab.method.options import LARGEST_SEED
 from llmlab.sleep.koans.check import Checked, check_koans
 from llmlab.sleep.koans.generated import GRAMMARS, SHARES, generate
 from llmlab.sleep.koans.koan import Koan, choose_koans
@@ -31,7 +32,7 @@ Generated = Annotated[
 ]
 Tongue = Annotated[str, typer.Option("--language", help="Of generated koans: rust or python.")]
 Part = Annotated[str, typer.Option(help="Of generated koans: train, validation or test.")]
-Seed = Annotated[int, typer.Option(min=0, help="Of generated koans.")]
+Seed = Annotated[int, typer.Option(min=0, max=LARGEST_SEED, help="Of generated koans.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for another program to read.")]
 
 

@@ -1,5 +1,6 @@
 """`llmlab sleep train` and `methods`: learn from the episodes of a day."""
 
+import math
 from pathlib import Path
 from typing import Annotated
 
@@ -11,6 +12,7 @@ from safetensors import SafetensorError
 
 from llmlab.method.errors import LabError
 from llmlab.method.files import unwritable
+from llmlab.method.options import LARGEST_SEED
 from llmlab.sleep.command.options import open_coder
 from llmlab.sleep.night.methods import BY_FAMILY, ONE_CODER
 from llmlab.sleep.repair.episodes import EpisodeFile
@@ -39,7 +41,7 @@ def train(
     replay: Annotated[
         float, typer.Option(help="Share of passed episodes, for the method replay.")
     ] = 0.2,
-    seed: Annotated[int, typer.Option(min=0)] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=LARGEST_SEED)] = 0,
 ) -> None:
     """Train LoRA adapters on captured episodes, on the edits alone; writes the coder after it."""
     from llmlab.sleep.coder.coder import save_coder
@@ -47,8 +49,12 @@ def train(
     from llmlab.sleep.night.families import FamilyCoder, save_family_coder
     from llmlab.sleep.night.nights import Night
 
-    if out.exists() and any(out.iterdir()):
-        raise LabError(f"{out} is not empty: name another folder with --out.")
+    if out.exists() and not (out.is_dir() and not any(out.iterdir())):
+        raise LabError(
+            f"{out} is a file, or a folder with something in it: name another with --out."
+        )
+    if not 0 < learning_rate < math.inf:
+        raise LabError(f"a learning rate of {learning_rate:g} learns nothing: take one above 0.")
     coder = open_coder(base)
     day = EpisodeFile(episodes).read()
     if strangers := {episode.language for episode in day} - {coder.language}:
@@ -62,7 +68,9 @@ def train(
     after = spend_night(coder, day, method, night)
     try:
         (save_family_coder if isinstance(after, FamilyCoder) else save_coder)(after, out)
-    except (OSError, SafetensorError) as error:
+    except OSError as error:
+        raise unwritable(out, error) from error
+    except SafetensorError as error:  # what the disk says, wrapped
         raise unwritable(out, OSError(str(error))) from error
     failed = sum(not episode.is_green for episode in day)
     print(f"Learned by '{method}' from {len(day)} episodes, {failed} of them failed.")

@@ -66,6 +66,10 @@ def open_coder(base: str) -> Coder:
             f"{base} has weights for each family of bugs, and one set is needed here: name a coder "
             "that was trained by a method of one set, see `llmlab sleep methods`."
         )
+    if base != MICRO and not (Path(base) / ABOUT).is_file():
+        raise LabError(
+            f"'{base}' holds no coder: name {MICRO}, or a folder that `llmlab sleep train` wrote."
+        )
     return replace(load_coder(_micro_folder() if base == MICRO else Path(base)), name=base)
 
 

@@ -129,7 +129,7 @@ def need_compiler() -> Compiler:
     if found is None:
         raise LabError(
             "there is no Rust compiler (rustc) on the PATH: install one from https://rustup.rs, "
-            "or take the koans in Python with --language python."
+            "or take generated koans with --generated 100 --language python."
         )
     return found
 

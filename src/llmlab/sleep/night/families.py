@@ -16,6 +16,7 @@ from torch import Tensor
 from llmlab.method.documents import in_one_line
 from llmlab.method.errors import LabError
 from llmlab.sleep.coder.coder import Coder, load_coder, save_coder
+from llmlab.sleep.koans.koan import Language
 from llmlab.sleep.night.adapters import with_deltas
 from llmlab.sleep.night.methods import FAMILIES
 from llmlab.sleep.night.routing import embedded, learned_router
@@ -43,6 +44,10 @@ class FamilyCoder:
     @property
     def name(self) -> str:
         return self.base.name
+
+    @property
+    def language(self) -> Language:
+        return self.base.language
 
     def answer(self, tasks: Sequence[Task], turn: int) -> list[Answer]:
         answers: dict[int, Answer] = {}

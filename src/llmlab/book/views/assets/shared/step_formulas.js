@@ -9,7 +9,8 @@ const stepFormulas = (() => {
   const UPDATE_BYTES = 28; // of a parameter: what Adam reads and writes
   const [GRADIENT_BYTES, STATE_BYTES] = [4, 12]; // of a parameter
   const OUTER_BYTES = 10; // of a token and d_model value
-  const BY_OPERATION = ["eager", "compiled"]; // software in which PyTorch computes the loss
+  const BY_OPERATION = ["eager", "compiled"]; // PyTorch's own loss and recomputation
+  const EARLY_STOP_SINCE = 2022; // year of accelerators with PyTorch 2.1
   const [LOGIT_BYTES, FUSED_LOGIT_BYTES] = [14, 6];
   const WORKSPACE = 3e9; // bytes
   const SHARDINGS = ["none", "optimizer", "gradients", "parameters"];
@@ -130,11 +131,13 @@ const stepFormulas = (() => {
     return (((group.size - 1) / group.size) * size) / bandwidth(group, gpu, c) + latency(group, gpu);
   }
 
-  function allToAll(size, group, gpu, c) {
+  // tokens go once to each rank of their own domain that needs them, and once to each other domain
+  function dispatch(size, experts, group, gpu, c) {
     if (group.size === 1) return 0;
     const near = Math.min(Math.max(Math.floor(gpu.domain / group.stride), 1), group.size);
-    const times = (near - 1) / (c.link * gpu.link) + (group.size - near) / network(gpu, c);
-    return (size / group.size) * times + latency(group, gpu);
+    const visited = (share) => 1 - (1 - share) ** experts;
+    const times = ((near - 1) * visited(1 / group.size)) / (c.link * gpu.link) + ((group.size / near - 1) * visited(near / group.size)) / network(gpu, c);
+    return size * times + latency(group, gpu);
   }
 
   function send(size, stride, gpu, c) {
@@ -153,30 +156,38 @@ const stepFormulas = (() => {
     if (model.moe_layers) layers.push([model.moe_layers, expertLayer(plan, rates, c)]);
     const forward = (kind) => layers.reduce((sum, [count, layer]) => sum + count * layer[kind], 0) / pp;
     const relieved = model.layers % pp !== 0;
-    const attention = forward("attention");
-    const recompute = {
-      none: 0,
-      selective: isFlash(plan) ? 0 : attention,
-      full: forward("matmul") + attention + forward("elementwise"),
-    }[plan.recompute];
-    const core = (1 + (isFlash(plan) ? FLASH_BACKWARD : 2)) * attention;
+    const pass = { matmul: forward("matmul"), attention: forward("attention"), elementwise: forward("elementwise") };
+    const core = (1 + (isFlash(plan) ? FLASH_BACKWARD : 2)) * pass.attention;
+    const matmul = (plan.adapters ? 2 : 3) * (pass.matmul + head(plan, rates) / (relieved ? pp : 1));
     const stage = {
-      matmul: 3 * (forward("matmul") + head(plan, rates) / (relieved ? pp : 1)),
+      matmul,
       attention: core,
-      elementwise: 3 * forward("elementwise"),
-      recompute,
-      tensor: tensor(plan, c),
-      expert: expert(plan, c),
+      elementwise: 3 * pass.elementwise,
+      recompute: recomputed(plan, pass),
+      tensor: tensor(plan, matmul, c),
+      expert: expert(plan, matmul, c),
     };
     const busy = total(stage);
-    const host = c.launch * (model.layers / pp) * (plan.recompute === "full" ? 4 : 3);
+    const host = ((["operations", "full"].includes(plan.recompute) ? 4 : 3) * c.launch * model.layers) / pp;
     return { ...stage, launch: host ** 4 / (host ** 3 + busy ** 3), context: context(plan, core, c) };
   }
 
-  function tensor(plan, c) {
+  function recomputed(plan, forward) {
+    const stopsEarly = BY_OPERATION.includes(plan.software) && plan.gpu.year >= EARLY_STOP_SINCE;
+    const last = stopsEarly ? plan.model.last_share : 0;
+    return {
+      none: 0,
+      selective: isFlash(plan) ? 0 : forward.attention,
+      operations: plan.model.every_second_share * forward.matmul + forward.elementwise,
+      full: total(forward) - last * forward.matmul,
+    }[plan.recompute];
+  }
+
+  function tensor(plan, matmul, c) {
     const size = BYTES * tokensOf(plan) * plan.model.d_model;
-    const times = plan.recompute === "full" ? 6 : 4;
-    return times * (plan.model.layers / plan.pp) * 2 * allGather(size, { size: plan.tp, stride: 1 }, plan.gpu, c);
+    const times = { operations: 5, full: 6 }[plan.recompute] ?? 4;
+    const time = times * (plan.model.layers / plan.pp) * 2 * allGather(size, { size: plan.tp, stride: 1 }, plan.gpu, c);
+    return plan.async_tensor ? exposed(time, matmul, c) : time;
   }
 
   function context(plan, attention, c) {
@@ -187,12 +198,13 @@ const stepFormulas = (() => {
     return exposed((model.layers / plan.pp) * allGather(size, { size: plan.cp, stride: plan.tp }, plan.gpu, c), attention, c);
   }
 
-  function expert(plan, c) {
+  function expert(plan, matmul, c) {
     const { model } = plan;
     if (plan.ep === 1 || !model.experts) return 0;
-    const size = (BYTES * tokensOf(plan) * model.experts_per_token * model.d_model) / plan.tp;
-    const once = allToAll(size, { size: plan.ep, stride: 1 }, plan.gpu, c);
-    return (((plan.recompute === "full" ? 6 : 4) * model.moe_layers) / plan.pp) * once;
+    const size = (BYTES * tokensOf(plan) * model.d_model) / plan.tp;
+    const once = dispatch(size, model.experts_per_token, { size: plan.ep, stride: 1 }, plan.gpu, c);
+    const time = (((plan.recompute === "full" ? 6 : 4) * model.moe_layers) / plan.pp) * once;
+    return plan.interleave > 1 ? exposed(time, matmul, c) : time;
   }
 
   // the whole step
@@ -213,12 +225,14 @@ const stepFormulas = (() => {
     const group = { size: dpOf(plan) * plan.cp, stride: plan.tp };
     if (group.size === 1) return 0;
     const gather = (bytes) => allGather(bytes * parametersPerRank(plan), group, plan.gpu, c);
-    if (plan.sharding === "parameters") return passesOf(plan) * exposed(3 * gather(BYTES), busy, c);
+    if (plan.sharding === "parameters") return passesOf(plan) * exposed((plan.adapters ? 2 : 3) * gather(BYTES), busy, c);
+    if (plan.adapters) return 0;
     const time = plan.sharding === "none" ? 2 * gather(BYTES) : gather(4 + BYTES);
     return isFlash(plan) ? exposed(time, busy, c) : time;
   }
 
   function update(plan, c) {
+    if (plan.adapters) return 0;
     const shared = plan.sharding === "none" ? 1 : dpOf(plan) * plan.cp;
     return (c.optimizer * UPDATE_BYTES * parametersPerRank(plan)) / shared / (c.memory * plan.gpu.memory_bandwidth);
   }
@@ -247,11 +261,12 @@ const stepFormulas = (() => {
   // bytes on the fullest accelerator, by part
   function memoryUse(plan) {
     const [here, replicas, stage] = [parametersPerRank(plan), dpOf(plan) * plan.cp, SHARDINGS.indexOf(plan.sharding)];
+    const trained = plan.adapters ? 0 : here;
     const among = (from) => (stage >= from ? replicas : 1);
     return {
       weights: (BYTES * here) / among(3) + gathered(plan, BYTES),
-      gradients: (GRADIENT_BYTES * here) / among(2) + (plan.pp > 1 ? gathered(plan, GRADIENT_BYTES) : 0),
-      optimizer: (STATE_BYTES * here) / among(1),
+      gradients: (GRADIENT_BYTES * trained) / among(2) + (plan.pp > 1 && !plan.adapters ? gathered(plan, GRADIENT_BYTES) : 0),
+      optimizer: (STATE_BYTES * trained) / among(1),
       activations: activations(plan),
       logits: (BY_OPERATION.includes(plan.software) ? LOGIT_BYTES : FUSED_LOGIT_BYTES) * tokensOf(plan) * (plan.model.vocab / plan.tp),
       workspace: WORKSPACE,
@@ -285,7 +300,7 @@ const stepFormulas = (() => {
   function layerActivations(plan) {
     const { model, tp } = plan;
     const outer = model.d_model / (plan.sequence_parallel ? tp : 1);
-    if (plan.recompute === "selective" && BY_OPERATION.includes(plan.software)) return tokensOf(plan) * BYTES * (outer + keptByOperation(plan) / tp);
+    if (plan.recompute === "operations") return tokensOf(plan) * BYTES * (outer + keptByOperation(plan) / tp);
     const inner = BYTES * ((model.heads + model.kv_heads) * (model.head_dim + model.value_dim) + feedForwardWidth(plan));
     const scores = !isFlash(plan) && plan.recompute === "none" ? 5 * model.heads * plan.seq_len : 0;
     return tokensOf(plan) * (OUTER_BYTES * outer + (inner + scores) / tp);
@@ -311,7 +326,8 @@ const stepFormulas = (() => {
     const [parts, memory] = [stepTime(plan, c), memoryUse(plan)];
     const seconds = total(parts);
     const tokens = (plan.global_batch * plan.seq_len) / seconds / plan.gpus;
-    const mfu = (tokens * flopsPerToken(plan.model, plan.seq_len)) / peak(plan.gpu, plan.bits);
+    const spared = plan.adapters ? 2 * plan.model.matmul_weights : 0;
+    const mfu = (tokens * (flopsPerToken(plan.model, plan.seq_len) - spared)) / peak(plan.gpu, plan.bits);
     return { parts, memory, seconds, tokens_per_s_per_gpu: tokens, mfu, bytes: total(memory) };
   }
 
