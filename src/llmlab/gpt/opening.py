@@ -29,6 +29,7 @@ from llmlab.gpt.training import Precision, TrainConfig, best_precision
 from llmlab.method.declare.catalog import suggestion
 from llmlab.method.documents import escaped
 from llmlab.method.errors import LabError
+from llmlab.method.options import require_positive
 from llmlab.runs.folder import RunFolder, default_folder
 
 MOST_EPOCHS = 1_000_000
@@ -148,11 +149,8 @@ def _check_ranges(options: TrainOptions) -> None:
             f"{options.epochs:g} epochs train nothing, or for ever: take --epochs above 0 and up "
             f"to {MOST_EPOCHS:,}, or --steps."
         )
-    rate = options.learning_rate
-    if rate is not None and not 0 < rate < math.inf:
-        raise LabError(
-            f"a learning rate of {rate:g} learns nothing: take one above 0, such as 0.001."
-        )
+    if options.learning_rate is not None:
+        require_positive("--learning-rate", options.learning_rate)
 
 
 def _tokenizer(kind: str, corpus: CorpusText, vocab_size: int) -> TextTokenizer:

@@ -108,7 +108,7 @@ def test_a_night_that_cannot_be_is_told_before_it_begins(
 
 
 def test_a_file_is_no_folder_for_a_coder(coder: Path, episodes: Path) -> None:
-    with pytest.raises(LabError, match="is a file, or a folder with something in it"):
+    with pytest.raises(LabError, match="exists already: name a new"):
         sleep("train", episodes, "--base", coder, "--out", episodes)
 
 

@@ -144,10 +144,10 @@ def _rate(found: Evaluation) -> tuple[str, str]:
 
 
 def _require_language(client: Client, koans: tuple[Koan, ...]) -> None:
-    """A small coder knows one language, another client any.
+    """Check that the client knows the language of the koans; only a small coder knows just one.
 
     Raises:
-        LabError: the coder does not know that of the koans.
+        LabError: the coder knows another language.
     """
     known = getattr(client, "language", None)
     if known and (strangers := {koan.language for koan in koans} - {known}):
@@ -158,15 +158,15 @@ def _require_language(client: Client, koans: tuple[Koan, ...]) -> None:
 
 
 def _require_answers(episodes: list[Episode]) -> None:
-    """A model that answers nothing at all is a mistake to be told, and nothing to be kept.
+    """Check that the model answered something, before its episodes are kept.
 
     Raises:
-        LabError: no answer came to any question.
+        LabError: it answered no question.
     """
     turns = [turn for episode in episodes for turn in episode.turns]
     if all(turn.outcome == "no answer" for turn in turns):
         (cause, _), *_ = Counter(turn.said for turn in turns).most_common(1)
         raise LabError(
-            f"the model answers nothing ({cause}): see that it runs, then repeat the command; "
-            "episodes that there are stay."
+            f"the model answers nothing ({cause}): make sure that it runs, then repeat the "
+            "command; it keeps the episodes that are already written."
         )
