@@ -101,7 +101,11 @@ class Graph:
         return [f"build/shards/{scale}/{experiment}/{one}" for one in seed_ranges(seeds, n_shards)]
 
     def pack(self, experiment: str, scale: str, seeds: str = "all") -> str:
-        """The pack of an experiment's results, named by what they depend on on any machine."""
+        """The pack of an experiment's results, named by a digest of what they depend on.
+
+        A machine with a GPU computes a `Sweep` together, which has another fingerprint; the digest
+        covers both, so that all machines name the pack alike.
+        """
         declared = self.experiments[experiment]
         ways = sorted({False, isinstance(declared, Sweep)})
         digest = _hash([fingerprint(declared, scale, together=way).digest for way in ways])

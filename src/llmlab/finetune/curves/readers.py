@@ -18,9 +18,9 @@ from llmlab.finetune.curves.documents import (
 )
 from llmlab.finetune.curves.events import EVENTS, read_events
 from llmlab.finetune.curves.names import WORDS, canonical, chosen, is_exact
-from llmlab.finetune.curves.readings import Point, Readings, listed
+from llmlab.finetune.curves.readings import Point, Readings
 from llmlab.finetune.curves.tables import read_csv, read_parquet
-from llmlab.method.documents import escaped
+from llmlab.method.documents import escaped, listed
 from llmlab.method.errors import LabError
 
 TABLE, CSV_LOG = "curves.parquet", "metrics.csv"

@@ -11,6 +11,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from llmlab.method.documents import listed
 from llmlab.method.errors import LabError
 from llmlab.sleep.command.koans import Generated, Json, Part, Seed, Tongue, Which, chosen
 from llmlab.sleep.command.options import Base, Key, Model, open_client
@@ -22,6 +23,8 @@ from llmlab.sleep.repair.measures import Evaluation, compared, evaluated
 from llmlab.sleep.repair.task import Client
 from llmlab.sleep.sandbox.levels import open_sandbox
 
+SHOWN = 20
+"""Most koans that a comparison lists."""
 PART = 100
 """Koans that are tried side by side; each part is on disk before the next begins."""
 
@@ -107,8 +110,7 @@ def compare(first: File, second: File, as_json: Json = False) -> None:
     )
     for title, names in (("Lost", found.regressions), ("Gained", found.gains)):
         if names:
-            more = f" and {len(names) - 20} more" if len(names) > 20 else ""
-            print(f"{title}: {', '.join(names[:20])}{more}.")
+            print(f"{title}: {listed(names, SHOWN)}.")
 
 
 def _run_name(client: str, setting: Setting, temperature: float, seed: int) -> str:
