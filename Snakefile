@@ -32,6 +32,19 @@ SHARDS = int(config.get("shards", 1))
 STORED = workflow.storage_settings.default_storage_provider is not None
 
 
+def cores(wildcards):
+    return graph.threads(wildcards.scale, workflow.cores)
+
+
+# each try asks for more time and memory
+def minutes(wildcards, attempt):
+    return attempt * graph.minutes(wildcards.experiment, wildcards.scale)
+
+
+def megabytes(wildcards, attempt):
+    return 4000 * attempt
+
+
 def unpacking(packs):
     """The command that unpacks these packs, before another."""
     return f"python -m llmlab unpack {packs} &&" if packs else ""
@@ -64,11 +77,10 @@ rule pack:
         "build/logs/{scale}/{experiment}-{digest}-{seeds}.log",
     conda:
         "envs/experiment.yaml"
-    threads: lambda wildcards: graph.threads(wildcards.scale, workflow.cores)
+    threads: cores
     resources:
-        runtime=lambda wildcards, attempt: attempt
-        * graph.minutes(wildcards.experiment, wildcards.scale),
-        mem_mb=lambda wildcards, attempt: 4000 * attempt,
+        runtime=minutes,
+        mem_mb=megabytes,
     params:
         workers=lambda wildcards: graph.workers(wildcards.scale),
         seeds=lambda wildcards: "" if wildcards.seeds == "all" else f"--seeds {wildcards.seeds}",
@@ -90,11 +102,10 @@ rule shard:
         local("build/logs/{scale}/{experiment}-{seeds}.log"),
     conda:
         "envs/experiment.yaml"
-    threads: lambda wildcards: graph.threads(wildcards.scale, workflow.cores)
+    threads: cores
     resources:
-        runtime=lambda wildcards, attempt: attempt
-        * graph.minutes(wildcards.experiment, wildcards.scale),
-        mem_mb=lambda wildcards, attempt: 4000 * attempt,
+        runtime=minutes,
+        mem_mb=megabytes,
     params:
         workers=lambda wildcards: graph.workers(wildcards.scale),
     message:
@@ -121,11 +132,10 @@ rule experiment:
         local("build/logs/{scale}/{experiment}.log"),
     conda:
         "envs/experiment.yaml"
-    threads: lambda wildcards: graph.threads(wildcards.scale, workflow.cores)
+    threads: cores
     resources:
-        runtime=lambda wildcards, attempt: attempt
-        * graph.minutes(wildcards.experiment, wildcards.scale),
-        mem_mb=lambda wildcards, attempt: 4000 * attempt,
+        runtime=minutes,
+        mem_mb=megabytes,
     params:
         workers=lambda wildcards: graph.workers(wildcards.scale),
         shards=lambda wildcards, input: [f"--merge {shard}" for shard in input.shards],

@@ -52,6 +52,32 @@ def mistral() -> PreTrainedTokenizerFast:
     return _finished(core, chat, bos="<s>", eos="</s>", begins="<s>")
 
 
+def phi3() -> PreTrainedTokenizerFast:
+    """Phi-3: as Llama 2, with special tokens that take the spaces after them."""
+    core = _sentencepiece(["<unk>", "<s>", "</s>"])
+    core.normalizer = normalizers.Sequence(
+        [normalizers.Prepend(WORD_MARK), normalizers.Replace(" ", WORD_MARK)]
+    )
+    core.decoder = decoders.Sequence([*_spaces(), decoders.Strip(" ", 1, 0)])
+    names = ("<|user|>", "<|assistant|>", "<|system|>", "<|end|>")
+    core.add_special_tokens([AddedToken(name, rstrip=True, special=True) for name in names])
+    chat = (
+        "{% for m in messages %}{{ '<|' + m.role + '|>\n' + m.content + '<|end|>\n' }}{% endfor %}"
+        "{% if add_generation_prompt %}{{ '<|assistant|>\n' }}{% else %}{{ eos_token }}{% endif %}"
+    )
+    return _finished(core, chat, bos="<s>", eos="</s>", begins="<s>")
+
+
+def alpaca() -> PreTrainedTokenizerFast:
+    """GPT-2 with a template in which no special token ends an answer."""
+    core = _byte_level(["<|endoftext|>"])
+    chat = (
+        "{% for m in messages %}{{ m.role + ':\n' + m.content + '\n\n' }}{% endfor %}"
+        "{% if add_generation_prompt %}{{ 'assistant:\n' }}{% endif %}"
+    )
+    return _finished(core, chat, bos="<|endoftext|>", eos="<|endoftext|>")
+
+
 def gemma() -> PreTrainedTokenizerFast:
     """Gemma: no mark before the text, and a turn that ends with another token than a text."""
     core = _sentencepiece(["<unk>", "<bos>", "<eos>", "<start_of_turn>", "<end_of_turn>"])

@@ -59,7 +59,7 @@ EXPERIMENT = tuning_sweep(
         ),
         "laptop": Budget(
             conditions={"trained": ("full", *RANKS), "learning_rate": RATES},
-            seeds=10,
+            seeds=5,
             settings={
                 "train_items": 3000,
                 "steps": 200,

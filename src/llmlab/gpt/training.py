@@ -6,6 +6,7 @@ batches it is given.
 
 import math
 import operator
+import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
@@ -104,6 +105,14 @@ class History:
 
 def best_device() -> torch.device:
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def available_memory(device: torch.device) -> int:
+    """Free bytes of a GPU, or all the memory of a CPU."""
+    if device.type == "cuda":
+        torch.cuda.empty_cache()  # what the stack before this one left
+        return torch.cuda.mem_get_info(device)[0]
+    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
 
 
 def best_precision(device: torch.device) -> Precision:

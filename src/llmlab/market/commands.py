@@ -323,7 +323,7 @@ def run(
     validation loss determines when to stop; the test days are used once.
     """
     from llmlab.market.models.report import as_row, print_answers, write_result
-    from llmlab.market.models.study import BASELINES, require_samples
+    from llmlab.market.models.study import BASELINES, require_memory, require_samples
     from llmlab.market.models.training import Training
     from llmlab.method.json_values import json_value
     from llmlab.runs.folder import RunFolder, first_free
@@ -333,6 +333,7 @@ def run(
     study, chunk = task.question.study(task.assets), task.chunk
     folder = RunFolder(out or first_free(Path("runs") / f"market-{task.name}-chunk{chunk}"))
     folder.require_empty()
+    require_memory(task.parameters)
     require_samples(study, chunk)
     training = Training(learning_rate=learning_rate, epochs=epochs)
     with folder.held():
@@ -369,7 +370,7 @@ def search(
     from llmlab.market.models.report import print_answers, write_result
     from llmlab.market.models.search import Space
     from llmlab.market.models.search import search as search_for
-    from llmlab.market.models.study import require_samples
+    from llmlab.market.models.study import require_memory, require_samples
     from llmlab.market.models.training import Training, train
     from llmlab.runs.folder import RunFolder
 
@@ -377,6 +378,7 @@ def search(
     study, chunk = task.question.study(task.assets), task.chunk
     name = f"market-search-{task.name}-chunk{chunk}-seed{seed}"
     folder = RunFolder(out or Path("runs") / name)
+    require_memory(task.parameters)
     require_samples(study, chunk)
     asked = task.as_json() | {"epochs": epochs, "seed": seed}
     base = Architecture(len(study.recipe.features), task.question.look_back)

@@ -24,7 +24,7 @@ from llmlab.finetune.model.merging import write_merged
 from llmlab.gpt.generation import SamplingConfig
 from llmlab.gpt.model import IGNORE
 from llmlab.method.errors import LabError
-from tests.finetune.tokenizers import TOKENIZERS
+from tests.finetune.tokenizers import TOKENIZERS, alpaca, phi3
 
 CHATTING = [name for name in TOKENIZERS if name != "gpt2"]
 TALK = (("user", "hello"), ("assistant", "yo"), ("user", "more"), ("assistant", "fine"))
@@ -100,6 +100,22 @@ ENDS = {
     "qwen3": "<|im_end|>",
     "qwen3_marked": "<|im_end|>",
 }
+
+
+@pytest.mark.parametrize("answer", ["yo", " yo", "\n yo ", "  yo"])
+def test_a_special_token_that_takes_spaces_with_it_is_no_part_of_an_answer(answer: str) -> None:
+    tokenizer = phi3()
+    messages = [{"role": "user", "content": "hello"}, {"role": "assistant", "content": answer}]
+    whole = tokenizer.apply_chat_template(messages, tokenize=True, return_dict=False)
+    tokens, counted = row(chat(("user", "hello"), ("assistant", answer)), HubCodec(tokenizer))
+    assert tokens == whole[:-1]
+    assert tokenizer.decode(counted).replace(" ", "") == "yo<|end|>"
+
+
+def test_what_a_template_writes_between_an_answer_and_its_end_is_learned() -> None:
+    tokenizer = alpaca()
+    _, counted = row(chat(*TALK), HubCodec(tokenizer))
+    assert tokenizer.decode(counted) == "yofine\n\n<|endoftext|>"
 
 
 def test_every_token_after_a_prompt_counts_up_to_the_end_of_the_answer() -> None:

@@ -18,6 +18,7 @@ from llmlab.finetune.curves.names import canonical
 from llmlab.finetune.curves.readers import Run, read_runs
 from llmlab.finetune.curves.tfrecords import records
 from llmlab.method.errors import LabError
+from llmlab.method.evidence.tables import write_curves
 
 TRAINING = Curve.of([(0, 3.0), (10, 2.0), (20, 1.5)])
 VALIDATION = Curve.of([(0, 3.1), (20, 1.75)])
@@ -211,6 +212,14 @@ def test_a_counter_of_steps_that_begins_again_is_another_course(tmp_path: Path) 
         "the steps of loss go back, as after a resume or a restart: 2 points that were written "
         "before, from there on, are left out",
     )
+
+
+def test_a_table_in_a_folder_whose_name_is_no_utf_8_is_read(tmp_path: Path) -> None:
+    folder = Path(os.fsdecode(bytes(tmp_path) + b"/caf\xe9"))
+    folder.mkdir()
+    columns = {"run_id": "a", "metric": "loss", "step": range(3), "value": [3.0, 2.0, 1.0]}
+    write_curves(folder, pd.DataFrame(columns))
+    assert only(folder / "curves.parquet").curves["loss"].values == (3.0, 2.0, 1.0)
 
 
 def test_two_runs_of_weights_and_biases_are_two(tmp_path: Path) -> None:

@@ -68,6 +68,7 @@ def test_the_balance_of_targets_is_shown(file: Path, monkeypatch, capsys) -> Non
     [
         (["--budget", "300"], "the nearest has 295"),
         (["--budget", "much"], "--budget much"),
+        (["--budget", "1e12"], "takes 20,000.0 GB, and this machine has"),
         (["--tier", "b", "--budget", "20k"], "900 days are too few for 10 chunks"),
         (["--look-back", "12"], "give a multiple of 8 days"),
         (["--horizon", "month"], "--horizon cannot be month"),

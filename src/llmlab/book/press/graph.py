@@ -101,14 +101,8 @@ class Graph:
         return [f"build/shards/{scale}/{experiment}/{one}" for one in seed_ranges(seeds, n_shards)]
 
     def pack(self, experiment: str, scale: str, seeds: str = "all") -> str:
-        """The pack of an experiment's results, named by a digest of what they depend on.
-
-        A machine with a GPU computes a `Sweep` together, which has another fingerprint; the digest
-        covers both, so that all machines name the pack alike.
-        """
-        declared = self.experiments[experiment]
-        ways = sorted({False, isinstance(declared, Sweep)})
-        digest = _hash([fingerprint(declared, scale, together=way).digest for way in ways])
+        """The pack of an experiment's results, named by all that they depend on."""
+        digest = self._portable[experiment, scale]
         return f"build/packs/{scale}/{experiment}/{digest[:12]}/{seeds}{SUFFIX}"
 
     def pack_inputs(self, experiment: str, scale: str, seeds: str, n_shards: int) -> list[str]:
@@ -277,6 +271,17 @@ class Graph:
     def _kinds(self) -> dict[str, Path]:
         """The modules of all kinds of views."""
         return {name: path for kind in kinds() for name, path in closure(f"{KINDS}.{kind}").items()}
+
+    @cached_property
+    def _portable(self) -> dict[tuple[str, str], str]:
+        """Digests as in `digests`, but the same on machines with and without a GPU."""
+        with still_source():
+            return {key: self._digest_of_both_ways(*key) for key in self.digests}
+
+    def _digest_of_both_ways(self, experiment: str, scale: str) -> str:
+        declared = self.experiments[experiment]
+        ways = (False, True) if isinstance(declared, Sweep) else (False,)
+        return _hash([fingerprint(declared, scale, together=way).digest for way in ways])
 
     @cached_property
     def _former(self) -> str:

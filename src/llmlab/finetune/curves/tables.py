@@ -64,7 +64,7 @@ def read_parquet(file: Path) -> Readings:
         LabError: the file is not a complete parquet file, or has other columns.
     """
     try:
-        table = pq.read_table(file)
+        table = pq.read_table(io.BytesIO(file.read_bytes()))  # a path may be no UTF-8
         columns = {
             name: table.column(name).to_pylist() for name in LONG if name in table.schema.names
         }

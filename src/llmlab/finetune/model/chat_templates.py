@@ -85,12 +85,13 @@ class ChatTemplate:
         if MARKER.search(self._template(conversation)):
             marked = self._marked(conversation, learned)
             return mark_answers(written.ids, written.spans, marked)
-        answers = [self._located(conversation, position, written) for position in learned]
-        found = mark_answers(written.ids, written.spans, answers)
-        is_last = not text[answers[-1][1] :].strip()
-        if is_last and _last_counted(found) not in self._special:
-            return TokenizedText([*found.ids, self.codec.end], [*found.counts, True])
-        return found
+        *answers, last = [self._located(conversation, place, written) for place in learned]
+        found = mark_answers(written.ids, written.spans, [*answers, last])
+        if text[last[1] :].strip() or _last_counted(found) in self._special:
+            return found
+        # whatever the template writes after it stands between the answer and its end
+        found = mark_answers(written.ids, written.spans, [*answers, (last[0], len(text))])
+        return TokenizedText([*found.ids, self.codec.end], [*found.counts, True])
 
     def write(self, conversation: Conversation, *, answer_follows: bool = False) -> str:
         """The text of a conversation, or of one that the assistant is to answer."""

@@ -181,10 +181,26 @@ class HubCodec:
         """
         if self.tokenizer.is_fast:
             encoding = self._encoding(text, begin, return_offsets_mapping=True)
-            return encoding["input_ids"], encoding["offset_mapping"]
+            ids = encoding["input_ids"]
+            spans = zip(ids, encoding["offset_mapping"], strict=True)
+            return ids, [self._own_characters(index, span, text) for index, span in spans]
         ids = self._encoding(text, begin)["input_ids"]
         spelling = self._encoding(text, begin=False)["input_ids"]
         return ids, searched_spans(self.decode, text, ids, spelling)
+
+    def _own_characters(self, index: int, span: Span, text: str) -> Span:
+        """The characters of a token, without spaces around that a special one takes with it."""
+        if index not in self._greedy:
+            return span
+        taken = text[slice(*span)]
+        start = span[0] + len(taken) - len(taken.lstrip())
+        return start, start + len(taken.strip())
+
+    @cached_property
+    def _greedy(self) -> frozenset[int]:
+        """Tokens that take spaces before or after them."""
+        added = self.tokenizer.added_tokens_decoder.items()
+        return frozenset(index for index, token in added if token.lstrip or token.rstrip)
 
     def _encoding(self, text: str, begin: bool, **wishes: bool) -> "BatchEncoding":
         return self.tokenizer(text, add_special_tokens=begin, verbose=False, **wishes)

@@ -2,12 +2,9 @@
 or copies of it."""
 
 import math
-import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
-
-import torch
 
 from llmlab.finetune.model.base_model import load_base_model
 from llmlab.finetune.model.lora import LoraSpec
@@ -18,7 +15,7 @@ from llmlab.finetune.study.stacked import fine_tune_stack
 from llmlab.finetune.study.stacked_models import fine_tune_models
 from llmlab.finetune.study.tuning import Tuning
 from llmlab.finetune.tasks.batches import encode
-from llmlab.gpt.training import best_device
+from llmlab.gpt.training import available_memory, best_device
 from llmlab.method.declare.experiment import Outcome, Trial
 from llmlab.method.declare.sweep import Sweep
 
@@ -100,14 +97,6 @@ def _chunks(stack: Sequence[Described]) -> Iterator[list[Described]]:
     most = max(1, int(room / max(memory_per_run(tuning) for _, tuning in stack)))
     parts = math.ceil(len(stack) / most)
     yield from (list(stack[part::parts]) for part in range(parts))
-
-
-def available_memory(device: torch.device) -> int:
-    """Free bytes of a GPU, or all the memory of a CPU."""
-    if device.type == "cuda":
-        torch.cuda.empty_cache()  # what the stack before this one left
-        return torch.cuda.mem_get_info(device)[0]
-    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
 
 
 def memory_per_run(tuning: Tuning) -> int:

@@ -15,7 +15,7 @@ from llmlab.market.features.tiers import tier
 from llmlab.market.features.volatility_index import with_index
 from llmlab.method.declare.catalog import suggestion
 from llmlab.method.errors import LabError
-from llmlab.method.files import write_with
+from llmlab.method.files import write_file
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ def together(assets: Sequence[Bars], found: Sequence[Found]) -> Found:
 def write_features(found: Found, folder: Path) -> Path:
     """Write `NAME.parquet` into a folder; errors as in `write_file`."""
     path = folder / f"{found.asset}.parquet"
-    write_with(path, found.table.to_parquet)
+    write_file(path, found.table.to_parquet())
     return path
 
 

@@ -6,6 +6,7 @@ from functools import cache
 
 import numpy as np
 
+from llmlab.gpt.training import available_memory, best_device
 from llmlab.market.bars.bars import Bars
 from llmlab.market.bars.sources import load
 from llmlab.market.models import baselines
@@ -24,6 +25,9 @@ ALL_ASSETS = (
     *(("bokeh-sampledata", name) for name in ("aapl", "fb", "goog", "ibm")),
 )
 """Source and name of every asset with complete bars; the S&P 500 is the one evaluated."""
+
+BYTES_PER_PARAMETER = 20
+"""Weights, the best so far, gradients and two moments of AdamW, each in 32 bits."""
 
 BASELINES = {
     "constant": baselines.constant,
@@ -133,4 +137,18 @@ def require_samples(study: Study, test_chunk: int) -> None:
         raise LabError(
             f"{recipe.target} {'always' if parts.train.y_M[0] else 'never'} comes true on the "
             f"training days, so there is nothing to learn; choose another --threshold or --horizon."
+        )
+
+
+def require_memory(budget: int) -> None:
+    """Check that a transformer of that many parameters can be trained on this machine.
+
+    Raises:
+        LabError: its training alone needs more than all the memory.
+    """
+    needed, there = BYTES_PER_PARAMETER * budget, available_memory(best_device())
+    if needed > there:
+        raise LabError(
+            f"training {budget:,} parameters takes {needed / 1e9:,.1f} GB, and this machine has "
+            f"{there / 1e9:.1f}; give a smaller --budget, or use a GPU with more."
         )

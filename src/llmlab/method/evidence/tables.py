@@ -4,6 +4,7 @@
 units and descriptions; the data dictionary is generated from them.
 """
 
+import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,7 +16,7 @@ from llmlab.method.declare.experiment import Experiment
 from llmlab.method.documents import in_one_line
 from llmlab.method.errors import LabError
 from llmlab.method.evidence.manifest import verified
-from llmlab.method.files import write_file, write_with
+from llmlab.method.files import write_file
 
 RUNS = "runs.csv"
 CURVES = "curves.parquet"
@@ -116,9 +117,8 @@ def write_runs(folder: Path, runs: pd.DataFrame) -> None:
 
 def write_curves(folder: Path, curves: pd.DataFrame) -> None:
     """Write `curves.parquet`, compressed."""
-    write_with(
-        folder / CURVES, lambda aside: curves.to_parquet(aside, index=False, compression="zstd")
-    )
+    # bytes, since pyarrow takes no path that is not UTF-8
+    write_file(folder / CURVES, curves.to_parquet(index=False, compression="zstd"))
 
 
 def read_runs(folder: Path, experiment: Experiment) -> pd.DataFrame:
@@ -142,7 +142,7 @@ def read_curves(folder: Path) -> pd.DataFrame:
     """Read the table of curves in `folder`; errors as in `read_runs`."""
     path = verified(folder, CURVES)
     with _parsing(path):
-        frame = pd.read_parquet(path)
+        frame = pd.read_parquet(io.BytesIO(path.read_bytes()))
     return _validated(frame, CURVES_SCHEMA, str(path))
 
 
