@@ -25,8 +25,3 @@ def test_a_table_keeps_its_columns_whatever_its_cells_hold():
 
 def test_empty_parts_leave_no_gap():
     assert markup.box(["note"], ["one", "", "two"]) == "::: {.note}\n\none\n\ntwo\n\n:::"
-
-
-def test_of_many_names_the_first_are_shown():
-    assert markup.first(["a", "b"]) == "a, b"
-    assert markup.first(list("abcdef")) == "a, b, c, d and 2 more"

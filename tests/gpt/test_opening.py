@@ -84,8 +84,8 @@ def test_tokenizers(options: TrainOptions, tmp_path: Path) -> None:
     [
         ({"epochs": 0}, "0 epochs train nothing"),
         ({"epochs": math.nan}, "nan epochs train nothing"),
-        ({"learning_rate": -1.0}, "learning rate of -1 learns nothing"),
-        ({"learning_rate": math.nan}, "learning rate of nan"),
+        ({"learning_rate": -1.0}, "--learning-rate -1 learns nothing"),
+        ({"learning_rate": math.nan}, "--learning-rate nan learns nothing"),
         ({"accumulate": 99}, "cannot be computed in 99 parts"),
         ({"validation_share": 0.0}, "validation part of program.txt has 0 tokens"),
     ],

@@ -133,7 +133,7 @@ BAD = {
     "0 epochs train nothing": ("--epochs", "0"),
     "1e+308 epochs train nothing, or for ever": ("--epochs", "1e308"),
     "inf epochs train nothing": ("--epochs", "inf"),
-    "learning rate of 0 learns nothing": ("--learning-rate", "0"),
+    "--learning-rate 0 learns nothing": ("--learning-rate", "0"),
     "cannot be computed in 3 parts": ("--accumulate", "3"),
     "run holds no checkpoint": ("--resume",),
     "cannot write": ("--out", "program.txt/run"),

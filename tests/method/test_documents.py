@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 from fuzzing import assert_survives, mutated_bytes, mutated_json
 
-from llmlab.method.documents import parse_json, parse_toml
+from llmlab.method.documents import listed, parse_json, parse_toml
 from llmlab.method.errors import LabError
 
 DEEP = 100_000
@@ -55,3 +55,8 @@ def test_a_number_of_6000_digits_is_a_sentence() -> None:
 def test_fuzz_documents(parse: Callable, make: Callable[[random.Random], bytes]) -> None:
     read = lambda content: parse(content.decode("utf-8", "replace"), "it")  # noqa: E731
     assert assert_survives(read, make) > 0
+
+
+def test_of_many_names_the_first_are_listed():
+    assert listed(["a", "b"], 4) == "a, b"
+    assert listed(list("abcdef"), 4) == "a, b, c, d and 2 more"

@@ -24,7 +24,7 @@ from llmlab.sleep.export import (
     MODELFILE,
     PROMPT,
     coder_vocabulary,
-    example,
+    example_task,
     export_coder,
     export_gpt,
     marked,
@@ -102,7 +102,7 @@ def test_llama_cpp_answers_as_the_coder_does_with_the_adapter_of_a_night(
     scatter(adapted)
     merged = with_deltas(coder.model, deltas(adapter_of(adapted)))
     export_coder(replace(coder, model=merged), tmp_path)
-    ids = coder.tokens.prompt(example("python"))
+    ids = coder.tokens.prompt(example_task("python"))
     prompt = (tmp_path / PROMPT).read_text(encoding="utf-8")
     assert LlamaCpp(tmp_path).answer(prompt) == continued(adapted, ids)
 

@@ -62,9 +62,3 @@ def cell(text: str) -> str:
 def attribute(text: str) -> str:
     """Escape text for a quoted attribute."""
     return text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", " ")
-
-
-def first(names: Sequence[str], most: int = 4) -> str:
-    """A list of names, cut if there are many: `a, b, c, d and 20 more`."""
-    shown, more = ", ".join(names[:most]), len(names) - most
-    return f"{shown} and {more} more" if more > 0 else shown

@@ -11,13 +11,12 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 import torch
-from safetensors import SafetensorError
 from torch import Tensor
 
 from llmlab.gpt.model import GPT, GPTConfig
 from llmlab.gpt.text_tokenizers import END_OF_TEXT, TextTokenizer
+from llmlab.gpt.writing import writing_weights
 from llmlab.method.errors import LabError
-from llmlab.method.files import unwritable
 
 if TYPE_CHECKING:
     from transformers import GPT2Config, GPT2LMHeadModel, PretrainedConfig
@@ -99,7 +98,7 @@ def export_gpt2(model: GPT, folder: Path, tokenizer: TextTokenizer | None = None
     transformers = _transformers()
     _require_replaceable(folder)
     theirs = _their_model(model, tokenizer)
-    try:
+    with writing_weights(folder):
         folder.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as aside:
             new = Path(aside, "new")
@@ -114,10 +113,6 @@ def export_gpt2(model: GPT, folder: Path, tokenizer: TextTokenizer | None = None
             if folder.exists():
                 os.replace(folder, Path(aside, "old"))
             os.replace(new, folder)
-    except OSError as error:
-        raise unwritable(folder, error) from error
-    except SafetensorError as error:  # what the disk says, wrapped
-        raise unwritable(folder, OSError(str(error))) from error
 
 
 def _transformers() -> ModuleType:

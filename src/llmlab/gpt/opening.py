@@ -27,8 +27,9 @@ from llmlab.gpt.text_tokenizers import TextTokenizer, gpt2_tokenizer, load_token
 from llmlab.gpt.token_dataset import TokenBatches
 from llmlab.gpt.training import Precision, TrainConfig, best_precision
 from llmlab.method.declare.catalog import suggestion
-from llmlab.method.documents import escaped
+from llmlab.method.documents import escaped, listed
 from llmlab.method.errors import LabError
+from llmlab.method.options import require_positive
 from llmlab.runs.folder import RunFolder, default_folder
 
 MOST_EPOCHS = 1_000_000
@@ -137,9 +138,8 @@ def _about(option: str, corpus: CorpusText) -> str:
     if known := CORPORA.get(option):
         return f"{known.description} (licence: {known.licence})"
     reasons = left_out(Path(option), corpus) if Path(option).is_dir() else {}
-    shown = ", ".join(f"{escaped(path)} ({why})" for path, why in list(reasons.items())[:SHOWN])
-    more = f", and {len(reasons) - SHOWN} more" if len(reasons) > SHOWN else ""
-    return f"left out: {shown}{more}" if reasons else ""
+    told = [f"{escaped(path)} ({why})" for path, why in reasons.items()]
+    return f"left out: {listed(told, SHOWN)}" if told else ""
 
 
 def _check_ranges(options: TrainOptions) -> None:
@@ -148,11 +148,8 @@ def _check_ranges(options: TrainOptions) -> None:
             f"{options.epochs:g} epochs train nothing, or for ever: take --epochs above 0 and up "
             f"to {MOST_EPOCHS:,}, or --steps."
         )
-    rate = options.learning_rate
-    if rate is not None and not 0 < rate < math.inf:
-        raise LabError(
-            f"a learning rate of {rate:g} learns nothing: take one above 0, such as 0.001."
-        )
+    if options.learning_rate is not None:
+        require_positive("--learning-rate", options.learning_rate)
 
 
 def _tokenizer(kind: str, corpus: CorpusText, vocab_size: int) -> TextTokenizer:

@@ -1,7 +1,6 @@
 """The command lines `llmlab fit` and `llmlab market`."""
 
 import json
-import math
 import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from llmlab.method.errors import LabError
-from llmlab.method.options import expand_options
+from llmlab.method.options import expand_options, require_positive
 
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
@@ -329,8 +328,7 @@ def run(
     from llmlab.method.json_values import json_value
     from llmlab.runs.folder import RunFolder, first_free
 
-    if not 0 < learning_rate < math.inf:
-        raise LabError(f"--learning-rate {learning_rate:g} is not a rate; give one above 0.")
+    require_positive("--learning-rate", learning_rate)
     task = options.task()
     study, chunk = task.question.study(task.assets), task.chunk
     folder = RunFolder(out or first_free(Path("runs") / f"market-{task.name}-chunk{chunk}"))

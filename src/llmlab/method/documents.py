@@ -2,6 +2,7 @@
 
 import re
 import tomllib
+from collections.abc import Sequence
 
 from pydantic_core import ValidationError, from_json
 
@@ -59,6 +60,12 @@ def in_one_line(error: object) -> str:
 def escaped(text: str) -> str:
     r"""Text in one line that a terminal only shows: control characters as `\n` and `\x1b`."""
     return CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+
+
+def listed(names: Sequence[str], most: int) -> str:
+    """The first names, and how many more there are: "a, b and 20 more"."""
+    others = len(names) - most
+    return ", ".join(names[:most]) + (f" and {others:,} more" if others > 0 else "")
 
 
 def first_mistake(error: ValidationError) -> str:

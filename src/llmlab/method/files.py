@@ -72,6 +72,16 @@ def remove_file(path: Path) -> None:
         raise unwritable(path, error) from error
 
 
+def require_empty(folder: Path) -> None:
+    """Check that a folder to write is new or empty.
+
+    Raises:
+        LabError: it is a file, or holds something.
+    """
+    if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
+        raise LabError(f"{folder} exists already: name a new or empty folder with --out.")
+
+
 def unreadable(path: Path, error: OSError) -> LabError:
     """The error for a file that is missing or not readable."""
     cause = error.strerror or str(error)

@@ -12,6 +12,7 @@
 """
 
 import inspect
+import math
 import re
 from collections.abc import Callable
 from dataclasses import MISSING, Field, fields, is_dataclass
@@ -78,6 +79,16 @@ def parse_date(text: str | None) -> date:
         return date.fromisoformat(text) if text else date.today()
     except ValueError as error:
         raise LabError(f"'{text}' is not a day ({error}); give one such as 2026-11-26.") from None
+
+
+def require_positive(option: str, value: float) -> None:
+    """Check a learning rate, or a factor of one.
+
+    Raises:
+        LabError: the value is zero, negative, infinite or NaN.
+    """
+    if not 0 < value < math.inf:
+        raise LabError(f"{option} {value:g} learns nothing: take a number above 0.")
 
 
 def _parameters(form: type) -> list[Parameter]:

@@ -3,8 +3,8 @@
 llama.cpp computes GPT-2 as `gpt2`. With rotary positions in place of learned ones, the same blocks
 are its `gptneox`, told to compute attention and MLP one after the other.
 
-The small coder reads tokens, not text. In its file a token is its name followed by `MARK`, so that
-a text has exactly one tokenization; a program's names are given by their place there, too.
+The small coder reads tokens, not text. In its file, each token is its name followed by `MARK`, so
+that a text splits into tokens in one way only. A program's own names are numbered, as in the coder.
 """
 
 import json
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 MODEL, MODELFILE, PROMPT = "model.gguf", "Modelfile", "prompt.txt"
 MARK = "¦"
+"""Ends each token of a coder in a text."""
 MODULES = {
     "token_embedding": "token_embd",
     "position_embedding": "position_embd",
@@ -49,7 +50,7 @@ BLOCK_MODULES = {
     "mlp.up": "ffn_up",
     "mlp.down": "ffn_down",
 }
-AS_GPT2 = {"type": "ByteLevel", "add_prefix_space": False, "use_regex": True}
+GPT2_SPLIT = {"type": "ByteLevel", "add_prefix_space": False, "use_regex": True}
 """How GPT-2's tokenizer splits words, as `tokenizers` writes it."""
 
 
@@ -58,11 +59,11 @@ class Vocabulary:
     """A tokenizer in the form of GGUF.
 
     Attributes:
-        kind: "gpt2" merges pairs of pieces; "rwkv" takes the longest token that fits, left to
+        kind: "gpt2" merges pairs of pieces; "rwkv" takes the longest token that fits, from left to
             right.
-        tokens: by id; for "gpt2" in its letters for bytes, for "rwkv" escaped as by Python.
+        tokens: by id; "gpt2" spells bytes in its own letters, "rwkv" in Python's escapes.
         end: id of the token that ends a text.
-        merges: of "gpt2", the first pair to merge first.
+        merges: pairs of pieces in the order of merging; only for "gpt2".
     """
 
     kind: str
@@ -72,15 +73,13 @@ class Vocabulary:
 
 
 def export_coder(coder: Coder, folder: Path) -> None:
-    """Write the coder into `folder`, with a first question for it in its tokens.
-
-    What a night has learned is in the coder's weights already.
+    """Write the coder into `folder`, with a first question in its tokens.
 
     Raises:
         LabError: a token holds `MARK`, the folder cannot be written to, or `gguf` is missing.
     """
-    _export(coder.model, coder_vocabulary(coder.tokens), folder, answer=LONGEST_ANSWER)
-    question = coder.tokens.prompt(example(coder.language))
+    _export(coder.model, coder_vocabulary(coder.tokens), folder, LONGEST_ANSWER)
+    question = coder.tokens.prompt(example_task(coder.language))
     write_file(folder / PROMPT, marked(coder.tokens, question))
 
 
@@ -91,26 +90,26 @@ def export_gpt(model: GPT, tokenizer: TextTokenizer, folder: Path) -> None:
         LabError: GGUF has no form for the tokenizer, the folder cannot be written to, or `gguf` is
             missing.
     """
-    _export(model, text_vocabulary(tokenizer), folder, answer=model.config.context // 2)
+    _export(model, text_vocabulary(tokenizer), folder, model.config.context // 2)
 
 
 def coder_vocabulary(tokens: CodeTokens) -> Vocabulary:
-    """Each name followed by `MARK`; errors as `export_coder`."""
+    """Each name followed by `MARK`; errors as in `export_coder`."""
     if odd := [name for name in tokens.names if MARK in name]:
         raise LabError(
             f"the coder's token '{odd[0]}' holds {MARK}, which separates tokens in a GGUF file: "
-            "export a coder that has no such token."
+            "export a coder without such a token."
         )
     spelled = [_escaped(marked(tokens, [index]).encode()) for index in range(len(tokens.names))]
     return Vocabulary("rwkv", spelled, tokens.end)
 
 
 def marked(tokens: CodeTokens, ids: Iterable[int]) -> str:
-    """Ids as the text that the GGUF file knows them by."""
+    """The text of these ids in the GGUF file."""
     return "".join(tokens.names[index] + MARK for index in ids)
 
 
-def example(language: Language) -> Task:
+def example_task(language: Language) -> Task:
     """A question about a program of the grammar."""
     found = draft(split_templates(language)["test"][0], GRAMMARS[language], random.Random(0))
     line = min(difference(found.start, found.solution).lines)
@@ -118,26 +117,25 @@ def example(language: Language) -> Task:
 
 
 def text_vocabulary(tokenizer: TextTokenizer) -> Vocabulary:
-    """Byte-level BPE as GPT-2's, or one token for each character; errors as `export_gpt`."""
+    """Byte-level BPE as in GPT-2, or one token per character; errors as in `export_gpt`."""
     core, end = tokenizer.core, tokenizer.end_of_text
     content = json.loads(core.to_str())
-    parting, merges = content["pre_tokenizer"], content["model"].get("merges")
-    if parting and parting.items() >= AS_GPT2.items() and merges:
+    split, merges = content["pre_tokenizer"], content["model"].get("merges")
+    if split and split.items() >= GPT2_SPLIT.items() and merges:
         tokens = [core.id_to_token(index) for index in range(tokenizer.vocab_size)]
         return Vocabulary("gpt2", tokens, end, [" ".join(pair) for pair in merges])
-    if isinstance(core.decoder, decoders.Sequence) and not parting and not merges:
+    if isinstance(core.decoder, decoders.Sequence) and not split and not merges:
         return Vocabulary("rwkv", list(_spelled(tokenizer)), end)
     raise LabError(
         "GGUF has no form for this tokenizer, which splits text by its own rules: export a model "
-        "with GPT-2's tokenizer, or with one that `llmlab train` has made."
+        "with GPT-2's tokenizer, or with one that `llmlab train` made."
     )
 
 
 def _spelled(tokenizer: TextTokenizer) -> Iterator[str]:
-    """What each id spells.
+    """The spelling of each id.
 
-    The id of a byte that is a character as well is never chosen; it gets a spelling that no text
-    has.
+    A byte's id that spells the same as a character's is never chosen; it gets one that no text has.
     """
     seen: set[bytes] = set()
     for index in range(tokenizer.vocab_size):
@@ -147,27 +145,32 @@ def _spelled(tokenizer: TextTokenizer) -> Iterator[str]:
 
 
 def _escaped(spelled: bytes) -> str:
+    """Bytes as llama.cpp reads them from the token list of an "rwkv" vocabulary."""
     return spelled.decode("latin-1").encode("unicode_escape").decode("ascii")
 
 
-def _export(model: GPT, vocabulary: Vocabulary, folder: Path, answer: int) -> None:
-    write_with(folder / MODEL, lambda path: _write(model, vocabulary, path))
-    write_file(folder / MODELFILE, modelfile(model.config.context, answer))
+def _export(model: GPT, vocabulary: Vocabulary, folder: Path, longest_answer: int) -> None:
+    write_with(folder / MODEL, lambda path: _write_gguf(model, vocabulary, path))
+    write_file(folder / MODELFILE, modelfile(model.config.context, longest_answer))
 
 
-def modelfile(context: int, answer: int) -> str:
-    """What `ollama create` reads: the question goes in as it is, the likeliest token comes out."""
+def modelfile(context: int, longest_answer: int) -> str:
+    """What `ollama create` reads: the prompt goes in as it is, decoding is greedy.
+
+    Args:
+        context, longest_answer: in tokens.
+    """
     return (
         f"FROM ./{MODEL}\n"
         'TEMPLATE "{{ .Prompt }}"\n'
         "PARAMETER temperature 0\n"
         "PARAMETER repeat_penalty 1\n"
         f"PARAMETER num_ctx {context}\n"
-        f"PARAMETER num_predict {answer}\n"
+        f"PARAMETER num_predict {longest_answer}\n"
     )
 
 
-def _write(model: GPT, vocabulary: Vocabulary, path: Path) -> None:
+def _write_gguf(model: GPT, vocabulary: Vocabulary, path: Path) -> None:
     try:
         from gguf import GGUFWriter
     except ImportError:

@@ -209,8 +209,8 @@ def test_a_counter_of_steps_that_begins_again_is_another_course(tmp_path: Path) 
     run = only(write(tmp_path / "run.csv", f"step,loss\n{first}3,7\n4,5\n"))
     assert run.curves["loss"].values == (9.0, 8.0, 7.0, 7.0, 5.0)
     assert run.notes == (
-        "the steps of loss go back, as of a run that was resumed or begun again: 2 points from "
-        "there on that were written before are left out",
+        "the steps of loss go back, as after a resume or a restart: 2 points that were written "
+        "before, from there on, are left out",
     )
 
 

@@ -74,7 +74,7 @@ def test_the_balance_of_targets_is_shown(file: Path, monkeypatch, capsys) -> Non
         (["--horizon", "month"], "--horizon cannot be month"),
         (["--threshold", "-1"], "--threshold cannot be -1"),
         (["--threshold", "60"], "never comes true on the training days"),
-        (["--learning-rate", "nan"], "--learning-rate nan is not a rate"),
+        (["--learning-rate", "nan"], "--learning-rate nan learns nothing"),
         (["--chunk", "10"], "numbered 0 to 9"),
         (["--source", "arch"], "either --source or --csv"),
     ],

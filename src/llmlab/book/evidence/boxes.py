@@ -15,6 +15,7 @@ from llmlab.book.evidence.effects import (
     interval_text,
 )
 from llmlab.book.evidence.readings import condition_text, hardware, label
+from llmlab.method.documents import listed
 from llmlab.method.judging import statistics
 from llmlab.method.judging.journal import NOW, RULES, table_key
 from llmlab.method.judging.ledger import Hypothesis
@@ -284,7 +285,7 @@ def _detectable(verdict: Verdict) -> str:
 def _evidence(verdict: Verdict) -> str:
     standing = "" if verdict.state == "current" else f"; {verdict.state}"
     if verdict.changes:
-        standing = f"; **stale**, changed since: {markup.first(verdict.changes)}"
+        standing = f"; **stale**, changed since: {listed(verdict.changes, 4)}"
     return (
         f"{verdict.hypothesis.experiment} at {verdict.scale} scale, {verdict.origin}, "
         f"commit {verdict.manifest.git_commit[:7]}, {verdict.manifest.finished[:10]}{standing}"

@@ -8,6 +8,7 @@ from IPython.display import Markdown
 from llmlab.book import markup, numbers
 from llmlab.book.evidence.readings import Difference, Reading, hardware, heading, label, provenance
 from llmlab.method.declare.experiment import Metric
+from llmlab.method.documents import listed
 from llmlab.method.evidence.lookup import Evidence
 
 
@@ -120,7 +121,7 @@ def caution(evidence: Evidence) -> str:
     if evidence.changes:
         notes.append(
             f"The tables of `{name}` are older than the code. Changed since: "
-            f"{markup.first(evidence.changes)}; `llmlab status` lists them all."
+            f"{listed(evidence.changes, 4)}; `llmlab status` lists them all."
         )
     return markup.box(["callout-warning"], notes) if notes else ""
 

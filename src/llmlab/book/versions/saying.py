@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 from llmlab.book import markup, style
 from llmlab.book.versions.comparison import Comparison, Rejudged, Rerun
 from llmlab.book.versions.snapshot import Claim, Table
+from llmlab.method.documents import listed
 from llmlab.method.judging.judgement import short
 from llmlab.method.judging.verdicts import SIGNS
 
@@ -140,9 +141,7 @@ def _verdict(claim: Claim) -> str:
 
 
 def _code(one: Rerun) -> str:
-    shown = ", ".join(f"`{name}`" for name in one.changed[:MOST_NAMES])
-    more = len(one.changed) - MOST_NAMES
-    return (shown + (f" and {more} more" if more > 0 else "")) or "none"
+    return listed([f"`{name}`" for name in one.changed], MOST_NAMES) or "none"
 
 
 def _made(table: Table) -> str:

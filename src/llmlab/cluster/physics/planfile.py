@@ -31,8 +31,8 @@ Model = TypeVar("Model", bound=BaseModel)
 
 BITS_OF = {"fp16": 16, "bf16": 16, "fp8": 8, "fp4": 4}
 
-
 QUANTITY = re.compile(r"[-+]?\d+(\.\d*)?(e[-+]?\d{1,3})? *[a-z]+( ?/ ?[a-z]+)?", re.IGNORECASE)
+"""A number and a unit, which may be per time."""
 
 LARGEST = 10**12
 """Largest count in a plan: beyond any cluster, but small enough to compute with."""

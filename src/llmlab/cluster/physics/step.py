@@ -20,7 +20,6 @@ OPTIMIZER_BYTES = 28
 """Bytes per parameter: Adam reads gradient, master weight and two moments, and writes master weight
 and moments (4 + 4 + 8 + 4 + 8 bytes)."""
 
-
 EARLY_STOP_SINCE = 2022
 """Year of the first accelerators whose published runs use PyTorch 2.1 (2023) or later."""
 

@@ -138,7 +138,7 @@ class Published:
         return (
             dense
             and self.plan.bits == 16
-            and (self.row.task or "pretrain").casefold() == ("pretrain")
+            and (self.row.task or "pretrain").casefold() == "pretrain"
         )
 
 

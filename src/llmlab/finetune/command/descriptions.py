@@ -10,6 +10,7 @@ from llmlab.finetune.model.lora import ALL_LINEAR, LoraSpec, beside_linear_layer
 from llmlab.finetune.model.methods import Full, Method
 from llmlab.finetune.model.pretrained import Pretrained
 from llmlab.finetune.model.qlora import QloraSpec
+from llmlab.method.documents import listed
 
 FEW = 3
 """Bad lines that are printed; the report has all of them."""
@@ -61,8 +62,7 @@ def _left_out(weights: Sequence[str]) -> str:
     """Weights of the base's files that are not used."""
     if not weights:
         return ""
-    shown = ", ".join(weights[:FEW]) + (f" and {len(weights) - FEW:,} more" * (len(weights) > FEW))
-    return f"        weights in its files that the model has no place for: {shown}\n"
+    return f"        weights in its files that the model has no place for: {listed(weights, FEW)}\n"
 
 
 def _unread(keys: Mapping[str, int]) -> str:

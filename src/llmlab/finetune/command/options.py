@@ -10,7 +10,7 @@ from typer import Option
 from llmlab.gpt.options import PRECISIONS
 from llmlab.method.declare.catalog import suggestion
 from llmlab.method.errors import LabError
-from llmlab.method.options import LARGEST_SEED
+from llmlab.method.options import LARGEST_SEED, require_positive
 
 METHODS = ("full", "lora", "qlora")
 SCALINGS = ("alpha/r", "rslora")
@@ -117,8 +117,8 @@ def check_options(options: FinetuneOptions) -> None:
         )
     for name in ("learning_rate", "alpha"):
         value = getattr(options, name)
-        if value is not None and not 0 < value < math.inf:
-            raise LabError(f"{_flag(name)} {value:g} learns nothing: take a number above 0.")
+        if value is not None:
+            require_positive(_flag(name), value)
     _check_replay(options)
 
 

@@ -18,9 +18,9 @@ from llmlab.finetune.curves.documents import (
 )
 from llmlab.finetune.curves.events import EVENTS, read_events
 from llmlab.finetune.curves.names import WORDS, canonical, chosen, is_exact
-from llmlab.finetune.curves.readings import Point, Readings, listed
+from llmlab.finetune.curves.readings import Point, Readings
 from llmlab.finetune.curves.tables import read_csv, read_parquet
-from llmlab.method.documents import escaped
+from llmlab.method.documents import escaped, listed
 from llmlab.method.errors import LabError
 
 TABLE, CSV_LOG = "curves.parquet", "metrics.csv"
@@ -189,21 +189,14 @@ def _left_out(names: list[str], reason: str) -> tuple[str, ...]:
 
 
 def _run(name: str, points: Iterable[Point], notes: Sequence[str]) -> Run:
-    """Curves by their names here, each as its run went on after the last resumption."""
-    found: dict[str, dict[int, float]] = defaultdict(dict)
-    undone: dict[str, int] = defaultdict(int)
-    for curve, step, value in points:
-        course = found[curve]
-        while step in course and next(reversed(course)) > step:  # a run that was resumed here
-            course.popitem()
-            undone[curve] += 1
-        course[step] = value
+    """The run with its curves by our names."""
+    found, undone = _courses(points)
     if undone:
         curves, n_points = listed(list(undone), 4), sum(undone.values())
         notes = (
             *notes,
-            f"the steps of {curves} go back, as of a run that was resumed or begun again: "
-            f"{n_points} points from there on that were written before are left out",
+            f"the steps of {curves} go back, as after a resume or a restart: "
+            f"{n_points} points that were written before, from there on, are left out",
         )
     best = chosen(found)
     ours = {theirs: known for known, theirs in best.items()}
@@ -218,6 +211,23 @@ def _run(name: str, points: Iterable[Point], notes: Sequence[str]) -> Run:
         for theirs in passed_over
     ]
     return Run(_printable(name), curves, tuple(map(_printable, (*notes, *others))))
+
+
+def _courses(points: Iterable[Point]) -> tuple[dict[str, dict[int, float]], dict[str, int]]:
+    """Values by curve and step; where steps go back, the later ones count.
+
+    Returns:
+        The values, and how many points of each curve were replaced so.
+    """
+    found: dict[str, dict[int, float]] = defaultdict(dict)
+    undone: dict[str, int] = defaultdict(int)
+    for curve, step, value in points:
+        course = found[curve]
+        while step in course and next(reversed(course)) > step:
+            course.popitem()
+            undone[curve] += 1
+        course[step] = value
+    return found, undone
 
 
 def _printable(name: str) -> str:

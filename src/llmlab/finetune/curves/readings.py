@@ -7,6 +7,8 @@ from typing import Annotated
 
 from pydantic import Field, TypeAdapter, ValidationError
 
+from llmlab.method.documents import listed
+
 LARGEST = 2**53
 """Steps beyond this cannot be told apart as floating-point numbers."""
 SHOWN = 4
@@ -58,12 +60,6 @@ class Omissions:
         of = f" ({names})" if names else ""
         where = f"in {place}" if count == 1 else f"first in {place}"
         return f"left out {times}: {reason}{of}, {where}"
-
-
-def listed(names: list[str], most: int) -> str:
-    """The first names, and how many more there are."""
-    others = len(names) - most
-    return ", ".join(names[:most]) + (f" and {others} more" if others > 0 else "")
 
 
 def as_step(value: object) -> int | None:

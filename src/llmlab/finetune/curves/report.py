@@ -13,7 +13,6 @@ from llmlab.finetune.curves.causes import name_cause, signs
 from llmlab.finetune.curves.curve import Curve
 from llmlab.finetune.curves.extrapolation import fit_power_law
 from llmlab.finetune.curves.readers import Run
-from llmlab.finetune.curves.readings import listed
 from llmlab.finetune.curves.shapes import (
     Divergence,
     Stretch,
@@ -27,6 +26,7 @@ from llmlab.finetune.curves.shapes import (
     validation_divergence,
     zeros,
 )
+from llmlab.method.documents import listed
 from llmlab.method.errors import LabError
 
 BARS = "▁▂▃▄▅▆▇█"

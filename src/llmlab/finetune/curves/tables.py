@@ -20,17 +20,17 @@ from llmlab.finetune.curves.readings import (
     Readings,
     as_step,
     as_value,
-    listed,
 )
+from llmlab.method.documents import listed
 from llmlab.method.errors import LabError
 from llmlab.method.files import read_text
 
 LONG = ("run_id", "metric", "step", "value")
 """Columns of a table with a row for each run, curve and step."""
 LONG_NAMES = {"run_id": "run_id", "run id": "run_id", "metric": "metric", "key": "metric"}
-"""What we and MLflow call the first two of them, in lower case."""
+"""Our names and those of MLflow for the first two, in lower case."""
 BOUNDS = ("__MIN", "__MAX")
-"""Ends of the names of columns that Weights & Biases adds to each curve."""
+"""Suffixes of the columns that Weights & Biases adds to each curve."""
 BESIDE = ("wall time", "time", "timestamp", "walltime", "", "unnamed: 0", "index")
 """Columns that are not curves and that nobody misses, in lower case."""
 SECOND = " (column {})"
@@ -76,8 +76,8 @@ def read_parquet(file: Path) -> Readings:
 def read_csv(file: Path) -> Readings:
     """A column of steps, and a column for each curve; an empty cell is not a point.
 
-    Weights & Biases has columns of several runs, each named "RUN - CURVE". A table with columns of
-    curves (`metric`, or MLflow's `key`) and values has a row for each point.
+    Weights & Biases exports several runs as columns named "RUN - CURVE". A table that has a column
+    `metric` (MLflow: `key`) and a column `value` has a row for each point.
 
     Raises:
         LabError: there is no column of steps, a row has more or fewer cells than the header, or a
@@ -97,6 +97,11 @@ def read_csv(file: Path) -> Readings:
         named |= {"step": steps, "value": by_lower["value"]}
         columns = {ours: cells.columns[theirs] for ours, theirs in named.items()}
         return _from_long(file, {"run_id": [file.name] * len(places)} | columns, places)
+    return _from_wide(file, cells, steps, places)
+
+
+def _from_wide(file: Path, cells: Cells, steps: str, places: Sequence[str]) -> Readings:
+    """A column for each curve, beside that of the steps."""
     left_out = Omissions()
     at = [
         as_step(cell.replace(",", "") if THOUSANDS.fullmatch(cell) else cell)
@@ -118,14 +123,14 @@ def read_csv(file: Path) -> Readings:
         if _is_numeric(column)
     }
     sparse = [name for name, numbers in numeric.items() if _is_sparse(numbers)]
-    runs: dict[str, list[Point]] = defaultdict(list)
-    several = len({run for name in numeric if (run := _run_of(name))}) > 1
-    for name, numbers in numeric.items():
-        runs[(several and _run_of(name)) or file.name] += [
+    points = {
+        name: [
             (_name(file, name), step, value)
             for step, value in zip(at, numbers, strict=True)
             if step is not None and value is not None and not (name in sparse and math.isnan(value))
         ]
+        for name, numbers in numeric.items()
+    }
     text = [name for name in curves if name not in numeric]
     notes = (f"left out: {listed(text, 4)} (no numbers)",) if text else ()
     if sparse:
@@ -133,7 +138,7 @@ def read_csv(file: Path) -> Readings:
     again = [name for name in cells.columns if re.search(r" \(column \d+\)$", name)]
     if again:
         notes += (f"left out: {listed(again, 4)} (an earlier column has the same name)",)
-    return Readings(runs, (*left_out.notes(), *notes))
+    return Readings(_by_run(file, points), (*left_out.notes(), *notes))
 
 
 def _from_long(file: Path, columns: Mapping[str, Sequence], places: Iterable[str]) -> Readings:
@@ -233,16 +238,22 @@ def _numbers(
 def _is_sparse(numbers: Sequence[float | None]) -> bool:
     """Whether nan stands for steps at which nothing was logged, as in the frames of pandas.
 
-    So it is where numbers are no more than nan, and come back after it again and again.
+    This is so if at least every second value is nan, and numbers come back after nan repeatedly.
     """
     known = [math.isnan(number) for number in numbers if number is not None]
     n_returns = sum(before and not after for before, after in pairwise(known))
     return sum(known) >= len(known) // 2 and n_returns > 1
 
 
-def _run_of(column: str) -> str:
-    """The run in a column's name of Weights & Biases, or nothing."""
-    return column.rpartition(" - ")[0]
+def _by_run(file: Path, points: Mapping[str, list[Point]]) -> dict[str, list[Point]]:
+    """The points of each run, given those of each column; the file is one run unless columns of
+    Weights & Biases name several."""
+    run_of = {column: column.rpartition(" - ")[0] for column in points}
+    are_several = len(set(run_of.values()) - {""}) > 1
+    runs: dict[str, list[Point]] = defaultdict(list)
+    for column, found in points.items():
+        runs[(run_of[column] if are_several else "") or file.name] += found
+    return runs
 
 
 def _name(file: Path, column: str) -> str:

@@ -6,7 +6,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
 from torch import Tensor, nn
 
 from llmlab.finetune.model.adapters import (
@@ -21,8 +20,9 @@ from llmlab.finetune.model.hub import HubModel
 from llmlab.finetune.model.pretrained import Pretrained
 from llmlab.finetune.model.qlora import dequantise
 from llmlab.finetune.model.replacing import replace_module
+from llmlab.gpt.writing import writing_weights
 from llmlab.method.errors import LabError
-from llmlab.method.files import unwritable
+from llmlab.method.files import require_empty
 
 
 @torch.no_grad()
@@ -101,7 +101,7 @@ def write_merged(
     Raises:
         LabError: as `open_merged` and `save_model`.
     """
-    _require_empty(out)
+    require_empty(out)
     base, model = open_merged(adapter, base_name, micro)
     save_model(model, base, out)
     return adapter_origin(adapter)
@@ -146,23 +146,14 @@ def _dense_weight(layer: nn.Linear) -> Tensor:
 @contextmanager
 def _new_folder(folder: Path) -> Iterator[Path]:
     """A new folder that takes the place of `folder` once it is filled."""
-    _require_empty(folder)
-    try:
+    require_empty(folder)
+    with writing_weights(folder):
         folder.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as aside:
             new = Path(aside, "new")
             new.mkdir()
             yield new
-            _require_empty(folder)  # another process may have written it since
+            require_empty(folder)  # another process may have written it since
             if folder.is_dir():
                 folder.rmdir()
             new.rename(folder)
-    except OSError as error:
-        raise unwritable(folder, error) from error
-    except SafetensorError as error:  # what the disk says, wrapped
-        raise unwritable(folder, OSError(str(error))) from error
-
-
-def _require_empty(folder: Path) -> None:
-    if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
-        raise LabError(f"{folder} exists already: name a new or empty folder with --out.")

@@ -10,9 +10,12 @@ import numpy as np
 
 from llmlab.market.fits.law import Runs
 from llmlab.method.declare.catalog import suggestion
+from llmlab.method.documents import listed
 from llmlab.method.errors import LabError
 from llmlab.method.files import read_text
 
+SHOWN = 12
+"""Most names that a message lists."""
 FEWEST_SIZES = 3
 """Fewest distinct values of a size for an exponent and a floor."""
 
@@ -42,7 +45,7 @@ class Table:
             there = sorted({row[column] for row in self.rows})
             raise LabError(
                 f"{self.file} has no row with {column} = {wanted}{suggestion(wanted, there)}; "
-                f"choose from {_listed(there)}."
+                f"choose from {listed(there, SHOWN)}."
             )
         rows, lines = (tuple(items[n] for n in kept) for items in (self.rows, self.lines))
         return Table(self.file, self.columns, rows, lines)
@@ -52,7 +55,7 @@ class Table:
         if column not in self.columns:
             raise LabError(
                 f"{self.file} has no column '{column}'{suggestion(column, self.columns)}; choose "
-                f"from {_listed(self.columns)}."
+                f"from {listed(self.columns, SHOWN)}."
             )
 
     def positive(self, column: str) -> np.ndarray:
@@ -178,8 +181,3 @@ def _what_is_wrong(cell: str, number: float | None) -> str:
 
 def _same(cell: str, wanted: str) -> bool:
     return cell == wanted or (_number(cell) is not None and _number(cell) == _number(wanted))
-
-
-def _listed(names: Sequence[str], most: int = 12) -> str:
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(names[:most]) + more

@@ -16,7 +16,7 @@ class SearchLog:
         self._best: list[tuple[int, float]] = []
 
     def start(self, n_trials: int, earlier: list[FrozenTrial]) -> None:
-        """Replace the log of an earlier call; logs the trials that it finished anew.
+        """Replace the log of an earlier call, and log the trials that it finished.
 
         Raises:
             LabError: the log cannot be written.
@@ -26,7 +26,7 @@ class SearchLog:
             self.note(trial)
 
     def note(self, trial: FrozenTrial) -> None:
-        """Log a trial; one that a kill cut short has no line."""
+        """Log a trial, unless a kill cut it short."""
         if trial.state not in SAID:
             return
         by_epoch = sorted(trial.intermediate_values.items())

@@ -11,6 +11,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from llmlab.method.documents import listed
 from llmlab.method.errors import LabError
 from llmlab.sleep.command.koans import Generated, Json, Part, Seed, Tongue, Which, chosen
 from llmlab.sleep.command.options import Base, Key, Model, open_client
@@ -22,6 +23,8 @@ from llmlab.sleep.repair.measures import Evaluation, compared, evaluated
 from llmlab.sleep.repair.task import Client
 from llmlab.sleep.sandbox.levels import open_sandbox
 
+SHOWN = 20
+"""Most koans that a comparison lists."""
 PART = 100
 """Koans that are tried side by side; each part is on disk before the next starts."""
 
@@ -107,8 +110,7 @@ def compare(first: File, second: File, as_json: Json = False) -> None:
     )
     for title, names in (("Lost", found.regressions), ("Gained", found.gains)):
         if names:
-            more = f" and {len(names) - 20} more" if len(names) > 20 else ""
-            print(f"{title}: {', '.join(names[:20])}{more}.")
+            print(f"{title}: {listed(names, SHOWN)}.")
 
 
 def _run_name(client: str, setting: Setting, temperature: float, seed: int) -> str:
@@ -144,10 +146,10 @@ def _rate(found: Evaluation) -> tuple[str, str]:
 
 
 def _require_language(client: Client, koans: tuple[Koan, ...]) -> None:
-    """A small coder knows one language; any other client knows all.
+    """Check that the client knows the language of the koans; only a small coder knows just one.
 
     Raises:
-        LabError: the coder does not know the language of the koans.
+        LabError: the coder knows another language.
     """
     known = getattr(client, "language", None)
     if known and (strangers := {koan.language for koan in koans} - {known}):
@@ -158,15 +160,15 @@ def _require_language(client: Client, koans: tuple[Koan, ...]) -> None:
 
 
 def _require_answers(episodes: list[Episode]) -> None:
-    """A model that answers nothing at all is reported as a mistake, and nothing is kept.
+    """Check that the model answered something, before its episodes are kept.
 
     Raises:
-        LabError: no answer came to any question.
+        LabError: it answered no question.
     """
     turns = [turn for episode in episodes for turn in episode.turns]
     if all(turn.outcome == "no answer" for turn in turns):
         (cause, _), *_ = Counter(turn.said for turn in turns).most_common(1)
         raise LabError(
-            f"the model answers nothing ({cause}): check that it runs, then repeat the command; "
-            "earlier episodes are kept."
+            f"the model answers nothing ({cause}): make sure that it runs, then repeat the "
+            "command; it keeps the episodes that are already written."
         )

@@ -26,8 +26,7 @@ def export(
 ) -> None:
     """Export a model to GGUF, with a Modelfile for Ollama.
 
-    A coder's file reads and writes tokens, each with ¦ behind it, and names by their place:
-    prompt.txt holds a first question.
+    A coder's file reads and writes tokens, each followed by ¦; prompt.txt holds a first question.
     """
     from llmlab.finetune.model.catalog import is_hub
     from llmlab.gpt.saved_runs import open_model
@@ -35,8 +34,8 @@ def export(
 
     if is_hub(model):
         raise LabError(
-            f"{model} is a model of Hugging Face's: convert its folder with convert_hf_to_gguf.py "
-            "of llama.cpp, after `llmlab merge` if it is an adapter."
+            f"{model} is a Hugging Face model: convert its folder with llama.cpp's "
+            "convert_hf_to_gguf.py, after `llmlab merge` if it is an adapter."
         )
     if model == MICRO or (Path(model) / ABOUT).is_file():
         export_coder(open_coder(model), out)

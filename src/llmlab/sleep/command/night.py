@@ -1,6 +1,5 @@
 """`llmlab sleep train` and `methods`: learn from the episodes of a day."""
 
-import math
 from pathlib import Path
 from typing import Annotated
 
@@ -8,11 +7,10 @@ import typer
 from rich import box
 from rich.console import Console
 from rich.table import Table
-from safetensors import SafetensorError
 
 from llmlab.method.errors import LabError
-from llmlab.method.files import unwritable
-from llmlab.method.options import LARGEST_SEED
+from llmlab.method.files import require_empty
+from llmlab.method.options import LARGEST_SEED, require_positive
 from llmlab.sleep.command.options import open_coder
 from llmlab.sleep.night.methods import BY_FAMILY, ONE_CODER
 from llmlab.sleep.repair.episodes import EpisodeFile
@@ -44,17 +42,14 @@ def train(
     seed: Annotated[int, typer.Option(min=0, max=LARGEST_SEED)] = 0,
 ) -> None:
     """Train LoRA adapters on captured episodes, on the edits alone; writes the coder after it."""
+    from llmlab.gpt.writing import writing_weights
     from llmlab.sleep.coder.coder import save_coder
     from llmlab.sleep.night.catalog import spend_night
     from llmlab.sleep.night.families import FamilyCoder, save_family_coder
     from llmlab.sleep.night.nights import Night
 
-    if out.exists() and not (out.is_dir() and not any(out.iterdir())):
-        raise LabError(
-            f"{out} is a file, or a folder with something in it: name another with --out."
-        )
-    if not 0 < learning_rate < math.inf:
-        raise LabError(f"a learning rate of {learning_rate:g} learns nothing: take one above 0.")
+    require_empty(out)
+    require_positive("--learning-rate", learning_rate)
     coder = open_coder(base)
     day = EpisodeFile(episodes).read()
     if strangers := {episode.language for episode in day} - {coder.language}:
@@ -66,16 +61,13 @@ def train(
         raise LabError(f"{episodes} holds no episode: make some with `llmlab sleep run`.")
     night = Night(steps, learning_rate, rank=rank, replay=replay, seed=seed)
     after = spend_night(coder, day, method, night)
-    try:
-        (save_family_coder if isinstance(after, FamilyCoder) else save_coder)(after, out)
-    except OSError as error:
-        raise unwritable(out, error) from error
-    except SafetensorError as error:  # what the disk says, wrapped
-        raise unwritable(out, OSError(str(error))) from error
+    by_family = isinstance(after, FamilyCoder)
+    with writing_weights(out):
+        (save_family_coder if by_family else save_coder)(after, out)
     failed = sum(not episode.is_green for episode in day)
     print(f"Learned by '{method}' from {len(day)} episodes, {failed} of them failed.")
-    if isinstance(after, FamilyCoder):
-        print("Each family has weights of its own: it is told by --hints, else guessed.")
+    if by_family:
+        print("Each family has its own weights: `--hints` names it, else the coder guesses.")
     print(f"Try it on other koans: llmlab sleep run --base {out}")
 
 

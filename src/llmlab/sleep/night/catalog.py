@@ -23,7 +23,7 @@ SKILLS: Mapping[str, Callable[[Stream], Skills]] = {
     "routing": SHARE_METHODS["separate"],
 }
 TRAINED_ONCE = {"routing", "share-projected", "random-projected", "null"}
-"""The other methods of `SKILLS` train for each family once more."""
+"""Methods that train once for each family; the others of `SKILLS` train twice."""
 
 
 def spend_night(
@@ -32,7 +32,7 @@ def spend_night(
     """The coder after the night.
 
     Args:
-        night: its steps are those of all trainings together.
+        night: its steps are divided among all trainings.
 
     Raises:
         LabError: there is no such method, or the day has nothing to learn from.

@@ -28,12 +28,12 @@ WEIGHT, BIAS = "weight", "bias"
 
 @dataclass(frozen=True)
 class FamilyCoder:
-    """Answers each program with the weights of its family, told or else guessed.
+    """Answers each program with the weights of its family, which is told or else guessed.
 
     Attributes:
         skills: what is added to the base's weights, by family in alphabetical order.
-        weight_FD, bias_F: of the guess, the largest of W·x + b, where x is the base's state after
-            the question.
+        weight_FD, bias_F: W and b of the guess: the family whose W·x + b is largest, where x (D,)
+            is the base's state after the question.
     """
 
     base: Coder
@@ -71,7 +71,7 @@ class FamilyCoder:
 
 
 def family_coder(base: Coder, skills: Skills, lessons: Tasks) -> FamilyCoder:
-    """Weights by family, and a guess that has learned from the lessons of these families."""
+    """A coder with these weights, whose guess is learned from the lessons of the families."""
     ordered = {family: skills[family] for family in sorted(skills)}
     return FamilyCoder(base, ordered, *_guess(base, lessons))
 
@@ -89,7 +89,7 @@ def _guess(base: Coder, lessons: Tasks) -> tuple[Tensor, Tensor]:
 
 
 def save_family_coder(coder: FamilyCoder, folder: Path) -> None:
-    """Write the base, and beside it what its families add."""
+    """Write the base into `folder`, and beside it what is added for each family."""
     save_coder(coder.base, folder)
     tensors = {
         f"{family}|{path}": delta_OI.contiguous()
@@ -113,7 +113,8 @@ def load_family_coder(folder: Path) -> FamilyCoder:
         for key in sorted(tensors):
             family, path = key.split("|")
             skills.setdefault(family, {})[path] = tensors[key]
-            base.model.get_submodule(path).weight + tensors[key]  # raises where they do not fit
+            if base.model.get_submodule(path).weight.shape != tensors[key].shape:
+                raise ValueError(f"{key} has another shape than the base")
     except (OSError, SafetensorError, KeyError, ValueError, AttributeError, RuntimeError) as error:
         raise LabError(
             f"{folder / FAMILIES} is damaged ({in_one_line(error)}): train it again with "

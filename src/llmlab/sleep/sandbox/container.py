@@ -1,7 +1,7 @@
-"""A container of podman or rootless docker, for machines whose kernel has no other walls.
+"""A container of podman or rootless docker, where neither bubblewrap nor Landlock works.
 
 The image is empty: as with bubblewrap, the command sees the system's own programs, read-only, its
-folder as /work, and nothing else. It needs no download, and no rights of root's.
+folder as /work, and nothing else. This needs neither a download nor root.
 
 Options: podman-run(1), docker-run(1).
 """
@@ -24,10 +24,10 @@ from llmlab.sleep.sandbox.sandbox import PATH, SYSTEM, fresh_user, too_big
 
 RUNTIMES = ("podman", "docker")
 IMAGE = "localhost/llmlab-empty"
-KEPT = ("PATH", "HOME", "USER", "XDG_RUNTIME_DIR", "DBUS_SESSION_BUS_ADDRESS", "DOCKER_HOST")
+PASSED_ON = ("PATH", "HOME", "USER", "XDG_RUNTIME_DIR", "DBUS_SESSION_BUS_ADDRESS", "DOCKER_HOST")
 """Variables that the runtime itself needs; none of them goes inside."""
 PATIENCE = 60.0
-"""Seconds that the runtime has for its own commands, as opposed to a program's."""
+"""Seconds that the runtime has to answer, except while it runs a program."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Container:
 
     def missing(self) -> str:
         if sys.platform != "linux":
-            return "it shows the programs of this system, which have to be Linux's"
+            return "it runs programs of this system, which is not Linux"
         if not (runtime := _runtime()):
             return f"neither {' nor '.join(RUNTIMES)} is installed"
         return _unfit(runtime)
@@ -76,7 +76,7 @@ def _runtime() -> str:
 
 @cache
 def _unfit(runtime: str) -> str:
-    """Why a runtime cannot be used; an empty image is made for it, once."""
+    """Why a runtime cannot be used; empty if it can. Makes its empty image, once."""
     name = Path(runtime).name
     kinds = ("info", "--format", "{{.SecurityOptions}}")
     if name == "docker" and "rootless" not in _ask(runtime, *kinds).stdout:
@@ -84,14 +84,14 @@ def _unfit(runtime: str) -> str:
     if _ask(runtime, "image", "inspect", IMAGE).returncode == 0:
         return ""
     made = _ask(runtime, "import", "-", IMAGE, given=_empty_archive())
-    said = made.stderr.strip().splitlines()
     if made.returncode == 0:
         return ""
+    said = made.stderr.strip().splitlines()
     return f"{name} makes no image ({said[-1] if said else made.returncode})"
 
 
 def _walls(runtime: str, folder: Path, limits: Limits) -> list[str]:
-    """No network, no rights, nothing to write to but memory and the folder, and limits."""
+    """No network, no rights, limits, and nothing to write to but memory and the folder."""
     ulimits = {
         "cpu": f"{limits.cpu_seconds}:{limits.cpu_seconds + 1}",
         "fsize": limits.file_bytes,
@@ -104,7 +104,7 @@ def _walls(runtime: str, folder: Path, limits: Limits) -> list[str]:
         *_user(runtime, folder),
         f"--pids-limit={limits.processes}",
         f"--memory={limits.memory_bytes}",
-        f"--memory-swap={limits.memory_bytes}",  # with that of memory: no swap
+        f"--memory-swap={limits.memory_bytes}",  # the sum of memory and swap: no swap
         *(f"--ulimit={name}={value}" for name, value in ulimits.items()),
         f"--tmpfs=/tmp:rw,nosuid,nodev,size={limits.file_bytes}",
         *("--workdir", str(INSIDE)),
@@ -113,7 +113,7 @@ def _walls(runtime: str, folder: Path, limits: Limits) -> list[str]:
 
 
 def _user(runtime: str, folder: Path) -> list[str]:
-    """Whoever owns the folder; inside, the root of a rootless docker is our own user."""
+    """The owner of the folder; root inside a rootless docker is our own user outside."""
     if Path(runtime).name == "docker":
         return ["--user=0:0"]
     if user := fresh_user(folder):
@@ -139,7 +139,7 @@ def _remove(runtime: str, name: str) -> None:
 
 
 def _ask(runtime: str, *order: str, given: bytes = b"") -> subprocess.CompletedProcess[str]:
-    """The runtime's answer to a command; silence is a failure like any other."""
+    """What the runtime answers; none in time counts as a failure."""
     command = [runtime, *order]
     try:
         ended = subprocess.run(
@@ -152,4 +152,4 @@ def _ask(runtime: str, *order: str, given: bytes = b"") -> subprocess.CompletedP
 
 
 def _environment() -> dict[str, str]:
-    return {name: os.environ[name] for name in KEPT if name in os.environ}
+    return {name: os.environ[name] for name in PASSED_ON if name in os.environ}

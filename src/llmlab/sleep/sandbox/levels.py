@@ -14,7 +14,7 @@ from llmlab.sleep.sandbox.sandbox import Sandbox, Unguarded
 from llmlab.sleep.sandbox.scratch import scratch
 
 LEVELS: tuple[Sandbox, ...] = (Bubblewrap(), Landlock())
-"""The strongest first; a container, which starts slowly, is the last resort."""
+"""The strongest first; a container, which starts slowly, is the last resort (`strongest`)."""
 
 
 @dataclass(frozen=True)
