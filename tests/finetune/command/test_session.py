@@ -325,7 +325,9 @@ def test_a_log_that_ends_before_the_first_step_has_no_weights_to_keep(
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (first.path.stat().st_size, limits[1]))
     try:
-        with pytest.raises(LabError, match=r"after 0 steps, .* too large: free .*, remove .*/run"):
+        with pytest.raises(
+            LabError, match=r"after 0 steps \(.* too large\): free .*, remove .*/run"
+        ):
             list(session.events())
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)

@@ -135,7 +135,7 @@ def test_every_night_changes_the_coder_and_leaves_the_old_one(coder, method):
 
 
 def test_a_day_without_lessons_and_an_unknown_method_are_said(coder):
-    with pytest.raises(LabError, match="no episode to learn from"):
+    with pytest.raises(LabError, match="no episode for this method to learn from"):
         sleep(coder, [DAY[1]], "targeted", NIGHT)
     with pytest.raises(LabError, match="did you mean 'replay'"):
         sleep(coder, DAY, "reply", NIGHT)

@@ -109,8 +109,8 @@ def test_a_piece_may_end_anywhere(ask):
         (reply(401, "application/json", b'{"error": "no key"}'), "401: .*no key", 1),
         (reply(302, "text/html", b""), "answered 302", 1),
         (stream(chunk("1|x")), "ended before the answer did, 2 times", 2),
-        (stream(b"data: <html>\n\n"), "no chunk", 2),
-        (stream(b"data: []\n\n"), "no chunk", 2),
+        (stream(b"data: <html>\n\n"), "other than a chunk", 2),
+        (stream(b"data: []\n\n"), "other than a chunk", 2),
         (stream(chunk("x" * 600_000), chunk("x" * 600_000)), "longer than", 1),
     ],
 )
@@ -134,7 +134,10 @@ def test_a_slow_server_is_not_waited_for_for_ever(ask, move, why):
 
 @pytest.mark.parametrize(
     ("url", "why"),
-    [("http://127.0.0.1:9", "does not answer, 2 times"), ("nowhere", "no address")],
+    [
+        ("http://127.0.0.1:9", "does not answer, 2 times"),
+        ("nowhere", "not the address of a server"),
+    ],
 )
 def test_no_server_at_all_is_a_failure_too(url, why):
     answer = Server(url, "m", patience=QUICK).answer([TASK], 0)[0]
