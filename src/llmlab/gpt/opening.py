@@ -29,7 +29,7 @@ from llmlab.gpt.training import Precision, TrainConfig, best_precision
 from llmlab.method.declare.catalog import suggestion
 from llmlab.method.documents import escaped, listed
 from llmlab.method.errors import LabError
-from llmlab.method.options import require_positive
+from llmlab.method.options import require_learning_rate
 from llmlab.runs.folder import RunFolder, default_folder
 
 MOST_EPOCHS = 1_000_000
@@ -149,7 +149,7 @@ def _check_ranges(options: TrainOptions) -> None:
             f"to {MOST_EPOCHS:,}, or --steps."
         )
     if options.learning_rate is not None:
-        require_positive("--learning-rate", options.learning_rate)
+        require_learning_rate("--learning-rate", options.learning_rate)
 
 
 def _tokenizer(kind: str, corpus: CorpusText, vocab_size: int) -> TextTokenizer:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from llmlab.method.errors import LabError
-from llmlab.method.options import expand_options, require_positive
+from llmlab.method.options import expand_options, require_learning_rate
 
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
@@ -328,7 +328,7 @@ def run(
     from llmlab.method.json_values import json_value
     from llmlab.runs.folder import RunFolder, first_free
 
-    require_positive("--learning-rate", learning_rate)
+    require_learning_rate("--learning-rate", learning_rate)
     task = options.task()
     study, chunk = task.question.study(task.assets), task.chunk
     folder = RunFolder(out or first_free(Path("runs") / f"market-{task.name}-chunk{chunk}"))

@@ -81,7 +81,7 @@ def parse_date(text: str | None) -> date:
         raise LabError(f"'{text}' is not a day ({error}); give one such as 2026-11-26.") from None
 
 
-def require_positive(option: str, value: float) -> None:
+def require_learning_rate(option: str, value: float) -> None:
     """Check a learning rate, or a factor of one.
 
     Raises:

@@ -10,7 +10,7 @@ from typer import Option
 from llmlab.gpt.options import PRECISIONS
 from llmlab.method.declare.catalog import suggestion
 from llmlab.method.errors import LabError
-from llmlab.method.options import LARGEST_SEED, require_positive
+from llmlab.method.options import LARGEST_SEED, require_learning_rate
 
 METHODS = ("full", "lora", "qlora")
 SCALINGS = ("alpha/r", "rslora")
@@ -118,7 +118,7 @@ def check_options(options: FinetuneOptions) -> None:
     for name in ("learning_rate", "alpha"):
         value = getattr(options, name)
         if value is not None:
-            require_positive(_flag(name), value)
+            require_learning_rate(_flag(name), value)
     _check_replay(options)
 
 

@@ -10,7 +10,7 @@ from rich.table import Table
 
 from llmlab.method.errors import LabError
 from llmlab.method.files import require_empty
-from llmlab.method.options import LARGEST_SEED, require_positive
+from llmlab.method.options import LARGEST_SEED, require_learning_rate
 from llmlab.sleep.command.options import open_coder
 from llmlab.sleep.night.methods import BY_FAMILY, ONE_CODER
 from llmlab.sleep.repair.episodes import EpisodeFile
@@ -49,7 +49,7 @@ def train(
     from llmlab.sleep.night.nights import Night
 
     require_empty(out)
-    require_positive("--learning-rate", learning_rate)
+    require_learning_rate("--learning-rate", learning_rate)
     coder = open_coder(base)
     day = EpisodeFile(episodes).read()
     if strangers := {episode.language for episode in day} - {coder.language}:
