@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 import torch
+import torch._dynamo  # makes a cache folder when it loads, so before disks are full
 from torch import nn
 
 from llmlab.finetune.command.descriptions import describe
