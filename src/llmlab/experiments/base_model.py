@@ -114,11 +114,12 @@ EXPERIMENT = Experiment(
         ),
         "gpu": Budget(
             conditions={"d_model": (384,)},
-            seeds=1,
+            seeds=3,
+            kept_by_seed=True,
             settings={
                 "n_layers": 6,
                 "n_heads": 6,
-                "steps": 4000,
+                "steps": 2000,
                 "learning_rate": 1e-3,
                 "batch_math": 192,
                 "batch_reasoning": 80,
@@ -140,5 +141,8 @@ def micro_folders() -> list[Path]:
         LabError: the working directory is not inside a lab book.
     """
     project = Project.find()
-    folders = [project.fresh(scale, EXPERIMENT.name) / KEPT for scale in reversed(SCALES)]
+    folders = [
+        EXPERIMENT.budgets[scale].kept(project.fresh(scale, EXPERIMENT.name) / KEPT, seed=0)
+        for scale in reversed(SCALES)
+    ]
     return [folder for folder in folders if folder.is_dir()]

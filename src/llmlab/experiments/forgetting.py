@@ -239,7 +239,7 @@ EXPERIMENT = Experiment(
                 "learning_rate": (5e-4, 1.5e-3, 5e-3),
                 "replay": (0.0, 0.05, 0.2),
             },
-            seeds=10,
+            seeds=12,
             settings={
                 "train_items": 3000,
                 "steps": 600,

@@ -102,7 +102,7 @@ EXPERIMENT = Experiment(
         ),
         "gpu": _budget(
             (0.0625, 0.125, 0.25, 0.5, 1.0, 2.0),
-            seeds=10,
+            seeds=12,
             train_items=3000,
             steps=2000,
             look_every=25,

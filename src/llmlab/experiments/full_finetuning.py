@@ -59,7 +59,7 @@ EXPERIMENT = tuning_sweep(
         ),
         "laptop": Budget(
             conditions={"trained": ("full", *RANKS), "learning_rate": RATES},
-            seeds=5,
+            seeds=10,
             settings={
                 "train_items": 3000,
                 "steps": 200,
@@ -73,7 +73,7 @@ EXPERIMENT = tuning_sweep(
                 "trained": ("full", *RANKS),
                 "learning_rate": (1e-4, 2.5e-4, *RATES),
             },
-            seeds=10,
+            seeds=12,
             settings={
                 "train_items": 3000,
                 "steps": 400,

@@ -154,7 +154,7 @@ EXPERIMENT = pretraining_sweep(
         ),
         "laptop": Budget(
             conditions={"n_layers": (1, 2)},
-            seeds=5,
+            seeds=10,
             settings={
                 "corpus_bytes": 3_000_000,
                 "vocab_size": 512,

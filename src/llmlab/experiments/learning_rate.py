@@ -57,7 +57,7 @@ EXPERIMENT = tuning_sweep(
         ),
         "gpu": Budget(
             conditions={"learning_rate": RATES},
-            seeds=10,
+            seeds=12,
             settings={
                 "train_items": 3000,
                 "steps": 400,

@@ -59,7 +59,7 @@ EXPERIMENT = tuning_sweep(
                 "rank": (1, 2, 8, 32, 64),
                 "learning_rate": (5e-4, 1.5e-3, 3e-3, 6e-3),
             },
-            seeds=10,
+            seeds=12,
             settings={"steps": 400, "suite_items": 1000, "precision": "bfloat16"},
         ),
     },

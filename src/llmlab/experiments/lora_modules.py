@@ -78,7 +78,7 @@ EXPERIMENT = tuning_sweep(
                 "adapter": tuple(ADAPTERS),
                 "learning_rate": (1.5e-3, 3.5e-3, 8e-3, 1.6e-2),
             },
-            seeds=10,
+            seeds=12,
             settings={
                 "train_items": 3000,
                 "steps": 400,

@@ -70,11 +70,11 @@ EXPERIMENT = tuning_sweep(
         ),
         "gpu": Budget(
             conditions=SWEEP,
-            seeds=5,
+            seeds=12,
             settings={
                 "facts": 512,
                 "steps": 300,
-                "batch_size": 128,
+                "batch_size": 64,
                 "suite_items": 1000,
                 "precision": "bfloat16",
             },

@@ -213,7 +213,7 @@ EXPERIMENT = Experiment(
         ),
         "gpu": Budget(
             conditions={"cause": CAUSES, "dose": DOSES},
-            seeds=10,
+            seeds=12,
             settings={
                 "train_items": 4000,
                 "steps": 100,

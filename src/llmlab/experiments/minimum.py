@@ -46,7 +46,7 @@ EXPERIMENT = tuning_sweep(
     budgets={
         "smoke": Budget({"learning_rate": RATES, "steps": (5, 10)}, 3, {"suite_items": 50}),
         "laptop": Budget({"learning_rate": RATES, "steps": STEPS}, 10, {"suite_items": 250}),
-        "gpu": Budget({"learning_rate": RATES, "steps": STEPS}, 10, {"suite_items": 1000}),
+        "gpu": Budget({"learning_rate": RATES, "steps": STEPS}, 12, {"suite_items": 1000}),
     },
     needs=("base_model",),
 )

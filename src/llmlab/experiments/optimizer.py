@@ -90,7 +90,7 @@ EXPERIMENT = pretraining_sweep(
         ),
         "laptop": Budget(
             conditions={"change": CHANGES},
-            seeds=5,
+            seeds=10,
             settings={
                 "corpus_bytes": 2_000_000,
                 "vocab_size": 1024,

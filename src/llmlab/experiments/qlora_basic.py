@@ -229,7 +229,7 @@ EXPERIMENT = Experiment(
         ),
         "gpu": Budget(
             conditions=SWEEP,
-            seeds=20,
+            seeds=21,
             settings={
                 "train_items": 3000,
                 "steps": 220,

@@ -72,7 +72,7 @@ EXPERIMENT = pretraining_sweep(
         ),
         "laptop": Budget(
             conditions={"vocab_size": (257, 512, 1024, 4096)},
-            seeds=5,
+            seeds=10,
             settings={
                 "corpus_bytes": 2_000_000,
                 "validation_bytes": 60_000,

@@ -335,7 +335,7 @@ EXPERIMENT = Experiment(
                 "batch_size": (8, 32, 128, 512),
                 "learning_rate": (3e-4, 1e-3, 3e-3, 1e-2, 3e-2),
             },
-            seeds=10,
+            seeds=12,
             settings=SETTINGS
             | {
                 "examples": 12_800,

@@ -154,3 +154,15 @@ def test_a_stack_too_large_for_the_memory_is_cut_evenly(
     three = 3.5 * memory_per_run(tunings[1]) / sweeps.MEMORY_SHARE
     monkeypatch.setattr(sweeps, "available_memory", lambda device: three)
     assert groups(tunings) == [[0, 2], [1, 3]]
+
+
+def test_the_memory_of_a_stack_is_worked_out_once_for_its_largest_rank(
+    tunings: list[Tuning], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Tuning] = []
+    monkeypatch.setattr(
+        sweeps, "memory_per_run", lambda tuning: asked.append(tuning) or memory_per_run(tuning)
+    )
+    groups(tunings)
+    (largest,) = asked
+    assert largest.method.rank == max(tuning.method.rank for tuning in tunings)

@@ -37,6 +37,21 @@ def test_what_is_needed_is_looked_for_beside_the_output_first(lab, tmp_path: Pat
     assert needs == {"base": tmp_path / "smoke" / "base" / "kept"}
 
 
+def test_runs_take_turns_with_the_files_of_each_seed_that_was_kept_apart(
+    lab, tmp_path: Path
+) -> None:
+    lab.add(name="base")
+    base = lab.edit("base", "seeds=2", "seeds=2, kept_by_seed=True")
+    lab.add()
+    toy = lab.edit("toy", "run=run", 'run=run, needs=["base"]')
+    toy = lab.edit("toy", "seeds=2", "seeds=3")
+    run_experiment(base, "smoke", lab.project, out=tmp_path)
+    found = make_plan(toy, "smoke", lab.project, out=tmp_path).trials
+    kept = [(trial.seed, trial.needs["base"].name) for trial in found[:3]]
+    assert kept == [(0, "seed-0"), (1, "seed-1"), (2, "seed-0")]
+    assert {path.name for path in found[0].needs["base"].iterdir()} == {"0.txt"}
+
+
 def test_only_a_sweep_on_a_gpu_is_run_together(lab, monkeypatch) -> None:
     plain = lab.add()
     fields = {field.name: getattr(plain, field.name) for field in fields_of(Experiment)}

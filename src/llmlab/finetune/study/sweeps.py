@@ -92,11 +92,20 @@ def _shared_method(method: LoraSpec | Full) -> LoraSpec | Full:
 
 
 def _chunks(stack: Sequence[Described]) -> Iterator[list[Described]]:
-    """As few parts as fit into the device's memory, of about equal size."""
+    """As few parts as fit into the device's memory, of about equal size.
+
+    The runs of a stack differ in no more that takes memory than the rank of their adapters.
+    """
     room = MEMORY_SHARE * available_memory(best_device())
-    most = max(1, int(room / max(memory_per_run(tuning) for _, tuning in stack)))
+    largest = max((tuning for _, tuning in stack), key=_rank)
+    most = max(1, int(room / memory_per_run(largest)))
     parts = math.ceil(len(stack) / most)
     yield from (list(stack[part::parts]) for part in range(parts))
+
+
+def _rank(tuning: Tuning) -> int:
+    """The rank of the adapter; 0 where all weights are trained."""
+    return tuning.method.rank if isinstance(tuning.method, LoraSpec) else 0
 
 
 def memory_per_run(tuning: Tuning) -> int:

@@ -52,12 +52,19 @@ class Budget:
         seeds: number of paired seeds, 0 to seeds - 1.
         settings: everything else a run needs to know (steps, batch size, items, ...).
         threads: CPU threads per run; fixed, so that results do not depend on the number of cores.
+        kept_by_seed: whether each seed keeps its files in a folder of its own. Runs that need them
+            then take turns: seed s reads those of seed s modulo `seeds`.
     """
 
     conditions: Mapping[str, Sequence[Value]]
     seeds: int
     settings: Mapping[str, Value] = field(default_factory=dict)
     threads: int = 1
+    kept_by_seed: bool = False
+
+    def kept(self, folder: Path, seed: int) -> Path:
+        """The folder of the files that one seed keeps, or that a run of this seed needs."""
+        return folder / f"seed-{seed % self.seeds}" if self.kept_by_seed else folder
 
 
 @dataclass(frozen=True)

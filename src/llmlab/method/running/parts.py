@@ -16,7 +16,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 from pydantic import TypeAdapter, ValidationError
 
-from llmlab.method.declare.catalog import scale_budget
+from llmlab.method.declare.catalog import load_experiment, scale_budget
 from llmlab.method.declare.experiment import Experiment, Trial
 from llmlab.method.evidence.fingerprint import Fingerprint
 from llmlab.method.evidence.manifest import KEPT
@@ -101,9 +101,18 @@ def trials(
 ) -> Iterator[Trial]:
     """All trials of one scale in canonical order: by condition, then by seed."""
     budget = scale_budget(experiment, scale)
+    needed = {name: scale_budget(load_experiment(name), scale) for name in needs}
     for condition in experiment.conditions(scale):
         for seed in range(budget.seeds):
-            yield Trial(experiment.name, scale, condition, seed, budget.settings, needs, keep)
+            yield Trial(
+                experiment=experiment.name,
+                scale=scale,
+                condition=condition,
+                seed=seed,
+                settings=budget.settings,
+                needs={name: needed[name].kept(folder, seed) for name, folder in needs.items()},
+                keep=budget.kept(keep, seed),
+            )
 
 
 def run_lock(results: Path, timeout: float = 1.0) -> FileLock:

@@ -96,7 +96,7 @@ def run_experiment(
 def _alone(plan: Plan) -> Iterator[None]:
     """Keep other processes from running the same experiment into the same folder."""
     try:
-        plan.parts.kept.mkdir(parents=True, exist_ok=True)
+        _make_kept(plan)
         lock = run_lock(plan.folder)
         lock.acquire()
     except Timeout:
@@ -123,7 +123,13 @@ def _discard_damaged(plan: Plan) -> None:
         return
     if manifest.fingerprint == plan.fingerprint and manifest.kept != checksums(plan.parts.kept):
         shutil.rmtree(plan.parts.folder, ignore_errors=True)
-        plan.parts.kept.mkdir(parents=True, exist_ok=True)
+        _make_kept(plan)
+
+
+def _make_kept(plan: Plan) -> None:
+    """Make the folders in which the runs keep files for other experiments."""
+    for folder in {trial.keep for trial in plan.trials}:
+        folder.mkdir(parents=True, exist_ok=True)
 
 
 def _compute(plan: Plan, report: Report) -> None:
