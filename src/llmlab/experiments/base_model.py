@@ -119,7 +119,7 @@ EXPERIMENT = Experiment(
             settings={
                 "n_layers": 6,
                 "n_heads": 6,
-                "steps": 2000,
+                "steps": 1500,
                 "learning_rate": 1e-3,
                 "batch_math": 192,
                 "batch_reasoning": 80,
