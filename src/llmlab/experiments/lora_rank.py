@@ -70,7 +70,7 @@ EXPERIMENT = tuning_sweep(
         ),
         "gpu": Budget(
             conditions=SWEEP,
-            seeds=12,
+            seeds=10,
             settings={
                 "facts": 512,
                 "steps": 300,
