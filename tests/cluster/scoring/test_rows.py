@@ -61,8 +61,13 @@ def test_a_run_may_be_written_in_several_ways(cells: dict[str, str]) -> None:
     ("cells", "plan"),
     [
         ({}, {"recompute": "operations", "bits": 16, "async_tensor": False}),
-        ({"recompute": "full AC"}, {"recompute": "full"}),
-        ({"fsdp": "0"}, {"recompute": "selective", "software": "fused"}),
+        ({"recompute": "full AC"}, {"recompute": "full", "early_stop": True}),
+        ({"pytorch": "2.1.0+cu121"}, {"early_stop": True}),
+        ({"pytorch": "1.13.1"}, {"early_stop": False}),
+        (
+            {"fsdp": "0"},
+            {"recompute": "selective", "software": "fused", "early_stop": False},
+        ),
         ({"fsdp": "0", "recompute": "unknown"}, {"recompute": "none"}),
         ({"precision": "float8 rowwise"}, {"bits": 8}),
         ({"tp": "8", "note": "compile, Async TP"}, {"async_tensor": True}),
@@ -82,6 +87,7 @@ def test_a_row_says_what_its_software_does(cells: dict[str, str], plan: dict[str
         ({"gpus": "n/a"}, "no gpus"),
         ({"step_time_s": "1e30"}, "step_time_s is '1e30'"),
         ({"step_time_s": "nan"}, "no step_time_s and no tokens_per_s_per_gpu"),
+        ({"pytorch": "nightly"}, "pytorch is 'nightly'"),
         ({"gpu_type": "Z9"}, "gpu_type Z9 is not in the catalogue"),
     ],
 )

@@ -47,7 +47,7 @@ class Accelerator:
 
     Attributes:
         family: architecture; accelerators of one family share calibrated efficiencies.
-        year: year of introduction; a run's software is assumed to date from then.
+        year: year of introduction.
         tensor_16bit, tensor_8bit, tensor_4bit: dense peak, FLOP/s; that of the next wider format
             if there is none.
         memory: bytes.
