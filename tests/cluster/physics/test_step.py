@@ -65,6 +65,14 @@ def test_a_token_crosses_to_another_domain_once_for_all_its_experts() -> None:
     assert many < 4 * one
 
 
+def test_no_stage_but_the_last_waits_for_the_vocabulary() -> None:
+    c, deep = Coefficients(), replace(PLAN, pp=8)
+    wordy = replace(deep, shape=replace(deep.shape, vocab=2 * deep.shape.vocab))
+    few, many = step_time(deep, c), step_time(wordy, c)
+    assert many.matmul > few.matmul
+    assert many.bubble == pytest.approx(few.bubble, rel=1e-3)
+
+
 def test_more_micro_batches_shrink_the_bubble() -> None:
     c = Coefficients()
     deep = replace(PLAN, pp=8)

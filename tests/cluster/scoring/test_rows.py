@@ -5,7 +5,7 @@ import pytest
 from llmlab.cluster.facts import RUNS, fact_file
 from llmlab.cluster.physics.coefficients import calibrated
 from llmlab.cluster.scoring.rows import published, read_published
-from llmlab.cluster.scoring.score import score, score_runs
+from llmlab.cluster.scoring.score import lowest_error, score, score_runs
 from llmlab.method.errors import LabError
 
 
@@ -15,6 +15,11 @@ def test_the_packaged_runs_are_predicted_within_a_tenth() -> None:
     assert found.overall.rows + len(found.skipped) == 478
     assert found.by_source["vtrain_multi"].mean_absolute_error < 0.10
     assert found.dense_16bit.median_absolute_error < 0.10
+
+
+def test_no_prediction_from_the_plan_alone_suits_two_times_of_one_plan() -> None:
+    runs = [published(RUN | {"step_time_s": time}, 2) for time in ("2.0", "2.5")]
+    assert lowest_error(runs) == pytest.approx((2.5 - 2.0) / 2.5 / 2)
 
 
 def test_a_row_that_lacks_something_is_named(tmp_path: Path) -> None:
