@@ -27,6 +27,8 @@ UNITS = {
     "network": "byte/second",
     "power": "watt",
 }
+GPUS_PER_NODE = 8
+"""Accelerators of a node: eight in most, and assumed for all."""
 PLAIN = ("family", "year", "domain", "source")
 ALIASES = {
     "A100": "A100-80GB",

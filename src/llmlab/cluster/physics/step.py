@@ -13,6 +13,7 @@ from llmlab.cluster.physics.collectives import (
     exposed,
     send,
 )
+from llmlab.cluster.physics.hardware import GPUS_PER_NODE
 from llmlab.cluster.physics.kernels import BYTES, FLASH_BACKWARD, Pass, Rates, tokens_per_pass
 from llmlab.cluster.physics.plan import Plan
 
@@ -22,8 +23,6 @@ and moments (4 + 4 + 8 + 4 + 8 bytes)."""
 
 GRADIENT_BYTES = 4
 """Bytes per parameter of gradients that are summed into shards, in 32 bits."""
-NODE = 8
-"""Accelerators of a node, which slow down together."""
 
 
 @dataclass(frozen=True)
@@ -232,7 +231,7 @@ def _slowest(plan: Plan, c: Coefficients) -> float:
     """By which share the slowest node is slower than the mean: the expected maximum of n normal
     deviations tends to sqrt(2 ln n) (Cramér 1946, "Mathematical Methods of Statistics", section
     28.6)."""
-    return c.jitter * math.sqrt(2 * math.log(max(plan.gpus / NODE, 1.0)))
+    return c.jitter * math.sqrt(2 * math.log(max(plan.gpus / GPUS_PER_NODE, 1.0)))
 
 
 def _pipeline(plan: Plan, stage: Stage, c: Coefficients) -> float:
