@@ -171,4 +171,4 @@ def export_files(parameters: int) -> tuple[File, ...]:
 
 def _some_ranks(gpus: int) -> list[int]:
     """The ranks that log their start: all in a small run, otherwise the first of each node."""
-    return list(range(gpus)) if gpus <= 16 else list(range(0, min(gpus, 256), 8))
+    return list(range(gpus)) if gpus <= 16 else list(range(0, min(gpus, 256), GPUS_PER_NODE))
