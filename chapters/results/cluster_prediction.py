@@ -156,7 +156,7 @@ Markdown(
     "torchtitan was once by far the worst source, for one word: *selective* recomputation. In Megatron-LM it repeats only "
     "attention [@korthikanti2022recomputation]; in torchtitan it keeps attention and repeats every second matrix product "
     "[@liang2024torchtitan]. No coefficient could make up for that. Now the simulator knows both. The mean signed error is "
-    + " and ".join(f"{100 * error:+.0f} % for {name}" for name, error in bias.items())
+    + " and ".join(f"{round(100 * error):+d} % for {name}" for name, error in bias.items())
     + ". We looked at these runs while we corrected the formulas, so they describe the correction more than they test it."
 )
 
@@ -226,7 +226,7 @@ Markdown(
 
 # %%
 # | label: tbl-results-prediction-kinds
-# | tbl-cap: "Errors on the runs to which the coefficients were fitted, by kind of run. Lowest possible: the mean absolute error below which no prediction from the plan alone can get, since runs of one plan differ."
+# | tbl-cap: "Errors on the runs to which the coefficients were fitted, by kind of run. Lowest possible: the mean absolute error below which no prediction from the plan alone can get, since runs of one plan differ; where few runs share a plan, it is near zero."
 from llmlab.cluster.physics.coefficients import calibrated
 from llmlab.cluster.scoring.held_out import comparable_runs
 from llmlab.cluster.scoring.score import errors, lowest_error, rank_correlation, score_runs
@@ -263,7 +263,16 @@ def ranked(found):
 
 Markdown(
     pipe_table(
-        ["model", "products", "runs", "mean abs.", "lowest possible", "median", "bias", "rank corr."],
+        [
+            "model",
+            "products",
+            "runs",
+            "mean abs.",
+            "lowest possible",
+            "median",
+            "bias",
+            "rank corr.",
+        ],
         [
             [
                 *names,
