@@ -53,8 +53,9 @@ verdict("H-PREDICT-3")
 # [@korthikanti2022recomputation], and benchmarks of public training libraries. A *seed* is a model. We hold out all its
 # runs, whatever their source; the predictor learns from the runs of all other models and then predicts the dense
 # [16]{.setting}-bit runs of the held-out model. So intervals are over models, and a model with many runs counts no more
-# than one with few. Models of one family are alike, and so are runs from one source, but the interval treats models as
-# independent, so it is somewhat too narrow.
+# than one with few. Every published model takes part, so more seeds need newly published models. Models of one family
+# are alike, and so are runs from one source, but the interval treats models as independent, so it is somewhat too
+# narrow.
 #
 # We compare four predictors. The *simulator* fits its coefficients: the shares of their peaks that kernels and links
 # reach, never a number of one row, model or source. *Uncalibrated*, it keeps the starting values of the fit, which we

@@ -1,7 +1,8 @@
 """How well does a simulator predict the step time of models it has not seen?
 
 The intervention is the predictor. A seed is a model: all its runs are held out, whatever their
-source, and the predictor learns from the runs of all others. So intervals are over models.
+source, and the predictor learns from the runs of all others. So intervals are over models. The
+budgets take all models with dense 16-bit runs: more seeds need newly published models.
 """
 
 from llmlab.cluster.scoring.held_out import (
