@@ -14,7 +14,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -53,7 +53,7 @@ from llmlab.gpt.alarms import SpikeAlarm
 from llmlab.gpt.model import GPT
 from llmlab.gpt.training import Batch, Evaluation, TrainConfig, Trainer, evaluate
 from llmlab.method.errors import LabError
-from llmlab.method.files import write_file
+from llmlab.method.files import replaced, write_file
 from llmlab.method.json_values import json_value
 from llmlab.runs.control import Helm, listen
 from llmlab.runs.folder import RunFolder
@@ -340,16 +340,6 @@ class FinetuneSession:
 def layer_of(path: str) -> str:
     """The block of a parameter, by its name in the model that `transformers` loads."""
     return block_of(path.removeprefix(INNER))
-
-
-@contextmanager
-def replaced(folder: Path) -> Iterator[Path]:
-    """A folder to fill, which then takes the place of `folder` and whatever that holds."""
-    new = folder.with_name(f".{folder.name}.new")
-    shutil.rmtree(new, ignore_errors=True)
-    yield new
-    shutil.rmtree(folder, ignore_errors=True)
-    new.rename(folder)
 
 
 def _unwritten(error: LabError, folder: Path, weights: str | None, steps: int) -> LabError:
