@@ -104,7 +104,8 @@ def generate(
     run: Annotated[
         str,
         typer.Argument(
-            metavar="RUN", help="Folder of a run, checkpoint or adapter, micro, hf:ID or hf:PATH."
+            metavar="RUN",
+            help="Folder of a run, checkpoint or adapter, or a base as `llmlab finetune` takes it.",
         ),
     ],
     prompt: Annotated[str, typer.Option(help="Text to continue.")] = "\n",

@@ -76,10 +76,14 @@ def remove_file(path: Path) -> None:
 
 @contextmanager
 def replaced(folder: Path) -> Iterator[Path]:
-    """A folder to fill, which then takes the place of `folder` and whatever that holds."""
+    """A folder to fill, which then takes the place of `folder`; if the block raises, none does."""
     new = folder.with_name(f".{folder.name}.new")
     shutil.rmtree(new, ignore_errors=True)
-    yield new
+    try:
+        yield new
+    except BaseException:
+        shutil.rmtree(new, ignore_errors=True)
+        raise
     shutil.rmtree(folder, ignore_errors=True)
     new.rename(folder)
 
