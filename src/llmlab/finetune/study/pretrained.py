@@ -13,17 +13,14 @@ from llmlab.finetune.model.codecs import TextCodec
 from llmlab.finetune.model.methods import Method
 from llmlab.finetune.model.pretrained import Pretrained
 from llmlab.finetune.model.untrained import save_untrained_llama
+from llmlab.finetune.observe.ordinary_text import ordinary_text, text_rows
 from llmlab.finetune.tasks.batches import Sequences, epochs, padded
 from llmlab.finetune.tasks.skills import Item
-from llmlab.finetune.tasks.texts import TokenizedText, Turn
-from llmlab.gpt.encoded_corpus import named_corpus
+from llmlab.finetune.tasks.texts import Turn
 from llmlab.gpt.training import Evaluation, History, TrainConfig, best_device, evaluate, train
 
 UNTRAINED = "untrained"
 """The name of a tiny model that stands in for a real one."""
-
-TEXT_BYTES = 60_000
-"""Source text of Python's standard library, from which rows of ordinary text are cut."""
 
 
 @dataclass(frozen=True)
@@ -86,16 +83,3 @@ def fact_rows(facts: Sequence[Item], codec: TextCodec) -> Sequences:
     """Facts as rows of tokens; only their answers count in the loss."""
     texts = [codec.encode([Turn(fact.prompt, fact.answer)]) for fact in facts]
     return padded(texts, max(len(text.ids) for text in texts) - 1, codec.pad)
-
-
-def text_rows(codec: TextCodec, n_rows: int, width: int) -> Sequences:
-    """The beginning of the ordinary text as rows of tokens, all of which count."""
-    ids = codec.encode_prompt(ordinary_text())
-    starts = range(0, n_rows * (width + 1), width + 1)
-    rows = [TokenizedText(ids[at : at + width + 1], [True] * (width + 1)) for at in starts]
-    return padded(rows, width, codec.pad)
-
-
-def ordinary_text() -> str:
-    """Text that a pretrained model knows the like of, and every machine has."""
-    return "".join(named_corpus("stdlib", TEXT_BYTES).texts())
