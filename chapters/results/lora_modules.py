@@ -21,6 +21,7 @@ from llmlab.book.show import (
     method,
     note,
     says,
+    scales,
     table,
     value,
     verdict,
@@ -121,6 +122,17 @@ Markdown(
 )
 
 # %% [markdown]
+# ### A smaller and a larger model
+#
+# Does the size of the model decide where the adapter should sit? @tbl-modules-scales has every claim at every scale. A
+# larger scale also trains for more steps on larger batches, so a gap may shrink merely because there is time to close it.
+
+# %%
+# | label: tbl-modules-scales
+# | tbl-cap: "The verdict on each claim at each scale, with its effect, its 90 % interval and the number of seeds."
+scales("H-MODULES-1")
+
+# %% [markdown]
 # ## Learnings
 
 # %%
@@ -152,7 +164,7 @@ mlp_alone = (
     says(
         "H-MODULES-3",
         supported="The MLP alone does as well as all layers, as published",
-        refuted="The MLP alone does not do as well as all layers, contrary to what is published for larger models",
+        refuted="The MLP alone does not do as well as all layers, contrary to what is published for far larger models",
         undecided="It is open whether the MLP alone does as well as all layers",
         untested="We have not tested yet whether the MLP alone does as well as all layers",
     )
@@ -162,9 +174,10 @@ places = (
     says(
         "H-MODULES-4",
         supported="Parameter for parameter the MLP is the better place.",
-        refuted="Parameter for parameter attention is the better place for *this* task.",
+        refuted="Parameter for parameter, the MLP is not the better place for *this* task, at least not by our margin.",
         undecided="It is open which of the two is the better place, parameter for parameter.",
         untested="We have not tested yet which of the two is the better place.",
+        also="The MLP minus attention: {}.",
     )
     + " Attention may have an advantage here, which no run tests: the new task makes the model treat the same digits "
     "differently when it sees another sign, and borrow from a digit elsewhere. A task of pure memory could well favour "
