@@ -1,7 +1,7 @@
 # %% [markdown]
 # # What the first two experiments taught {#sec-learnings-first-two}
 #
-# Two experiments, one base model, some hundreds of small runs: this page gathers what they say together. A verdict
+# Two experiments, one kind of base model, some hundreds of small runs: this page gathers what they say together. A verdict
 # chooses each sentence below, and each number is read from a table. Rerun the experiments, and the page follows.
 
 # %%
@@ -88,7 +88,9 @@ Markdown(
 # %% [markdown]
 # ## What we do not know
 #
-# - All of this rests on one tiny base model. The gpu scale is there to show what holds for larger ones.
+# - All of this rests on tiny base models of one kind. What does not carry over from a smaller to a larger one stands in
+#   @tbl-results-lr-scales and @tbl-rank-scales.
 # - Both tasks are narrow. A task that shares more with what the model already knows may cost less of it.
-# - Seeds change the adapter and the order of the data, not the base model and not the items. The intervals cover only
-#   the former.
+# - Seeds change the adapter, the order of the data and, where there are several, the base model; they never change the
+#   items. The intervals cover only what seeds change, and a few base models stand for all others
+#   (@sec-results-base-model).

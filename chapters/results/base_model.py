@@ -82,6 +82,7 @@ command("base_model")
 
 # %%
 seeds = found.manifest.seeds
+limit = found.experiment.budgets[found.scale].settings["test_items"]
 Markdown(
     f"At {found.scale} scale there {'is one base model' if len(seeds) == 1 else f'are {len(seeds)} base models'}"
     + (
@@ -92,7 +93,7 @@ Markdown(
         "fine-tune should hold for more than one base model, so the experiments at this scale take turns: seed 0 starts "
         "from the first base model, seed 1 from the second, and so on, and around again."
     )
-    + " @tbl-base-items says how far the accuracy of each may be from its accuracy on all possible items."
+    + f" @tbl-base-items says how far the accuracy of each on {limit:,} items may be from that on all possible items."
 )
 
 # %%
@@ -101,21 +102,14 @@ Markdown(
 from llmlab.book.numbers import interval, number
 from llmlab.method.judging.statistics import wilson_interval
 
-limit = found.experiment.budgets[found.scale].settings["test_items"]
 rows = []
 for name, split in splits.items():
     items = min(limit, len(split.test))
     for seed, share in zip(found.runs["seed"], found.runs[name], strict=True):
         estimate = wilson_interval(round(share * items), items)
         ends = interval(estimate.low, estimate.high, "share")
-        rows.append([name, str(seed), number(share, "share"), ends, f"{items:,}"])
-Markdown(
-    pipe_table(
-        ["skill", "seed", "accuracy", "95 % confidence interval", "items"],
-        rows,
-        numeric=(1, 2, 3, 4),
-    )
-)
+        rows.append([name, str(seed), number(share, "share"), ends])
+Markdown(pipe_table(["skill", "seed", "accuracy", "95 % interval"], rows, numeric=(1, 2, 3)))
 
 # %%
 # | label: fig-base-progress
@@ -125,9 +119,20 @@ curves("base_model", ["math", "reasoning", "code", "knowledge"], together="accur
 
 # %%
 # | label: fig-base-loss
-# | fig-cap: "Training loss, as a mean over the base models."
-# | fig-alt: "A falling curve of the loss over training steps."
-curves("base_model", "loss", log_y=True)
+# | fig-cap: "Training loss of each base model."
+# | fig-alt: "A falling curve of the loss over training steps, on a logarithmic axis, for each base model."
+from llmlab.book import style
+from llmlab.book.evidence.results import footer
+
+losses = found.curves[found.curves["metric"] == "loss"]
+losses = losses.merge(found.runs[["run_id", "seed"]], on="run_id")
+figure, axes = style.subplots()
+for seed, curve in losses.groupby("seed"):
+    axes.plot(curve["step"], curve["value"], label=f"seed {seed}")
+axes.set(xlabel="step", ylabel="loss (nats/token)", yscale="log")
+axes.legend()
+style.sign(figure, footer(found, legend=""))
+figure
 
 # %% [markdown]
 # ### Does the base model decide what comes after it?
@@ -137,9 +142,9 @@ curves("base_model", "loss", log_y=True)
 
 # %%
 # | label: tbl-base-effects
-# | tbl-cap: "The mean effect of each finding over the runs from each base model, in points, beside the claim."
+# | tbl-cap: "The mean effect of each finding over the runs from each base model, by the seed of the base model and in points, beside the claim."
 from llmlab.book.evidence.effects import claim_text
-from llmlab.book.numbers import change
+from llmlab.book.numbers import bare
 from llmlab.method.judging.ledger import load_ledger
 from llmlab.method.judging.verdicts import Verdict, claimed_region, judge_hypotheses
 from llmlab.method.project import Project
@@ -186,13 +191,12 @@ split = [
 ]
 Markdown(
     pipe_table(
-        ["finding", "claimed", *(f"seed {seed}" for seed in seeds), "verdict"],
+        ["finding", "claimed", *map(str, seeds)],
         [
             [
-                f"**{each.hypothesis.id}** {each.hypothesis.title}",
-                claim_text(each.hypothesis, each.judgement.unit),
-                *(change(effect, each.judgement.unit).split()[0] for effect in by_base(each)),
-                WORDS[each.hypothesis.id],
+                f"**{each.hypothesis.id}** {each.hypothesis.title} {WORDS[each.hypothesis.id]}",
+                claim_text(each.hypothesis, "share").removesuffix(" points"),
+                *(bare(effect, "share") for effect in by_base(each)),
             ]
             for each in split
         ],

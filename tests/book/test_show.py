@@ -190,18 +190,19 @@ def test_every_further_look_stands_in_the_box(recorded_book):
 
 
 @pytest.mark.parametrize(
-    ("p_values", "sentence"),
+    ("p_values", "sentence", "shown"),
     [
-        ((0.01, 1.0), "This test alone would decide"),
-        ((1.0, 0.01), "This test alone would decide"),
-        ((0.2, 0.8), "The runs do not decide."),
+        ((0.01, 1.0), "This test alone would decide", "paired; p = 0.01"),
+        ((1.0, 0.01), "This test alone would decide", "paired; for the opposite, p = 0.01"),
+        ((0.2, 0.8), "The runs do not decide.", "paired; p = 0.2"),
     ],
 )
-def test_why_nothing_is_decided(recorded_book, p_values, sentence):
+def test_why_nothing_is_decided(recorded_book, p_values, sentence, shown):
     supported = judge_all(recorded_book)[0]
     found = replace(supported.judgement, p_supported=p_values[0], p_refuted=p_values[1])
     box = boxes.verdict_box(replace(supported, word="UNDECIDED", judgement=found))
     assert sentence in box
+    assert shown in box
 
 
 @pytest.mark.parametrize(

@@ -208,14 +208,19 @@ def _sides(verdict: Verdict) -> str:
 
 
 def _test(verdict: Verdict) -> str:
-    if verdict.p_value is None:
-        return f"{verdict.judgement.test}, {numbers.sample(verdict.judgement.n)} seeds"
-    side = "for the opposite, " if verdict.word == "REFUTED" else ""
+    found, adjusted = verdict.judgement, verdict.adjusted
+    if found.p_supported is None:
+        return f"{found.test}, {numbers.sample(found.n)} seeds"
     pairing = ", paired" if verdict.hypothesis.reference is None else ""
+    side, p_value, p_adjusted = min(
+        ("", found.p_supported, adjusted.supported),
+        ("for the opposite, ", found.p_refuted, adjusted.refuted),
+        key=lambda each: each[1],
+    )
     return (
-        f"{verdict.test}; {numbers.sample(verdict.judgement.n)} seeds{pairing}; "
-        f"{side}{numbers.p_value(verdict.p_value)}, "
-        f"adjusted {numbers.p_value(verdict.p_adjusted)}, α = {verdict.hypothesis.alpha:g}"
+        f"{verdict.test}; {numbers.sample(found.n)} seeds{pairing}; "
+        f"{side}{numbers.p_value(p_value)}, "
+        f"adjusted {numbers.p_value(p_adjusted)}, α = {verdict.hypothesis.alpha:g}"
     )
 
 
