@@ -142,7 +142,7 @@ figure
 
 # %%
 # | label: tbl-base-effects
-# | tbl-cap: "The mean effect of each finding over the runs from each base model, by the seed of the base model and in points, beside the claim."
+# | tbl-cap: "The mean effect of each finding over the runs from each base model, by the seed of the base model and in points, beside what is claimed."
 from llmlab.book.evidence.effects import claim_text
 from llmlab.book.numbers import bare
 from llmlab.method.judging.ledger import load_ledger
@@ -191,16 +191,16 @@ split = [
 ]
 Markdown(
     pipe_table(
-        ["finding", "claimed", *map(str, seeds)],
+        ["finding and claim", *map(str, seeds)],
         [
             [
-                f"**{each.hypothesis.id}** {each.hypothesis.title} {WORDS[each.hypothesis.id]}",
-                claim_text(each.hypothesis, "share").removesuffix(" points"),
+                f"**{each.hypothesis.id}** {each.hypothesis.title}: "
+                f"{claim_text(each.hypothesis, 'share').removesuffix(' points')} {WORDS[each.hypothesis.id]}",
                 *(bare(effect, "share") for effect in by_base(each)),
             ]
             for each in split
         ],
-        numeric=range(2, 2 + len(seeds)),
+        numeric=range(1, 1 + len(seeds)),
     )
 )
 
