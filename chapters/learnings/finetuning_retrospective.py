@@ -19,6 +19,9 @@ from llmlab.method.project import Project
 
 # %% [markdown]
 # ## The track in numbers
+#
+# Each verdict is about the largest scale that tested its claim; a smaller model may have given another one
+# (@tbl-full-scales, @tbl-modules-scales and @tbl-rank-scales compare).
 
 # %%
 # | label: tbl-learnings-finetuning

@@ -7,7 +7,7 @@
 # %%
 from IPython.display import Markdown
 
-from llmlab.book.show import badge, best, note, says, value
+from llmlab.book.show import badge, best, evidence, note, says, value
 
 note("learning_rate")
 
@@ -32,10 +32,11 @@ Markdown(
     f"{value('learning_rate', 'accuracy', tuned=['learning_rate'])}. "
     + says(
         "H-LR-5",
-        supported="Near the best rate, tuning it more precisely does not pay",
-        refuted="Near the best rate, tuning it more precisely still pays",
-        undecided="The runs do not decide whether more precise tuning pays near the best rate",
+        supported="Near the best rate, tuning it more precisely does not pay:",
+        refuted="Near the best rate, tuning it more precisely still pays:",
+        undecided="The runs do not decide whether more precise tuning pays near the best rate:",
         untested="We have not tested yet whether more precise tuning pays near the best rate",
+        also="doubling a good rate changes accuracy by {}",
     )
     + f" (@sec-results-learning-rate; H-LR-5 {badge('H-LR-5')})."
 )
@@ -44,7 +45,7 @@ Markdown(
 # ## Rank, scaling rule and rate belong together
 
 # %%
-largest = {"rank": 64, "tuned": ["learning_rate"]}
+largest = {"rank": evidence("lora_rank").runs["rank"].max(), "tuned": ["learning_rate"]}
 Markdown(
     "At the largest rank, with each rule at its own best learning rate, an adapter scaled by α/r recalls "
     f"{value('lora_rank', 'accuracy', scaling='alpha/r', **largest)} of the facts and one scaled by α/√r "

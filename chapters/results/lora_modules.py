@@ -110,14 +110,12 @@ curves("lora_modules", "loss", by="adapter", tuned=["learning_rate"], log_y=True
 figure("lora_modules", "forgetting", x="learning_rate", by="adapter")
 
 # %%
-lost = {
-    place: value("lora_modules", "forgetting", adapter=place, tuned=["learning_rate"])
+lost = "; ".join(
+    f"{value('lora_modules', 'forgetting', adapter=place, tuned=['learning_rate'])} ({place})"
     for place in order
-}
+)
 Markdown(
-    "At their chosen rates, the adapters with as many parameters lose "
-    f"{lost['all, rank 8']} (all layers), {lost['attention, rank 21']} (attention) and {lost['MLP, rank 13']} (the MLP) of "
-    "the old items. They have not learned equally much by then (@tbl-results-modules), so this says what a rate costs "
+    f"At their chosen rates, the adapters lose these shares of the old items: {lost}. They have not learned equally much by then (@tbl-results-modules), so this says what a rate costs "
     "in each place, not which place forgets less for the same gain."
 )
 
@@ -140,6 +138,13 @@ share = {
     place: value("lora_modules", "accuracy", adapter=place, tuned=["learning_rate"])
     for place in order
 }
+
+
+def answered(text: str, place: str) -> str:
+    """What an adapter answers, if this scale has it."""
+    return f": {text} {share[place]}" if place in share else ""
+
+
 at_equal_rank = (
     says(
         "H-MODULES-1",
@@ -158,7 +163,8 @@ at_equal_size = (
         undecided="It is open whether as many parameters make up for the place",
         untested="We have not tested yet whether as many parameters make up for the place",
     )
-    + f": at rank 21 it answers {share['attention, rank 21']} (H-MODULES-2 {badge('H-MODULES-2')})."
+    + answered("at rank 21 it answers", "attention, rank 21")
+    + f" (H-MODULES-2 {badge('H-MODULES-2')})."
 )
 mlp_alone = (
     says(
@@ -168,7 +174,8 @@ mlp_alone = (
         undecided="It is open whether the MLP alone does as well as all layers",
         untested="We have not tested yet whether the MLP alone does as well as all layers",
     )
-    + f": with as many parameters it answers {share['MLP, rank 13']} (H-MODULES-3 {badge('H-MODULES-3')})."
+    + answered("with as many parameters it answers", "MLP, rank 13")
+    + f" (H-MODULES-3 {badge('H-MODULES-3')})."
 )
 places = (
     says(
