@@ -93,7 +93,7 @@ Markdown(
         "fine-tune should hold for more than one base model, so the experiments at this scale take turns: seed 0 starts "
         "from the first base model, seed 1 from the second, and so on, and around again."
     )
-    + f" @tbl-base-items says how far the accuracy of each on {limit:,} items may be from that on all possible items."
+    + f" @tbl-base-items says how far accuracy on {limit:,} items may be from accuracy on all possible items."
 )
 
 # %%
