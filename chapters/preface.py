@@ -53,7 +53,7 @@ verdict("H-LR-5")
 #   have 95 % intervals.
 # - **The drawing.** The dot is the effect, the bar its interval, and the small dots below are the seeds. The shaded
 #   area is the claim. A claim is supported when the whole bar lies inside the shaded area, and refuted when the whole
-#   bar lies outside (the correction described below can shift this limit a little). For a claim about the *best* level
+#   bar lies outside (the correction described below shifts this limit). For a claim about the *best* level
 #   of something, the bar only shows where the best level falls when the seeds are resampled [@efron1993bootstrap]; the
 #   tests decide.
 # - **Test.** Runs with the same seed saw the same data in the same order, so we compare them in pairs, which removes
@@ -65,13 +65,13 @@ verdict("H-LR-5")
 #   there is no trend. For "the best level is in this range" each level inside is tested against each level outside.
 #   Where one experiment tests several hypotheses, we correct the *p* values with Holm's method [@holm1979simple], so
 #   that the chance of even one false "supported" stays below α, and so does the chance of even one false "refuted".
+# - **Detectable.** The smallest effect that this many seeds would detect four times out of five (80 % power). If
+#   this number is large, an undecided verdict says more about the experiment than about the world.
+# - **Holds for.** The model, the number of base models and the data of these runs; nobody tested anything else.
 # - **Looks.** If the first seeds do not decide, we may add more, but each further look at the data gives chance another
 #   opportunity. So the first look may spend half of α, the second a quarter, the third an eighth: together never more
 #   than α, however many looks there are.
-# - **Holds for.** The model, the number of base models and the data of these runs; nobody tested anything else.
 # - **Formerly.** What the hypothesis was called on earlier tables of this scale.
-# - **Detectable.** The smallest effect that this many seeds would detect four times out of five (80 % power). If
-#   this number is large, an undecided verdict says more about the experiment than about the world.
 # - **Registered.** Git knows when the hypothesis was committed and when its result was. If the result came first, the
 #   box says so.
 # - **Caution.** Warnings: runs that diverged, or a best setting at the edge of the range we tried.
