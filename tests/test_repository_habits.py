@@ -61,6 +61,7 @@ ALLOWED = {
         "src/llmlab/sleep/coder/coder.py": "inside the folder that its caller holds",
         "src/llmlab/sleep/repair/episodes.py": "a file of lines, each written whole",
         "src/llmlab/finetune/model/base_model.py": "inside the folder that its caller holds",
+        "src/llmlab/finetune/model/gguf.py": LOCKED,
         "src/llmlab/finetune/model/merging.py": ASIDE,
         "src/llmlab/gpt/checkpoints.py": ASIDE,
         "src/llmlab/gpt/hugging_face.py": ASIDE,

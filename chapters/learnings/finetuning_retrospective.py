@@ -189,6 +189,29 @@ Markdown(
 )
 
 # %% [markdown]
+# ## A real model, and the same bill
+
+# %%
+Markdown(
+    says(
+        "H-REAL-3",
+        supported="A real pretrained model forgets more at higher rates, too, over the sweep that we tried",
+        refuted="A real pretrained model does not forget more at every higher rate",
+        undecided="The runs do not decide whether a real pretrained model forgets more at every higher rate",
+        untested="We have not tested yet what a real pretrained model forgets",
+    )
+    + f" (@sec-results-real-model; H-REAL-3 {badge('H-REAL-3')}). "
+    + says(
+        "H-REAL-2",
+        supported="Its best rate lies below any that is best for our small ones",
+        refuted="Its best rate is not as low as its size made us expect",
+        undecided="It is open whether its best rate lies below any that is best for our small ones",
+        untested="Its best rate is not known yet",
+    )
+    + f" (H-REAL-2 {badge('H-REAL-2')})."
+)
+
+# %% [markdown]
 # ## Reading a run
 
 # %%
