@@ -312,6 +312,21 @@ def test_the_worst_value_follows_the_direction_of_the_metric():
     assert np.isnan(runs.loc[0, "count"])
 
 
+@pytest.mark.parametrize(
+    ("share", "alarms"),
+    [
+        (0.0, ()),  # differences of shares, some of them negative
+        (0.01, ("all sides lie at the floor of score: another budget may tell them apart",)),
+        (0.5, ()),
+        (0.99, ("all sides lie at the ceiling of score: another budget may tell them apart",)),
+    ],
+)
+def test_shares_without_room_to_differ_raise_an_alarm(share, alarms):
+    runs = table(lambda dose, seed: share + NOISE[seed] / 10 * dose, seeds=10)
+    metrics = [Metric("score", "How often.", "share", "higher"), *EXPERIMENT.metrics[1:]]
+    assert judge(BASE, replace(EXPERIMENT, metrics=metrics), runs).alarms == alarms
+
+
 def test_a_failed_run_leaves_its_seed_out_on_both_sides():
     runs = table(steep)
     runs.loc[5, ["status", "score"]] = ["failed", np.nan]

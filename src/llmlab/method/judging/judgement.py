@@ -48,6 +48,7 @@ from llmlab.method.judging.sides import (
     NotInTableError,
     Side,
     Table,
+    alarms_of_room,
     alarms_of_runs,
     goodness,
     short,
@@ -132,7 +133,12 @@ def judge(
     edges = [(side, edge) for side in sides for edge in table.edges(side)]
     case = _Case(table, sides, paired.to_numpy(), edges)
     judgement = _RULES[_rule(hypothesis)](case)
-    alarms = (*alarms_of_runs(sides, seeds, len(paired)), *case.alarms, *judgement.alarms)
+    alarms = (
+        *alarms_of_runs(sides, seeds, len(paired)),
+        *alarms_of_room(sides, experiment.metric(hypothesis.metric)),
+        *case.alarms,
+        *judgement.alarms,
+    )
     judgement = replace(judgement, alarms=alarms)
     return _as_check(hypothesis, judgement) if hypothesis.kind == "check" else judgement
 

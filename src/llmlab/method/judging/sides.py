@@ -240,6 +240,26 @@ def alarms_of_runs(sides: Sequence[Side], seeds: Iterable[int], kept: int) -> li
     return alarms
 
 
+NO_ROOM = 0.02
+"""Distance from 0 or 1 within which two shares have no room to differ."""
+
+
+def alarms_of_room(sides: Sequence[Side], metric: Metric) -> list[str]:
+    """An alarm if all sides of a share lie at its floor or its ceiling.
+
+    A difference of shares, which may be negative, has neither.
+    """
+    lowest = min(min(side.values.values()) for side in sides)
+    if metric.unit != "share" or len(sides) < 2 or lowest < 0:
+        return []
+    ends = {"floor": 0.0, "ceiling": 1.0}
+    return [
+        f"all sides lie at the {name} of {metric.name}: another budget may tell them apart"
+        for name, end in ends.items()
+        if all(abs(side.mean - end) < NO_ROOM for side in sides)
+    ]
+
+
 def short(value: Value) -> str:
     """A number with three significant digits; anything else as text."""
     return f"{value + 0.0:.3g}" if is_number(value) else str(value)  # + 0.0 avoids "-0"
