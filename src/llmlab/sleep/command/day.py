@@ -13,6 +13,7 @@ from rich.table import Table
 
 from llmlab.method.documents import listed
 from llmlab.method.errors import LabError
+from llmlab.method.locks import beside, locked
 from llmlab.sleep.command.koans import Generated, Json, Part, Seed, Tongue, Which, chosen
 from llmlab.sleep.command.options import Base, Key, Model, open_client
 from llmlab.sleep.koans.koan import Koan
@@ -62,12 +63,16 @@ def run(
     setting = Setting(turns, hints, examples_for(koans, shots))
     file = EpisodeFile(out)
     name = _run_name(client.name, setting, temperature, seed)
-    left = _untried(koans, file, name)
-    for start in range(0, len(left), PART):
-        tried = attempt(left[start : start + PART], client, sandbox, setting, run=name)
-        _require_answers(tried)
-        for episode in tried:
-            file.append(episode)
+    taken = (
+        f"another process is writing to {out}: wait until it ends, or name another file with --out."
+    )
+    with locked(beside(out), taken):
+        left = _untried(koans, file, name)
+        for start in range(0, len(left), PART):
+            tried = attempt(left[start : start + PART], client, sandbox, setting, run=name)
+            _require_answers(tried)
+            for episode in tried:
+                file.append(episode)
     done = [episode for episode in file.read() if episode.run == name]
     print(f"sandbox: {sandbox.level}")
     _print_evaluation(evaluated(done))
