@@ -78,3 +78,17 @@ def test_two_runs_into_one_file_are_refused(
     with FileLock(beside(out)), pytest.raises(LabError, match="another process is writing to"):
         sleep("run", "--out", out)
     assert not out.exists()
+
+
+def test_another_coder_in_the_same_folder_does_not_go_on(
+    sleep: Callable[..., None], coder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client, out = Moody(failures=0, name=str(coder)), tmp_path / "day.jsonl"
+    monkeypatch.setattr(day, "open_client", lambda *_: client)
+    monkeypatch.setattr(day, "chosen", lambda *_: (KOAN,))
+    for _ in range(2):
+        sleep("run", "--base", coder, "--out", out)
+    assert len(EpisodeFile(out).read()) == 1
+    (coder / "coder.safetensors").write_bytes(b"another")
+    sleep("run", "--base", coder, "--out", out)
+    assert len({episode.run for episode in EpisodeFile(out).read()}) == 2

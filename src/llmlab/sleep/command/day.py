@@ -1,5 +1,6 @@
 """`llmlab sleep run`, `evaluate` and `compare`: repair koans, and see what came of it."""
 
+import hashlib
 import json
 from collections import Counter
 from dataclasses import asdict
@@ -13,7 +14,9 @@ from rich.table import Table
 
 from llmlab.method.documents import listed
 from llmlab.method.errors import LabError
+from llmlab.method.evidence.manifest import checksums
 from llmlab.method.locks import beside, locked
+from llmlab.sleep.coder.coder import ABOUT
 from llmlab.sleep.command.koans import Generated, Json, Part, Seed, Tongue, Which, chosen
 from llmlab.sleep.command.options import Base, Key, Model, open_client
 from llmlab.sleep.koans.koan import Koan
@@ -62,7 +65,7 @@ def run(
     _require_language(client, koans)
     setting = Setting(turns, hints, examples_for(koans, shots))
     file = EpisodeFile(out)
-    name = _run_name(client.name, setting, temperature, seed)
+    name = _run_name(_identity(client.name), setting, temperature, seed)
     taken = (
         f"another process is writing to {out}: wait until it ends, or name another file with --out."
     )
@@ -116,6 +119,15 @@ def compare(first: File, second: File, as_json: Json = False) -> None:
     for title, names in (("Lost", found.regressions), ("Gained", found.gains)):
         if names:
             print(f"{title}: {listed(names, SHOWN)}.")
+
+
+def _identity(name: str) -> str:
+    """The name of a client; that of a coder's folder with a digest, since others may take it."""
+    folder = Path(name)
+    if not (folder / ABOUT).is_file():
+        return name
+    digest = hashlib.sha256(repr(checksums(folder)).encode()).hexdigest()
+    return f"{name} {digest[:8]}"
 
 
 def _run_name(client: str, setting: Setting, temperature: float, seed: int) -> str:
