@@ -15,7 +15,7 @@ from IPython.display import Markdown
 from llmlab.book.show import command, value, verdict
 
 Markdown(
-    "> Fine-tuned at the best learning rate, the base model of this book answers "
+    "> Fine-tuned at the best learning rate, a base model of this book answers "
     f"{value('learning_rate', 'accuracy', tuned=['learning_rate'])} of the subtractions in its test set."
 )
 
@@ -23,8 +23,8 @@ Markdown(
 # Each value carries
 #
 # - the **mean** over seeds and its **95 % confidence interval** (a *t* interval). A seed fixes everything random in a
-#   run: the initial weights of the adapter and the order of the data. Another seed would give another number; the
-#   interval says where the mean over many seeds is likely to be,
+#   run: the initial weights, the order of the data and, where there are several base models, which of them the run starts
+#   from. Another seed would give another number; the interval says where the mean over many seeds is likely to be,
 # - **n**, the number of seeds. With one seed there is no interval, and the value says so,
 # - the **rows of the table** `runs.csv` that it was read from,
 # - the **scale**, and the **commit** of the code that made the table.
@@ -53,7 +53,7 @@ verdict("H-LR-5")
 #   have 95 % intervals.
 # - **The drawing.** The dot is the effect, the bar its interval, and the small dots below are the seeds. The shaded
 #   area is the claim. A claim is supported when the whole bar lies inside the shaded area, and refuted when the whole
-#   bar lies outside (the correction described below can shift this limit a little). For a claim about the *best* level
+#   bar lies outside (the correction described below shifts this limit). For a claim about the *best* level
 #   of something, the bar only shows where the best level falls when the seeds are resampled [@efron1993bootstrap]; the
 #   tests decide.
 # - **Test.** Runs with the same seed saw the same data in the same order, so we compare them in pairs, which removes
@@ -65,14 +65,16 @@ verdict("H-LR-5")
 #   there is no trend. For "the best level is in this range" each level inside is tested against each level outside.
 #   Where one experiment tests several hypotheses, we correct the *p* values with Holm's method [@holm1979simple], so
 #   that the chance of even one false "supported" stays below α, and so does the chance of even one false "refuted".
+# - **Detectable.** The smallest effect that this many seeds would detect four times out of five (80 % power). If
+#   this number is large, an undecided verdict says more about the experiment than about the world.
+# - **Holds for.** The model, the number of base models and the data of these runs; nobody tested anything else.
 # - **Looks.** If the first seeds do not decide, we may add more, but each further look at the data gives chance another
 #   opportunity. So the first look may spend half of α, the second a quarter, the third an eighth: together never more
 #   than α, however many looks there are.
-# - **Could have seen.** The smallest effect that this many seeds would detect four times out of five (80 % power). If
-#   this number is large, an undecided verdict says more about the experiment than about the world.
+# - **Formerly.** What the hypothesis was called on earlier tables of this scale.
 # - **Registered.** Git knows when the hypothesis was committed and when its result was. If the result came first, the
 #   box says so.
-# - **Beware.** Warnings: runs that diverged, or a best setting at the edge of the range we tried.
+# - **Caution.** Warnings: runs that diverged, or a best setting at the edge of the range we tried.
 #
 # A verdict whose word starts with *Check* is not a finding: its claim follows from arithmetic or is too plain to be one.
 # It has no *p* value, because it only checks whether every seed is as claimed, and the counts of findings leave it out.
@@ -85,8 +87,9 @@ verdict("H-LR-5")
 # | laptop | two cores, up to about forty minutes each | evidence without a GPU: enough seeds for a verdict |
 # | gpu | one large GPU | larger models, the same code |
 #
-# An experiment differs between scales only in its budget. A chapter always shows the largest scale available. Smoke
-# runs are not evidence: where there is nothing else, the page says so and the verdict is *untested*.
+# An experiment differs between scales only in its budget. A chapter always shows the largest scale available, and a
+# verdict is about that scale: a larger model may turn it. Where two scales have tested a claim, the chapter puts both
+# verdicts side by side (@tbl-full-scales is an example). Smoke runs are not evidence: where there is nothing else, the page says so and the verdict is *untested*.
 #
 # ## Recorded, fresh, stale
 #

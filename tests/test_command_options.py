@@ -7,7 +7,8 @@ from pathlib import Path
 
 import typer
 
-from llmlab.cli import app, book_commands
+from llmlab.cli import app
+from llmlab.cli.rooms import book_commands
 from llmlab.cluster.predict_command import app as predict
 from llmlab.cluster.simulate_command import app as simulate
 from llmlab.market.commands import app as market

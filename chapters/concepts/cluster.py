@@ -81,9 +81,10 @@ figure
 #
 # where $c$ is the communication between stages and replicas that no computation hides, $u$ the optimizer's update, and
 # $w$ the wait for the slowest GPU, as a share. The second term is the bubble of @narayanan2021megatron (section 2.2):
-# relative to the work it is $(p - 1) / (v\,m)$. The time $t$ itself is a sum over the kernels of a layer: their FLOPs
-# over the speed they reach, their bytes over the memory bandwidth, and the sums of tensor parallelism. No datasheet
-# says what share of their peak kernels and links reach; we fit these shares to published runs.
+# relative to the work it is $(p - 1) / (v\,m)$. The last stage also has the output layer: it sets the pace in the first
+# term, but the bubble is the time of the others, without it. The time $t$ itself is a sum over the kernels of a layer:
+# their FLOPs over the speed they reach, their bytes over the memory bandwidth, and the sums of tensor parallelism. No
+# datasheet says what share of their peak kernels and links reach; we fit these shares to published runs.
 #
 # One number says how good a step is: **MFU** (model FLOPs utilisation; @chowdhery2022palm, appendix B), the FLOPs that
 # the model needs divided by those that the GPUs could have done in that time.

@@ -153,3 +153,5 @@ figure
 # - What do nine learning rates, from far too low to far too high, learn and forget on a real fine-tuning task?
 #   @sec-results-learning-rate
 # - Does the best rate of an adapter depend on its rank, under two scaling rules? @sec-results-lora-rank
+# - Does full fine-tuning want another rate than an adapter, and does the best rate move with the size of the model?
+#   @sec-results-full

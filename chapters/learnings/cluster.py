@@ -91,7 +91,8 @@ Markdown(
 # - *Test the judge before you judge.* A small GPT with few steps does not even catch uniform sleeps. Start with a
 #   control that can fail.
 # - *Describe the software.* Half of the error on new runs comes from what no table says: which kernels, how much
-#   recomputation, what overlaps. A column for it would be worth more than another formula.
+#   recomputation, what overlaps. A column for it is worth more than another formula. The first one, the version of
+#   PyTorch, shows which runs recompute less; the next should be the release of each library.
 #
 # ## The state of the track
 

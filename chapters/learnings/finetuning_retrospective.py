@@ -1,7 +1,7 @@
 # %% [markdown]
 # # What fine-tuning taught {#sec-learnings-finetuning}
 #
-# We took a base model that knows four skills, a new task, and three ways to learn it: train all weights, a thin
+# We took base models that know four skills, a new task, and three ways to learn it: train all weights, a thin
 # adapter, or an adapter on four-bit weights. This page looks back on the track: what we asked, what came out, what it
 # took, what we had not expected, and what we would do differently. A verdict chooses each sentence about a result, and
 # each number is read from a table.
@@ -19,6 +19,9 @@ from llmlab.method.project import Project
 
 # %% [markdown]
 # ## The track in numbers
+#
+# Each verdict is about the largest scale that tested its claim; a smaller model may have given another one
+# (@tbl-full-scales, @tbl-modules-scales and @tbl-rank-scales compare).
 
 # %%
 # | label: tbl-learnings-finetuning
@@ -48,8 +51,8 @@ Markdown(
     + f" (@sec-results-full; H-FULL-8 {badge('H-FULL-8')}). "
     + says(
         "H-FULL-2",
-        supported="The published rule, ten times the rate for LoRA, also holds in a model a thousand times smaller",
-        refuted="The published rule, ten times the rate for LoRA, does not hold in a model this small",
+        supported="The published rule, ten times the rate for LoRA, also holds in a far smaller model",
+        refuted="LoRA's best rate is not where the published rule, ten times that of full fine-tuning, made us expect it",
         undecided="The runs do not decide whether the published rule, ten times the rate for LoRA, holds here",
         untested="We have not tested the published rule, ten times the rate for LoRA, yet",
     )
@@ -268,9 +271,12 @@ Markdown(guessed)
 #   experiments lacked curves of it.
 # - **Never sweep one thing alone.** Rank, scaling rule, layers, batch size and learning rate depend on each other. Read
 #   @fig-results-full along a vertical line: every rate ranks the methods differently.
-# - **Keep the base model at hand, and small.** Every experiment starts from one model that trains in minutes, and that
-#   made hundreds of paired runs possible on a laptop. It is also the weakest point of the track: one base model, with
-#   one seed.
+# - **Keep the base model at hand, and small.** Every experiment starts from a model that trains in minutes, and that
+#   made hundreds of paired runs possible on a laptop.
+# - **Train more than one base model, from the start.** For a long time each run of the track started from the same one.
+#   @tbl-base-effects shows how far an effect can differ from one base model to the next, and a few are still few.
+# - **Register a claim about the best rate as a ratio, not as a range.** A range from a pilot on one model is out of date
+#   as soon as the model grows (@tbl-full-scales), whether or not the idea behind it holds.
 # - **Own the few lines that matter.** We wrote the adapter ourselves and test it against a library, so we could look
 #   inside, stack and measure it; we could only have used a borrowed one.
 #

@@ -1,13 +1,13 @@
 # %% [markdown]
 # # What the first two experiments taught {#sec-learnings-first-two}
 #
-# Two experiments, one base model, some hundreds of small runs: this page gathers what they say together. A verdict
+# Two experiments, one kind of base model, some hundreds of small runs: this page gathers what they say together. A verdict
 # chooses each sentence below, and each number is read from a table. Rerun the experiments, and the page follows.
 
 # %%
 from IPython.display import Markdown
 
-from llmlab.book.show import badge, best, note, says, value
+from llmlab.book.show import badge, best, evidence, note, says, value
 
 note("learning_rate")
 
@@ -32,10 +32,11 @@ Markdown(
     f"{value('learning_rate', 'accuracy', tuned=['learning_rate'])}. "
     + says(
         "H-LR-5",
-        supported="Near the best rate, tuning it more precisely does not pay",
-        refuted="Near the best rate, tuning it more precisely still pays",
-        undecided="The runs do not decide whether more precise tuning pays near the best rate",
+        supported="Near the best rate, tuning it more precisely does not pay:",
+        refuted="Near the best rate, tuning it more precisely still pays:",
+        undecided="The runs do not decide whether more precise tuning pays near the best rate:",
         untested="We have not tested yet whether more precise tuning pays near the best rate",
+        also="doubling a good rate changes accuracy by {}",
     )
     + f" (@sec-results-learning-rate; H-LR-5 {badge('H-LR-5')})."
 )
@@ -44,7 +45,7 @@ Markdown(
 # ## Rank, scaling rule and rate belong together
 
 # %%
-largest = {"rank": 64, "tuned": ["learning_rate"]}
+largest = {"rank": evidence("lora_rank").runs["rank"].max(), "tuned": ["learning_rate"]}
 Markdown(
     "At the largest rank, with each rule at its own best learning rate, an adapter scaled by α/r recalls "
     f"{value('lora_rank', 'accuracy', scaling='alpha/r', **largest)} of the facts and one scaled by α/√r "
@@ -88,7 +89,9 @@ Markdown(
 # %% [markdown]
 # ## What we do not know
 #
-# - All of this rests on one tiny base model. The gpu scale is there to show what holds for larger ones.
+# - All of this rests on tiny base models of one kind. What does not carry over from a smaller to a larger one stands in
+#   @tbl-results-lr-scales and @tbl-rank-scales.
 # - Both tasks are narrow. A task that shares more with what the model already knows may cost less of it.
-# - Seeds change the adapter and the order of the data, not the base model and not the items. The intervals cover only
-#   the former.
+# - Seeds change the adapter, the order of the data and, where there are several, the base model; they never change the
+#   items. The intervals cover only what seeds change, and a few base models stand for all others
+#   (@sec-results-base-model).

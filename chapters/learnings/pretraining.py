@@ -168,9 +168,9 @@ Markdown(
 # - **Short runs answer short questions.** Most runs here end long before their loss is flat. What is better after a few
 #   hundred steps need not be better after ten times as many. This holds for the vocabulary, the cosine and the
 #   induction heads alike, and it is what the gpu scale is for.
-# - **Claims of "no difference" need more seeds than claims of a difference.** With five seeds, a margin of a few
-#   hundredths of a nat and runs that spike, the runs could hardly have supported such a claim. We should have taken the
-#   margin from the spread of a pilot, not from taste.
+# - **Claims of "no difference" need more seeds than claims of a difference.** With a margin of a few hundredths of a nat
+#   and runs that spike, the runs can hardly support such a claim: the box of H-OPT-3 says how many seeds it would take.
+#   We should have taken the margin from the spread of a pilot, not from taste.
 # - **Change one thing at a time.** We compared code and plays with a tokenizer for each, as each text is usually read.
 #   The verdict is right but says little: text and tokenizer changed together.
 # - **A search needs a case where there is something to find.** We looked for induction heads in models that may be too

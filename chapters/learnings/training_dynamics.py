@@ -26,6 +26,7 @@ from llmlab.book.show import (
     method,
     note,
     says,
+    scales,
     verdict,
 )
 from llmlab.method.judging import statistics
@@ -392,7 +393,7 @@ print("\n".join(lines))
 #
 # Most of what is hard about training shows in small runs. How small can a run be and still show something new? Our
 # experiment measures what the first steps of fine-tuning do: at a good learning rate and at a tenth of it, for a
-# handful of steps, on the model that knows four skills (@sec-results-base-model). The claim: what the model *loses*
+# handful of steps, on a model that knows four skills (@sec-results-base-model). The claim: what the model *loses*
 # shows before what it *gains*.
 
 # %%
@@ -412,6 +413,14 @@ verdict("H-MINIMUM-3")
 
 # %%
 verdict("H-MINIMUM-4")
+
+# %% [markdown]
+# @tbl-dynamics-minimum-scales has every claim at every scale, since a larger model may be harder to damage.
+
+# %%
+# | label: tbl-dynamics-minimum-scales
+# | tbl-cap: "The verdict on each claim at each scale, with its effect, its 90 % interval and the number of seeds."
+scales("H-MINIMUM-1")
 
 # %% [markdown]
 # ### Method
@@ -531,5 +540,5 @@ Markdown(
 )
 
 # %% [markdown]
-# *What would change our mind about the size:* a base model that takes longer to damage, such as a larger one, needs
-# more steps; and on a faster machine the same runs take fewer seconds. The number of seeds should carry over best.
+# *What would change our mind about the size:* a base model that takes longer to damage needs more steps; and on a faster
+# machine the same runs take fewer seconds. The number of seeds should carry over best.

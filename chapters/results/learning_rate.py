@@ -21,6 +21,7 @@ from llmlab.book.show import (
     method,
     note,
     says,
+    scales,
     table,
     value,
     verdict,
@@ -61,9 +62,8 @@ verdict("H-LR-6")
 # %% [markdown]
 # ## Method
 #
-# Every run starts from the same base model, with a fresh adapter on all linear layers, and trains on the same items.
-# Runs with the same seed see the items in the same order and start from the same adapter, so they differ only in the
-# learning rate. The rate is the peak of the schedule in @fig-lr-schedule. Accuracy is the share of exact answers to
+# Every run starts from a base model with a fresh adapter on all linear layers, and trains on the same items. Runs with
+# the same seed share the base model, the adapter and the order of the items, so they differ only in the learning rate. The rate is the peak of the schedule in @fig-lr-schedule. Accuracy is the share of exact answers to
 # subtractions that were not in the training data. Forgetting is the accuracy on the base model's four skills before
 # minus after, averaged over the skills.
 
@@ -119,6 +119,15 @@ figure(
 )
 
 # %% [markdown]
+# Does the size of the model matter? @tbl-results-lr-scales has every claim at every scale. A larger scale also trains
+# on larger batches.
+
+# %%
+# | label: tbl-results-lr-scales
+# | tbl-cap: "The verdict on each claim at each scale, with its effect, its 90 % interval and the number of seeds."
+scales("H-LR-1")
+
+# %% [markdown]
 # ## Learnings
 
 # %%
@@ -147,6 +156,7 @@ flat = says(
     supported="Near the best rate a factor of two hardly matters: a coarse sweep is enough, as long as it is wide.",
     refuted="Even a factor of two near the best rate matters here: a coarse sweep can miss what the task allows.",
     undecided="It is open whether a factor of two near the best rate matters.",
+    also="At the higher of the two rates, accuracy differs by {}.",
 )
 cost = says(
     "H-LR-6",
@@ -192,6 +202,6 @@ Markdown(text)
 
 # %% [markdown]
 # *What would change our mind:* each verdict above gives the effect that would turn it. Beyond that, all runs share one
-# base model, one adapter and one task. If a sweep on another task has its best rate elsewhere, these verdicts are facts
+# kind of base model, one adapter and one task. If a sweep on another task has its best rate elsewhere, these verdicts are facts
 # about subtraction rather than about learning rates. That is the next experiment to add (@sec-adding-an-experiment).
 # @sec-results-full trains all weights instead of an adapter.

@@ -88,7 +88,7 @@ table("optimizer", ["validation_loss", "bits_per_byte"], by="change")
 # %%
 # | label: fig-results-optimizer-loss
 # | fig-cap: "Validation loss under each change. Means over seeds with 95 % confidence intervals."
-# | fig-alt: "One falling curve for each change of the recipe. They part in the first fifth of the run and then run side by side."
+# | fig-alt: "One falling curve for each change of the recipe. They lie close together."
 curves("optimizer", "validation_loss", by="change", log_y=True)
 
 # %%
@@ -189,12 +189,17 @@ Markdown("\n".join(f"- {learning}" for learning in (warmup, cosine, decay, beta,
 # %%
 norms = points[(points["metric"] == "gradient_norm") & (points["change"] == "none")]
 clipped = norms[norms["value"] > 1]
-early = shown[0]
+mean_costs = costs.groupby("step").mean().loc[shown]
+courses = "; ".join(
+    f"{change}: {', '.join(map(bare, mean_costs[change]))}"
+    for change in ("no warm-up", "no clipping", "no rate decay")
+    if change in mean_costs
+)
 Markdown(
-    "- **The beginning may decide.** On average, runs without warm-up or without clipping are behind by step "
-    f"{early} (@tbl-optimizer-when), while the loss is still on its first plateau, and the rest of the run neither "
-    "adds much nor makes up for it. The intervals in the table show how uncertain this is. The constant rate parts from "
-    "the cosine only later.\n"
+    "- **A cost is not paid evenly.** These are the mean costs at steps "
+    f"{', '.join(map(str, shown))}: {courses}. What acts at the start of a run shows early, and a later part of the run may "
+    "win some of it back; a constant rate can part from the cosine only once the cosine has fallen. The intervals in "
+    "@tbl-optimizer-when show how uncertain all of this is.\n"
     "- **Clipping acts in a few steps.** Under the whole recipe the gradient norm was above one at "
     f"{len(clipped)} of the {len(norms)} recorded steps, the last of them step {clipped['step'].max()}. A guard "
     "that hardly ever acts can still decide a run, if it acts when the run is decided."

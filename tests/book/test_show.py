@@ -9,8 +9,9 @@ import pytest
 from matplotlib.figure import Figure
 
 from llmlab.book import numbers, show
-from llmlab.book.evidence import boxes
+from llmlab.book.evidence import boxes, overviews
 from llmlab.method.errors import LabError
+from llmlab.method.judging.scope import Scope
 from llmlab.method.judging.verdicts import judge_all
 
 DOSE = {"dose": 0.1, "rule": "a"}
@@ -189,14 +190,51 @@ def test_every_further_look_stands_in_the_box(recorded_book):
 
 
 @pytest.mark.parametrize(
-    ("p_value", "sentence"),
-    [(0.01, "This test alone would decide"), (0.2, "The runs do not decide.")],
+    ("p_values", "sentence", "shown"),
+    [
+        ((0.01, 1.0), "This test alone would decide", "paired; p = 0.01"),
+        ((1.0, 0.01), "This test alone would decide", "paired; for the opposite, p = 0.01"),
+        ((0.2, 0.8), "The runs do not decide.", "paired; p = 0.2"),
+    ],
 )
-def test_why_nothing_is_decided(recorded_book, p_value, sentence):
+def test_why_nothing_is_decided(recorded_book, p_values, sentence, shown):
     supported = judge_all(recorded_book)[0]
-    found = replace(supported.judgement, p_supported=p_value)
+    found = replace(supported.judgement, p_supported=p_values[0], p_refuted=p_values[1])
     box = boxes.verdict_box(replace(supported, word="UNDECIDED", judgement=found))
     assert sentence in box
+    assert shown in box
+
+
+@pytest.mark.parametrize(
+    ("parameters", "bases", "text"),
+    [
+        ((10, 10), 3, "a GPT (10 parameters), 3 base models; plays"),
+        ((10, 2000), 1, "a GPT (10 to 2,000 parameters), one base model; plays"),
+        (None, 0, "a GPT; plays"),
+    ],
+)
+def test_a_box_says_what_its_verdict_holds_for(recorded_book, parameters, bases, text):
+    scope = Scope("a GPT", "plays", parameters, bases, seeds=10, device="2 x Abacus")
+    box = boxes.verdict_box(replace(judge_all(recorded_book)[0], scope=scope))
+    assert f"| **Holds for** | {text} |" in box
+
+
+def test_a_family_is_shown_at_every_scale_that_has_evidence(recorded_book):
+    found = judge_all(recorded_book)
+    scope = Scope("a GPT", "plays", (10, 10), base_seeds=1, seeds=10, device="2 x Abacus")
+    larger = [replace(each, scope=scope, word="REFUTED") for each in found]
+    none = [replace(each, manifest=None) for each in found]
+    text = overviews.by_scale({"laptop": found, "gpu": larger, "moon": none}).data
+    assert "| Hypothesis | laptop | gpu: 10 parameters |" in text
+    assert re.search(r"\*\*H-UP\*\* .* \| \[Supported\].* \+29.7 points .* \| \[Refuted\]", text)
+
+
+def test_scales_without_evidence_get_no_column(recorded_book):
+    assert "| Hypothesis | laptop |\n" in show.scales("H-UP").data
+
+
+def test_smoke_runs_are_no_scale_of_evidence(smoke_book):
+    assert show.scales("H-UP").data == "No runs at laptop or gpu scale exist yet."
 
 
 SENTENCES = {"supported": "It rises.", "refuted": "It falls.", "undecided": "It may."}

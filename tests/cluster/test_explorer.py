@@ -40,6 +40,7 @@ def random_plan(dice: random.Random) -> Plan:
         interleave=dice.choice((1, 2, 4)),
         sharding=dice.choice(SHARDINGS),
         recompute=dice.choice(RECOMPUTES),
+        early_stop=dice.random() < 0.5,
         bits=dice.choice((16, 8, 4)),
         sequence_parallel=dice.random() < 0.5,
         async_tensor=dice.random() < 0.5,

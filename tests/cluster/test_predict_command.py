@@ -49,6 +49,17 @@ def test_a_plan_in_json_says_the_same_as_one_in_toml(plan: Path) -> None:
     assert predicted("--plan", other) == predicted("--plan", plan)
 
 
+def test_recomputation_stops_early_in_pytorch_unless_the_user_says_otherwise() -> None:
+    options = ("--model", "Llama 3.1 8B", "--recompute", "full")
+    pytorch = (*options, "--software", "compiled")
+    assert predicted(*pytorch) == predicted(*pytorch, "--early-stop")
+    stopped, whole = (
+        predicted(*pytorch, *more)["step_time_s"] for more in ((), ("--no-early-stop",))
+    )
+    assert stopped < whole
+    assert predicted(*options) == predicted(*options, "--no-early-stop")
+
+
 def test_plans_stand_side_by_side(plan: Path) -> None:
     other = plan.with_name("deep.toml")
     other.write_text(PLAN.replace("pp = 4", "pp = 8"), encoding="utf-8")

@@ -5,7 +5,7 @@ import pytest
 from starlette.testclient import TestClient
 from typer.testing import CliRunner
 
-from llmlab.cli import book_commands
+from llmlab.cli.rooms import book_commands
 from llmlab.method.errors import LabError
 from llmlab.watch import command
 from llmlab.watch.access import Pass

@@ -61,7 +61,7 @@ def bare(x: float, unit: str = "1") -> str:
         return "none"
     if unit in SHARES:
         return _signed(f"{100 * x:.1f}")
-    if x == 0 or 1e-3 <= abs(x) < 1e7:
+    if x == 0 or 1e-3 <= abs(x) < 1e9:
         return _signed(_plain(x))
     return scientific(x)
 

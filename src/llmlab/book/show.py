@@ -18,7 +18,7 @@ from llmlab.book.evidence.readings import Reading
 from llmlab.book.versions import saying
 from llmlab.book.versions.comparison import changes_since_former
 from llmlab.book.views import reading, widgets
-from llmlab.method.declare.experiment import Value
+from llmlab.method.declare.experiment import SCALES, Value
 from llmlab.method.errors import LabError
 from llmlab.method.evidence import lookup as evidence_rules
 from llmlab.method.evidence.lookup import Evidence
@@ -266,6 +266,14 @@ def verdict(hypothesis: str) -> Markdown:
     return Markdown(boxes.verdict_box(_verdict(hypothesis)))
 
 
+def scales(hypothesis: str) -> Markdown:
+    """The verdicts on a hypothesis's family at every scale that has evidence, side by side."""
+    root = Project.find().root
+    family = _ledger(root).hypothesis(hypothesis).family
+    judged = {scale: _family(root, family, scale) for scale in SCALES if scale != "smoke"}
+    return overviews.by_scale(judged)
+
+
 def badge(hypothesis: str) -> str:
     """The word of a verdict, for an f-string or a table."""
     return boxes.verdict_badge(_verdict(hypothesis))
@@ -390,10 +398,10 @@ def _verdicts(root: Path) -> tuple[Verdict, ...]:
 
 
 @cache
-def _family(root: Path, family: str) -> tuple[Verdict, ...]:
-    """The verdicts that are corrected together."""
+def _family(root: Path, family: str, scale: str | None = None) -> tuple[Verdict, ...]:
+    """The verdicts that are corrected together, at one scale or the largest."""
     members = [one for one in _ledger(root).hypotheses if one.family == family]
-    return tuple(judge_hypotheses(Project(root), members))
+    return tuple(judge_hypotheses(Project(root), members, scale))
 
 
 @cache

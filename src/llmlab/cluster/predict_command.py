@@ -11,12 +11,12 @@ import typer
 from llmlab.cluster.physics.coefficients import calibrated
 from llmlab.cluster.physics.plan import Plan, check
 from llmlab.cluster.physics.planfile import PlanFile, parsed, read_plan
-from llmlab.cluster.physics.prediction import Prediction, predict, predict_checked
-from llmlab.cluster.physics.search import Found, search
+from llmlab.cluster.physics.prediction import predict, predict_checked
+from llmlab.cluster.physics.search import search
 from llmlab.cluster.reports import print_comparison, print_found, print_prediction, print_score
 from llmlab.cluster.scoring.rows import read_published
 from llmlab.cluster.scoring.score import Score, score, score_runs
-from llmlab.cluster.wear.estimate import Campaign, campaign
+from llmlab.cluster.wear.estimate import campaign
 from llmlab.method.errors import LabError
 from llmlab.method.files import read_text
 
@@ -76,6 +76,14 @@ def main(
     recompute: Annotated[
         str | None, typer.Option(help="none, selective, operations or full. [none]")
     ] = None,
+    early_stop: Annotated[
+        bool | None,
+        typer.Option(
+            "--early-stop/--no-early-stop",
+            help="Whether full recomputation skips a layer's last product, as PyTorch's does from "
+            "version 2.1. [with eager or compiled kernels]",
+        ),
+    ] = None,
     precision: Annotated[str | None, typer.Option(help="fp16, bf16, fp8 or fp4. [bf16]")] = None,
     software: Annotated[
         str | None, typer.Option(help="plain, eager, compiled or fused kernels. [fused]")
@@ -107,6 +115,7 @@ def main(
         "interleave": interleave,
         "sharding": sharding,
         "recompute": recompute,
+        "early_stop": early_stop,
         "precision": precision,
         "software": software,
     }
@@ -236,6 +245,3 @@ def _plain(value: object) -> object:
     if isinstance(value, list | tuple):
         return [_plain(item) for item in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-__all__ = ["Campaign", "Found", "Prediction", "Score", "app"]

@@ -1,7 +1,8 @@
 """How well does a simulator predict the step time of models it has not seen?
 
 The intervention is the predictor. A seed is a model: all its runs are held out, whatever their
-source, and the predictor learns from the runs of all others. So intervals are over models.
+source, and the predictor learns from the runs of all others. So intervals are over models. The
+budgets take all models with dense 16-bit runs: more seeds need newly published models.
 """
 
 from llmlab.cluster.scoring.held_out import (
@@ -28,23 +29,20 @@ PREDICTORS = ("simulator", "uncalibrated", "FLOPs and bubble", "constant MFU")
 
 
 def run(trial: Trial) -> Outcome:
-    runs = comparable_runs()
-    models = dense_models(runs)
-    model = models[trial.seed]
-    thinned = (
-        [one for index, one in enumerate(runs) if index % trial.settings["every"] == 0]
-        if trial.settings["every"] > 1
-        else runs
-    )
-    held_out = [one for one in runs if one.is_dense_16bit]
+    every = trial.settings["every"]
+    runs = [
+        one
+        for index, one in enumerate(comparable_runs())
+        if index % every == 0 or one.is_dense_16bit
+    ]
+    model = dense_models(runs)[trial.seed]
     predictors = {
         "simulator": simulator(trial.settings["rounds"]),
         "uncalibrated": uncalibrated,
         "FLOPs and bubble": flops_and_bubble,
         "constant MFU": constant_mfu,
     }
-    known = {id(one): one for one in [*thinned, *held_out]}
-    scored = test_on(model, list(known.values()), predictors[trial.condition["predictor"]])
+    scored = test_on(model, runs, predictors[trial.condition["predictor"]])
     found = errors(scored)
     return Outcome(
         metrics={

@@ -219,7 +219,7 @@ EXPERIMENT = Experiment(
         "laptop": Budget(
             conditions={
                 "method": ("full", "lora-8", "lora-32"),
-                "learning_rate": (5e-4, 1.5e-3, 5e-3, 1e-2),
+                "learning_rate": (5e-4, 1.5e-3, 5e-3),
                 "replay": (0.0, 0.05, 0.2),
             },
             seeds=10,

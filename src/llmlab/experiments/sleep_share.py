@@ -106,7 +106,7 @@ EXPERIMENT = Experiment(
         ),
         "laptop": Budget(
             conditions={"method": METHODS},
-            seeds=20,
+            seeds=10,
             settings={
                 "day_koans": 40,
                 "exam_koans": 20,

@@ -63,6 +63,17 @@ def test_the_best_and_what_ties_with_it_are_marked(evidence):
     ]
 
 
+@pytest.mark.parametrize(("gap", "ties"), [(1.0, False), (0.0, True)])
+def test_what_differs_alike_in_all_seeds_is_distinguished_by_its_sign(evidence, gap, ties):
+    """A t test knows nothing of differences without spread."""
+    cells = list(readings.read_cells(evidence, "score", ["dose"], {"rule": "a"}))[:1]
+    (cell,) = (replace(cell, by_seed=dict.fromkeys(range(10), 1.0), mean=1.0) for cell in cells)
+    lower = replace(cell, by_seed=dict.fromkeys(range(10), 1.0 - gap), mean=1.0 - gap)
+    best, other = readings.compare_with_best([cell, lower])
+    assert best.best
+    assert other.ties is ties
+
+
 def test_too_few_seeds_are_not_compared(smoke_book):
     cells = list(
         readings.read_cells(best_evidence(smoke_book, "dose"), "score", ["dose"], {"rule": "a"})

@@ -38,7 +38,7 @@ def test_recomputation_by_operation_repeats_keys_output_and_up_of_a_llama() -> N
 
 def test_pytorch_never_repeats_the_last_product_of_a_layer() -> None:
     assert PLAN.shape.last_share == pytest.approx(0.27, abs=0.01)
-    again = replace(PLAN, recompute="full", software="compiled")
+    again = replace(PLAN, recompute="full", early_stop=True)
     found = step_time(again, Coefficients())
     others = found.attention / 3.5 + found.elementwise / 3
     head = 4096 * 128256 / PLAN.shape.matmul_weights
@@ -63,6 +63,14 @@ def test_a_token_crosses_to_another_domain_once_for_all_its_experts() -> None:
     c, far = Coefficients(), Group(size=16, stride=1)
     one, many = (dispatch(1e9, experts, far, PLAN.accelerator, c) for experts in (1, 64))
     assert many < 4 * one
+
+
+def test_no_stage_but_the_last_waits_for_the_vocabulary() -> None:
+    c, deep = Coefficients(), replace(PLAN, pp=8)
+    wordy = replace(deep, shape=replace(deep.shape, vocab=2 * deep.shape.vocab))
+    few, many = step_time(deep, c), step_time(wordy, c)
+    assert many.matmul > few.matmul
+    assert many.bubble == pytest.approx(few.bubble, rel=1e-3)
 
 
 def test_more_micro_batches_shrink_the_bubble() -> None:

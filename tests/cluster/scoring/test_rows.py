@@ -5,7 +5,7 @@ import pytest
 from llmlab.cluster.facts import RUNS, fact_file
 from llmlab.cluster.physics.coefficients import calibrated
 from llmlab.cluster.scoring.rows import published, read_published
-from llmlab.cluster.scoring.score import score, score_runs
+from llmlab.cluster.scoring.score import lowest_error, score, score_runs
 from llmlab.method.errors import LabError
 
 
@@ -15,6 +15,11 @@ def test_the_packaged_runs_are_predicted_within_a_tenth() -> None:
     assert found.overall.rows + len(found.skipped) == 478
     assert found.by_source["vtrain_multi"].mean_absolute_error < 0.10
     assert found.dense_16bit.median_absolute_error < 0.10
+
+
+def test_no_prediction_from_the_plan_alone_suits_two_times_of_one_plan() -> None:
+    runs = [published(RUN | {"step_time_s": time}, 2) for time in ("2.0", "2.5")]
+    assert lowest_error(runs) == pytest.approx((2.5 - 2.0) / 2.5 / 2)
 
 
 def test_a_row_that_lacks_something_is_named(tmp_path: Path) -> None:
@@ -61,8 +66,13 @@ def test_a_run_may_be_written_in_several_ways(cells: dict[str, str]) -> None:
     ("cells", "plan"),
     [
         ({}, {"recompute": "operations", "bits": 16, "async_tensor": False}),
-        ({"recompute": "full AC"}, {"recompute": "full"}),
-        ({"fsdp": "0"}, {"recompute": "selective", "software": "fused"}),
+        ({"recompute": "full AC"}, {"recompute": "full", "early_stop": True}),
+        ({"pytorch": "2.1.0+cu121"}, {"early_stop": True}),
+        ({"pytorch": "1.13.1"}, {"early_stop": False}),
+        (
+            {"fsdp": "0"},
+            {"recompute": "selective", "software": "fused", "early_stop": False},
+        ),
         ({"fsdp": "0", "recompute": "unknown"}, {"recompute": "none"}),
         ({"precision": "float8 rowwise"}, {"bits": 8}),
         ({"tp": "8", "note": "compile, Async TP"}, {"async_tensor": True}),
@@ -82,6 +92,7 @@ def test_a_row_says_what_its_software_does(cells: dict[str, str], plan: dict[str
         ({"gpus": "n/a"}, "no gpus"),
         ({"step_time_s": "1e30"}, "step_time_s is '1e30'"),
         ({"step_time_s": "nan"}, "no step_time_s and no tokens_per_s_per_gpu"),
+        ({"pytorch": "nightly"}, "pytorch is 'nightly'"),
         ({"gpu_type": "Z9"}, "gpu_type Z9 is not in the catalogue"),
     ],
 )

@@ -81,6 +81,15 @@ def test_a_run_tells_what_happens_in_order(opened: Open) -> None:
     assert kinds[-2:] == [Saved, Finished]
 
 
+@pytest.mark.parametrize(("form", "is_measured"), [("run", False), ("qwen2", True)])
+def test_the_loss_on_ordinary_text_is_measured_for_hub_models(
+    opened: Open, sentences: str, form: str, is_measured: bool
+) -> None:
+    *_, finished = opened(form=form, data=sentences, steps=1).events()
+    grades = (finished.before, finished.after)
+    assert all((grade.text_loss is not None) == is_measured for grade in grades)
+
+
 def test_every_step_is_logged_with_its_layers(opened: Open) -> None:
     session = opened()
     list(session.events())

@@ -160,7 +160,9 @@ def _why_not(verdict: Verdict) -> str:
         return ""
     if verdict.judgement.open_end:
         return f"This is not decisive: {verdict.judgement.open_end}."
-    if verdict.p_value is not None and verdict.p_value <= verdict.hypothesis.alpha:
+    found = verdict.judgement
+    p_values = [p for p in (found.p_supported, found.p_refuted) if p is not None]
+    if min(p_values, default=1.0) <= verdict.hypothesis.alpha:
         return "This test alone would decide; with the corrections in the table it does not."
     return "The runs do not decide."
 
@@ -206,14 +208,19 @@ def _sides(verdict: Verdict) -> str:
 
 
 def _test(verdict: Verdict) -> str:
-    if verdict.p_value is None:
-        return f"{verdict.judgement.test}, {numbers.sample(verdict.judgement.n)} seeds"
-    side = "for the opposite, " if verdict.word == "REFUTED" else ""
+    found, adjusted = verdict.judgement, verdict.adjusted
+    if found.p_supported is None:
+        return f"{found.test}, {numbers.sample(found.n)} seeds"
     pairing = ", paired" if verdict.hypothesis.reference is None else ""
+    side, p_value, p_adjusted = min(
+        ("", found.p_supported, adjusted.supported),
+        ("for the opposite, ", found.p_refuted, adjusted.refuted),
+        key=lambda each: each[1],
+    )
     return (
-        f"{verdict.test}; {numbers.sample(verdict.judgement.n)} seeds{pairing}; "
-        f"{side}{numbers.p_value(verdict.p_value)}, "
-        f"adjusted {numbers.p_value(verdict.p_adjusted)}, α = {verdict.hypothesis.alpha:g}"
+        f"{verdict.test}; {numbers.sample(found.n)} seeds{pairing}; "
+        f"{side}{numbers.p_value(p_value)}, "
+        f"adjusted {numbers.p_value(p_adjusted)}, α = {verdict.hypothesis.alpha:g}"
     )
 
 
@@ -230,12 +237,16 @@ def _looks(looks: Sequence[int]) -> str:
 
 def _scope(scope: Scope) -> str:
     """The model and data that the verdict holds for."""
-    size = ""
-    if scope.parameters:
-        least, most = (f"{each:,}" for each in scope.parameters)
-        size = f" ({least} parameters)" if least == most else f" ({least} to {most} parameters)"
-    bases = {0: "", 1: ", one base model"}.get(scope.base_seeds, f", {scope.base_seeds} bases")
+    size = f" ({parameters_text(scope)})" if scope.parameters else ""
+    several = f", {scope.base_seeds} base models"
+    bases = {0: "", 1: ", one base model"}.get(scope.base_seeds, several)
     return f"{scope.model}{size}{bases}; {scope.data}"
+
+
+def parameters_text(scope: Scope) -> str:
+    """The smallest and largest parameter count, which must be known."""
+    least, most = (f"{each:,}" for each in scope.parameters)
+    return f"{least} parameters" if least == most else f"{least} to {most} parameters"
 
 
 def _former(verdict: Verdict) -> str:

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import EngFormatter, NullFormatter
+from matplotlib.ticker import EngFormatter, LogLocator, NullFormatter
 
 from llmlab.book import numbers, style
 from llmlab.book.evidence.readings import Difference, Reading, heading, label
@@ -244,7 +244,9 @@ def _make_logarithmic(axes: Axes, lowest: float) -> None:
     if low < lowest / 2:
         axes.set_ylim(low := lowest / 2, high)
     axes.yaxis.set_major_formatter("{x:g}")
-    axes.yaxis.set_minor_formatter("{x:g}" if high < 10 * low else NullFormatter())
+    if 10 * low <= high < 100 * low:
+        axes.yaxis.set_minor_locator(LogLocator(subs=(2, 5)))
+    axes.yaxis.set_minor_formatter("{x:g}" if high < 100 * low else NullFormatter())
 
 
 def _scale(metric: Metric) -> float:

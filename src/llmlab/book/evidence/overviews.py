@@ -22,6 +22,7 @@ from llmlab.method.judging.progress import (
     question_statuses,
 )
 from llmlab.method.judging.progress import progress as tracks_progress
+from llmlab.method.judging.scope import Scope
 from llmlab.method.judging.verdicts import SIGNS, Verdict
 from llmlab.method.project import Project
 
@@ -70,6 +71,28 @@ def ledger(project: Project, verdicts: Sequence[Verdict]) -> Markdown:
         for verdict in verdicts
     ]
     header = ["Hypothesis", "Verdict", "Effect", "Claimed", "Scale", "Registered", "Tested in"]
+    return Markdown(markup.pipe_table(header, rows))
+
+
+def by_scale(judged: Mapping[str, Sequence[Verdict]]) -> Markdown:
+    """Each hypothesis of a family with its verdict and effect at each scale that has evidence.
+
+    Args:
+        judged: the verdicts on the family at each scale, in the same order.
+    """
+    tested = {
+        scale: found for scale, found in judged.items() if any(each.manifest for each in found)
+    }
+    if not tested:
+        return Markdown("No runs at laptop or gpu scale exist yet.")
+    rows = [
+        [
+            f"**{each[0].hypothesis.id}** {each[0].hypothesis.title}",
+            *(f"{boxes.verdict_badge(verdict)} {_effect(verdict)}" for verdict in each),
+        ]
+        for each in zip(*tested.values(), strict=True)
+    ]
+    header = ["Hypothesis", *(_scale(name, found[0].scope) for name, found in tested.items())]
     return Markdown(markup.pipe_table(header, rows))
 
 
@@ -221,6 +244,11 @@ def _standing(ledger: Ledger, track: Track, verdicts: Sequence[Verdict]) -> str:
         if verdict.manifest
     }
     return "; ".join(standing) or "none yet"
+
+
+def _scale(name: str, scope: Scope | None) -> str:
+    """A scale with the size of its models, if that is known."""
+    return f"{name}: {boxes.parameters_text(scope)}" if scope and scope.parameters else name
 
 
 def _effect(verdict: Verdict) -> str:

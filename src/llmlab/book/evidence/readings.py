@@ -205,7 +205,7 @@ def mean_curves(
 def compare_with_best(readings: Sequence[Reading]) -> list[Reading]:
     """Mark the best reading, and those that do not differ significantly from it.
 
-    Runs a paired t test of each against the best, with Holm's correction over all. Marks nothing
+    Tests each against the best, paired by seed, with Holm's correction over all. Marks nothing
     with fewer than three common seeds.
     """
     rated = [reading for reading in readings if not np.isnan(reading.mean)]
@@ -225,7 +225,9 @@ def compare_with_best(readings: Sequence[Reading]) -> list[Reading]:
 
 
 def _p_differs(differences: np.ndarray) -> float:
-    """Two-sided p value of the paired t test."""
+    """Two-sided p value of the paired t test; of the sign test if all differences are equal."""
+    if statistics.is_constant(differences):
+        return min(1.0, 2.0 ** (1 - len(differences))) if differences.any() else 1.0
     above, below = (statistics.t_above(sign * differences, 0.0) for sign in (1, -1))
     return min(1.0, 2 * min(above, below))
 

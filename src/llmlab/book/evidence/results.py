@@ -33,8 +33,8 @@ def source_line(evidence: Evidence, columns: Sequence[Sequence[Reading]]) -> str
     text = "Mean ± half of the 95 % interval over n seeds."
     if any(reading.best for column in columns for reading in column):
         text += (
-            " **Bold**: the best; ≈: not distinguishable from it (paired t test over seeds, "
-            "Holm's correction, α = 0.05)."
+            " **Bold**: the best; ≈: not distinguishable from it (paired t test over seeds, or "
+            "sign test if all differ alike, Holm's correction, α = 0.05)."
         )
     return markup.box(["source"], [f"{text} Source: {provenance(evidence)}."])
 

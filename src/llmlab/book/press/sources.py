@@ -13,7 +13,7 @@ OF_EXPERIMENT = {
     "value", "difference", "best", "means", "table", "figure", "curves", "evidence", "method",
     "command", "note", "explorer", "differences", "confusion",
 }  # fmt: skip
-OF_HYPOTHESIS = {"verdict", "badge", "effect", "word", "says"}
+OF_HYPOTHESIS = {"verdict", "badge", "effect", "word", "says", "scales"}
 OF_EVERYTHING = {
     "summary", "questions", "ledger", "progress", "dictionary", "provenance", "reproduction",
     "tolerances", "statistics_of", "changes",

@@ -34,7 +34,7 @@ class Coefficients:
         contention: if communication takes a small share of the compute that hides it, the exposed
             share of communication is this factor times that share.
         launch: seconds of host time for one layer's kernels, forward.
-        jitter: standard deviation of a rank's step, as a share; a step waits for the slowest rank.
+        jitter: standard deviation of a node's step, as a share; a step waits for the slowest node.
         optimizer: passes over the optimizer's state.
     """
 

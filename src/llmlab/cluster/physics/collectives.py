@@ -28,15 +28,25 @@ class Group:
         return self.size * self.stride <= domain
 
 
+def link_rate(gpu: Accelerator, c: Coefficients) -> float:
+    """Bytes/s that one rank achieves over the fast links."""
+    return c.link * gpu.link
+
+
+def network_rate(gpu: Accelerator, c: Coefficients) -> float:
+    """Bytes/s that one rank achieves over its network adapter."""
+    return c.network(gpu.family) * gpu.network
+
+
 def bandwidth(group: Group, gpu: Accelerator, c: Coefficients) -> float:
     """Bandwidth of a ring through the group, bytes/s.
 
     Between domains, the ring uses the network adapters of all its members in a domain.
     """
     if group.inside(gpu.domain):
-        return c.link * gpu.link
+        return link_rate(gpu, c)
     members = max(gpu.domain // group.stride, 1)
-    return min(c.network(gpu.family) * gpu.network * members, c.link * gpu.link)
+    return min(network_rate(gpu, c) * members, link_rate(gpu, c))
 
 
 def all_gather(size: float, group: Group, gpu: Accelerator, c: Coefficients) -> float:
@@ -64,8 +74,8 @@ def dispatch(size: float, experts: int, group: Group, gpu: Accelerator, c: Coeff
     inside = min(max(gpu.domain // group.stride, 1), group.size)
     near = (inside - 1) * _visited(1 / group.size, experts)
     far = (group.size / inside - 1) * _visited(inside / group.size, experts)
-    times = near / (c.link * gpu.link), far / (c.network(gpu.family) * gpu.network)
-    return size * sum(times) + _latency(group, gpu)
+    seconds_per_byte = near / link_rate(gpu, c) + far / network_rate(gpu, c)
+    return size * seconds_per_byte + _latency(group, gpu)
 
 
 def _visited(share: float, experts: int) -> float:
@@ -75,9 +85,9 @@ def _visited(share: float, experts: int) -> float:
 
 def send(size: float, stride: int, gpu: Accelerator, c: Coefficients) -> float:
     """Seconds to send `size` bytes to the rank `stride` positions away."""
-    near = 2 * stride <= gpu.domain
-    rate = c.link * gpu.link if near else c.network(gpu.family) * gpu.network
-    return size / rate + (LINK_LATENCY if near else NETWORK_LATENCY)
+    pair = Group(2, stride)
+    rate = link_rate(gpu, c) if pair.inside(gpu.domain) else network_rate(gpu, c)
+    return size / rate + _latency(pair, gpu)
 
 
 def exposed(communication: float, compute: float, c: Coefficients) -> float:

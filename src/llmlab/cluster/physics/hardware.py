@@ -27,6 +27,8 @@ UNITS = {
     "network": "byte/second",
     "power": "watt",
 }
+GPUS_PER_NODE = 8
+"""Accelerators of a node: eight in most, and assumed for all."""
 PLAIN = ("family", "year", "domain", "source")
 ALIASES = {
     "A100": "A100-80GB",
@@ -47,7 +49,7 @@ class Accelerator:
 
     Attributes:
         family: architecture; accelerators of one family share calibrated efficiencies.
-        year: year of introduction; a run's software is assumed to date from then.
+        year: year of introduction.
         tensor_16bit, tensor_8bit, tensor_4bit: dense peak, FLOP/s; that of the next wider format
             if there is none.
         memory: bytes.

@@ -12,9 +12,13 @@ from llmlab.cluster.physics.coefficients import Coefficients
 from llmlab.cluster.physics.plan import Plan
 
 HIGHEST_POWER = {"hopper": 700.0}
-"""Watts for which a family's share of the peak is given."""
+"""Watts for which a family's share of the peak is given; of other families, each catalogue entry's
+own limit, for which its peak is stated."""
 BYTES = 2
 """Bytes per activation."""
+OUTER_PASSES = 5
+"""Passes over d_model values around attention or a feed-forward layer: a norm reads and writes, a
+residual connection reads twice and writes."""
 FLASH_BACKWARD = 2.5
 """Ratio of backward to forward FLOPs of fused attention (arXiv:2205.14135, appendix B)."""
 
@@ -80,7 +84,7 @@ def attention_layer(plan: Plan, rates: Rates, c: Coefficients) -> Pass:
     return Pass(
         matmul=products,
         attention=_attention(plan, tokens, queries + values, rates, c),
-        elementwise=_elementwise(plan, tokens, 5, 2 * inner + values, rates, c),
+        elementwise=_elementwise(plan, tokens, 2 * inner + values, rates, c),
     )
 
 
@@ -91,7 +95,7 @@ def dense_layer(plan: Plan, rates: Rates, c: Coefficients) -> Pass:
     return Pass(
         matmul=_feed_forward(plan, tokens, width, rates),
         attention=0.0,
-        elementwise=_elementwise(plan, tokens, 5, _inner_traffic(plan, width), rates, c),
+        elementwise=_elementwise(plan, tokens, _inner_traffic(plan, width), rates, c),
     )
 
 
@@ -109,8 +113,9 @@ def expert_layer(plan: Plan, rates: Rates, c: Coefficients) -> Pass:
     time += shape.shared_experts * _feed_forward(plan, tokens, width, rates)
     time += matmul(tokens, shape.d_model, shape.experts, rates.head, rates.memory)
     visits = shape.experts_per_token + shape.shared_experts
-    inner = visits * _inner_traffic(plan, width) + 4 * visits * shape.d_model
-    return Pass(time, 0.0, _elementwise(plan, tokens, 5, inner, rates, c))
+    sorting = 4 * visits * shape.d_model  # by expert and back, a read and a write each
+    inner = visits * _inner_traffic(plan, width) + sorting
+    return Pass(time, 0.0, _elementwise(plan, tokens, inner, rates, c))
 
 
 def head(plan: Plan, rates: Rates) -> float:
@@ -142,14 +147,12 @@ def _attention(plan: Plan, tokens: float, width: float, rates: Rates, c: Coeffic
     )
 
 
-def _elementwise(
-    plan: Plan, tokens: float, outer: float, inner: float, rates: Rates, c: Coefficients
-) -> float:
-    """Seconds for norms, residuals and activation functions: `outer` passes over d_model values per
+def _elementwise(plan: Plan, tokens: float, inner: float, rates: Rates, c: Coefficients) -> float:
+    """Seconds for norms, residuals and activation functions: `OUTER_PASSES` over d_model values per
     token, and `inner` values, which are always split over the tensor-parallel ranks."""
     split = plan.tp if plan.sequence_parallel else 1
     often = getattr(c, f"elementwise_{plan.software}")
-    values = often * (outer * plan.shape.d_model / split + inner)
+    values = often * (OUTER_PASSES * plan.shape.d_model / split + inner)
     if plan.bits < 16:
         values += c.quantise(plan.software) * (2 * plan.shape.d_model + inner)
     return BYTES * tokens * values / rates.memory

@@ -8,10 +8,9 @@ s·b·d·(34 + 5·a·s/d) bytes. The state of a parameter as in ZeRO (arXiv:1910
 from dataclasses import dataclass, fields
 
 from llmlab.cluster.physics.kernels import BYTES, tokens_per_pass
-from llmlab.cluster.physics.plan import BY_OPERATION, Plan
-from llmlab.cluster.physics.step import parameters_per_rank
+from llmlab.cluster.physics.plan import PYTORCH, Plan
+from llmlab.cluster.physics.step import GRADIENT_BYTES, parameters_per_rank
 
-GRADIENT_BYTES = 4
 OPTIMIZER_BYTES = 12
 """Bytes per parameter: master weight and two moments in 32 bits."""
 OUTER_BYTES = 10
@@ -61,7 +60,7 @@ def memory_use(plan: Plan) -> MemoryUse:
 
 def logits(plan: Plan) -> float:
     """Bytes of the output layer and its loss."""
-    each = LOGIT_BYTES if plan.software in BY_OPERATION else FUSED_LOGIT_BYTES
+    each = LOGIT_BYTES if plan.software in PYTORCH else FUSED_LOGIT_BYTES
     return each * tokens_per_pass(plan) * plan.shape.vocab / plan.tp
 
 

@@ -15,8 +15,10 @@ SHARDINGS = ("none", "optimizer", "gradients", "parameters")
 RECOMPUTES = ("none", "selective", "operations", "full")
 SOFTWARES = ("plain", "eager", "compiled", "fused")
 BITS = (16, 8, 4)
-BY_OPERATION = ("eager", "compiled")
-"""Software with PyTorch's own loss and its choice of operations to recompute."""
+COUNTS = ("gpus", "seq_len", "global_batch", "micro_batch", "tp", "pp", "cp", "ep", "interleave")
+"""Fields of a plan that are at least 1."""
+PYTORCH = ("eager", "compiled")
+"""Software that leaves the loss and recomputation to PyTorch itself."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,10 @@ class Plan:
             attention, as in Megatron-LM (arXiv:2205.05198, section 5). operations: all but
             attention and the first, third, … matrix product of a layer, as torchtitan selects
             (arXiv:2410.06511; `_apply_ac_to_transformer_block` in its code). full: everything.
+        early_stop: whether full recomputation stops at the last activation that the backward pass
+            needs, so that it never repeats a layer's last product: the argument of this name of
+            PyTorch's `torch.utils.checkpoint`, without reentrant autograd; the default there from
+            version 2.1 (pytorch/pytorch#96866). Megatron-LM's own recomputation does not stop.
         bits: bits of the operands of the layers' matrix products; attention stays at 16.
         sequence_parallel: whether norms and dropout are split over the tensor-parallel ranks.
         async_tensor: whether tensor-parallel communication overlaps with matrix products.
@@ -60,6 +66,7 @@ class Plan:
     interleave: int = 1
     sharding: Sharding = "none"
     recompute: Recompute = "none"
+    early_stop: bool = False
     bits: int = 16
     sequence_parallel: bool = False
     async_tensor: bool = False
@@ -82,6 +89,11 @@ class Plan:
         return self.software != "plain"
 
     @property
+    def overlaps(self) -> bool:
+        """Whether communication between stages and replicas overlaps with compute."""
+        return self.software != "plain"
+
+    @property
     def tokens(self) -> int:
         """Tokens per step."""
         return self.global_batch * self.seq_len
@@ -97,11 +109,9 @@ def check(plan: Plan) -> None:
     Raises:
         LabError: a size is not positive, or sizes do not divide evenly.
     """
-    for name in ("gpus", "seq_len", "global_batch", "micro_batch", "tp", "pp", "cp", "ep"):
+    for name in COUNTS:
         if getattr(plan, name) < 1:
             raise LabError(f"{name} cannot be {getattr(plan, name)}; give a number from 1 up.")
-    if plan.interleave < 1:
-        raise LabError(f"interleave cannot be {plan.interleave}; give a number from 1 up.")
     product = plan.tp * plan.pp * plan.cp
     if plan.gpus % product:
         raise LabError(

@@ -20,7 +20,7 @@ from typing import Annotated, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from llmlab.cluster.physics.hardware import UNITS, Accelerator, accelerator, magnitude
-from llmlab.cluster.physics.plan import Plan, Recompute, Sharding, Software
+from llmlab.cluster.physics.plan import PYTORCH, Plan, Recompute, Sharding, Software
 from llmlab.cluster.physics.shapes import Shape, shape_named
 from llmlab.method.declare.catalog import suggestion
 from llmlab.method.documents import in_one_line, parse_json, parse_toml
@@ -118,6 +118,7 @@ class PlanFile(Strict):
     interleave: Count = 1
     sharding: Sharding = "optimizer"
     recompute: Recompute = "none"
+    early_stop: bool | None = None
     precision: Literal["fp16", "bf16", "fp8", "fp4"] = "bf16"
     sequence_parallel: bool | None = None
     async_tensor: bool = False
@@ -128,12 +129,17 @@ class PlanFile(Strict):
     def plan(self) -> Plan:
         """Build the plan, without checking that it is feasible.
 
+        Unstated, tensor parallelism includes sequence parallelism in all but the oldest software,
+        and PyTorch's own recomputation stops early, as it does from version 2.1.
+
         Raises:
             LabError: the model or the GPU is unknown.
         """
         same = self.model_dump(exclude={"model", "gpu", "precision", "cluster"})
         if same["sequence_parallel"] is None:
             same["sequence_parallel"] = self.tp > 1 and self.software != "plain"
+        if same["early_stop"] is None:
+            same["early_stop"] = self.software in PYTORCH
         return Plan(
             shape=shape_named(self.model) if isinstance(self.model, str) else self.model.shape(),
             accelerator=self.cluster.changed(accelerator(self.gpu)),

@@ -1,11 +1,11 @@
 """The simulator's prediction for a plan."""
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 
 from llmlab.cluster.physics.coefficients import Coefficients, calibrated
 from llmlab.cluster.physics.memory import MemoryUse, memory_use
-from llmlab.cluster.physics.plan import Plan, check, fits_evenly
-from llmlab.cluster.physics.search import nearest_fitting
+from llmlab.cluster.physics.plan import Plan, check
+from llmlab.cluster.physics.search import LAYOUT, nearest_fitting
 from llmlab.cluster.physics.step import PARTS, StepTime, step_time
 from llmlab.method.errors import LabError
 
@@ -105,18 +105,9 @@ def predict_checked(plan: Plan) -> Prediction:
 
 def describe_change(plan: Plan, other: Plan) -> str:
     """The differences of `other` from `plan`, in words."""
-    names = ("tp", "pp", "cp", "ep", "micro_batch", "interleave", "sharding", "recompute")
     changes = [
         f"{name} = {getattr(other, name)}"
-        for name in names
+        for name in LAYOUT
         if getattr(plan, name) != getattr(other, name)
     ]
     return ", ".join(changes)
-
-
-def scaled(plan: Plan, gpus: int, global_batch: int) -> Plan:
-    """The plan on another number of accelerators, scaled by data parallelism."""
-    return replace(plan, gpus=gpus, global_batch=global_batch)
-
-
-__all__ = ["Prediction", "fits_evenly", "predict", "predict_checked", "scaled"]

@@ -6,12 +6,14 @@ from dataclasses import dataclass, replace
 
 from llmlab.cluster.physics.coefficients import Coefficients
 from llmlab.cluster.physics.memory import memory_use
-from llmlab.cluster.physics.plan import BY_OPERATION, Plan, fits_evenly
+from llmlab.cluster.physics.plan import PYTORCH, Plan, fits_evenly
 from llmlab.cluster.physics.step import step_time
 from llmlab.method.errors import LabError
 
 MICRO_BATCHES = (1, 2, 4, 8, 16, 32)
 INTERLEAVES = (1, 2, 3, 4, 6, 8, 12, 16)
+LAYOUT = ("tp", "pp", "cp", "ep", "micro_batch", "interleave", "sharding", "recompute")
+"""Fields of a plan that a search may change."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,7 @@ def layouts(base: Plan) -> Iterator[Plan]:
 
 def least_recompute(plan: Plan) -> Plan | None:
     """The plan with the least recomputation that fits memory, or None."""
-    part = "operations" if plan.software in BY_OPERATION else "selective"
+    part = "operations" if plan.software in PYTORCH else "selective"
     for recompute in ("none", part, "full"):
         candidate = replace(plan, recompute=recompute)
         if memory_use(candidate).total <= plan.accelerator.memory:
@@ -79,10 +81,9 @@ def least_recompute(plan: Plan) -> Plan | None:
 
 def nearest_fitting(plan: Plan, c: Coefficients) -> Plan | None:
     """The fastest of the fitting plans with the fewest changes."""
-    names = ("tp", "pp", "cp", "ep", "micro_batch", "interleave", "sharding", "recompute")
 
     def changes(other: Plan) -> int:
-        return sum(getattr(plan, name) != getattr(other, name) for name in names)
+        return sum(getattr(plan, name) != getattr(other, name) for name in LAYOUT)
 
     same = [replace(plan, sharding=sharding) for sharding in ("optimizer", "parameters")]
     fitting = [fits for other in [plan, *same, *layouts(plan)] if (fits := least_recompute(other))]

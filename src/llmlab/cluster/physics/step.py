@@ -13,15 +13,16 @@ from llmlab.cluster.physics.collectives import (
     exposed,
     send,
 )
+from llmlab.cluster.physics.hardware import GPUS_PER_NODE
 from llmlab.cluster.physics.kernels import BYTES, FLASH_BACKWARD, Pass, Rates, tokens_per_pass
-from llmlab.cluster.physics.plan import BY_OPERATION, Plan
+from llmlab.cluster.physics.plan import Plan
 
-OPTIMIZER_BYTES = 28
+UPDATE_BYTES = 28
 """Bytes per parameter: Adam reads gradient, master weight and two moments, and writes master weight
 and moments (4 + 4 + 8 + 4 + 8 bytes)."""
 
-EARLY_STOP_SINCE = 2022
-"""Year of the first accelerators whose published runs use PyTorch 2.1 (2023) or later."""
+GRADIENT_BYTES = 4
+"""Bytes per parameter of gradients that are summed into shards, in 32 bits."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,11 @@ PARTS = tuple(field.name for field in fields(StepTime))
 
 @dataclass(frozen=True)
 class Stage:
-    """Seconds of the forward and backward pass of one micro-batch through one pipeline stage."""
+    """Seconds of the forward and backward pass of one micro-batch through the slowest stage.
+
+    Attributes:
+        head: part of `matmul` that the other stages lack.
+    """
 
     matmul: float
     attention: float
@@ -72,6 +77,7 @@ class Stage:
     tensor: float
     context: float
     expert: float
+    head: float
 
     @property
     def total(self) -> float:
@@ -87,11 +93,10 @@ def step_time(plan: Plan, c: Coefficients) -> StepTime:
     stage = stage_time(plan, c)
     passes = plan.micro_batches
     busy = passes * stage.total
-    bubble = (plan.pp - 1) / plan.interleave * stage.total
+    bubble = _bubble(plan, stage)
     pipeline = passes * _pipeline(plan, stage, c)
     data = _data(plan, stage, c)
     update = _optimizer(plan, c)
-    slowest = c.jitter * math.sqrt(2 * math.log(max(plan.gpus / 8, 1.0)))
     return StepTime(
         matmul=passes * stage.matmul,
         attention=passes * stage.attention,
@@ -105,69 +110,74 @@ def step_time(plan: Plan, c: Coefficients) -> StepTime:
         data=data,
         bubble=bubble,
         optimizer=update,
-        waiting=slowest * (busy + bubble + pipeline + data + update),
+        waiting=_slowest(plan, c) * (busy + bubble + pipeline + data + update),
     )
 
 
 def stage_time(plan: Plan, c: Coefficients) -> Stage:
     """The time of the slowest stage: the one with the head, unless uneven layers compensate."""
     rates = Rates.of(plan, c)
-    shape = plan.shape
-    dense = shape.layers - shape.moe_layers
-    attention = kernels.attention_layer(plan, rates, c)
-    layers = [(shape.layers, attention), (dense, kernels.dense_layer(plan, rates, c))]
-    if shape.moe_layers:
-        layers.append((shape.moe_layers, kernels.expert_layer(plan, rates, c)))
-    forward = Pass(
-        matmul=sum(count * layer.matmul for count, layer in layers) / plan.pp,
-        attention=sum(count * layer.attention for count, layer in layers) / plan.pp,
-        elementwise=sum(count * layer.elementwise for count, layer in layers) / plan.pp,
-    )
-    relieved = shape.layers % plan.pp != 0
-    head = kernels.head(plan, rates) / (plan.pp if relieved else 1)
-    backward = FLASH_BACKWARD if plan.is_flash else 2.0
+    forward = _forward(plan, rates, c)
     products = 2 if plan.adapters else 3  # forward, gradients of inputs, gradients of weights
-    matmul = products * (forward.matmul + head)
-    core = (1 + backward) * forward.attention
+    relieved = plan.shape.layers % plan.pp != 0
+    head = products * kernels.head(plan, rates) / (plan.pp if relieved else 1)
+    matmul = products * forward.matmul + head
+    core = (1 + (FLASH_BACKWARD if plan.is_flash else 2)) * forward.attention
     elementwise = 3 * forward.elementwise
     tensor = _tensor(plan, matmul, c)
     expert = _expert(plan, matmul, c)
     recompute = _recompute(plan, forward)
-    busy = matmul + core + elementwise + recompute + tensor + expert
-    host = _host(plan, c)
     return Stage(
         matmul=matmul,
         attention=core,
         elementwise=elementwise,
         recompute=recompute,
-        launch=host**4 / (host**3 + busy**3),
+        launch=_launch(plan, matmul + core + elementwise + recompute + tensor + expert, c),
         tensor=tensor,
         context=_context(plan, core, c),
         expert=expert,
+        head=0.0 if relieved else head,
+    )
+
+
+def _forward(plan: Plan, rates: Rates, c: Coefficients) -> Pass:
+    """The forward pass of one micro-batch through the layers of a stage."""
+    shape = plan.shape
+    dense = shape.layers - shape.moe_layers
+    layers = [
+        (shape.layers, kernels.attention_layer(plan, rates, c)),
+        (dense, kernels.dense_layer(plan, rates, c)),
+    ]
+    if shape.moe_layers:
+        layers.append((shape.moe_layers, kernels.expert_layer(plan, rates, c)))
+    return Pass(
+        matmul=sum(count * layer.matmul for count, layer in layers) / plan.pp,
+        attention=sum(count * layer.attention for count, layer in layers) / plan.pp,
+        elementwise=sum(count * layer.elementwise for count, layer in layers) / plan.pp,
     )
 
 
 def _recompute(plan: Plan, forward: Pass) -> float:
-    """Repeated parts of a stage's forward pass.
-
-    PyTorch stops at the last activation that the backward pass needs, so it never repeats a layer's
-    last product (`torch.utils.checkpoint`, non-reentrant variant, from version 2.1).
-    """
-    recent = plan.accelerator.year >= EARLY_STOP_SINCE
-    stops_early = plan.software in BY_OPERATION and recent
+    """Repeated parts of a stage's forward pass."""
+    spared = plan.shape.last_share * forward.matmul if plan.early_stop else 0.0
     return {
         "none": 0.0,
         "selective": 0.0 if plan.is_flash else forward.attention,
         "operations": plan.shape.every_second_share * forward.matmul + forward.elementwise,
-        "full": forward.total - (plan.shape.last_share * forward.matmul if stops_early else 0.0),
+        "full": forward.total - spared,
     }[plan.recompute]
 
 
-def _host(plan: Plan, c: Coefficients) -> float:
-    """Seconds that the host takes to launch a stage's kernels; a backward pass has twice as many as
-    a forward pass."""
+def _launch(plan: Plan, busy: float, c: Coefficients) -> float:
+    """Seconds that kernels, which take `busy` seconds, wait for the host to launch them.
+
+    The host runs ahead, so this is a smooth form of max(host - busy, 0): all of the host's time if
+    kernels take none, half of it if they take as long, hardly any if they take longer. A backward
+    pass has twice as many kernels as a forward pass.
+    """
     passes = 4 if plan.recompute in ("operations", "full") else 3
-    return passes * c.launch * plan.layers_per_stage
+    host = passes * c.launch * plan.layers_per_stage
+    return host**4 / (host**3 + busy**3)
 
 
 def _tensor(plan: Plan, matmul: float, c: Coefficients) -> float:
@@ -211,6 +221,19 @@ def _expert(plan: Plan, matmul: float, c: Coefficients) -> float:
     return exposed(time, matmul, c) if plan.interleave > 1 else time
 
 
+def _bubble(plan: Plan, stage: Stage) -> float:
+    """One micro-batch passes all other stages while the slowest waits, or with virtual stages a
+    part of each (Megatron-LM, arXiv:2104.04473, sections 2.2.1 and 2.2.2)."""
+    return (plan.pp - 1) / plan.interleave * (stage.total - stage.head)
+
+
+def _slowest(plan: Plan, c: Coefficients) -> float:
+    """By which share the slowest node is slower than the mean: the expected maximum of n normal
+    deviations tends to sqrt(2 ln n) (Cramér 1946, "Mathematical Methods of Statistics", section
+    28.6)."""
+    return c.jitter * math.sqrt(2 * math.log(max(plan.gpus / GPUS_PER_NODE, 1.0)))
+
+
 def _pipeline(plan: Plan, stage: Stage, c: Coefficients) -> float:
     """Activations go to the next stage and gradients to the previous one, for every virtual stage,
     one part per tensor-parallel rank (Megatron-LM, arXiv:2104.04473, section 4.1)."""
@@ -219,7 +242,7 @@ def _pipeline(plan: Plan, stage: Stage, c: Coefficients) -> float:
     size = BYTES * tokens_per_pass(plan) * plan.shape.d_model / plan.tp
     stride = plan.tp * plan.cp * plan.dp
     time = 2 * plan.interleave * send(size, stride, plan.accelerator, c)
-    return exposed(time, stage.total, c) if plan.is_flash else time
+    return exposed(time, stage.total, c) if plan.overlaps else time
 
 
 def _data(plan: Plan, stage: Stage, c: Coefficients) -> float:
@@ -238,15 +261,15 @@ def _data(plan: Plan, stage: Stage, c: Coefficients) -> float:
     if plan.sharding == "none":
         time = all_reduce(BYTES * here, replicas, gpu, c)
     else:
-        time = all_gather((4 + BYTES) * here, replicas, gpu, c)
-    return exposed(time, stage.total, c) if plan.is_flash else time
+        time = all_gather((GRADIENT_BYTES + BYTES) * here, replicas, gpu, c)
+    return exposed(time, stage.total, c) if plan.overlaps else time
 
 
 def _optimizer(plan: Plan, c: Coefficients) -> float:
     if plan.adapters:
         return 0.0
     shared = 1 if plan.sharding == "none" else plan.dp * plan.cp
-    state = OPTIMIZER_BYTES * parameters_per_rank(plan) / shared
+    state = UPDATE_BYTES * parameters_per_rank(plan) / shared
     return c.optimizer * state / (c.memory * plan.accelerator.memory_bandwidth)
 
 

@@ -14,7 +14,7 @@ from typing import Annotated
 from pydantic import BaseModel, BeforeValidator, Field, ValidationError
 
 from llmlab.cluster.physics.hardware import Accelerator, accelerator
-from llmlab.cluster.physics.plan import BY_OPERATION, RECOMPUTES, Plan, Recompute, Software
+from llmlab.cluster.physics.plan import PYTORCH, RECOMPUTES, Plan, Recompute, Sharding, Software
 from llmlab.cluster.physics.planfile import LARGEST
 from llmlab.cluster.physics.shapes import Shape, known_shape, shape_like
 from llmlab.method.errors import LabError
@@ -46,12 +46,19 @@ def _count(value: object) -> object:
     return int(float(text)) if whole else text
 
 
+def _version(value: object) -> object:
+    """Major and minor version, of "2.1.0+cu121" for example."""
+    text = _text(value)
+    return None if text is None else tuple(text.split(".")[:2])
+
+
 Count = Annotated[Annotated[int, Field(gt=0, le=LARGEST)] | None, BeforeValidator(_count)]
 Number = Annotated[
     Annotated[float, Field(ge=1 / LARGEST, le=LARGEST)] | None, BeforeValidator(_number)
 ]
 Flag = Annotated[Annotated[int, Field(ge=0, le=1)] | None, BeforeValidator(_count)]
 Text = Annotated[str | None, BeforeValidator(_text)]
+Version = Annotated[tuple[int, int] | None, BeforeValidator(_version)]
 
 
 class Row(BaseModel):
@@ -79,6 +86,7 @@ class Row(BaseModel):
     interleave: Number = None
     sequence_parallel: Flag = None
     recompute: Text = None
+    pytorch: Version = None
     precision: Text = None
     step_time_s: Number = None
     tokens_per_s_per_gpu: Number = None
@@ -179,7 +187,8 @@ def plan_of(row: Row) -> Plan:
     """The plan that a row describes.
 
     An unstated micro-batch or parallelism is 1; all remaining GPUs are data parallel. The software
-    dates from the time of the accelerator (`FLASH_SINCE`, `FUSED_SINCE`).
+    dates from the time of the accelerator (`FLASH_SINCE`, `FUSED_SINCE`); an unstated version of
+    PyTorch is recent.
     """
     gpu = _accelerator(row)
     shape = _shape(row)
@@ -200,6 +209,7 @@ def plan_of(row: Row) -> Plan:
         interleave=int(row.interleave or 1),
         sharding=_sharding(row, modern),
         recompute=_recompute(row, software),
+        early_stop=software in PYTORCH and (row.pytorch or EARLY_STOP_SINCE) >= EARLY_STOP_SINCE,
         bits=row.bits(gpu),
         sequence_parallel=_or(row.sequence_parallel, modern and (row.tp or 1) > 1),
         async_tensor=any(mark in (row.note or "").casefold() for mark in ASYNC),
@@ -227,6 +237,8 @@ def _check_layout(row: Row, shape: Shape) -> None:
 
 FLASH_SINCE = 2022
 """Year of FlashAttention (arXiv:2205.14135): Megatron on earlier accelerators is plain."""
+EARLY_STOP_SINCE = (2, 1)
+"""Version of PyTorch from which recomputation stops early (`Plan.early_stop`)."""
 ASYNC = ("async tp", "asynctp")
 """Words in a note that say that tensor-parallel communication is overlapped."""
 COMPILED = ("compile", "float8", "2d", "3d", "4d", " tp", *ASYNC)
@@ -257,7 +269,7 @@ def _recompute(row: Row, software: Software) -> Recompute:
     """
     text = (row.recompute or "").casefold()
     stated = next((kind for kind in RECOMPUTES if kind in text), None)
-    if stated == "selective" and software in BY_OPERATION:
+    if stated == "selective" and software in PYTORCH:
         return "operations"
     return stated or ("operations" if software == "compiled" else "none")
 
@@ -286,7 +298,7 @@ def _shape(row: Row) -> Shape:
     raise _LackingError("no layers, d_model and heads, and the model is not one that we know")
 
 
-def _sharding(row: Row, modern: bool) -> str:
+def _sharding(row: Row, modern: bool) -> Sharding:
     if row.fsdp == 1:
         return "parameters"
     return "optimizer" if modern else "none"

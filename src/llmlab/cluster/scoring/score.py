@@ -1,6 +1,7 @@
 """Errors of the simulator on published runs, overall, by source and by model."""
 
 import math
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
@@ -86,6 +87,19 @@ def errors(scored: Sequence[Scored]) -> Errors:
         rank_correlation=rank_correlation(scored),
         rows=len(scored),
     )
+
+
+def lowest_error(runs: Iterable[Published]) -> float:
+    """The least mean absolute error of any prediction from the plan alone: runs of one plan differ,
+    by their libraries' releases for example."""
+    observed = defaultdict(list)
+    for run in runs:
+        observed[run.plan].append(run.observed)
+    least = [
+        min(np.abs(guess / np.array(times) - 1).sum() for guess in times)
+        for times in observed.values()
+    ]
+    return float(sum(least) / sum(map(len, observed.values())))
 
 
 def rank_correlation(scored: Sequence[Scored]) -> float:

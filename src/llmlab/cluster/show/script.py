@@ -4,6 +4,7 @@ import random
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from llmlab.cluster.physics.hardware import GPUS_PER_NODE
 from llmlab.cluster.physics.plan import Plan
 from llmlab.cluster.show.events import File, Level
 from llmlab.cluster.show.scenario import Cast
@@ -37,13 +38,14 @@ Timed = tuple[float, Line]
 def start_up(cast: Cast, dice: random.Random, first: bool, step: int) -> Iterator[Timed]:
     """Lines from the launcher to the first step."""
     plan = cast.plan
-    nodes = max(plan.gpus // 8, 1)
+    nodes = max(plan.gpus // GPUS_PER_NODE, 1)
     port = dice.randrange(29500, 29900)
     yield 0.5, Line(f"rendezvous complete: {nodes} nodes, world size {plan.gpus}", source="elastic")
     yield 1 + dice.random(), Line(f"master node-0000:{port}, backend nccl", source="elastic")
     for rank in _some_ranks(plan.gpus):
-        host = f"node-{rank // 8:04d}"
-        line = Line(f"cuda:{rank % 8} on {host}, local rank {rank % 8}", rank=rank, source="init")
+        node, local = divmod(rank, GPUS_PER_NODE)
+        text = f"cuda:{local} on node-{node:04d}, local rank {local}"
+        line = Line(text, rank=rank, source="init")
         yield 0.05 + 0.1 * dice.random(), line
     channels = dice.choice((16, 24, 32))
     version = dice.choice(("2.23.4", "2.25.1", "2.26.2"))
@@ -91,13 +93,14 @@ def _first_load(cast: Cast, dice: random.Random) -> Iterator[Timed]:
 
 def failure(cause: Cause, node: int, dice: random.Random, step: int) -> Iterator[Timed]:
     """Lines from the fault to the restart of the job."""
-    rank = 8 * node + dice.randrange(8)
+    gpu = dice.randrange(GPUS_PER_NODE)
+    rank = GPUS_PER_NODE * node + gpu
     host = f"node-{node:04d}"
     yield (
         0.0,
         Line(
             FAULTS.get(cause.category, "{cause} on {host}").format(
-                cause=cause.name, host=host, gpu=rank % 8
+                cause=cause.name, host=host, gpu=gpu
             ),
             "ERROR",
             rank,
@@ -168,4 +171,4 @@ def export_files(parameters: int) -> tuple[File, ...]:
 
 def _some_ranks(gpus: int) -> list[int]:
     """The ranks that log their start: all in a small run, otherwise the first of each node."""
-    return list(range(gpus)) if gpus <= 16 else list(range(0, min(gpus, 256), 8))
+    return list(range(gpus)) if gpus <= 16 else list(range(0, min(gpus, 256), GPUS_PER_NODE))

@@ -17,6 +17,7 @@ import simpy
 
 from llmlab.cluster.dynamics.loss import LossDynamics, early_loss
 from llmlab.cluster.dynamics.steps import StepDynamics
+from llmlab.cluster.physics.hardware import GPUS_PER_NODE
 from llmlab.cluster.physics.prediction import Prediction, predict
 from llmlab.cluster.show import script
 from llmlab.cluster.show.events import (
@@ -37,7 +38,6 @@ from llmlab.cluster.wear.checkpoints import RESTART, Wear, daly, save_seconds
 
 BLOCK = 4096
 """Most steps per stride."""
-GPUS_A_NODE = 8
 FIRST_SPIKE = 50
 """First step at which the loss may spike."""
 VALIDATION_BATCHES = 40
@@ -322,7 +322,7 @@ class World:
     def _recover(self, cause: Cause) -> Iterator[simpy.Event]:
         """Replace the failed node and load the last checkpoint."""
         self.run.interruptions += 1
-        node = self.dice.randrange(max(self.plan.gpus // GPUS_A_NODE, 1))
+        node = self.dice.randrange(max(self.plan.gpus // GPUS_PER_NODE, 1))
         for pause, message in script.failure(cause, node, self.dice, self.run.saved_step):
             yield self.env.timeout(pause)
             self.outbox.append(
@@ -369,7 +369,7 @@ class World:
         )
 
     def _gpu_table(self, at: float, busy: bool) -> GpuTable:
-        shown = min(self.plan.gpus, 2 * GPUS_A_NODE)
+        shown = min(self.plan.gpus, 2 * GPUS_PER_NODE)
         rows = tuple(self._gpu(index, busy) for index in range(shown))
         others = self.plan.gpus - shown
         rest = self._gpu(shown, busy) if others else None
@@ -383,8 +383,8 @@ class World:
         warmth = 28 + 40 * drawn / gpu.power + 3 * float(self.fleet.speeds[index] - 1) / RANK_SPREAD
         held = self.prediction.memory.total if busy else 1.4e9
         return GpuRow(
-            node=index // GPUS_A_NODE,
-            gpu=index % GPUS_A_NODE,
+            node=index // GPUS_PER_NODE,
+            gpu=index % GPUS_PER_NODE,
             utilisation=min(100.0, 100 * (load + 0.05)) if busy else 0.0,
             memory_gb=held * (1 + 0.01 * dice.random()) / 1e9,
             temperature_c=warmth,

@@ -6,6 +6,8 @@ Times are in seconds. The closed forms assume independent interruptions at a con
 import math
 from dataclasses import dataclass
 
+from llmlab.cluster.physics.hardware import GPUS_PER_NODE
+
 CHECKPOINT_BYTES = 14
 """Bytes per parameter: a weight in 16 bits, a master weight and two moments in 32 bits."""
 STORAGE_PER_NODE = 1e9
@@ -54,5 +56,5 @@ def goodput(wear: Wear, interval: float) -> float:
 
 def save_seconds(parameters: float, gpus: int) -> float:
     """Seconds to write the state of a model from all nodes at once."""
-    nodes = max(gpus / 8, 1.0)
+    nodes = max(gpus / GPUS_PER_NODE, 1.0)
     return CHECKPOINT_BYTES * parameters / (nodes * STORAGE_PER_NODE)

@@ -16,17 +16,19 @@ from llmlab.runs.control import Steered
 
 @dataclass(frozen=True)
 class Grades:
-    """Exact answers on the test items and on each skill of the book's own base model.
+    """What a model knows of the new task, and of what it knew before.
 
     Attributes:
-        accuracy: share of the `n_items` test items; None if there are none.
-        suites: share of each skill's items; empty for other base models.
+        accuracy: exact answers, as a share of the `n_items` test items; None if there are none.
+        suites: share of each skill's items; empty for bases other than the book's own.
+        text_loss: loss on ordinary text in nats per token; for Hugging Face models alone.
     """
 
     accuracy: float | None
     loss: float | None
     n_items: int
     suites: Mapping[str, float] = field(default_factory=dict)
+    text_loss: float | None = None
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,15 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from llmlab.finetune.model.catalog import MICRO, MicroFolders, open_pretrained, unknown_model
+from llmlab.finetune.model.catalog import (
+    MICRO,
+    MicroFolders,
+    is_hub,
+    open_pretrained,
+    unknown_model,
+)
 from llmlab.finetune.model.codecs import decode_stream
-from llmlab.finetune.model.hub import HUB, require_end
+from llmlab.finetune.model.hub import require_end
 from llmlab.finetune.model.merging import open_merged
 from llmlab.finetune.model.peft_format import ADAPTER
 from llmlab.finetune.model.pretrained import Pretrained
@@ -40,7 +46,7 @@ def generate_text(
         LabError: as `open_pretrained`, `open_merged` and `generate`.
     """
     folder = Path(name)
-    if not (folder.is_dir() or name == MICRO or name.startswith(HUB)):
+    if not (folder.is_dir() or name == MICRO or is_hub(name)):
         raise unknown_model(name, "run or model")
     if (folder / ADAPTER).is_file():
         base, model = open_merged(folder, base_name, micro)

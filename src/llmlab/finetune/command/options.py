@@ -23,8 +23,9 @@ class FinetuneOptions:
     base: Annotated[
         str,
         Option(
-            metavar="NAME|DIR|hf:ID",
-            help="micro, a folder of `llmlab train`, or hf: and a Hugging Face id or folder.",
+            metavar="NAME|DIR|FILE|hf:ID",
+            help="micro, smollm2 (from a package), a folder of `llmlab train`, a GGUF file, or hf: "
+            "and a Hugging Face id or folder.",
         ),
     ] = "micro"
     data: Annotated[

@@ -14,7 +14,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -38,6 +38,7 @@ from llmlab.finetune.command.events import (
 )
 from llmlab.finetune.model.adapters import save_adapter
 from llmlab.finetune.model.catalog import WEIGHTS_FOLDERS, has_skills
+from llmlab.finetune.model.hub import HubModel
 from llmlab.finetune.model.lora import LoraSpec
 from llmlab.finetune.model.merging import save_model
 from llmlab.finetune.model.methods import Full
@@ -46,6 +47,7 @@ from llmlab.finetune.model.qlora import PAGED_BYTES, QloraSpec, paged_adamw
 from llmlab.finetune.model.stored_weights import INNER, StoredWeights
 from llmlab.finetune.observe.layers import LayerMonitor, block_of
 from llmlab.finetune.observe.memory import Memory, measure_memory, predict_memory
+from llmlab.finetune.observe.ordinary_text import text_rows
 from llmlab.finetune.observe.quantisation import QuantisationReport, quantisation_report
 from llmlab.finetune.tasks.batches import Sequences, epochs, mixture
 from llmlab.finetune.tasks.suites import suite_accuracies
@@ -53,7 +55,7 @@ from llmlab.gpt.alarms import SpikeAlarm
 from llmlab.gpt.model import GPT
 from llmlab.gpt.training import Batch, Evaluation, TrainConfig, Trainer, evaluate
 from llmlab.method.errors import LabError
-from llmlab.method.files import write_file
+from llmlab.method.files import replaced, write_file
 from llmlab.method.json_values import json_value
 from llmlab.runs.control import Helm, listen
 from llmlab.runs.folder import RunFolder
@@ -65,6 +67,8 @@ KINDS = {Full: "full", LoraSpec: "lora", QloraSpec: "qlora"}
 N_VALIDATIONS = 10
 VALIDATION_ITEMS = 200
 """Test items of each validation during training."""
+TEXT_ROWS, TEXT_WIDTH = 8, 128
+"""Rows of ordinary text, and tokens of each, on which forgetting is measured."""
 
 
 @dataclass(frozen=True)
@@ -283,7 +287,12 @@ class FinetuneSession:
             loss=found and found.loss,
             n_items=len(found.correct) if found else 0,
             suites=suites,
+            text_loss=self._loss_on_text(model) if isinstance(self.base.model, HubModel) else None,
         )
+
+    def _loss_on_text(self, model: nn.Module) -> float:
+        rows = text_rows(self.base.tokenizer, TEXT_ROWS, min(TEXT_WIDTH, self.base.context))
+        return self._evaluate(model, rows).loss
 
     def _evaluate(self, model: nn.Module, test: Sequences) -> Evaluation:
         """In batches of the training size for large models, whose logits would fill the memory."""
@@ -340,16 +349,6 @@ class FinetuneSession:
 def layer_of(path: str) -> str:
     """The block of a parameter, by its name in the model that `transformers` loads."""
     return block_of(path.removeprefix(INNER))
-
-
-@contextmanager
-def replaced(folder: Path) -> Iterator[Path]:
-    """A folder to fill, which then takes the place of `folder` and whatever that holds."""
-    new = folder.with_name(f".{folder.name}.new")
-    shutil.rmtree(new, ignore_errors=True)
-    yield new
-    shutil.rmtree(folder, ignore_errors=True)
-    new.rename(folder)
 
 
 def _unwritten(error: LabError, folder: Path, weights: str | None, steps: int) -> LabError:

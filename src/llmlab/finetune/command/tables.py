@@ -115,6 +115,11 @@ def print_accuracy(finished: Finished, session: FinetuneSession) -> None:
         _print(table)
     if finished.forgetting is not None:
         print(_forgetting(finished.forgetting, session.config))
+    if after.text_loss is not None:
+        print(
+            "Forgetting: the loss on ordinary text, Python's standard library, goes from "
+            f"{before.text_loss:.3f} to {after.text_loss:.3f} nats per token."
+        )
     if before.suites and statistics.mean(before.suites.values()) < LITTLE_KNOWN:
         print("The base model knew little. A better one takes three minutes to train:")
         print("  llmlab run base_model --scale laptop")

@@ -1,8 +1,8 @@
 """Base models by name, opened with their tokenizers.
 
 A name is `micro` (the book's own base model of four skills), the folder of such a model, a run or
-checkpoint of `llmlab train`, `hf:` and an id on the Hugging Face hub, or a folder in the format of
-`transformers`, with `hf:` or without.
+checkpoint of `llmlab train`, `hf:` and an id on the Hugging Face hub, a folder in the format of
+`transformers`, with `hf:` or without, a GGUF file, or a packaged model such as `smollm2`.
 """
 
 import math
@@ -21,6 +21,7 @@ from llmlab.finetune.model.base_model import (
     save_base_model,
 )
 from llmlab.finetune.model.codecs import RunCodec, SkillCodec
+from llmlab.finetune.model.gguf import PACKAGED, is_gguf
 from llmlab.finetune.model.hub import HUB, HUB_CONFIG, open_hub_model
 from llmlab.finetune.model.peft_format import ADAPTER
 from llmlab.finetune.model.pretrained import Pretrained, first_line, weights_digest
@@ -58,7 +59,7 @@ def open_pretrained(
         LabError: there is no such model, a file of it is missing or damaged, or its tokenizer is
             not the one that it was trained with.
     """
-    if name.startswith(HUB):
+    if name.startswith(HUB) or is_gguf(name):
         return open_hub_model(name, four_bit, device)
     folder = _first(micro()) if name == MICRO else Path(name)
     if not folder.is_dir():
@@ -81,7 +82,7 @@ def open_pretrained(
 def is_hub(name: str) -> bool:
     """Whether the base model of that name is in the format of `transformers`."""
     is_folder_of_one = (weights_folder(Path(name)) / HUB_CONFIG).is_file()
-    return name.startswith(HUB) or (name != MICRO and is_folder_of_one)
+    return name.startswith(HUB) or is_gguf(name) or (name != MICRO and is_folder_of_one)
 
 
 def weights_folder(run: Path) -> Path:
@@ -108,10 +109,12 @@ def unknown_model(name: str, what: str = "base") -> LabError:
     path = Path(name)
     runs = [folder.as_posix() for folder in Path("runs").glob("*") if folder.is_dir()]
     beside = path.parent.glob("*") if path.parent.is_dir() else ()
-    known = [MICRO, *runs, *(str(folder) for folder in beside if folder.is_dir())]
+    known = [MICRO, *PACKAGED, *runs, *(str(folder) for folder in beside if folder.is_dir())]
     return LabError(
-        f"there is no {what} '{name}'{suggestion(name, known)}: choose {MICRO}, a folder of "
-        f"`llmlab train` or `llmlab merge`, or {HUB}ID or {HUB}FOLDER for a Hugging Face model."
+        f"there is no {what} '{name}'{suggestion(name, known)}: choose {MICRO}, "
+        f"{', '.join(PACKAGED)}, "
+        "a folder of `llmlab train` or `llmlab merge`, a GGUF file, or "
+        f"{HUB}ID or {HUB}FOLDER for a Hugging Face model."
     )
 
 

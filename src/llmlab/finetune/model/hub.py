@@ -10,6 +10,7 @@ from safetensors import safe_open
 from torch import Tensor, nn
 
 from llmlab.finetune.model.codecs import HubCodec, TextCodec
+from llmlab.finetune.model.gguf import is_gguf, unpacked
 from llmlab.finetune.model.lora import target_layers
 from llmlab.finetune.model.peft_format import ADAPTER
 from llmlab.finetune.model.pretrained import Pretrained, first_line, weights_digest
@@ -107,10 +108,12 @@ def _transformers() -> Any:
 
 
 def _local_folder(source: str) -> Path:
-    """That folder, or the one into which the model with that id is downloaded or cached."""
+    """That folder, or the one into which the model of that name is unpacked or downloaded."""
+    _transformers()
+    if is_gguf(source):
+        return unpacked(source)
     folder = Path(source)
     if not folder.is_dir():
-        _transformers()
         from huggingface_hub import snapshot_download
 
         try:

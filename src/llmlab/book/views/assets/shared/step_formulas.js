@@ -9,8 +9,9 @@ const stepFormulas = (() => {
   const UPDATE_BYTES = 28; // of a parameter: what Adam reads and writes
   const [GRADIENT_BYTES, STATE_BYTES] = [4, 12]; // of a parameter
   const OUTER_BYTES = 10; // of a token and d_model value
-  const BY_OPERATION = ["eager", "compiled"]; // PyTorch's own loss and recomputation
-  const EARLY_STOP_SINCE = 2022; // year of accelerators with PyTorch 2.1
+  const PYTORCH = ["eager", "compiled"]; // software with PyTorch's own loss
+  const OUTER_PASSES = 5; // over d_model values around attention or a feed-forward layer
+  const NODE = 8; // accelerators that slow down together
   const [LOGIT_BYTES, FUSED_LOGIT_BYTES] = [14, 6];
   const WORKSPACE = 3e9; // bytes
   const SHARDINGS = ["none", "optimizer", "gradients", "parameters"];
@@ -53,10 +54,10 @@ const stepFormulas = (() => {
 
   const product = (m, k, n, rate, memory) => (2 * m * k * n) / rate + (BYTES * (m * k + k * n + m * n)) / memory;
 
-  function elementwise(plan, tokens, outer, inner, rates, c) {
+  function elementwise(plan, tokens, inner, rates, c) {
     const { d_model } = plan.model;
     const split = plan.sequence_parallel ? plan.tp : 1;
-    let values = c[`elementwise_${plan.software}`] * ((outer * d_model) / split + inner);
+    let values = c[`elementwise_${plan.software}`] * ((OUTER_PASSES * d_model) / split + inner);
     if (plan.bits < 16) values += (c[`quantise_${plan.software}`] ?? c.quantise_compiled) * (2 * d_model + inner);
     return (BYTES * tokens * values) / rates.memory;
   }
@@ -78,7 +79,7 @@ const stepFormulas = (() => {
     return {
       matmul: products,
       attention: attentionCore(plan, tokens, queries + values, rates, c),
-      elementwise: elementwise(plan, tokens, 5, 2 * inner + values, rates, c),
+      elementwise: elementwise(plan, tokens, 2 * inner + values, rates, c),
     };
   }
 
@@ -93,7 +94,7 @@ const stepFormulas = (() => {
     return {
       matmul: feedForward(plan, tokens, width, rates.layer, rates.memory),
       attention: 0,
-      elementwise: elementwise(plan, tokens, 5, width * model.feed_forward_matrices, rates, c),
+      elementwise: elementwise(plan, tokens, width * model.feed_forward_matrices, rates, c),
     };
   }
 
@@ -106,7 +107,7 @@ const stepFormulas = (() => {
       + product(tokens, model.d_model, model.experts, rates.head, rates.memory);
     const visits = model.experts_per_token + model.shared_experts;
     const inner = visits * width * model.feed_forward_matrices + 4 * visits * model.d_model;
-    return { matmul, attention: 0, elementwise: elementwise(plan, tokens, 5, inner, rates, c) };
+    return { matmul, attention: 0, elementwise: elementwise(plan, tokens, inner, rates, c) };
   }
 
   function head(plan, rates) {
@@ -155,10 +156,9 @@ const stepFormulas = (() => {
     const layers = [[model.layers, attentionLayer(plan, rates, c)], [model.layers - model.moe_layers, denseLayer(plan, rates, c)]];
     if (model.moe_layers) layers.push([model.moe_layers, expertLayer(plan, rates, c)]);
     const forward = (kind) => layers.reduce((sum, [count, layer]) => sum + count * layer[kind], 0) / pp;
-    const relieved = model.layers % pp !== 0;
     const pass = { matmul: forward("matmul"), attention: forward("attention"), elementwise: forward("elementwise") };
     const core = (1 + (isFlash(plan) ? FLASH_BACKWARD : 2)) * pass.attention;
-    const matmul = (plan.adapters ? 2 : 3) * (pass.matmul + head(plan, rates) / (relieved ? pp : 1));
+    const matmul = (plan.adapters ? 2 : 3) * pass.matmul + headOf(plan, c);
     const stage = {
       matmul,
       attention: core,
@@ -172,9 +172,12 @@ const stepFormulas = (() => {
     return { ...stage, launch: host ** 4 / (host ** 3 + busy ** 3), context: context(plan, core, c) };
   }
 
+  // the last stage alone has the head, unless uneven layers compensate
+  const relieved = (plan) => plan.model.layers % plan.pp !== 0;
+  const headOf = (plan, c) => ((plan.adapters ? 2 : 3) * head(plan, ratesOf(plan, c))) / (relieved(plan) ? plan.pp : 1);
+
   function recomputed(plan, forward) {
-    const stopsEarly = BY_OPERATION.includes(plan.software) && plan.gpu.year >= EARLY_STOP_SINCE;
-    const last = stopsEarly ? plan.model.last_share : 0;
+    const last = plan.early_stop ? plan.model.last_share : 0;
     return {
       none: 0,
       selective: isFlash(plan) ? 0 : forward.attention,
@@ -227,7 +230,7 @@ const stepFormulas = (() => {
     const gather = (bytes) => allGather(bytes * parametersPerRank(plan), group, plan.gpu, c);
     if (plan.sharding === "parameters") return passesOf(plan) * exposed((plan.adapters ? 2 : 3) * gather(BYTES), busy, c);
     if (plan.adapters) return 0;
-    const time = plan.sharding === "none" ? 2 * gather(BYTES) : gather(4 + BYTES);
+    const time = plan.sharding === "none" ? 2 * gather(BYTES) : gather(GRADIENT_BYTES + BYTES);
     return isFlash(plan) ? exposed(time, busy, c) : time;
   }
 
@@ -245,9 +248,9 @@ const stepFormulas = (() => {
     const parts = Object.fromEntries(Object.entries(stage).map(([name, seconds]) => [name, passes * seconds]));
     parts.pipeline = passes * pipeline(plan, busy, c);
     parts.data = data(plan, busy, c);
-    parts.bubble = ((plan.pp - 1) / plan.interleave) * busy;
+    parts.bubble = ((plan.pp - 1) / plan.interleave) * (busy - (relieved(plan) ? 0 : headOf(plan, c)));
     parts.optimizer = update(plan, c);
-    const slowest = c.jitter * Math.sqrt(2 * Math.log(Math.max(plan.gpus / 8, 1)));
+    const slowest = c.jitter * Math.sqrt(2 * Math.log(Math.max(plan.gpus / NODE, 1)));
     return { ...parts, waiting: slowest * total(parts) };
   }
 
@@ -268,7 +271,7 @@ const stepFormulas = (() => {
       gradients: (GRADIENT_BYTES * trained) / among(2) + (plan.pp > 1 && !plan.adapters ? gathered(plan, GRADIENT_BYTES) : 0),
       optimizer: (STATE_BYTES * trained) / among(1),
       activations: activations(plan),
-      logits: (BY_OPERATION.includes(plan.software) ? LOGIT_BYTES : FUSED_LOGIT_BYTES) * tokensOf(plan) * (plan.model.vocab / plan.tp),
+      logits: (PYTORCH.includes(plan.software) ? LOGIT_BYTES : FUSED_LOGIT_BYTES) * tokensOf(plan) * (plan.model.vocab / plan.tp),
       workspace: WORKSPACE,
     };
   }

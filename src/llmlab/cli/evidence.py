@@ -1,0 +1,375 @@
+"""Verbs of the method: run experiments, judge hypotheses, record and compare the evidence."""
+
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from llmlab.cli.shared import ExperimentName, Json, Scale, print_json, shown
+from llmlab.method.errors import LabError
+from llmlab.method.project import Project
+
+app = typer.Typer()
+
+
+@app.command()
+def run(
+    experiment: ExperimentName,
+    scale: Scale,
+    seeds: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SEEDS",
+            help="Run only these seeds, e.g. 0,1 or 0-4. Tables follow once all seeds are done.",
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Write to DIR/SCALE/EXPERIMENT instead of build/results."),
+    ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            metavar="N",
+            help="Parallel processes. Default: one per GPU, or as many as the cores can run.",
+        ),
+    ] = None,
+    extend: Annotated[
+        bool,
+        typer.Option("--extend", help="Reuse the recorded runs and run only the missing ones."),
+    ] = False,
+    merged: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--merge", metavar="DIR", help="Reuse runs that other jobs wrote with --out DIR."
+        ),
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan and exit.")] = False,
+) -> None:
+    """Run an experiment and write its tables, runs.csv and curves.parquet.
+
+    Finished runs are kept: after an interruption, repeat the same command to continue. It does
+    nothing once the tables are current.
+    """
+    from llmlab.method.console import print_plan, progress
+    from llmlab.method.declare.catalog import load_experiment
+    from llmlab.method.running.added_seeds import take_over
+    from llmlab.method.running.plan import make_plan, parse_seeds
+    from llmlab.method.running.runner import run_experiment
+    from llmlab.method.running.shards import merge as merge_shards
+    from llmlab.runs.trials import TrialLog
+
+    project = Project.find()
+    declared = load_experiment(experiment)
+    options = {
+        "seeds": parse_seeds(seeds) if seeds else None,
+        "out": out.resolve() if out else None,
+        "workers": workers,
+    }
+    plan = make_plan(declared, scale, project, **options)
+    if dry_run:
+        print_plan(plan)
+        return
+    if extend:
+        print(f"{take_over(plan, project)} recorded runs reused")
+    if merged:
+        print(f"{merge_shards(plan, merged)} runs reused from {len(merged)} shards")
+    log = TrialLog(plan)
+    try:
+        with progress(f"{experiment} {scale}") as show:
+
+            def report(done: int, total: int, event: str) -> None:
+                log.note(done, total, event)
+                show(done, total, event)
+
+            manifest = run_experiment(declared, scale, project, **options, report=report)
+    except KeyboardInterrupt:
+        raise LabError("interrupted; repeat the command to do the remaining runs.") from None
+    if manifest is None:
+        print("These seeds are finished; run the other seeds to get the tables.")
+    else:
+        print(f"{manifest.rows} runs, tables in {shown(plan.folder)}")
+
+
+@app.command()
+def status(as_json: Json = False) -> None:
+    """Show the state of each experiment at each scale, and what made its results stale.
+
+    *missing*: no results. *running*: a process is computing them. *partial*: some runs are
+    finished. *current*: the results match the present code and budget. *stale*: something that
+    they depend on has changed.
+    """
+    from llmlab.method.console import print_status
+    from llmlab.method.running.status import states
+
+    found = states(Project.find())
+    if as_json:
+        print_json(
+            {name: {at: asdict(state) for at, state in row.items()} for name, row in found.items()}
+        )
+    else:
+        print_status(found)
+
+
+@app.command()
+def verdicts(
+    scale: Annotated[
+        str | None,
+        typer.Option(
+            "--scale", "-s", metavar="SCALE", help="Judge this scale. Default: the largest."
+        ),
+    ] = None,
+    as_json: Json = False,
+    keep: Annotated[
+        bool,
+        typer.Option("--keep", help="Add new verdicts on recorded results to the journal."),
+    ] = False,
+) -> None:
+    """Judge every registered hypothesis by the available evidence.
+
+    Computes SUPPORTED, REFUTED or UNDECIDED, with effect, interval and n. A hypothesis without
+    evidence beyond smoke runs is UNTESTED. The journal, results/verdicts.csv, keeps former
+    verdicts and counts the looks at each question; `record` adds its verdicts automatically.
+    """
+    from llmlab.method.console import print_verdicts
+    from llmlab.method.declare.catalog import check_scale
+    from llmlab.method.judging.verdicts import judge_all, keep_verdicts
+
+    if keep:
+        print(f"{keep_verdicts(Project.find())} new verdicts added to results/verdicts.csv.")
+        return
+    if scale:
+        check_scale(scale)
+    found = judge_all(Project.find(), scale)
+    if as_json:
+        print_json([verdict.flat() for verdict in found])
+    else:
+        print_verdicts(found)
+
+
+@app.command()
+def record(
+    experiments: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="EXPERIMENT", help="Names of experiments."),
+    ] = None,
+    scale: Annotated[
+        str | None,
+        typer.Option("--scale", "-s", metavar="SCALE", help="Scale of the results to record."),
+    ] = None,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Record all fresh, current results at every scale.")
+    ] = False,
+) -> None:
+    """Copy fresh results into results/, ready to commit as evidence.
+
+    Records only complete results of the present code.
+    """
+    from llmlab.method.evidence import recording
+    from llmlab.method.judging.verdicts import keep_verdicts
+
+    project = Project.find()
+    if everything == bool(experiments or scale):
+        raise LabError("name experiments and a --scale, or give only --all.")
+    if not everything and not (experiments and scale):
+        raise LabError("name both the experiments and their --scale.")
+    chosen = recording.recordable(project) if everything else [(n, scale) for n in experiments]
+    for name, at in chosen:
+        print(f"recorded {shown(recording.record(project, name, at))}")
+    if not chosen:
+        print("There are no fresh and current results to record.")
+    elif entered := keep_verdicts(project):
+        print(f"{entered} verdicts added to results/verdicts.csv")
+
+
+@app.command()
+def recheck(
+    within: Annotated[str, typer.Option(metavar="TIME", help="Time limit, e.g. 90s or 5m.")] = "5m",
+    scale: Annotated[
+        str, typer.Option("--scale", "-s", metavar="SCALE", help="Scale of the recorded runs.")
+    ] = "laptop",
+    day: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DATE", help="Date that selects the runs, e.g. 2026-11-26. Default: today."
+        ),
+    ] = None,
+) -> None:
+    """Rerun one recorded run of each experiment, a different one each day, and compare.
+
+    Exits with an error that names any run that drifted.
+    """
+    from llmlab.method.console import print_recheck
+    from llmlab.method.declare.catalog import check_scale
+    from llmlab.method.options import parse_date, parse_seconds
+    from llmlab.method.running.recheck import recheck as rerun
+
+    check_scale(scale)
+    seconds, chosen = parse_seconds(within), parse_date(day)
+    found = [print_recheck(each) for each in rerun(Project.find(), seconds, chosen, scale)]
+    drifted = [each for each in found if each.drifted]
+    if drifted:
+        named = "; ".join(f"{one.experiment} {one.run_id}: {one.drifted[0]}" for one in drifted)
+        raise LabError(f"{len(drifted)} runs drifted: {named}; find out what changed.")
+
+
+@app.command()
+def campaign(
+    target: Annotated[
+        Path,
+        typer.Option("--pack", metavar="FILE", help="Archive to write the finished runs to."),
+    ] = Path("pack.tar.gz"),
+    scale: Annotated[
+        str, typer.Option("--scale", "-s", metavar="SCALE", help="Scale to run at.")
+    ] = "gpu",
+    within: Annotated[
+        str, typer.Option(metavar="TIME", help="Time limit for everything, e.g. 9m or 540s.")
+    ] = "9m",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan and exit.")] = False,
+) -> None:
+    """Run as much of the book as fits into a few minutes on a rented machine, and pack it.
+
+    Starts with the runs that help the most verdicts. Stops in time and keeps every finished run.
+    At home, `llmlab unpack FILE` adds them to build/results; another campaign continues from there.
+    """
+    from llmlab.method.console import print_campaign, print_done
+    from llmlab.method.judging.journal import read_journal, wanted
+    from llmlab.method.judging.ledger import load_ledger
+    from llmlab.method.options import parse_seconds
+    from llmlab.method.running.campaign import plan_campaign, run_campaign
+    from llmlab.method.running.packing import pack
+
+    project, seconds, started = Project.find(), parse_seconds(within), time.monotonic()
+    values = wanted(load_ledger(project).hypotheses, read_journal(project), scale)
+    steps = plan_campaign(project, scale, values)
+    print_campaign(steps, scale, seconds)
+    if dry_run:
+        return
+    left = seconds - (time.monotonic() - started)
+    for done in run_campaign(project, scale, steps, left):
+        print_done(done)
+    written = pack(project, scale, target)
+    for path in written:
+        print(f"packed {path} ({path.stat().st_size / 1e6:.1f} MB)")
+    if not written:
+        print("Nothing was finished, so there is nothing to pack.")
+
+
+@app.command()
+def pack(
+    experiment: ExperimentName,
+    scale: Scale,
+    out: Annotated[Path, typer.Option(metavar="FILE", help="Archive to write, NAME.tar.gz.")],
+) -> None:
+    """Pack the results of one experiment into a file for another machine.
+
+    Holds its tables and the files that it keeps, or its finished runs while others are missing.
+    """
+    from llmlab.method.declare.catalog import load_experiment, scale_budget
+    from llmlab.method.running.packing import pack_experiment
+
+    scale_budget(load_experiment(experiment), scale)
+    pack_experiment(Project.find(), scale, experiment, out)
+    print(f"packed {out} ({out.stat().st_size / 1e6:.1f} MB)")
+
+
+@app.command()
+def unpack(
+    sources: Annotated[
+        list[Path],
+        typer.Argument(metavar="FILE", help="Archives of `llmlab campaign` or `llmlab pack`."),
+    ],
+) -> None:
+    """Unpack results of another machine, to record them or to go on with their runs.
+
+    Tables and weights are checked against the SHA-256 in their manifest before anything is written.
+    """
+    from llmlab.method.running.packing import unpack as lay_in
+
+    found = [name for source in sources for name in lay_in(Project.find(), source)]
+    tables = sorted({name.rpartition("/")[0] for name in found if name.endswith("manifest.json")})
+    print(f"{len(found)} files unpacked into build/results.")
+    for table in tables:
+        scale, experiment = table.split("/")[:2]
+        print(f"{experiment} is complete: llmlab record {experiment} --scale {scale}")
+
+
+@app.command("attest")
+def attest_(
+    experiment: ExperimentName,
+    scale: Annotated[
+        str, typer.Option("--scale", "-s", metavar="SCALE", help="Scale of both runs.")
+    ] = "smoke",
+    at: Annotated[
+        str | None,
+        typer.Option(
+            metavar="COMMIT",
+            help="Commit at which the evidence was current. Default: where it was recorded.",
+        ),
+    ] = None,
+) -> None:
+    """Show that a refactoring leaves the recorded evidence unchanged, bit for bit.
+
+    Runs the experiment on this machine with the code of that commit and with the present code, and
+    compares all outputs. The book then calls the evidence current by equivalence.
+    """
+    from llmlab.method.running.attest import attest
+
+    for folder in attest(Project.find(), experiment, scale, at):
+        print(f"{shown(folder)} is current by equivalence")
+
+
+@app.command("restamp")
+def restamp_() -> None:
+    """Convert recorded fingerprints in an older format, using the commits that they name.
+
+    Each result keeps its commit, dates, rows and looks. Lists each result that cannot be converted.
+    """
+    from llmlab.method.evidence.restamp import restamp
+
+    for found in restamp(Project.find()):
+        print(f"{found.scale} {found.experiment}: {found.reason or 'restamped'}")
+
+
+@app.command()
+def reproduce(
+    scale: Annotated[
+        str, typer.Option("--scale", "-s", metavar="SCALE", help="Scale to compare.")
+    ] = "smoke",
+    as_json: Json = False,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Exit with an error if anything drifted.")
+    ] = False,
+    learn: Annotated[
+        bool,
+        typer.Option("--learn", help="Add this machine's differences to results/drift.csv."),
+    ] = False,
+) -> None:
+    """Compare fresh results with the recorded ones, metric by metric, within tolerances.
+
+    A tolerance is the largest difference measured on other machines, times a factor. --learn adds
+    this machine if its runs and the recorded ones come from the same code.
+    """
+    from llmlab.method.console import print_reproduction
+    from llmlab.method.declare.catalog import catalog, check_scale
+    from llmlab.method.evidence import reproduction as rerun
+    from llmlab.method.evidence.lookup import fresh_evidence
+
+    check_scale(scale)
+    project = Project.find()
+    if learn:
+        for fresh in filter(None, (fresh_evidence(project, name, scale) for name in catalog())):
+            rerun.learn(project, fresh)
+    found = rerun.reproduction(project, scale)
+    if as_json:
+        print_json([asdict(agreement) | {"agrees": agreement.agrees} for agreement in found])
+    else:
+        print_reproduction(found, scale)
+    if strict and (drifted := rerun.drifted_rows(found)):
+        raise LabError(
+            f"{len(drifted)} values differ by more than machines do; rerun on another machine, or "
+            f"find out what changed: {'; '.join(drifted[:20])}."
+        )
