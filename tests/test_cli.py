@@ -260,3 +260,16 @@ def test_every_command_explains_itself(llmlab, command: list[str]) -> None:
     shown = llmlab(*command, "--help")
     assert shown.code == 0
     assert "Usage: llmlab" in shown.out
+
+
+def test_closed_streams_are_the_null_device(monkeypatch: pytest.MonkeyPatch) -> None:
+    names = ("stdin", "stdout", "stderr")
+    for name in names:
+        monkeypatch.setattr(sys, name, None)
+    monkeypatch.setattr(sys, "argv", ["llmlab", "--help"])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 0
+    for name in names:
+        with getattr(sys, name) as stream:
+            assert stream.name == os.devnull

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from llmlab.method.errors import LabError
 from llmlab.method.evidence.provenance import git_state
 from llmlab.method.git import git, worktree
 
@@ -120,3 +121,56 @@ def test_line_ends_that_git_rewrites_make_no_change(known, tmp_path: Path) -> No
     assert not git_state(clone, ["café.txt"]).dirty
     with worktree(clone, "HEAD") as tree:
         assert (tree / "café.txt").read_text(encoding="utf-8") == "one\n"
+
+
+def test_why_a_commit_cannot_be_checked_out(known, tmp_path: Path) -> None:
+    root, _ = known
+    (tmp_path / "tarball").mkdir()
+    reasons = {
+        (tmp_path / "tarball", "HEAD"): r"tarball is no clone, or git is not installed",
+        (root, "0" * 40): r"commit 000000000000 is not in this clone; fetch it",
+        (root, "HEAD"): r"git cannot check out commit HEAD; free some space and make",
+    }
+    (root / ".git" / "worktrees").write_text("in the way")
+    try:
+        for (folder, commit), why in reasons.items():
+            with pytest.raises(LabError, match=why), worktree(folder, commit):
+                pass
+    finally:
+        (root / ".git" / "worktrees").unlink()
+
+
+def link(known: Path, root: Path) -> None:
+    """A checkout whose .git is a file, as a submodule's is."""
+    git(root.parent, "clone", "-q", "--separate-git-dir", root.parent / "elsewhere", known, root)
+
+
+CLONES = {
+    "a worktree without a branch": lambda root, new: git(root, "worktree", "add", "--detach", new),
+    "a submodule": link,
+    "a lock left behind": lambda root, new: [
+        copy(root, new),
+        (new / ".git" / "index.lock").touch(),
+    ],
+}
+
+
+def copy(root: Path, new: Path) -> None:
+    git(root.parent, "clone", "-q", root, new)
+
+
+@pytest.mark.parametrize("name", CLONES)
+def test_every_clone_answers_alike(name: str, known, tmp_path: Path) -> None:
+    root, _ = known
+    new = tmp_path / "new"
+    CLONES[name](root, new)
+    head = git(root, "rev-parse", "HEAD").decode().strip()
+    assert git_state(new, ["."]) == (head, False)
+    (new / "new.txt").write_text("new\n", encoding="utf-8")
+    assert git_state(new, ["."]) == (head, True)
+
+
+def test_where_git_cannot_tell_files_may_have_changed(known, tmp_path: Path) -> None:
+    copy(known[0], tmp_path / "new")
+    (tmp_path / "new" / ".git" / "index").write_bytes(b"damaged")
+    assert git_state(tmp_path / "new").dirty

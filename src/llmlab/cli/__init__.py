@@ -29,13 +29,13 @@ app.add_typer(scaffold.app, name="new")
 
 def main() -> None:
     """Run the command line; a LabError becomes one line on standard error."""
+    _open_closed_streams()
     _escape_what_the_terminal_lacks()
     try:
         try:
             app(prog_name="llmlab")
         finally:
-            if sys.stdout:
-                sys.stdout.flush()
+            sys.stdout.flush()
     except LabError as error:
         _fail(str(error))
     except OSError as error:
@@ -63,6 +63,16 @@ def _fail(sentence: str) -> NoReturn:
     if os.environ.get("RANK", "0") == "0":  # only the first of several processes prints
         print(f"error: {escaped(sentence)}", file=sys.stderr)
     sys.exit(1)
+
+
+def _open_closed_streams() -> None:
+    """Put the null device where the caller closed a standard stream.
+
+    A file opened later would take its place, and errors would go to standard output.
+    """
+    for name, mode in {"stdin": "r", "stdout": "w", "stderr": "w"}.items():
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115
 
 
 def _escape_what_the_terminal_lacks() -> None:

@@ -91,6 +91,8 @@ class PretrainingSession:
                 cannot be written; or there is no compiler to compile the model with.
         """
         checkpoint = self._checkpoint() if resume else None
+        if checkpoint and workers.is_first:  # its file may be lost; the digests agree
+            self.encoded.tokenizer.save(self.folder / TOKENIZER)
         if checkpoint and self._is_done(checkpoint.step):
             yield Finished(checkpoint.step)
             return
@@ -257,9 +259,9 @@ class PretrainingSession:
             found = checkpoints(self.folder)
             if len(found) < 2:
                 raise
+            cause = str(error).partition(";")[0].rstrip(".")
             raise LabError(
-                f"{str(error).partition(';')[0]}; remove {found[-1]}, and --resume continues from "
-                f"{found[-2].name}."
+                f"{cause}; remove {found[-1]}, and --resume continues from {found[-2].name}."
             ) from error
 
     def _open(self, checkpoint: Checkpoint | None) -> None:

@@ -332,11 +332,11 @@ def run(
     task = options.task()
     study, chunk = task.question.study(task.assets), task.chunk
     folder = RunFolder(out or first_free(Path("runs") / f"market-{task.name}-chunk{chunk}"))
-    folder.require_empty()
-    require_memory(task.parameters)
-    require_samples(study, chunk)
     training = Training(learning_rate=learning_rate, epochs=epochs)
     with folder.held():
+        folder.require_empty()
+        require_memory(task.parameters)
+        require_samples(study, chunk)
         answers = {
             f"transformer, {task.budget}": study.transformer(task.parameters, training, chunk),
             **{name: study.baseline(name, chunk) for name in BASELINES},

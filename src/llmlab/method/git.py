@@ -54,18 +54,31 @@ def worktree(root: Path, commit: str) -> Iterator[Path]:
     """Check out a commit into a temporary folder until the block ends.
 
     Raises:
-        LabError: this clone does not have the commit.
+        LabError: there is no clone here, it does not have the commit, or git cannot write.
     """
     with TemporaryDirectory(prefix="llmlab-") as folder:
         tree = Path(folder) / "tree"
         if git(root, "worktree", "add", "--detach", tree, commit) is None:
-            raise LabError(
-                f"commit {commit[:12]} is not in this clone; fetch it with `git fetch --unshallow`."
-            )
+            raise LabError(_why_not(root, commit))
         try:
             yield tree
         finally:
             git(root, "worktree", "remove", "--force", tree)
+
+
+def _why_not(root: Path, commit: str) -> str:
+    """Why a commit cannot be checked out, in a sentence."""
+    if git(root, "rev-parse", "--git-dir") is None:
+        return (
+            f"commit {commit[:12]} cannot be checked out: {root} is no clone, or git is not "
+            "installed; repeat the command in a clone."
+        )
+    if git(root, "cat-file", "-e", f"{commit}^{{tree}}") is None:
+        return f"commit {commit[:12]} is not in this clone; fetch it with `git fetch --unshallow`."
+    return (
+        f"git cannot check out commit {commit[:12]}; free some space and make the folder .git "
+        "writable, then repeat the command."
+    )
 
 
 def _environment() -> Mapping[str, str]:

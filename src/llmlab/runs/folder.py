@@ -6,10 +6,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
 from llmlab.method.errors import LabError
-from llmlab.method.files import unwritable
+from llmlab.method.locks import locked
 from llmlab.runs.log import RunLog
 
 LOG = "log.jsonl"
@@ -56,27 +54,16 @@ class RunFolder:
             LabError: another process holds the folder, or it cannot be written to.
         """
         made = [folder for folder in (self.path, *self.path.parents) if not folder.exists()]
-        lock = self._lock()
-        try:
-            yield
-        finally:
-            if self.is_empty:
-                _remove(self.path / LOCK, made)
-            lock.release()
-
-    def _lock(self) -> FileLock:
-        lock = FileLock(self.path / LOCK)
-        try:
-            self.path.mkdir(parents=True, exist_ok=True)
-            lock.acquire(blocking=False)
-        except Timeout:
-            raise LabError(
-                f"another process is writing to {self.path}: wait until it ends, or name another "
-                "folder with --out."
-            ) from None
-        except OSError as error:
-            raise unwritable(self.path, error) from error
-        return lock
+        taken = (
+            f"another process is writing to {self.path}: wait until it ends, or name another "
+            "folder with --out."
+        )
+        with locked(self.path / LOCK, taken):
+            try:
+                yield
+            finally:
+                if self.is_empty:
+                    _remove(self.path / LOCK, made)
 
 
 def default_folder(*parts: str, seed: int) -> Path:

@@ -2,6 +2,7 @@ import json
 import shutil
 
 import pytest
+from filelock import FileLock
 
 from llmlab.book.press.quarto import find_quarto
 from llmlab.book.press.render import render_book
@@ -73,3 +74,10 @@ def test_a_version_is_one_folder(project):
 def test_asking_for_quarto_where_it_is_not_is_an_error(project):
     with pytest.raises(LabError, match="Quarto is not installed"):
         render_book(project, renderer="quarto")
+
+
+def test_a_book_that_is_being_rendered_is_left_alone(project):
+    lock = FileLock(project.build / "book.lock")
+    with lock, pytest.raises(LabError, match="another process is rendering this book: wait"):
+        render_book(project, renderer="preview")
+    assert not project.site.exists()

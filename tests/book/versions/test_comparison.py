@@ -98,5 +98,5 @@ def test_only_the_page_of_the_experiment_is_marked(found: Comparison) -> None:
 
 
 def test_the_first_version_has_none_before_it() -> None:
-    assert "first version" in page(None)
-    assert "first version" in comment(None)
+    assert "no earlier version" in page(None)
+    assert "no earlier version" in comment(None)

@@ -1,3 +1,4 @@
+import errno
 from pathlib import Path
 
 import optuna
@@ -91,3 +92,19 @@ def test_the_best_trial_is_read_back(draw_parts, space: Space, tmp_path: Path) -
     shape, training = space.read(study.best_trial)
     assert shape in space.shapes.values()
     assert training.batch_size == study.best_trial.params["batch_size"]
+
+
+def test_a_search_that_a_full_disk_stopped_goes_on(
+    draw_parts, space: Space, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> float:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    parts = draw_parts(1.0)
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "_try", full)
+        with pytest.raises(LabError, match=r"cannot write .*journal\.log: No space left"):
+            run(parts, space, tmp_path, 1)
+    with (tmp_path / module.JOURNAL).open("ab") as journal:
+        journal.write(b'{"op_code":4,"wor')
+    assert len(losses(run(parts, space, tmp_path, 1))) == 1

@@ -1,9 +1,10 @@
 import pytest
+from filelock import FileLock
 
 from llmlab.method.errors import LabError
 from llmlab.method.evidence.lookup import best_evidence, evidence_at
 from llmlab.method.evidence.recording import record
-from llmlab.method.running.parts import run_lock
+from llmlab.method.running.parts import LOCK
 from llmlab.method.running.runner import run_experiment
 from llmlab.method.running.status import State, state, states
 
@@ -47,7 +48,7 @@ def test_stale_tables_with_some_new_runs_are_partial(lab) -> None:
 
 def test_a_folder_whose_lock_is_held_is_running(lab) -> None:
     run_experiment(lab.add(), "smoke", lab.project, seeds=[0])
-    with run_lock(lab.project.fresh("smoke", "toy")):
+    with FileLock(lab.project.fresh("smoke", "toy") / LOCK):
         assert state(lab.project, "toy", "smoke") == State("running", "2 of 4 runs")
 
 

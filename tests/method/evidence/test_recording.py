@@ -4,7 +4,7 @@ import pytest
 
 from llmlab.method.errors import LabError
 from llmlab.method.evidence import recording
-from llmlab.method.evidence.lookup import recorded_evidence
+from llmlab.method.evidence.lookup import fresh_evidence, recorded_evidence
 from llmlab.method.evidence.recording import record, recordable
 from llmlab.method.running.runner import run_experiment
 
@@ -84,3 +84,17 @@ def test_a_full_disk_leaves_what_was_recorded_before(lab, monkeypatch) -> None:
         record(lab.project, "toy", "smoke")
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
     assert [path.name for path in folder.parent.iterdir()] == ["toy"]
+
+
+def test_tables_that_change_meanwhile_are_refused_and_what_was_recorded_stays(lab) -> None:
+    run_experiment(lab.add(), "smoke", lab.project)
+    target = record(lab.project, "toy", "smoke")
+    before = (target / "runs.csv").read_bytes()
+    evidence = fresh_evidence(lab.project, "toy", "smoke")
+    run_experiment(lab.edit("toy", "tokens=3", "tokens=4"), "smoke", lab.project)
+    with pytest.raises(LabError, match=r"another process is writing to .*toy: wait"):
+        recording._copy(evidence, target)
+    (evidence.folder / "manifest.json").unlink()
+    with pytest.raises(LabError, match="another process is writing"):
+        recording._contents(evidence)
+    assert (target / "runs.csv").read_bytes() == before

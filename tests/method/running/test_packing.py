@@ -4,11 +4,13 @@ import io
 import tarfile
 
 import pytest
+from filelock import FileLock
 
 from llmlab.method.errors import LabError
 from llmlab.method.evidence.recording import record
 from llmlab.method.project import Project
 from llmlab.method.running import packing
+from llmlab.method.running.parts import LOCK
 from llmlab.method.running.plan import make_plan
 from llmlab.method.running.runner import run_experiment
 
@@ -24,6 +26,14 @@ def home(lab, tmp_path):
 def test_a_finished_table_comes_home_and_can_be_recorded(lab, home, tmp_path):
     run_experiment(lab.add(), "smoke", lab.project, workers=1)
     file, kept = packing.pack(lab.project, "smoke", tmp_path / "pack.tar.gz")
+    folder = home.fresh("smoke", "toy")
+    folder.mkdir(parents=True)
+    with (
+        FileLock(folder / LOCK),
+        pytest.raises(LabError, match="another process is running toy at scale 'smoke'; wait"),
+    ):
+        packing.unpack(home, file)
+    assert [path.name for path in folder.iterdir()] == [LOCK]
     names = packing.unpack(home, file)
     assert kept.name == "pack-kept.tar.gz"
     assert "smoke/toy/manifest.json" in names

@@ -3,10 +3,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llmlab.method.running.parts import Part, Parts, is_running, run_lock, trials
+from llmlab.method.running.parts import LOCK, Part, Parts, is_running, trials
 
 PART = Part(
     row={"run_id": "rate=1/seed=0", "loss": 0.1},
@@ -70,6 +71,6 @@ def test_trials_are_ordered_by_condition_then_by_seed(lab) -> None:
 
 def test_a_folder_is_being_run_in_exactly_while_its_lock_is_held(tmp_path: Path) -> None:
     assert not is_running(tmp_path)
-    with run_lock(tmp_path):
+    with FileLock(tmp_path / LOCK):
         assert is_running(tmp_path)
     assert not is_running(tmp_path)

@@ -8,13 +8,14 @@ from pathlib import Path
 
 import psutil
 import pytest
+from filelock import FileLock
 
 from llmlab.method.declare.experiment import Experiment
 from llmlab.method.errors import LabError
 from llmlab.method.evidence.manifest import MANIFEST
 from llmlab.method.evidence.tables import TIMING, read_curves, read_runs
 from llmlab.method.running.lease import lease
-from llmlab.method.running.parts import run_lock
+from llmlab.method.running.parts import LOCK
 from llmlab.method.running.plan import make_plan
 from llmlab.method.running.runner import run_experiment
 
@@ -334,7 +335,7 @@ def test_two_processes_do_not_run_the_same(lab) -> None:
     folder = lab.project.fresh("smoke", "toy")
     folder.mkdir(parents=True)
     with (
-        run_lock(folder),
+        FileLock(folder / LOCK),
         pytest.raises(LabError, match="another process is running toy at scale 'smoke'"),
     ):
         run_experiment(toy, "smoke", lab.project)

@@ -5,9 +5,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 from sleep_episodes import EPISODE
 
 from llmlab.method.errors import LabError
+from llmlab.method.locks import beside
 from llmlab.sleep.command import day
 from llmlab.sleep.koans.koan import Case, Koan
 from llmlab.sleep.repair.episodes import EpisodeFile
@@ -65,3 +67,28 @@ def test_a_coder_is_not_asked_about_a_language_that_it_does_not_know(
 ) -> None:
     with pytest.raises(LabError, match=r"repairs python, .* in rust: .*--language python"):
         sleep("run", "moves", "--base", coder, "--out", tmp_path / "day.jsonl")
+
+
+def test_two_runs_into_one_file_are_refused(
+    sleep: Callable[..., None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "day.jsonl"
+    monkeypatch.setattr(day, "open_client", lambda *_: Moody(failures=0))
+    monkeypatch.setattr(day, "chosen", lambda *_: (KOAN,))
+    with FileLock(beside(out)), pytest.raises(LabError, match="another process is writing to"):
+        sleep("run", "--out", out)
+    assert not out.exists()
+
+
+def test_another_coder_in_the_same_folder_does_not_go_on(
+    sleep: Callable[..., None], coder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client, out = Moody(failures=0, name=str(coder)), tmp_path / "day.jsonl"
+    monkeypatch.setattr(day, "open_client", lambda *_: client)
+    monkeypatch.setattr(day, "chosen", lambda *_: (KOAN,))
+    for _ in range(2):
+        sleep("run", "--base", coder, "--out", out)
+    assert len(EpisodeFile(out).read()) == 1
+    (coder / "coder.safetensors").write_bytes(b"another")
+    sleep("run", "--base", coder, "--out", out)
+    assert len({episode.run for episode in EpisodeFile(out).read()}) == 2

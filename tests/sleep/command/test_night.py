@@ -4,9 +4,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 from sleep_episodes import EPISODE
 
 from llmlab.method.errors import LabError
+from llmlab.method.locks import beside
 from llmlab.sleep.repair.episodes import EpisodeFile
 
 
@@ -51,3 +53,12 @@ def test_a_day_without_episodes_is_told(
     (tmp_path / "none.jsonl").touch()
     with pytest.raises(LabError, match="holds no episode"):
         sleep("train", tmp_path / "none.jsonl", "--base", coder, "--out", tmp_path / "new")
+
+
+def test_two_nights_into_one_folder_are_refused(
+    sleep: Callable[..., None], coder: Path, episodes: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "new"
+    with FileLock(beside(out)), pytest.raises(LabError, match=r"another process is making .*new: "):
+        sleep("train", episodes, "--base", coder, "--out", out)
+    assert not out.exists()

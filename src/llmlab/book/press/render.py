@@ -20,6 +20,7 @@ from llmlab.method.declare.catalog import catalog
 from llmlab.method.errors import LabError
 from llmlab.method.evidence.provenance import git_state
 from llmlab.method.files import unwritable, write_file
+from llmlab.method.locks import locked
 from llmlab.method.project import Project
 
 Renderer = Literal["auto", "quarto", "preview"]
@@ -51,8 +52,8 @@ def render_book(project: Project, version: str = "dev", renderer: Renderer = "au
 
     Raises:
         LabError: Quarto was requested but is not installed; the present code of a chapter is not
-            executed; a chapter has a typed result or an unresolved reference; or the site cannot
-            be written. A former rendering then stays unchanged.
+            executed; a chapter has a typed result or an unresolved reference; another process is
+            rendering; or the site cannot be written. A former rendering then stays unchanged.
     """
     quarto = _choose(renderer)
     if Path(version).name != version:
@@ -63,7 +64,8 @@ def render_book(project: Project, version: str = "dev", renderer: Renderer = "au
         refresh(chapter)
     edition = Edition(version, _commit(project.root))
     site = project.site / version
-    with _replacing(site) as out:
+    taken = "another process is rendering this book: wait until it ends, then render again."
+    with locked(project.build / "book.lock", taken), _replacing(site) as out:
         if quarto:
             render_quarto(quarto, project, contents, edition, out)
         else:

@@ -12,7 +12,7 @@ from llmlab.method.documents import listed
 from llmlab.method.judging.judgement import short
 from llmlab.method.judging.verdicts import SIGNS
 
-FIRST = "This is the first version, so there is no earlier one to compare with."
+FIRST = "The git history here holds no earlier version to compare with."
 MOST_NAMES = 6
 """Most names of changed definitions to list; a page is not a diff."""
 

@@ -53,11 +53,13 @@ def tag_named(root: Path, name: str) -> Tag:
     """Find a tag, or any commit, by its name.
 
     Raises:
-        LabError: this clone has no tag or commit of that name.
+        LabError: git finds no tag or commit of that name, or is not installed.
     """
     said = git(root, "rev-parse", "--verify", "--quiet", f"{name}^{{commit}}")
     if said is None:
-        raise LabError(f"this clone has no tag or commit {name}; try `git fetch --tags`.")
+        raise LabError(
+            f"git finds no tag or commit {name} here; try `git fetch --tags` in a clone."
+        )
     return Tag(name, said.decode().strip())
 
 

@@ -1,8 +1,6 @@
 """Adapters merged into the weights of their base models."""
 
-import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
@@ -20,7 +18,7 @@ from llmlab.finetune.model.hub import HubModel
 from llmlab.finetune.model.pretrained import Pretrained
 from llmlab.finetune.model.qlora import dequantise
 from llmlab.finetune.model.replacing import replace_module
-from llmlab.gpt.writing import writing_weights
+from llmlab.gpt.writing import new_folder
 from llmlab.method.errors import LabError
 from llmlab.method.files import require_empty
 
@@ -56,7 +54,7 @@ def save_model(model: nn.Module, base: Pretrained, folder: Path) -> None:
     Raises:
         LabError: the folder holds something, or cannot be written to.
     """
-    with _new_folder(folder) as new:
+    with new_folder(folder) as new:
         base.write(model, new)
 
 
@@ -141,19 +139,3 @@ def _linear(weight_OI: Tensor, bias_O: nn.Parameter | None) -> nn.Linear:
 
 def _dense_weight(layer: nn.Linear) -> Tensor:
     return dequantise(layer) if is_four_bit(layer) else layer.weight
-
-
-@contextmanager
-def _new_folder(folder: Path) -> Iterator[Path]:
-    """A new folder that takes the place of `folder` once it is filled."""
-    require_empty(folder)
-    with writing_weights(folder):
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as aside:
-            new = Path(aside, "new")
-            new.mkdir()
-            yield new
-            require_empty(folder)  # another process may have written it since
-            if folder.is_dir():
-                folder.rmdir()
-            new.rename(folder)

@@ -8,6 +8,7 @@ from llmlab.market.bars.download import fetch_all
 from llmlab.market.bars.manifest import Manifest, describe, write
 from llmlab.market.bars.sources import SOURCES, load
 from llmlab.method.errors import LabError
+from llmlab.method.locks import beside, locked
 
 
 def from_source(name: str, folder: Path) -> list[Manifest]:
@@ -27,7 +28,9 @@ def fetched(template: str, symbols: list[str], jumps: str, folder: Path) -> list
     """Fetch the bars of each symbol and write manifests; errors as `fetch_all` and `read_csv`."""
     if not symbols:
         raise LabError("--url needs symbols to fetch; name them with --symbols A,B.")
-    fetch_all(template, symbols, folder, tell=lambda event: print(event, file=sys.stderr))
+    taken = f"another process is fetching bars into {folder}: wait until it ends."
+    with locked(beside(folder), taken):
+        fetch_all(template, symbols, folder, tell=lambda event: print(event, file=sys.stderr))
     files = [folder / f"{symbol}.csv" for symbol in symbols]
     return _written([describe(read_csv(file, jumps), "", "unknown") for file in files], folder)
 

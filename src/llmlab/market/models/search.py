@@ -6,6 +6,8 @@ samples.
 """
 
 import json
+import math
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,13 +22,15 @@ from llmlab.market.models.question import PATCHES
 from llmlab.market.models.search_log import SearchLog
 from llmlab.market.models.training import Run, Training
 from llmlab.market.samples.windows import Parts
+from llmlab.method.documents import in_one_line
 from llmlab.method.errors import LabError
-from llmlab.method.files import write_with
+from llmlab.method.files import unwritable, write_with
 from llmlab.runs.folder import RunFolder
 
 JOURNAL, TRIALS = "journal.log", "trials.csv"
 ASKED = "asked"
 """Key of the search's question in the journal."""
+FINISHED = (TrialState.COMPLETE, TrialState.PRUNED)
 WARM_UP_TRIALS, WARM_UP_EPOCHS = 5, 3
 """Trials and epochs before anything is pruned."""
 
@@ -99,19 +103,32 @@ def search(
     uninterrupted one.
 
     Raises:
-        LabError: the folder holds the journal of another search.
+        LabError: the folder holds the journal of another search, or a damaged one; or it cannot be
+            written to.
     """
-    study = _open(folder, asked)
+    study = _open(folder, asked, space)
     log = SearchLog(RunFolder(folder).log)
     log.start(n_trials, study.trials)
     while _finished(study) < n_trials:
         number = len(study.trials)
         study.sampler = optuna.samplers.TPESampler(seed=seed * 100_000 + number)
-        study.optimize(lambda trial: _try(trial, space, parts, seed), n_trials=1)
+        try:
+            _run_trial(study, lambda trial: _try(trial, space, parts, seed))
+        except OSError as error:
+            raise unwritable(folder / JOURNAL, error) from error
         write_with(folder / TRIALS, _table(study).to_csv)
         log.note(study.trials[-1])
         tell(study.trials[-1])
     return study
+
+
+def _run_trial(study: optuna.Study, objective: Callable[[Trial], float]) -> None:
+    """Run one trial, as `study.optimize` does, which hides an error of writing behind another."""
+    trial = study.ask()
+    try:
+        study.tell(trial, objective(trial))
+    except optuna.TrialPruned:
+        study.tell(trial, state=TrialState.PRUNED)
 
 
 def _try(trial: Trial, space: Space, parts: Parts, seed: int) -> float:
@@ -127,16 +144,46 @@ def _try(trial: Trial, space: Space, parts: Parts, seed: int) -> float:
     return run.trained().best.validation_loss
 
 
-def _open(folder: Path, asked: Mapping[str, object]) -> optuna.Study:
+def _open(folder: Path, asked: Mapping[str, object], space: Space) -> optuna.Study:
     """Open the study in a folder, new or resumed; a trial cut short by a kill counts as failed."""
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    folder.mkdir(parents=True, exist_ok=True)
-    study = optuna.create_study(
-        storage=JournalStorage(JournalFileBackend(str(folder / JOURNAL))),
-        study_name="search",
-        load_if_exists=True,
-        pruner=optuna.pruners.MedianPruner(WARM_UP_TRIALS, WARM_UP_EPOCHS),
-    )
+    journal = folder / JOURNAL
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        _cut_last_line(journal)
+        study = optuna.create_study(
+            storage=JournalStorage(JournalFileBackend(str(journal))),
+            study_name="search",
+            load_if_exists=True,
+            pruner=optuna.pruners.MedianPruner(WARM_UP_TRIALS, WARM_UP_EPOCHS),
+        )
+        _require_same(study, asked, folder)
+        for trial in study.get_trials(states=[TrialState.RUNNING]):
+            study.tell(trial.number, state=TrialState.FAIL)
+        for trial in study.get_trials(states=FINISHED):
+            _check(trial, space)
+        _table(study)  # an attribute of another form fails here
+    except LabError:
+        raise
+    except OSError as error:
+        raise unwritable(journal, error) from error
+    except Exception as error:  # whatever optuna raises for lines of another form
+        raise LabError(
+            f"{journal} is damaged ({in_one_line(error)}): restore it, or search into another "
+            "folder with --out."
+        ) from error
+    return study
+
+
+def _cut_last_line(journal: Path) -> None:
+    """Remove a last line that a full disk or a kill cut short; optuna would add the next to it."""
+    if journal.exists():
+        content = journal.read_bytes()
+        os.truncate(journal, content.rfind(b"\n") + 1)
+
+
+def _require_same(study: optuna.Study, asked: Mapping[str, object], folder: Path) -> None:
+    """Store the question of a new study; LabError if that of an earlier one differs."""
     before, now = study.user_attrs.get(ASKED), json.loads(json.dumps(asked))
     if before is None:
         study.set_user_attr(ASKED, now)
@@ -146,13 +193,19 @@ def _open(folder: Path, asked: Mapping[str, object]) -> optuna.Study:
             f"{folder} holds a search of another space ({', '.join(changed)} differ); give the "
             "same options to continue it, or another folder with --out."
         )
-    for trial in study.get_trials(states=[TrialState.RUNNING]):
-        study.tell(trial.number, state=TrialState.FAIL)
-    return study
+
+
+def _check(trial: FrozenTrial, space: Space) -> None:
+    """Raise an error if a finished trial holds what no search writes."""
+    _, training = space.read(trial)
+    drawn = (training.learning_rate, training.weight_decay, training.dropout, training.batch_size)
+    losses = trial.intermediate_values.values()
+    if not losses or not all(map(math.isfinite, (*drawn, *losses, trial.value))):
+        raise ValueError(f"trial {trial.number} has no loss, or one that is no number")
 
 
 def _finished(study: optuna.Study) -> int:
-    return len(study.get_trials(False, states=[TrialState.COMPLETE, TrialState.PRUNED]))
+    return len(study.get_trials(False, states=FINISHED))
 
 
 def _table(study: optuna.Study):

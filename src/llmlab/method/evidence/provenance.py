@@ -30,13 +30,13 @@ class GitState(NamedTuple):
 def git_state(root: Path, sources: Iterable[str | Path] = SOURCES) -> GitState:
     """The commit checked out at `root`, and whether any of the `sources` differs from it.
 
-    ("unknown", False) without git or without a commit.
+    ("unknown", False) without git or without a commit; dirty if git cannot tell.
     """
     head = git(root, "rev-parse", "HEAD")
     if head is None:
         return GitState("unknown", dirty=False)
     changed = git(root, "status", "--porcelain", "-z", "--untracked-files=all", "--", *sources)
-    return GitState(head.decode().strip(), dirty=bool(changed))
+    return GitState(head.decode().strip(), dirty=changed != b"")  # None: git cannot tell
 
 
 def host() -> str:

@@ -7,8 +7,9 @@ from llmlab.method.declare.catalog import catalog, load_experiment, scale_budget
 from llmlab.method.declare.experiment import SCALES
 from llmlab.method.errors import LabError
 from llmlab.method.evidence.lookup import Evidence, fresh_evidence
-from llmlab.method.evidence.manifest import MANIFEST
+from llmlab.method.evidence.manifest import MANIFEST, content_sha256, parse_manifest
 from llmlab.method.files import unwritable, write_file
+from llmlab.method.locks import writing_results
 from llmlab.method.project import Project
 
 
@@ -20,7 +21,7 @@ def record(project: Project, name: str, scale: str) -> Path:
 
     Raises:
         LabError: the experiment or scale does not exist; its fresh tables are missing, incomplete,
-            stale or damaged; or `results/` cannot be written.
+            stale or damaged, or change meanwhile; or `results/` cannot be written.
     """
     scale_budget(load_experiment(name), scale)
     evidence = fresh_evidence(project, name, scale)
@@ -32,7 +33,8 @@ def record(project: Project, name: str, scale: str) -> Path:
             f"the results of {name} at scale '{scale}' are stale "
             f"({', '.join(evidence.changes)} changed since); run {command} first."
         )
-    return _copy(evidence, project.recorded(scale, name))
+    with writing_results(project):
+        return _copy(evidence, project.recorded(scale, name))
 
 
 def recordable(project: Project) -> list[tuple[str, str]]:
@@ -55,18 +57,39 @@ def _copy(evidence: Evidence, target: Path) -> Path:
     If the disk is full, the former tables stay unchanged.
     """
     _ = evidence.runs, evidence.curves
+    contents = _contents(evidence)
     aside, former = (target.with_name(f".{target.name}.{word}") for word in ("new", "old"))
     try:
         shutil.rmtree(aside, ignore_errors=True)
         shutil.rmtree(former, ignore_errors=True)
-        for name in (*evidence.manifest.sha256, MANIFEST):
-            write_file(aside / name, (evidence.folder / name).read_bytes())
+        for name, content in contents.items():
+            write_file(aside / name, content)
         if target.exists():
             target.rename(former)
         aside.rename(target)
     except OSError as error:
+        if former.exists() and not target.exists():
+            former.rename(target)
         raise unwritable(target, error) from error
     finally:
         shutil.rmtree(aside, ignore_errors=True)
     shutil.rmtree(former, ignore_errors=True)
     return target
+
+
+def _contents(evidence: Evidence) -> dict[str, bytes]:
+    """The files to record, by name; LabError if another process has changed them meanwhile."""
+    folder, manifest = evidence.folder, evidence.manifest
+    try:
+        found = {name: (folder / name).read_bytes() for name in (*manifest.sha256, MANIFEST)}
+    except FileNotFoundError:
+        found = {}
+    is_whole = found and parse_manifest(folder / MANIFEST, found[MANIFEST]) == manifest
+    if not is_whole or any(
+        content_sha256(folder / name, found[name]) != digest
+        for name, digest in manifest.sha256.items()
+    ):
+        raise LabError(
+            f"another process is writing to {folder}: wait until it ends, then record again."
+        )
+    return found

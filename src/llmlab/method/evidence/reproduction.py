@@ -11,6 +11,7 @@ from llmlab.method.declare.catalog import catalog
 from llmlab.method.errors import LabError
 from llmlab.method.evidence.drift import Drifts, learned, read_drifts, tolerance, write_drifts
 from llmlab.method.evidence.lookup import Evidence, fresh_evidence, recorded_evidence
+from llmlab.method.locks import writing_results
 from llmlab.method.project import Project
 
 
@@ -162,7 +163,8 @@ def learn(project: Project, fresh: Evidence) -> None:
         for metric, difference in agreement.largest.items()
         if metric != "status"
     )
-    write_drifts(project, learned(read_drifts(project), seen))
+    with writing_results(project):
+        write_drifts(project, learned(read_drifts(project), seen))
 
 
 def _differences(new: dict, old: dict, tolerated: Mapping[str, float]) -> Iterator[Difference]:

@@ -17,6 +17,7 @@ from llmlab.method.evidence.fingerprint import Fingerprint
 from llmlab.method.evidence.manifest import MANIFEST, Manifest, read_manifest, write_manifest
 from llmlab.method.evidence.reach import reach
 from llmlab.method.git import worktree
+from llmlab.method.locks import writing_results
 from llmlab.method.project import Project
 
 
@@ -31,7 +32,8 @@ class Restamped:
 
 def restamp(project: Project) -> list[Restamped]:
     """Give every recorded manifest of an older form a fingerprint of the present one."""
-    return [_restamped(project, folder) for folder in _recorded(project)]
+    with writing_results(project):
+        return [_restamped(project, folder) for folder in _recorded(project)]
 
 
 def _recorded(project: Project) -> list[Path]:

@@ -53,6 +53,7 @@ from llmlab.method.judging.registration import History, Registration, read_histo
 from llmlab.method.judging.remembered import Judge, judge_evidence
 from llmlab.method.judging.scope import Scope, scope_of
 from llmlab.method.judging.sides import short
+from llmlab.method.locks import writing_results
 from llmlab.method.project import Project
 
 Judging = Callable[[Hypothesis, Evidence], Judgement | NoJudgement]
@@ -289,12 +290,14 @@ def keep_verdicts(project: Project) -> int:
     Raises:
         LabError: the ledger, a table or the journal is damaged, or the journal cannot be written.
     """
-    journal = read_journal(project)
     scales = [scale for scale in SCALES if scale != "smoke"]
-    found = [one for scale in scales for one in judge_all(project, scale, judge_evidence)]
-    more = journal.with_new(_entry(verdict) for verdict in found if _is_recorded(project, verdict))
-    if more != journal:
-        write_journal(project, more)
+    with writing_results(project):
+        journal = read_journal(project)
+        found = [one for scale in scales for one in judge_all(project, scale, judge_evidence)]
+        recorded = (verdict for verdict in found if _is_recorded(project, verdict))
+        more = journal.with_new(map(_entry, recorded))
+        if more != journal:
+            write_journal(project, more)
     return len(more.entries) - len(journal.entries)
 
 

@@ -28,6 +28,7 @@ from llmlab.method.evidence.provenance import device, git_state, host, libraries
 from llmlab.method.evidence.reach import Place, Reach, reach
 from llmlab.method.evidence.syntax import without_docstrings
 from llmlab.method.git import worktree
+from llmlab.method.locks import writing_results
 from llmlab.method.project import Project
 from llmlab.method.running.runner import run_experiment
 from llmlab.method.running.trace import TRACE, Called, read_trace
@@ -264,5 +265,6 @@ def _written(
         libraries=libraries(),
         date=datetime.now(UTC).isoformat(timespec="seconds"),
     )
-    write_equivalence(evidence.folder, equivalence)
+    with writing_results(project):
+        write_equivalence(evidence.folder, equivalence)
     return evidence.folder

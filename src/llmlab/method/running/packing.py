@@ -12,6 +12,7 @@ import re
 import tarfile
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path, PurePath, PurePosixPath
 
 from llmlab.method.declare.catalog import catalog
@@ -19,8 +20,9 @@ from llmlab.method.declare.experiment import SCALES
 from llmlab.method.errors import LabError
 from llmlab.method.evidence.manifest import KEPT, MANIFEST, content_sha256, parse_manifest
 from llmlab.method.files import is_aside, unreadable, unwritable, write_file
+from llmlab.method.locks import locked
 from llmlab.method.project import Project
-from llmlab.method.running.parts import PARTS
+from llmlab.method.running.parts import LOCK, PARTS
 
 MOST_BYTES = 14_000_000
 """Largest file of a pack in bytes, before compression and except kept weights."""
@@ -131,13 +133,21 @@ def unpack(project: Project, source: Path) -> list[str]:
 
     Raises:
         LabError: a file cannot be read, is not a pack, or holds a table or weights that differ from
-            their manifest (nothing is written then); or a result cannot be written.
+            their manifest, or another process is running the experiment (nothing is written then);
+            or a result cannot be written.
     """
     files = [source, *sorted(source.parent.glob(source.name.removesuffix(SUFFIX) + "-*" + SUFFIX))]
     contents = {name: content for file in files for name, content in _contents(file).items()}
     _verify(source, contents)
-    for name in sorted(contents, key=_is_manifest):  # manifests last: they vouch
-        write_file(project.build / "results" / name, contents[name])
+    with ExitStack() as held:
+        for folder in sorted({PurePosixPath(*PurePosixPath(name).parts[:2]) for name in contents}):
+            taken = (
+                f"another process is running {folder.name} at scale '{folder.parent}'; wait for it "
+                "to end, then unpack again."
+            )
+            held.enter_context(locked(project.build / "results" / folder / LOCK, taken, 1.0))
+        for name in sorted(contents, key=_is_manifest):  # manifests last: they vouch
+            write_file(project.build / "results" / name, contents[name])
     return list(contents)
 
 

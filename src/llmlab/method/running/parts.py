@@ -23,6 +23,7 @@ from llmlab.method.evidence.manifest import KEPT
 from llmlab.method.files import write_file
 
 LOCK = "run.lock"
+"""The lock that a run holds on its folder."""
 PARTS = "parts"
 """The folder of the finished runs, one file each."""
 
@@ -115,20 +116,12 @@ def trials(
             )
 
 
-def run_lock(results: Path, timeout: float = 1.0) -> FileLock:
-    """The lock that a run holds on its folder.
-
-    Waits a moment by default, so that a check for a running process does not make a run fail.
-    """
-    return FileLock(results / LOCK, timeout=timeout)
-
-
 def is_running(results: Path) -> bool:
     """Whether a process is computing the experiment of this folder."""
     if not (results / LOCK).is_file():
         return False
     try:
-        with run_lock(results, timeout=0):
+        with FileLock(results / LOCK, timeout=0):
             return False
     except Timeout:
         return True

@@ -17,11 +17,9 @@ from concurrent.futures import (
     wait,
 )
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from pathlib import Path
-
-from filelock import Timeout
 
 from llmlab.method.declare.catalog import scale_budget
 from llmlab.method.declare.experiment import Experiment, Trial
@@ -38,10 +36,11 @@ from llmlab.method.evidence.manifest import (
 from llmlab.method.evidence.provenance import host, libraries
 from llmlab.method.evidence.views import VIEWS, write_views
 from llmlab.method.files import asides, flush_folder, remove_file, unwritable
+from llmlab.method.locks import locked
 from llmlab.method.project import Project
 from llmlab.method.running.added_seeds import judged_before
 from llmlab.method.running.lease import lease
-from llmlab.method.running.parts import Part, run_lock
+from llmlab.method.running.parts import LOCK, Part
 from llmlab.method.running.plan import Plan, make_plan
 from llmlab.method.running.worker import start, work, work_together, worker_environment
 
@@ -87,29 +86,22 @@ def run_experiment(
             f"or stale; run `llmlab run {name} --scale {scale}` first."
         )
     with _alone(plan):
+        _make_kept(plan)
         _discard_damaged(plan)
         _compute(plan, report)
         return _assemble(plan, project) if all(map(plan.finished, plan.trials)) else None
 
 
-@contextmanager
-def _alone(plan: Plan) -> Iterator[None]:
-    """Keep other processes from running the same experiment into the same folder."""
-    try:
-        _make_kept(plan)
-        lock = run_lock(plan.folder)
-        lock.acquire()
-    except Timeout:
-        raise LabError(
-            f"another process is running {plan.experiment.name} at scale '{plan.scale}'; wait for "
-            "it to end, or give this run another folder with --out."
-        ) from None
-    except OSError as error:
-        raise unwritable(plan.folder, error) from error
-    try:
-        yield
-    finally:
-        lock.release()
+def _alone(plan: Plan) -> AbstractContextManager[None]:
+    """Keep other processes from running the same experiment into the same folder.
+
+    Waits a moment, so that a check for a running process does not make a run fail.
+    """
+    taken = (
+        f"another process is running {plan.experiment.name} at scale '{plan.scale}'; wait for it "
+        "to end, or give this run another folder with --out."
+    )
+    return locked(plan.folder / LOCK, taken, patience=1.0)
 
 
 def _discard_damaged(plan: Plan) -> None:
@@ -129,7 +121,10 @@ def _discard_damaged(plan: Plan) -> None:
 def _make_kept(plan: Plan) -> None:
     """Make the folders in which the runs keep files for other experiments."""
     for folder in {trial.keep for trial in plan.trials}:
-        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise unwritable(folder, error) from error
 
 
 def _compute(plan: Plan, report: Report) -> None:

@@ -1,5 +1,6 @@
 """`llmlab sleep run`, `evaluate` and `compare`: repair koans, and see what came of it."""
 
+import hashlib
 import json
 from collections import Counter
 from dataclasses import asdict
@@ -13,6 +14,9 @@ from rich.table import Table
 
 from llmlab.method.documents import listed
 from llmlab.method.errors import LabError
+from llmlab.method.evidence.manifest import checksums
+from llmlab.method.locks import beside, locked
+from llmlab.sleep.coder.coder import ABOUT
 from llmlab.sleep.command.koans import Generated, Json, Part, Seed, Tongue, Which, chosen
 from llmlab.sleep.command.options import Base, Key, Model, open_client
 from llmlab.sleep.koans.koan import Koan
@@ -61,13 +65,17 @@ def run(
     _require_language(client, koans)
     setting = Setting(turns, hints, examples_for(koans, shots))
     file = EpisodeFile(out)
-    name = _run_name(client.name, setting, temperature, seed)
-    left = _untried(koans, file, name)
-    for start in range(0, len(left), PART):
-        tried = attempt(left[start : start + PART], client, sandbox, setting, run=name)
-        _require_answers(tried)
-        for episode in tried:
-            file.append(episode)
+    name = _run_name(_identity(client.name), setting, temperature, seed)
+    taken = (
+        f"another process is writing to {out}: wait until it ends, or name another file with --out."
+    )
+    with locked(beside(out), taken):
+        left = _untried(koans, file, name)
+        for start in range(0, len(left), PART):
+            tried = attempt(left[start : start + PART], client, sandbox, setting, run=name)
+            _require_answers(tried)
+            for episode in tried:
+                file.append(episode)
     done = [episode for episode in file.read() if episode.run == name]
     print(f"sandbox: {sandbox.level}")
     _print_evaluation(evaluated(done))
@@ -111,6 +119,15 @@ def compare(first: File, second: File, as_json: Json = False) -> None:
     for title, names in (("Lost", found.regressions), ("Gained", found.gains)):
         if names:
             print(f"{title}: {listed(names, SHOWN)}.")
+
+
+def _identity(name: str) -> str:
+    """The name of a client; that of a coder's folder with a digest, since others may take it."""
+    folder = Path(name)
+    if not (folder / ABOUT).is_file():
+        return name
+    digest = hashlib.sha256(repr(checksums(folder)).encode()).hexdigest()
+    return f"{name} {digest[:8]}"
 
 
 def _run_name(client: str, setting: Setting, temperature: float, seed: int) -> str:

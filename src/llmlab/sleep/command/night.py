@@ -10,6 +10,7 @@ from rich.table import Table
 
 from llmlab.method.errors import LabError
 from llmlab.method.files import require_empty
+from llmlab.method.locks import beside, locked
 from llmlab.method.options import LARGEST_SEED, require_learning_rate
 from llmlab.sleep.command.options import open_coder
 from llmlab.sleep.night.methods import BY_FAMILY, ONE_CODER
@@ -42,7 +43,7 @@ def train(
     seed: Annotated[int, typer.Option(min=0, max=LARGEST_SEED)] = 0,
 ) -> None:
     """Train LoRA adapters on captured episodes, on the edits alone; writes the coder after it."""
-    from llmlab.gpt.writing import writing_weights
+    from llmlab.gpt.writing import new_folder
     from llmlab.sleep.coder.coder import save_coder
     from llmlab.sleep.night.catalog import spend_night
     from llmlab.sleep.night.families import FamilyCoder, save_family_coder
@@ -60,10 +61,11 @@ def train(
     if not day:
         raise LabError(f"{episodes} holds no episode: make some with `llmlab sleep run`.")
     night = Night(steps, learning_rate, rank=rank, replay=replay, seed=seed)
-    after = spend_night(coder, day, method, night)
-    by_family = isinstance(after, FamilyCoder)
-    with writing_weights(out):
-        (save_family_coder if by_family else save_coder)(after, out)
+    taken = f"another process is making {out}: wait until it ends, or name another with --out."
+    with locked(beside(out), taken), new_folder(out) as new:
+        after = spend_night(coder, day, method, night)
+        by_family = isinstance(after, FamilyCoder)
+        (save_family_coder if by_family else save_coder)(after, new)
     failed = sum(not episode.is_green for episode in day)
     print(f"Learned by '{method}' from {len(day)} episodes, {failed} of them failed.")
     if by_family:
