@@ -72,7 +72,6 @@ ALLOWED = {
         "src/llmlab/method/running/attest.py": "in a temporary folder",
         "src/llmlab/method/running/lease.py": "the folder of locks itself",
         "src/llmlab/method/running/runner.py": LOCKED,
-        "src/llmlab/runs/folder.py": LOCKED,
         "src/llmlab/sleep/koans/store.py": "of a database, which locks itself",
         "src/llmlab/sleep/study/library.py": "inside the folder that its caller holds",
         "src/llmlab/watch/access.py": "of a file written aside, then renamed",
