@@ -176,6 +176,10 @@ def test_a_verdict_shows_all_that_backs_it(recorded_book, hypothesis, word):
     assert f".{word}}}" in show.badge(hypothesis)
 
 
+def test_what_would_reverse_a_trend_is_a_correlation_that_may_exist(recorded_book):
+    assert "A rerun whose effect lies above +0.5." in show.verdict("H-TREND").data
+
+
 def test_a_first_look_needs_no_word(recorded_book):
     assert "**Looks**" not in show.verdict("H-UP").data
 
@@ -311,7 +315,7 @@ def test_method_and_command_are_those_of_the_table(recorded_book):
     [
         (
             show.summary,
-            ["| **Medicine** | 2 | 2 | 1 | 0 | – | laptop on 2\N{NO-BREAK SPACE}cores of Abacus |"],
+            ["| **Medicine** | 2 | 2 | 1 | 0 | – | laptop on Abacus |"],
         ),
         (show.questions, ["**Q-DOSE**", ".badge .exploring", "H-UP\N{NO-BREAK SPACE}[Supported]"]),
         (show.ledger, ["**H-UP**", "+29.7 points", "above +10 points", "2026-01-31"]),

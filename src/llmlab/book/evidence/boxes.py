@@ -79,6 +79,8 @@ def change_of_mind(verdict: Verdict) -> str:
     edge = min(claimed_region(hypothesis), key=lambda end: abs(end - found.effect))
     threshold = edge + half if found.effect > edge else edge - half
     direction = "below" if found.effect > edge else "above"
+    if hypothesis.claim == "monotone":  # a correlation half an interval further may not exist
+        return f"A rerun whose effect lies {direction} {declared(hypothesis, edge, found.unit)}."
     return (
         f"A rerun whose effect lies {direction} {amount(verdict, threshold)} with the same spread "
         f"over seeds: its interval would cross {declared(hypothesis, edge, found.unit)}."

@@ -9,9 +9,10 @@ from IPython.display import Markdown
 
 from llmlab.book import markup, numbers
 from llmlab.book.evidence import boxes, effects
-from llmlab.book.evidence.readings import hardware
+from llmlab.book.evidence.readings import processors
 from llmlab.book.evidence.results import duration
 from llmlab.method.declare.catalog import catalog, suggestion
+from llmlab.method.declare.experiment import SCALES
 from llmlab.method.errors import LabError
 from llmlab.method.evidence.lookup import Evidence, best_evidence
 from llmlab.method.judging.ledger import Ledger, Track, load_ledger
@@ -238,11 +239,13 @@ def _checks(ledger: Ledger, track: Track, verdicts: Sequence[Verdict]) -> str:
 
 
 def _standing(ledger: Ledger, track: Track, verdicts: Sequence[Verdict]) -> str:
-    standing = {
-        f"{verdict.scale} on {hardware(verdict.manifest.device)}": None
-        for verdict in _of_track(ledger, track, verdicts)
-        if verdict.manifest
-    }
+    """The scales that tested a track, the largest first, with their kinds of machine."""
+    manifests = [each.manifest for each in _of_track(ledger, track, verdicts) if each.manifest]
+    standing = [
+        f"{scale} on {processors(found)}"
+        for scale in reversed(SCALES)
+        if (found := [manifest.device for manifest in manifests if manifest.scale == scale])
+    ]
     return "; ".join(standing) or "none yet"
 
 

@@ -5,7 +5,7 @@ completed value, and a tuned axis gets the level that the selection metric choos
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -272,11 +272,23 @@ def provenance(evidence: Evidence) -> str:
 
 
 def hardware(device: str) -> str:
-    """The machine of a table: its GPU, or its cores, such as "2 cores of AMD EPYC"."""
-    match = re.match(r"(\d+) x (.+)", device)
-    if match is None:
-        return device
-    return f"{match[1]}\N{NO-BREAK SPACE}core{'' if match[1] == '1' else 's'} of {match[2]}"
+    """The machines of a table: a GPU, or cores, such as "2 cores of AMD EPYC", each once."""
+    machines = dict.fromkeys(map(_machine, device.split(" + ")))
+    return " and ".join(f"{cores}{model}" for cores, model in machines)
+
+
+def processors(devices: Iterable[str]) -> str:
+    """The kinds of GPU or processor among some tables' machines."""
+    machines = (_machine(part) for device in devices for part in device.split(" + "))
+    return ", ".join(sorted({model for _, model in machines}))
+
+
+def _machine(part: str) -> tuple[str, str]:
+    """The number of cores in words, empty for a GPU, and the model."""
+    match = re.fullmatch(r"(?:(\d+) x )?(.+?)(?: Processor)?", part.replace("(R)", ""))
+    count, model = match.groups()
+    cores = f"{count}\N{NO-BREAK SPACE}core{'' if count == '1' else 's'} of " if count else ""
+    return cores, model
 
 
 def condition_text(condition: Mapping[str, Value]) -> str:
