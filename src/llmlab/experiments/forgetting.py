@@ -119,7 +119,7 @@ EXPERIMENT = Experiment(
     title="Forgetting",
     question="Q-FORGET",
     summary=(
-        "Fine-tunes on subtraction, fully and with LoRA, at three rates and three shares of "
+        "Fine-tunes on subtraction, fully and with LoRA, at several rates and shares of "
         "replay, and grades what is left of the old skills."
     ),
     subject=Subject("`micro`", "subtraction, beside four old skills with exact answers"),
@@ -219,7 +219,7 @@ EXPERIMENT = Experiment(
         "laptop": Budget(
             conditions={
                 "method": ("full", "lora-8", "lora-32"),
-                "learning_rate": (5e-4, 1.5e-3, 5e-3),
+                "learning_rate": (5e-4, 1.5e-3, 5e-3, 1e-2),
                 "replay": (0.0, 0.05, 0.2),
             },
             seeds=10,
