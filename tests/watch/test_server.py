@@ -1,4 +1,6 @@
+import asyncio
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,8 @@ from llmlab.watch.answers import RowsAnswer, RunList
 from llmlab.watch.catalog import Catalog
 from llmlab.watch.server import Watch, make_app
 
+ALLOWED = Pass(port=8010, key=b"k" * 32, token="the-token")
+HERE = "http://127.0.0.1:8010"
 SOCKETS = "ws://127.0.0.1:8010"
 
 
@@ -114,3 +118,41 @@ def test_the_book_is_shown_where_there_is_one(tmp_path: Path) -> None:
     assert client.get("/book/dev/").text == "the book"
     assert client.get("/book/..%2f..%2fetc/passwd").status_code == 404
     assert client.get("/api/runs").json() == {"runs": [], "book": True}
+
+
+def test_a_run_whose_name_is_no_utf_8_hides_no_other(client: TestClient, run: RunFolder) -> None:
+    odd = os.fsencode(run.path.parent) + b"/caf\xe9"
+    os.makedirs(odd)
+    with open(odd + b"/log.jsonl", "w", encoding="utf-8") as file:
+        file.write('{"event": "run"}\n')
+    names = {found["name"] for found in client.get("/api/runs").json()["runs"]}
+    assert names == {"runs/micro", r"runs/caf\xe9"}
+    rows = client.get("/api/rows", params={"run": r"runs/caf\xe9"}).json()["rows"]
+    assert rows == [{"event": "run"}]
+
+
+def test_a_run_that_is_removed_meanwhile_is_one_sentence(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(Catalog, "runs", lambda self: {"runs/gone": tmp_path / "gone"})
+    answer = client.get("/api/runs")
+    assert answer.status_code == 404
+    assert "gone/log.jsonl" in answer.json()["error"]
+
+
+def test_a_page_that_is_closed_while_it_sends_is_no_error(watch: Watch) -> None:
+    sent = []
+
+    async def receive() -> dict:
+        return {"type": "http.disconnect"}
+
+    async def send(message: dict) -> None:
+        sent.append(message)
+
+    names = {"host": "127.0.0.1:8010", "origin": HERE, "authorization": "Bearer the-token"}
+    scope = {
+        "type": "http", "method": "POST", "path": "/api/control", "query_string": b"",
+        "headers": [(name.encode(), value.encode()) for name, value in names.items()],
+    }  # fmt: skip
+    asyncio.run(make_app(watch, ALLOWED)(scope, receive, send))
+    assert sent[0]["status"] == 400

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from llmlab.method.errors import LabError
+from llmlab.method.json_values import printable
 from llmlab.runs.folder import LOG
 
 INSIDE = "inspect.html"
@@ -45,7 +46,8 @@ class Catalog:
 
     def _name(self, folder: Path) -> str:
         base = self.base.resolve()
-        return (folder.relative_to(base) if folder.is_relative_to(base) else folder).as_posix()
+        below = folder.relative_to(base) if folder.is_relative_to(base) else folder
+        return printable(below.as_posix())
 
 
 def made_at(page: Path) -> float | None:
@@ -55,7 +57,7 @@ def made_at(page: Path) -> float | None:
 
 def checkpoints(folder: Path) -> list[str]:
     """The names of the checkpoints in a run's folder, oldest first."""
-    return sorted(path.name for path in folder.glob("checkpoints/step-*"))
+    return sorted(printable(path.name) for path in folder.glob("checkpoints/step-*"))
 
 
 def _below(folder: Path, depth: int) -> Iterator[Path]:

@@ -12,14 +12,16 @@ from typing import TypeVar
 from pydantic import BaseModel, ValidationError
 from starlette.applications import Starlette
 from starlette.datastructures import QueryParams
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from llmlab.method.documents import in_one_line
 from llmlab.method.errors import LabError
+from llmlab.method.json_values import printable
 from llmlab.runs import control
 from llmlab.runs.folder import LOG
 from llmlab.watch.access import BOOK, Guard, Pass
@@ -85,7 +87,8 @@ def make_app(watch: Watch, allowed: Pass) -> ASGIApp:
     ]
     if watch.book:
         routes.append(Mount(BOOK.rstrip("/"), BookFiles(directory=watch.book, html=True)))
-    return Guard(Starlette(routes=routes, exception_handlers={LabError: _refused}), allowed)
+    handlers = {LabError: _refused, OSError: _unusable, ClientDisconnect: _gone}
+    return Guard(Starlette(routes=routes, exception_handlers=handlers), allowed)
 
 
 async def _page(request: Request) -> Response:
@@ -160,7 +163,12 @@ async def _inside(watch: Watch, request: Request) -> Response:
 
 async def _started(watch: Watch, request: Request) -> Response:
     found = [
-        StartedCommand(id=one.id, argv=list(one.command), code=one.code, output=one.output)
+        StartedCommand(
+            id=one.id,
+            argv=list(map(printable, one.command)),
+            code=one.code,
+            output=one.output,
+        )
         for one in watch.starter.started
     ]
     return _said(StartedList(started=found))
@@ -241,7 +249,18 @@ async def _follow(watch: Watch, socket: WebSocket) -> None:
 
 
 async def _refused(request: Request, error: Exception) -> Response:
-    return _said(Refusal(error=str(error)), 400)
+    return _said(Refusal(error=printable(str(error))), 400)
+
+
+async def _unusable(request: Request, error: Exception) -> Response:
+    """A run or page that was removed, or is not ours to read."""
+    cause = in_one_line(error)
+    return _said(Refusal(error=f"a file cannot be used: {cause}; load the page again."), 404)
+
+
+async def _gone(request: Request, error: Exception) -> Response:
+    """Nobody waits for the answer any more."""
+    return Response(status_code=400)
 
 
 def _cursor(query: QueryParams) -> Cursor:
