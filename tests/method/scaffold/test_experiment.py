@@ -1,6 +1,8 @@
 import runpy
 import subprocess
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,7 @@ from llmlab.method.declare.catalog import catalog
 from llmlab.method.errors import LabError
 from llmlab.method.judging.ledger import load_ledger
 from llmlab.method.running.runner import run_experiment
+from llmlab.method.scaffold import experiment
 from llmlab.method.scaffold.experiment import new_experiment
 
 
@@ -101,5 +104,31 @@ def test_a_file_that_cannot_be_written_leaves_all_as_it_was(ledger_lab, everythi
     (ledger_lab.root / "tests").write_text("in the way")
     before = everything(ledger_lab.root)
     with pytest.raises(LabError, match=r"cannot write .*test_batch_size\.py"):
+        new_experiment(ledger_lab.project, "batch_size")
+    assert everything(ledger_lab.root) == before
+
+
+def test_two_processes_that_add_at_once_lose_nothing(
+    ledger_lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def slowly(contents: dict[Path, str]) -> None:
+        time.sleep(0.1)
+        write_all(contents)
+
+    write_all = experiment.write_all
+    monkeypatch.setattr(experiment, "write_all", slowly)
+    names = ["one", "two", "three"]
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(lambda name: new_experiment(ledger_lab.project, name), names))
+    found = {one.experiment for one in load_ledger(ledger_lab.project).hypotheses}
+    listed = (ledger_lab.root / "_quarto.yml").read_text()
+    assert found == set(names)
+    assert all(f"results/{name}.ipynb" in listed for name in names)
+
+
+def test_a_ledger_that_is_no_text_is_one_sentence(ledger_lab, everything) -> None:
+    (ledger_lab.root / "_quarto.yml").write_bytes(b"book: \xe9\n")
+    before = everything(ledger_lab.root)
+    with pytest.raises(LabError, match=r"_quarto.yml is not UTF-8 text"):
         new_experiment(ledger_lab.project, "batch_size")
     assert everything(ledger_lab.root) == before

@@ -1,3 +1,4 @@
+import errno
 import os
 import subprocess
 import sys
@@ -138,3 +139,25 @@ def test_short_and_long_names_are_well_formed(name: str, house) -> None:
         ruff = [sys.executable, "-m", "ruff", *verb, *written]
         done = subprocess.run(ruff, cwd=house.root, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout
+
+
+def test_a_disk_that_is_full_in_the_midst_leaves_all_as_it_was(
+    house, everything, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def write(path: Path, data: bytes) -> int:
+        if path.name.startswith(".test_measures.py"):
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return write_bytes(path, data)
+
+    write_bytes = Path.write_bytes
+    monkeypatch.setattr(Path, "write_bytes", write)
+    before = everything(house.root)
+    with pytest.raises(LabError, match=r"cannot write .*test_measures\.py: No space left"):
+        new_lab(house.project, "vision")
+    assert everything(house.root) == before
+
+
+def test_a_configuration_that_is_no_toml_is_one_sentence(house) -> None:
+    (house.root / "pyproject.toml").write_text("[tool\n")
+    with pytest.raises(LabError, match=r"pyproject.toml is not valid TOML"):
+        new_lab(house.project, "vision")

@@ -6,9 +6,16 @@ from llmlab.method.errors import LabError
 from llmlab.method.judging.ledger import load_ledger
 from llmlab.method.project import Project
 from llmlab.method.scaffold.contents import contents_file, with_chapter
-from llmlab.method.scaffold.template import check_absent, check_name, filled, names, write_all
+from llmlab.method.scaffold.template import (
+    adds,
+    check_absent,
+    filled,
+    names,
+    write_all,
+)
 
 
+@adds("a concept", example="gradient_clipping")
 def new_concept(project: Project, name: str) -> list[Path]:
     """Write the chapter of a new concept.
 
@@ -18,7 +25,6 @@ def new_concept(project: Project, name: str) -> list[Path]:
     Raises:
         LabError: as in `new_experiment`, or no hypothesis is registered that could test a concept.
     """
-    check_name(name, "a concept", example="gradient_clipping")
     hypotheses = load_ledger(project).hypotheses
     if not hypotheses:
         raise LabError(

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from llmlab.method.errors import LabError
+from llmlab.method.files import read_text
 from llmlab.method.project import Project
 
 
@@ -52,7 +53,7 @@ def with_part(project: Project, title: str, chapters: Sequence[str]) -> str:
 
 def _lines(project: Project) -> list[str]:
     path = contents_file(project)
-    return path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+    return read_text(path).splitlines() if path.exists() else []
 
 
 def _starting(lines: Sequence[str], start: str) -> list[int]:

@@ -9,15 +9,16 @@ from llmlab.method.judging.ledger import load_ledger
 from llmlab.method.project import Project
 from llmlab.method.scaffold.contents import contents_file, with_chapter
 from llmlab.method.scaffold.template import (
+    adds,
     appended,
     check_absent,
-    check_name,
     filled,
     names,
     write_all,
 )
 
 
+@adds("an experiment", example="batch_size")
 def new_experiment(project: Project, name: str) -> list[Path]:
     """Write all files of a new experiment.
 
@@ -28,7 +29,6 @@ def new_experiment(project: Project, name: str) -> list[Path]:
         LabError: the name does not fit a module and a page, the name is taken, the ledger has a
             mistake, or a file cannot be written; nothing is changed then.
     """
-    check_name(name, "an experiment", example="batch_size")
     tracks = load_ledger(project).tracks
     if not tracks:
         raise LabError(

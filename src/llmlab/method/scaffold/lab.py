@@ -2,15 +2,16 @@
 
 from pathlib import Path
 
+from llmlab.method.documents import parse_toml
 from llmlab.method.errors import LabError
 from llmlab.method.files import read_text
 from llmlab.method.project import Project
 from llmlab.method.scaffold.contents import contents_file, with_part
 from llmlab.method.scaffold.experiment import experiment_files, experiment_words, ledger_entries
 from llmlab.method.scaffold.template import (
+    adds,
     appended,
     check_absent,
-    check_name,
     filled,
     names,
     write_all,
@@ -23,6 +24,7 @@ NEIGHBOUR = "llmlab.gpt"
 """A lab that every contract on labs names."""
 
 
+@adds("a lab", example="vision")
 def new_lab(project: Project, name: str) -> list[Path]:
     """Write all files of a new lab, with one experiment.
 
@@ -33,7 +35,6 @@ def new_lab(project: Project, name: str) -> list[Path]:
         LabError: the name does not fit a package and a page, the name is taken, or a file cannot be
             extended or written; nothing is changed then.
     """
-    check_name(name, "a lab", example="vision")
     experiment = f"{name}_learning_rate"
     room, tests = project.root / "src" / "llmlab" / name, project.root / "tests" / name
     concept = project.chapters / "concepts" / f"{name}.py"
@@ -69,7 +70,8 @@ def _with_walls(path: Path, name: str) -> str:
     """The text of `pyproject.toml` with the lab added to each import-linter contract on labs.
 
     Raises:
-        LabError: tomlkit is not installed, or no contract lists the labs in a layer.
+        LabError: tomlkit is not installed, the file is not TOML, or no contract lists the labs in
+            a layer.
     """
     try:
         import tomlkit
@@ -78,11 +80,13 @@ def _with_walls(path: Path, name: str) -> str:
             "a new lab needs the package tomlkit, which is not installed; run `pip install "
             "--constraint envs/constraints.txt tomlkit`."
         ) from error
-    document = tomlkit.parse(read_text(path))
+    text = read_text(path)
+    parse_toml(text, path)
+    document = tomlkit.parse(text)
     contracts = document.get("tool", {}).get("importlinter", {}).get("contracts", [])
     house = [one for one in contracts if one.get("containers") == ["llmlab"]]
     package = NEIGHBOUR.rpartition(".")[2]
-    if not (house and package in house[0]["layers"][1:]):
+    if not (house and package in house[0].get("layers", [])[1:]):
         raise LabError(
             f"{path} has no import-linter contract with a layer of labs above '{package}'; add one."
         )

@@ -2,13 +2,22 @@
 
 import keyword
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from functools import wraps
 from importlib.resources import files
 from pathlib import Path
 from string import Template
 
 from llmlab.method.errors import LabError
-from llmlab.method.files import write_file
+from llmlab.method.files import read_text, write_with
+from llmlab.method.locks import locked
+from llmlab.method.project import Project
+
+New = Callable[[Project, str], list[Path]]
+
+PATIENCE_SECONDS = 30
+"""Longest wait for another process that adds something new; it takes a second."""
 
 LONGEST_NAME = 32
 """Longest name for which the lines of the templates stay within the limit."""
@@ -55,25 +64,54 @@ def appended(path: Path, template: str, words: Mapping[str, str]) -> str:
     """The text of a ledger file with an entry from a template appended.
 
     Raises:
-        LabError: the file already has an entry with the same id.
+        LabError: the file already has an entry with the same id, or cannot be read.
     """
     entry = filled(template, words)
     identifier = entry.splitlines()[1]
-    text = path.read_text(encoding="utf-8")
+    text = read_text(path)
     if identifier in text.splitlines():
         raise LabError(f"{path} already has an entry with {identifier}; choose another name.")
     return f"{text.rstrip()}\n\n{entry}".lstrip()
 
 
 def write_all(contents: Mapping[Path, str]) -> None:
-    """Write all files, or leave all unchanged; errors as in `write_file`."""
-    before: dict[Path, bytes | None] = {}
+    """Write all files or none: each takes its name once all are on disk; errors as `write_file`."""
+    if not contents:
+        return
+    (path, text), *others = contents.items()
+    missing = [folder for folder in path.parents if not folder.exists()]
+
+    def write(aside: Path) -> None:
+        aside.write_bytes(text.encode())
+        write_all(dict(others))
+
     try:
-        for path, text in contents.items():
-            old = path.read_bytes() if path.exists() else None
-            write_file(path, text)
-            before[path] = old
-    except LabError:
-        for path, old in before.items():
-            path.unlink() if old is None else write_file(path, old)
+        write_with(path, write)
+    except BaseException:
+        for folder in missing:
+            with suppress(OSError):  # it was not created, or holds what another process wrote
+                folder.rmdir()
         raise
+
+
+def adds(kind: str, example: str) -> Callable[[New], New]:
+    """Have a function check its name, and wait for other processes that extend the same files.
+
+    Args:
+        kind, example: what the name is for, and one that is allowed, as in `check_name`.
+    """
+
+    def decorated(new: New) -> New:
+        @wraps(new)
+        def checked(project: Project, name: str) -> list[Path]:
+            check_name(name, kind, example)
+            taken = (
+                f"another process has been adding to {project.root} for {PATIENCE_SECONDS} "
+                "seconds: wait until it ends, then repeat the command."
+            )
+            with locked(project.build / "new.lock", taken, PATIENCE_SECONDS):
+                return new(project, name)
+
+        return checked
+
+    return decorated
