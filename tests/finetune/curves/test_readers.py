@@ -204,6 +204,31 @@ def test_of_two_values_at_a_step_the_last_counts(tmp_path: Path) -> None:
     assert run.curves["loss"] == Curve.of([(0, 3.0), (1, 9.0)])
 
 
+def csv_of(steps: Iterable[int]) -> str:
+    return "step,loss\n" + "".join(f"{step},{place}\n" for place, step in enumerate(steps))
+
+
+@pytest.mark.parametrize(
+    ("steps", "kept"),
+    [
+        # resumed after step 25: the steps that are written do not meet those before
+        ([10, 20, 30, 40, 50, 35, 45, 55], [10, 20, 30, 35, 45, 55]),
+        ([10, 20, 30, 40, 50, 60, 70, 5, 15, 25], [5, 15, 25]),
+        # one row out of order is no resume, and neither is a table in any other order
+        ([10, 20, 40, 30, 50, 60], [10, 20, 30, 40, 50, 60]),
+        ([10, 20, 30, 40, 60, 50], [10, 20, 30, 40, 50, 60]),
+        ([60, 50, 40, 30, 20, 10], [10, 20, 30, 40, 50, 60]),
+        ([30, 50, 10, 60, 20, 40], [10, 20, 30, 40, 50, 60]),
+    ],
+)
+def test_a_resumed_run_need_not_meet_its_former_steps(
+    tmp_path: Path, steps: list[int], kept: list[int]
+) -> None:
+    run = only(write(tmp_path / "run.csv", csv_of(steps)))
+    assert list(run.curves["loss"].steps) == kept
+    assert bool(run.notes) == (len(kept) < len(steps))
+
+
 def test_a_counter_of_steps_that_begins_again_is_another_course(tmp_path: Path) -> None:
     first = "".join(f"{step},{9 - step}\n" for step in range(6))
     run = only(write(tmp_path / "run.csv", f"step,loss\n{first}3,7\n4,5\n"))
@@ -256,7 +281,7 @@ def test_nan_at_every_second_step_is_an_empty_cell(tmp_path: Path) -> None:
 @given(st.lists(st.tuples(st.integers(0, 10**9), st.floats(allow_nan=False)), min_size=1))
 def test_a_csv_gives_back_what_was_written(tmp_path_factory, points) -> None:
     path = tmp_path_factory.mktemp("csv") / "run.csv"
-    by_step = dict(points)
+    by_step = dict(sorted(points))
     write(path, "step,loss\n" + "".join(f"{step},{value!r}\n" for step, value in by_step.items()))
     assert only(path).curves["loss"] == Curve.of(sorted(by_step.items()))
 

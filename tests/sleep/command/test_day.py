@@ -10,7 +10,7 @@ from sleep_episodes import EPISODE
 
 from llmlab.method.errors import LabError
 from llmlab.method.locks import beside
-from llmlab.sleep.command import day
+from llmlab.sleep.command import day, options
 from llmlab.sleep.koans.koan import Case, Koan
 from llmlab.sleep.repair.episodes import EpisodeFile
 from llmlab.sleep.repair.task import Answer, Task
@@ -80,10 +80,16 @@ def test_two_runs_into_one_file_are_refused(
     assert not out.exists()
 
 
-def test_another_coder_in_the_same_folder_does_not_go_on(
-    sleep: Callable[..., None], coder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("name", ["micro", "hf:{}", "{}"])
+def test_other_weights_in_the_same_place_do_not_go_on(
+    sleep: Callable[..., None],
+    coder: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
 ) -> None:
-    client, out = Moody(failures=0, name=str(coder)), tmp_path / "day.jsonl"
+    client, out = Moody(failures=0, name=name.format(coder)), tmp_path / "day.jsonl"
+    monkeypatch.setattr(options, "_micro_folder", lambda: coder)
     monkeypatch.setattr(day, "open_client", lambda *_: client)
     monkeypatch.setattr(day, "chosen", lambda *_: (KOAN,))
     for _ in range(2):

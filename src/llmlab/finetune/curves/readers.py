@@ -5,6 +5,7 @@ import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 from llmlab.finetune.curves.curve import Curve
@@ -30,6 +31,9 @@ PARTS = {"train", "validation", "val", "eval", "test"}
 """Folders that Keras and others divide the event files of one run into."""
 LARGEST = 1 << 30
 """Most bytes of a text file that is read."""
+SHORTEST_COURSE = 4
+"""Least points between two returns, on average, of a curve that was resumed: at other steps than it
+was written at before, too. In a table that returns more often, the order of rows says nothing."""
 CHECKPOINT = re.compile(r"checkpoint-(\d+)")
 
 
@@ -219,15 +223,33 @@ def _courses(points: Iterable[Point]) -> tuple[dict[str, dict[int, float]], dict
     Returns:
         The values, and how many points of each curve were replaced so.
     """
-    found: dict[str, dict[int, float]] = defaultdict(dict)
-    undone: dict[str, int] = defaultdict(int)
+    written: dict[str, list[tuple[int, float]]] = defaultdict(list)
     for curve, step, value in points:
-        course = found[curve]
-        while step in course and next(reversed(course)) > step:
+        written[curve].append((step, value))
+    courses = {curve: _course(found) for curve, found in written.items()}
+    undone = {curve: n for curve, (_, n) in courses.items() if n}
+    return {curve: course for curve, (course, _) in courses.items()}, undone
+
+
+def _course(written: Sequence[tuple[int, float]]) -> tuple[dict[int, float], int]:
+    """The values of one curve by step, and how many were replaced."""
+    steps = [step for step, _ in written]
+    n_returns = sum(after < before for before, after in pairwise(steps))
+    is_rising = n_returns * SHORTEST_COURSE <= len(steps)
+    course: dict[int, float] = {}
+    n_undone = 0
+    for place, (step, value) in enumerate(written):
+        is_again = step in course or (is_rising and _goes_on(steps, place))
+        while is_again and course and next(reversed(course)) > step:
             course.popitem()
-            undone[curve] += 1
+            n_undone += 1
         course[step] = value
-    return found, undone
+    return course, n_undone
+
+
+def _goes_on(steps: Sequence[int], place: int) -> bool:
+    """Whether a step goes back and the next one rises from there: it is not one row out of order."""
+    return 0 < place < len(steps) - 1 and steps[place] < steps[place + 1] <= steps[place - 1]
 
 
 def _printable(name: str) -> str:

@@ -16,9 +16,8 @@ from llmlab.method.documents import listed
 from llmlab.method.errors import LabError
 from llmlab.method.evidence.manifest import checksums
 from llmlab.method.locks import beside, locked
-from llmlab.sleep.coder.coder import ABOUT
 from llmlab.sleep.command.koans import Generated, Json, Part, Seed, Tongue, Which, chosen
-from llmlab.sleep.command.options import Base, Key, Model, open_client
+from llmlab.sleep.command.options import Base, Key, Model, open_client, weights_folder
 from llmlab.sleep.koans.koan import Koan
 from llmlab.sleep.repair.episodes import Episode, EpisodeFile
 from llmlab.sleep.repair.examples import examples_for
@@ -122,9 +121,9 @@ def compare(first: File, second: File, as_json: Json = False) -> None:
 
 
 def _identity(name: str) -> str:
-    """The name of a client; that of a coder's folder with a digest, since others may take it."""
-    folder = Path(name)
-    if not (folder / ABOUT).is_file():
+    """The name of a client; with a digest of its weights, if others may take their place."""
+    folder = weights_folder(name)
+    if folder is None:
         return name
     digest = hashlib.sha256(repr(checksums(folder)).encode()).hexdigest()
     return f"{name} {digest[:8]}"

@@ -17,6 +17,8 @@ from llmlab.sleep.repair.task import Client
 BASE = "sleep_base"
 """The experiment that trains the small coder."""
 MICRO = "micro"
+HUB = "hf:"
+"""Begins the name of a model of transformers."""
 
 Base = Annotated[
     str,
@@ -42,7 +44,7 @@ def open_client(base: str, model: str, key: str, temperature: float, seed: int) 
         if not model:
             raise LabError(f"{base} has many models: name one with --model.")
         return Server(base, model, key, temperature, seed)
-    if base.startswith("hf:"):
+    if base.startswith(HUB):
         from llmlab.sleep.repair.hub import open_hub_client
 
         return open_hub_client(base, temperature, seed)
@@ -71,6 +73,19 @@ def open_coder(base: str) -> Coder:
             f"'{base}' holds no coder: name {MICRO}, or a folder that `llmlab sleep train` wrote."
         )
     return replace(load_coder(_micro_folder() if base == MICRO else Path(base)), name=base)
+
+
+def weights_folder(name: str) -> Path | None:
+    """The folder with the weights of the client of that name; None if they are not in a folder.
+
+    Raises:
+        LabError: the client is `micro`, and there is none.
+    """
+    if name == MICRO:
+        return _micro_folder()
+    folder = Path(name.removeprefix(HUB))
+    is_there = folder.is_dir() if name.startswith(HUB) else (folder / ABOUT).is_file()
+    return folder if is_there else None
 
 
 def _micro_folder() -> Path:
