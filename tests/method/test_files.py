@@ -1,9 +1,10 @@
+import errno
 from pathlib import Path
 
 import pytest
 
 from llmlab.method.errors import LabError
-from llmlab.method.files import read_text, remove_file, write_file, write_with
+from llmlab.method.files import read_text, remove_file, write_file, write_files, write_with
 
 
 def test_folders_are_made_and_the_file_is_replaced(tmp_path: Path) -> None:
@@ -74,3 +75,25 @@ def test_bytes_that_are_no_utf_8_are_named_with_their_place(
 def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     with pytest.raises(LabError, match=r"cannot read .*gone.txt: No such file"):
         read_text(tmp_path / "gone.txt")
+
+
+def test_several_files_are_written_all_or_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def write(path: Path, data: bytes) -> int:
+        if path.name.startswith(".last"):
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return write_bytes(path, data)
+
+    old, new, last = tmp_path / "old", tmp_path / "new" / "deep" / "file", tmp_path / "last"
+    old.write_text("before")
+    contents = {old: "after", new: b"new", last: "last"}
+    write_bytes = Path.write_bytes
+    with monkeypatch.context() as full:
+        full.setattr(Path, "write_bytes", write)
+        with pytest.raises(LabError, match=r"cannot write .*last: No space left"):
+            write_files(contents)
+    assert {path.name for path in tmp_path.rglob("*")} == {"old"}
+    assert old.read_text() == "before"
+    write_files(contents)
+    assert [path.read_text() for path in contents] == ["after", "new", "last"]

@@ -4,8 +4,8 @@ import codecs
 import os
 import re
 import shutil
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from llmlab.method.errors import LabError
@@ -64,6 +64,37 @@ def write_with(path: Path, write: Callable[[Path], object]) -> None:
     except BaseException:
         _discard(aside)
         raise
+
+
+def write_files(contents: Mapping[Path, str | bytes]) -> None:
+    """Write all files or none: each takes its name once all are on disk; errors as `write_file`."""
+    asides = {path: path.with_name(f".{path.name}.{os.getpid()}") for path in contents}
+    made = {folder for path in contents for folder in path.parents if not folder.exists()}
+    try:
+        for path, aside in asides.items():
+            with _said_of(path):
+                path.parent.mkdir(parents=True, exist_ok=True)
+                content = contents[path]
+                aside.write_bytes(content.encode() if isinstance(content, str) else content)
+                _flush(aside)
+        for path, aside in asides.items():
+            with _said_of(path):
+                os.replace(aside, path)
+    except BaseException:
+        for aside in asides.values():
+            _discard(aside)
+        for folder in sorted(made, key=lambda folder: len(folder.parts), reverse=True):
+            with suppress(OSError):  # it was not made, or another process uses it
+                folder.rmdir()
+        raise
+
+
+@contextmanager
+def _said_of(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise unwritable(path, error) from error
 
 
 def remove_file(path: Path) -> None:

@@ -1,7 +1,9 @@
 """Packs: what goes in comes out, in files that are small enough, and nothing else is let in."""
 
+import errno
 import io
 import tarfile
+from pathlib import Path
 
 import pytest
 from filelock import FileLock
@@ -39,6 +41,32 @@ def test_a_finished_table_comes_home_and_can_be_recorded(lab, home, tmp_path):
     assert "smoke/toy/manifest.json" in names
     assert make_plan(lab.load("toy"), "smoke", home).is_done
     assert record(home, "toy", "smoke").is_dir()
+
+
+def test_a_disk_that_is_full_leaves_the_former_tables_whole(lab, home, tmp_path, monkeypatch):
+    toy = lab.add()
+    run_experiment(toy, "smoke", lab.project, workers=1)
+    file, _ = packing.pack(lab.project, "smoke", tmp_path / "pack.tar.gz")
+    packing.unpack(home, file)
+    folder = home.fresh("smoke", "toy")
+    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+    def write(path, data):
+        if path.name.startswith(".manifest.json"):
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return write_bytes(path, data)
+
+    write_bytes = Path.write_bytes
+    monkeypatch.setattr(packing, "_contents", lambda source: dict.fromkeys(_names(before), b"x"))
+    monkeypatch.setattr(packing, "_verify", lambda source, contents: None)
+    monkeypatch.setattr(Path, "write_bytes", write)
+    with pytest.raises(LabError, match=r"cannot write .*manifest.json: No space left"):
+        packing.unpack(home, file)
+    assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
+
+
+def _names(paths):
+    return [f"smoke/toy/{path.name}" for path in paths if path.suffix in (".csv", ".json")]
 
 
 def test_finished_runs_come_home_without_their_table(lab, home, tmp_path):

@@ -113,10 +113,10 @@ def test_two_processes_that_add_at_once_lose_nothing(
 ) -> None:
     def slowly(contents: dict[Path, str]) -> None:
         time.sleep(0.1)
-        write_all(contents)
+        write_files(contents)
 
-    write_all = experiment.write_all
-    monkeypatch.setattr(experiment, "write_all", slowly)
+    write_files = experiment.write_files
+    monkeypatch.setattr(experiment, "write_files", slowly)
     names = ["one", "two", "three"]
     with ThreadPoolExecutor() as pool:
         list(pool.map(lambda name: new_experiment(ledger_lab.project, name), names))

@@ -248,7 +248,7 @@ def _course(written: Sequence[tuple[int, float]]) -> tuple[dict[int, float], int
 
 
 def _goes_on(steps: Sequence[int], place: int) -> bool:
-    """Whether a step goes back and the next one rises from there: it is not one row out of order."""
+    """Whether a step goes back and the next rises from there: not one row is out of order."""
     return 0 < place < len(steps) - 1 and steps[place] < steps[place + 1] <= steps[place - 1]
 
 

@@ -19,7 +19,7 @@ from llmlab.method.declare.catalog import catalog
 from llmlab.method.declare.experiment import SCALES
 from llmlab.method.errors import LabError
 from llmlab.method.evidence.manifest import KEPT, MANIFEST, content_sha256, parse_manifest
-from llmlab.method.files import is_aside, unreadable, unwritable, write_file
+from llmlab.method.files import is_aside, unreadable, unwritable, write_file, write_files
 from llmlab.method.locks import locked
 from llmlab.method.project import Project
 from llmlab.method.running.parts import LOCK, PARTS
@@ -133,8 +133,8 @@ def unpack(project: Project, source: Path) -> list[str]:
 
     Raises:
         LabError: a file cannot be read, is not a pack, or holds a table or weights that differ from
-            their manifest, or another process is running the experiment (nothing is written then);
-            or a result cannot be written.
+            their manifest, another process is running the experiment, or a result cannot be
+            written; nothing is written then.
     """
     files = [source, *sorted(source.parent.glob(source.name.removesuffix(SUFFIX) + "-*" + SUFFIX))]
     contents = {name: content for file in files for name, content in _contents(file).items()}
@@ -146,8 +146,8 @@ def unpack(project: Project, source: Path) -> list[str]:
                 "to end, then unpack again."
             )
             held.enter_context(locked(project.build / "results" / folder / LOCK, taken, 1.0))
-        for name in sorted(contents, key=_is_manifest):  # manifests last: they vouch
-            write_file(project.build / "results" / name, contents[name])
+        ordered = sorted(contents, key=_is_manifest)  # manifests last: they vouch
+        write_files({project.build / "results" / name: contents[name] for name in ordered})
     return list(contents)
 
 

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from llmlab.method.errors import LabError
+from llmlab.method.files import write_files
 from llmlab.method.judging.ledger import load_ledger
 from llmlab.method.project import Project
 from llmlab.method.scaffold.contents import contents_file, with_chapter
@@ -11,7 +12,6 @@ from llmlab.method.scaffold.template import (
     check_absent,
     filled,
     names,
-    write_all,
 )
 
 
@@ -38,5 +38,5 @@ def new_concept(project: Project, name: str) -> list[Path]:
         chapter: filled("concept.py", words),
         contents_file(project): with_chapter(project, f"concepts/{name}.ipynb"),
     }
-    write_all(contents)
+    write_files(contents)
     return list(contents)

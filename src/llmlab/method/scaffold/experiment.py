@@ -5,6 +5,7 @@ from datetime import date
 from pathlib import Path
 
 from llmlab.method.errors import LabError
+from llmlab.method.files import write_files
 from llmlab.method.judging.ledger import load_ledger
 from llmlab.method.project import Project
 from llmlab.method.scaffold.contents import contents_file, with_chapter
@@ -14,7 +15,6 @@ from llmlab.method.scaffold.template import (
     check_absent,
     filled,
     names,
-    write_all,
 )
 
 
@@ -42,7 +42,7 @@ def new_experiment(project: Project, name: str) -> list[Path]:
         **{path: filled(template, words) for path, template in new.items()},
         contents_file(project): with_chapter(project, f"results/{name}.ipynb"),
     }
-    write_all(contents)
+    write_files(contents)
     return list(contents)
 
 

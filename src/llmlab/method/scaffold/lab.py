@@ -4,7 +4,7 @@ from pathlib import Path
 
 from llmlab.method.documents import parse_toml
 from llmlab.method.errors import LabError
-from llmlab.method.files import read_text
+from llmlab.method.files import read_text, write_files
 from llmlab.method.project import Project
 from llmlab.method.scaffold.contents import contents_file, with_part
 from llmlab.method.scaffold.experiment import experiment_files, experiment_words, ledger_entries
@@ -14,7 +14,6 @@ from llmlab.method.scaffold.template import (
     check_absent,
     filled,
     names,
-    write_all,
 )
 
 MODULES = ("data", "training", "measures")
@@ -62,7 +61,7 @@ def new_lab(project: Project, name: str) -> list[Path]:
         pyproject: f"{_with_walls(pyproject, name)}\n{filled('lab/contract.toml', room_words)}",
         contents_file(project): with_part(project, room_words["title"], chapters),
     }
-    write_all(contents)
+    write_files(contents)
     return list(contents)
 
 

@@ -1,16 +1,15 @@
-"""Fill in templates, and write several files either all or not at all."""
+"""Fill in templates for something new, whose name fits and which one process at a time adds."""
 
 import keyword
 import re
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
 from functools import wraps
 from importlib.resources import files
 from pathlib import Path
 from string import Template
 
 from llmlab.method.errors import LabError
-from llmlab.method.files import read_text, write_with
+from llmlab.method.files import read_text
 from llmlab.method.locks import locked
 from llmlab.method.project import Project
 
@@ -72,26 +71,6 @@ def appended(path: Path, template: str, words: Mapping[str, str]) -> str:
     if identifier in text.splitlines():
         raise LabError(f"{path} already has an entry with {identifier}; choose another name.")
     return f"{text.rstrip()}\n\n{entry}".lstrip()
-
-
-def write_all(contents: Mapping[Path, str]) -> None:
-    """Write all files or none: each takes its name once all are on disk; errors as `write_file`."""
-    if not contents:
-        return
-    (path, text), *others = contents.items()
-    missing = [folder for folder in path.parents if not folder.exists()]
-
-    def write(aside: Path) -> None:
-        aside.write_bytes(text.encode())
-        write_all(dict(others))
-
-    try:
-        write_with(path, write)
-    except BaseException:
-        for folder in missing:
-            with suppress(OSError):  # it was not created, or holds what another process wrote
-                folder.rmdir()
-        raise
 
 
 def adds(kind: str, example: str) -> Callable[[New], New]:
