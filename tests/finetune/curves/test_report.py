@@ -195,3 +195,10 @@ def test_the_table_shows_step_and_evidence() -> None:
     print_reports([report(Run("run", {"loss": spiky}))], Console(file=screen, width=120))
     assert "120" in screen.getvalue()
     assert "over at step 121" in screen.getvalue()
+
+
+@pytest.mark.parametrize("size", [1e-300, 1e160, 1e300, -1e300])
+def test_a_loss_of_any_size_is_read(size: float) -> None:
+    diagnosed = report(Run("run", {"loss": Curve.of(enumerate(size * FALL))}))
+    print_reports([diagnosed])
+    assert diagnosed.findings

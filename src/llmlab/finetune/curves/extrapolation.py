@@ -7,6 +7,8 @@ import scipy  # loads its parts, which take a second, only where they are used
 
 from llmlab.finetune.curves.curve import Curve
 
+LARGEST = 1e100
+"""A loss whose square is far from overflow; one beyond it has no law."""
 FEWEST = 8
 """Fewest points for a fit of three parameters."""
 LEAST, MOST = 0.02, 6.0
@@ -78,7 +80,7 @@ def fit_power_law(curve: Curve) -> PowerLaw | None:
     """
     points = curve.finite()
     points = points and points.between(1, points.steps[-1])
-    if points is None or len(points) < FEWEST:
+    if points is None or len(points) < FEWEST or np.abs(points.y).max() > LARGEST:
         return None
     start = min((_best_at(points, c) for c in EXPONENTS), key=lambda found: found[0])[1]
     start = (max(0.0, start[0]), *start[1:])
