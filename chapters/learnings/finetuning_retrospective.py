@@ -25,7 +25,7 @@ from llmlab.method.project import Project
 
 # %%
 # | label: tbl-learnings-finetuning
-# | tbl-cap: "Cost of each experiment, summed over its runs, and the verdicts on its hypotheses."
+# | tbl-cap: "Cost of each experiment, summed over its runs, and the verdicts on its hypotheses; checks do not count."
 statistics_of("finetune")
 
 # %% [markdown]

@@ -21,7 +21,7 @@ note("sleep_methods")
 
 # %%
 # | label: tbl-learnings-sleep
-# | tbl-cap: "What each experiment took, summed over its runs, and what became of its hypotheses."
+# | tbl-cap: "Cost of each experiment, summed over its runs, and the verdicts on its hypotheses; checks do not count."
 statistics_of("sleep")
 
 # %% [markdown]

@@ -142,6 +142,16 @@ def test_a_track_tells_what_it_took_and_what_became_of_its_hypotheses(recorded_b
     assert f"| **Together** | {took}" in text
 
 
+def test_checks_do_not_count_among_the_verdicts_of_a_track(recorded_book):
+    first, *others = judge_all(recorded_book)
+    check = replace(first, hypothesis=replace(first.hypothesis, kind="check"))
+    with_check, without = (
+        overviews.statistics(recorded_book, verdicts, "medicine").data
+        for verdicts in ([check, *others], others)
+    )
+    assert with_check == without
+
+
 def test_one_track_is_shown_without_its_name(recorded_book):
     text = show.progress("medicine").data
     assert text.startswith("To know the dose. 0 of 1 features done.")

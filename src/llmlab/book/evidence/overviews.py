@@ -144,7 +144,7 @@ def progress(project: Project, verdicts: Sequence[Verdict], only: str | None = N
 def statistics(project: Project, verdicts: Sequence[Verdict], track_id: str) -> Markdown:
     """The runs, tokens, seconds and verdicts of each experiment of a track, and their sums.
 
-    Counts the runs that the chapters show: those of the largest available scale.
+    Counts the runs that the chapters show, those of the largest available scale, and no checks.
 
     Raises:
         LabError: there is no such track, or one of its experiments has no results.
@@ -169,7 +169,7 @@ def statistics(project: Project, verdicts: Sequence[Verdict], track_id: str) -> 
 
 @dataclass(frozen=True)
 class _Count:
-    """The cost of experiments, and the number of their hypotheses with each of the `WORDS`."""
+    """The cost of experiments, and the number of their findings with each of the `WORDS`."""
 
     name: str
     title: str
@@ -183,7 +183,11 @@ class _Count:
     @classmethod
     def of(cls, evidence: Evidence, verdicts: Sequence[Verdict]) -> "_Count":
         runs, name = evidence.runs, evidence.experiment.name
-        own = [verdict.word for verdict in verdicts if verdict.hypothesis.experiment == name]
+        own = [
+            verdict.word
+            for verdict in verdicts
+            if verdict.hypothesis.experiment == name and not verdict.is_check
+        ]
         return cls(
             name,
             evidence.experiment.title,
