@@ -347,3 +347,10 @@ def test_a_hypothesis_links_to_the_chapter_of_its_results(recorded_book):
     chapter.parent.mkdir()
     chapter.write_text("# %% [markdown]\n# # The dose {#sec-the-dose}\n")
     assert "@sec-the-dose" in show.ledger().data
+
+
+def test_a_hypothesis_links_to_the_section_of_another_chapter_that_shows_it(recorded_book):
+    chapter = recorded_book.chapters / "learnings" / "medicine.py"
+    chapter.parent.mkdir()
+    chapter.write_text('# # Medicine {#sec-all}\n# ## The dose {#sec-some}\nverdict("H-UP")\n')
+    assert "@sec-some" in show.ledger().data
