@@ -39,7 +39,7 @@ note("minimum")
 #
 # ### Forward and backward by hand
 #
-# A network with two weights computes $\hat y = w_2 \max(0, w_1 x)$, and its loss is $L = (\hat y - y)^2$. Let $x = 2$,
+# A network with two weights computes $\hat y = w_2 \, \max(0, w_1 x)$, and its loss is $L = (\hat y - y)^2$. Let $x = 2$,
 # $y = 1$, $w_1 = 0.5$ and $w_2 = -1$. What are the loss and its two gradients? What would both gradients be with
 # $w_1 = -0.5$, and what does that mean for training?
 #
