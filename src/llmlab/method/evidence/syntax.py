@@ -232,7 +232,12 @@ def _statements_of_scope(body: Iterable[ast.AST]) -> Iterator[ast.AST]:
 
 def _bindings(body: Iterable[ast.AST]) -> Iterator[str]:
     """The names that statements bind in their own scope."""
-    for node in _statements_of_scope(body):
+    return _bound_in(_statements_of_scope(body))
+
+
+def _bound_in(nodes: Iterable[ast.AST]) -> Iterator[str]:
+    """The names that the nodes of one scope bind."""
+    for node in nodes:
         match node:
             case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
                 yield node.name
@@ -411,14 +416,15 @@ class _Writer:
         """The scope of a function, without names declared global or nonlocal."""
         imports: dict[str, str] = {}
         outside: set[str] = set()
-        for node in _statements_of_scope(body):
+        nodes = [*_statements_of_scope(body)]
+        for node in nodes:
             if isinstance(node, Import):
                 for name, path in imported_names(node, self.package).items():
                     if imports.setdefault(name, path) != path:  # one branch or the other
                         self._write_path(path, "")
             elif isinstance(node, ast.Global | ast.Nonlocal):
                 outside |= set(node.names)
-        names = {*parameters, *_bindings(body)} - outside
+        names = {*parameters, *_bound_in(nodes)} - outside
         return _Scope(frozenset(names), imports)
 
     def _write_FunctionDef(self, node: ast.FunctionDef) -> None:

@@ -38,6 +38,7 @@ from llmlab.method.evidence.lookup import (
     recorded_evidence,
 )
 from llmlab.method.evidence.manifest import Manifest
+from llmlab.method.evidence.reach import still_source
 from llmlab.method.evidence.reproduction import compare
 from llmlab.method.judging import statistics
 from llmlab.method.judging.journal import (
@@ -205,8 +206,9 @@ def judge_hypotheses(
     """The verdicts on hypotheses, which must form whole families; otherwise like `judge_all`."""
     hypotheses = list(hypotheses)
     names = dict.fromkeys(hypothesis.experiment for hypothesis in hypotheses)
-    evidence = {name: _evidence(project, name, scale) for name in names}
-    smoke = {name: smoke_agreement(project, name) for name in names}
+    with still_source():
+        evidence = {name: _evidence(project, name, scale) for name in names}
+        smoke = {name: smoke_agreement(project, name) for name in names}
     judge = judge or Judge(project.build / "judgements")
     journal = read_journal(project)
     found = verdicts(hypotheses, evidence, read_history(project), smoke, journal, judge)
