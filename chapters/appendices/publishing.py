@@ -95,9 +95,9 @@ still
 #
 # The first renders the committed book into `site/1.0/`, beside `site/dev/`. A version stays as it was published: it is
 # never rendered again. The menu on each page leads to the same page of another version, or to its front page if it lacks
-# that page. A version may take 25 MB, the files of its commit 50 MB. Its folder holds `evidence.zip`, all recorded tables;
-# `CITATION.cff` and `.zenodo.json`, to cite and archive it; and `ro-crate-metadata.json`, which describes each table with
-# its commit and checksum.
+# that page. A version may take 25 MB, its PDF 6 MB, the files of its commit 50 MB. Its folder holds `evidence.zip`, all
+# recorded tables; `CITATION.cff` and `.zenodo.json`, to cite and archive it; and `ro-crate-metadata.json`, which describes
+# each table with its commit and checksum.
 #
 # @sec-changes compares each version with the one before, from git's tags alone: each is judged by its own code, from the
 # tables at its commit. Pages of results whose evidence has changed say so below their title.

@@ -297,7 +297,7 @@ Markdown(
 # what a head is *for* needs a test, such as a score on texts made for the purpose.
 # :::
 #
-# ## Where this is tested
+# ## What the book tests
 #
 # - Some heads look at the token before. Others find the last place where the current token occurred and copy what came
 #   next (*induction heads* [@olsson2022induction]). When do they appear, and how many layers do they need?

@@ -271,7 +271,7 @@ axes.grid(axis="y", visible=False)
 figure
 
 # %% [markdown]
-# ## Where this is tested
+# ## What the book tests
 #
 # - How does the loss fall with the size of the model, from micro up? @sec-results-pretraining
 # - What can two layers do that one cannot, because the second reads what the first wrote to the stream

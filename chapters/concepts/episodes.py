@@ -56,7 +56,7 @@ Markdown(
 # is evidence of anything, even if the koans themselves had been sound (@sec-koans). The exams here hold only templates
 # that no lesson has.
 #
-# ## What tests it
+# ## What the book tests
 #
 # The coder of @sec-results-sleep-base, its nights in @sec-results-sleep-methods and @sec-results-sleep-replay, and asking
 # again instead, in @sec-results-sleep-prompting. @sec-results-sleep-cycles replays episodes step by step.

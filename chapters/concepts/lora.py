@@ -226,7 +226,7 @@ for index, rank in enumerate((1, 2, 3, 4)):
     axes.plot(errors_while_training(rank), color=style.CYCLE[index], label=f"rank {rank}")
     axes.axhline(sizes[rank:].norm(), color=style.CYCLE[index], linestyle="--", linewidth=1)
 axes.set(xlabel="step", ylabel="error", yscale="log")
-axes.legend()
+axes.legend(ncols=4, loc="lower center", bbox_to_anchor=(0.5, 1))
 figure
 
 # %% [markdown]

@@ -56,7 +56,7 @@ landscape = Landscape(GPT(tiny), reverse)
 # %%
 # | label: fig-landscape-plane
 # | fig-cap: "The loss of a tiny GPT on a plane through the point where its training ended (cross). The axes measure distance relative to the weights: at 1 every row of every matrix has changed by its own length."
-# | fig-alt: "A map with round lines of equal loss around a cross: a flat dark floor in the middle, and a loss that rises evenly on all sides, to several nats at the corners."
+# | fig-alt: "A map with round lines of equal loss around a cross: a flat bright floor in the middle, and a loss that rises on all sides, darkest at the corners."
 distances = np.linspace(-1, 1, 13)
 heights = np.array(plane(landscape, minimum, distances))
 

@@ -22,8 +22,9 @@ figure, axes = style.subplots(3, 1, height=3.6, sharex=True, sharey=True)
 for panel, draw in zip(axes, (real, simulated, uniform_sleeps), strict=True):
     seconds = draw(run, rng).seconds
     panel.plot(seconds / np.median(seconds), linewidth=0.8)
-    panel.set_ylabel(draw.__name__.replace("_", " "))
+    panel.set_title(draw.__name__.replace("_", " "))
 axes[-1].set_xlabel("step")
+figure.supylabel("step time (median = 1)", size=10.5)
 axes[0].set_ylim(0.85, 1.2)
 figure
 

@@ -234,7 +234,7 @@ Markdown(
 # When the text outgrows the model's context, its beginning must go, and all positions change. The library then moves
 # the window forward by half a context at once, so it rarely has to fill the cache again.
 #
-# ## Where this is tested
+# ## What the book tests
 #
 # - What do models write at each stage of training, with one seed? @sec-results-pretraining
 # - When does a model that has read one story too often recite it? @sec-results-memorization

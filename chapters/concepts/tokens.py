@@ -244,7 +244,7 @@ figure
 # Only the alphabet changes from left to right, not the kind of model, and each larger alphabet has more knowledge of
 # the text built in. Wherever this book compares models with different tokenizers, it uses bits per byte.
 #
-# ## Where this is tested
+# ## What the book tests
 #
 # - Does a real model predict text better with a larger vocabulary, and up to which size? @sec-results-tokenizer
 # - How do different vocabularies compare on code and on plays, in bits per byte? @sec-results-pretraining

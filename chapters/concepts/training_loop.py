@@ -236,9 +236,9 @@ Markdown(pipe_table(["parts", "sequences in each", "difference"], rows, numeric=
 # The gap between the two losses shows what it has memorised; only the validation loss, the loss on held-out text, shows
 # what it has learned.
 #
+# ## What the book tests
+#
 # - What does each of warm-up, the falling learning rate, weight decay, $\beta_2$ and clipping buy, when we leave out
 #   one at a time? @sec-results-optimizer
-#
-# - What warm-up, the falling rate, decay, $\beta_2$ and clipping each buy, left out one at a time: @sec-results-optimizer
 # - How does the loss fall with tokens, seconds and model size? @sec-results-pretraining
 # - How do the two losses part when a short text is read over and over? @sec-results-memorization

@@ -14,7 +14,7 @@ from llmlab.book.show import badge, progress, says, statistics_of, value
 
 # %%
 # | label: tbl-learnings-cluster
-# | tbl-cap: "Cost of each experiment, summed over its runs, and the verdicts on its hypotheses."
+# | tbl-cap: "Cost of each experiment, summed over its runs, and the verdicts on its hypotheses; checks do not count."
 statistics_of("cluster")
 
 # %% [markdown]

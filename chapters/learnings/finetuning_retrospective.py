@@ -25,7 +25,7 @@ from llmlab.method.project import Project
 
 # %%
 # | label: tbl-learnings-finetuning
-# | tbl-cap: "Cost of each experiment, summed over its runs, and the verdicts on its hypotheses."
+# | tbl-cap: "Cost of each experiment, summed over its runs, and the verdicts on its hypotheses; checks do not count."
 statistics_of("finetune")
 
 # %% [markdown]
@@ -40,13 +40,13 @@ Markdown(
         undecided="The runs do not decide how much a learning rate that is far too high wastes",
         untested="We have not tested yet what a wrong learning rate wastes",
     )
-    + f" (@sec-results-learning-rate; H-LR-3 {badge('H-LR-3')}). The rate also decides which of LoRA and full fine-tuning looks better: "
+    + f" (@sec-results-learning-rate; H-LR-3 {badge('H-LR-3')}). The rate also decides which of LoRA and full fine-tuning looks better"
     + says(
         "H-FULL-8",
-        supported="at a rate that suits one of them, the other looks hopeless",
-        refuted="but a rate that suits one of them does not make the other look as bad as we said",
-        undecided="but the runs do not decide how unfair a rate that suits one is to the other",
-        untested="we have not tested yet how much",
+        supported=": at a rate that suits one of them, the other looks hopeless",
+        refuted=", but a rate that suits one of them does not make the other look as bad as we said",
+        undecided=", but the runs do not decide how unfair a rate that suits one is to the other",
+        untested="; we have not tested yet how much",
     )
     + f" (@sec-results-full; H-FULL-8 {badge('H-FULL-8')}). "
     + says(

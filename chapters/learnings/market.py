@@ -19,7 +19,7 @@ note("market_scaling")
 
 # %%
 # | label: tbl-learnings-market
-# | tbl-cap: "Cost of each experiment, summed over its runs, and the verdicts on its hypotheses."
+# | tbl-cap: "Cost of each experiment, summed over its runs, and the verdicts on its hypotheses; checks do not count."
 statistics_of("market")
 
 # %% [markdown]

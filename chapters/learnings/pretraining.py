@@ -35,7 +35,7 @@ note("optimizer")
 
 # %%
 # | label: tbl-learnings-pretraining
-# | tbl-cap: "Cost of each experiment, summed over its runs, and the verdicts on its hypotheses."
+# | tbl-cap: "Cost of each experiment, summed over its runs, and the verdicts on its hypotheses; checks do not count."
 statistics_of("pretraining")
 
 # %% [markdown]

@@ -21,7 +21,7 @@ note("sleep_methods")
 
 # %%
 # | label: tbl-learnings-sleep
-# | tbl-cap: "What each experiment took, summed over its runs, and what became of its hypotheses."
+# | tbl-cap: "Cost of each experiment, summed over its runs, and the verdicts on its hypotheses; checks do not count."
 statistics_of("sleep")
 
 # %% [markdown]
@@ -32,10 +32,11 @@ Markdown(
     "- *LoRA cannot improve the model.* "
     + says(
         "H-SLEEP-1",
-        supported="Here it can: a night of naive LoRA raises the pass rate",
-        refuted="Nor can it here: a night of naive LoRA does not raise the pass rate, by the margin that we asked for",
-        undecided="Here a night of naive LoRA leaves it open",
+        supported="Here it can: a night of naive LoRA raises the pass rate;",
+        refuted="Nor can it here: a night of naive LoRA does not raise the pass rate by our margin;",
+        undecided="Here a night of naive LoRA leaves it open;",
         untested="No recorded night has tested this yet",
+        also="the rate changes by {}",
     )
     + f" (H-SLEEP-1 {badge('H-SLEEP-1')}).\n"
     "- *Replay mends what targeted training breaks.* "

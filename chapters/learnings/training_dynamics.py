@@ -39,7 +39,7 @@ note("minimum")
 #
 # ### Forward and backward by hand
 #
-# A network with two weights computes $\hat y = w_2 \max(0, w_1 x)$, and its loss is $L = (\hat y - y)^2$. Let $x = 2$,
+# A network with two weights computes $\hat y = w_2 \, \max(0, w_1 x)$, and its loss is $L = (\hat y - y)^2$. Let $x = 2$,
 # $y = 1$, $w_1 = 0.5$ and $w_2 = -1$. What are the loss and its two gradients? What would both gradients be with
 # $w_1 = -0.5$, and what does that mean for training?
 #
@@ -470,6 +470,11 @@ def fewest_seeds(metric: str, margin: float, steps: int) -> int | None:
     return next((n for n in counts if share_decided(differences, margin, n) >= 0.8), None)
 
 
+def taken(seconds: float) -> str:
+    """Seconds for a reader: tenths of a few, no parts of many."""
+    return f"{seconds:.1f}" if seconds < 10 else f"{seconds:.0f}"
+
+
 answers = []
 for steps in sorted(found.runs["steps"].unique()):
     seconds = 2 * found.runs.loc[found.runs["steps"] == steps, "seconds"].median()
@@ -484,7 +489,7 @@ Markdown(
     pipe_table(
         ["what shows", "steps", "seeds", "runs", "seconds"],
         [
-            [claim, str(steps), *((str(n), str(2 * n), f"{spent:.0f}") if n else ("–", "–", "–"))]
+            [claim, str(steps), *((str(n), str(2 * n), taken(spent)) if n else ("–", "–", "–"))]
             for claim, steps, n, spent in answers
         ],
         numeric=(1, 2, 3, 4),
@@ -496,7 +501,7 @@ module = inspect.getmodule(found.experiment.describe)
 lines = [line for line in inspect.getsource(module).splitlines() if line.strip()]
 cheapest = min((answer for answer in answers if answer[2]), key=lambda each: each[3], default=None)
 Markdown(
-    f"**The minimum interesting experiment takes {cheapest[3]:.0f} seconds and {len(lines)} lines.** It shows what is "
+    f"**The minimum interesting experiment takes {taken(cheapest[3])} seconds and {len(lines)} lines.** It shows what is "
     f"{cheapest[0].replace(': ', ', as ')}, in {2 * cheapest[2]} runs of {cheapest[1]} steps ({cheapest[2]} seeds at "
     "each of two rates). The lines are those of its script, without blank ones but with the docstring and three budgets; "
     "the seconds are those of the runs in the table, from the start of each run to its last grading, on the machine that "

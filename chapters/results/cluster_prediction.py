@@ -107,6 +107,7 @@ Markdown(
 import numpy as np
 
 from llmlab.book.markup import pipe_table
+from llmlab.book.numbers import deviation
 from llmlab.cluster.facts import RUNS, fact_table
 
 NAMES = {
@@ -136,7 +137,7 @@ def row(name, runs):
         name,
         f"{len(ours)}",
         *(f"{100 * error:.1f} %" for error in errors),
-        f"{round(100 * ours.mean(), 1) + 0.0:+.1f} %",
+        deviation(ours.mean()),
         f"{100 * flat.abs().mean():.1f} %",
         PEERS.get(name, ""),
     ]
@@ -157,7 +158,7 @@ Markdown(
     "torchtitan was once by far the worst source, for one word: *selective* recomputation. In Megatron-LM it repeats only "
     "attention [@korthikanti2022recomputation]; in torchtitan it keeps attention and repeats every second matrix product "
     "[@liang2024torchtitan]. No coefficient could make up for that. Now the simulator knows both. The mean signed error is "
-    + " and ".join(f"{round(100 * error):+d} % for {name}" for name, error in bias.items())
+    + " and ".join(f"{deviation(error, decimals=0)} for {name}" for name, error in bias.items())
     + ". We looked at these runs while we corrected the formulas, so they describe the correction more than they test it."
 )
 
@@ -204,7 +205,7 @@ Markdown(
                 run.plan.software,
                 f"{run.observed / 1e9:.1f}",
                 f"{run.predicted / 1e9:.1f}",
-                f"{round(100 * run.error):+d} %",
+                deviation(run.error, decimals=0),
             ]
             for run in peaks
         ],
@@ -281,7 +282,7 @@ Markdown(
                 f"{100 * found.mean_absolute_error:.1f} %",
                 f"{100 * lowest_error([one.run for one in scored if kind(one.run) == names]):.1f} %",
                 f"{100 * found.median_absolute_error:.1f} %",
-                f"{100 * found.bias:+.1f} %",
+                deviation(found.bias),
                 ranked(names),
             ]
             for names, found in kinds.items()

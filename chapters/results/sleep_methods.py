@@ -9,7 +9,7 @@
 # %%
 from IPython.display import Markdown
 
-from llmlab.book.show import badge, command, figure, method, note, table, verdict
+from llmlab.book.show import badge, command, figure, method, note, says, table, verdict
 
 note("sleep_methods")
 
@@ -78,13 +78,55 @@ table(
 
 # %%
 Markdown(
-    "Each sentence is a hypothesis, and the sign behind it is its verdict:\n\n"
-    f"- a night of naive LoRA improves the coder (H-SLEEP-1): {badge('H-SLEEP-1')}.\n"
-    f"- failures alone cost more regressions than replay (H-SLEEP-2): {badge('H-SLEEP-2')}.\n"
-    f"- averaged factors return to the baseline (H-SLEEP-3): {badge('H-SLEEP-3')}.\n"
-    f"- averaging what adapters do keeps more (H-SLEEP-4): {badge('H-SLEEP-4')}.\n"
-    f"- averaged coefficients are averaged factors (H-SLEEP-5): {badge('H-SLEEP-5')}.\n"
-    f"- own repairs teach little that is new (H-SLEEP-6): {badge('H-SLEEP-6')}.\n"
+    says(
+        "H-SLEEP-1",
+        supported="- A night of naive LoRA improves the coder:",
+        refuted="- A night of naive LoRA does not improve the coder by our margin:",
+        undecided="- Whether a night of naive LoRA improves the coder is open:",
+        untested="- Whether a night of naive LoRA improves the coder is untested",
+        also="the pass rate changes by {}",
+    )
+    + f" (H-SLEEP-1 {badge('H-SLEEP-1')}).\n"
+    + says(
+        "H-SLEEP-2",
+        supported="- Learning from failures alone loses more of what was known than learning with replay",
+        refuted="- Learning from failures alone loses no more of what was known than learning with replay, by our margin",
+        undecided="- Whether learning from failures alone loses more than learning with replay is open",
+        untested="- Whether learning from failures alone loses more than learning with replay is untested",
+    )
+    + f" (H-SLEEP-2 {badge('H-SLEEP-2')}).\n"
+    + says(
+        "H-SLEEP-3",
+        supported="- Averaged factors return to the baseline",
+        refuted="- Averaged factors do not return to the baseline",
+        undecided="- Whether averaged factors return to the baseline is open",
+        untested="- Whether averaged factors return to the baseline is untested",
+    )
+    + f" (H-SLEEP-3 {badge('H-SLEEP-3')}).\n"
+    + says(
+        "H-SLEEP-4",
+        supported="- Averaging what adapters do keeps more than averaging their factors",
+        refuted="- Averaging what adapters do keeps no more than averaging their factors, by our margin",
+        undecided="- Whether averaging what adapters do keeps more than averaging their factors is open",
+        untested="- Whether averaging what adapters do keeps more is untested",
+    )
+    + f" (H-SLEEP-4 {badge('H-SLEEP-4')}).\n"
+    + says(
+        "H-SLEEP-5",
+        supported="- Averaging coefficients in a shared basis gives what averaging factors gives",
+        refuted="- Averaging coefficients in a shared basis gives something else than averaging factors",
+        undecided="- Whether averaging coefficients is averaging factors is open",
+        untested="- Whether averaging coefficients is averaging factors is untested",
+    )
+    + f" (H-SLEEP-5 {badge('H-SLEEP-5')}).\n"
+    + says(
+        "H-SLEEP-6",
+        supported="- The coder's own repairs teach less of the new families than references",
+        refuted="- The coder's own repairs teach the new families as much as references, up to our margin",
+        undecided="- Whether the coder's own repairs teach less of the new families than references is open",
+        untested="- Whether the coder's own repairs teach less than references is untested",
+    )
+    + f" (H-SLEEP-6 {badge('H-SLEEP-6')}).\n"
 )
 
 # %% [markdown]

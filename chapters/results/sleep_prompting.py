@@ -9,7 +9,7 @@
 # %%
 from IPython.display import Markdown
 
-from llmlab.book.show import badge, command, figure, method, note, table, verdict
+from llmlab.book.show import badge, command, figure, method, note, says, table, verdict
 
 note("sleep_prompting")
 
@@ -73,9 +73,22 @@ table(
 
 # %%
 Markdown(
-    "Each sentence is a hypothesis, and the sign behind it is its verdict:\n\n"
-    f"- three more answers turn more koans green, by the margin that we asked for (H-PROMPT-1): {badge('H-PROMPT-1')}.\n"
-    f"- the name of the family changes nothing, within the margin (H-PROMPT-2): {badge('H-PROMPT-2')}.\n"
+    says(
+        "H-PROMPT-1",
+        supported="- Three more answers turn more koans green, by our margin",
+        refuted="- Three more answers do not turn as many more koans green as we asked for",
+        undecided="- Whether three more answers turn as many more koans green as we asked for is open",
+        untested="- What three more answers are worth is untested",
+    )
+    + f" (H-PROMPT-1 {badge('H-PROMPT-1')}).\n"
+    + says(
+        "H-PROMPT-2",
+        supported="- The name of the family changes nothing beyond our margin",
+        refuted="- The name of the family makes a difference beyond our margin",
+        undecided="- Whether the name of the family makes a difference is open",
+        untested="- What the name of the family is worth is untested",
+    )
+    + f" (H-PROMPT-2 {badge('H-PROMPT-2')}).\n"
 )
 
 # %% [markdown]

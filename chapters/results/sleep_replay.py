@@ -8,7 +8,7 @@
 # %%
 from IPython.display import Markdown
 
-from llmlab.book.show import badge, command, figure, method, note, table, verdict
+from llmlab.book.show import badge, command, figure, method, note, says, table, verdict
 
 note("sleep_replay")
 
@@ -61,9 +61,22 @@ table(
 
 # %%
 Markdown(
-    "Each sentence is a hypothesis, and the sign behind it is its verdict:\n\n"
-    f"- a fifth of passed episodes saves what was known (H-SLEEP-REPLAY-1): {badge('H-SLEEP-REPLAY-1')}.\n"
-    f"- half is too much (H-SLEEP-REPLAY-2): {badge('H-SLEEP-REPLAY-2')}.\n"
+    says(
+        "H-SLEEP-REPLAY-1",
+        supported="- A fifth of passed episodes saves a part of what was known",
+        refuted="- A fifth of passed episodes saves little of what was known",
+        undecided="- Whether a fifth of passed episodes saves what was known is open",
+        untested="- Whether a fifth of passed episodes saves what was known is untested",
+    )
+    + f" (H-SLEEP-REPLAY-1 {badge('H-SLEEP-REPLAY-1')}).\n"
+    + says(
+        "H-SLEEP-REPLAY-2",
+        supported="- Half is too much: it costs the new families",
+        refuted="- Half costs the new families less than we said",
+        undecided="- Whether half costs the new families as much as we said is open",
+        untested="- Whether half costs the new families is untested",
+    )
+    + f" (H-SLEEP-REPLAY-2 {badge('H-SLEEP-REPLAY-2')}).\n"
 )
 
 # %% [markdown]

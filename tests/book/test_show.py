@@ -143,6 +143,16 @@ def test_a_track_tells_what_it_took_and_what_became_of_its_hypotheses(recorded_b
     assert f"| **Together** | {took}" in text
 
 
+def test_checks_do_not_count_among_the_verdicts_of_a_track(recorded_book):
+    first, *others = judge_all(recorded_book)
+    check = replace(first, hypothesis=replace(first.hypothesis, kind="check"))
+    with_check, without = (
+        overviews.statistics(recorded_book, verdicts, "medicine").data
+        for verdicts in ([check, *others], others)
+    )
+    assert with_check == without
+
+
 def test_one_track_is_shown_without_its_name(recorded_book):
     text = show.progress("medicine").data
     assert text.startswith("To know the dose. 0 of 1 features done.")
@@ -355,3 +365,10 @@ def test_a_hypothesis_links_to_the_chapter_of_its_results(recorded_book):
     chapter.parent.mkdir()
     chapter.write_text("# %% [markdown]\n# # The dose {#sec-the-dose}\n")
     assert "@sec-the-dose" in show.ledger().data
+
+
+def test_a_hypothesis_links_to_the_section_of_another_chapter_that_shows_it(recorded_book):
+    chapter = recorded_book.chapters / "learnings" / "medicine.py"
+    chapter.parent.mkdir()
+    chapter.write_text('# # Medicine {#sec-all}\n# ## The dose {#sec-some}\nverdict("H-UP")\n')
+    assert "@sec-some" in show.ledger().data

@@ -197,3 +197,17 @@ def test_the_inside_of_a_model_is_shown_and_reaches_nothing(trainer: RunFolder, 
         time.sleep(0.2)  # for what it asks for
         assert frame.locator("#reached").inner_text() == "nothing"
         page.close()
+
+
+def test_the_checkpoints_shown_are_those_of_the_run_chosen_last(tmp_path: Path, opened) -> None:
+    for name in ("first", "second"):
+        folder = RunFolder(tmp_path / "runs" / name)
+        folder.log.start({"train.steps": 1000})
+        (folder.path / "checkpoints" / "step-1").mkdir(parents=True)
+    with serving(tmp_path / "runs") as allowed:
+        page = opened(allowed)
+        for name in ("first", "second"):
+            choice = page.get_by_role("checkbox", name=name)
+            choice.uncheck()
+            choice.check()
+            page.get_by_text(f"{name}/checkpoints/step-1").wait_for(timeout=10_000)

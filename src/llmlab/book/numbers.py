@@ -44,6 +44,12 @@ def changes(low: float, high: float, unit: str = "1") -> str:
     return f"{_with_sign(low, unit)} to {_with_sign(high, unit)}{_change_suffix(unit)}"
 
 
+def deviation(x: float, decimals: int = 1) -> str:
+    """A relative error with its sign, in per cent."""
+    shown = f"{100 * x:+.{decimals}f}"
+    return (_signed(shown) if any(digit in shown for digit in "123456789") else shown[1:]) + " %"
+
+
 def correlation(x: float) -> str:
     """A rank correlation with its sign, three decimals."""
     return ("+" if x > 0 else "") + _signed(f"{x:.3f}")

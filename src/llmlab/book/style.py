@@ -69,7 +69,10 @@ _STYLE: dict[str, Any] = {
     "text.color": INK,
     "lines.linewidth": 1.8,
     "lines.markersize": 5,
-    "legend.frameon": False,
+    # where a legend lies over lines, its names stay readable and the lines show through
+    "legend.facecolor": "white",
+    "legend.edgecolor": "none",
+    "legend.framealpha": 0.8,
     "legend.fontsize": 9.5,
 }
 

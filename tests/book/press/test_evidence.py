@@ -66,6 +66,12 @@ def test_a_verdict_has_sign_and_word(screen, paper):
     assert "#strong[A #emph[step] of 0.1]" in paper
 
 
+def test_the_word_of_a_check_says_that_it_is_one():
+    text = "::: {.verdict .supported .check}\nA check.\n:::\n"
+    assert '<span class="word">Check: supported</span>' in filtered("html", text)
+    assert "✓ Check: supported" in filtered("typst", text)
+
+
 def test_a_drawing_stands_in_the_middle_of_a_printed_verdict():
     text = '::: {.verdict .supported}\nOf ![a](x.svg) two.\n\n![](x.svg){alt="b"}\n:::\n'
     paper = filtered("typst", text)

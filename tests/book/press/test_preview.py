@@ -98,6 +98,10 @@ def test_code_is_folded_where_it_says_so(concept, result):
     assert "sourceCode" not in result
 
 
+def test_an_option_of_a_command_is_not_broken_after_its_dashes(result):
+    assert '<code>steps a&lt;b <span class="unbroken">--scale</span> smoke</code>' in result
+
+
 def test_a_callout_has_its_title(concept):
     assert '<div role="note" class="callout note"><p class="callout-title">Remember</p>' in concept
 

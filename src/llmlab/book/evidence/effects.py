@@ -62,7 +62,7 @@ def drawing(verdict: Verdict) -> str:
     """The effect with its interval beside the claim, as an image."""
     if verdict.judgement is None:
         return ""
-    figure, axes = style.subplots(height=1.35)
+    figure, axes = style.subplots(height=1.5)
     found = verdict.judgement
     scale = 100.0 if found.unit in numbers.SHARES else 1.0
     claim = [scale * end for end in claimed_region(verdict.hypothesis)]
@@ -109,16 +109,24 @@ def _set_levels(axes: Axes, verdict: Verdict, shown: Sequence[float]) -> None:
 
 
 def _draw_claim(axes: Axes, low: float, high: float) -> None:
-    """Shade the claimed effects; an open end runs to the edge of the drawing."""
+    """Shade the claimed effects and name them above; an open end runs to the drawing's edge."""
     left, right = axes.get_xlim()
-    axes.axvspan(max(low, left), min(high, right), color=style.GREEN, alpha=0.13, linewidth=0)
+    shaded = max(low, left), min(high, right)
+    axes.axvspan(*shaded, color=style.GREEN, alpha=0.13, linewidth=0)
     for end in filter(np.isfinite, (low, high)):
         axes.axvline(end, color=style.GREEN, linestyle="--", linewidth=1.2)
-    text = {"va": "top", "fontsize": 8.5, "color": style.VERDICT_COLOURS["SUPPORTED"]}
-    if np.isfinite(low):
-        axes.text(low, 0.95, " claimed", ha="left", **text)
-    else:
-        axes.text(high, 0.95, "claimed ", ha="right", **text)
+    middle = np.sqrt(np.prod(shaded)) if axes.get_xscale() == "log" else np.mean(shaded)
+    axes.annotate(
+        "claimed",
+        (middle, 1),
+        (0, 2),
+        xycoords=axes.get_xaxis_transform(),
+        textcoords="offset points",
+        ha="center",
+        va="bottom",
+        fontsize=8.5,
+        color=style.VERDICT_COLOURS["SUPPORTED"],
+    )
 
 
 def _draw_effect(axes: Axes, verdict: Verdict, scale: float) -> None:

@@ -15,6 +15,7 @@ from llmlab.method.declare.catalog import catalog, suggestion
 from llmlab.method.declare.experiment import SCALES
 from llmlab.method.errors import LabError
 from llmlab.method.evidence.lookup import Evidence, best_evidence
+from llmlab.method.files import read_text
 from llmlab.method.judging.ledger import Ledger, Track, load_ledger
 from llmlab.method.judging.progress import (
     FeatureProgress,
@@ -27,6 +28,7 @@ from llmlab.method.judging.scope import Scope
 from llmlab.method.judging.verdicts import SIGNS, Verdict
 from llmlab.method.project import Project
 
+_LABEL = re.compile(r"\{#(sec-[\w-]+)")
 NO_BREAK = "\N{NO-BREAK SPACE}"
 WORDS = ("SUPPORTED", "REFUTED", "UNDECIDED", "UNTESTED")
 STAGE_BADGES: Mapping[str, str] = {
@@ -62,16 +64,15 @@ def ledger(project: Project, verdicts: Sequence[Verdict]) -> Markdown:
     rows = [
         [
             f"**{verdict.hypothesis.id}** {verdict.hypothesis.title}",
-            boxes.verdict_badge(verdict),
+            f"{boxes.verdict_badge(verdict)} {_tested_at(verdict)}",
             _effect(verdict),
             effects.claim_text(verdict.hypothesis, _unit(verdict)),
-            f"{verdict.scale or markup.NOTHING}{', stale' if verdict.changes else ''}",
             f"{verdict.hypothesis.registered}{_order(verdict)}",
             chapter_of(project, verdict.hypothesis.experiment),
         ]
         for verdict in verdicts
     ]
-    header = ["Hypothesis", "Verdict", "Effect", "Claimed", "Scale", "Registered", "Tested in"]
+    header = ["Hypothesis", "Verdict, scale", "Effect", "Claimed", "Registered", "Tested in"]
     return Markdown(markup.pipe_table(header, rows))
 
 
@@ -144,7 +145,7 @@ def progress(project: Project, verdicts: Sequence[Verdict], only: str | None = N
 def statistics(project: Project, verdicts: Sequence[Verdict], track_id: str) -> Markdown:
     """The runs, tokens, seconds and verdicts of each experiment of a track, and their sums.
 
-    Counts the runs that the chapters show: those of the largest available scale.
+    Counts the runs that the chapters show, those of the largest available scale, and no checks.
 
     Raises:
         LabError: there is no such track, or one of its experiments has no results.
@@ -169,7 +170,7 @@ def statistics(project: Project, verdicts: Sequence[Verdict], track_id: str) -> 
 
 @dataclass(frozen=True)
 class _Count:
-    """The cost of experiments, and the number of their hypotheses with each of the `WORDS`."""
+    """The cost of experiments, and the number of their findings with each of the `WORDS`."""
 
     name: str
     title: str
@@ -183,7 +184,11 @@ class _Count:
     @classmethod
     def of(cls, evidence: Evidence, verdicts: Sequence[Verdict]) -> "_Count":
         runs, name = evidence.runs, evidence.experiment.name
-        own = [verdict.word for verdict in verdicts if verdict.hypothesis.experiment == name]
+        own = [
+            verdict.word
+            for verdict in verdicts
+            if verdict.hypothesis.experiment == name and not verdict.is_check
+        ]
         return cls(
             name,
             evidence.experiment.title,
@@ -206,18 +211,30 @@ class _Count:
         )
 
     def cells(self) -> list[str]:
-        runs = f"{self.runs}, {self.diverged} diverged" if self.diverged else str(self.runs)
+        runs = f"{self.runs:,}, {self.diverged} diverged" if self.diverged else f"{self.runs:,}"
         tokens = f"{self.tokens / 1e6:,.1f} M" if self.tokens >= 1e5 else f"{self.tokens:,}"
         took = [runs, *(text.replace(" ", NO_BREAK) for text in (tokens, duration(self.seconds)))]
         return took + [str(count) for count in self.verdicts]
 
 
 def chapter_of(project: Project, experiment: str) -> str:
-    """A reference to the results chapter of an experiment; its name if it has none."""
-    path = project.chapters / "results" / f"{experiment}.py"
-    text = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
-    heading = re.search(r"\{#(sec-[\w-]+)", text)
-    return f"@{heading[1]}" if heading else f"`{experiment}`"
+    """A reference to the section on the results of an experiment; its name if there is none."""
+    chapter = project.chapters / "results" / f"{experiment}.py"
+    if chapter.is_file() and (labels := _LABEL.findall(read_text(chapter))):
+        return f"@{labels[0]}"
+    shown = _calls_that_show(project, experiment)
+    for other in sorted(project.chapters.glob("*/*.py")):
+        before, *after = shown.split(read_text(other), maxsplit=1)
+        if after and (labels := _LABEL.findall(before)):
+            return f"@{labels[-1]}"
+    return f"`{experiment}`"
+
+
+def _calls_that_show(project: Project, experiment: str) -> re.Pattern[str]:
+    """The calls by which a chapter on something else shows an experiment, too."""
+    own = [one.id for one in load_ledger(project).hypotheses if one.experiment == experiment]
+    calls = [f'command("{experiment}")', *(f'verdict("{name}")' for name in own)]
+    return re.compile("|".join(map(re.escape, calls)))
 
 
 def _of_track(ledger: Ledger, track: Track, verdicts: Sequence[Verdict]) -> list[Verdict]:
@@ -247,6 +264,10 @@ def _standing(ledger: Ledger, track: Track, verdicts: Sequence[Verdict]) -> str:
         if (found := [manifest.device for manifest in manifests if manifest.scale == scale])
     ]
     return "; ".join(standing) or "none yet"
+
+
+def _tested_at(verdict: Verdict) -> str:
+    return f"{verdict.scale or ''}{', stale' if verdict.changes else ''}"
 
 
 def _scale(name: str, scope: Scope | None) -> str:

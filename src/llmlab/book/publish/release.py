@@ -15,7 +15,7 @@ from llmlab.method.project import Project
 
 LARGEST_MB = 25.0
 """Size limit of one version, so that a site can hold many."""
-LARGEST_PDF_MB = 7.0
+LARGEST_PDF_MB = 6.0
 LARGEST_REPOSITORY_MB = 50.0
 """Size limit of the files of one commit, so that cloning stays fast."""
 

@@ -275,8 +275,8 @@ function events(run) {
 
 function checkpoints(run) {
   const kept = known.get(run.name)?.checkpoints ?? [];
-  section(".kept", "ul", kept.slice().reverse(), (name) =>
-    element("li", {}, element("code", { textContent: `llmlab inspect ${run.name}/checkpoints/${name}` })));
+  const commands = kept.map((name) => `llmlab inspect ${run.name}/checkpoints/${name}`).reverse();
+  section(".kept", "ul", commands, (command) => element("li", {}, element("code", { textContent: command })));
 }
 
 function section(selector, list, items, make) {

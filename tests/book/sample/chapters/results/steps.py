@@ -2,6 +2,7 @@
 # # The best step {#sec-result}
 #
 # [Go back to @sec-idea and @fig-parabola.]{} See [-@tbl-steps] too.
+# `steps a<b --scale smoke` makes it.
 
 # %%
 # | include: false

@@ -104,6 +104,7 @@ end
 local function verdict(div)
   local name, sign, tone = kind_of(div)
   local word = name:sub(1, 1):upper() .. name:sub(2)
+  if div.classes:includes 'check' then word = 'Check: ' .. name end
   local label = div.attributes.label or ''
   local title = pandoc.utils.blocks_to_inlines(pandoc.read(div.attributes.title or '', 'markdown').blocks)
   div.attributes.label, div.attributes.title = nil, nil

@@ -74,6 +74,16 @@ local function equation(span)
   return span
 end
 
+local ESCAPED = { ['&'] = '&amp;', ['<'] = '&lt;', ['>'] = '&gt;' }
+
+--- Keeps an option such as --score on one line; a browser would break it after its dashes.
+local function options(element)
+  local words = ' ' .. element.text:gsub('[&<>]', ESCAPED)
+  local kept, count = words:gsub('( )(%-[%w%-]+)', '%1<span class="unbroken">%2</span>')
+  if count == 0 then return nil end
+  return pandoc.RawInline('html', ('<code>%s</code>'):format(kept:sub(2)))
+end
+
 --- Puts the page in front of a label that stands on another one.
 local function link(chapter, element)
   local label = element.target:match '^#(.+)$'
@@ -99,6 +109,7 @@ local function body(chapter, blocks)
     :walk {
       Header = header,
       CodeBlock = code,
+      Code = options,
       Span = equation,
       Link = function(element) return link(chapter, element) end,
       Image = function(element) return image(chapter, element) end,
