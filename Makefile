@@ -35,7 +35,7 @@ clean:  ## remove all build products; recorded results stay
 	rm -rf build site .snakemake
 
 lock:  ## pin the newest releases that pyproject.toml allows in envs/constraints.txt
-	$(PYTHON) -m venv --clear build/lock
+	$(PYTHON) -m venv --clear --upgrade-deps build/lock
 	build/lock/bin/python -m pip install --quiet --editable '.[$(EXTRAS)]'
 	build/lock/bin/python envs/lock.py > build/constraints.txt
 	mv build/constraints.txt envs/constraints.txt
@@ -47,6 +47,8 @@ quarto: .venv/installed  ## try again to install Quarto
 # Setting up the environment
 
 BIN := .venv/bin
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check \
+	--constraint envs/constraints.txt
 EXTRAS := book,pipeline,slurm,market,watch,release,dev
 
 # a name on the path may be a shim for a missing version, so ask each for its version
@@ -56,13 +58,14 @@ PYTHON ?= $(or $(FOUND),$(error The book needs Python 3.11 or newer, but the pat
 	install one, or name it with "make PYTHON=/path/to/python"))
 
 # without the stamp, the folder is missing or incomplete after an interrupted install: start over;
-# pip compiles what it copies, but not an editable package, which hundreds of processes import
+# the pip that comes with Python may be years old and four times as slow; packages are compiled when
+# they are first imported, our sources here, since hundreds of processes import them at a time
 .venv/installed: envs/constraints.txt pyproject.toml
 	@test -e $@ || $(PYTHON) -m venv --clear .venv
 	@rm -f $@
 	@echo "Installing the pinned packages into .venv; this takes a few minutes the first time."
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check \
-		--constraint envs/constraints.txt --editable '.[$(EXTRAS)]'
+	@$(INSTALL) --upgrade pip
+	@$(INSTALL) --no-compile --editable '.[$(EXTRAS)]'
 	@$(BIN)/python -m compileall -q src
 	@touch $@
 

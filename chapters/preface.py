@@ -71,10 +71,11 @@ verdict("H-LR-5")
 # - **Looks.** If the first seeds do not decide, we may add more, but each further look at the data gives chance another
 #   opportunity. So the first look may spend half of α, the second a quarter, the third an eighth: together never more
 #   than α, however many looks there are.
-# - **Formerly.** What the hypothesis was called on earlier tables of this scale.
+# - **Formerly.** What the hypothesis was called on earlier tables of this scale, or by earlier rules.
 # - **Registered.** Git knows when the hypothesis was committed and when its result was. If the result came first, the
 #   box says so.
-# - **Caution.** Warnings: runs that diverged, or a best setting at the edge of the range we tried.
+# - **Caution.** Warnings: runs that diverged, a best setting at the edge of the range we tried, or shares that all lie
+#   near 0 or 1. Where better settings or a difference could hide there, the verdict is *undecided*.
 #
 # A verdict whose word starts with *Check* is not a finding: its claim follows from arithmetic or is too plain to be one.
 # It has no *p* value, because it only checks whether every seed is as claimed, and the counts of findings leave it out.

@@ -11,7 +11,7 @@ HEADER = """\
 # constraints: one binds only where its package is wanted, so they serve every platform.
 """
 
-UNPINNED = ("llmlab", "pip", "setuptools", "wheel")
+UNPINNED = ("llmlab", "setuptools", "wheel")
 PLATFORM_ONLY = ("nvidia-", "cuda-", "triton")  # torch names the versions that it needs itself
 
 

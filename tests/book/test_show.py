@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from llmlab.book import numbers, show
 from llmlab.book.evidence import boxes, overviews
 from llmlab.method.errors import LabError
+from llmlab.method.judging.journal import Entry, Journal, table_key, write_journal
 from llmlab.method.judging.scope import Scope
 from llmlab.method.judging.verdicts import judge_all
 
@@ -191,6 +192,23 @@ def test_every_further_look_stands_in_the_box(recorded_book):
     box = show.verdict("H-UP").data
     assert "**Looks** | 3: at 3, then 4, now at 10 seeds; p values are multiplied by 8" in box
     assert "look 3" in box
+
+
+def test_former_verdicts_are_told_where_table_or_word_was_another(recorded_book):
+    now = Entry("H-UP", "laptop", _table(recorded_book), 10, "SUPPORTED", 0.3, 0.2, 0.4, 2, "")
+    earlier = replace(now, table="earlier", seeds=5, word="UNDECIDED", date="2026-02-01")
+    otherwise = replace(now, word="REFUTED", rules=1, date="2026-02-02")
+    write_journal(recorded_book, Journal((earlier, otherwise, replace(now, date="2026-02-03"))))
+    assert (
+        "| **Formerly** | ✗ Refuted on these runs by former rules (t tests and exact sign tests; "
+        "an edge of a grid was an alarm; looks shared alpha equally), 2026-02-02; "
+        "? Undecided on 5 seeds of an earlier table, 2026-02-01 |"
+    ) in show.verdict("H-UP").data
+
+
+def _table(project):
+    manifest = json.loads((project.recorded("laptop", "dose") / "manifest.json").read_text())
+    return table_key(manifest["sha256"])
 
 
 @pytest.mark.parametrize(

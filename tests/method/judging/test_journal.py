@@ -64,6 +64,11 @@ def test_only_what_is_new_is_entered():
     assert journal.entries == (OLD, SAME)
 
 
+def test_new_rules_enter_only_the_verdicts_that_they_change():
+    kept, changed = replace(OLD, rules=NOW), NEW
+    assert Journal((OLD, SAME)).with_new([kept, changed]).entries == (OLD, SAME, changed)
+
+
 def test_undecided_hypotheses_are_wanted_more_and_checks_not_at_all():
     other = replace(HYPOTHESIS, id="H-X-2")
     check = replace(HYPOTHESIS, id="H-X-3", kind="check")

@@ -312,19 +312,44 @@ def test_the_worst_value_follows_the_direction_of_the_metric():
     assert np.isnan(runs.loc[0, "count"])
 
 
+def shares(share):
+    """A table of shares that hardly differ, and its experiment."""
+    metrics = [Metric("score", "How often.", "share", "higher"), *EXPERIMENT.metrics[1:]]
+    runs = table(lambda dose, seed: share + NOISE[seed] / 10 * dose, seeds=10)
+    return replace(EXPERIMENT, metrics=metrics), runs
+
+
 @pytest.mark.parametrize(
     ("share", "alarms"),
     [
         (0.0, ()),  # differences of shares, some of them negative
-        (0.01, ("all sides lie at the floor of score: another budget may tell them apart",)),
+        (0.01, ("all sides lie at the floor of score",)),
         (0.5, ()),
-        (0.99, ("all sides lie at the ceiling of score: another budget may tell them apart",)),
+        (0.99, ("all sides lie at the ceiling of score",)),
     ],
 )
 def test_shares_without_room_to_differ_raise_an_alarm(share, alarms):
-    runs = table(lambda dose, seed: share + NOISE[seed] / 10 * dose, seeds=10)
-    metrics = [Metric("score", "How often.", "share", "higher"), *EXPERIMENT.metrics[1:]]
-    assert judge(BASE, replace(EXPERIMENT, metrics=metrics), runs).alarms == alarms
+    assert judge(BASE, *shares(share)).alarms == alarms
+
+
+@pytest.mark.parametrize(
+    ("claim", "share", "open_end"),
+    [
+        ("greater", 0.01, ""),  # there was all room, and no difference
+        ("less", 0.01, "another budget must take score off its floor"),
+        ("equivalent", 0.01, "another budget must take score off its floor"),
+        ("greater", 0.99, "another budget must take score off its ceiling"),
+        ("less", 0.99, ""),
+        ("equivalent", 0.5, ""),
+    ],
+)
+def test_a_claim_that_needs_room_beyond_the_end_of_the_scale_is_open(claim, share, open_end):
+    assert judge(replace(BASE, claim=claim, margin=0.1), *shares(share)).open_end == open_end
+
+
+def test_a_check_may_lie_at_the_end_of_the_scale():
+    check = replace(BASE, kind="check", claim="equivalent", margin=0.1)
+    assert judge(check, *shares(0.99)).open_end == ""
 
 
 def test_a_failed_run_leaves_its_seed_out_on_both_sides():

@@ -17,7 +17,7 @@ from llmlab.book.evidence.effects import (
 from llmlab.book.evidence.readings import condition_text, hardware, label
 from llmlab.method.documents import listed
 from llmlab.method.judging import statistics
-from llmlab.method.judging.journal import NOW, RULES, table_key
+from llmlab.method.judging.journal import RULES, table_key
 from llmlab.method.judging.ledger import Hypothesis
 from llmlab.method.judging.scope import Scope
 from llmlab.method.judging.verdicts import SIGNS, Verdict, claimed_region
@@ -71,7 +71,7 @@ def change_of_mind(verdict: Verdict) -> str:
     if hypothesis.claim == "interval":
         return _other_levels(verdict)
     if verdict.judgement.open_end:
-        return f"A wider sweep: {verdict.judgement.open_end}, and on both sides of the best."
+        return f"Further runs: {verdict.judgement.open_end}."
     if verdict.word in ("UNDECIDED", "UNTESTED"):
         return _seeds_to_decide(verdict)
     found = verdict.judgement
@@ -252,15 +252,16 @@ def parameters_text(scope: Scope) -> str:
 
 
 def _former(verdict: Verdict) -> str:
-    """Verdicts of earlier tables or rules, latest first."""
+    """Verdicts on earlier tables and, where they differ, by former rules; the latest first."""
     lines = []
     for entry in reversed(verdict.former):
-        if entry.table == table_key(verdict.manifest.sha256):
-            runs = "on these runs"
+        if entry.table != table_key(verdict.manifest.sha256):
+            judged = f"on {entry.seeds} seeds of an earlier table"
+        elif entry.word != verdict.word:
+            judged = f"on these runs by former rules ({RULES[entry.rules]})"
         else:
-            runs = f"on {entry.seeds} seeds of an earlier table"
-        why = "" if entry.rules == NOW else f" by former rules ({RULES[entry.rules]})"
-        lines.append(f"{SIGNS[entry.word]} {entry.word.capitalize()} {runs}, {entry.date}{why}")
+            continue
+        lines.append(f"{SIGNS[entry.word]} {entry.word.capitalize()} {judged}, {entry.date}")
     return "; ".join(dict.fromkeys(lines))
 
 

@@ -22,6 +22,7 @@ from llmlab.method.project import Project
 RULES: Mapping[int, str] = {
     1: "t tests and exact sign tests; an edge of a grid was an alarm; looks shared alpha equally",
     2: "tests that hold their level; an edge decides nothing; alpha is spent look by look",
+    3: "as 2; nor do shares at their floor or ceiling, if the claim needs room beyond it",
 }
 """The rules of judging, by number; the last ones are in force."""
 
@@ -52,9 +53,9 @@ class Entry:
     date: str
 
     @property
-    def key(self) -> tuple[str, str, str, int]:
-        """Identifies the entry: each key has one verdict."""
-        return self.hypothesis, self.scale, self.table, self.rules
+    def judged(self) -> tuple[str, str, str]:
+        """What was judged on what."""
+        return self.hypothesis, self.scale, self.table
 
 
 @dataclass(frozen=True)
@@ -81,9 +82,10 @@ class Journal:
         return (*tables.values(), seeds)
 
     def with_new(self, entries: Iterable[Entry]) -> "Journal":
-        """The journal with any new entries appended."""
-        known = {entry.key for entry in self.entries}
-        return Journal((*self.entries, *(each for each in entries if each.key not in known)))
+        """The journal with new entries appended; rules that leave a verdict as it was add none."""
+        latest = {entry.judged: entry.word for entry in self.entries}
+        changed = (each for each in entries if latest.get(each.judged) != each.word)
+        return Journal((*self.entries, *changed))
 
 
 def table_key(sha256: Mapping[str, str]) -> str:

@@ -48,9 +48,9 @@ from llmlab.method.judging.sides import (
     NotInTableError,
     Side,
     Table,
-    alarms_of_room,
     alarms_of_runs,
     goodness,
+    no_room,
     short,
 )
 from llmlab.method.judging.statistics import Estimate
@@ -133,14 +133,19 @@ def judge(
     edges = [(side, edge) for side in sides for edge in table.edges(side)]
     case = _Case(table, sides, paired.to_numpy(), edges)
     judgement = _RULES[_rule(hypothesis)](case)
+    cramped = no_room(sides, experiment.metric(hypothesis.metric))
     alarms = (
         *alarms_of_runs(sides, seeds, len(paired)),
-        *alarms_of_room(sides, experiment.metric(hypothesis.metric)),
+        *([cramped.alarm] if cramped else []),
         *case.alarms,
         *judgement.alarms,
     )
     judgement = replace(judgement, alarms=alarms)
-    return _as_check(hypothesis, judgement) if hypothesis.kind == "check" else judgement
+    if hypothesis.kind == "check":
+        return _as_check(hypothesis, judgement)
+    if cramped and cramped.hides(hypothesis):
+        return replace(judgement, open_end=cramped.remedy)
+    return judgement
 
 
 @dataclass(frozen=True)

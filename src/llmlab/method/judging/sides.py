@@ -7,7 +7,8 @@ A conclusion therefore has to hold for every level that may be the best: all tho
 level beats beyond chance. If the compared metric itself chooses, its best over all levels is
 compared.
 
-If the best level is at the edge of the grid, better ones may lie beyond it.
+If the best level is at the edge of the grid, better ones may lie beyond it. If all sides of a share
+lie at its floor or its ceiling, a difference that needs room beyond it cannot show.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -244,20 +245,41 @@ NO_ROOM = 0.02
 """Distance from 0 or 1 within which two shares have no room to differ."""
 
 
-def alarms_of_room(sides: Sequence[Side], metric: Metric) -> list[str]:
-    """An alarm if all sides of a share lie at its floor or its ceiling.
+@dataclass(frozen=True)
+class NoRoom:
+    """The end of a share's scale, "floor" or "ceiling", at which all sides lie."""
 
-    A difference of shares, which may be negative, has neither.
+    metric: str
+    end: str
+
+    @property
+    def alarm(self) -> str:
+        return f"all sides lie at the {self.end} of {self.metric}"
+
+    @property
+    def remedy(self) -> str:
+        return f"another budget must take {self.metric} off its {self.end}"
+
+    def hides(self, hypothesis: Hypothesis) -> bool:
+        """Whether what is claimed, or its opposite, needs room beyond this end."""
+        decidable = {"floor": "greater", "ceiling": "less"}
+        return hypothesis.claim != decidable[self.end]
+
+
+def no_room(sides: Sequence[Side], metric: Metric) -> NoRoom | None:
+    """The end of the scale at which all sides of a share lie, if they do.
+
+    A difference of shares, which may be negative, has no such end, and a single side is compared
+    with a number, not with what another side had room for.
     """
     lowest = min(min(side.values.values()) for side in sides)
     if metric.unit != "share" or len(sides) < 2 or lowest < 0:
-        return []
+        return None
     ends = {"floor": 0.0, "ceiling": 1.0}
-    return [
-        f"all sides lie at the {name} of {metric.name}: another budget may tell them apart"
-        for name, end in ends.items()
-        if all(abs(side.mean - end) < NO_ROOM for side in sides)
-    ]
+    found = (
+        name for name, end in ends.items() if all(abs(side.mean - end) < NO_ROOM for side in sides)
+    )
+    return next((NoRoom(metric.name, name) for name in found), None)
 
 
 def short(value: Value) -> str:

@@ -11,9 +11,10 @@ alpha is spent in advance: half of it at the first recorded table, a quarter at 
 on. At the k-th look, all p values of a table are multiplied by 2^k before Holm's correction.
 
 If the best level of a tuned axis is at the edge of its grid, the verdict is UNDECIDED until the
-grid is extended. A check follows from arithmetic or is too obvious to be a finding: every seed must
-be as claimed, and there is no p value. It still counts in its family, so that calling something a
-check helps no other hypothesis.
+grid is extended. It is also UNDECIDED if all sides of a share lie at its floor or its ceiling,
+unless the claim points away from that end. A check follows from arithmetic or is too obvious to be
+a finding: every seed must be as claimed, and there is no p value. It still counts in its family, so
+that calling something a check helps no other hypothesis.
 
 Smoke runs show that the code runs. They are not evidence: a hypothesis with nothing else is
 UNTESTED, though their result is shown.
@@ -37,6 +38,7 @@ from llmlab.method.evidence.lookup import (
     recorded_evidence,
 )
 from llmlab.method.evidence.manifest import Manifest
+from llmlab.method.evidence.reach import still_source
 from llmlab.method.evidence.reproduction import compare
 from llmlab.method.judging import statistics
 from llmlab.method.judging.journal import (
@@ -204,8 +206,9 @@ def judge_hypotheses(
     """The verdicts on hypotheses, which must form whole families; otherwise like `judge_all`."""
     hypotheses = list(hypotheses)
     names = dict.fromkeys(hypothesis.experiment for hypothesis in hypotheses)
-    evidence = {name: _evidence(project, name, scale) for name in names}
-    smoke = {name: smoke_agreement(project, name) for name in names}
+    with still_source():
+        evidence = {name: _evidence(project, name, scale) for name in names}
+        smoke = {name: smoke_agreement(project, name) for name in names}
     judge = judge or Judge(project.build / "judgements")
     journal = read_journal(project)
     found = verdicts(hypotheses, evidence, read_history(project), smoke, journal, judge)
