@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
 import typer
 
 from llmlab.cli import app
@@ -53,3 +54,18 @@ def test_the_readme_names_every_verb() -> None:
 
 def test_every_command_takes_the_options_that_it_is_promised_to_take() -> None:
     assert every_command() == json.loads(PROMISED.read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("document", ["README.md", "CONTRIBUTING.md"])
+def test_what_a_document_creates_does_not_exist_yet(document: str) -> None:
+    root = README.parent
+    started = re.findall(
+        r"llmlab new (experiment|concept|lab) (\w+)", (root / document).read_text("utf-8")
+    )
+    places = {
+        "experiment": "src/llmlab/experiments/{}.py",
+        "concept": "chapters/concepts/{}.py",
+        "lab": "src/llmlab/{}",
+    }
+    assert started
+    assert [name for kind, name in started if (root / places[kind].format(name)).exists()] == []

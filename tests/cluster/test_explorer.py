@@ -5,6 +5,7 @@ import random
 import shutil
 import subprocess
 from dataclasses import asdict
+from typing import get_args
 
 import pytest
 
@@ -12,7 +13,7 @@ from llmlab.book.views import read_view, widgets
 from llmlab.cluster.explorer import accelerator_json, model_json, plan_json, step_view
 from llmlab.cluster.physics.coefficients import calibrated
 from llmlab.cluster.physics.hardware import accelerators
-from llmlab.cluster.physics.plan import RECOMPUTES, SHARDINGS, SOFTWARES, Plan, check
+from llmlab.cluster.physics.plan import Plan, Recompute, Sharding, Software, check
 from llmlab.cluster.physics.prediction import predict
 from llmlab.cluster.physics.shapes import SHAPES, shape_named
 from llmlab.method.errors import LabError
@@ -38,14 +39,14 @@ def random_plan(dice: random.Random) -> Plan:
         cp=cp,
         ep=dice.choice((1, 2, 8)) if shape.experts else dice.choice((1,) * 9 + (2,)),
         interleave=dice.choice((1, 2, 4)),
-        sharding=dice.choice(SHARDINGS),
-        recompute=dice.choice(RECOMPUTES),
+        sharding=dice.choice(get_args(Sharding)),
+        recompute=dice.choice(get_args(Recompute)),
         early_stop=dice.random() < 0.5,
         bits=dice.choice((16, 8, 4)),
         sequence_parallel=dice.random() < 0.5,
         async_tensor=dice.random() < 0.5,
         adapters=dice.random() < 0.3,
-        software=dice.choice(SOFTWARES),
+        software=dice.choice(get_args(Software)),
     )
 
 

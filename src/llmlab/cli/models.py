@@ -75,7 +75,7 @@ def finetune(
     options: FinetuneOptions,
     out: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="Folder of the run. Default: runs/BASE-DATA-METHOD."),
+        typer.Option(metavar="DIR", help="Folder of the run. Default: BASE-DATA-METHOD in runs/."),
     ] = None,
 ) -> None:
     """Teach a trained model something new: full fine-tuning, LoRA or QLoRA.
@@ -108,7 +108,9 @@ def generate(
             help="Folder of a run, checkpoint or adapter, or a base as `llmlab finetune` takes it.",
         ),
     ],
-    prompt: Annotated[str, typer.Option(help="Text to continue.")] = "\n",
+    prompt: Annotated[
+        str, typer.Option(help="Text to continue.", show_default="a line break")
+    ] = "\n",
     tokens: Annotated[int, typer.Option(min=1, help="Number of tokens to generate.")] = 200,
     temperature: Annotated[
         float,

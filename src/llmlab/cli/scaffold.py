@@ -12,7 +12,7 @@ app = typer.Typer(no_args_is_help=True, help="Start something new from a templat
 
 @app.command("experiment")
 def new_experiment_(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="Name, such as learning_rate.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Name, such as batch_size.")],
 ) -> None:
     """Write a script, a chapter, ledger entries and a test for a new experiment.
 
@@ -27,7 +27,7 @@ def new_experiment_(
 
 @app.command("concept")
 def new_concept_(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="Name, such as loss_landscapes.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Name, such as gradient_clipping.")],
 ) -> None:
     """Write the chapter of a new concept: a picture, a formula, live code, and its experiments."""
     from llmlab.method.scaffold.concept import new_concept

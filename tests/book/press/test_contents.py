@@ -59,6 +59,19 @@ def test_a_chapter_is_found_by_name_and_by_path(sample, name):
     assert chapter_of(sample, name).name == "concepts/steps"
 
 
-def test_the_nearest_chapter_is_suggested(sample):
-    with pytest.raises(LabError, match="did you mean concepts/steps"):
-        chapter_of(sample, "concept/steps")
+@pytest.mark.parametrize(
+    ("name", "nearest"),
+    [
+        ("concept/steps", "concepts/steps"),
+        ("result/step", "results/steps"),
+        ("appendices/references", "references"),
+    ],
+)
+def test_the_nearest_chapter_is_suggested(sample, name, nearest):
+    with pytest.raises(LabError, match=f"did you mean {nearest}"):
+        chapter_of(sample, name)
+
+
+def test_a_chapter_is_not_suggested_for_its_folder_alone(sample):
+    with pytest.raises(LabError, match="lists all chapters"):
+        chapter_of(sample, "concepts/zzz")

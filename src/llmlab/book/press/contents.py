@@ -1,6 +1,6 @@
 """The chapters of the book and their order, read from `_quarto.yml` for both renderers."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
@@ -154,10 +154,20 @@ def chapter_of(project: Project, name: str) -> Chapter:
     chapters = {chapter.name: chapter for chapter in read_contents(project).chapters}
     wanted = name.removeprefix("chapters/").removesuffix(".py").removesuffix(".ipynb")
     if wanted not in chapters:
-        near = get_close_matches(wanted, chapters, n=1)
-        hint = f"did you mean {near[0]}?" if near else f"{CONFIG} lists all chapters."
+        near = _nearest(wanted, chapters)
+        hint = f"did you mean {near}?" if near else f"{CONFIG} lists all chapters."
         raise LabError(f"there is no chapter {wanted}; {hint}")
     return chapters[wanted]
+
+
+def _nearest(wanted: str, chapters: Iterable[str]) -> str | None:
+    """The chapter whose name without its folder is nearest, in the nearest folder."""
+    by_stem: dict[str, list[str]] = {}
+    for chapter in chapters:
+        by_stem.setdefault(chapter.rpartition("/")[2], []).append(chapter)
+    stems = get_close_matches(wanted.rpartition("/")[2], by_stem, n=1)
+    alike = by_stem[stems[0]] if stems else []
+    return next(iter(get_close_matches(wanted, alike, n=1, cutoff=0)), None)
 
 
 def read_config(project: Project) -> dict[str, Any]:

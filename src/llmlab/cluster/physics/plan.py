@@ -11,10 +11,7 @@ from llmlab.method.errors import LabError
 Sharding = Literal["none", "optimizer", "gradients", "parameters"]
 Recompute = Literal["none", "selective", "operations", "full"]
 Software = Literal["plain", "eager", "compiled", "fused"]
-SHARDINGS = ("none", "optimizer", "gradients", "parameters")
 RECOMPUTES = ("none", "selective", "operations", "full")
-SOFTWARES = ("plain", "eager", "compiled", "fused")
-BITS = (16, 8, 4)
 COUNTS = ("gpus", "seq_len", "global_batch", "micro_batch", "tp", "pp", "cp", "ep", "interleave")
 """Fields of a plan that are at least 1."""
 PYTORCH = ("eager", "compiled")

@@ -23,7 +23,7 @@ class FinetuneOptions:
     base: Annotated[
         str,
         Option(
-            metavar="NAME|DIR|FILE|hf:ID",
+            metavar="BASE",
             help="micro, smollm2 (from a package), a folder of `llmlab train`, a GGUF file, or hf: "
             "and a Hugging Face id or folder.",
         ),
@@ -31,9 +31,9 @@ class FinetuneOptions:
     data: Annotated[
         str,
         Option(
-            metavar="skills:NAME|FILE",
-            help="A skill (subtraction, math, reasoning, code, knowledge, facts:N) or a file of "
-            "JSON lines with prompt and response, or messages.",
+            metavar="DATA",
+            help="skills: and a skill (subtraction, math, reasoning, code, knowledge, facts:N), or "
+            "a file of JSON lines with prompt and response, or messages.",
         ),
     ] = "skills:subtraction"
     method: Annotated[str, Option(help="full, lora or qlora.")] = "lora"

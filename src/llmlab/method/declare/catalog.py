@@ -3,6 +3,7 @@
 import difflib
 import importlib
 import pkgutil
+from collections import Counter
 from collections.abc import Iterable
 from importlib.util import find_spec
 
@@ -88,34 +89,41 @@ def _exists(name: str) -> bool:
 def _mistakes(experiment: Experiment, name: str) -> Iterable[str]:
     """The mistakes in a declaration, one phrase each."""
     axes = [axis.name for axis in experiment.axes]
-    metrics = [metric.name for metric in experiment.metrics]
     if experiment.name != name:
         yield f"its name is '{experiment.name}' but must equal the module's name, '{name}'"
-    for column in sorted(RESERVED_COLUMNS.intersection(axes + metrics)):
-        yield f"'{column}' is a column of every table; give the axis or metric another name"
-    for column in sorted(
-        {column for column in axes + metrics if (axes + metrics).count(column) > 1}
-    ):
-        yield f"'{column}' names two axes or metrics"
-    if experiment.selection_metric not in (None, *metrics):
-        nearest = suggestion(experiment.selection_metric, metrics)
-        yield f"selection_metric '{experiment.selection_metric}' is not one of its metrics{nearest}"
+    yield from _mistakes_in_columns(axes, experiment)
     for needed in experiment.needs:
         if needed == name or not _exists(needed):
             nearest = suggestion(needed, experiment_names())
             yield f"it needs '{needed}', which is not another experiment{nearest}"
     for scale, budget in experiment.budgets.items():
-        if scale not in SCALES:
-            yield f"unknown scale '{scale}'{suggestion(scale, SCALES)}"
-        if set(budget.conditions) != set(axes):
-            yield f"the conditions of its {scale} budget must cover exactly its axes, {axes}"
-        if budget.seeds < 1 or budget.threads < 1:
-            yield f"its {scale} budget needs at least one seed and one thread"
-        for axis, levels in budget.conditions.items():
-            if not levels:
-                yield f"its {scale} budget has no level for the axis '{axis}'"
-            if len(set(map(str, levels))) < len(levels):
-                yield f"its {scale} budget repeats a level of the axis '{axis}'"
-            for level in levels:
-                if type(level) not in (str, int, float, bool):
-                    yield f"{level!r} in its {scale} budget is not a str, int, float or bool"
+        yield from _mistakes_in_budget(scale, budget, axes)
+
+
+def _mistakes_in_columns(axes: list[str], experiment: Experiment) -> Iterable[str]:
+    metrics = [metric.name for metric in experiment.metrics]
+    columns = Counter(axes + metrics)
+    for column in sorted(RESERVED_COLUMNS & columns.keys()):
+        yield f"'{column}' is a column of every table; give the axis or metric another name"
+    for column in sorted(name for name, count in columns.items() if count > 1):
+        yield f"'{column}' names two axes or metrics"
+    if experiment.selection_metric not in (None, *metrics):
+        nearest = suggestion(experiment.selection_metric, metrics)
+        yield f"selection_metric '{experiment.selection_metric}' is not one of its metrics{nearest}"
+
+
+def _mistakes_in_budget(scale: str, budget: Budget, axes: list[str]) -> Iterable[str]:
+    if scale not in SCALES:
+        yield f"unknown scale '{scale}'{suggestion(scale, SCALES)}"
+    if set(budget.conditions) != set(axes):
+        yield f"the conditions of its {scale} budget must cover exactly its axes, {axes}"
+    if budget.seeds < 1 or budget.threads < 1:
+        yield f"its {scale} budget needs at least one seed and one thread"
+    for axis, levels in budget.conditions.items():
+        if not levels:
+            yield f"its {scale} budget has no level for the axis '{axis}'"
+        if len(set(map(str, levels))) < len(levels):
+            yield f"its {scale} budget repeats a level of the axis '{axis}'"
+        for level in levels:
+            if type(level) not in (str, int, float, bool):
+                yield f"{level!r} in its {scale} budget is not a str, int, float or bool"

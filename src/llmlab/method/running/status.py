@@ -7,6 +7,7 @@ from llmlab.method.declare.catalog import catalog, load_experiment
 from llmlab.method.declare.experiment import SCALES
 from llmlab.method.evidence.fingerprint import fingerprint
 from llmlab.method.evidence.lookup import Origin, evidence_at
+from llmlab.method.evidence.reach import still_source
 from llmlab.method.project import Project
 from llmlab.method.running.parts import Parts, is_running, trials
 from llmlab.method.running.plan import runs_together
@@ -33,17 +34,15 @@ class State:
 
 def state(project: Project, name: str, scale: str) -> State:
     """The state of an experiment at one scale."""
-    folder = project.fresh(scale, name)
+    if is_running(project.fresh(scale, name)):
+        return State("running", _progress(*finished_runs(project, name, scale)))
     evidence = evidence_at(project, name, scale)
-    finished, total = finished_runs(project, name, scale)
-    progress = f"{finished} of {total} runs"
-    if is_running(folder):
-        return State("running", progress)
     if evidence is not None and not evidence.changes:
         reason = "by equivalence" if evidence.equivalence else ""
         return State("current", reason, evidence.origin)
+    finished, total = finished_runs(project, name, scale)
     if finished:
-        return State("partial", progress)
+        return State("partial", _progress(finished, total))
     if evidence is not None:
         return State("stale", ", ".join(evidence.changes), evidence.origin)
     return State("missing")
@@ -51,12 +50,15 @@ def state(project: Project, name: str, scale: str) -> State:
 
 def states(project: Project) -> dict[str, dict[str, State]]:
     """The state of each experiment at each scale for which it has a budget."""
-    return {
-        name: {
-            scale: state(project, name, scale) for scale in SCALES if scale in experiment.budgets
+    with still_source():
+        return {
+            name: {
+                scale: state(project, name, scale)
+                for scale in SCALES
+                if scale in experiment.budgets
+            }
+            for name, experiment in catalog().items()
         }
-        for name, experiment in catalog().items()
-    }
 
 
 def finished_runs(project: Project, name: str, scale: str) -> tuple[int, int]:
@@ -66,3 +68,7 @@ def finished_runs(project: Project, name: str, scale: str) -> tuple[int, int]:
     parts = Parts.of(project.fresh(scale, name), now)
     paths = [parts.path(trial.run_id) for trial in trials(experiment, scale, {}, parts.kept)]
     return sum(path.is_file() for path in paths), len(paths)
+
+
+def _progress(finished: int, total: int) -> str:
+    return f"{finished} of {total} runs"

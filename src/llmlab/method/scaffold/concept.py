@@ -18,7 +18,7 @@ def new_concept(project: Project, name: str) -> list[Path]:
     Raises:
         LabError: as in `new_experiment`, or no hypothesis is registered that could test a concept.
     """
-    check_name(name, "a concept", example="loss_landscapes")
+    check_name(name, "a concept", example="gradient_clipping")
     hypotheses = load_ledger(project).hypotheses
     if not hypotheses:
         raise LabError(

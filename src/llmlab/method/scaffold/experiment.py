@@ -28,7 +28,7 @@ def new_experiment(project: Project, name: str) -> list[Path]:
         LabError: the name does not fit a module and a page, the name is taken, the ledger has a
             mistake, or a file cannot be written; nothing is changed then.
     """
-    check_name(name, "an experiment", example="learning_rate")
+    check_name(name, "an experiment", example="batch_size")
     tracks = load_ledger(project).tracks
     if not tracks:
         raise LabError(
