@@ -18,12 +18,11 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
+from pkgutil import iter_modules
 
 from llmlab.book.press.contents import ASSETS, CONFIG, read_contents
 from llmlab.book.press.sources import Inputs, code_of, inputs_of
 from llmlab.book.versions.tags import former_version
-from llmlab.book.views import widgets
-from llmlab.book.views.kinds import kinds
 from llmlab.method.declare.catalog import catalog, check_scale, load_experiment
 from llmlab.method.declare.experiment import SCALES, Experiment
 from llmlab.method.declare.sweep import Sweep
@@ -47,6 +46,8 @@ from llmlab.method.running.plan import runs_together
 from llmlab.method.running.shards import seed_ranges
 
 KINDS = "llmlab.book.views.kinds"
+VIEWS = SOURCE.joinpath("llmlab", "book", "views")
+"""Looked into, not imported, since that loads matplotlib and pandas."""
 
 BUILT = "smoke"
 """The scale that every build computes; larger scales are shown but never started."""
@@ -163,7 +164,7 @@ class Graph:
             self.project.root / CONFIG,
             *beside,
             *_files(ASSETS),
-            *_files(widgets.ASSETS),
+            *_files(VIEWS / "assets"),
             *chapters,
         ]
         digest = _hash([_book_digest(), self._former])
@@ -270,7 +271,8 @@ class Graph:
     @cached_property
     def _kinds(self) -> dict[str, Path]:
         """The modules of all kinds of views."""
-        return {name: path for kind in kinds() for name, path in closure(f"{KINDS}.{kind}").items()}
+        kinds = [f"{KINDS}.{module.name}" for module in iter_modules([str(VIEWS / "kinds")])]
+        return {name: path for kind in kinds for name, path in closure(kind).items()}
 
     @cached_property
     def _portable(self) -> dict[tuple[str, str], str]:

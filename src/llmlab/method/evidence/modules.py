@@ -11,7 +11,14 @@ from functools import cache
 from pathlib import Path
 
 import llmlab
-from llmlab.method.evidence.syntax import PACKAGE, absolute, file_version, without_docstrings
+from llmlab.method.evidence.syntax import (
+    DOCUMENTED,
+    PACKAGE,
+    absolute,
+    children,
+    file_version,
+    is_bare_string,
+)
 
 SOURCE = Path(llmlab.__file__).resolve().parent.parent
 """The folder that holds the package."""
@@ -56,19 +63,24 @@ def source_digest(path: Path) -> str:
 
 @cache
 def _digest_of(path: Path, _version: tuple[int, int]) -> str:
-    tree = without_docstrings(ast.parse(path.read_bytes(), path))
+    tree = ast.parse(path.read_bytes(), path)
     return hashlib.sha256(_stable(tree).encode()).hexdigest()
 
 
 def _stable(node: object) -> str:
-    """The tree as text; unlike `ast.dump`, the same under every Python version."""
-    if isinstance(node, ast.AST):
-        fields = [(name, value) for name, value in ast.iter_fields(node) if value not in (None, [])]
-        inside = ", ".join(f"{name}={_stable(value)}" for name, value in fields)
-        return f"{type(node).__name__}({inside})"
+    """The tree without docstrings; unlike `ast.dump`, the same under every Python version."""
     if isinstance(node, list):
-        return f"[{', '.join(map(_stable, node))}]"
-    return repr(node)
+        return f"[{', '.join([_stable(each) for each in node])}]"
+    if not isinstance(node, ast.AST):
+        return repr(node)
+    inside = []
+    for name in node._fields:
+        value = getattr(node, name, None)
+        if name == "body" and isinstance(node, DOCUMENTED):
+            value = [item for item in value if not is_bare_string(item)]
+        if value is not None and value != []:
+            inside.append(f"{name}={_stable(value)}")
+    return f"{type(node).__name__}({', '.join(inside)})"
 
 
 @cache
@@ -87,7 +99,7 @@ def _imported(module: str, path: Path, _version: tuple[int, int]) -> tuple[Modul
 
 def _statements(node: ast.AST) -> Iterator[ast.AST]:
     """All nodes below a node except expressions, which contain no statements."""
-    for child in ast.iter_child_nodes(node):
+    for child in children(node):
         if not isinstance(child, ast.expr):
             yield child
             yield from _statements(child)
@@ -95,8 +107,9 @@ def _statements(node: ast.AST) -> Iterator[ast.AST]:
 
 def _modules(names: Iterable[str]) -> tuple[Module, ...]:
     """The modules among dotted names, and their parent packages, which run first."""
-    found = {prefix: find_module(SOURCE, prefix) for name in names for prefix in _prefixes(name)}
-    return tuple((name, path) for name, path in found.items() if path is not None)
+    prefixes = sorted({prefix for name in names for prefix in _prefixes(name)})
+    found = ((name, find_module(SOURCE, name)) for name in prefixes)
+    return tuple((name, path) for name, path in found if path is not None)
 
 
 def _prefixes(name: str) -> list[str]:
