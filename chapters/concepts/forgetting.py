@@ -357,8 +357,9 @@ from llmlab.book.show import badge
 Markdown(
     "\n".join(
         (
-            f"- Does LoRA forget less once both have learned equally well? {badge('H-FORGET-1')} Can it forget "
-            f"more at another rate? {badge('H-FORGET-3')} @sec-results-forgetting",
+            f"- Does LoRA forget less once both have learned equally well? {badge('H-FORGET-1')} Also if each trains "
+            f"at the rate at which it forgets least? {badge('H-FRONTIER-1')} Can it forget more at another rate? "
+            f"{badge('H-FORGET-3')} @sec-results-forgetting",
             f"- Is forgetting a straight line in the loss? {badge('H-FORGET-4')} @sec-results-forgetting",
             f"- How much does a twentieth of replay help, and at what cost? {badge('H-REPLAY-1')} "
             f"{badge('H-REPLAY-3')} @sec-results-forgetting",

@@ -164,7 +164,8 @@ Markdown(
     + f" (H-MINIMUM-2 {badge('H-MINIMUM-2')}). "
     + says(
         "H-FORGET-1",
-        supported="At equal accuracy, with a little replay, LoRA forgets less than full fine-tuning",
+        supported="At equal accuracy, with a little replay and each at the rate at which it learns best, LoRA forgets less "
+        "than full fine-tuning",
         refuted="At equal accuracy, with a little replay, LoRA does not forget as much less than full fine-tuning as we had said",
         undecided="The runs do not decide whether LoRA forgets less at equal accuracy, with a little replay",
         untested="We have not tested yet whether LoRA forgets less at equal accuracy",
