@@ -347,6 +347,24 @@ def test_a_claim_that_needs_room_beyond_the_end_of_the_scale_is_open(claim, shar
     assert judge(replace(BASE, claim=claim, margin=0.1), *shares(share)).open_end == open_end
 
 
+def test_an_edge_and_the_end_of_the_scale_are_both_named():
+    tuned = replace(
+        BASE, claim="less", treatment={"form": "pill"}, control={"form": "drops"}, tuned=("dose",)
+    )
+    experiment, _ = shares(0.01)
+    runs = table(
+        lambda dose, seed: 0.01 + NOISE[seed] / 10,
+        seeds=10,
+        forms=("pill", "drops"),
+        loss=lambda dose, form: -dose,
+    )
+    runs["score"] = runs["score"].abs().clip(0, 0.015)
+    assert judge(tuned, experiment, runs).open_end == (
+        "the grid of dose must extend to at least 8 and another budget must take score off its "
+        "floor"
+    )
+
+
 def test_a_check_may_lie_at_the_end_of_the_scale():
     check = replace(BASE, kind="check", claim="equivalent", margin=0.1)
     assert judge(check, *shares(0.99)).open_end == ""

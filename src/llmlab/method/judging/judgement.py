@@ -144,7 +144,8 @@ def judge(
     if hypothesis.kind == "check":
         return _as_check(hypothesis, judgement)
     if cramped and cramped.hides(hypothesis):
-        return replace(judgement, open_end=cramped.remedy)
+        needed = [judgement.open_end, cramped.remedy]
+        return replace(judgement, open_end=" and ".join(filter(None, needed)))
     return judgement
 
 

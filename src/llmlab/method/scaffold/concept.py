@@ -7,12 +7,7 @@ from llmlab.method.files import write_files
 from llmlab.method.judging.ledger import load_ledger
 from llmlab.method.project import Project
 from llmlab.method.scaffold.contents import contents_file, with_chapter
-from llmlab.method.scaffold.template import (
-    adds,
-    check_absent,
-    filled,
-    names,
-)
+from llmlab.method.scaffold.template import adds, check_absent, filled, names
 
 
 @adds("a concept", example="gradient_clipping")
