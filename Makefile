@@ -47,6 +47,9 @@ quarto: .venv/installed  ## try again to install Quarto
 # Setting up the environment
 
 BIN := .venv/bin
+# packages are compiled when they are first imported; kept from writing what they compiled, hundreds
+# of processes would each compile PyTorch anew
+unexport PYTHONDONTWRITEBYTECODE
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check \
 	--constraint envs/constraints.txt
 EXTRAS := book,pipeline,slurm,market,watch,release,dev
@@ -58,8 +61,8 @@ PYTHON ?= $(or $(FOUND),$(error The book needs Python 3.11 or newer, but the pat
 	install one, or name it with "make PYTHON=/path/to/python"))
 
 # without the stamp, the folder is missing or incomplete after an interrupted install: start over;
-# the pip that comes with Python may be years old and four times as slow; packages are compiled when
-# they are first imported, our sources here, since hundreds of processes import them at a time
+# the pip that comes with Python may be years old and four times as slow; our
+# sources are compiled here, since many processes import them at once
 .venv/installed: envs/constraints.txt pyproject.toml
 	@test -e $@ || $(PYTHON) -m venv --clear .venv
 	@rm -f $@

@@ -4,6 +4,7 @@ import gc
 import importlib
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -27,6 +28,12 @@ hypothesis.settings.load_profile("repeatable")
 # the collector walks all that a long run holds, thousands of times by default
 gc.freeze()
 gc.set_threshold(100_000, 50, 100)
+
+# a source that a test changes within a second may pass for the one that was compiled before it
+os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
+
+# a shell's background job ignores Ctrl-C, and so would every process that a test interrupts
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 SOURCE = Path(llmlab.__file__).parent
 
