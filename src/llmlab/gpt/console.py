@@ -9,7 +9,7 @@ from llmlab.gpt.alarms import Alarm
 from llmlab.gpt.pretraining import PretrainingRecipe, Validation
 from llmlab.gpt.run_events import Diverged, Finished, Interrupted, Saved
 from llmlab.gpt.session import SessionEvent
-from llmlab.gpt.speed import mfu, peak_flops
+from llmlab.gpt.speed import Throughput, mfu, peak_flops
 from llmlab.gpt.training import Point
 from llmlab.method.console import progress
 from llmlab.method.errors import LabError
@@ -17,24 +17,22 @@ from llmlab.runs.control import Steered
 
 
 class Meter:
-    """Tokens per second of all processes together, and MFU, over the last steps; no validation."""
+    """Speed of all processes together, and MFU, over the last steps; no validation."""
 
     def __init__(self, recipe: PretrainingRecipe, device: torch.device, world: int) -> None:
         self._recipe = recipe
         self._world = world
         self._peak = peak_flops(device, recipe.train.precision)
-        self._seconds = 0.0
-        self._tokens = 0
+        self._throughput = Throughput()
 
     def see(self, point: Point) -> None:
-        """Count a step; older ones fade."""
-        self._seconds = 0.95 * self._seconds + point.seconds
-        self._tokens = 0.95 * self._tokens + point.tokens
+        """Count a step."""
+        self._throughput.see(point)
 
     def __str__(self) -> str:
-        if not self._seconds:
+        speed = self._throughput.tokens_per_second
+        if speed is None:
             return ""
-        speed = self._tokens / self._seconds
         shown = f"{speed:,.0f} tokens/s"
         if self._peak:
             shown += f", MFU {mfu(self._recipe.shape, speed, self._peak * self._world):.0%}"

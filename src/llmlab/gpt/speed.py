@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 
 from llmlab.gpt.model import GPTConfig
-from llmlab.gpt.training import Precision
+from llmlab.gpt.training import Point, Precision
 
 PEAK_BFLOAT16 = {
     "H200": 989e12,
@@ -25,9 +25,26 @@ PEAK_BFLOAT16 = {
 }
 """Dense bfloat16 flops/s from the makers' data sheets, by words of the device's name."""
 
-
 M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4
 """Names of options in glibc's malloc.h."""
+
+
+class Throughput:
+    """Tokens per second over the last steps; the weight of older ones decays."""
+
+    def __init__(self) -> None:
+        self._seconds = 0.0
+        self._tokens = 0.0
+
+    def see(self, point: Point) -> None:
+        """Count a step."""
+        self._seconds = 0.95 * self._seconds + point.seconds
+        self._tokens = 0.95 * self._tokens + point.tokens
+
+    @property
+    def tokens_per_second(self) -> float | None:
+        """The speed; None before the first step."""
+        return self._tokens / self._seconds if self._seconds else None
 
 
 def keep_freed_memory() -> None:

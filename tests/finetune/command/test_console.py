@@ -1,6 +1,6 @@
 import pytest
 
-from llmlab.finetune.command.console import Throughput, show
+from llmlab.finetune.command.console import show
 from llmlab.finetune.command.events import Diverged, Interrupted, Step
 from llmlab.gpt.training import Point
 from llmlab.method.errors import LabError
@@ -36,10 +36,3 @@ def test_a_run_that_ends_early(end: object, sentence: str, brief_session) -> Non
     with pytest.raises(LabError) as raised:
         show([prepared, Step(Point(0, 4, 1.0, 1.0, 1e-3, seconds=1.0), None), end], session)
     assert sentence in str(raised.value)
-
-
-def test_speed_is_that_of_the_last_steps() -> None:
-    speed = Throughput()
-    for seconds in [1.0] * 5 + [0.5] * 200:
-        speed.see(Point(0, 100, 1.0, 1.0, 1e-3, seconds=seconds))
-    assert str(speed) == "200 tok/s"

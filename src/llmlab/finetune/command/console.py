@@ -17,6 +17,7 @@ from llmlab.finetune.command.tables import print_accuracy, print_layers, print_p
 from llmlab.finetune.model.methods import Full
 from llmlab.finetune.observe.layers import StepReport
 from llmlab.gpt.alarms import Alarm
+from llmlab.gpt.speed import Throughput
 from llmlab.gpt.training import Point
 from llmlab.method.console import progress
 from llmlab.method.errors import LabError
@@ -33,17 +34,17 @@ def show(events: Iterable[Event], session: FinetuneSession) -> None:
     total = session.config.train.steps
     often = 1 if sys.stderr.isatty() else max(1, total // 10)
     reports: list[StepReport] = []
-    speed = Throughput()
+    throughput = Throughput()
     events = iter(events)
     print_prepared(next(events), session)
     with progress("train") as report:
         for event in events:
             match event:
                 case Step(point=point, report=looked):
-                    speed.see(point)
+                    throughput.see(point)
                     reports += [looked] if looked else []
                     if point.step % often == often - 1 or point.step == total - 1:
-                        report(point.step + 1, total, _progress_line(point, speed))
+                        report(point.step + 1, total, _progress_line(point, throughput))
                 case Validation():
                     print(
                         f"step {event.step}: test loss {event.loss:.3f}, "
@@ -65,26 +66,10 @@ def show(events: Iterable[Event], session: FinetuneSession) -> None:
     print(_next_steps(session, finished))
 
 
-class Throughput:
-    """Tokens per second over the last steps."""
-
-    def __init__(self) -> None:
-        self._seconds = 0.0
-        self._tokens = 0.0
-
-    def see(self, point: Point) -> None:
-        """Count a step; the weight of older ones decays."""
-        self._seconds = 0.95 * self._seconds + point.seconds
-        self._tokens = 0.95 * self._tokens + point.tokens
-
-    def __str__(self) -> str:
-        return f"{self._tokens / self._seconds:,.0f} tok/s"
-
-
-def _progress_line(point: Point, speed: Throughput) -> str:
+def _progress_line(point: Point, throughput: Throughput) -> str:
     return (
         f"loss {point.loss:.3f}, grad {point.gradient_norm:.2g}, "
-        f"lr {point.learning_rate:.1e}, {speed}"
+        f"lr {point.learning_rate:.1e}, {throughput.tokens_per_second:,.0f} tokens/s"
     )
 
 

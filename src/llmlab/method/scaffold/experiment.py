@@ -10,15 +10,15 @@ from llmlab.method.judging.ledger import load_ledger
 from llmlab.method.project import Project
 from llmlab.method.scaffold.contents import contents_file, with_chapter
 from llmlab.method.scaffold.template import (
-    adds,
+    adding,
     appended,
     check_absent,
+    check_name,
     filled,
     names,
 )
 
 
-@adds("an experiment", example="batch_size")
 def new_experiment(project: Project, name: str) -> list[Path]:
     """Write all files of a new experiment.
 
@@ -29,21 +29,24 @@ def new_experiment(project: Project, name: str) -> list[Path]:
         LabError: the name does not fit a module and a page, the name is taken, the ledger has a
             mistake, or a file cannot be written; nothing is changed then.
     """
-    tracks = load_ledger(project).tracks
-    if not tracks:
-        raise LabError(
-            f"{project.ledger / 'tracks.toml'} has no track for the question to belong to; add one."
-        )
-    words = experiment_words(name, tracks[0].id)
-    new = experiment_files(project, name)
-    check_absent(new)
-    contents = {
-        **ledger_entries(project, words),
-        **{path: filled(template, words) for path, template in new.items()},
-        contents_file(project): with_chapter(project, f"results/{name}.ipynb"),
-    }
-    write_files(contents)
-    return list(contents)
+    check_name(name, "an experiment", example="batch_size")
+    with adding(project):
+        tracks = load_ledger(project).tracks
+        if not tracks:
+            raise LabError(
+                f"{project.ledger / 'tracks.toml'} has no track for the question to belong to; "
+                "add one."
+            )
+        words = experiment_words(name, tracks[0].id)
+        new = experiment_files(project, name)
+        check_absent(new)
+        contents = {
+            **ledger_entries(project, words),
+            **{path: filled(template, words) for path, template in new.items()},
+            contents_file(project): with_chapter(project, f"results/{name}.ipynb"),
+        }
+        write_files(contents)
+        return list(contents)
 
 
 def experiment_words(name: str, track: str) -> dict[str, str]:

@@ -9,9 +9,10 @@ from llmlab.method.project import Project
 from llmlab.method.scaffold.contents import contents_file, with_part
 from llmlab.method.scaffold.experiment import experiment_files, experiment_words, ledger_entries
 from llmlab.method.scaffold.template import (
-    adds,
+    adding,
     appended,
     check_absent,
+    check_name,
     filled,
     names,
 )
@@ -23,7 +24,6 @@ NEIGHBOUR = "llmlab.gpt"
 """A lab that every contract on labs names."""
 
 
-@adds("a lab", example="vision")
 def new_lab(project: Project, name: str) -> list[Path]:
     """Write all files of a new lab, with one experiment.
 
@@ -34,35 +34,37 @@ def new_lab(project: Project, name: str) -> list[Path]:
         LabError: the name does not fit a package and a page, the name is taken, or a file cannot be
             extended or written; nothing is changed then.
     """
-    experiment = f"{name}_learning_rate"
-    room, tests = project.root / "src" / "llmlab" / name, project.root / "tests" / name
-    concept = project.chapters / "concepts" / f"{name}.py"
-    of_lab = {
-        room / "__init__.py": "lab/__init__.py",
-        **{room / f"{module}.py": f"lab/{module}.py" for module in MODULES},
-        tests / "conftest.py": "lab/conftest.py",
-        **{tests / f"test_{module}.py": f"lab/test_{module}.py" for module in MODULES},
-        concept: "concept.py",
-    }
-    of_experiment = experiment_files(project, experiment)
-    script = next(iter(of_experiment))
-    check_absent([room, room.with_suffix(".py"), tests, tests.with_suffix(".py"), concept])
-    check_absent(of_experiment)
-    words = experiment_words(experiment, track=name)
-    room_words = {**words, **names(name), "experiment": experiment}
-    tracks, pyproject = project.ledger / "tracks.toml", project.root / "pyproject.toml"
-    chapters = [f"concepts/{name}.ipynb", f"results/{experiment}.ipynb"]
-    contents = {
-        tracks: appended(tracks, "lab/track.toml", room_words),
-        **ledger_entries(project, words),
-        **{path: filled(template, room_words) for path, template in of_lab.items()},
-        **{path: filled(template, words) for path, template in of_experiment.items()},
-        script: filled("lab/experiment.py", {**words, "lab": name}),
-        pyproject: f"{_with_walls(pyproject, name)}\n{filled('lab/contract.toml', room_words)}",
-        contents_file(project): with_part(project, room_words["title"], chapters),
-    }
-    write_files(contents)
-    return list(contents)
+    check_name(name, "a lab", example="vision")
+    with adding(project):
+        experiment = f"{name}_learning_rate"
+        room, tests = project.root / "src" / "llmlab" / name, project.root / "tests" / name
+        concept = project.chapters / "concepts" / f"{name}.py"
+        of_lab = {
+            room / "__init__.py": "lab/__init__.py",
+            **{room / f"{module}.py": f"lab/{module}.py" for module in MODULES},
+            tests / "conftest.py": "lab/conftest.py",
+            **{tests / f"test_{module}.py": f"lab/test_{module}.py" for module in MODULES},
+            concept: "concept.py",
+        }
+        of_experiment = experiment_files(project, experiment)
+        script = next(iter(of_experiment))
+        check_absent([room, room.with_suffix(".py"), tests, tests.with_suffix(".py"), concept])
+        check_absent(of_experiment)
+        words = experiment_words(experiment, track=name)
+        room_words = {**words, **names(name), "experiment": experiment}
+        tracks, pyproject = project.ledger / "tracks.toml", project.root / "pyproject.toml"
+        chapters = [f"concepts/{name}.ipynb", f"results/{experiment}.ipynb"]
+        contents = {
+            tracks: appended(tracks, "lab/track.toml", room_words),
+            **ledger_entries(project, words),
+            **{path: filled(template, room_words) for path, template in of_lab.items()},
+            **{path: filled(template, words) for path, template in of_experiment.items()},
+            script: filled("lab/experiment.py", {**words, "lab": name}),
+            pyproject: f"{_with_walls(pyproject, name)}\n{filled('lab/contract.toml', room_words)}",
+            contents_file(project): with_part(project, room_words["title"], chapters),
+        }
+        write_files(contents)
+        return list(contents)
 
 
 def _with_walls(path: Path, name: str) -> str:

@@ -2,8 +2,8 @@
 
 import keyword
 import re
-from collections.abc import Callable, Iterable, Mapping
-from functools import wraps
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from importlib.resources import files
 from pathlib import Path
 from string import Template
@@ -12,8 +12,6 @@ from llmlab.method.errors import LabError
 from llmlab.method.files import read_text
 from llmlab.method.locks import locked
 from llmlab.method.project import Project
-
-New = Callable[[Project, str], list[Path]]
 
 PATIENCE_SECONDS = 30
 """Longest wait for another process that adds something new; it takes a second."""
@@ -73,24 +71,16 @@ def appended(path: Path, template: str, words: Mapping[str, str]) -> str:
     return f"{text.rstrip()}\n\n{entry}".lstrip()
 
 
-def adds(kind: str, example: str) -> Callable[[New], New]:
-    """Have a function check its name, and wait for other processes that extend the same files.
+@contextmanager
+def adding(project: Project) -> Iterator[None]:
+    """Wait for other processes that extend the same files, and keep them waiting.
 
-    Args:
-        kind, example: what the name is for, and one that is allowed, as in `check_name`.
+    Raises:
+        LabError: another process has been adding for `PATIENCE_SECONDS`.
     """
-
-    def decorated(new: New) -> New:
-        @wraps(new)
-        def checked(project: Project, name: str) -> list[Path]:
-            check_name(name, kind, example)
-            taken = (
-                f"another process has been adding to {project.root} for {PATIENCE_SECONDS} "
-                "seconds: wait until it ends, then repeat the command."
-            )
-            with locked(project.build / "new.lock", taken, PATIENCE_SECONDS):
-                return new(project, name)
-
-        return checked
-
-    return decorated
+    taken = (
+        f"another process has been adding to {project.root} for {PATIENCE_SECONDS} seconds: "
+        "wait until it ends, then repeat the command."
+    )
+    with locked(project.build / "new.lock", taken, PATIENCE_SECONDS):
+        yield
