@@ -7,9 +7,10 @@ import pandera.pandas as pa
 from IPython.display import Markdown
 
 from llmlab.book import markup
-from llmlab.book.evidence.readings import hardware, label
+from llmlab.book.evidence.readings import hardware
 from llmlab.method.declare.catalog import catalog
 from llmlab.method.declare.experiment import SCALES, Experiment
+from llmlab.method.documents import label
 from llmlab.method.evidence import lookup as evidence_rules
 from llmlab.method.evidence import reproduction as reproductions
 from llmlab.method.evidence.drift import read_drifts

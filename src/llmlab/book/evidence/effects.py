@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from llmlab.book import markup, numbers, style
-from llmlab.book.evidence.readings import label
+from llmlab.method.documents import label
 from llmlab.method.judging.ledger import Hypothesis
 from llmlab.method.judging.verdicts import Verdict, claimed_region
 

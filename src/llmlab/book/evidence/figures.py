@@ -11,8 +11,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, LogLocator, NullFormatter
 
 from llmlab.book import numbers, style
-from llmlab.book.evidence.readings import Difference, Reading, heading, label
+from llmlab.book.evidence.readings import Difference, Reading, heading
 from llmlab.method.declare.experiment import Axis, Metric, Value
+from llmlab.method.documents import label
 from llmlab.method.judging.ledger import is_number
 
 WIDE_AXIS = 10

@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike
 from llmlab.book import numbers
 from llmlab.method.declare.catalog import suggestion
 from llmlab.method.declare.experiment import Axis, Experiment, Metric, Value
+from llmlab.method.documents import label
 from llmlab.method.errors import LabError
 from llmlab.method.evidence.lookup import Evidence
 from llmlab.method.evidence.tables import level_type
@@ -294,11 +295,6 @@ def _machine(part: str) -> tuple[str, str]:
 def condition_text(condition: Mapping[str, Value]) -> str:
     """A condition as text, such as `rank = 8, scaling = rslora`."""
     return ", ".join(f"{label(name)} = {numbers.level(level)}" for name, level in condition.items())
-
-
-def label(name: str) -> str:
-    """The name of a column as words."""
-    return name.replace("_", " ")
 
 
 def heading(column: Metric | Axis) -> str:

@@ -39,6 +39,7 @@ import numpy as np
 import pandas as pd
 
 from llmlab.method.declare.experiment import Experiment, Metric
+from llmlab.method.documents import label
 from llmlab.method.errors import LabError
 from llmlab.method.judging import means, statistics
 from llmlab.method.judging.ledger import Hypothesis, design_mistakes
@@ -424,7 +425,7 @@ def _judge_optimum(case: _Case) -> Judgement:
     test = means.test_of_levels(values, case.unit)
     quantiles = _best_levels(values, levels, hypothesis.alpha)
     tied = ", ".join(short(level) for level in levels[best])
-    ties = [f"these levels of {axis} tie for the best: {tied}"] if best.sum() > 1 else []
+    ties = [f"these levels of {label(axis)} tie for the best: {tied}"] if best.sum() > 1 else []
     edge = case.table.edge(axis, effect)
     return Judgement(
         effect=effect,

@@ -19,6 +19,7 @@ import numpy as np
 import pandas as pd
 
 from llmlab.method.declare.experiment import Experiment, Metric, Value
+from llmlab.method.documents import label
 from llmlab.method.errors import LabError
 from llmlab.method.evidence.tables import level_type
 from llmlab.method.judging import statistics
@@ -64,11 +65,11 @@ class Edge:
 
     @property
     def alarm(self) -> str:
-        return f"the best {self.axis}, {short(self.level)}, is the {self.end} level tried"
+        return f"the best {label(self.axis)}, {short(self.level)}, is the {self.end} level tried"
 
     @property
     def remedy(self) -> str:
-        return f"the grid of {self.axis} must extend to at least {short(self.beyond)}"
+        return f"the grid of {label(self.axis)} must extend to at least {short(self.beyond)}"
 
 
 @dataclass(frozen=True)
@@ -254,11 +255,11 @@ class NoRoom:
 
     @property
     def alarm(self) -> str:
-        return f"all sides lie at the {self.end} of {self.metric}"
+        return f"all sides lie at the {self.end} of {label(self.metric)}"
 
     @property
     def remedy(self) -> str:
-        return f"another budget must take {self.metric} off its {self.end}"
+        return f"another budget must take {label(self.metric)} off its {self.end}"
 
     def hides(self, hypothesis: Hypothesis) -> bool:
         """Whether what is claimed, or its opposite, needs room beyond this end."""

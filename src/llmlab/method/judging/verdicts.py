@@ -28,6 +28,7 @@ from typing import Literal
 import numpy as np
 
 from llmlab.method.declare.experiment import SCALES
+from llmlab.method.documents import label
 from llmlab.method.evidence.drift import read_drifts
 from llmlab.method.evidence.lookup import (
     Evidence,
@@ -462,10 +463,11 @@ def _corrected_for(adjusted: Adjusted) -> str:
 
 
 def _finding(hypothesis: Hypothesis, judgement: Judgement) -> str:
+    metric = label(hypothesis.metric)
     what = {
-        "monotone": f"The rank correlation of {hypothesis.metric} with {hypothesis.along}",
-        "interval": f"The best {hypothesis.best} by {hypothesis.metric}",
-    }.get(hypothesis.claim, f"The difference in {hypothesis.metric}")
+        "monotone": f"The rank correlation of {metric} with {label(str(hypothesis.along))}",
+        "interval": f"The best {label(str(hypothesis.best))} by {metric}",
+    }.get(hypothesis.claim, f"The difference in {metric}")
     if hypothesis.reference is not None:
         what += f" from {short(hypothesis.reference)}"
     interval = f"{short(judgement.low)} to {short(judgement.high)}"

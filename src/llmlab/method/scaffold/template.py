@@ -8,6 +8,7 @@ from importlib.resources import files
 from pathlib import Path
 from string import Template
 
+from llmlab.method.documents import label
 from llmlab.method.errors import LabError
 from llmlab.method.files import read_text
 from llmlab.method.locks import locked
@@ -41,7 +42,7 @@ def names(name: str) -> dict[str, str]:
     """The forms of a name in templates."""
     return {
         "name": name,
-        "title": name.replace("_", " ").capitalize(),
+        "title": label(name).capitalize(),
         "slug": name.replace("_", "-"),
     }
 
