@@ -73,10 +73,13 @@ def bare(x: float, unit: str = "1") -> str:
 
 
 def level(value: Value) -> str:
-    """A level of an axis: `2e-4`, `8`, `rslora`."""
-    if isinstance(value, float) and value != 0 and not 0.1 <= abs(value) < 1e5:
-        return scientific(value)
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    """A level of an axis: `2e-4`, `8`, `4,096`, `yes`, `rslora`."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        plain = value == 0 or 0.1 <= abs(value) < 1e5
+        return f"{value:,g}" if plain else scientific(value)
+    return f"{value:,}" if isinstance(value, int) else str(value)
 
 
 def scientific(x: float) -> str:

@@ -63,8 +63,8 @@ def escaped(text: str) -> str:
 
 
 def label(name: str) -> str:
-    """The name of a column as words."""
-    return name.replace("_", " ")
+    """The name of a column as words; `n_layers` is a number of layers, so it becomes `layers`."""
+    return name.removeprefix("n_").replace("_", " ")
 
 
 def listed(names: Sequence[str], most: int) -> str:
