@@ -175,7 +175,7 @@ def _worst(agreement: Agreement) -> str:
     if worst is None:
         return "none: equal"
     return (
-        f"{label(worst.metric)} {worst.absolute:.2g} (tolerance {worst.tolerance:g}) "
+        f"{label(worst.metric)} {worst.absolute:.2g} (tolerance {worst.tolerance:.2g}) "
         f"in `{worst.run_id}`"
     )
 
