@@ -25,10 +25,10 @@ class Result:
 def llmlab(lab, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
     """Runs `llmlab` with these arguments in the lab, in this process."""
 
-    def call(*arguments: str) -> Result:
+    def call(*arguments: str, columns: str = "160") -> Result:
         monkeypatch.setattr(sys, "argv", ["llmlab", *arguments])
         monkeypatch.chdir(lab.root)
-        monkeypatch.setenv("COLUMNS", "160")
+        monkeypatch.setenv("COLUMNS", columns)
         with pytest.raises(SystemExit) as ended:
             main()
         said = capsys.readouterr()
@@ -51,6 +51,10 @@ def test_a_terminal_of_few_characters_is_enough(lab, encoding: str) -> None:
         )
         assert b"Traceback" not in done.stderr
         assert done.stdout or done.stderr.startswith(b"error: unknown experiment 't")
+
+
+def test_a_terminal_of_no_width_is_measured(llmlab) -> None:
+    assert "Usage: llmlab run" in llmlab("run", "--help", columns="0").out
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is full")
