@@ -17,6 +17,11 @@ from llmlab.method.project import Project
 os.environ.update(PATH=os.pathsep.join([str(Path(sys.executable).parent), *os.get_exec_path()]))
 shell.prefix("set -euo pipefail; export PYTHONPATH=src; ")
 
+# Snakemake's limit of jobs a second has it look at all ready jobs once more a second after each
+# look: as looks add up, that takes a core. See https://github.com/snakemake/snakemake/pull/3744
+if workflow.scheduling_settings:  # not if nothing is to run
+    workflow.scheduling_settings.max_jobs_per_timespan = None
+
 try:
     graph = Graph(Project(ROOT))
     SMOKE = graph.manifests("smoke")

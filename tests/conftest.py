@@ -14,6 +14,7 @@ from textwrap import dedent
 
 import hypothesis
 import pytest
+from calling import LlmLab, Result, exit_status
 
 import llmlab.experiments
 from llmlab.method.declare.experiment import Experiment
@@ -29,7 +30,7 @@ hypothesis.settings.load_profile("repeatable")
 gc.freeze()
 gc.set_threshold(100_000, 50, 100)
 
-# a source that a test changes within a second may pass for the one that was compiled before it
+# a source that is changed twice within a second would pass for the one that was compiled in between
 os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
 
 # a shell's background job ignores Ctrl-C, and so would every process that a test interrupts
@@ -146,16 +147,30 @@ class Lab:
         return subprocess.CompletedProcess(arguments, process.returncode, out, err)
 
 
+@pytest.fixture(name="llmlab")
+def called(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> LlmLab:
+    """Runs `llmlab` with these arguments where the test is, on a wide terminal."""
+
+    def call(*arguments: object) -> Result:
+        monkeypatch.setenv("COLUMNS", "160")
+        code = exit_status(monkeypatch, *arguments)
+        said = capsys.readouterr()
+        return Result(code, said.out, said.err)
+
+    return call
+
+
 @pytest.fixture
 def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Lab]:
     """An empty lab; experiments added to it can be imported here and in worker processes."""
     root = tmp_path / "lab"
-    unwanted = shutil.ignore_patterns("__pycache__", "assets")
+    unwanted = shutil.ignore_patterns("assets")
     shutil.copytree(SOURCE, root / "src" / "llmlab", ignore=unwanted)
     experiments = root / "src" / "llmlab" / "experiments"
     for path in experiments.glob("[!_]*.py"):
         path.unlink()
     (root / "chapters" / "hypotheses").mkdir(parents=True)
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
     monkeypatch.syspath_prepend(root / "src")
     monkeypatch.setattr(modules, "SOURCE", root / "src")
     # one worker process, unless a test asks for more: to start another takes longer than a toy

@@ -209,7 +209,7 @@ class Book:
 def write_book(root: Path) -> Book:
     """The book, with a copy of the package and of what builds it; nothing is built."""
     small = Book(root)
-    unwanted = shutil.ignore_patterns("__pycache__", "experiments")
+    unwanted = shutil.ignore_patterns("experiments")
     shutil.copytree(ROOT / "src" / "llmlab", small.root / "src" / "llmlab", ignore=unwanted)
     shutil.copytree(ROOT / "profiles", small.root / "profiles")
     shutil.copytree(ROOT / "envs", small.root / "envs")

@@ -3,38 +3,21 @@ import json
 import os
 import subprocess
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from calling import LlmLab, exit_status
 
-from llmlab.cli import main
 from llmlab.method.running.runner import run_experiment
 
 HEAVY = ["torch", "pandas", "matplotlib", "jupytext", "nbformat", "snakemake", "transformers"]
 
 
-@dataclass(frozen=True)
-class Result:
-    code: int
-    out: str
-    err: str
-
-
 @pytest.fixture
-def llmlab(lab, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
-    """Runs `llmlab` with these arguments in the lab, in this process."""
-
-    def call(*arguments: str, columns: str = "160") -> Result:
-        monkeypatch.setattr(sys, "argv", ["llmlab", *arguments])
-        monkeypatch.chdir(lab.root)
-        monkeypatch.setenv("COLUMNS", columns)
-        with pytest.raises(SystemExit) as ended:
-            main()
-        said = capsys.readouterr()
-        return Result(ended.value.code or 0, said.out, said.err)
-
-    return call
+def llmlab(llmlab: LlmLab, lab, monkeypatch: pytest.MonkeyPatch) -> LlmLab:
+    """Runs `llmlab` in the lab."""
+    monkeypatch.chdir(lab.root)
+    return llmlab
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1", "cp1252"])
@@ -53,8 +36,12 @@ def test_a_terminal_of_few_characters_is_enough(lab, encoding: str) -> None:
         assert done.stdout or done.stderr.startswith(b"error: unknown experiment 't")
 
 
-def test_a_terminal_of_no_width_is_measured(llmlab) -> None:
-    assert "Usage: llmlab run" in llmlab("run", "--help", columns="0").out
+def test_a_terminal_of_no_width_is_measured(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "0")
+    exit_status(monkeypatch, "run", "--help")
+    assert "Usage: llmlab run" in capsys.readouterr().out
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is full")
@@ -270,10 +257,7 @@ def test_closed_streams_are_the_null_device(monkeypatch: pytest.MonkeyPatch) -> 
     names = ("stdin", "stdout", "stderr")
     for name in names:
         monkeypatch.setattr(sys, name, None)
-    monkeypatch.setattr(sys, "argv", ["llmlab", "--help"])
-    with pytest.raises(SystemExit) as ended:
-        main()
-    assert ended.value.code == 0
+    assert exit_status(monkeypatch, "--help") == 0
     for name in names:
         with getattr(sys, name) as stream:
             assert stream.name == os.devnull

@@ -11,8 +11,8 @@ from runpy import run_path
 
 import pytest
 import torch
+from calling import exit_status
 
-from llmlab.cli import main
 from llmlab.gpt.checkpoints import load_checkpoint
 from llmlab.gpt.corpora import CACHE_DIR
 from llmlab.gpt.distributed import Workers, joined
@@ -159,10 +159,7 @@ def test_the_train_command_under_torchrun(
     spread: Spread, tmp_path: Path, monkeypatch, capsys, curves
 ) -> None:
     arguments = [*TRAIN, "--corpus", str(spread.text), "--out", str(tmp_path / "command")]
-    monkeypatch.setattr(sys, "argv", ["llmlab", *arguments])
-    with pytest.raises(SystemExit) as ended:
-        main()
-    assert not ended.value.code
+    assert exit_status(monkeypatch, *arguments) == 0
     said_once = capsys.readouterr().out.replace(str(tmp_path), str(spread.folder))
     assert spread.printed == said_once
     assert_close(curves(spread.folder / "command"), curves(tmp_path / "command"))

@@ -6,43 +6,22 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 import torch
+from calling import LlmLab
 
-from llmlab.cli import main
 from llmlab.gpt.checkpoints import load_checkpoint
 
 SMALL = ("--context", "8", "--batch-size", "2", "--precision", "float32")
 
 
-@dataclass(frozen=True)
-class Result:
-    code: int
-    out: str
-    err: str
-
-
-LlmLab = Callable[..., Result]
-
-
 @pytest.fixture
-def llmlab(text_file: Path, monkeypatch: pytest.MonkeyPatch, capsys) -> LlmLab:
-    """Runs `llmlab` beside the text, in this process."""
+def llmlab(llmlab: LlmLab, text_file: Path, monkeypatch: pytest.MonkeyPatch) -> LlmLab:
+    """Runs `llmlab` beside the text."""
     monkeypatch.chdir(text_file.parent)
-    monkeypatch.setenv("COLUMNS", "160")
-
-    def call(*arguments: str) -> Result:
-        monkeypatch.setattr(sys, "argv", ["llmlab", *arguments])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        said = capsys.readouterr()
-        return Result(ended.value.code or 0, said.out, said.err)
-
-    return call
+    return llmlab
 
 
 def test_a_new_user_trains_generates_and_inspects(llmlab: LlmLab, tmp_path: Path) -> None:

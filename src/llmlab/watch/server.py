@@ -45,7 +45,7 @@ from llmlab.watch.rows import Cursor, is_known, read_rows
 from llmlab.watch.starting import PREFIX, Starter, command_of, require_shown
 
 ASSETS = Path(__file__).parent / "assets"
-POLL_SECONDS = 0.05
+POLL_SECONDS = 0.07
 """Between two checks whether a log has grown."""
 LONGEST_REQUEST = 4096
 """Limit on what a page sends, in bytes."""

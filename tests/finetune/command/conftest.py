@@ -31,3 +31,21 @@ def brief_session(
         return replace(session, config=replace(session.config, suite_items=10))
 
     return make
+
+
+@pytest.fixture
+def opened(
+    made: Callable[[str], Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    held: ExitStack,
+) -> Callable[..., FinetuneSession]:
+    """Opens a session on the tiny base of four skills, in an empty working directory."""
+    monkeypatch.chdir(tmp_path)
+    base = str(made("skilled"))
+
+    def make(folder: Path | None = None, **options: object) -> FinetuneSession:
+        asked = replace(FinetuneOptions(base=base), **options)
+        return held.enter_context(open_session(asked, folder, torch.device("cpu")))
+
+    return make

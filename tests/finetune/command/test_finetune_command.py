@@ -8,44 +8,25 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from calling import LlmLab
 
-from llmlab.cli import main
 from llmlab.finetune.model.base_model import new_base_model, save_base_model
 
 BRIEF = ("--steps", "3", "--batch-size", "4", "--test-items", "10")
 
 
-@dataclass(frozen=True)
-class Result:
-    code: int
-    out: str
-    err: str
-
-
-LlmLab = Callable[..., Result]
-
-
 @pytest.fixture
 def llmlab(
-    made: Callable[[str], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
+    llmlab: LlmLab, made: Callable[[str], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> LlmLab:
-    """Runs `llmlab`, in this process, in a lab whose base model is a tiny one."""
+    """Runs `llmlab` in a lab whose base model is a tiny one."""
     (tmp_path / "chapters" / "hypotheses").mkdir(parents=True)
     shutil.copytree(made("skilled"), tmp_path / "build/results/smoke/base_model/kept")
     monkeypatch.chdir(tmp_path)
-
-    def call(*arguments: str) -> Result:
-        monkeypatch.setattr(sys, "argv", ["llmlab", *arguments])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        said = capsys.readouterr()
-        return Result(ended.value.code or 0, said.out, said.err)
-
-    return call
+    return llmlab
 
 
 def test_a_new_user_finetunes_generates_and_merges(llmlab: LlmLab) -> None:

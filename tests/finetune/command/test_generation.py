@@ -1,16 +1,14 @@
 """`llmlab generate` and `llmlab merge` on what fine-tuning starts from and makes."""
 
 import json
-import sys
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 import torch
+from calling import LlmLab, Result
 from torch import nn
 
-from llmlab.cli import main
 from llmlab.finetune.command.generation import continue_text
 from llmlab.finetune.model.adapters import lora_layers, save_adapter
 from llmlab.finetune.model.catalog import open_pretrained
@@ -27,27 +25,11 @@ FORMS = ["skilled", "run", "qwen2", "llama"]
 Folder = Callable[[str], Path]
 
 
-@dataclass(frozen=True)
-class Result:
-    code: int
-    out: str
-    err: str
-
-
 @pytest.fixture
-def llmlab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys) -> Callable[..., Result]:
-    """Runs `llmlab` in a folder of its own, in this process."""
+def llmlab(llmlab: LlmLab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> LlmLab:
+    """Runs `llmlab` in a folder of its own."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("COLUMNS", "160")
-
-    def call(*arguments: str) -> Result:
-        monkeypatch.setattr(sys, "argv", ["llmlab", *arguments])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        said = capsys.readouterr()
-        return Result(ended.value.code or 0, said.out, said.err)
-
-    return call
+    return llmlab
 
 
 def save(folder: Path, base_folder: Path, four_bit: FourBit | None = None) -> str:

@@ -1,15 +1,11 @@
 import json
 from collections.abc import Callable
-from contextlib import ExitStack
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 
-from llmlab.finetune.command.opening import RATES, open_session
-from llmlab.finetune.command.options import FinetuneOptions
-from llmlab.finetune.command.session import FinetuneSession
+from llmlab.finetune.command.opening import RATES
 from llmlab.finetune.model.lora import LoraSpec
 from llmlab.finetune.model.methods import Full
 from llmlab.finetune.model.qlora import FourBit, QloraSpec, quantised_layers
@@ -17,25 +13,6 @@ from llmlab.gpt.training import TrainConfig
 from llmlab.method.errors import LabError
 
 CPU = torch.device("cpu")
-
-
-@pytest.fixture
-def opened(
-    made: Callable[[str], Path],
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    held: ExitStack,
-) -> Callable[..., FinetuneSession]:
-    """Opens a session on the tiny base of four skills, in an empty working directory."""
-    monkeypatch.chdir(tmp_path)
-    base = str(made("skilled"))
-
-    def make(folder: Path | None = None, **options: object) -> FinetuneSession:
-        return held.enter_context(
-            open_session(replace(FinetuneOptions(base=base), **options), folder, CPU)
-        )
-
-    return make
 
 
 @pytest.fixture

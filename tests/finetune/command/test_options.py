@@ -1,36 +1,11 @@
-from collections.abc import Callable
-from contextlib import ExitStack
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 
-from llmlab.finetune.command.opening import open_session
-from llmlab.finetune.command.options import FinetuneOptions
-from llmlab.finetune.command.session import FinetuneSession
 from llmlab.method.errors import LabError
 
 CPU = torch.device("cpu")
-
-
-@pytest.fixture
-def opened(
-    made: Callable[[str], Path],
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    held: ExitStack,
-) -> Callable[..., FinetuneSession]:
-    """Opens a session on the tiny base of four skills, in an empty working directory."""
-    monkeypatch.chdir(tmp_path)
-    base = str(made("skilled"))
-
-    def make(folder: Path | None = None, **options: object) -> FinetuneSession:
-        return held.enter_context(
-            open_session(replace(FinetuneOptions(base=base), **options), folder, CPU)
-        )
-
-    return make
 
 
 BAD = {

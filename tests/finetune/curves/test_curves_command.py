@@ -1,17 +1,12 @@
 import json
-import sys
 from pathlib import Path
 
 import pytest
-
-from llmlab.cli import main
+from calling import exit_status
 
 
 def call(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> int:
-    monkeypatch.setattr(sys, "argv", ["llmlab", "curves", *map(str, arguments)])
-    with pytest.raises(SystemExit) as ended:
-        main()
-    return ended.value.code or 0
+    return exit_status(monkeypatch, "curves", *arguments)
 
 
 @pytest.fixture

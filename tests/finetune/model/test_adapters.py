@@ -10,30 +10,13 @@ from torch import nn
 
 from llmlab.finetune.model.adapters import adapter_origin, load_adapter, lora_layers, save_adapter
 from llmlab.finetune.model.base_model import new_base_model, save_base_model
-from llmlab.finetune.model.catalog import open_pretrained
-from llmlab.finetune.model.lora import LoraSpec, add_lora
+from llmlab.finetune.model.lora import LoraSpec
 from llmlab.finetune.model.pretrained import Pretrained
 from llmlab.finetune.model.qlora import FourBit, quantise
 from llmlab.method.errors import LabError
+from tests.finetune.bases import FORMS, SPEC, Folder, adapted, opened
 
-SPEC = LoraSpec(rank=4, alpha=8)
 TOKENS_BT = torch.arange(3, 13).view(2, 5)
-FORMS = ["skilled", "run", "qwen2", "llama"]
-HUB_FORMS = ("qwen2", "llama")
-Folder = Callable[[str], Path]
-
-
-def opened(folder: Path, four_bit: FourBit | None = None) -> Pretrained:
-    prefix = "hf:" if folder.name in HUB_FORMS else ""
-    return open_pretrained(f"{prefix}{folder}", four_bit=four_bit, device=torch.device("cpu"))
-
-
-def adapted(base: Pretrained, spec: LoraSpec = SPEC) -> nn.Module:
-    """The base's model with an adapter that changes what it computes."""
-    model = add_lora(base.model, spec, seed=0)
-    for _, layer in lora_layers(model):
-        nn.init.normal_(layer.b_RO, std=0.3)
-    return model.eval()
 
 
 def saved(folder: Path, base_folder: Path, spec: LoraSpec = SPEC) -> Path:

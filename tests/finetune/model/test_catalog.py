@@ -9,22 +9,14 @@ from transformers import AutoModelForCausalLM
 from llmlab.finetune.model.base_model import load_base_model, new_base_model, save_base_model
 from llmlab.finetune.model.catalog import open_pretrained
 from llmlab.finetune.model.lora import LoraSpec, add_lora
-from llmlab.finetune.model.pretrained import Pretrained
 from llmlab.finetune.model.qlora import FourBit, quantised_layers
 from llmlab.gpt.saved_runs import open_model
 from llmlab.gpt.training import TrainConfig, train
 from llmlab.method.errors import LabError
+from tests.finetune.bases import FORMS, Folder, opened
 
 CPU = torch.device("cpu")
 TOKENS_BT = torch.arange(3, 11)[None]
-FORMS = ["skilled", "run", "qwen2", "llama"]
-HUB_FORMS = ["qwen2", "llama"]
-Folder = Callable[[str], Path]
-
-
-def opened(folder: Path, four_bit: FourBit | None = None) -> Pretrained:
-    prefix = "hf:" if folder.name in HUB_FORMS else ""
-    return open_pretrained(f"{prefix}{folder}", four_bit=four_bit, device=CPU)
 
 
 def hub_logits(folder: Path) -> torch.Tensor:

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -10,8 +9,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from calling import exit_status
 
-from llmlab.cli import main
 from llmlab.market.bars.download import Patience, fetch, fetch_all
 from llmlab.method.errors import LabError
 
@@ -221,11 +220,8 @@ def test_the_command_fetches_checks_and_describes(
 ) -> None:
     server = served(lambda h, n: h.send(BARS))
     address = server.url.replace("sp.csv", "{symbol}.csv")
-    call = ["llmlab", "market", "data", "--url", address, "--symbols", "sp,dj", "--json"]
-    monkeypatch.setattr(sys, "argv", [*call, "--out", str(tmp_path)])
-    with pytest.raises(SystemExit) as ended:
-        main()
-    assert not ended.value.code
+    options = ("--url", address, "--symbols", "sp,dj", "--json", "--out", tmp_path)
+    assert exit_status(monkeypatch, "market", "data", *options) == 0
     found = json.loads(capsys.readouterr().out)
     assert [(one["name"], one["rows"]) for one in found] == [("sp", 28), ("dj", 28)]
     assert (tmp_path / "sp.csv").read_bytes() == BARS

@@ -1,10 +1,9 @@
-import sys
 from pathlib import Path
 
 import pandas as pd
 import pytest
+from calling import exit_status
 
-from llmlab.cli import main
 from llmlab.market.bars.bars import Bars
 
 
@@ -16,10 +15,7 @@ def file(tmp_path: Path, bars: Bars) -> Path:
 
 
 def call(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> int:
-    monkeypatch.setattr(sys, "argv", ["llmlab", "market", "features", *map(str, arguments)])
-    with pytest.raises(SystemExit) as ended:
-        main()
-    return ended.value.code or 0
+    return exit_status(monkeypatch, "market", "features", *arguments)
 
 
 def test_a_table_is_written_with_a_column_for_each_feature(

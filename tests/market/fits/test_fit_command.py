@@ -1,20 +1,16 @@
 import json
-import sys
 from pathlib import Path
 
 import pytest
+from calling import exit_status
 
-from llmlab.cli import main
 from llmlab.market.fits.public import FILE
 
 COLUMNS = ("--params", "params", "--tokens", "tokens", "--loss", "loss")
 
 
 def call(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> int:
-    monkeypatch.setattr(sys, "argv", ["llmlab", "fit", *map(str, arguments)])
-    with pytest.raises(SystemExit) as ended:
-        main()
-    return ended.value.code or 0
+    return exit_status(monkeypatch, "fit", *arguments)
 
 
 @pytest.fixture

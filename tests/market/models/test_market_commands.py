@@ -1,10 +1,8 @@
 import json
-import sys
 from pathlib import Path
 
 import pytest
-
-from llmlab.cli import main
+from calling import exit_status
 
 
 @pytest.fixture
@@ -15,10 +13,7 @@ def file(tmp_path: Path, draw) -> Path:
 
 
 def call(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> int:
-    monkeypatch.setattr(sys, "argv", ["llmlab", "market", *map(str, arguments)])
-    with pytest.raises(SystemExit) as ended:
-        main()
-    return ended.value.code or 0
+    return exit_status(monkeypatch, "market", *arguments)
 
 
 def test_a_run_judges_a_transformer_beside_simple_models(

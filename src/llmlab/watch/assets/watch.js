@@ -28,8 +28,10 @@ const small = {
 let isReadOnly = true;
 let isListed = false;
 let isAwaited = false; // a run that was started here has not appeared yet
-let cost = 0;
-let isDue = false;
+let cost = 0; // of the last drawing, in milliseconds
+let drawnAt = 0;
+let dueAt = Infinity;
+let drawing; // the timer of the next drawing
 
 function element(tag, fields = {}, ...children) {
   const made = Object.assign(document.createElement(tag), fields);
@@ -131,14 +133,17 @@ function showConnection() {
 
 // soon, but while a long log comes in only now and then, and never so often that the page is busy
 function due() {
-  if (isDue) return;
-  isDue = true;
+  const now = performance.now();
   const isBehind = [...chosen.values()].some(({ stream }) => stream.isBehind);
-  setTimeout(() => requestAnimationFrame(draw), Math.max(isBehind ? 700 : 30, 3 * cost));
+  const at = Math.max(now + (isBehind ? 700 : 30), drawnAt + 3 * cost);
+  if (at >= dueAt) return;
+  dueAt = at;
+  clearTimeout(drawing);
+  drawing = setTimeout(() => requestAnimationFrame(draw), at - now);
 }
 
 function draw() {
-  isDue = false;
+  dueAt = Infinity;
   const began = performance.now();
   const all = [...chosen.values()];
   $(".empty").hidden = all.length > 0;
@@ -153,7 +158,8 @@ function draw() {
     checkpoints(run);
     inside.show(run, known.get(run.name), isReadOnly, starting.started);
   }
-  cost = performance.now() - began;
+  drawnAt = performance.now();
+  cost = drawnAt - began;
   document.body.dataset.points = String(all.reduce((sum, { run }) => sum + run.points.step.length, 0));
 }
 
