@@ -36,6 +36,14 @@ def test_a_terminal_of_few_characters_is_enough(lab, encoding: str) -> None:
         assert done.stdout or done.stderr.startswith(b"error: unknown experiment 't")
 
 
+def test_a_terminal_of_no_width_is_measured(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "0")
+    exit_status(monkeypatch, "run", "--help")
+    assert "Usage: llmlab run" in capsys.readouterr().out
+
+
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is full")
 def test_an_output_without_room_is_one_sentence() -> None:
     with open("/dev/full", "w") as full:

@@ -43,9 +43,12 @@ def test_a_run_goes_out_and_comes_back_the_same(run: Path, tmp_path: Path) -> No
 
 def test_an_import_onto_a_full_disk_leaves_nothing(run: Path, tmp_path: Path, largest_file) -> None:
     export_run(run, tmp_path / "exported")
-    with largest_file(2000), pytest.raises(LabError, match=r"^cannot write step-00000000 into"):
+    with (
+        largest_file(2000),
+        pytest.raises(LabError, match=r"^cannot write .*then repeat the command"),
+    ):
         import_run(str(tmp_path / "exported"), tmp_path / "back")
-    assert [path for path in (tmp_path / "back").rglob("*") if path.is_file()] == []
+    assert [path.name for path in tmp_path.iterdir() if path != run] == ["exported"]
 
 
 def test_an_import_cannot_be_resumed(
@@ -59,6 +62,6 @@ def test_an_import_cannot_be_resumed(
 
 def test_an_import_never_replaces_a_run(run: Path, tmp_path: Path) -> None:
     export_run(run, tmp_path / "exported")
-    with pytest.raises(LabError, match="already holds a run or other files"):
+    with pytest.raises(LabError, match="exists already: name a new"):
         import_run(str(tmp_path / "exported"), run)
     assert load_checkpoint(run).step == 3

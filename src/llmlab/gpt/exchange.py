@@ -3,10 +3,11 @@
 from dataclasses import asdict
 from pathlib import Path
 
+from llmlab.gpt.checkpoints import save_checkpoint
 from llmlab.gpt.hugging_face import export_gpt2, load_gpt2
-from llmlab.gpt.saved_runs import TOKENIZER, open_model, write_checkpoint
+from llmlab.gpt.saved_runs import CHECKPOINTS, TOKENIZER, open_model
 from llmlab.gpt.text_tokenizers import gpt2_tokenizer
-from llmlab.runs.folder import RunFolder
+from llmlab.gpt.writing import new_folder
 
 
 def export_run(run: Path, folder: Path) -> None:
@@ -25,17 +26,16 @@ def import_run(source: str, folder: Path) -> None:
         source: id on the Hugging Face hub, or a folder.
 
     Raises:
-        LabError: the source cannot be loaded or is another kind of model, or `folder` holds a run.
+        LabError: the source cannot be loaded or is another kind of model, `folder` holds something,
+            or there is no room for it; then nothing of the run is left.
     """
-    run = RunFolder(folder)
-    with run.held():
-        run.require_empty()
+    with new_folder(folder) as new:
         model, tokenizer = load_gpt2(source), gpt2_tokenizer(source)
-        write_checkpoint(
-            folder,
+        save_checkpoint(
+            new / CHECKPOINTS,
             weights=model.state_dict(),
             training={"step": 0},
             shape=asdict(model.config),
             run={"imported": source, "tokenizer": tokenizer.digest},
         )
-        tokenizer.save(folder / TOKENIZER)
+        tokenizer.save(new / TOKENIZER)

@@ -1,3 +1,4 @@
+import gzip
 import json
 import tracemalloc
 from pathlib import Path
@@ -35,7 +36,9 @@ def test_pairs_and_conversations_are_read(tmp_path: Path) -> None:
 
 BAD = {
     '{"prompt": "a"': "not JSON: .* at column 15",
-    '["a"]': "not a JSON object",
+    '"a"': "not a JSON object",
+    f"[{GOOD}]": "an array: write each of its objects on a line of its own",
+    f"{GOOD},": "a comma follows the object: remove it",
     '{"prompt": "a"}': "response: Field required",
     '{"prompt": "a", "response": ""}': "response: String should have at least 1 character",
     '{"prompt": 1, "response": "a"}': "prompt: Input should be a valid string",
@@ -94,6 +97,11 @@ CHANGED = {
         "messages": [TALK[0], {**TALK[1], "wieght": 0}]
     },
     "messages.1.weight: Input should be 0 or 1": {"messages": [TALK[0], {**TALK[1], "weight": 2}]},
+    "it has the key 'system', which is not": {"messages": TALK, "system": "Be brief."},
+    "it has the key 'history', which is not": {"prompt": "a", "response": "b", "history": ["c"]},
+    "messages.1 has the key 'reasoning', which is not": {
+        "messages": [TALK[0], {**TALK[1], "reasoning": "hm"}]
+    },
     "every answer has weight 0": {"messages": [TALK[0], {**TALK[1], "weight": 0}]},
 }
 
@@ -159,6 +167,20 @@ def test_bytes_that_are_no_text_are_a_bad_line(tmp_path: Path) -> None:
     path = tmp_path / "data.jsonl"
     path.write_bytes(GOOD.encode() + b'\r\n{"prompt": "\xff", "response": "a"}\n')
     with pytest.raises(LabError, match=r"line 2 .* is not UTF-8"):
+        read_examples(path)
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (gzip.compress(GOOD.encode()), "it is compressed: unpack the file"),
+        (GOOD.encode("utf-16"), "it is UTF-16: save the file as UTF-8"),
+    ],
+)
+def test_a_file_of_another_form_is_named(tmp_path: Path, content: bytes, reason: str) -> None:
+    path = tmp_path / "data.jsonl"
+    path.write_bytes(content)
+    with pytest.raises(LabError, match=reason):
         read_examples(path)
 
 

@@ -112,8 +112,14 @@ def test_nan_between_rare_numbers_is_an_empty_cell(
         "Step,Training Loss,Validation Loss\n0,3.0,No log\n10,2.0,No log\n20,1.5,No log\n",
         '"train/global_step","a-1 - train/loss"\n"0","3.0"\n"10","2"\n"20","1.5"\n',
         "step,train/CrossEntropyLoss\n0,3.0\n10,2.0\n20,1.5\n",
+        "# seed 3\n# host, rank\nstep,loss,lr\n0,3.0,1\n10,2.0,1\n20,1.5,1\n",
+        "# step,loss\n0,3.0\n10,2.0\n20,1.5\n",
+        "step,loss\n0,3.0\n10,2.0\nstep,loss\n20,1.5\n",
     ],
-    ids=["decimal commas", "table of a notebook", "W&B", "OLMo"],
+    ids=[
+        *("decimal commas", "table of a notebook", "W&B", "OLMo"),
+        *("comments", "numpy", "a header for each session"),
+    ],
 )
 def test_tables_of_others_are_read(tmp_path: Path, text: str) -> None:
     assert only(write(tmp_path / "run.csv", text)).curves["loss"] == TRAINING
@@ -124,8 +130,26 @@ def test_a_step_may_have_commas_between_its_thousands(tmp_path: Path) -> None:
     assert run.curves["loss"] == Curve.of([(900, 3.0), (1000, 2.0), (1_100_000, 1.0)])
 
 
-def test_a_csv_in_long_form_has_several_runs(tmp_path: Path) -> None:
-    text = "run_id,metric,step,value\na,loss,0,3\nb,loss,0,4\na,loss,1,2\n"
+@pytest.mark.parametrize(
+    ("rows", "steps", "value"),
+    [
+        ("900;3,5\n1.000;2\n1.100.000;1\n", (900, 1000, 1_100_000), 3.5),
+        ("900;1.250,5\n1.000;2\n1.100;1\n", (900, 1000, 1100), 1250.5),
+        ("1.000;2,5\n2.000;0.125\n", (1, 2), 2.5),  # a point that parts no thousands
+        ("1.000;2.5\n2.000;2\n", (1, 2), 2.5),  # no comma
+    ],
+)
+def test_beside_decimal_commas_points_part_thousands(
+    tmp_path: Path, rows: str, steps: tuple[int, ...], value: float
+) -> None:
+    found = only(write(tmp_path / "run.csv", f"step;loss\n{rows}")).curves["loss"]
+    assert found.steps == steps
+    assert found.values[0] == value
+
+
+@pytest.mark.parametrize("name", ["run_id", "Run"])
+def test_a_csv_in_long_form_has_several_runs(tmp_path: Path, name: str) -> None:
+    text = f"{name},metric,step,value\na,loss,0,3\nb,loss,0,4\na,loss,1,2\n"
     first, second = read_runs(write(tmp_path / "curves.csv", text))
     assert first == Run("a", {"loss": Curve.of([(0, 3.0), (1, 2.0)])})
     assert second.name == "b"
@@ -138,6 +162,15 @@ def test_our_table_has_a_run_for_each_id(tmp_path: Path) -> None:
     )
     frame.to_parquet(tmp_path / "curves.parquet")
     assert [run.name for run in read_runs(tmp_path / "curves.parquet")] == ["a/seed=0", "a/seed=1"]
+
+
+def test_a_parquet_of_others_has_a_curve_in_each_column(tmp_path: Path) -> None:
+    history = {"_step": [0, 10, 20], "_timestamp": [1.5, 2.5, 3.5], "train/loss": TRAINING.values}
+    history |= {"eval/loss": [3.1, None, 1.75], "samples": [{"a": 1}] * 3}
+    pd.DataFrame(history).to_parquet(tmp_path / "history.parquet")
+    run = only(tmp_path / "history.parquet")
+    assert run.curves == {"loss": TRAINING, "validation_loss": VALIDATION}
+    assert run.notes == ("left out: samples (no numbers)",)
 
 
 def test_event_files_of_tensorboard_are_read(tmp_path: Path) -> None:
@@ -202,6 +235,15 @@ def test_the_state_of_a_trainer_gives_both_losses(tmp_path: Path) -> None:
 def test_of_two_values_at_a_step_the_last_counts(tmp_path: Path) -> None:
     run = only(write(tmp_path / "run.csv", "step,loss\n0,3\n1,2\n1,9\n"))
     assert run.curves["loss"] == Curve.of([(0, 3.0), (1, 9.0)])
+
+
+def test_values_that_others_at_their_step_replace_are_counted(tmp_path: Path) -> None:
+    text = lines(*({"step": s, "loss": s + rank} for s in range(5) for rank in (0, 1)))
+    run = only(write(tmp_path / "two_ranks.jsonl", text))
+    assert run.curves["loss"].values == (1, 2, 3, 4, 5)
+    assert run.notes == (
+        "5 steps of loss have several values, one after another: the last is read",
+    )
 
 
 def csv_of(steps: Iterable[int]) -> str:
@@ -501,6 +543,53 @@ def test_columns_without_numbers_are_named(tmp_path: Path) -> None:
     assert run.notes == ("left out: host, phase (no numbers)",)
 
 
+def test_a_cell_that_is_no_number_costs_its_column_and_not_the_table(tmp_path: Path) -> None:
+    run = only(write(tmp_path / "run.csv", 'step,loss,tokens\n0,3,512\n1,2,"1,024"\n'))
+    assert run.curves == {"loss": Curve.of([(0, 3.0), (1, 2.0)])}
+    assert run.notes == ("left out: tokens ('1,024' in line 3 is not a number)",)
+
+
+POINTS = [{"step": s, "loss": v} for s, v in zip(TRAINING.steps, TRAINING.values, strict=True)]
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("history.json", json.dumps(POINTS)),
+        ("run.jsonl", json.dumps(POINTS, indent=1)),
+        ("run.jsonl", lines(*POINTS).replace("\n", ",\n")),
+        (
+            "run.jsonl",
+            lines(*({"step": p["step"], "tag": "train/loss", "value": p["loss"]} for p in POINTS)),
+        ),
+        (
+            "comet.json",
+            json.dumps(
+                [
+                    {"step": p["step"], "metricName": "loss", "metricValue": str(p["loss"])}
+                    for p in POINTS
+                ]
+            ),
+        ),
+    ],
+    ids=["log_history alone", "an array in lines", "commas", "a tag", "Comet"],
+)
+def test_points_in_other_forms_of_json_are_read(tmp_path: Path, name: str, text: str) -> None:
+    run = only(write(tmp_path / name, text))
+    assert run.curves == {"loss": TRAINING}
+    assert not run.notes
+
+
+def test_lists_of_another_length_than_the_loss_have_no_steps(tmp_path: Path) -> None:
+    losses = {"train_loss": [3.0, 2.0, 1.5, 1.0], "val_loss": [3.1, 1.75], "lr": [1e-3] * 4}
+    run = only(write(tmp_path / "losses.json", json.dumps(losses)))
+    assert set(run.curves) == {"loss", "lr"}
+    assert run.notes == (
+        "left out once: a list that has not 4 values, so that its steps are not known (val_loss), "
+        "in losses.json",
+    )
+
+
 MARK = "\ufeff"
 
 
@@ -571,7 +660,7 @@ def test_a_value_that_is_no_number_is_left_out_with_its_place(tmp_path: Path, va
         ("trainer_state.json", "null", "the whole"),
         ("trainer_state.json", "[" * 100_000 + "]" * 100_000, "recursion limit"),
         ("trainer_state.json", state(f'{{"step": {"9" * 6000}}}'), "number out of range"),
-        ("history.json", '{"loss": 3}', "neither 'log_history' nor lists"),
+        ("history.json", '{"loss": 3}', "nor a list of losses"),
         ("log.jsonl", f"{GOOD}\n{'[' * 100_000}\n{GOOD}\n", "line 2: this is not JSON"),
         ("log.jsonl", f'{GOOD}\n{{"step": {"9" * 6000}}}\n{GOOD}', "line 2: this is not JSON"),
         ("log.jsonl", f'{GOOD}\n{{"text": "{"x" * 2**20}"}}', "line 2: it has 10485.. characters"),

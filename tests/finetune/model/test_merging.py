@@ -98,6 +98,17 @@ def test_a_folder_that_another_process_filled_meanwhile_is_kept(
     assert [path.name for path in tmp_path.rglob("*")] == ["merged", "theirs"]
 
 
+def test_the_files_of_a_tokenizer_are_kept_as_they_are(base_folder: Folder, tmp_path: Path) -> None:
+    folder = base_folder("llama")
+    (folder / "tokenizer.model").write_bytes(b"for llama.cpp")
+    base = opened(folder)
+    save_model(base.model, base, tmp_path / "merged")
+    names = ("tokenizer.model", "tokenizer.json", "tokenizer_config.json")
+    assert all(
+        (tmp_path / "merged" / name).read_bytes() == (folder / name).read_bytes() for name in names
+    )
+
+
 def test_nothing_half_written_is_left(made: Folder, tmp_path: Path) -> None:
     base = opened(made("run"))
     with pytest.raises(KeyError):

@@ -5,6 +5,7 @@ with the assistant's. A message of the assistant may have a "weight" of 0: it is
 A conversation may have "tools", calls of them ("tool_calls") and their answers (the role "tool").
 """
 
+import codecs
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -33,6 +34,8 @@ MAX_FACTS = 4000
 """There are few more made-up names of two syllables."""
 LONGEST_LINE = 2**22
 """Most bytes of a line that is read: some million tokens."""
+COMPRESSED = (b"\x1f\x8b", b"PK\x03\x04", b"\x28\xb5\x2f\xfd")
+"""How files of gzip, zip and zstd begin."""
 MOST_DIGITS = 4000
 LONGEST_KEY = 40
 MOST_KEYS = 4
@@ -144,7 +147,15 @@ KEYS_OF_ROLES = {
 """Keys of a message that are read; those of other roles are `MESSAGE_KEYS`."""
 UNSUPPORTED = frozenset(
     {"tools", "tool_calls", "tool_call_id", "functions", "function_call", "thinking"}
-    | {"reasoning_content", "chat_template_kwargs", "loss_mask", "labels"}
+    | {
+        "reasoning",
+        "reasoning_content",
+        "system",
+        "history",
+        "chat_template_kwargs",
+        "loss_mask",
+        "labels",
+    }
     | {"loss", "mask", "masked", "train", "train_detail", "training"}
 )
 """Keys by which other programs change what is learned. Elsewhere unknown keys are labels."""
@@ -318,6 +329,10 @@ def _json_object(line: bytes) -> dict[str, object]:
     """The JSON object of a line; ValueError with the reason if it is bad."""
     if len(line) > LONGEST_LINE:
         raise ValueError(f"it is longer than {LONGEST_LINE:,} bytes")
+    if line.startswith(COMPRESSED):
+        raise ValueError("it is compressed: unpack the file")
+    if line.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        raise ValueError("it is UTF-16: save the file as UTF-8")
     try:
         value = _loaded(line.decode("utf-8-sig").strip())
         json.dumps(value, ensure_ascii=False).encode()
@@ -325,6 +340,8 @@ def _json_object(line: bytes) -> dict[str, object]:
         raise ValueError("it is not UTF-8") from None
     except UnicodeEncodeError:
         raise ValueError("it holds half a character, a lone surrogate") from None
+    if isinstance(value, list):
+        raise ValueError("it is an array: write each of its objects on a line of its own")
     if not isinstance(value, dict):
         raise ValueError("it is not a JSON object")
     return _without_nulls(value)
@@ -338,7 +355,11 @@ def _loaded(text: str) -> object:
         )
     except json.JSONDecodeError as error:
         if text.strip() in ("[", "{"):
-            raise ValueError("it begins an object of several lines: write each on one") from None
+            raise ValueError(
+                "it begins an array or object of several lines: write each on one"
+            ) from None
+        if text.rstrip().endswith("},"):
+            raise ValueError("a comma follows the object: remove it") from None
         raise ValueError(f"it is not JSON: {error.msg} at column {error.colno}") from None
     except RecursionError:
         raise ValueError("it is nested too deeply") from None

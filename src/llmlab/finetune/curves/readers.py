@@ -1,5 +1,6 @@
 """Curves from files: our tables and logs, CSV, TensorBoard's events, Hugging Face's trainer."""
 
+import math
 import os
 import re
 from collections import defaultdict
@@ -194,13 +195,19 @@ def _left_out(names: list[str], reason: str) -> tuple[str, ...]:
 
 def _run(name: str, points: Iterable[Point], notes: Sequence[str]) -> Run:
     """The run with its curves by our names."""
-    found, undone = _courses(points)
+    found, undone, several = _courses(points)
     if undone:
         curves, n_points = listed(list(undone), 4), sum(undone.values())
         notes = (
             *notes,
             f"the steps of {curves} go back, as after a resume or a restart: "
             f"{n_points} points that were written before, from there on, are left out",
+        )
+    if several:
+        curves, n_steps = listed(list(several), 4), sum(several.values())
+        notes = (
+            *notes,
+            f"{n_steps} steps of {curves} have several values, one after another: the last is read",
         )
     best = chosen(found)
     ours = {theirs: known for known, theirs in best.items()}
@@ -217,18 +224,32 @@ def _run(name: str, points: Iterable[Point], notes: Sequence[str]) -> Run:
     return Run(_printable(name), curves, tuple(map(_printable, (*notes, *others))))
 
 
-def _courses(points: Iterable[Point]) -> tuple[dict[str, dict[int, float]], dict[str, int]]:
+def _courses(
+    points: Iterable[Point],
+) -> tuple[dict[str, dict[int, float]], dict[str, int], dict[str, int]]:
     """Values by curve and step; where steps go back, the later ones count.
 
     Returns:
-        The values, and how many points of each curve were replaced so.
+        The values, how many points of each curve were replaced so, and how many of its steps have
+        several values one after another.
     """
     written: dict[str, list[tuple[int, float]]] = defaultdict(list)
     for curve, step, value in points:
         written[curve].append((step, value))
     courses = {curve: _course(found) for curve, found in written.items()}
     undone = {curve: n for curve, (_, n) in courses.items() if n}
-    return {curve: course for curve, (course, _) in courses.items()}, undone
+    several = {curve: n for curve, found in written.items() if (n := _n_repeated(found))}
+    return {curve: course for curve, (course, _) in courses.items()}, undone, several
+
+
+def _n_repeated(written: Sequence[tuple[int, float]]) -> int:
+    """How many steps directly follow themselves with another value."""
+    repeated = {
+        step
+        for (before, former), (step, value) in pairwise(written)
+        if step == before and value != former and not (math.isnan(value) and math.isnan(former))
+    }
+    return len(repeated)
 
 
 def _course(written: Sequence[tuple[int, float]]) -> tuple[dict[int, float], int]:

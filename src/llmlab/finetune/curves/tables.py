@@ -13,8 +13,9 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from llmlab.finetune.curves.names import STEP_NAMES
+from llmlab.finetune.curves.names import STEP_NAMES, WORDS, canonical
 from llmlab.finetune.curves.readings import (
+    SHOWN,
     Omissions,
     Point,
     Readings,
@@ -27,17 +28,31 @@ from llmlab.method.files import read_text
 
 LONG = ("run_id", "metric", "step", "value")
 """Columns of a table with a row for each run, curve and step."""
-LONG_NAMES = {"run_id": "run_id", "run id": "run_id", "metric": "metric", "key": "metric"}
-"""Our names and those of MLflow for the first two, in lower case."""
+LONG_NAMES = {
+    "run": "run_id",
+    "run_id": "run_id",
+    "run id": "run_id",
+    "run_uuid": "run_id",
+    "metric": "metric",
+    "key": "metric",
+}
+"""Our names and those of others, such as MLflow, for the first two, in lower case."""
 BOUNDS = ("__MIN", "__MAX")
 """Suffixes of the columns that Weights & Biases adds to each curve."""
-BESIDE = ("wall time", "time", "timestamp", "walltime", "", "unnamed: 0", "index")
+BESIDE = (
+    *("wall time", "time", "timestamp", "walltime", "_timestamp", "_runtime"),
+    *("", "unnamed: 0", "index", "__index_level_0__"),
+)
 """Columns that are not curves and that nobody misses, in lower case."""
 SECOND = " (column {})"
 """Suffix of a column whose name an earlier column has, too."""
-DECIMAL_COMMA = re.compile(r"([+-]?\d+),(\d+(?:[eE][+-]?\d+)?)")
+DECIMAL_COMMA = re.compile(r"[+-]?(\d+|[1-9]\d{0,2}(\.\d{3})+),\d+([eE][+-]?\d+)?")
 """A number as programs of many languages write it where semicolons part the cells."""
 THOUSANDS = re.compile(r"\d{1,3}(,\d{3})+")
+POINTED_THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}(\.\d{3})+")
+"""A whole number of such a program, as far as a fraction does not look alike."""
+COMMENT = "#"
+"""Begins lines before the header, or the header itself, as `numpy` writes it."""
 LONGEST_CELL = 40
 """Characters of a cell that a note repeats."""
 EMPTY = ("", "-", "none", "null", "n/a", "no log")
@@ -58,19 +73,25 @@ class Cells:
 
 
 def read_parquet(file: Path) -> Readings:
-    """Our own tables: one row per run, curve and step.
+    """Our own tables, one row per run, curve and step; or columns as those of a CSV file.
 
     Raises:
         LabError: the file is not a complete parquet file, or has other columns.
     """
     try:
         table = pq.read_table(io.BytesIO(file.read_bytes()))  # a path may be no UTF-8
-        columns = {
-            name: table.column(name).to_pylist() for name in LONG if name in table.schema.names
-        }
+        columns = {name: table.column(name).to_pylist() for name in table.schema.names}
     except (pa.ArrowException, ValueError, OSError, KeyError, OverflowError) as error:
         raise LabError(f"{file} is not a complete parquet file: write it again.") from error
-    return _from_long(file, columns, [f"row {row + 1}" for row in range(table.num_rows)])
+    places = [f"row {row + 1}" for row in range(table.num_rows)]
+    steps = _step_column(columns)
+    if steps is None or columns.keys() >= set(LONG):
+        return _from_long(file, columns, places)
+    cells = {
+        name: ["" if value is None else str(value) for value in column]
+        for name, column in columns.items()
+    }
+    return _from_wide(file, cells, steps, places)
 
 
 def read_csv(file: Path) -> Readings:
@@ -84,8 +105,8 @@ def read_csv(file: Path) -> Readings:
             cell in a numeric column is not a number.
     """
     cells = _cells(file)
-    by_lower = {name.lower(): name for name in reversed(cells.columns)}
-    steps = next((by_lower[name] for name in STEP_NAMES if name in by_lower), None)
+    by_lower = _by_lower(cells.columns)
+    steps = _step_column(cells.columns)
     if steps is None:
         raise LabError(
             f"{file} has no column of steps: name one of its columns 'step' (it has "
@@ -97,45 +118,61 @@ def read_csv(file: Path) -> Readings:
         named |= {"step": steps, "value": by_lower["value"]}
         columns = {ours: cells.columns[theirs] for ours, theirs in named.items()}
         return _from_long(file, {"run_id": [file.name] * len(places)} | columns, places)
-    return _from_wide(file, cells, steps, places)
+    return _from_wide(file, cells.columns, steps, places)
 
 
-def _from_wide(file: Path, cells: Cells, steps: str, places: Sequence[str]) -> Readings:
+def _by_lower(columns: Mapping[str, object]) -> dict[str, str]:
+    """The names of the columns by their lower case; of several, the first."""
+    return {name.lower(): name for name in reversed(columns)}
+
+
+def _step_column(columns: Mapping[str, object]) -> str | None:
+    by_lower = _by_lower(columns)
+    return next((by_lower[name] for name in STEP_NAMES if name in by_lower), None)
+
+
+def _from_wide(
+    file: Path, columns: Mapping[str, Sequence[str]], steps: str, places: Sequence[str]
+) -> Readings:
     """A column for each curve, beside that of the steps."""
     left_out = Omissions()
     at = [
         as_step(cell.replace(",", "") if THOUSANDS.fullmatch(cell) else cell)
-        for cell in cells.columns[steps]
+        for cell in columns[steps]
     ]
-    for step, cell, place in zip(at, cells.columns[steps], places, strict=True):
+    for step, cell, place in zip(at, columns[steps], places, strict=True):
         if step is None:
             left_out.add(
                 "a row without a whole number as its step", place, f"'{cell[:LONGEST_CELL]}'"
             )
     curves = {
         name: column
-        for name, column in cells.columns.items()
+        for name, column in columns.items()
         if name.lower() not in (*STEP_NAMES, *BESIDE) and not name.endswith(BOUNDS)
     }
-    numeric = {
-        name: _numbers(file, name, column, places)
-        for name, column in curves.items()
-        if _is_numeric(column)
+    numeric = {name: column for name, column in curves.items() if _is_numeric(column)}
+    odd = _odd_cells(file, numeric, places)
+    numbers = {
+        name: [None if _is_empty(cell) else as_value(cell) for cell in column]
+        for name, column in numeric.items()
+        if name not in odd
     }
-    sparse = [name for name, numbers in numeric.items() if _is_sparse(numbers)]
+    sparse = [name for name, found in numbers.items() if _is_sparse(found)]
     points = {
         name: [
             (_name(file, name), step, value)
-            for step, value in zip(at, numbers, strict=True)
+            for step, value in zip(at, found, strict=True)
             if step is not None and value is not None and not (name in sparse and math.isnan(value))
         ]
-        for name, numbers in numeric.items()
+        for name, found in numbers.items()
     }
     text = [name for name in curves if name not in numeric]
     notes = (f"left out: {listed(text, 4)} (no numbers)",) if text else ()
+    if odd:
+        notes += (f"left out: {listed(list(odd.values()), SHOWN)}",)
     if sparse:
         notes += (f"nan between the numbers of {listed(sparse, 4)} is taken for an empty cell",)
-    again = [name for name in cells.columns if re.search(r" \(column \d+\)$", name)]
+    again = [name for name in columns if re.search(r" \(column \d+\)$", name)]
     if again:
         notes += (f"left out: {listed(again, 4)} (an earlier column has the same name)",)
     return Readings(_by_run(file, points), (*left_out.notes(), *notes))
@@ -169,30 +206,58 @@ def _cells(file: Path) -> Cells:
         for row in reader:
             if row:
                 lines.append(reader.line_num)
-                rows.append([_cell(cell.strip(), delimiter) for cell in row])
+                rows.append([cell.strip() for cell in row])
     except csv.Error as error:
         raise LabError(
             f"{file}, line {reader.line_num}: {error}; correct or remove that line."
         ) from error
+    n_comments = _comments(rows)
+    lines, rows = lines[n_comments:], rows[n_comments:]
     if not rows:
         raise LabError(
             f"{file} is empty: wait until the run has written its first step, or give another file."
         )
-    header, *rows = rows
-    for line, row in zip(lines[1:], rows, strict=True):
+    header = [rows[0][0].removeprefix(COMMENT).strip(), *rows[0][1:]]
+    # some programs write the header again when they go on
+    body = [(line, row) for line, row in zip(lines, rows, strict=True) if row != rows[0]]
+    for line, row in body:
         if len(row) != len(header):
             raise LabError(
                 f"{file}, line {line}: it has {len(row)} cells and the header {len(header)}; "
                 "correct or remove that line."
             )
-    columns = zip(*rows, strict=True) if rows else [()] * len(header)
-    return Cells(lines[1:], _columns_by_name(header, columns))
+    values = [row for _, row in body]
+    if delimiter == ";":
+        values = _with_points(values)
+    columns = zip(*values, strict=True) if values else [()] * len(header)
+    return Cells([line for line, _ in body], _columns_by_name(header, columns))
 
 
-def _cell(text: str, delimiter: str) -> str:
-    """A cell, with a point in a number that has a comma."""
-    number = DECIMAL_COMMA.fullmatch(text) if delimiter == ";" else None
-    return f"{number[1]}.{number[2]}" if number else text
+def _comments(rows: Sequence[Sequence[str]]) -> int:
+    """How many rows before the header are comments: they have fewer cells than the next."""
+    n_comments = 0
+    for row, after in pairwise(rows):
+        if not row[0].startswith(COMMENT) or len(row) == len(after) > 1:
+            break
+        n_comments += 1
+    return n_comments
+
+
+def _with_points(rows: Sequence[Sequence[str]]) -> list[list[str]]:
+    """The cells, with a point in each number that has a comma.
+
+    Points then part thousands, unless a number has one elsewhere.
+    """
+    cells = {cell for row in rows for cell in row}
+    commas = {cell for cell in cells if DECIMAL_COMMA.fullmatch(cell)}
+    thousands = {cell for cell in cells if POINTED_THOUSANDS.fullmatch(cell)}
+    fractions = (cell for cell in cells - commas - thousands if "." in cell)
+    if commas and not any(as_value(cell) is not None for cell in fractions):
+        commas |= thousands
+    return [
+        [cell.replace(".", "").replace(",", ".") if cell in commas else cell for cell in row]
+        for row in rows
+    ]
 
 
 def _delimiter(text: str) -> str:
@@ -213,26 +278,38 @@ def _columns_by_name(
     return named
 
 
+def _is_empty(cell: str) -> bool:
+    return cell.lower() in EMPTY
+
+
 def _is_numeric(cells: Iterable[str]) -> bool:
     """Whether the first cell with anything in it is a number, if there is one."""
-    first = next((cell for cell in cells if cell.lower() not in EMPTY), "0")
+    first = next((cell for cell in cells if not _is_empty(cell)), "0")
     return as_value(first) is not None
 
 
-def _numbers(
-    file: Path, column: str, cells: Iterable[str], places: Iterable[str]
-) -> list[float | None]:
-    """The cells as numbers, None where one is empty."""
-    numbers = []
-    for cell, place in zip(cells, places, strict=True):
-        number = None if cell.lower() in EMPTY else as_value(cell)
-        if number is None and cell.lower() not in EMPTY:
-            raise LabError(
-                f"{file}, {place}: '{cell[:40]}' in the column '{column}' is not a number; correct "
-                "that cell or remove it."
-            )
-        numbers.append(number)
-    return numbers
+def _odd_cells(
+    file: Path, columns: Mapping[str, Sequence[str]], places: Sequence[str]
+) -> dict[str, str]:
+    """A few words on the first cell of a column that is not a number, for each that has one.
+
+    Raises:
+        LabError: it is a column that we know.
+    """
+    odd = {}
+    for name, column in columns.items():
+        for cell, place in zip(column, places, strict=True):
+            if _is_empty(cell) or as_value(cell) is not None:
+                continue
+            said = f"'{cell[:LONGEST_CELL]}'"
+            if canonical(name) in WORDS:
+                raise LabError(
+                    f"{file}, {place}: {said} in the column '{name}' is not a number; correct "
+                    "that cell or remove it."
+                )
+            odd[name] = f"{name} ({said} in {place} is not a number)"
+            break
+    return odd
 
 
 def _is_sparse(numbers: Sequence[float | None]) -> bool:

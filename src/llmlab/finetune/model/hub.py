@@ -1,6 +1,7 @@
 """Base models of Hugging Face `transformers`: from the hub, its cache or a folder."""
 
 import logging
+import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,7 +30,12 @@ FOREIGN_CODE = {"trust_remote_code": False}
 """No program that comes with a model is run, and nobody is asked whether to."""
 OTHER_FORMATS = ["*/*", "*.bin", "*.pth", "consolidated*"]
 """Files of a model on the hub that hold the same weights in other formats."""
-
+TOKENIZER_FILES = (
+    *("tokenizer.json", "tokenizer_config.json", "tokenizer.model", "special_tokens_map.json"),
+    *("added_tokens.json", "vocab.json", "vocab.txt", "merges.txt", "spiece.model"),
+    *("sentencepiece.bpe.model", "tekken.json", "chat_template.jinja", "chat_template.json"),
+)
+"""Files of a tokenizer; some are for programs other than `transformers`."""
 
 DTYPES = {
     "F64": torch.float64,
@@ -86,6 +92,16 @@ def open_hub_model(name: str, four_bit: FourBit | None, device: torch.device) ->
     context = min(context or tokenizer.model_max_length, tokenizer.model_max_length)
     identity = weights_digest(sorted(folder.glob("*.safetensors")))
     return Pretrained(name, model, codec, context, identity, write, folder, left_out)
+
+
+def copy_tokenizer(source: Path, target: Path) -> None:
+    """Copy a tokenizer's files as they are, for other programs.
+
+    `transformers` writes them in a form of its own, and only those that it reads itself.
+    """
+    for file in (source / name for name in TOKENIZER_FILES):
+        if file.is_file():
+            shutil.copyfile(file, target / file.name)
 
 
 def _stops(model: "PreTrainedModel") -> frozenset[int]:

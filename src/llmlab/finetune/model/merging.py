@@ -14,7 +14,7 @@ from llmlab.finetune.model.adapters import (
     lora_layers,
 )
 from llmlab.finetune.model.catalog import MICRO, MicroFolders, micro_with, open_pretrained
-from llmlab.finetune.model.hub import HubModel
+from llmlab.finetune.model.hub import HubModel, copy_tokenizer
 from llmlab.finetune.model.pretrained import Pretrained
 from llmlab.finetune.model.qlora import dequantise
 from llmlab.finetune.model.replacing import replace_module
@@ -56,6 +56,8 @@ def save_model(model: nn.Module, base: Pretrained, folder: Path) -> None:
     """
     with new_folder(folder) as new:
         base.write(model, new)
+        if isinstance(model, HubModel):
+            copy_tokenizer(base.folder, new)
 
 
 def open_merged(
