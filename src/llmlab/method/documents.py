@@ -62,11 +62,6 @@ def escaped(text: str) -> str:
     return CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
-def label(name: str) -> str:
-    """The name of a column as words; `n_layers` is a number of layers, so it becomes `layers`."""
-    return name.removeprefix("n_").replace("_", " ")
-
-
 def listed(names: Sequence[str], most: int) -> str:
     """The first names, and how many more there are: "a, b and 20 more"."""
     others = len(names) - most

@@ -10,13 +10,13 @@ from llmlab.book import markup
 from llmlab.book.evidence.readings import hardware
 from llmlab.method.declare.catalog import catalog
 from llmlab.method.declare.experiment import SCALES, Experiment
-from llmlab.method.documents import label
 from llmlab.method.evidence import lookup as evidence_rules
 from llmlab.method.evidence import reproduction as reproductions
 from llmlab.method.evidence.drift import read_drifts
 from llmlab.method.evidence.lookup import Evidence
 from llmlab.method.evidence.reproduction import Agreement
 from llmlab.method.evidence.tables import CURVES_SCHEMA, runs_schema
+from llmlab.method.levels import label
 from llmlab.method.project import Project
 
 

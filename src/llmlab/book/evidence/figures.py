@@ -13,8 +13,8 @@ from matplotlib.ticker import EngFormatter, LogLocator, NullFormatter
 from llmlab.book import numbers, style
 from llmlab.book.evidence.readings import Difference, Reading, heading
 from llmlab.method.declare.experiment import Axis, Metric, Value
-from llmlab.method.documents import label
 from llmlab.method.judging.ledger import is_number
+from llmlab.method.levels import label
 
 WIDE_AXIS = 10
 """Ratio of the largest to the smallest level from which an axis becomes logarithmic."""

@@ -16,12 +16,12 @@ from numpy.typing import ArrayLike
 from llmlab.book import numbers
 from llmlab.method.declare.catalog import suggestion
 from llmlab.method.declare.experiment import Axis, Experiment, Metric, Value
-from llmlab.method.documents import label
 from llmlab.method.errors import LabError
 from llmlab.method.evidence.lookup import Evidence
 from llmlab.method.evidence.tables import level_type
 from llmlab.method.judging import statistics
 from llmlab.method.judging.sides import settled, tuned_rows
+from llmlab.method.levels import label
 
 LEVEL = 0.95
 """Confidence level of every interval that is not a verdict's."""

@@ -8,8 +8,9 @@ from IPython.display import Markdown
 from llmlab.book import markup, numbers
 from llmlab.book.evidence.readings import Difference, Reading, hardware, heading, provenance
 from llmlab.method.declare.experiment import Metric
-from llmlab.method.documents import label, listed
+from llmlab.method.documents import listed
 from llmlab.method.evidence.lookup import Evidence
+from llmlab.method.levels import label
 
 
 def means_table(columns: Sequence[Sequence[Reading]], axes: Sequence[str]) -> str:

@@ -39,7 +39,6 @@ import numpy as np
 import pandas as pd
 
 from llmlab.method.declare.experiment import Experiment, Metric
-from llmlab.method.documents import label
 from llmlab.method.errors import LabError
 from llmlab.method.judging import means, statistics
 from llmlab.method.judging.ledger import Hypothesis, design_mistakes
@@ -52,9 +51,9 @@ from llmlab.method.judging.sides import (
     alarms_of_runs,
     goodness,
     no_room,
-    short,
 )
 from llmlab.method.judging.statistics import Estimate
+from llmlab.method.levels import label, level
 
 FEWEST_SEEDS = 3
 """Fewest complete pairs for a verdict."""
@@ -424,7 +423,7 @@ def _judge_optimum(case: _Case) -> Judgement:
     effect = float(levels[best].min())
     test = means.test_of_levels(values, case.unit)
     quantiles = _best_levels(values, levels, hypothesis.alpha)
-    tied = ", ".join(short(level) for level in levels[best])
+    tied = ", ".join(map(level, levels[best].tolist()))
     ties = [f"these levels of {label(axis)} tie for the best: {tied}"] if best.sum() > 1 else []
     edge = case.table.edge(axis, effect)
     return Judgement(

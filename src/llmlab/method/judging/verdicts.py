@@ -28,7 +28,6 @@ from typing import Literal
 import numpy as np
 
 from llmlab.method.declare.experiment import SCALES
-from llmlab.method.documents import label
 from llmlab.method.evidence.drift import read_drifts
 from llmlab.method.evidence.lookup import (
     Evidence,
@@ -56,6 +55,7 @@ from llmlab.method.judging.registration import History, Registration, read_histo
 from llmlab.method.judging.remembered import Judge, judge_evidence
 from llmlab.method.judging.scope import Scope, scope_of
 from llmlab.method.judging.sides import short
+from llmlab.method.levels import label
 from llmlab.method.locks import writing_results
 from llmlab.method.project import Project
 

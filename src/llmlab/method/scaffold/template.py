@@ -8,9 +8,9 @@ from importlib.resources import files
 from pathlib import Path
 from string import Template
 
-from llmlab.method.documents import label
 from llmlab.method.errors import LabError
 from llmlab.method.files import read_text
+from llmlab.method.levels import label
 from llmlab.method.locks import locked
 from llmlab.method.project import Project
 
