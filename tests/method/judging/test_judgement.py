@@ -172,7 +172,7 @@ def test_a_tuned_level_at_the_edge_of_its_sweep_raises_an_alarm():
 def test_cautions_name_axes_and_metrics_in_words():
     edge = Edge("learning_rate", 0.005, "highest", 0.01)
     assert edge.alarm == "the best learning rate, 5e-3, is the highest level tried"
-    assert edge.remedy == "the grid of learning rate must extend to at least 0.01"
+    assert edge.remedy == "the grid of learning rate must extend to at least 1e-2"
     assert NoRoom("accuracy_new", "floor").alarm == "all sides lie at the floor of accuracy new"
 
 
