@@ -31,6 +31,7 @@ let isAwaited = false; // a run that was started here has not appeared yet
 let cost = 0; // of the last drawing, in milliseconds
 let drawnAt = 0;
 let dueAt = Infinity;
+let isCatchingUp = false;
 let drawing; // the timer of the next drawing
 
 function element(tag, fields = {}, ...children) {
@@ -131,11 +132,14 @@ function showConnection() {
 
 // --- what is drawn
 
-// soon, but while a long log comes in only now and then, and never so often that the page is busy
+// soon, but never so often that the page is busy; while a long log comes in only now and then, and at
+// once when its last rows are there
 function due() {
   const now = performance.now();
   const isBehind = [...chosen.values()].some(({ stream }) => stream.isBehind);
-  const at = Math.max(now + (isBehind ? 700 : 30), drawnAt + 3 * cost);
+  const rested = isCatchingUp && !isBehind ? 0 : drawnAt + 3 * cost;
+  isCatchingUp = isBehind;
+  const at = Math.max(now + (isBehind ? 700 : 30), rested);
   if (at >= dueAt) return;
   dueAt = at;
   clearTimeout(drawing);
