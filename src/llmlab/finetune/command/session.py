@@ -57,6 +57,7 @@ from llmlab.gpt.training import Batch, Evaluation, TrainConfig, Trainer, evaluat
 from llmlab.method.errors import LabError
 from llmlab.method.files import replaced, write_file
 from llmlab.method.json_values import json_value
+from llmlab.method.wording import counted
 from llmlab.runs.control import Helm, listen
 from llmlab.runs.folder import RunFolder
 from llmlab.runs.interrupt import deferred_interrupt
@@ -355,7 +356,7 @@ def _unwritten(error: LabError, folder: Path, weights: str | None, steps: int) -
     """What is true after a file of the run could not be written."""
     known = error.__cause__
     cause = (known.strerror or str(known)) if isinstance(known, OSError) else str(known or error)
-    stopped = f"the run in {folder} stopped after {steps} steps ({cause.rstrip('.')})"
+    stopped = f"the run in {folder} stopped after {counted(steps, 'step')} ({cause.rstrip('.')})"
     if weights:
         return LabError(
             f"{stopped}; the weights are whole in {weights}: free some space, and move them to "
