@@ -17,11 +17,6 @@ from llmlab.method.project import Project
 os.environ.update(PATH=os.pathsep.join([str(Path(sys.executable).parent), *os.get_exec_path()]))
 shell.prefix("set -euo pipefail; export PYTHONPATH=src; ")
 
-# Snakemake's limit of jobs a second has it look at all ready jobs once more a second after each
-# look: as looks add up, that takes a core. See https://github.com/snakemake/snakemake/pull/3744
-if workflow.scheduling_settings:  # not if nothing is to run
-    workflow.scheduling_settings.max_jobs_per_timespan = None
-
 try:
     graph = Graph(Project(ROOT))
     SMOKE = graph.manifests("smoke")
@@ -195,3 +190,9 @@ rule book:
         "HTML and PDF"
     shell:
         "python -m llmlab book render 2>&1 | tee {log}"
+
+
+# Snakemake's limit of jobs a second sets a timer at each look at the ready jobs, and each timer
+# causes another look: they add up until looking takes a whole core
+onstart:
+    workflow.scheduler.job_rate_limiter = None

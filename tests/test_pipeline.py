@@ -17,9 +17,9 @@ from small_book import CHAPTERS, ROOT, Book, Edit, write_book
 
 @pytest.fixture(scope="module")
 def book(tmp_path_factory: pytest.TempPathFactory) -> Book:
-    """The small book, built once."""
+    """The small book, built once; what the build said is in `build/said.txt`."""
     small = write_book(tmp_path_factory.mktemp("book"))
-    small.build()
+    small.write("build/said.txt", small.build("--verbose"))
     return small
 
 
@@ -37,6 +37,11 @@ def replaced(old: str, new: str) -> Edit:
 
 def appended(line: str) -> Edit:
     return lambda text: text + line
+
+
+def test_the_pipeline_looks_for_jobs_only_when_one_has_ended(book: Book) -> None:
+    said = (book.root / "build/said.txt").read_text()
+    assert 0 < said.count("Ready jobs: ") <= said.count("Finished job")
 
 
 def test_a_second_build_runs_nothing(book: Book) -> None:

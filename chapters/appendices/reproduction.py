@@ -14,7 +14,8 @@ reproduction()
 # %% [markdown]
 # ## Tolerances
 #
-# The tolerance says how far a metric may differ between machines. Its experiment declares it.
+# The tolerance says how far a metric may differ between machines. Where differences between machines were measured, the
+# tolerance follows from them; otherwise the experiment declares it.
 
 # %%
 from llmlab.book.show import tolerances

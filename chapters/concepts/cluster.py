@@ -77,7 +77,7 @@ figure
 # A pipeline has $p$ stages, each cut into $v$ virtual ones (*interleaving*), and $m$ micro-batches pass through it in a
 # step. If one micro-batch takes the time $t$ per stage, forward and backward, the step takes
 #
-# $$ T = (1 + w) \left( m\,t + \frac{p - 1}{v}\,t + c + u \right) $$ {#eq-step-time}
+# $$ T = (1 + w) \left( m\,t + \frac{p - 1}{v}\,t + c + u \right), $$ {#eq-step-time}
 #
 # where $c$ is the communication between stages and replicas that no computation hides, $u$ the optimizer's update, and
 # $w$ the wait for the slowest GPU, as a share. The second term is the bubble of @narayanan2021megatron (section 2.2):

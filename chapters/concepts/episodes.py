@@ -2,9 +2,38 @@
 # # From red to green: a koan's life {#sec-episodes}
 #
 # A koan is a small broken program with cases that say what it should return. A model sees the program, with numbered
-# lines, and what the compiler or the interpreter says. It answers with lines to replace. The edit is applied and judged
-# by running it, in a sandbox. Green ends the episode. Red leads to another turn, with the new message, or to the end.
-#
+# lines, and what the compiler or the interpreter says. It answers with lines to replace. The edit is applied, and the
+# program runs in a sandbox. Green ends the episode. Red leads to another turn, with the new message, or to the end.
+# @fig-episodes-loop shows the way.
+
+# %%
+# | label: fig-episodes-loop
+# | fig-cap: "One episode. Each way around the loop is a turn; the number of turns is limited."
+# | fig-alt: "Four boxes in a row: red program and message, model, edit, sandbox. From the sandbox one arrow leads to a green box, another back to the first."
+from llmlab.book import style
+
+figure, axes = style.subplots(height=1.9)
+BOXES = {
+    "red program,\nmessage": (0.0, style.VERMILION),
+    "model": (2.3, style.INK),
+    "edit": (4.1, style.INK),
+    "sandbox": (6.1, style.INK),
+    "green": (8.3, style.GREEN),
+}
+for text, (x, colour) in BOXES.items():
+    frame = {"boxstyle": "round,pad=0.5", "edgecolor": colour, "facecolor": "white"}
+    axes.text(x, 1, text, ha="center", va="center", fontsize=9, bbox=frame)
+ARROW = {"arrowstyle": "->", "color": style.MUTED}
+for start, end in ((0.95, 1.75), (2.85, 3.65), (4.55, 5.4), (6.8, 7.75)):
+    axes.annotate("", (end, 1), (start, 1), arrowprops=ARROW)
+back = ARROW | {"connectionstyle": "arc3,rad=-0.25"}
+axes.annotate("", (0.2, 0.5), (6.1, 0.65), arrowprops=back)
+axes.text(3.1, -0.5, "still red, turns left", ha="center", fontsize=9)
+axes.set(xlim=(-1, 9), ylim=(-0.7, 1.6))
+axes.axis("off")
+figure
+
+# %% [markdown]
 # An edit names whole lines by their number and is checked before anything changes:
 
 # %%
@@ -18,7 +47,7 @@ print(shown(koan.start), "\n\nThe edit:", edit.text(), sep="\n")
 assert read_edit(edit.text()).apply(koan.start) == koan.solution
 
 # %% [markdown]
-# Asking for whole programs invites a model to change what was right; asking for lines works better.
+# Asking for a whole program invites a model to change what was right. An edit leaves all other lines as they are.
 #
 # ## What is kept
 #
@@ -29,32 +58,53 @@ assert read_edit(edit.text()).apply(koan.start) == koan.solution
 #
 # ## How many koans it takes
 #
-# If two models differ on one koan in ten, these koans alone compare them (McNemar's exact test). How large must a
-# difference be to be seen four times in five?
+# Suppose that two models differ on one koan in ten: one repairs it, the other does not. Only these koans compare the two
+# models (McNemar's exact test). How large must the difference of their pass rates be to be found four times in five?
 
 # %%
 # | label: tbl-episodes-power
-# | tbl-cap: "Smallest difference of two pass rates that a paired comparison sees with 80 % power at the 5 % level, where one koan in ten is green for one model only (normal approximation)."
+# | tbl-cap: "Smallest difference of two pass rates that McNemar's exact test finds with 80 % power at the 5 % level, if one koan in ten is green for one model only."
+import numpy as np
 from IPython.display import Markdown
-from scipy.stats import norm
+from scipy.optimize import brentq
+from scipy.stats import binom
 
 from llmlab.book.markup import pipe_table
 
-DISCORDANT = 0.1
-z = norm.ppf(0.975) + norm.ppf(0.8)
+DISCORDANT = 0.1  # the largest difference that there can be
+
+
+def power(difference: float, koans: int) -> float:
+    """How often the test finds a difference of pass rates."""
+    differing = np.arange(koans + 1)
+    least = binom.ppf(0.025, differing, 0.5) - 1  # so few wins of the worse model are significant
+    wins = (1 - difference / DISCORDANT) / 2
+    found = binom.cdf(least, differing, wins) + binom.cdf(least, differing, 1 - wins)
+    return binom.pmf(differing, koans, DISCORDANT) @ found
+
+
+def smallest_difference(koans: int) -> str:
+    if power(DISCORDANT, koans) < 0.8:
+        return "none"
+    return f"{100 * brentq(lambda size: power(size, koans) - 0.8, 0, DISCORDANT):.1f}"
+
+
 sizes = (30, 100, 300, 1000, 2000)
 Markdown(
     pipe_table(
         ["Koans", "Difference (points)"],
-        [[f"{n:,}", f"{100 * z * (DISCORDANT / n) ** 0.5:.1f}"] for n in sizes],
+        [[f"{koans:,}", smallest_difference(koans)] for koans in sizes],
         numeric=(0, 1),
     )
 )
 
 # %% [markdown]
-# The lab's predecessor had thirty. Its methods lay between [60]{.setting} and [73]{.setting} %, so none of its differences
-# is evidence of anything, even if the koans themselves had been sound (@sec-koans). The exams here hold only templates
-# that no lesson has.
+# With thirty koans there is none. About three of them tell the models apart, and the test needs six, all won by the same
+# model.
+#
+# The lab's predecessor had thirty. Its methods lay between [60]{.setting} and [73]{.setting} %, four koans apart. Even if
+# the worse method won none of them back, $p = 2 \cdot (\tfrac12)^4 = \tfrac18$. So none of its differences is evidence,
+# even if the koans themselves had been sound (@sec-koans). The exams here hold only templates that no lesson has.
 #
 # ## What the book tests
 #

@@ -2,13 +2,9 @@
 # # The gauge of an adapter {#sec-gauge}
 #
 # Average six adapters factor by factor and almost nothing is left: the model is its old self again. Average what they
-# *do* and much of it survives. The reason is a freedom that no loss can see. An adapter is $\Delta W = BA$, and for every
-# invertible $G$
-#
-# $$ (B G)(G^{-1} A) = B A. $$ {#eq-gauge}
-#
-# The factors are one of infinitely many ways to write the same change. Where training starts decides which one it finds.
-# Physicists call such a freedom a *gauge*: what depends on it means nothing by itself. @fig-gauge shows it.
+# *do* and much of it survives. The reason is a freedom that no loss can see: the factors of an adapter are one of
+# infinitely many ways to write the same change. Where training starts decides which one it finds. Physicists call such a
+# freedom a *gauge*: what depends on it means nothing by itself. @fig-gauge shows it.
 
 # %%
 # | label: fig-gauge
@@ -51,13 +47,21 @@ panels[1, 0].set(ylabel="BA")
 figure
 
 # %% [markdown]
+# ## In one formula
+#
+# An adapter is $\Delta W = BA$. For every invertible matrix $G$, other factors give the same change:
+#
+# $$ (B G)(G^{-1} A) = B A. $$ {#eq-gauge}
+#
+# The figure turns $B$ by rotations, whose inverse is their transpose.
+#
 # ## How much is left
 #
 # The product of mean factors has $N^2$ terms:
 #
 # $$ \bar B \bar A = \frac{1}{N^2} \sum_{i,j} B_i A_j. $$ {#eq-gauge-mean}
 #
-# Only the $N$ terms with $i = j$ are what some adapter does. If the gauges are unrelated, the terms are uncorrelated, so
+# Only the $N$ terms with $i = j$ are the change of some adapter. If the gauges are unrelated, the terms are uncorrelated, so
 # their squares add up:
 #
 # $$ \mathrm{E}\,\lVert \bar B \bar A \rVert^2 = \frac{1}{N^4} \sum_{i,j} \lVert B_i A_j \rVert^2, $$ {#eq-gauge-forecast}

@@ -29,20 +29,21 @@ axes[0].set_ylim(0.85, 1.2)
 figure
 
 # %% [markdown]
-# The eye is a poor judge, so we replace it with a classifier: if two samples come from the same distribution, no
-# classifier is right more often than a coin. This is the classifier two-sample test [@lopezpaz2017c2st].
+# The eye is a poor judge, so we replace it with a classifier. If two samples come from the same distribution, no
+# classifier does better than a coin on data that it has not seen. This is the classifier two-sample test
+# [@lopezpaz2017c2st].
 #
 # ## Five rules
 #
-# - **Leave out whole systems.** Windows of one run are alike. A classifier that saw a run recognises it, and calls it
-#   real for the wrong reason.
-# - **Show the simulator training runs only.** Then test it also on runs that it never saw.
+# - **Leave out whole systems.** Windows of one run are alike. A classifier that has seen a run recognises it, and calls
+#   it real for the wrong reason.
+# - **Show the simulator only the training runs.** Then test it on runs that it never saw as well.
 # - **Judge each view separately.** Numbers, gaps between slow steps, and log text fail in different ways. We mask
 #   everything that names a run (its level, its model, its dates), and write real and simulated logs with the same
 #   precision.
 # - **Use controls on both sides.** The judge must not tell real runs from other real runs, and must catch naive ones. A
 #   judge that catches nothing proves nothing.
-# - **Claim equivalence; do not rely on a failure to reject.** A test with few runs never rejects.
+# - **Claim equivalence; do not rely on a failure to reject.** A test with few runs rarely rejects.
 #
 # ## In one formula
 #
@@ -50,7 +51,7 @@ figure
 # right on the share $a_i$ of them. Over $n$ groups, $a_i$ has the mean $\bar a$ and the standard deviation $s$.
 # Equivalence within the margin $m$ is supported at the level $\alpha$ if
 #
-# $$ \left| \bar a - \tfrac12 \right| + t_{1-\alpha,\,n-1} \frac{s}{\sqrt n} < m $$ {#eq-realism}
+# $$ \left| \bar a - \tfrac12 \right| + t_{1-\alpha,\,n-1} \frac{s}{\sqrt n} < m. $$ {#eq-realism}
 #
 # This combines two one-sided tests [@schuirmann1987tost]. So a margin needs about
 # $n > \left( t_{1-\alpha}\, s / (m - |\bar a - \frac12|) \right)^2$ groups: when $\bar a$ is close to one half, half

@@ -1,7 +1,7 @@
 # %% [markdown]
 # # Sandboxes {#sec-sandboxes}
 #
-# A model writes code that nobody has read, and the loop runs it. The code may be wrong in any way: it may never end,
+# A model writes code that nobody has read, and the lab runs it. The code may be wrong in any way: it may never end,
 # fill the disk, or delete a home folder by mistake. @fig-sandboxes shows what stands between it and the machine.
 
 # %%
@@ -45,38 +45,38 @@ figure
 # %% [markdown]
 # ## Three levels, and none
 #
-# Each level is tried, not guessed: a command is started at each, the strongest first. Each episode records the level that
-# its code ran at.
+# The lab tries each level, the strongest first, and takes the first at which a command starts. Each episode records the
+# level that its code ran at.
 #
 # | Wall | bubblewrap | Landlock | container |
 # |:--|:--|:--|:--|
 # | Network | absent | no socket can be made | absent |
 # | Files | read-only system, one private folder | the same, by rules | an empty image, then as bubblewrap |
 # | Other processes | unseen | untouchable | unseen |
-# | Needs | `bwrap` | Linux [6.12]{.setting} | `podman`, or a `docker` without root |
+# | Needs | `bwrap` | Linux [6.12]{.setting} | `podman`, or rootless `docker` |
 #
 # : How the levels differ; Landlock comes with seccomp. {#tbl-sandboxes}
 #
 # All levels share the rest: kernel limits on processes, memory, processor time and file size; time, output and total disk
 # use, watched from outside; an empty environment. At the first two levels each command runs as a user of its own, whose
 # processes the kernel counts; a container has a control group for that. The container comes last because it starts
-# slowly, once for each command. A test with a script in place of the runtime checks the commands it receives; the hostile
-# programs below try a real runtime where there is one.
+# slowly, once for each command. A test puts a script in place of the runtime and checks the commands that it receives. The
+# hostile programs below try a real runtime where there is one.
 #
 # A machine without any of them refuses to run what a model wrote, unless it is told `--allow-unsandboxed`. `llmlab sleep
 # sandbox` says which level a machine has, and how many programs it judges per second.
 #
-# Root is a trap. The kernel counts processes by their real user, so a limit on processes does not bind a program that
-# root started in a user namespace: a fork bomb under a limit of sixty-four made thousands. So each command runs as a user
-# of its own that owns nothing.
+# Root is a trap. The kernel counts processes by their real user and exempts root. A user namespace hides root but does not
+# change that: a fork bomb that root started in one, under a limit of sixty-four, made thousands. So each command runs as a
+# user of its own that owns nothing.
 #
 # ## No pass line
 #
 # Most harnesses run tests next to the code that they test and look for a word in its output. A program can print that
 # word, or exit with 0 before the tests begin. Here a program is green if, for every case $i$, the value $v_i$ that comes
-# out is the expected value $e_i$:
+# out is the expected value $e_i$, which never enters the sandbox:
 #
-# $$ \text{green} \iff \forall i:\ v_i = e_i, \qquad e_i \text{ never inside.} $$ {#eq-green}
+# $$ \text{green} \iff \forall i:\ v_i = e_i. $$ {#eq-green}
 #
 # A program that exits early has given too few values, and one that prints something else has given the wrong ones:
 
@@ -95,7 +95,7 @@ for verdict in judge("python", [Program(code, CASES) for code in CODES], probe()
     print(verdict.outcome, verdict.error)
 
 # %% [markdown]
-# A hundred hostile programs are a test of this lab: network, home folder, fork bombs, memory, endless loops, disk,
+# A hundred hostile programs test the walls: network, home folder, fork bombs, memory, endless loops, disk,
 # giant output, links, tracing, `/proc`, signals to the parent, files included at build time, macros that never end,
 # early exits and forged pass lines. Each gives the right answer only if its attack worked, so red proves that it failed.
 # `make hostile` runs them all.
@@ -107,8 +107,8 @@ for verdict in judge("python", [Program(code, CASES) for code in CODES], probe()
 # - **The hundred programs are the attacks that we thought of.** That all of them fail says nothing about the next one, and
 #   no rate follows: they were not drawn at random.
 # - **Time leaks.** A program can tell how busy the machine is.
-# - **The small coder's programs share one sandbox per batch.** Its vocabulary holds no import, no file and no process.
-#   Models that can say more get a sandbox for each program.
+# - **The small coder's programs share one sandbox per batch.** Its vocabulary has no word for an import, a file or a
+#   process. Models that can say more get a sandbox for each program.
 #
 # ## What rests on it
 #

@@ -4,7 +4,7 @@
 # An adapter is a change of weights with few directions. If the adapters of many tasks use the same few, then one basis
 # can hold them all, and a new task needs no adapter, only coefficients in that basis. Share [@share2026] builds on this
 # idea. @fig-subspaces shows the idea, and its catch, in two dimensions: a basis holds what it was made of. It holds what
-# a new task needs only by luck, or because tasks are alike.
+# a new task needs only if the tasks are alike, or by luck.
 
 # %%
 # | label: fig-subspaces
@@ -53,7 +53,7 @@ figure
 # ## How much does a basis hold?
 #
 # Six random adapters have nothing in common. Their best basis still holds more of them than random directions do,
-# because it was made of them. Of a seventh adapter it holds no more than chance:
+# because it was made of them. Of any other adapter it holds no more than random directions:
 
 # %%
 # | echo: true
@@ -83,9 +83,9 @@ Markdown(pipe_table(["Basis of 8 directions", "of the six", "of 20 others"], row
 
 # %% [markdown]
 # So every claim about a shared basis needs two controls: the same number of random directions, and tasks that the basis
-# was not made of. Others tested the claim that all models share one universal subspace [@uwsh2025] in this way: on public
-# adapters the mean adapter alone scored what basis and mean scored together, and two fifths of these adapters had started
-# from the same random $A$.
+# was not made of. A [public test](https://github.com/cahlen/universal-subspace-stress-test) puts the claim that all models
+# share one universal subspace [@uwsh2025] to such controls: the mean adapter alone scored what basis and mean scored
+# together, and two fifths of the adapters had started from the same random $A$.
 #
 # ## What the book tests
 

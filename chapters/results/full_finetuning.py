@@ -219,8 +219,8 @@ Markdown(
 )
 
 # %% [markdown]
-# *What would change our mind:* each verdict gives the effect that would turn it. Beyond that, there is one task, and it
-# is a small one; @sec-results-capacity tests what happens when there is more to learn than an adapter can hold. The
+# *What would change our mind:* each verdict gives the effect that would reverse it. Beyond that, there is one task, and
+# it is a small one; @sec-results-capacity tests what happens when there is more to learn than an adapter can hold. The
 # grid limits how well we know the factor between two best rates, and that factor belongs to this $\alpha$ and this
 # schedule: under another scaling rule the best rates of the adapters move (@sec-results-lora-rank), but that of full
 # fine-tuning does not. Such short runs also favour whichever method learns fast; the other may catch up in a longer

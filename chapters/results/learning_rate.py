@@ -201,7 +201,7 @@ else:
 Markdown(text)
 
 # %% [markdown]
-# *What would change our mind:* each verdict above gives the effect that would turn it. Beyond that, all runs share one
-# kind of base model, one adapter and one task. If a sweep on another task has its best rate elsewhere, these verdicts are facts
-# about subtraction rather than about learning rates. That is the next experiment to add (@sec-adding-an-experiment).
-# @sec-results-full trains all weights instead of an adapter.
+# *What would change our mind:* each verdict above gives the effect that would reverse it. Beyond that, all runs share
+# one kind of base model, one adapter and one task. If a sweep on another task has its best rate elsewhere, these
+# verdicts are facts about subtraction rather than about learning rates. That is the next experiment to add
+# (@sec-adding-an-experiment). @sec-results-full trains all weights instead of an adapter.

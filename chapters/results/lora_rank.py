@@ -229,7 +229,7 @@ Markdown("\n".join(f"- {learning}" for learning in learnings))
 # This experiment tries one amount of facts. @sec-results-capacity varies the amount, with more practice for each fact,
 # and finds out when the rank decides; @sec-results-modules moves an adapter from layer to layer instead of widening it.
 #
-# *What would change our mind:* each verdict gives the effect that would turn it. Beyond that, the sweep has four
+# *What would change our mind:* each verdict gives the effect that would reverse it. Beyond that, the sweep has four
 # learning rates, each three times the last, and @sec-results-learning-rate shows that less than that can matter. A
-# finer sweep in which α/r catches up would overturn the last point. Another kind of base model, a task with structure instead
-# of random facts, or a longer run, in which a high rank could use its capacity, may also narrow all of this.
+# finer sweep in which α/r catches up would overturn the last point. Another kind of base model, a task with structure
+# instead of random facts, or a longer run, in which a high rank could use its capacity, may also narrow all of this.

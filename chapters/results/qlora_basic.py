@@ -233,6 +233,6 @@ Markdown("\n".join(f"- {x}" for x in (bits, constants, adapters, hours, megabyte
 # where the row length of a matrix is not a multiple of the block size. Nothing crashes: the weights are off by far more
 # than rounding explains, and training carries on with them. The lab's layers avoid that kernel.
 #
-# *What would change our mind:* each verdict gives the effect that would turn it. Beyond that, all runs share one base
-# model and one task, both small. An outlier makes its whole block coarse, so a base model with more outliers, a harder
-# task, or fewer bits might show a cost that subtraction does not.
+# *What would change our mind:* each verdict gives the effect that would reverse it. Beyond that, all runs share one
+# base model and one task, both small. An outlier makes its whole block coarse, so a base model with more outliers, a
+# harder task, or fewer bits might show a cost that subtraction does not.

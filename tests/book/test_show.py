@@ -77,9 +77,20 @@ def test_a_figure_is_followed_by_its_numbers(recorded_book, displayed):
 
 def test_metrics_of_one_unit_can_share_a_panel(recorded_book, displayed):
     show.figure("dose", ["score", "loss"], x="dose", together="outcome", rule="a")
-    legend = displayed[0].axes[0].get_legend()
+    (legend,) = displayed[0].legends
     assert [text.get_text() for text in legend.get_texts()] == ["score", "loss"]
     assert displayed[0].axes[0].get_ylabel() == "outcome (%)"
+
+
+@pytest.mark.parametrize("draw", [show.figure, show.curves])
+def test_a_legend_covers_no_data(draw, recorded_book, displayed):
+    columns = {"x": "dose", "by": "rule"} if draw is show.figure else {"by": "dose", "rule": "a"}
+    draw("dose", "loss", **columns)
+    figure = displayed[0]
+    figure.draw_without_rendering()
+    (legend,) = figure.legends
+    assert not legend.get_window_extent().overlaps(figure.axes[0].get_window_extent())
+    assert figure.bbox.contains(*legend.get_window_extent().max)
 
 
 def test_curves_are_followed_by_their_last_points(recorded_book, displayed):

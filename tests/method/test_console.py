@@ -6,7 +6,8 @@ import sys
 
 import pytest
 
-from llmlab.method.console import progress
+from llmlab.method.console import print_reproduction, progress
+from llmlab.method.evidence.reproduction import Agreement, Difference
 
 STEPS = """
 from llmlab.method.console import progress
@@ -47,3 +48,11 @@ def test_a_terminal_gets_a_bar() -> None:
     assert "toy smoke ━━" in shown
     assert "4/4" in shown
     assert "rate=[1]/seed=0" in shown
+
+
+def test_only_what_does_not_agree_is_counted(capsys: pytest.CaptureFixture[str]) -> None:
+    drift = Difference("seed=0", "loss", 2.0, 1.0, absolute=1.0, tolerance=0.5)
+    agreement = Agreement("toy", "smoke", 2, 2, (), drift, (drift,), {"loss": 1.0}, ())
+    print_reproduction([agreement], "smoke")
+    (row,) = [line for line in capsys.readouterr().out.splitlines() if "toy" in line]
+    assert row.split("│")[-2].strip() == "values that differ: 1"

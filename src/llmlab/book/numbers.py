@@ -2,12 +2,11 @@
 
 import math
 
-from llmlab.method.declare.experiment import Value
+from llmlab.method.levels import level as level
+from llmlab.method.levels import scientific, signed
 
 SHARES = {"share", "fraction"}
 """Units of numbers from 0 to 1 that are shown in per cent."""
-
-MINUS = "−"
 
 
 def number(x: float, unit: str = "1") -> str:
@@ -31,7 +30,7 @@ def plus_minus(mean: float, half: float, unit: str = "1") -> str:
         decimals = max(0, min(1 - _size(half), 3 - _size(mean)))
     else:
         return f"{bare(mean)} ± 0"
-    return f"{_signed(f'{mean:,.{decimals}f}')} ± {half:,.{decimals}f}"
+    return f"{signed(f'{mean:,.{decimals}f}')} ± {half:,.{decimals}f}"
 
 
 def change(x: float, unit: str = "1") -> str:
@@ -47,18 +46,18 @@ def changes(low: float, high: float, unit: str = "1") -> str:
 def deviation(x: float, decimals: int = 1) -> str:
     """A relative error with its sign, in per cent."""
     shown = f"{100 * x:+.{decimals}f}"
-    return (_signed(shown) if any(digit in shown for digit in "123456789") else shown[1:]) + " %"
+    return (signed(shown) if any(digit in shown for digit in "123456789") else shown[1:]) + " %"
 
 
 def correlation(x: float) -> str:
     """A rank correlation with its sign, three decimals."""
-    return ("+" if x > 0 else "") + _signed(f"{x:.3f}")
+    return ("+" if x > 0 else "") + signed(f"{x:.3f}")
 
 
 def declared(x: float, unit: str = "1") -> str:
     """A margin or a tolerance as a difference, with all the digits of its declaration."""
     shown = f"{(100 * x if unit in SHARES else x) + 0.0:.6g}"  # + 0.0 avoids "-0"
-    return _signed(shown) + _change_suffix(unit)
+    return signed(shown) + _change_suffix(unit)
 
 
 def bare(x: float, unit: str = "1") -> str:
@@ -66,24 +65,10 @@ def bare(x: float, unit: str = "1") -> str:
     if math.isnan(x):
         return "none"
     if unit in SHARES:
-        return _signed(f"{100 * x:.1f}")
+        return signed(f"{100 * x:.1f}")
     if x == 0 or 1e-3 <= abs(x) < 1e9:
-        return _signed(_plain(x))
+        return signed(_plain(x))
     return scientific(x)
-
-
-def level(value: Value) -> str:
-    """A level of an axis: `2e-4`, `8`, `rslora`."""
-    if isinstance(value, float) and value != 0 and not 0.1 <= abs(value) < 1e5:
-        return scientific(value)
-    return f"{value:g}" if isinstance(value, float) else str(value)
-
-
-def scientific(x: float) -> str:
-    """Scientific notation as in code, with up to three digits: `2e-4`."""
-    mantissa, exponent = f"{x:.2e}".split("e")
-    mantissa = mantissa.rstrip("0").rstrip(".") if "." in mantissa else mantissa
-    return _signed(f"{mantissa}e{int(exponent)}")
 
 
 def p_value(p: float) -> str:
@@ -127,10 +112,3 @@ def _plain(x: float) -> str:
 def _size(x: float) -> int:
     """The power of ten of the leading digit of x."""
     return math.floor(math.log10(abs(x))) if x else 0
-
-
-def _signed(text: str) -> str:
-    """Use a typographic minus, and none before a number that rounds to zero."""
-    if not text.startswith("-"):
-        return text
-    return text.replace("-", MINUS, 1) if any(digit in text for digit in "123456789") else text[1:]

@@ -372,6 +372,6 @@ def reproduce(
         print_reproduction(found, scale)
     if strict and (drifted := rerun.drifted_rows(found)):
         raise LabError(
-            f"{len(drifted)} values differ by more than machines do; rerun on another machine, or "
-            f"find out what changed: {'; '.join(drifted[:20])}."
+            f"values that differ by more than machines do: {len(drifted)}; rerun on another "
+            f"machine, or find out what changed: {'; '.join(drifted[:20])}."
         )

@@ -207,8 +207,12 @@ def _agreement(agreement: "Agreement") -> str:
     because = f" (changed since: {', '.join(agreement.changes)})" if agreement.changes else ""
     if agreement.agrees:
         return "[green]agrees[/]" + because
-    drifted, missing = len(agreement.drifted), len(agreement.missing)
-    return f"[red]{drifted} values differ, {missing} runs in one table only[/]{because}"
+    counts = {
+        "values that differ": len(agreement.drifted),
+        "runs in one table only": len(agreement.missing),
+    }
+    found = "; ".join(f"{what}: {count}" for what, count in counts.items() if count)
+    return f"[red]{found}[/]{because}"
 
 
 def _effect(found: "Judgement | None") -> tuple[str, str, str]:

@@ -487,7 +487,7 @@ def test_every_kind_says_what_it_shows(seen):
     start = seen["start"]
     assert start["attention"].startswith("Layer 2, head 1 (induction score 0.90): token 8, “∅”")
     assert 'After “</script>” (token 1), read at block 2: “"quoted"” (60 %)' in start["logit_lens"]
-    assert start["activations"].startswith("Step 200, largest: mean in block 1 (-0.01)")
+    assert start["activations"].startswith("Step 200, largest: mean in block 1 (−0.01)")
     assert start["checkpoints"] == "Step 200: training loss 2 nats."
     assert start["samples"] == "At model large, step 200: one sample."
     assert start["episodes"] == "names 0, the start: test."

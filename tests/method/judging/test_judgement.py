@@ -13,7 +13,7 @@ from llmlab.method.declare.experiment import Axis, Budget, Experiment, Metric
 from llmlab.method.errors import LabError
 from llmlab.method.judging.judgement import Judgement, NoJudgement, judge
 from llmlab.method.judging.ledger import Hypothesis
-from llmlab.method.judging.sides import settled
+from llmlab.method.judging.sides import Edge, NoRoom, settled
 
 DOSES = [1.0, 2.0, 4.0]
 NOISE = np.random.default_rng(0).normal(scale=0.01, size=10)
@@ -167,6 +167,13 @@ def test_a_tuned_level_at_the_edge_of_its_sweep_raises_an_alarm():
     judgement = judge(tuned, EXPERIMENT, table(steep, forms=("pill", "drops"), loss=loss))
     assert judgement.alarms == ("treatment: the best dose, 4, is the highest level tried",)
     assert judgement.open_end == "the grid of dose must extend to at least 8"
+
+
+def test_cautions_name_axes_and_metrics_in_words():
+    edge = Edge("learning_rate", 0.005, "highest", 0.01)
+    assert edge.alarm == "the best learning rate, 5e-3, is the highest level tried"
+    assert edge.remedy == "the grid of learning rate must extend to at least 1e-2"
+    assert NoRoom("accuracy_new", "floor").alarm == "all sides lie at the floor of accuracy new"
 
 
 def test_a_verdict_has_to_hold_at_every_level_that_may_be_the_best():

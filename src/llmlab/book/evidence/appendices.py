@@ -7,7 +7,7 @@ import pandera.pandas as pa
 from IPython.display import Markdown
 
 from llmlab.book import markup
-from llmlab.book.evidence.readings import hardware, label
+from llmlab.book.evidence.readings import hardware
 from llmlab.method.declare.catalog import catalog
 from llmlab.method.declare.experiment import SCALES, Experiment
 from llmlab.method.evidence import lookup as evidence_rules
@@ -16,6 +16,7 @@ from llmlab.method.evidence.drift import read_drifts
 from llmlab.method.evidence.lookup import Evidence
 from llmlab.method.evidence.reproduction import Agreement
 from llmlab.method.evidence.tables import CURVES_SCHEMA, runs_schema
+from llmlab.method.levels import label
 from llmlab.method.project import Project
 
 
@@ -174,7 +175,7 @@ def _worst(agreement: Agreement) -> str:
     if worst is None:
         return "none: equal"
     return (
-        f"{label(worst.metric)} {worst.absolute:.2g} (tolerance {worst.tolerance:g}) "
+        f"{label(worst.metric)} {worst.absolute:.2g} (tolerance {worst.tolerance:.2g}) "
         f"in `{worst.run_id}`"
     )
 

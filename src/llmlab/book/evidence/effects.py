@@ -6,9 +6,9 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from llmlab.book import markup, numbers, style
-from llmlab.book.evidence.readings import label
 from llmlab.method.judging.ledger import Hypothesis
 from llmlab.method.judging.verdicts import Verdict, claimed_region
+from llmlab.method.levels import label
 
 
 def effect_text(verdict: Verdict) -> str:

@@ -11,9 +11,10 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, LogLocator, NullFormatter
 
 from llmlab.book import numbers, style
-from llmlab.book.evidence.readings import Difference, Reading, heading, label
+from llmlab.book.evidence.readings import Difference, Reading, heading
 from llmlab.method.declare.experiment import Axis, Metric, Value
 from llmlab.method.judging.ledger import is_number
+from llmlab.method.levels import label
 
 WIDE_AXIS = 10
 """Ratio of the largest to the smallest level from which an axis becomes logarithmic."""
@@ -22,6 +23,9 @@ LONGEST_ROW = 45
 
 SIDE_BY_SIDE = 0.5
 """Width shared by the lines at a level that is not a number; levels are 1 apart."""
+
+LEGEND_ENTRY, LEGEND_LETTER, LEGEND_ROW = 0.6, 0.07, 0.2
+"""Inches: the width of an entry without its name, of a letter of it, and the height of a row."""
 
 MANY = 1e5
 """From here on, the horizontal axis of curves shows 100k instead of 100000."""
@@ -57,7 +61,7 @@ def draw_levels(
         _label_values(axes, readings, together)
         _label_levels(axes, positions)
     if len(panels[0]) > 1:
-        rows[0, 0].legend(title=legend)
+        _add_legend(figure, rows[0, 0], legend)
     rows[-1, 0].set_xlabel(heading(axis))
     style.sign(figure, footer)
     return figure
@@ -96,7 +100,7 @@ def draw_curves(
     if log_y:
         _make_logarithmic(row[0, 0], _scale(metric) * curves["mean"].min())
     if curves[line].nunique() > 1:
-        row[0, -1].legend(title=None if several else label(line), ncols=2 if len(parts) == 1 else 1)
+        _add_legend(figure, row[0, 0], None if several else label(line))
     style.sign(figure, footer)
     return figure
 
@@ -144,6 +148,16 @@ def draw_differences(
     axes.set_xlabel(f"{label(metric.name)} minus that of {axis} = {control} ({unit})")
     style.sign(figure, footer)
     return figure
+
+
+def _add_legend(figure: Figure, axes: Axes, title: str | None) -> None:
+    """Add a legend of the lines of one panel above all panels, where it covers no data."""
+    lines, names = axes.get_legend_handles_labels()
+    fitting = int(style.WIDTH / (LEGEND_ENTRY + LEGEND_LETTER * max(map(len, names))))
+    rows = -(-len(names) // max(fitting, 1))
+    figure.set_figheight(figure.get_figheight() + LEGEND_ROW * (rows + (title is not None)))
+    look = {"loc": "outside upper left", "ncols": -(-len(names) // rows), "alignment": "left"}
+    figure.legend(lines, names, title=title, **look)
 
 
 def _draw_bands(axes: Axes, curves: pd.DataFrame, line: str, scale: float) -> None:

@@ -60,19 +60,19 @@ def summary(project: Project, verdicts: Sequence[Verdict]) -> Markdown:
 
 
 def ledger(project: Project, verdicts: Sequence[Verdict]) -> Markdown:
-    """Every hypothesis: what it claims, when it was registered, effect, verdict."""
+    """Every hypothesis: where it was tested, verdict, effect, claim, and when it was registered."""
     rows = [
         [
-            f"**{verdict.hypothesis.id}** {verdict.hypothesis.title}",
+            f"**{verdict.hypothesis.id}** {verdict.hypothesis.title} "
+            f"({chapter_of(project, verdict.hypothesis.experiment)})",
             f"{boxes.verdict_badge(verdict)} {_tested_at(verdict)}",
             _effect(verdict),
             effects.claim_text(verdict.hypothesis, _unit(verdict)),
             f"{verdict.hypothesis.registered}{_order(verdict)}",
-            chapter_of(project, verdict.hypothesis.experiment),
         ]
         for verdict in verdicts
     ]
-    header = ["Hypothesis", "Verdict, scale", "Effect", "Claimed", "Registered", "Tested in"]
+    header = ["Hypothesis", "Verdict, scale", "Effect", "Claimed", "Registered"]
     return Markdown(markup.pipe_table(header, rows))
 
 

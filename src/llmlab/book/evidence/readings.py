@@ -21,6 +21,7 @@ from llmlab.method.evidence.lookup import Evidence
 from llmlab.method.evidence.tables import level_type
 from llmlab.method.judging import statistics
 from llmlab.method.judging.sides import settled, tuned_rows
+from llmlab.method.levels import label
 
 LEVEL = 0.95
 """Confidence level of every interval that is not a verdict's."""
@@ -294,11 +295,6 @@ def _machine(part: str) -> tuple[str, str]:
 def condition_text(condition: Mapping[str, Value]) -> str:
     """A condition as text, such as `rank = 8, scaling = rslora`."""
     return ", ".join(f"{label(name)} = {numbers.level(level)}" for name, level in condition.items())
-
-
-def label(name: str) -> str:
-    """The name of a column as words."""
-    return name.replace("_", " ")
 
 
 def heading(column: Metric | Axis) -> str:

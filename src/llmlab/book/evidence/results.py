@@ -6,10 +6,11 @@ import pandas as pd
 from IPython.display import Markdown
 
 from llmlab.book import markup, numbers
-from llmlab.book.evidence.readings import Difference, Reading, hardware, heading, label, provenance
+from llmlab.book.evidence.readings import Difference, Reading, hardware, heading, provenance
 from llmlab.method.declare.experiment import Metric
 from llmlab.method.documents import listed
 from llmlab.method.evidence.lookup import Evidence
+from llmlab.method.levels import label
 
 
 def means_table(columns: Sequence[Sequence[Reading]], axes: Sequence[str]) -> str:

@@ -9,7 +9,7 @@ from llmlab.book import markup, style
 from llmlab.book.versions.comparison import Comparison, Rejudged, Rerun
 from llmlab.book.versions.snapshot import Claim, Table
 from llmlab.method.documents import listed
-from llmlab.method.judging.judgement import short
+from llmlab.method.judging.sides import short
 from llmlab.method.judging.verdicts import SIGNS
 
 FIRST = "The git history here holds no earlier version to compare with."

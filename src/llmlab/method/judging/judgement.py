@@ -51,9 +51,9 @@ from llmlab.method.judging.sides import (
     alarms_of_runs,
     goodness,
     no_room,
-    short,
 )
 from llmlab.method.judging.statistics import Estimate
+from llmlab.method.levels import label, level
 
 FEWEST_SEEDS = 3
 """Fewest complete pairs for a verdict."""
@@ -423,8 +423,8 @@ def _judge_optimum(case: _Case) -> Judgement:
     effect = float(levels[best].min())
     test = means.test_of_levels(values, case.unit)
     quantiles = _best_levels(values, levels, hypothesis.alpha)
-    tied = ", ".join(short(level) for level in levels[best])
-    ties = [f"these levels of {axis} tie for the best: {tied}"] if best.sum() > 1 else []
+    tied = ", ".join(map(level, levels[best].tolist()))
+    ties = [f"these levels of {label(axis)} tie for the best: {tied}"] if best.sum() > 1 else []
     edge = case.table.edge(axis, effect)
     return Judgement(
         effect=effect,

@@ -23,6 +23,7 @@ from llmlab.method.errors import LabError
 from llmlab.method.evidence.tables import level_type
 from llmlab.method.judging import statistics
 from llmlab.method.judging.ledger import Hypothesis, is_number
+from llmlab.method.levels import label, level
 
 RARELY = 0.05
 """Levels chosen by a smaller share of bootstrap samples are ruled out as the best."""
@@ -64,11 +65,11 @@ class Edge:
 
     @property
     def alarm(self) -> str:
-        return f"the best {self.axis}, {short(self.level)}, is the {self.end} level tried"
+        return f"the best {label(self.axis)}, {level(self.level)}, is the {self.end} level tried"
 
     @property
     def remedy(self) -> str:
-        return f"the grid of {self.axis} must extend to at least {short(self.beyond)}"
+        return f"the grid of {label(self.axis)} must extend to at least {level(self.beyond)}"
 
 
 @dataclass(frozen=True)
@@ -103,8 +104,8 @@ class Table:
         if axis is None:
             return list(hypothesis.sides.items())
         return [
-            (f"{axis} = {short(level)}", {**hypothesis.treatment, axis: level})
-            for level in self.levels(axis)
+            (f"{axis} = {level(value)}", {**hypothesis.treatment, axis: value})
+            for value in self.levels(axis)
         ]
 
     def levels(self, axis: str) -> list[Value]:
@@ -114,10 +115,10 @@ class Table:
     def cells(self, name: str, fixed: Mapping[str, Value]) -> list[pd.DataFrame]:
         """The runs of one side by seed: one cell per level of the tuned axes."""
         rows = self.runs
-        for axis, level in fixed.items():
-            rows = rows[rows[axis] == level_type(self.experiment, axis)(level)]
+        for axis, value in fixed.items():
+            rows = rows[rows[axis] == level_type(self.experiment, axis)(value)]
             if rows.empty:
-                raise NotInTableError(f"This scale has no runs with {axis} = {short(level)}.")
+                raise NotInTableError(f"This scale has no runs with {axis} = {level(value)}.")
         tuned = list(self.hypothesis.tuned)
         for axis in set(self.axes).difference(tuned):
             if rows[axis].nunique() > 1:
@@ -153,7 +154,7 @@ class Table:
         ]
 
     def _tuned_level(self, cell: pd.DataFrame) -> str:
-        return ", ".join(short(cell[axis].iloc[0]) for axis in self.hypothesis.tuned)
+        return ", ".join(level(cell[axis].tolist()[0]) for axis in self.hypothesis.tuned)
 
     def edges(self, side: Side) -> list[Edge]:
         """The tuned axes whose best level is at an edge of the grid."""
@@ -254,11 +255,11 @@ class NoRoom:
 
     @property
     def alarm(self) -> str:
-        return f"all sides lie at the {self.end} of {self.metric}"
+        return f"all sides lie at the {self.end} of {label(self.metric)}"
 
     @property
     def remedy(self) -> str:
-        return f"another budget must take {self.metric} off its {self.end}"
+        return f"another budget must take {label(self.metric)} off its {self.end}"
 
     def hides(self, hypothesis: Hypothesis) -> bool:
         """Whether what is claimed, or its opposite, needs room beyond this end."""

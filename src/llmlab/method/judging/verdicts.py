@@ -55,6 +55,7 @@ from llmlab.method.judging.registration import History, Registration, read_histo
 from llmlab.method.judging.remembered import Judge, judge_evidence
 from llmlab.method.judging.scope import Scope, scope_of
 from llmlab.method.judging.sides import short
+from llmlab.method.levels import label
 from llmlab.method.locks import writing_results
 from llmlab.method.project import Project
 
@@ -462,10 +463,11 @@ def _corrected_for(adjusted: Adjusted) -> str:
 
 
 def _finding(hypothesis: Hypothesis, judgement: Judgement) -> str:
+    metric = label(hypothesis.metric)
     what = {
-        "monotone": f"The rank correlation of {hypothesis.metric} with {hypothesis.along}",
-        "interval": f"The best {hypothesis.best} by {hypothesis.metric}",
-    }.get(hypothesis.claim, f"The difference in {hypothesis.metric}")
+        "monotone": f"The rank correlation of {metric} with {label(str(hypothesis.along))}",
+        "interval": f"The best {label(str(hypothesis.best))} by {metric}",
+    }.get(hypothesis.claim, f"The difference in {metric}")
     if hypothesis.reference is not None:
         what += f" from {short(hypothesis.reference)}"
     interval = f"{short(judgement.low)} to {short(judgement.high)}"

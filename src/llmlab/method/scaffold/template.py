@@ -10,6 +10,7 @@ from string import Template
 
 from llmlab.method.errors import LabError
 from llmlab.method.files import read_text
+from llmlab.method.levels import label
 from llmlab.method.locks import locked
 from llmlab.method.project import Project
 
@@ -41,7 +42,7 @@ def names(name: str) -> dict[str, str]:
     """The forms of a name in templates."""
     return {
         "name": name,
-        "title": name.replace("_", " ").capitalize(),
+        "title": label(name).capitalize(),
         "slug": name.replace("_", "-"),
     }
 

@@ -15,6 +15,13 @@ function powers(low, high) {
   return decades.length > 1 ? decades : ticks(low, high, 4).filter((value) => value > 0);
 }
 
+// The ends of an axis; a level line is seen from zero.
+function ends(values) {
+  const [low, high] = [Math.min(...values), Math.max(...values)];
+  if (low < high) return [low, high];
+  return low < 0 ? [2 * low, 0] : [0, 2 * low || 1];
+}
+
 // Lines in an svg; `lines` have points, a class and perhaps dots, `mark` is where the reader stands.
 function plot(svg, { name, lines, xTicks, xName, height = 200, log = false, mark = null }) {
   const width = svg.parentElement.clientWidth;
@@ -23,8 +30,8 @@ function plot(svg, { name, lines, xTicks, xName, height = 200, log = false, mark
   const scale = log ? Math.log10 : (value) => value;
   const [left, right, top, bottom] = [50, 12, 8, xName ? 38 : 22];
   const [xLow, xHigh] = [Math.min(...points.map(([x]) => x)), Math.max(...points.map(([x]) => x))];
-  const around = log || points.some(([, y]) => y !== points[0][1]) ? 0 : 1; // a level line stands in the middle
-  const [low, high] = [Math.min(...points.map(([, y]) => y)) - around, Math.max(...points.map(([, y]) => y)) + around];
+  const heights = points.map(([, y]) => y);
+  const [low, high] = log ? [Math.min(...heights), Math.max(...heights)] : ends(heights);
   const x = (value) => left + ((value - xLow) / (xHigh - xLow || 1)) * (width - left - right);
   const y = (value) => top + ((scale(high) - scale(value)) / (scale(high) - scale(low) || 1)) * (height - top - bottom);
   const text = (content, attributes) => draw("text", attributes, content);

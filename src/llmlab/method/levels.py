@@ -1,0 +1,34 @@
+"""Write the names of axes and their levels for readers: "learning rate", 2e-4."""
+
+from llmlab.method.declare.experiment import Value
+
+MINUS = "−"
+
+
+def label(name: str) -> str:
+    """The name of a column as words; `n_layers` is a number of layers, so it becomes `layers`."""
+    return name.removeprefix("n_").replace("_", " ")
+
+
+def level(value: Value) -> str:
+    """A level of an axis: `2e-4`, `8`, `4,096`, `yes`, `rslora`."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        plain = value == 0 or 0.1 <= abs(value) < 1e5
+        return f"{value:,g}" if plain else scientific(value)
+    return f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def scientific(x: float) -> str:
+    """Scientific notation as in code, with up to three digits: `2e-4`."""
+    mantissa, exponent = f"{x:.2e}".split("e")
+    mantissa = mantissa.rstrip("0").rstrip(".") if "." in mantissa else mantissa
+    return signed(f"{mantissa}e{int(exponent)}")
+
+
+def signed(text: str) -> str:
+    """Use a typographic minus, and none before a number that rounds to zero."""
+    if not text.startswith("-"):
+        return text
+    return text.replace("-", MINUS, 1) if any(digit in text for digit in "123456789") else text[1:]
