@@ -33,9 +33,16 @@ def scattered(model: nn.Module) -> nn.Module:
 
 @pytest.fixture(scope="session")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
-    """The folder of a base by its form: skilled, run, qwen2, llama or experts; left as it is."""
+    """The folder of a base by its form, of those below; left as it is."""
     folders = {}
-    makers = {"skilled": _skilled, "run": _run, "qwen2": _hub, "llama": _hub, "experts": _experts}
+    makers = {
+        "skilled": _skilled,
+        "run": _run,
+        "qwen2": _hub,
+        "llama": _hub,
+        "experts": _experts,
+        "mamba2": _mamba2,
+    }
 
     def folder(form: str) -> Path:
         if form not in folders:
@@ -110,6 +117,15 @@ def _experts(folder: Path) -> None:
     scattered(Qwen3MoeForCausalLM(Qwen3MoeConfig(**shape, **layers, **experts))).save_pretrained(
         folder
     )
+    _save_hub_tokenizer(folder, None)
+
+
+def _mamba2(folder: Path) -> None:
+    from transformers import Mamba2Config, Mamba2ForCausalLM
+
+    shape = {"vocab_size": 300, "hidden_size": 32, "num_hidden_layers": 1, "state_size": 4}
+    heads = {"num_heads": 8, "head_dim": 8, "n_groups": 1}
+    scattered(Mamba2ForCausalLM(Mamba2Config(**shape, **heads))).save_pretrained(folder)
     _save_hub_tokenizer(folder, None)
 
 

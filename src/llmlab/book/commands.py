@@ -8,6 +8,7 @@ import typer
 
 from llmlab.method.errors import LabError
 from llmlab.method.project import Project
+from llmlab.method.wording import counted
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -61,7 +62,7 @@ def render(
     if renderer == "auto" and done.renderer == "preview":
         typer.echo("Quarto is not installed; using the preview renderer instead.")
     folder = done.front_page.parent.relative_to(project.root)
-    typer.echo(f"{done.chapters} chapters rendered by {done.renderer} into {folder}/")
+    typer.echo(f"{counted(done.chapters, 'chapter')} rendered by {done.renderer} into {folder}/")
     typer.echo(f"  read   {done.how_to_read(project.root)}")
     typer.echo(f"  print  {done.pdf.relative_to(project.root)}")
 

@@ -10,6 +10,7 @@ import typer
 from llmlab.cli.shared import ExperimentName, Json, Scale, print_json, shown
 from llmlab.method.errors import LabError
 from llmlab.method.project import Project
+from llmlab.method.wording import counted
 
 app = typer.Typer()
 
@@ -74,9 +75,10 @@ def run(
         print_plan(plan)
         return
     if extend:
-        print(f"{take_over(plan, project)} recorded runs reused")
+        print(f"{counted(take_over(plan, project), 'recorded run')} reused")
     if merged:
-        print(f"{merge_shards(plan, merged)} runs reused from {len(merged)} shards")
+        reused = counted(merge_shards(plan, merged), "run")
+        print(f"{reused} reused from {counted(len(merged), 'shard')}")
     log = TrialLog(plan)
     try:
         with progress(f"{experiment} {scale}") as show:
@@ -91,7 +93,7 @@ def run(
     if manifest is None:
         print("These seeds are finished; run the other seeds to get the tables.")
     else:
-        print(f"{manifest.rows} runs, tables in {shown(plan.folder)}")
+        print(f"{counted(manifest.rows, 'run')}, tables in {shown(plan.folder)}")
 
 
 @app.command()
@@ -213,7 +215,7 @@ def recheck(
     drifted = [each for each in found if each.drifted]
     if drifted:
         named = "; ".join(f"{one.experiment} {one.run_id}: {one.drifted[0]}" for one in drifted)
-        raise LabError(f"{len(drifted)} runs drifted: {named}; find out what changed.")
+        raise LabError(f"{counted(len(drifted), 'run')} drifted: {named}; find out what changed.")
 
 
 @app.command()
@@ -291,7 +293,7 @@ def unpack(
 
     found = [name for source in sources for name in lay_in(Project.find(), source)]
     tables = sorted({name.rpartition("/")[0] for name in found if name.endswith("manifest.json")})
-    print(f"{len(found)} files unpacked into build/results.")
+    print(f"{counted(len(found), 'file')} unpacked into build/results.")
     for table in tables:
         scale, experiment = table.split("/")[:2]
         print(f"{experiment} is complete: llmlab record {experiment} --scale {scale}")

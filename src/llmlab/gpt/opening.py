@@ -30,6 +30,7 @@ from llmlab.method.declare.catalog import suggestion
 from llmlab.method.documents import escaped, listed
 from llmlab.method.errors import LabError
 from llmlab.method.options import require_learning_rate
+from llmlab.method.wording import counted
 from llmlab.runs.folder import RunFolder, default_folder
 
 MOST_EPOCHS = 1_000_000
@@ -127,8 +128,8 @@ def describe(session: PretrainingSession, corpus_option: str) -> str:
         f"{tied / 1e6:.2f}M parameters ({untied / 1e6:.2f}M untied): {shape.n_layers} layers, "
         f"{shape.n_heads} heads, d_model {shape.d_model}, context {shape.context}, "
         f"vocabulary {shape.vocab_size:,}\n"
-        f"{corpus.name}: {corpus.bytes:,} bytes, {tokens:,} tokens; {recipe.train.steps:,} "
-        f"step{'s' * (recipe.train.steps > 1)} of {recipe.batch_size} sequences in "
+        f"{corpus.name}: {corpus.bytes:,} bytes, {tokens:,} tokens; "
+        f"{counted(recipe.train.steps, 'step')} of {counted(recipe.batch_size, 'sequence')} in "
         f"{recipe.train.precision}\n{_about(corpus_option, corpus)}"
     ).rstrip()
 

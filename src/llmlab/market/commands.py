@@ -10,6 +10,7 @@ import typer
 
 from llmlab.method.errors import LabError
 from llmlab.method.options import expand_options, require_learning_rate
+from llmlab.method.wording import counted
 
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
@@ -399,7 +400,7 @@ def search(
         f"{name} {value:.3g}" if isinstance(value, float) else f"{name} {value}"
         for name, value in found.best_trial.params.items()
     )
-    print(f"The best of {len(found.trials)} trials: {tried}.")
+    print(f"The best of {counted(len(found.trials), 'trial')}: {tried}.")
     print(f"Trials and results are in {folder.path}.")
 
 

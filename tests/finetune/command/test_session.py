@@ -40,6 +40,7 @@ from llmlab.runs.folder import RunFolder
 CPU = torch.device("cpu")
 SMALL = FinetuneOptions(rank=2, steps=5, batch_size=4, test_items=20)
 Open = Callable[..., FinetuneSession]
+HUB = ("qwen2", "llama", "experts", "mamba2")
 
 
 @pytest.fixture
@@ -47,7 +48,7 @@ def opened(made: Callable[[str], Path], tmp_path: Path, held: ExitStack) -> Open
     """Opens a brief session on a tiny base, with other options if wanted."""
 
     def make(folder: str = "run", form: str = "skilled", **options: object) -> FinetuneSession:
-        base = f"hf:{made(form)}" if form in ("qwen2", "llama", "experts") else str(made(form))
+        base = f"hf:{made(form)}" if form in HUB else str(made(form))
         asked = replace(SMALL, **({"rank": None} if options.get("method") == "full" else {}))
         session = held.enter_context(
             open_session(replace(asked, base=base, **options), tmp_path / folder, CPU)
@@ -196,6 +197,16 @@ def test_a_mixture_of_experts_trains_without_a_prediction(
     said = capfd.readouterr()
     assert "No prediction: this model cannot be run on tensors without numbers." in said.out
     assert "Traceback" not in said.err
+
+
+def test_a_model_that_passes_an_adapter_by_is_named_with_the_way_on(
+    opened: Open, sentences: str
+) -> None:
+    with pytest.raises(LabError, match=r"mamba2 reads the weights .* with --target-modules, or"):
+        list(opened(form="mamba2", data=sentences).events())
+    others = opened("others", form="mamba2", data=sentences, target_modules="in_proj")
+    list(others.events())
+    assert report(others)["outcome"] == "finished"
 
 
 def test_only_qlora_quantises_and_says_how_far_the_weights_moved(opened: Open) -> None:

@@ -186,6 +186,8 @@ def test_weights_of_peft_that_were_cut_short_are_refused(made: Folder, tmp_path:
     [
         ({"peft_type": "IA3"}, "of the kind 'IA3', and only LORA can be loaded"),
         ({"use_dora": True}, "has use_dora True, which llmlab does not support"),
+        ({"use_bdlora": {"nblocks": 2}}, "has use_bdlora {'nblocks': 2}, which llmlab does not"),
+        ({"use_something_newer": True}, "has use_something_newer True, which llmlab does not"),
         ({"bias": "all"}, "has bias 'all'"),
         ({"init_lora_weights": "pissa"}, "has init_lora_weights 'pissa'"),
         ({"r": 5}, "lacks a part of rank 5"),
@@ -211,6 +213,7 @@ def test_an_adapter_of_another_kind_is_refused(
         ),
         (lambda t: dict(list(t.items())[1:]), "lacks a part of rank 4 for the layer blocks.0"),
         (lambda t: {}, "adapts no layer"),
+        (lambda t: {name: x * torch.nan for name, x in t.items()}, "not finite for the layer"),
     ],
 )
 def test_foreign_weights_are_refused(
@@ -220,6 +223,13 @@ def test_foreign_weights_are_refused(
     path = tmp_path / "adapter_model.safetensors"
     save_file(change(load_file(path)), path)
     with pytest.raises(LabError, match=reason):
+        load_adapter(tmp_path, opened(made("skilled")))
+
+
+def test_weights_that_are_a_pickle_go_through_peft(made: Folder, tmp_path: Path) -> None:
+    (saved(tmp_path, made("skilled")) / "llmlab.json").unlink()
+    (tmp_path / "adapter_model.safetensors").rename(tmp_path / "adapter_model.bin")
+    with pytest.raises(LabError, match=r"load adapter_model.bin with peft and save it again"):
         load_adapter(tmp_path, opened(made("skilled")))
 
 

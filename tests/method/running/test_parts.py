@@ -7,6 +7,7 @@ from filelock import FileLock
 from hypothesis import given
 from hypothesis import strategies as st
 
+from llmlab.method.errors import LabError
 from llmlab.method.running.parts import LOCK, Part, Parts, is_running, trials
 
 PART = Part(
@@ -43,6 +44,13 @@ def test_a_part_that_is_missing_or_damaged_is_to_be_run(tmp_path: Path, text: st
     if text is not None:
         parts.path("seed=0").write_text(text)
     assert parts.read("seed=0") is None
+
+
+def test_a_folder_in_the_place_of_a_part_is_to_be_removed(tmp_path: Path) -> None:
+    parts = Parts(tmp_path)
+    parts.path("rate=1/seed=0").mkdir()
+    with pytest.raises(LabError, match=r"cannot read .*: Is a directory; remove it"):
+        parts.read("rate=1/seed=0")
 
 
 def test_a_part_of_another_run_is_not_taken(tmp_path: Path) -> None:

@@ -407,6 +407,16 @@ def test_what_a_kill_left_half_written_is_not_published(lab) -> None:
     assert sorted(manifest.kept) == ["0.txt", "1.txt"]
 
 
+def test_kept_files_without_room_are_one_sentence_and_leave_no_half(lab) -> None:
+    toy = lab.add()
+    run_experiment(toy, "smoke", lab.project, seeds=[0])
+    (parts,) = lab.project.fresh("smoke", "toy").glob("parts/*/kept")
+    (parts / "2.txt").symlink_to("2.txt")  # a link to itself cannot be copied
+    with pytest.raises(LabError, match=r"kept: Too many levels of symbolic links; free"):
+        run_experiment(toy, "smoke", lab.project)
+    assert not (parts.parents[2] / ".kept").exists()
+
+
 def test_a_manifest_counts_the_runs_at_each_commit(lab) -> None:
     toy = lab.add()
     run_experiment(toy, "smoke", lab.project, seeds=[0])

@@ -11,6 +11,7 @@ from llmlab.finetune.model.methods import Full, Method
 from llmlab.finetune.model.pretrained import Pretrained
 from llmlab.finetune.model.qlora import QloraSpec
 from llmlab.method.documents import listed
+from llmlab.method.wording import counted
 
 FEW = 3
 """Bad lines that are printed; the report has all of them."""
@@ -21,18 +22,19 @@ def describe(session: FinetuneSession) -> str:
     config, data, base = session.config, session.data, session.base
     n_test = len(data.test.tokens_NT) if data.test else 0
     n_rows = len(data.training.tokens_NT)
-    packed = f" packed in {n_rows:,} rows" if n_rows != data.n_examples else ""
+    packed = f" packed in {counted(n_rows, 'row')}" if n_rows != data.n_examples else ""
     replayed = f", {config.n_replayed} of them replayed" if config.n_replayed else ""
     n_tokens = config.train.steps * config.batch_size * data.training.tokens_NT.shape[1]
     return (
         f"base    {base.name}: {n_parameters(base):,} parameters, context {base.context}\n"
         f"{_left_out(base.left_out)}"
-        f"data    {data.name}: {data.n_examples:,} examples{packed}, "
+        f"data    {data.name}: {counted(data.n_examples, 'example')}{packed}, "
         f"{_tested(n_test, data)} to test on{_skipped_lines(data.skipped)}"
         f"{_unread(data.unread)}{_splitting(data.n_splitting)}\n"
         f"method  {describe_method(config.method)}\n"
         f"{_not_adapted(config.method, base)}"
-        f"train   {config.train.steps:,} steps of {config.batch_size} rows{replayed} "
+        f"train   {counted(config.train.steps, 'step')} of {counted(config.batch_size, 'row')}"
+        f"{replayed} "
         f"({n_tokens:,} tokens)\n"
         f"        learning rate {config.train.learning_rate:g}, {config.train.precision}, "
         f"seed {config.seed}, on {session.device}"

@@ -39,10 +39,10 @@ from llmlab.finetune.command.events import (
 from llmlab.finetune.model.adapters import save_adapter
 from llmlab.finetune.model.catalog import WEIGHTS_FOLDERS, has_skills
 from llmlab.finetune.model.hub import HubModel
-from llmlab.finetune.model.lora import LoraSpec
+from llmlab.finetune.model.lora import LoraLinear, LoraSpec
 from llmlab.finetune.model.merging import save_model
 from llmlab.finetune.model.methods import Full
-from llmlab.finetune.model.pretrained import Pretrained
+from llmlab.finetune.model.pretrained import Pretrained, first_line
 from llmlab.finetune.model.qlora import PAGED_BYTES, QloraSpec, paged_adamw
 from llmlab.finetune.model.stored_weights import INNER, StoredWeights
 from llmlab.finetune.observe.layers import LayerMonitor, block_of
@@ -57,6 +57,7 @@ from llmlab.gpt.training import Batch, Evaluation, TrainConfig, Trainer, evaluat
 from llmlab.method.errors import LabError
 from llmlab.method.files import replaced, write_file
 from llmlab.method.json_values import json_value
+from llmlab.method.wording import counted
 from llmlab.runs.control import Helm, listen
 from llmlab.runs.folder import RunFolder
 from llmlab.runs.interrupt import deferred_interrupt
@@ -152,7 +153,7 @@ class FinetuneSession:
         return model, Prepared(
             trained=sum(p.numel() for p in model.parameters() if p.requires_grad),
             predicted=predicted,
-            measured=measure_memory(standing, batch),
+            measured=self._measured(standing, batch),
             quantisation=self._quantisation(model),
             before=before,
         )
@@ -172,10 +173,23 @@ class FinetuneSession:
             return predict_memory(
                 self.base.model, config.method, shape, config.train.precision, optimizer_bytes
             )
-        except (NotImplementedError, RuntimeError, TypeError, ValueError):
+        except (NotImplementedError, RuntimeError, TypeError, ValueError, AttributeError):
             return None
         finally:
             told.setLevel(level)
+
+    def _measured(self, trainer: Trainer, batch: Batch) -> Memory:
+        """What training keeps in memory; LabError if the model passes an adapter by."""
+        try:
+            return measure_memory(trainer, batch)
+        except AttributeError as error:  # as the fused steps of a Mamba do with out_proj
+            if LoraLinear.__name__ not in str(error):
+                raise
+            raise LabError(
+                f"{self.base.name} reads the weights of an adapted layer itself instead of calling "
+                f"the layer ({first_line(error)}), so an adapter there cannot be trained: leave "
+                "that layer out with --target-modules, or choose --method full."
+            ) from error
 
     def _run(self, model: nn.Module, prepared: Prepared) -> Iterator[Event]:
         """The events of a prepared run; the weights are saved however training ends."""
@@ -355,7 +369,7 @@ def _unwritten(error: LabError, folder: Path, weights: str | None, steps: int) -
     """What is true after a file of the run could not be written."""
     known = error.__cause__
     cause = (known.strerror or str(known)) if isinstance(known, OSError) else str(known or error)
-    stopped = f"the run in {folder} stopped after {steps} steps ({cause.rstrip('.')})"
+    stopped = f"the run in {folder} stopped after {counted(steps, 'step')} ({cause.rstrip('.')})"
     if weights:
         return LabError(
             f"{stopped}; the weights are whole in {weights}: free some space, and move them to "

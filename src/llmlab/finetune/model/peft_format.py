@@ -16,15 +16,18 @@ from llmlab.method.errors import LabError
 
 ADAPTER = "adapter_config.json"
 WEIGHTS = "adapter_model.safetensors"
+PICKLED = "adapter_model.bin"
+"""Weights of an older peft, as a pickle, which could run code."""
 ABOUT = "llmlab.json"
 PREFIX = "base_model.model."
 """What peft writes before the path of a layer."""
 UNSUPPORTED = (
-    *("use_dora", "fan_in_fan_out", "modules_to_save", "rank_pattern", "alpha_pattern"),
-    *("lora_bias", "trainable_token_indices", "target_parameters", "layer_replication"),
-    *("alora_invocation_tokens", "arrow_config", "megatron_config"),
+    *("fan_in_fan_out", "modules_to_save", "rank_pattern", "alpha_pattern", "lora_bias"),
+    *("trainable_token_indices", "target_parameters", "layer_replication", "kasa_config"),
+    *("alora_invocation_tokens", "arrow_config", "megatron_config", "monteclora_config"),
 )
-"""Settings of peft that make an adapter compute something else than plain LoRA."""
+"""Settings of peft that make an adapter compute something else than plain LoRA; so does any
+`use_...` but `use_rslora`, those of a newer peft too."""
 MERGE_IT = "merge it into its base with peft, and name the folder of the merged model."
 SUPPORTED_STARTS = (True, False, None, "gaussian", "orthogonal", "eva")
 """Ways to initialise an adapter that leave the base as it is."""
@@ -78,7 +81,7 @@ def read_adapter(folder: Path) -> tuple[AdapterConfig, dict[str, Tensor]]:
     expected = about.sha256 if about else {}
     for name in (ADAPTER, WEIGHTS):
         if not (folder / name).is_file():
-            raise LabError(f"{folder} holds no {name}: an adapter has {ADAPTER} and {WEIGHTS}.")
+            raise LabError(f"{folder} holds no {name}: {_remedy(folder)}.")
         digest = hashlib.sha256((folder / name).read_bytes()).hexdigest()
         if expected.get(name, digest) != digest:
             raise LabError(
@@ -92,6 +95,12 @@ def read_adapter(folder: Path) -> tuple[AdapterConfig, dict[str, Tensor]]:
             f"{folder / WEIGHTS} cannot be read ({first_line(error)}): it was cut short or is not "
             "a file of weights; copy or train the adapter again."
         ) from error
+
+
+def _remedy(folder: Path) -> str:
+    if (folder / PICKLED).is_file():
+        return f"load {PICKLED} with peft and save it again, which writes {WEIGHTS}"
+    return f"an adapter has {ADAPTER} and {WEIGHTS}"
 
 
 def read_config(folder: Path) -> AdapterConfig:
@@ -149,7 +158,8 @@ def _require_plain_lora(config: Mapping[str, object], folder: Path) -> None:
             f"{folder} holds an adapter of the kind {kind!r:.40}, and only LORA can be "
             f"loaded: {MERGE_IT}"
         )
-    other = next((name for name in UNSUPPORTED if config.get(name)), None)
+    variants = [name for name in config if name.startswith("use_") and name != "use_rslora"]
+    other = next((name for name in (*variants, *UNSUPPORTED) if config.get(name)), None)
     if config.get("bias", "none") != "none":
         other = "bias"
     if config.get("init_lora_weights", True) not in SUPPORTED_STARTS:
@@ -184,6 +194,11 @@ def matrices_by_layer(
             raise LabError(
                 f"{folder / WEIGHTS} lacks a part of rank {rank} for the layer {path}: copy or "
                 "train the adapter again."
+            )
+        if not (a_RI.isfinite().all() and b_OR.isfinite().all()):
+            raise LabError(
+                f"{folder / WEIGHTS} holds a number that is not finite for the layer {path}: "
+                "training diverged; train the adapter again with a lower learning rate."
             )
     if not found:
         raise LabError(f"{folder / WEIGHTS} adapts no layer: train the adapter again.")

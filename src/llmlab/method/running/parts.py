@@ -18,6 +18,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from llmlab.method.declare.catalog import load_experiment, scale_budget
 from llmlab.method.declare.experiment import Experiment, Trial
+from llmlab.method.errors import LabError
 from llmlab.method.evidence.fingerprint import Fingerprint
 from llmlab.method.evidence.manifest import KEPT
 from llmlab.method.files import write_file
@@ -89,6 +90,11 @@ class Parts:
             part = _reader().validate_json(self.path(run_id).read_bytes())
         except (FileNotFoundError, ValidationError):
             return None
+        except OSError as error:
+            raise LabError(
+                f"cannot read {self.path(run_id)}: {error.strerror}; remove it or make it "
+                "readable, then repeat the command."
+            ) from error
         return part if part.row.get("run_id") == run_id else None
 
 

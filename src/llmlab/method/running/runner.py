@@ -43,6 +43,7 @@ from llmlab.method.running.lease import lease
 from llmlab.method.running.parts import LOCK, Part
 from llmlab.method.running.plan import Plan, make_plan
 from llmlab.method.running.worker import start, work, work_together, worker_environment
+from llmlab.method.wording import counted
 
 Report = Callable[[int, int, str], None]
 """Called with the number of finished runs, the number of all runs, and the latest event."""
@@ -214,8 +215,9 @@ def _worker_pool(plan: Plan, pending: int, waiting: Callable[[], None]) -> Itera
 def _raised(plan: Plan, errors: Mapping[str, str]) -> LabError:
     first = next(trial.run_id for trial in plan.trials if trial.run_id in errors)
     traceback = plan.parts.error_path(first)
+    n_runs = counted(len(plan.chosen), "run")
     return LabError(
-        f"{len(errors)} of {len(plan.chosen)} runs of {plan.experiment.name} raised, "
+        f"{len(errors)} of {n_runs} of {plan.experiment.name} raised, "
         f"first {first}: {errors[first].splitlines()[0]} (traceback in {traceback}); "
         "fix the cause and repeat the command."
     )
@@ -280,9 +282,17 @@ def _publish_kept(plan: Plan) -> dict[str, str]:
         flush_folder(aside)
         shutil.rmtree(kept, ignore_errors=True)
         aside.rename(kept)
-    except OSError as error:
-        raise unwritable(kept, error) from error
+    except OSError as error:  # of one file, or shutil.Error: a list of those of all
+        shutil.rmtree(aside, ignore_errors=True)
+        raise unwritable(kept, _first_cause(error)) from error
     return checksums(kept)
+
+
+def _first_cause(error: OSError) -> OSError:
+    if isinstance(error, shutil.Error):
+        _source, _target, why = error.args[0][0]  # such as "[Errno 28] No space left: 'a' -> 'b'"
+        return OSError(why.partition("] ")[2].partition(": ")[0])
+    return error
 
 
 def _remove_old_parts(plan: Plan) -> None:

@@ -15,6 +15,7 @@ from rich.table import Table
 
 from llmlab.method.errors import LabError
 from llmlab.method.options import LARGEST_SEED
+from llmlab.method.wording import counted
 from llmlab.sleep.koans.check import Checked, check_koans
 from llmlab.sleep.koans.generated import GRAMMARS, SHARES, generate
 from llmlab.sleep.koans.koan import Koan, choose_koans
@@ -57,7 +58,9 @@ def list_koans(
         table.add_row(koan.name, koan.family, koan.error)
     Console().print(table)
     families = len({koan.family for koan in koans})
-    print(f"{len(koans)} koans in {families} {'families' if families > 1 else 'family'}.")
+    print(
+        f"{counted(len(koans), 'koan')} in {families} {'families' if families > 1 else 'family'}."
+    )
 
 
 @app.command()

@@ -12,6 +12,7 @@ from llmlab.method.errors import LabError
 from llmlab.method.files import require_empty
 from llmlab.method.locks import beside, locked
 from llmlab.method.options import LARGEST_SEED, require_learning_rate
+from llmlab.method.wording import counted
 from llmlab.sleep.command.options import open_coder
 from llmlab.sleep.night.methods import BY_FAMILY, ONE_CODER
 from llmlab.sleep.repair.episodes import EpisodeFile
@@ -67,7 +68,7 @@ def train(
         by_family = isinstance(after, FamilyCoder)
         (save_family_coder if by_family else save_coder)(after, new)
     failed = sum(not episode.is_green for episode in day)
-    print(f"Learned by '{method}' from {len(day)} episodes, {failed} of them failed.")
+    print(f"Learned by '{method}' from {counted(len(day), 'episode')}, {failed} of them failed.")
     if by_family:
         print("Each family has its own weights: `--hints` names it, else the coder guesses.")
     print(f"Try it on other koans: llmlab sleep run --base {out}")
