@@ -61,8 +61,8 @@ PYTHON ?= $(or $(FOUND),$(error The book needs Python 3.11 or newer, but the pat
 	install one, or name it with "make PYTHON=/path/to/python"))
 
 # without the stamp, the folder is missing or incomplete after an interrupted install: start over;
-# the pip that comes with Python may be years old and four times as slow; our
-# sources are compiled here, since many processes import them at once
+# the pip that comes with Python may be years old and four times as slow; our sources are compiled
+# here, since many processes import them at once
 .venv/installed: envs/constraints.txt pyproject.toml
 	@test -e $@ || $(PYTHON) -m venv --clear .venv
 	@rm -f $@

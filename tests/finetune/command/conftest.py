@@ -10,27 +10,7 @@ from llmlab.finetune.command.opening import open_session
 from llmlab.finetune.command.options import FinetuneOptions
 from llmlab.finetune.command.session import FinetuneSession
 
-
-@pytest.fixture
-def brief_session(
-    made: Callable[[str], Path],
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    held: ExitStack,
-) -> Callable[..., FinetuneSession]:
-    """Opens a run of four steps on a model that knows its skills, with the options given."""
-    monkeypatch.chdir(tmp_path)
-
-    def make(**options: object) -> FinetuneSession:
-        brief = FinetuneOptions(str(made("skilled")), steps=4, batch_size=4, test_items=10)
-        folder = Path("runs/micro-subtraction-qlora")
-        session = held.enter_context(
-            open_session(replace(brief, **options), folder, torch.device("cpu"))
-        )
-        session = replace(session, base=replace(session.base, name="micro"))
-        return replace(session, config=replace(session.config, suite_items=10))
-
-    return make
+Open = Callable[..., FinetuneSession]
 
 
 @pytest.fixture
@@ -39,7 +19,7 @@ def opened(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     held: ExitStack,
-) -> Callable[..., FinetuneSession]:
+) -> Open:
     """Opens a session on the tiny base of four skills, in an empty working directory."""
     monkeypatch.chdir(tmp_path)
     base = str(made("skilled"))
@@ -47,5 +27,18 @@ def opened(
     def make(folder: Path | None = None, **options: object) -> FinetuneSession:
         asked = replace(FinetuneOptions(base=base), **options)
         return held.enter_context(open_session(asked, folder, torch.device("cpu")))
+
+    return make
+
+
+@pytest.fixture
+def brief_session(opened: Open) -> Open:
+    """Opens a run of four steps on a model that knows its skills, with the options given."""
+    brief = {"steps": 4, "batch_size": 4, "test_items": 10}
+
+    def make(**options: object) -> FinetuneSession:
+        session = opened(Path("runs/micro-subtraction-qlora"), **(brief | options))
+        session = replace(session, base=replace(session.base, name="micro"))
+        return replace(session, config=replace(session.config, suite_items=10))
 
     return make

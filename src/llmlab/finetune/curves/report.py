@@ -28,6 +28,7 @@ from llmlab.finetune.curves.shapes import (
 )
 from llmlab.method.documents import listed
 from llmlab.method.errors import LabError
+from llmlab.method.wording import counted
 
 BARS = "▁▂▃▄▅▆▇█"
 WIDTH = 32
@@ -235,12 +236,14 @@ def _stretches(what: str, name: str, state: str, stretches: Sequence[Stretch]) -
     others = stretches[SHOWN:]
     if others:
         points = sum(one.points for one in others)
-        evidence = f"{_count(len(others), 'further time')} in the {name}, {_count(points, 'point')}"
+        evidence = (
+            f"{counted(len(others), 'further time')} in the {name}, {counted(points, 'point')}"
+        )
         yield Finding(f"{what} again", others[0].first, evidence)
 
 
 def _extent(stretch: Stretch) -> str:
-    points = _count(stretch.points, "point")
+    points = counted(stretch.points, "point")
     if stretch.over_at is None:
         return f"from step {stretch.first} to the end ({points})"
     where = f"at step {stretch.first}"
@@ -342,10 +345,6 @@ def _bar(level: float, low: float, high: float) -> str:
         return "x"
     share = (level / 2 - low / 2) / (high / 2 - low / 2) if high > low else 0.0  # no overflow
     return BARS[round(share * (len(BARS) - 1))]
-
-
-def _count(n: int, noun: str) -> str:
-    return f"{n} {noun}" if n == 1 else f"{n} {noun}s"
 
 
 def _short(value: float) -> str:
