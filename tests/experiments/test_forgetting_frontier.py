@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from llmlab.experiments.forgetting_frontier import EXPERIMENT, describe
-from llmlab.finetune.study.tracking import run_to_accuracy
+from llmlab.finetune.study.tracking import tracked_run
 from llmlab.method.declare.experiment import Trial
 
 
@@ -30,8 +30,8 @@ def test_a_rate_is_relative_to_that_of_its_method(untrained_base: Path, name, ra
 
 @pytest.mark.parametrize(("target", "last"), [(0.0, 2), (1.1, 4)])
 def test_a_run_ends_at_the_look_that_reaches_the_target(untrained_base, target, last) -> None:
-    checks, history = run_to_accuracy(describe(trial(untrained_base)), 2, 3, target)
-    assert (checks[-1].step, history.points[-1].step) == (last, {2: 0, 4: 3}[last])
+    watched = tracked_run(describe(trial(untrained_base)), 2, 3, target)
+    assert (watched.checks[-1].step, watched.history.points[-1].step) == (last, {2: 0, 4: 3}[last])
 
 
 def test_a_run_that_diverges_has_no_metrics(untrained_base: Path) -> None:

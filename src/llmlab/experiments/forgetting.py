@@ -47,9 +47,6 @@ def run(trial: Trial) -> Outcome:
     found = outcome(tuned)
     if found.status == "diverged":
         return EXPERIMENT.diverged(curves=found.curves, tokens=found.tokens)
-    looks = {
-        name: [(check.step, getattr(check, name)) for check in watched.checks] for name in LOOKS
-    }
     return replace(
         found,
         metrics={
@@ -58,7 +55,7 @@ def run(trial: Trial) -> Outcome:
             **forgotten(tuning, tuned),
             **on_the_way(watched.checks),
         },
-        curves={**found.curves, **looks},
+        curves={**found.curves, **looks(watched.checks)},
     )
 
 
@@ -90,6 +87,11 @@ def forgotten(tuning: "Tuning", tuned: "Tuned") -> dict[str, float]:
         **{f"{name}_forgetting": lost[name] for name in SKILLS},
         "near_excess": lost["math"] - sum(lost[name] for name in FAR) / len(FAR),
     }
+
+
+def looks(checks: "tuple[Check, ...]") -> dict[str, list[tuple[int, float]]]:
+    """The curves of the checks during training."""
+    return {name: [(check.step, getattr(check, name)) for check in checks] for name in LOOKS}
 
 
 def on_the_way(checks: "tuple[Check, ...]") -> dict[str, float]:

@@ -22,18 +22,16 @@ MEASURED = ("forgetting_at_target", "old_loss_at_target", "steps_to_target")
 
 
 def run(trial: Trial) -> Outcome:
-    from llmlab.finetune.study.tracking import run_to_accuracy
+    from llmlab.finetune.study.tracking import tracked_run
 
-    checks, history = run_to_accuracy(
-        describe(trial), trial.settings["look_every"], trial.settings["look_items"], TARGET
-    )
-    looks = {
-        name: [(check.step, getattr(check, name)) for check in checks] for name in forgetting.LOOKS
-    }
-    if history.diverged_at is not None:
-        return EXPERIMENT.diverged(curves=looks, tokens=history.tokens)
-    found = forgetting.on_the_way(checks)
-    return Outcome({name: found[name] for name in MEASURED}, looks, tokens=history.tokens)
+    settings = trial.settings
+    tuning = describe(trial)
+    watched = tracked_run(tuning, settings["look_every"], settings["look_items"], TARGET)
+    looks = forgetting.looks(watched.checks)
+    if watched.history.diverged_at is not None:
+        return EXPERIMENT.diverged(curves=looks, tokens=watched.history.tokens)
+    found = forgetting.on_the_way(watched.checks)
+    return Outcome({name: found[name] for name in MEASURED}, looks, tokens=watched.history.tokens)
 
 
 def describe(trial: Trial) -> "Tuning":
@@ -61,8 +59,8 @@ EXPERIMENT = Experiment(
     title="The frontier of forgetting",
     question="Q-FORGET",
     summary=(
-        "Fine-tunes on subtraction, fully and with LoRA, until 40 % are right, at six rates each, "
-        "and measures how much of the old skills is lost by then."
+        "Fine-tunes on subtraction, fully and with LoRA, until 40 % are right, at several rates "
+        "each, and measures how much of the old skills is lost by then."
     ),
     subject=Subject("`micro`", "subtraction, beside four old skills with exact answers"),
     axes=(
@@ -91,17 +89,17 @@ EXPERIMENT = Experiment(
             precision="float32",
         ),
         "laptop": _budget(
-            (0.0625, 0.125, 0.25, 0.5, 1.0, 2.0),
+            (0.015625, 0.03125, 0.0625, 0.125, 0.25, 0.5, 1.0, 2.0),
             seeds=10,
             train_items=3000,
-            steps=900,
+            steps=3400,
             look_every=20,
             look_items=50,
             suite_items=50,
             precision="float32",
         ),
         "gpu": _budget(
-            (0.0625, 0.125, 0.25, 0.5, 1.0, 2.0),
+            (0.03125, 0.0625, 0.125, 0.25, 0.5, 1.0, 2.0),
             seeds=12,
             train_items=3000,
             steps=2000,

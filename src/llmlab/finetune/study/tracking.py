@@ -49,40 +49,12 @@ class TrackedRun:
     checks: tuple[Check, ...]
 
 
-def tracked_run(tuning: Tuning, every: int, n_items: int) -> TrackedRun:
+def tracked_run(tuning: Tuning, every: int, n_items: int, target: float = math.inf) -> TrackedRun:
     """Train as `tuned_model` does, and look every `every` steps.
 
     Args:
         n_items: items of each old skill in one look; of the new task it takes all validation items.
-    """
-    device = best_device()
-    model = tuning.method.adapt(load_base_model(tuning.base, device), tuning.seed).to(device)
-    batches = epochs(encode(tuning.task.train).to(device), tuning.batch_size, tuning.seed)
-    width = encode(tuning.task.validation).tokens_NT.shape[1]
-    trainer = Trainer(model, tuning.config, forward=split_by_length(model, width))
-    checks = [_check(model, 0, tuning, n_items)]
-
-    def points() -> Iterator[Point]:
-        for point in trainer.points(batches):
-            yield point
-            if point.is_finite and (point.step + 1) % every == 0:
-                checks.append(_check(model, point.step + 1, tuning, n_items))
-
-    history = History.of(points(), tuning.config)
-    return TrackedRun(model, history, tuple(checks))
-
-
-def run_to_accuracy(
-    tuning: Tuning, every: int, n_items: int, target: float
-) -> tuple[tuple[Check, ...], History]:
-    """Train as `tracked_run` does, but no further than the look at which `target` is reached.
-
-    Args:
-        n_items: items of each old skill in one look; of the new task it takes all validation items.
-        target: accuracy on the new task's validation items.
-
-    Returns:
-        The looks, the first of the base model, and the history up to the last.
+        target: ends the run at the look at which this accuracy on the validation items is reached.
     """
     device = best_device()
     model = tuning.method.adapt(load_base_model(tuning.base, device), tuning.seed).to(device)
@@ -100,7 +72,7 @@ def run_to_accuracy(
                     return
 
     history = History.of(points(), tuning.config)
-    return tuple(checks), history
+    return TrackedRun(model, history, tuple(checks))
 
 
 def split_by_length(model: nn.Module, width: int) -> Callable[[Tensor], Tensor]:
