@@ -54,6 +54,14 @@ def value(experiment: str, metric: str, *, tuned: Sequence[str] = (), **conditio
     return markup.value_span(reading.text, _origin(found, reading))
 
 
+def change(experiment: str, metric: str, **condition: Value) -> str:
+    """Like `value`, for a metric that is itself a difference: with its sign, shares in points."""
+    found = evidence(experiment)
+    reading = readings.read(found, metric, condition)
+    shown = numbers.change(reading.mean, reading.metric.unit)
+    return markup.value_span(shown, _origin(found, reading))
+
+
 def difference(
     experiment: str,
     metric: str,
@@ -83,7 +91,7 @@ def best(experiment: str, axis: str, **condition: Value) -> str:
     selection = str(found.experiment.selection_metric)
     reading = readings.read(found, selection, condition, (axis,))
     return markup.value_span(
-        numbers.level(reading.condition[axis]),
+        numbers.level(reading.condition[axis], axis),
         f"best {readings.label(axis)} by {readings.label(selection)}, which is {reading.text}, "
         f"{reading.interval_text}; {readings.provenance(found)}",
     )
@@ -127,7 +135,9 @@ def table(
     ]
     if compare:
         columns = [readings.compare_with_best(column) for column in columns]
-    return markup.join(results.means_table(columns, axes), results.source_line(found, columns))
+    return markup.join(
+        results.means_table(found, columns, axes), results.source_line(found, columns)
+    )
 
 
 def figure(
@@ -155,7 +165,7 @@ def figure(
     else:
         panels = [readings.by_level(cells, by) for cells in read]
     axis = readings.find_axis(found.experiment, x)
-    legend = readings.label(by) if by else None
+    legend = readings.heading(readings.find_axis(found.experiment, by)) if by else None
     drawn = figures.draw_levels(panels, axis, legend, results.footer(found), together)
     _display(drawn, results.figure_numbers(found, read, [*axes, *tuned]))
 
@@ -224,8 +234,8 @@ def differences(
     """
     found = evidence(experiment)
     read = readings.read_differences(found, metric, axis, control, condition)
-    against = numbers.level(control)
-    drawn = figures.draw_differences(read, readings.label(axis), against, results.footer(found))
+    against = numbers.level(control, axis)
+    drawn = figures.draw_differences(read, axis, against, results.footer(found))
     _display(drawn, results.difference_numbers(found, read, axis))
 
 

@@ -59,7 +59,7 @@ def draw_levels(
             places = [positions[reading.condition[axis.name]] + aside for reading in line]
             _draw_line(axes, line, places, name, look)
         _label_values(axes, readings, together)
-        _label_levels(axes, positions)
+        _label_levels(axes, positions, axis.name)
     if len(panels[0]) > 1:
         _add_legend(figure, rows[0, 0], legend)
     rows[-1, 0].set_xlabel(heading(axis))
@@ -92,7 +92,7 @@ def draw_curves(
     for axes, (level, part) in zip(row[0], parts, strict=True):
         _draw_bands(axes, part, line, _scale(metric))
         if panels is not None:
-            axes.set_title(_level_name(level))
+            axes.set_title(_level_name(level, panels))
         axes.set_xlabel(x)
         if curves["x"].max() >= MANY:
             axes.xaxis.set_major_formatter(EngFormatter(sep=""))
@@ -111,7 +111,10 @@ def draw_confusion(columns: Mapping[str, Line], axis: Axis, together: str, foote
     Args:
         together: what the columns have in common.
     """
-    levels = [_level_name(reading.condition[axis.name]) for reading in next(iter(columns.values()))]
+    levels = [
+        _level_name(reading.condition[axis.name], axis.name)
+        for reading in next(iter(columns.values()))
+    ]
     shares = 100 * np.array([[reading.mean for reading in line] for line in columns.values()]).T
     figure, axes = style.subplots(height=1.9 + 0.42 * len(levels))
     axes.imshow(shares, cmap="Blues", vmin=0, vmax=100, aspect="auto")
@@ -141,11 +144,12 @@ def draw_differences(
         )
         ends = scale * np.array([[found.mean - found.low], [found.high - found.mean]])
         axes.errorbar(scale * found.mean, row, xerr=ends, fmt="o", color=style.BLUE, capsize=3)
-    axes.set_yticks(range(len(differences)), [_level_name(found.level) for found in differences])
+    levels = [_level_name(found.level, axis) for found in differences]
+    axes.set_yticks(range(len(differences)), levels)
     axes.set_ylim(len(differences) - 0.5, -0.5)
     axes.grid(visible=False, axis="y")
     unit = "points" if metric.unit in numbers.SHARES else numbers.unit_name(metric.unit)
-    axes.set_xlabel(f"{label(metric.name)} minus that of {axis} = {control} ({unit})")
+    axes.set_xlabel(f"{label(metric.name)} minus that of {label(axis)} = {control} ({unit})")
     style.sign(figure, footer)
     return figure
 
@@ -167,7 +171,7 @@ def _draw_bands(axes: Axes, curves: pd.DataFrame, line: str, scale: float) -> No
     colours = style.sequence(len(groups)) if ordered else _distinct(len(groups))
     for (level, curve), colour in zip(groups, colours, strict=False):
         mean, low, high = (scale * curve[end] for end in ("mean", "low", "high"))
-        axes.plot(curve["x"], mean, color=colour, label=_level_name(level))
+        axes.plot(curve["x"], mean, color=colour, label=_level_name(level, line))
         axes.fill_between(curve["x"], low, high, color=colour, alpha=0.2, linewidth=0)
 
 
@@ -213,11 +217,11 @@ def _positions(readings: Sequence[Reading], axis: str) -> dict[Value, float]:
     return {level: float(place) for place, level in enumerate(levels)}
 
 
-def _label_levels(axes: Axes, positions: Mapping[Value, float]) -> None:
+def _label_levels(axes: Axes, positions: Mapping[Value, float], axis: str) -> None:
     places = list(positions.values())
     if min(places) > 0 and max(places) >= WIDE_AXIS * min(places):
         axes.set_xscale("log")
-    names = [numbers.level(level) for level in positions]
+    names = [numbers.level(level, axis) for level in positions]
     axes.set_xticks(places, names)
     axes.set_xticks([], minor=True)
     if all(map(is_number, positions)):
@@ -243,8 +247,8 @@ def _named_together(together: str, metric: Metric) -> str:
     return together + numbers.bracket(metric.unit) if together else numbers.unit_name(metric.unit)
 
 
-def _level_name(level: Value) -> str:
-    return label(numbers.level(level))
+def _level_name(level: Value, axis: str) -> str:
+    return label(numbers.level(level, axis))
 
 
 def _make_logarithmic(axes: Axes, lowest: float) -> None:

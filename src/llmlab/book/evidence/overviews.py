@@ -213,6 +213,8 @@ class _Count:
     def cells(self) -> list[str]:
         runs = f"{self.runs:,}, {self.diverged} diverged" if self.diverged else f"{self.runs:,}"
         tokens = f"{self.tokens / 1e6:,.1f} M" if self.tokens >= 1e5 else f"{self.tokens:,}"
+        if not self.tokens:  # these runs do not count theirs
+            tokens = markup.NOTHING
         took = [runs, *(text.replace(" ", NO_BREAK) for text in (tokens, duration(self.seconds)))]
         return took + [str(count) for count in self.verdicts]
 

@@ -29,6 +29,9 @@ LEVEL = 0.95
 ALPHA = 0.05
 """Significance level of differences from the best condition in a table."""
 
+UNIT_NAMES: Mapping[str, str] = {"s": "seconds"}
+"""Units that a name may spell out."""
+
 
 @dataclass(frozen=True)
 class Reading:
@@ -237,7 +240,7 @@ def by_level(readings: Sequence[Reading], axis: str | None) -> dict[str | None, 
     """The readings of each level of an axis, by its text; all under None without an axis."""
     lines: dict[str | None, list[Reading]] = {}
     for reading in readings:
-        name = None if axis is None else numbers.level(reading.condition[axis])
+        name = None if axis is None else numbers.level(reading.condition[axis], axis)
         lines.setdefault(name, []).append(reading)
     return lines
 
@@ -273,9 +276,11 @@ def provenance(evidence: Evidence) -> str:
 
 
 def hardware(device: str) -> str:
-    """The machines of a table: a GPU, or cores, such as "2 cores of AMD EPYC", each once."""
-    machines = dict.fromkeys(map(_machine, device.split(" + ")))
-    return " and ".join(f"{cores}{model}" for cores, model in machines)
+    """The machines of a table: a GPU, or cores, such as "1 or 2 cores of AMD EPYC", each once."""
+    counts: dict[str, list[int]] = {}
+    for count, model in dict.fromkeys(map(_machine, device.split(" + "))):
+        counts.setdefault(model, []).append(count)
+    return " and ".join(f"{_cores(own)}{model}" for model, own in counts.items())
 
 
 def processors(devices: Iterable[str]) -> str:
@@ -284,26 +289,40 @@ def processors(devices: Iterable[str]) -> str:
     return ", ".join(sorted({model for _, model in machines}))
 
 
-def _machine(part: str) -> tuple[str, str]:
-    """The number of cores in words, empty for a GPU, and the model."""
+def _machine(part: str) -> tuple[int, str]:
+    """The number of cores, 0 for a GPU, and the model."""
     match = re.fullmatch(r"(?:(\d+) x )?(.+?)(?: Processor)?", part.replace("(R)", ""))
     count, model = match.groups()
-    cores = f"{count}\N{NO-BREAK SPACE}core{'' if count == '1' else 's'} of " if count else ""
-    return cores, model
+    return int(count or 0), model
+
+
+def _cores(counts: Sequence[int]) -> str:
+    """The numbers of cores of one model in words; empty for a GPU."""
+    if not any(counts):
+        return ""
+    several = "" if max(counts) == 1 else "s"
+    return f"{' or '.join(map(str, sorted(counts)))}\N{NO-BREAK SPACE}core{several} of "
 
 
 def condition_text(condition: Mapping[str, Value]) -> str:
     """A condition as text, such as `rank = 8, scaling = rslora`."""
-    return ", ".join(f"{label(name)} = {numbers.level(level)}" for name, level in condition.items())
+    return ", ".join(
+        f"{label(name)} = {numbers.level(level, name)}" for name, level in condition.items()
+    )
 
 
 def heading(column: Metric | Axis) -> str:
-    """The name of a metric or an axis, with its unit once: `seconds`, `GPUs`, `save (s)`."""
+    """The name of a metric or an axis, with its unit once: `seconds`, `best epoch`, `save (s)`."""
     name, unit = label(column.name), numbers.unit_name(column.unit)
-    before = name.removesuffix(f" {unit}")
-    if before == name and name.casefold().startswith(unit.casefold()):
-        return unit + name[len(unit) :]
-    return f"{before} ({unit})"
+    if not unit or _says(name, UNIT_NAMES.get(unit, unit)):
+        return name
+    return f"{name.removesuffix(f' {unit}')} ({unit})"
+
+
+def _says(name: str, unit: str) -> bool:
+    """Whether a name has its unit in it, in the plural or not, or is a rate in words."""
+    words = {unit, unit.removesuffix("s")}
+    return not words.isdisjoint(name.split()) or name.replace(" per ", "/") == unit
 
 
 def find_metric(experiment: Experiment, name: str) -> Metric:
