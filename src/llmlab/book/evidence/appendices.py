@@ -123,7 +123,6 @@ def _curve_names(experiment: Experiment) -> Iterator[str]:
             [f"`{curve.name}`", _unit_cell(curve.unit), curve.description]
             for curve in experiment.curves
         ]
-        yield "Its curves:"
         yield markup.pipe_table(["Curve", "Unit", "Meaning"], rows)
 
 

@@ -110,7 +110,9 @@ def _seeds_to_decide(verdict: Verdict) -> str:
     next_look = statistics.spending(len(verdict.looks) + 1)
     needed = seeds_needed(distance, spread, verdict.hypothesis.alpha / next_look)
     if needed is None:
-        return f"This close to the edge of the claim, even {MOST_SEEDS} paired seeds do not decide."
+        return (
+            f"This close to the edge of the claim, even {MOST_SEEDS:,} paired seeds do not decide."
+        )
     if needed <= verdict.judgement.n:
         return (
             "More seeds. A t test of this claim alone would have found this effect with the "
