@@ -33,8 +33,8 @@ EXPERIMENT = Experiment(
     metrics=(*SCORES, *TRAINING),
     budgets={
         "smoke": Budget(AXES, 1, {"parameters": 2000}),
-        "laptop": Budget(AXES, 20, {"parameters": 20_000}),
-        "gpu": Budget(AXES, 20, {"parameters": 2_000_000}),
+        "laptop": Budget(AXES, 10, {"parameters": 20_000}),
+        "gpu": Budget(AXES, 10, {"parameters": 2_000_000}),
     },
     run=run,
 )
