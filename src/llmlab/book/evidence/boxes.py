@@ -20,7 +20,7 @@ from llmlab.method.judging import statistics
 from llmlab.method.judging.journal import RULES, table_key
 from llmlab.method.judging.ledger import Hypothesis
 from llmlab.method.judging.scope import Scope
-from llmlab.method.judging.verdicts import SIGNS, Verdict, claimed_region
+from llmlab.method.judging.verdict import SIGNS, Verdict, claimed_region
 from llmlab.method.levels import label
 
 MOST_SEEDS = 1000

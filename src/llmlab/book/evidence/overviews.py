@@ -25,7 +25,7 @@ from llmlab.method.judging.progress import (
 )
 from llmlab.method.judging.progress import progress as tracks_progress
 from llmlab.method.judging.scope import Scope
-from llmlab.method.judging.verdicts import SIGNS, Verdict
+from llmlab.method.judging.verdict import SIGNS, Verdict
 from llmlab.method.project import Project
 
 _LABEL = re.compile(r"\{#(sec-[\w-]+)")

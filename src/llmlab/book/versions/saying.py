@@ -10,7 +10,7 @@ from llmlab.book.versions.comparison import Comparison, Rejudged, Rerun
 from llmlab.book.versions.snapshot import Claim, Table
 from llmlab.method.documents import listed
 from llmlab.method.judging.sides import short
-from llmlab.method.judging.verdicts import SIGNS
+from llmlab.method.judging.verdict import SIGNS
 
 FIRST = "The git history here holds no earlier version to compare with."
 MOST_NAMES = 6
