@@ -23,7 +23,8 @@ from llmlab.method.errors import LabError
 from llmlab.method.evidence import lookup as evidence_rules
 from llmlab.method.evidence.lookup import Evidence
 from llmlab.method.judging import statistics
-from llmlab.method.judging.ledger import Ledger, load_ledger
+from llmlab.method.judging.ledger import Ledger
+from llmlab.method.judging.ledger_files import load_ledger
 from llmlab.method.judging.verdict import Verdict
 from llmlab.method.judging.verdicts import judge_all, judge_hypotheses
 from llmlab.method.project import Project

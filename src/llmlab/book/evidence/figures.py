@@ -13,8 +13,7 @@ from matplotlib.ticker import EngFormatter, LogLocator, NullFormatter
 from llmlab.book import numbers, style
 from llmlab.book.evidence.readings import Difference, Reading, heading
 from llmlab.method.declare.experiment import Axis, Metric, Value
-from llmlab.method.judging.ledger import is_number
-from llmlab.method.levels import label
+from llmlab.method.levels import is_number, label
 
 WIDE_AXIS = 10
 """Ratio of the largest to the smallest level from which an axis becomes logarithmic."""

@@ -16,7 +16,8 @@ from llmlab.method.declare.experiment import SCALES
 from llmlab.method.errors import LabError
 from llmlab.method.evidence.lookup import Evidence, best_evidence
 from llmlab.method.files import read_text
-from llmlab.method.judging.ledger import Ledger, Track, load_ledger
+from llmlab.method.judging.ledger import Ledger, Track
+from llmlab.method.judging.ledger_files import load_ledger
 from llmlab.method.judging.progress import (
     FeatureProgress,
     PhaseProgress,

@@ -29,7 +29,8 @@ from llmlab.method.judging.journal import (
     write_journal,
 )
 from llmlab.method.judging.judgement import Judgement, NoJudgement
-from llmlab.method.judging.ledger import Hypothesis, load_ledger
+from llmlab.method.judging.ledger import Hypothesis
+from llmlab.method.judging.ledger_files import load_ledger
 from llmlab.method.judging.registration import History, read_history, registration
 from llmlab.method.judging.remembered import Judge, judge_evidence
 from llmlab.method.judging.scope import scope_of
