@@ -14,7 +14,8 @@ from llmlab.book.evidence.effects import (
     effect_text,
     interval_text,
 )
-from llmlab.book.evidence.readings import condition_text, hardware
+from llmlab.book.evidence.origins import hardware
+from llmlab.book.evidence.readings import condition_text
 from llmlab.method.documents import listed
 from llmlab.method.judging import statistics
 from llmlab.method.judging.journal import RULES, table_key
