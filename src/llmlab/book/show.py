@@ -206,16 +206,20 @@ def curves(
         panels: an axis of the experiment whose levels get a panel each.
     """
     found, names = evidence(experiment), _names(names)
-    metrics = [readings.find_curve(found.experiment, name) for name in names]
+    metric, *_ = [readings.find_curve(found.experiment, name) for name in names]
     horizontal = x_name or readings.x_label(found.experiment, x)
     axes = [axis for axis in (panels, by) if axis]
-    averaged = readings.mean_curves(found, names, axes, condition, tuned, x)
-    line = by or "curve"
-    drawn = figures.draw_curves(
-        averaged, metrics[0], line, log_y, results.footer(found), together, horizontal, panels
+    shown = figures.Curves(
+        readings.mean_curves(found, names, axes, condition, tuned, x),
+        metric,
+        line=by or "curve",
+        panels=panels,
+        x=horizontal,
+        together=together,
+        log_y=log_y,
     )
-    told_apart = [column for column in (panels, line) if column]
-    _display(drawn, results.curve_numbers(found, metrics[0], averaged, told_apart))
+    drawn = figures.draw_curves(shown, results.footer(found))
+    _display(drawn, results.curve_numbers(found, metric, shown.points, shown.columns))
 
 
 def differences(
