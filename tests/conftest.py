@@ -38,6 +38,9 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 
 SOURCE = Path(llmlab.__file__).parent
 
+UNCHANGED = ("gpt", "finetune", "sleep", "market", "cluster")
+"""The labs, which no test changes: a lab of its own has links to them, not copies."""
+
 TOY = '''
 """A toy that draws its numbers from the condition and the seed."""
 
@@ -164,11 +167,15 @@ def called(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) 
 def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Lab]:
     """An empty lab; experiments added to it can be imported here and in worker processes."""
     root = tmp_path / "lab"
-    unwanted = shutil.ignore_patterns("assets")
-    shutil.copytree(SOURCE, root / "src" / "llmlab", ignore=unwanted)
-    experiments = root / "src" / "llmlab" / "experiments"
-    for path in experiments.glob("[!_]*.py"):
-        path.unlink()
+    package = root / "src" / "llmlab"
+    shutil.copytree(
+        SOURCE, package, ignore=shutil.ignore_patterns("assets", *UNCHANGED, "experiments")
+    )
+    for room in UNCHANGED:
+        (package / room).symlink_to(SOURCE / room)
+    experiments = package / "experiments"
+    experiments.mkdir()
+    shutil.copy(SOURCE / "experiments" / "__init__.py", experiments)
     (root / "chapters" / "hypotheses").mkdir(parents=True)
     monkeypatch.setattr(sys, "dont_write_bytecode", True)
     monkeypatch.syspath_prepend(root / "src")

@@ -132,23 +132,3 @@ def test_a_difference_is_that_of_the_runs_of_one_seed(evidence):
 def test_a_mistake_is_one_sentence_with_a_remedy(evidence, call, message):
     with pytest.raises(LabError, match=message):
         readings.read(evidence, *call)
-
-
-@pytest.mark.parametrize(
-    ("device", "text"),
-    [
-        ("NVIDIA H200", "NVIDIA H200"),
-        ("1 x AMD EPYC", "1\N{NO-BREAK SPACE}core of AMD EPYC"),
-        (
-            "16 x Intel(R) Xeon(R) Processor + 2 x AMD EPYC + 2 x AMD EPYC",
-            "16\N{NO-BREAK SPACE}cores of Intel Xeon and 2\N{NO-BREAK SPACE}cores of AMD EPYC",
-        ),
-    ],
-)
-def test_machines_are_told_each_once(device, text):
-    assert readings.hardware(device) == text
-
-
-def test_kinds_of_processor_are_told_without_their_cores():
-    found = readings.processors(["1 x AMD EPYC", "16 x Intel(R) Xeon(R) Processor + 2 x AMD EPYC"])
-    assert found == "AMD EPYC, Intel Xeon"

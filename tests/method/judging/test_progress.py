@@ -9,7 +9,7 @@ from llmlab.method.evidence.recording import record
 from llmlab.method.judging.ledger import Feature, Hypothesis, Ledger, Phase, Question, Track
 from llmlab.method.judging.progress import progress, question_statuses
 from llmlab.method.judging.registration import registration
-from llmlab.method.judging.verdicts import Verdict
+from llmlab.method.judging.verdict import Verdict
 from llmlab.method.running.runner import run_experiment
 
 QUESTION = Question(id="Q-A", text="What?", track="t")

@@ -6,7 +6,8 @@ import pandas as pd
 from IPython.display import Markdown
 
 from llmlab.book import markup, numbers
-from llmlab.book.evidence.readings import Difference, Reading, hardware, heading, provenance
+from llmlab.book.evidence.origins import hardware, provenance
+from llmlab.book.evidence.readings import Difference, Reading, heading
 from llmlab.method.declare.experiment import Metric
 from llmlab.method.documents import listed
 from llmlab.method.evidence.lookup import Evidence
