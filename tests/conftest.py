@@ -19,6 +19,7 @@ from calling import LlmLab, Result, exit_status
 import llmlab.experiments
 from llmlab.method.declare.experiment import Experiment
 from llmlab.method.evidence import modules
+from llmlab.method.evidence.provenance import available_cores
 from llmlab.method.project import Project
 from llmlab.method.running import plan
 
@@ -37,6 +38,12 @@ os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 SOURCE = Path(llmlab.__file__).parent
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """One worker more than cores: tests wait for processes that they start, stop and kill."""
+    return available_cores() + 1
+
 
 UNCHANGED = ("gpt", "finetune", "sleep", "market", "cluster")
 """The rooms that no test changes: all labs of tests share one copy of them."""
