@@ -39,12 +39,6 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 
 SOURCE = Path(llmlab.__file__).parent
 
-
-def pytest_xdist_auto_num_workers() -> int:
-    """One worker more than cores: tests wait for processes that they start, stop and kill."""
-    return available_cores() + 1
-
-
 UNCHANGED = ("gpt", "finetune", "sleep", "market", "cluster")
 """The rooms that no test changes: all labs of tests share one copy of them."""
 
@@ -104,6 +98,11 @@ def _no_wait_for_the_disk() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(os, "fsync", lambda descriptor: None)
         yield
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """One worker more than cores: tests wait for processes that they start, stop and kill."""
+    return available_cores() + 1
 
 
 @dataclass(frozen=True)
