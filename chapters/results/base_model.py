@@ -145,8 +145,9 @@ figure
 # | tbl-cap: "The mean effect of each finding over the runs from each base model, by the seed of the base model and in points, beside what is claimed."
 from llmlab.book.evidence.effects import claim_text
 from llmlab.book.numbers import change
-from llmlab.method.judging.ledger import load_ledger
-from llmlab.method.judging.verdicts import Verdict, claimed_region, judge_hypotheses
+from llmlab.method.judging.ledger_files import load_ledger
+from llmlab.method.judging.verdict import Verdict, claimed_region
+from llmlab.method.judging.verdicts import judge_hypotheses
 from llmlab.method.project import Project
 
 WORDS = {

@@ -13,7 +13,7 @@ from IPython.display import Markdown, display
 from matplotlib.figure import Figure
 
 from llmlab.book import markup, numbers
-from llmlab.book.evidence import appendices, boxes, figures, overviews, readings, results
+from llmlab.book.evidence import appendices, boxes, figures, origins, overviews, readings, results
 from llmlab.book.evidence.readings import Reading
 from llmlab.book.versions import saying
 from llmlab.book.versions.comparison import changes_since_former
@@ -23,8 +23,11 @@ from llmlab.method.errors import LabError
 from llmlab.method.evidence import lookup as evidence_rules
 from llmlab.method.evidence.lookup import Evidence
 from llmlab.method.judging import statistics
-from llmlab.method.judging.ledger import Ledger, load_ledger
-from llmlab.method.judging.verdicts import Verdict, judge_all, judge_hypotheses
+from llmlab.method.judging.ledger import Ledger
+from llmlab.method.judging.ledger_files import load_ledger
+from llmlab.method.judging.verdict import Verdict
+from llmlab.method.judging.verdicts import judge_all, judge_hypotheses
+from llmlab.method.levels import label
 from llmlab.method.project import Project
 
 Condition = Mapping[str, Value]
@@ -80,8 +83,8 @@ def difference(
     text = numbers.change(estimate.value, unit)
     return markup.value_span(
         text,
-        f"{text}, 95 % interval {ends}, n = {estimate.n} paired seeds; {readings.label(metric)}, "
-        f"{conditions}; {readings.provenance(found)}",
+        f"{text}, 95 % interval {ends}, n = {estimate.n} paired seeds; {label(metric)}, "
+        f"{conditions}; {origins.provenance(found)}",
     )
 
 
@@ -92,8 +95,8 @@ def best(experiment: str, axis: str, **condition: Value) -> str:
     reading = readings.read(found, selection, condition, (axis,))
     return markup.value_span(
         numbers.level(reading.condition[axis], axis),
-        f"best {readings.label(axis)} by {readings.label(selection)}, which is {reading.text}, "
-        f"{reading.interval_text}; {readings.provenance(found)}",
+        f"best {label(axis)} by {label(selection)}, which is {reading.text}, "
+        f"{reading.interval_text}; {origins.provenance(found)}",
     )
 
 
@@ -161,7 +164,7 @@ def figure(
         list(readings.read_cells(found, name, axes, condition, tuned)) for name in _names(metrics)
     ]
     if together:
-        panels = [{readings.label(line[0].metric.name): line for line in read}]
+        panels = [{label(line[0].metric.name): line for line in read}]
     else:
         panels = [readings.by_level(cells, by) for cells in read]
     axis = readings.find_axis(found.experiment, x)
@@ -213,16 +216,20 @@ def curves(
         panels: an axis of the experiment whose levels get a panel each.
     """
     found, names = evidence(experiment), _names(names)
-    metrics = [readings.find_curve(found.experiment, name) for name in names]
+    metric, *_ = [readings.find_curve(found.experiment, name) for name in names]
     horizontal = x_name or readings.x_label(found.experiment, x)
     axes = [axis for axis in (panels, by) if axis]
-    averaged = readings.mean_curves(found, names, axes, condition, tuned, x)
-    line = by or "curve"
-    drawn = figures.draw_curves(
-        averaged, metrics[0], line, log_y, results.footer(found), together, horizontal, panels
+    shown = figures.Curves(
+        readings.mean_curves(found, names, axes, condition, tuned, x),
+        metric,
+        line=by or "curve",
+        panels=panels,
+        x=horizontal,
+        together=together,
+        log_y=log_y,
     )
-    told_apart = [column for column in (panels, line) if column]
-    _display(drawn, results.curve_numbers(found, metrics[0], averaged, told_apart))
+    drawn = figures.draw_curves(shown, results.footer(found))
+    _display(drawn, results.curve_numbers(found, metric, shown.points, shown.columns))
 
 
 def differences(
@@ -435,9 +442,9 @@ def _origin(found: Evidence, reading: Reading) -> str:
     return "; ".join(
         [
             f"{reading.text}, {reading.interval_text}",
-            ", ".join(filter(None, [readings.label(reading.metric.name), where])),
+            ", ".join(filter(None, [label(reading.metric.name), where])),
             f"runs.csv, {reading.lines_text}",
-            readings.provenance(found),
+            origins.provenance(found),
         ]
     )
 

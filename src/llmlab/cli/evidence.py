@@ -239,7 +239,7 @@ def campaign(
     """
     from llmlab.method.console import print_campaign, print_done
     from llmlab.method.judging.journal import read_journal, wanted
-    from llmlab.method.judging.ledger import load_ledger
+    from llmlab.method.judging.ledger_files import load_ledger
     from llmlab.method.options import parse_seconds
     from llmlab.method.running.campaign import plan_campaign, run_campaign
     from llmlab.method.running.packing import pack

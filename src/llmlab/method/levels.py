@@ -1,4 +1,4 @@
-"""Write the names of axes and their levels for readers: "learning rate", 2e-4."""
+"""Levels of axes, and how readers see them and the names of their axes: "learning rate", 2e-4."""
 
 from llmlab.method.declare.experiment import Value
 
@@ -23,6 +23,11 @@ def label(name: str) -> str:
     """The name of a column as words; `n_layers` is a number of layers, so it becomes `layers`."""
     words = name.removeprefix("n_").split("_")
     return " ".join(NAMES.get(word, word) for word in words)
+
+
+def is_number(level: Value) -> bool:
+    """Whether a level is a number, so that a sweep over it has two edges."""
+    return isinstance(level, int | float) and not isinstance(level, bool)
 
 
 def level(value: Value, axis: str = RATE) -> str:

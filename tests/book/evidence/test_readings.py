@@ -136,27 +136,6 @@ def test_a_mistake_is_one_sentence_with_a_remedy(evidence, call, message):
 
 
 @pytest.mark.parametrize(
-    ("device", "text"),
-    [
-        ("NVIDIA H200", "NVIDIA H200"),
-        ("1 x AMD EPYC", "1\N{NO-BREAK SPACE}core of AMD EPYC"),
-        ("1 x AMD EPYC + 2 x AMD EPYC", "1 or 2\N{NO-BREAK SPACE}cores of AMD EPYC"),
-        (
-            "16 x Intel(R) Xeon(R) Processor + 2 x AMD EPYC + 2 x AMD EPYC",
-            "16\N{NO-BREAK SPACE}cores of Intel Xeon and 2\N{NO-BREAK SPACE}cores of AMD EPYC",
-        ),
-    ],
-)
-def test_machines_are_told_each_once(device, text):
-    assert readings.hardware(device) == text
-
-
-def test_kinds_of_processor_are_told_without_their_cores():
-    found = readings.processors(["1 x AMD EPYC", "16 x Intel(R) Xeon(R) Processor + 2 x AMD EPYC"])
-    assert found == "AMD EPYC, Intel Xeon"
-
-
-@pytest.mark.parametrize(
     ("name", "unit", "text"),
     [
         ("step_time", "s", "step time (s)"),

@@ -218,6 +218,17 @@ def answer_of_transformers(folder: Path, prompt: str) -> str:
     return whole.removeprefix(tokenizer.decode(ids_BT[0], skip_special_tokens=True))
 
 
+@pytest.mark.parametrize("name", ["llama2", "llama3", "gpt2"])
+def test_a_text_without_a_prompt_begins_as_in_training(
+    name: str, base_of: Callable[[str], Path]
+) -> None:
+    base, codec = f"hf:{base_of(name)}", HubCodec(TOKENIZERS[name]())
+    first = codec.tokenizer.decode(row(pair("", "46"), codec)[0][:1])
+    greedy = SamplingConfig(temperature=0)
+    begun, written = (list(generate_text(base, prompt, 8, greedy)) for prompt in (first, ""))
+    assert written == begun
+
+
 @pytest.mark.parametrize("name", ["llama2", "gpt2"])
 def test_the_merged_model_answers_in_transformers_what_the_report_says(
     name: str, base_of: Callable[[str], Path], tmp_path: Path

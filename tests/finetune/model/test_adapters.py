@@ -1,4 +1,5 @@
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -132,6 +133,27 @@ def test_an_adapter_for_another_base_is_refused(made: Folder, tmp_path: Path) ->
     )
     with pytest.raises(LabError, match=f"was made for the base {made('skilled')}, whose weights"):
         load_adapter(adapter, opened(tmp_path / "other"))
+
+
+def test_a_base_with_another_tokenizer_is_refused(made: Folder, tmp_path: Path) -> None:
+    adapter = saved(tmp_path / "adapter", made("llama"))
+    other = shutil.copytree(made("llama"), tmp_path / "llama")
+    tokenizer = json.loads((other / "tokenizer.json").read_text())
+    vocabulary = tokenizer["model"]["vocab"]
+    vocabulary["a"], vocabulary["b"] = vocabulary["b"], vocabulary["a"]
+    (other / "tokenizer.json").write_text(json.dumps(tokenizer))
+    with pytest.raises(LabError, match=r"whose tokenizer is not that of .*: put that tokenizer"):
+        load_adapter(adapter, opened(other))
+
+
+def test_an_older_adapter_of_ours_says_nothing_of_the_tokenizer(
+    made: Folder, tmp_path: Path
+) -> None:
+    adapter = saved(tmp_path, made("llama"))
+    about = json.loads((adapter / "llmlab.json").read_text())
+    del about["tokenizer"]
+    (adapter / "llmlab.json").write_text(json.dumps(about))
+    load_adapter(adapter, opened(made("llama")))
 
 
 @pytest.mark.parametrize(

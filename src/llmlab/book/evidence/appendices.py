@@ -7,7 +7,7 @@ import pandera.pandas as pa
 from IPython.display import Markdown
 
 from llmlab.book import markup, numbers
-from llmlab.book.evidence.readings import hardware
+from llmlab.book.evidence.origins import hardware
 from llmlab.method.declare.catalog import catalog
 from llmlab.method.declare.experiment import SCALES, Experiment
 from llmlab.method.evidence import lookup as evidence_rules

@@ -15,12 +15,13 @@ from llmlab.book.evidence.effects import (
     effect_text,
     interval_text,
 )
-from llmlab.book.evidence.readings import condition_text, hardware
+from llmlab.book.evidence.origins import hardware
+from llmlab.book.evidence.readings import condition_text
 from llmlab.method.documents import listed
 from llmlab.method.judging import statistics
 from llmlab.method.judging.journal import RULES, table_key
 from llmlab.method.judging.scope import Scope
-from llmlab.method.judging.verdicts import SIGNS, Verdict, claimed_region
+from llmlab.method.judging.verdict import SIGNS, Verdict, claimed_region
 from llmlab.method.levels import label
 
 MOST_SEEDS = 1000

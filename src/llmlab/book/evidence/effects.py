@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 
 from llmlab.book import markup, numbers, style
 from llmlab.method.judging.ledger import Hypothesis
-from llmlab.method.judging.verdicts import Verdict, claimed_region
+from llmlab.method.judging.verdict import Verdict, claimed_region
 from llmlab.method.levels import label
 
 

@@ -1,11 +1,10 @@
-"""Read a table of runs for a page: means over seeds with intervals, and their provenance.
+"""Read a table of runs for a page: means over seeds with intervals.
 
 Readings treat runs as verdicts do (`method.judging.judgement`): a diverged run counts as the worst
 completed value, and a tuned axis gets the level that the selection metric chooses.
 """
 
-import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -22,6 +21,7 @@ from llmlab.method.evidence.tables import level_type
 from llmlab.method.judging import statistics
 from llmlab.method.judging.sides import settled, tuned_rows
 from llmlab.method.levels import label
+from llmlab.method.wording import counted
 
 LEVEL = 0.95
 """Confidence level of every interval that is not a verdict's."""
@@ -81,7 +81,7 @@ class Reading:
     def interval_text(self) -> str:
         """The interval in words, with n and diverged runs."""
         unit = self.metric.unit
-        seeds = f"n = {self.n} seed{'' if self.n == 1 else 's'}"
+        seeds = f"n = {counted(self.n, 'seed')}"
         if self.n > 1:
             seeds = f"95 % interval {numbers.interval(self.low, self.high, unit)}, {seeds}"
         if self.diverged:
@@ -260,48 +260,6 @@ def frame(readings: Sequence[Reading], axes: Sequence[str]) -> pd.DataFrame:
             for reading in readings
         ]
     )
-
-
-def provenance(evidence: Evidence) -> str:
-    """The provenance of a number: experiment, scale, commit, date, and changes since then."""
-    manifest = evidence.manifest
-    commit = manifest.git_commit[:7] + (" with uncommitted changes" if manifest.git_dirty else "")
-    changed = "" if evidence.state == "current" else f"; {evidence.state}"
-    if evidence.changes:
-        changed = f"; changed since: {', '.join(evidence.changes)}"
-    return (
-        f"{evidence.experiment.name} at {evidence.scale} scale, {evidence.origin}, "
-        f"commit {commit}, {manifest.finished[:10]}{changed}"
-    )
-
-
-def hardware(device: str) -> str:
-    """The machines of a table: a GPU, or cores, such as "1 or 2 cores of AMD EPYC", each once."""
-    counts: dict[str, list[int]] = {}
-    for count, model in dict.fromkeys(map(_machine, device.split(" + "))):
-        counts.setdefault(model, []).append(count)
-    return " and ".join(f"{_cores(own)}{model}" for model, own in counts.items())
-
-
-def processors(devices: Iterable[str]) -> str:
-    """The kinds of GPU or processor among some tables' machines."""
-    machines = (_machine(part) for device in devices for part in device.split(" + "))
-    return ", ".join(sorted({model for _, model in machines}))
-
-
-def _machine(part: str) -> tuple[int, str]:
-    """The number of cores, 0 for a GPU, and the model."""
-    match = re.fullmatch(r"(?:(\d+) x )?(.+?)(?: Processor)?", part.replace("(R)", ""))
-    count, model = match.groups()
-    return int(count or 0), model
-
-
-def _cores(counts: Sequence[int]) -> str:
-    """The numbers of cores of one model in words; empty for a GPU."""
-    if not any(counts):
-        return ""
-    several = "" if max(counts) == 1 else "s"
-    return f"{' or '.join(map(str, sorted(counts)))}\N{NO-BREAK SPACE}core{several} of "
 
 
 def condition_text(condition: Mapping[str, Value]) -> str:

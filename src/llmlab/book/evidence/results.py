@@ -6,14 +6,8 @@ import pandas as pd
 from IPython.display import Markdown
 
 from llmlab.book import markup, numbers
-from llmlab.book.evidence.readings import (
-    Difference,
-    Reading,
-    find_axis,
-    hardware,
-    heading,
-    provenance,
-)
+from llmlab.book.evidence.origins import hardware, provenance
+from llmlab.book.evidence.readings import Difference, Reading, find_axis, heading
 from llmlab.method.declare.experiment import Metric
 from llmlab.method.documents import listed
 from llmlab.method.evidence.lookup import Evidence

@@ -18,6 +18,7 @@ from llmlab.finetune.model.hub import require_end
 from llmlab.finetune.model.merging import open_merged
 from llmlab.finetune.model.peft_format import ADAPTER
 from llmlab.finetune.model.pretrained import Pretrained
+from llmlab.finetune.tasks.texts import Turn
 from llmlab.gpt.checkpoints import ABOUT, checkpoints
 from llmlab.gpt.generation import Sampler, SamplingConfig, generate, stream_text, window_start
 from llmlab.gpt.model import GPT
@@ -78,15 +79,20 @@ def continue_text(
         LabError: the prompt has characters that the tokenizer does not know, or as `generate`.
     """
     codec = base.tokenizer
-    ids = codec.encode_prompt(prompt)
-    if not ids:
-        require_end(codec, base.name)
-        ids = [codec.end]
+    ids = codec.encode_prompt(prompt) or _start(base)
     if isinstance(model, GPT):
         tokens = generate(model, ids, n_tokens, config, cached=cached, stop=codec.end)
     else:
         tokens = _sample(base, model.eval(), ids, n_tokens, config)
     return decode_stream(codec.decode, ids, tokens)
+
+
+def _start(base: Pretrained) -> list[int]:
+    """What an answer without a prompt follows in training; LabError without an end token."""
+    require_end(base.tokenizer, base.name)
+    text = base.tokenizer.encode([Turn("", "")])
+    before = [index for index, counts in zip(text.ids, text.counts, strict=True) if not counts]
+    return before or [base.tokenizer.end]
 
 
 @torch.no_grad()

@@ -3,7 +3,8 @@
 runs/sums/adapter/
     adapter_config.json         as peft writes and reads it
     adapter_model.safetensors   A and B of each layer, under peft's names
-    llmlab.json                 which base it was made for, and the SHA-256 of the two files above
+    llmlab.json                 which base it was made for, with digests of its weights, of its
+                                tokenizer, and of the two files above
 """
 
 import hashlib
@@ -32,6 +33,7 @@ from llmlab.finetune.model.peft_format import (
 from llmlab.finetune.model.pretrained import Pretrained
 from llmlab.finetune.model.qlora import FourBit
 from llmlab.finetune.model.replacing import replace_module
+from llmlab.finetune.model.spelling import tokenizer_digest
 from llmlab.method.errors import LabError
 from llmlab.method.files import write_file
 
@@ -44,11 +46,13 @@ class Origin:
         base: its name, for `open_pretrained`.
         identity: SHA-256 of its weights; None if the adapter does not say.
         four_bit: how it was quantised, if it was.
+        tokenizer: digest of its tokenizer; None if the adapter does not say.
     """
 
     base: str
     identity: str | None = None
     four_bit: FourBit | None = None
+    tokenizer: str | None = None
 
 
 def save_adapter(model: nn.Module, spec: LoraSpec, base: Pretrained, folder: Path) -> None:
@@ -84,6 +88,7 @@ def save_adapter(model: nn.Module, spec: LoraSpec, base: Pretrained, folder: Pat
         "base": base.name,
         "identity": base.identity,
         "four_bit": (found := _four_bit(model)) and asdict(found),
+        "tokenizer": tokenizer_digest(base.tokenizer),
         "sha256": {name: hashlib.sha256(content).hexdigest() for name, content in files.items()},
     }
     for name, content in [*files.items(), (ABOUT, json_bytes(about))]:
@@ -105,6 +110,12 @@ def load_adapter(folder: Path, base: Pretrained) -> nn.Module:
             f"({origin.identity[:12]}) differ from those of {base.name} ({base.identity[:12]}): "
             "name the base that it was made for with --base."
         )
+    if origin.tokenizer not in (None, tokenizer_digest(base.tokenizer)):
+        raise LabError(
+            f"the adapter in {folder} was made for the base {origin.base}, whose tokenizer is not "
+            f"that of {base.name}, though the weights are the same: put that tokenizer beside the "
+            "weights, or name the base that it was made for with --base."
+        )
     scale = LoraSpec(
         config.r, config.lora_alpha, "rslora" if config.use_rslora else "alpha/r"
     ).scale
@@ -125,7 +136,7 @@ def adapter_origin(folder: Path) -> Origin:
         name = config.base_model_name_or_path
         return Origin(f"{HUB}{name}" if name else "")
     four_bit = about.four_bit and FourBit(**about.four_bit.model_dump())
-    return Origin(about.base, about.identity, four_bit)
+    return Origin(about.base, about.identity, four_bit, about.tokenizer)
 
 
 def lora_layers(model: nn.Module) -> Iterator[tuple[str, LoraLinear]]:

@@ -71,6 +71,7 @@ class About(BaseModel):
     base: str
     identity: str
     four_bit: StoredFourBit | None
+    tokenizer: str | None = None
     sha256: dict[str, str] = Field(default_factory=dict)
 
 

@@ -22,8 +22,8 @@ from llmlab.method.declare.experiment import Experiment, Metric, Value
 from llmlab.method.errors import LabError
 from llmlab.method.evidence.tables import level_type
 from llmlab.method.judging import statistics
-from llmlab.method.judging.ledger import Hypothesis, is_number
-from llmlab.method.levels import label, level
+from llmlab.method.judging.ledger import Hypothesis
+from llmlab.method.levels import is_number, label, level
 
 RARELY = 0.05
 """Levels chosen by a smaller share of bootstrap samples are ruled out as the best."""
