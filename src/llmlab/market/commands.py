@@ -2,6 +2,7 @@
 
 import json
 import sys
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -396,12 +397,16 @@ def search(
         }
         write_result(folder.path, asked | {"best": dict(found.best_trial.params)}, answers)
     print_answers(f"{task.assets[0].name}, {study.recipe.target}", answers)
-    tried = ", ".join(
-        f"{name} {value:.3g}" if isinstance(value, float) else f"{name} {value}"
-        for name, value in found.best_trial.params.items()
-    )
+    tried = _settings(found.best_trial.params)
     print(f"The best of {counted(len(found.trials), 'trial')}: {tried}.")
     print(f"Trials and results are in {folder.path}.")
+
+
+def _settings(params: Mapping[str, object]) -> str:
+    return ", ".join(
+        f"{name} {value:.3g}" if isinstance(value, float) else f"{name} {value}"
+        for name, value in params.items()
+    )
 
 
 def _say_trial(trial: "FrozenTrial") -> None:
