@@ -14,6 +14,7 @@ from llmlab.method.files import require_empty
 from llmlab.method.locks import beside, locked
 from llmlab.method.options import LARGEST_SEED, require_learning_rate
 from llmlab.method.wording import counted
+from llmlab.sleep.command.checksums import write_checksums
 from llmlab.sleep.command.options import open_coder
 from llmlab.sleep.night.methods import BY_FAMILY, ONE_CODER
 from llmlab.sleep.repair.episodes import Episode, EpisodeFile
@@ -62,6 +63,7 @@ def train(
         after = spend_night(coder, day, method, night)
         by_family = isinstance(after, FamilyCoder)
         (save_family_coder if by_family else save_coder)(after, new)
+        write_checksums(new)
     failed = sum(not episode.is_green for episode in day)
     print(f"Learned by '{method}' from {counted(len(day), 'episode')}, {failed} of them failed.")
     if by_family:
