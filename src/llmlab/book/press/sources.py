@@ -11,8 +11,8 @@ from llmlab.method.errors import LabError
 from llmlab.method.files import read_text
 
 OF_EXPERIMENT = {
-    "value", "difference", "best", "means", "table", "figure", "curves", "evidence", "method",
-    "command", "note", "explorer", "differences", "confusion",
+    "value", "change", "difference", "best", "means", "table", "figure", "curves", "evidence",
+    "method", "command", "note", "explorer", "differences", "confusion",
 }  # fmt: skip
 OF_HYPOTHESIS = {"verdict", "badge", "effect", "word", "says", "scales"}
 OF_EVERYTHING = {
