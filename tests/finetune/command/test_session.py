@@ -199,6 +199,22 @@ def test_a_mixture_of_experts_trains_without_a_prediction(
     assert "Traceback" not in said.err
 
 
+@pytest.mark.parametrize("method", ["lora", "qlora"])
+def test_layers_narrower_than_the_rank_are_passed_over_and_named(
+    opened: Open, sentences: str, method: str
+) -> None:
+    session = opened(form="llama", data=sentences, method=method, rank=20)
+    assert "not adapted, since it is narrower than the rank: k_proj, v_proj\n" in describe(session)
+    *_, last = session.events()
+    assert isinstance(last, Finished)
+
+
+def test_a_narrow_layer_that_is_named_needs_a_lower_rank(opened: Open, sentences: str) -> None:
+    session = opened(form="llama", data=sentences, rank=20, target_modules="q_proj,k_proj")
+    with pytest.raises(LabError, match=r"rank 20 is above the width 16 of the layer .*k_proj"):
+        list(session.events())
+
+
 def test_a_model_that_passes_an_adapter_by_is_named_with_the_way_on(
     opened: Open, sentences: str
 ) -> None:

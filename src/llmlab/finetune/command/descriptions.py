@@ -6,7 +6,7 @@ from llmlab.finetune.command.config import TokenizedDataset
 from llmlab.finetune.command.examples import SkippedLine
 from llmlab.finetune.command.session import REPORT, FinetuneSession
 from llmlab.finetune.model.catalog import n_parameters
-from llmlab.finetune.model.lora import ALL_LINEAR, LoraSpec, beside_linear_layers
+from llmlab.finetune.model.lora import ALL_LINEAR, LoraSpec, beside_linear_layers, wide_layers
 from llmlab.finetune.model.methods import Full, Method
 from llmlab.finetune.model.pretrained import Pretrained
 from llmlab.finetune.model.qlora import QloraSpec
@@ -46,15 +46,24 @@ def _tested(n_items: int, data: TokenizedDataset) -> str:
 
 
 def _not_adapted(method: Method, base: Pretrained) -> str:
-    """What "all linear layers" does not hold, as the fused weights of experts."""
+    """What "all linear layers" does not hold: gates of experts, or their fused weights."""
     lora = method.lora if isinstance(method, QloraSpec) else method
-    if isinstance(lora, Full) or lora.target_modules != ALL_LINEAR:
+    if isinstance(lora, Full):
         return ""
+    wide = wide_layers(base.model, lora.rank)
+    if lora.target_modules not in (ALL_LINEAR, wide):
+        return ""
+    narrow = [name for name in wide_layers(base.model, rank=1) if wide and name not in wide]
+    passed_over = (
+        f"        not adapted, since it is narrower than the rank: {', '.join(narrow)}\n"
+        if narrow
+        else ""
+    )
     found = beside_linear_layers(base.model)
     if not found:
-        return ""
+        return passed_over
     n_left_out = sum(found.values())
-    return (
+    return passed_over + (
         f"        not adapted, since it is in no linear layer: {', '.join(found)}\n"
         f"        ({n_left_out:,} parameters, {n_left_out / n_parameters(base):.0%} of the base)\n"
     )

@@ -4,6 +4,7 @@ import math
 import random
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -28,7 +29,7 @@ from llmlab.finetune.model.catalog import (
     open_pretrained,
 )
 from llmlab.finetune.model.hub import HUB, require_end, require_linear_layers
-from llmlab.finetune.model.lora import ALL_LINEAR, LoraSpec, target_layers
+from llmlab.finetune.model.lora import ALL_LINEAR, LoraSpec, target_layers, wide_layers
 from llmlab.finetune.model.merging import require_mergeable
 from llmlab.finetune.model.methods import Full, Method
 from llmlab.finetune.model.pretrained import Pretrained
@@ -96,7 +97,7 @@ def _prepared(
     epochs = EPOCHS if options.epochs is None else options.epochs
     kind = "hub" if is_hub(options.base) else "ours"
     config = FinetuneConfig(
-        method=_method(options),
+        method=_fitting(_method(options), base),
         train=TrainConfig(
             learning_rate=options.learning_rate or RATES[kind][options.method],
             steps=options.steps or math.ceil(epochs * per_epoch),
@@ -123,6 +124,17 @@ def _method(options: FinetuneOptions) -> Method:
     if options.method == "lora":
         return lora
     return QloraSpec(lora, FourBit(double_quantisation=options.double_quantisation is not False))
+
+
+def _fitting(method: Method, base: Pretrained) -> Method:
+    """The method; an adapter of all linear layers passes over those that are narrower than it."""
+    if isinstance(method, QloraSpec):
+        return replace(method, lora=_fitting(method.lora, base))
+    if isinstance(method, Full) or method.target_modules != ALL_LINEAR:
+        return method
+    wide = wide_layers(base.model, method.rank)
+    is_partial = wide and wide != wide_layers(base.model, rank=1)
+    return replace(method, target_modules=wide) if is_partial else method
 
 
 def _targets(names: str | None) -> tuple[str, ...] | str:

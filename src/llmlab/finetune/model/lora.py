@@ -118,6 +118,21 @@ def target_layers(
     yield from ((name, layer) for name, layer in linear.items() if _leaf(name) in wanted)
 
 
+def wide_layers(model: nn.Module, rank: int) -> tuple[str, ...]:
+    """The linear layers, but that of the output, that are no narrower than a rank.
+
+    Returns:
+        The last parts of their paths. A gate between experts is often one number wide.
+    """
+    layers = dict(target_layers(model))
+    narrow = {
+        _leaf(path)
+        for path, layer in layers.items()
+        if min(layer.in_features, layer.out_features) < rank
+    }
+    return tuple(dict.fromkeys(_leaf(path) for path in layers if _leaf(path) not in narrow))
+
+
 def beside_linear_layers(model: nn.Module) -> dict[str, int]:
     """Parameters that no adapter reaches, by names that leave out the number of a block.
 

@@ -11,6 +11,7 @@ from llmlab.method.errors import LabError
 from llmlab.method.project import Project
 from llmlab.method.running.parts import KEPT
 from llmlab.sleep.coder.coder import ABOUT, Coder, load_coder
+from llmlab.sleep.command.checksums import require_same_files
 from llmlab.sleep.night.methods import FAMILIES
 from llmlab.sleep.repair.task import Client
 
@@ -36,7 +37,7 @@ def open_client(base: str, model: str, key: str, temperature: float, seed: int) 
     """The model that `--base` names.
 
     Raises:
-        LabError: there is none.
+        LabError: there is none, or its files are not those that were saved.
     """
     if base.startswith(("http://", "https://")):
         from llmlab.sleep.repair.server import Server
@@ -52,6 +53,7 @@ def open_client(base: str, model: str, key: str, temperature: float, seed: int) 
     if (Path(base) / FAMILIES).is_file():
         from llmlab.sleep.night.families import load_family_coder
 
+        require_same_files(Path(base))
         found = load_family_coder(Path(base))
         return replace(found, base=replace(found.base, name=base, **drawing))
     return replace(open_coder(base), **drawing)
@@ -61,7 +63,8 @@ def open_coder(base: str) -> Coder:
     """The small coder of `micro` or of a folder, with one set of weights.
 
     Raises:
-        LabError: there is none, or it has weights for each family.
+        LabError: there is none, its files are not those that were saved, or it has weights for
+            each family.
     """
     if (Path(base) / FAMILIES).is_file():
         raise LabError(
@@ -72,6 +75,7 @@ def open_coder(base: str) -> Coder:
         raise LabError(
             f"'{base}' holds no coder: name {MICRO}, or a folder that `llmlab sleep train` wrote."
         )
+    require_same_files(Path(base))
     return replace(load_coder(_micro_folder() if base == MICRO else Path(base)), name=base)
 
 
