@@ -7,7 +7,15 @@ of systems: their runs are held out, and the classifier learns from all others.
 from llmlab.cluster.realism.contenders import CONTENDERS
 from llmlab.cluster.realism.two_sample import Contest, accuracy, groups
 from llmlab.cluster.realism.views import VIEWS
-from llmlab.method.declare.experiment import Axis, Budget, Experiment, Metric, Outcome, Trial
+from llmlab.method.declare.experiment import (
+    Axis,
+    Budget,
+    Experiment,
+    Metric,
+    Outcome,
+    Subject,
+    Trial,
+)
 
 GROUPS = 10
 JUDGES = ("numbers", "gaps", "text", "text, GPT")
@@ -39,6 +47,9 @@ EXPERIMENT = Experiment(
     title="Telling simulated runs from real ones",
     question="Q-SIM-REAL",
     summary="Asks classifiers which series of step times and losses come from published runs.",
+    subject=Subject(
+        "the book's simulator of training logs", "published logs of MLPerf and modded-nanoGPT"
+    ),
     axes=(
         Axis("contender", "What generates the rivals of the real runs."),
         Axis("seen", "What it sees; the judge is gradient boosting, or a GPT where named."),

@@ -5,7 +5,15 @@ the signal, the days of history and the parameters of the model. A seed draws an
 """
 
 from llmlab.market.models.measures import SCORES, TRAINING, learnt, measured, tokens
-from llmlab.method.declare.experiment import Axis, Budget, Experiment, Metric, Outcome, Trial
+from llmlab.method.declare.experiment import (
+    Axis,
+    Budget,
+    Experiment,
+    Metric,
+    Outcome,
+    Subject,
+    Trial,
+)
 
 TEST_CHUNK = 5
 
@@ -52,6 +60,10 @@ EXPERIMENT = Experiment(
     title="A market whose answer is known",
     question="Q-SCALING-KNOWN",
     summary="Runs the whole pipeline on synthetic markets whose best attainable loss is known.",
+    subject=Subject(
+        "a transformer on the features of tier a",
+        "synthetic markets with a signal of known strength",
+    ),
     axes=(
         Axis("strength", "Factor of the signal in the log odds of a rise; 0 is a fair coin."),
         Axis("days", "Days of history.", "days"),

@@ -5,7 +5,7 @@ validation days are left out for all assets. A seed is another chunk of test day
 """
 
 from llmlab.market.models.measures import SCORES, TRAINING, learnt, measured, tokens
-from llmlab.method.declare.experiment import Axis, Budget, Experiment, Outcome, Trial
+from llmlab.method.declare.experiment import Axis, Budget, Experiment, Outcome, Subject, Trial
 
 
 def run(trial: Trial) -> Outcome:
@@ -29,6 +29,10 @@ EXPERIMENT = Experiment(
     title="One index or every asset",
     question="Q-MARKET-DATA",
     summary="Trains a transformer on the S&P 500 alone, or with the Nasdaq and five stocks.",
+    subject=Subject(
+        "a transformer on the features of tier a",
+        "daily bars of the S&P 500, the Nasdaq and five stocks",
+    ),
     axes=(Axis("assets", "What the model learns from; it is judged on the S&P 500."),),
     metrics=(*SCORES, *TRAINING),
     budgets={

@@ -5,7 +5,7 @@ is another chunk of test days.
 """
 
 from llmlab.market.models.measures import SCORES, TRAINING, learnt, measured, tokens
-from llmlab.method.declare.experiment import Axis, Budget, Experiment, Outcome, Trial
+from llmlab.method.declare.experiment import Axis, Budget, Experiment, Outcome, Subject, Trial
 
 WARM_UP = 251
 """Bars of the longest window of tier c, so that no tier has days that another lacks."""
@@ -32,6 +32,7 @@ EXPERIMENT = Experiment(
     title="Twenty indicators or two hundred",
     question="Q-FEATURES",
     summary="Gives a transformer 20, about 100 and about 250 features of the S&P 500.",
+    subject=Subject("a transformer of one size", "daily bars of the S&P 500, 1999 to 2018"),
     axes=(Axis("tier", "Features: a 20, b about 100, c about 250; each includes the last."),),
     metrics=(*SCORES, *TRAINING),
     budgets={

@@ -5,7 +5,7 @@ days, so an interval over seeds is one over disjoint periods.
 """
 
 from llmlab.market.models.measures import GAIN_CURVE, SCORES, TRAINING, learnt, measured, tokens
-from llmlab.method.declare.experiment import Axis, Budget, Experiment, Outcome, Trial
+from llmlab.method.declare.experiment import Axis, Budget, Experiment, Outcome, Subject, Trial
 
 TARGETS = {"up tomorrow": ("1", 0), "up 1 % in 5 days": ("5", 1)}
 """Horizon in bars and threshold in percent of each question."""
@@ -39,6 +39,9 @@ EXPERIMENT = Experiment(
     title="What can be said about tomorrow",
     question="Q-MARKET-SKILL",
     summary="Asks five models about the S&P 500 and scores them against its base rate.",
+    subject=Subject(
+        "a transformer and four simpler models", "daily bars of the S&P 500, 1999 to 2018"
+    ),
     axes=(
         Axis("model", "The model; the constant is the base rate of the training rows."),
         Axis("target", "What is asked about the close, relative to today's."),

@@ -6,7 +6,7 @@ periods.
 """
 
 from llmlab.market.models.measures import SCORES, TRAINING, learnt, measured, tokens
-from llmlab.method.declare.experiment import Axis, Budget, Experiment, Outcome, Trial
+from llmlab.method.declare.experiment import Axis, Budget, Experiment, Outcome, Subject, Trial
 
 WARM_UP = 251
 """Bars of the longest window of tier c, so that all conditions have the same days."""
@@ -31,6 +31,7 @@ EXPERIMENT = Experiment(
     title="Parameters against the market",
     question="Q-SCALING-MARKET",
     summary="Trains ever larger transformers on the S&P 500 and measures their loss.",
+    subject=Subject("transformers by parameter budget", "daily bars of the S&P 500, 1999 to 2018"),
     axes=(
         Axis("parameters", "Parameters of the transformer, within 0.1 %.", "parameters"),
         Axis("horizon", "Bars that the question looks ahead.", "days"),

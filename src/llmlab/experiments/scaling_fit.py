@@ -3,7 +3,15 @@
 Tables of runs are made from a known law and fitted. Each seed makes other tables.
 """
 
-from llmlab.method.declare.experiment import Axis, Budget, Experiment, Metric, Outcome, Trial
+from llmlab.method.declare.experiment import (
+    Axis,
+    Budget,
+    Experiment,
+    Metric,
+    Outcome,
+    Subject,
+    Trial,
+)
 
 TRUTH = {"E": 1.8, "A": 480.0, "alpha": 0.35, "B": 2000.0, "beta": 0.37}
 """Near the refit of Hoffmann's runs by Besiroglu et al. 2024 (2404.10102)."""
@@ -60,6 +68,7 @@ EXPERIMENT = Experiment(
     title="Can the fit be trusted?",
     question="Q-FIT",
     summary="Fits tables made from a known law and counts how often intervals cover the truth.",
+    subject=Subject("the book's fitter of scaling laws", "tables made from a known law"),
     axes=(Axis("runs", "How many runs a table has."),),
     metrics=(
         *(

@@ -1,7 +1,7 @@
 """Does a basis of many adapters serve a new family of bugs better than few, or than chance?"""
 
 from llmlab.method.declare.experiment import Axis, Budget, Experiment, Outcome, Trial
-from llmlab.sleep.study.measures import share_of
+from llmlab.sleep.study.measures import CODER_WITH_LORA, share_of
 
 BASES = ("6", "12", "25", "51", "random")
 
@@ -52,6 +52,7 @@ EXPERIMENT = Experiment(
         "Learns new families with coefficients alone, in a basis of 6 to 51 adapters of other "
         "families, or of random directions."
     ),
+    subject=CODER_WITH_LORA,
     axes=(Axis("basis", "Adapters that the basis is made of."),),
     metrics=(
         share_of("pass_rate", "Koans of new families that one answer turns green."),

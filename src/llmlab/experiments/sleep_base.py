@@ -3,7 +3,16 @@
 Three families of bugs are held out whole, so that there is something left to learn.
 """
 
-from llmlab.method.declare.experiment import Axis, Budget, Experiment, Metric, Outcome, Trial
+from llmlab.method.declare.experiment import (
+    Axis,
+    Budget,
+    Experiment,
+    Metric,
+    Outcome,
+    Subject,
+    Trial,
+)
+from llmlab.sleep.study.measures import KOANS
 
 
 def run(trial: Trial) -> Outcome:
@@ -50,6 +59,7 @@ EXPERIMENT = Experiment(
     title="A small coder",
     question="Q-CODER",
     summary="Trains the small coder that every night starts from.",
+    subject=Subject("a GPT for small Python programs", KOANS),
     axes=(Axis("d_model", "Width of the residual stream.", "dimensions"),),
     metrics=(
         Metric(

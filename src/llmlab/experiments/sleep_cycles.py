@@ -1,7 +1,7 @@
 """Eight nights in a row: does a coder that learns from itself improve, level off, or collapse?"""
 
 from llmlab.method.declare.experiment import Axis, Budget, Experiment, Metric, Outcome, Trial
-from llmlab.sleep.study.measures import share_of
+from llmlab.sleep.study.measures import CODER_WITH_LORA, share_of
 
 METHODS = ("self", "unjudged", "references")
 SHOWN = 12
@@ -52,6 +52,7 @@ EXPERIMENT = Experiment(
         "Repeats day and night eight times, with nights that learn from the coder's own green "
         "repairs, from all its own edits, or from references."
     ),
+    subject=CODER_WITH_LORA,
     axes=(Axis("method", "What each night learns from."),),
     metrics=(
         share_of("pass_rate", "Koans that one answer turns green after the last night."),

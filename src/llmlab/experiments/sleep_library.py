@@ -4,7 +4,7 @@
 """
 
 from llmlab.method.declare.experiment import Axis, Budget, Experiment, Outcome, Trial
-from llmlab.sleep.study.measures import share_of
+from llmlab.sleep.study.measures import CODER_WITH_LORA, share_of
 
 
 def run(trial: Trial) -> Outcome:
@@ -59,6 +59,7 @@ EXPERIMENT = Experiment(
         "Trains an adapter for each family of bugs; other experiments make shared bases and "
         "routes from them."
     ),
+    subject=CODER_WITH_LORA,
     axes=(Axis("kind", "What each adapter is trained on: a family, or a piece of one."),),
     metrics=(
         share_of("pass_rate", "Koans that the adapter of their own family turns green."),

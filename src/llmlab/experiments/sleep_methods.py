@@ -1,7 +1,7 @@
 """Which night makes a better coder? LoRA on a day's episodes, chosen and merged in many ways."""
 
 from llmlab.method.declare.experiment import Axis, Budget, Experiment, Outcome, Trial
-from llmlab.sleep.study.measures import EXAM_METRICS, share_of
+from llmlab.sleep.study.measures import CODER_WITH_LORA, EXAM_METRICS, share_of
 
 METHODS = (
     "naive",
@@ -63,6 +63,7 @@ EXPERIMENT = Experiment(
         "Trains the small coder on a day's episodes by every method of the night, and tests it "
         "on templates that were never trained on."
     ),
+    subject=CODER_WITH_LORA,
     axes=(Axis("method", "What is learned from the day, and how it is merged."),),
     metrics=(
         *EXAM_METRICS,

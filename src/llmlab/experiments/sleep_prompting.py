@@ -1,7 +1,7 @@
 """Is it worth more to ask again, or with a hint, than to learn at night?"""
 
-from llmlab.method.declare.experiment import Axis, Budget, Experiment, Outcome, Trial
-from llmlab.sleep.study.measures import share_of
+from llmlab.method.declare.experiment import Axis, Budget, Experiment, Outcome, Subject, Trial
+from llmlab.sleep.study.measures import KOANS, share_of
 
 
 def run(trial: Trial) -> Outcome:
@@ -26,6 +26,7 @@ EXPERIMENT = Experiment(
     title="Hints and turns",
     question="Q-PROMPT",
     summary="Lets the small coder answer up to eight times, with and without a hint.",
+    subject=Subject("the book's small coder", KOANS),
     axes=(
         Axis("turns", "Answers allowed for each koan.", "answers"),
         Axis("hint", "Whether the coder is told the family of the bug."),

@@ -1,7 +1,7 @@
 """How many passed episodes should a night repeat?"""
 
 from llmlab.method.declare.experiment import Axis, Budget, Experiment, Outcome, Trial
-from llmlab.sleep.study.measures import EXAM_METRICS
+from llmlab.sleep.study.measures import CODER_WITH_LORA, EXAM_METRICS
 
 SHARES = (0.0, 0.05, 0.1, 0.2, 0.35, 0.5)
 
@@ -40,6 +40,7 @@ EXPERIMENT = Experiment(
     title="Replay at night",
     question="Q-SLEEP",
     summary="Mixes passed episodes into the failed ones of a day, in six shares.",
+    subject=CODER_WITH_LORA,
     axes=(Axis("replay", "Share of passed episodes among the lessons."),),
     metrics=EXAM_METRICS,
     needs=("sleep_base",),

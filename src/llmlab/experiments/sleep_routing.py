@@ -1,7 +1,7 @@
 """With an adapter for each family of bugs: choose one for each program, or merge them all?"""
 
 from llmlab.method.declare.experiment import Axis, Budget, Experiment, Outcome, Trial
-from llmlab.sleep.study.measures import EXAM_METRICS, share_of
+from llmlab.sleep.study.measures import CODER_WITH_LORA, EXAM_METRICS, share_of
 
 ROUTES = ("oracle", "learned", "chance", "averaged", "one")
 
@@ -39,6 +39,7 @@ EXPERIMENT = Experiment(
         "Trains an adapter for each family of bugs and answers each program with that of its "
         "family, of a learned guess, of chance, with their mean, or with one adapter for all."
     ),
+    subject=CODER_WITH_LORA,
     axes=(Axis("route", "Whose weights answer each program."),),
     metrics=(
         *EXAM_METRICS,

@@ -5,7 +5,7 @@ known, as in the paper; methods that make one adapter for all ignore it.
 """
 
 from llmlab.method.declare.experiment import Axis, Budget, Experiment, Metric, Outcome, Trial
-from llmlab.sleep.study.measures import EXAM_METRICS, share_of
+from llmlab.sleep.study.measures import CODER_WITH_LORA, EXAM_METRICS, share_of
 
 METHODS = (
     "separate",
@@ -72,6 +72,7 @@ EXPERIMENT = Experiment(
         "Learns six families of bugs one after another, and compares Share, as in its paper and as "
         "in its authors' code, with separate adapters, means, random bases and noise."
     ),
+    subject=CODER_WITH_LORA,
     axes=(Axis("method", "How the weights for each family are made."),),
     metrics=(
         *EXAM_METRICS,

@@ -35,7 +35,7 @@ def scope_of(project: Project, evidence: Evidence) -> Scope | None:
     if subject is None:
         return None
     needed = [evidence_at(project, name, evidence.scale) for name in evidence.experiment.needs]
-    bases = [base for base in needed if base is not None]
+    bases = [base for base in needed if base is not None and not base.experiment.needs]
     return Scope(
         model=subject.model,
         data=subject.data,

@@ -1,6 +1,10 @@
 """What experiments on nights measure: columns that several of them share. Imports no torch."""
 
-from llmlab.method.declare.experiment import Metric
+from llmlab.method.declare.experiment import Metric, Subject
+
+KOANS = "generated koans in Python, of unseen templates"
+CODER_WITH_LORA = Subject("the book's small coder with LoRA", KOANS)
+"""What verdicts on nights hold for."""
 
 
 def share_of(name: str, what: str, direction: str = "higher") -> Metric:
