@@ -19,6 +19,7 @@ from calling import LlmLab, Result, exit_status
 import llmlab.experiments
 from llmlab.method.declare.experiment import Experiment
 from llmlab.method.evidence import modules
+from llmlab.method.evidence.provenance import available_cores
 from llmlab.method.project import Project
 from llmlab.method.running import plan
 
@@ -37,6 +38,9 @@ os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 SOURCE = Path(llmlab.__file__).parent
+
+UNCHANGED = ("gpt", "finetune", "sleep", "market", "cluster")
+"""The rooms that no test changes: all labs of tests share one copy of them."""
 
 TOY = '''
 """A toy that draws its numbers from the condition and the seed."""
@@ -94,6 +98,11 @@ def _no_wait_for_the_disk() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(os, "fsync", lambda descriptor: None)
         yield
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """One worker more than cores: tests wait for processes that they start, stop and kill."""
+    return available_cores() + 1
 
 
 @dataclass(frozen=True)
@@ -160,15 +169,28 @@ def called(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) 
     return call
 
 
+@pytest.fixture(scope="session")
+def unchanged(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the rooms that no test changes, so that none can change the project itself."""
+    folder = tmp_path_factory.mktemp("unchanged")
+    for room in UNCHANGED:
+        shutil.copytree(SOURCE / room, folder / room)
+    return folder
+
+
 @pytest.fixture
-def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Lab]:
+def lab(tmp_path: Path, unchanged: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Lab]:
     """An empty lab; experiments added to it can be imported here and in worker processes."""
     root = tmp_path / "lab"
-    unwanted = shutil.ignore_patterns("assets")
-    shutil.copytree(SOURCE, root / "src" / "llmlab", ignore=unwanted)
-    experiments = root / "src" / "llmlab" / "experiments"
-    for path in experiments.glob("[!_]*.py"):
-        path.unlink()
+    package = root / "src" / "llmlab"
+    shutil.copytree(
+        SOURCE, package, ignore=shutil.ignore_patterns("assets", *UNCHANGED, "experiments")
+    )
+    for room in UNCHANGED:
+        (package / room).symlink_to(unchanged / room)
+    experiments = package / "experiments"
+    experiments.mkdir()
+    shutil.copy(SOURCE / "experiments" / "__init__.py", experiments)
     (root / "chapters" / "hypotheses").mkdir(parents=True)
     monkeypatch.setattr(sys, "dont_write_bytecode", True)
     monkeypatch.syspath_prepend(root / "src")

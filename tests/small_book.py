@@ -5,7 +5,8 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -192,18 +193,24 @@ class Book:
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(text)
 
-    def after(self, path: str, edit: Edit) -> set[str]:
-        """What a build would make after `edit` of one file, which is undone again."""
+    @contextmanager
+    def edited(self, path: str, edit: Edit) -> Iterator[None]:
+        """Change one file; at the end it is again what it was, and as old."""
         target = self.root / path
         before, times = target.read_text(), target.stat()
         changed = edit(before)
         assert changed != before
         target.write_text(changed)
         try:
-            return self.scheduled()
+            yield
         finally:
             target.write_text(before)
             os.utime(target, ns=(times.st_atime_ns, times.st_mtime_ns))
+
+    def after(self, path: str, edit: Edit) -> set[str]:
+        """What a build would make after `edit` of one file, which is undone again."""
+        with self.edited(path, edit):
+            return self.scheduled()
 
 
 def write_book(root: Path) -> Book:

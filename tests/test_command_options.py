@@ -13,7 +13,7 @@ from llmlab.cli.rooms import book_commands
 from llmlab.cluster.predict_command import app as predict
 from llmlab.cluster.simulate_command import app as simulate
 from llmlab.market.commands import app as market
-from llmlab.market.commands import fit_app as fit
+from llmlab.market.fit_command import app as fit
 from llmlab.sleep.command.app import app as sleep
 from llmlab.watch.command import app as watch
 

@@ -7,6 +7,8 @@
 # tier c contains tier b. Lagged copies of tier-a features are summarised in one line.
 
 # %%
+import re
+
 from IPython.display import Markdown
 
 from llmlab.book.markup import pipe_table
@@ -22,9 +24,10 @@ TITLES = {
 
 
 def line(feature):
-    formula = feature.formula.replace("_", "\\_")
-    cells = (f"`{feature.name}`", formula, str(feature.window), feature.unit, feature.source)
-    return list(cells)
+    formula = re.sub(r"_(\d+)", r"~\1~", feature.formula)  # a subscript
+    formula = re.sub(r"(?<!\w)-(?=[ \d])", "−", formula).replace(" x ", " × ").replace("_", "\\_")
+    unit = "–" if feature.unit == "1" else feature.unit
+    return [f"`{feature.name}`", formula, str(feature.window), unit, feature.source]
 
 
 found = list(entries())

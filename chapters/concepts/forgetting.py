@@ -321,8 +321,8 @@ Markdown(
                 row.suite,
                 str(row.level or "all"),
                 str(row.change.n),
-                f"{row.before.value:.0%}",
-                f"{row.after.value:.0%}",
+                f"{100 * row.before.value:.0f} %",
+                f"{100 * row.after.value:.0f} %",
                 f"{100 * row.change.value:+.1f} ({100 * row.change.low:+.1f} to {100 * row.change.high:+.1f})".replace(
                     "-", "−"
                 ),

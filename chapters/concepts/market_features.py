@@ -114,7 +114,7 @@ from llmlab.book.markup import pipe_table
 from llmlab.market.samples.targets import balance
 
 shares = balance(known_market(5000, strength=0.0, seed=0).bars)
-rows = [[name, *(f"{share:.1%}" for share in row)] for name, row in shares.iterrows()]
+rows = [[name, *(f"{100 * share:.1f} %" for share in row)] for name, row in shares.iterrows()]
 header = ["horizon", *(f"> {threshold} %" for threshold in shares.columns)]
 Markdown(pipe_table(header, rows, numeric=range(1, len(header))))
 

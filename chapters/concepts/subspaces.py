@@ -33,7 +33,7 @@ for axes, new, title in zip(
     axes.plot(*points.T, "o", color=style.BLUE)
     axes.plot(*np.stack([new, held]).T, "--", color=style.VERMILION, linewidth=1.2)
     axes.plot(*new, "s", color=style.VERMILION)
-    axes.set(title=title, xlim=(-2, 2), ylim=(-1.7, 1.9), aspect="equal", xlabel="one entry")
+    axes.set(title=title, xlim=(-1.9, 1.9), ylim=(-1.7, 1.9), aspect="equal", xlabel="one entry")
 panels[0].set(ylabel="another entry")
 figure
 

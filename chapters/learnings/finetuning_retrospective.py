@@ -12,7 +12,7 @@ from IPython.display import Markdown
 from llmlab.book.markup import pipe_table
 from llmlab.book.numbers import number
 from llmlab.book.show import badge, progress, says, statistics_of, value
-from llmlab.method.judging.ledger import load_ledger
+from llmlab.method.judging.ledger_files import load_ledger
 from llmlab.method.judging.statistics import wilson_interval
 from llmlab.method.judging.verdicts import judge_all
 from llmlab.method.project import Project

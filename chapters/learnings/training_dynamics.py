@@ -484,7 +484,7 @@ for steps in sorted(found.runs["steps"].unique()):
 
 # %%
 # | label: tbl-dynamics-minimum
-# | tbl-cap: "Fewest seeds that show each effect after a number of steps, and the seconds their runs take."
+# | tbl-cap: "Fewest seeds that show each effect after a number of steps, and the seconds their runs take. A dash: no number of seeds that we ran is enough."
 Markdown(
     pipe_table(
         ["what shows", "steps", "seeds", "runs", "seconds"],

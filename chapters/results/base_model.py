@@ -144,9 +144,10 @@ figure
 # | label: tbl-base-effects
 # | tbl-cap: "The mean effect of each finding over the runs from each base model, by the seed of the base model and in points, beside what is claimed."
 from llmlab.book.evidence.effects import claim_text
-from llmlab.book.numbers import bare
-from llmlab.method.judging.ledger import load_ledger
-from llmlab.method.judging.verdicts import Verdict, claimed_region, judge_hypotheses
+from llmlab.book.numbers import change
+from llmlab.method.judging.ledger_files import load_ledger
+from llmlab.method.judging.verdict import Verdict, claimed_region
+from llmlab.method.judging.verdicts import judge_hypotheses
 from llmlab.method.project import Project
 
 WORDS = {
@@ -196,7 +197,7 @@ Markdown(
             [
                 f"**{each.hypothesis.id}** {each.hypothesis.title}: "
                 f"{claim_text(each.hypothesis, 'share').removesuffix(' points')} {WORDS[each.hypothesis.id]}",
-                *(bare(effect, "share") for effect in by_base(each)),
+                *(change(effect, "share").removesuffix(" points") for effect in by_base(each)),
             ]
             for each in split
         ],

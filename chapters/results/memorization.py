@@ -172,7 +172,7 @@ parted = (
 )
 turned = says(
     "H-MEM-2",
-    supported="Too many epochs do harm: the validation loss turns around and rises. Its minimum is at step "
+    supported="Too many epochs do harm: the validation loss turns around and rises. Its minimum is at "
     f"{value('memorization', 'best_step', corpus=story)} of {settings['steps']}; the rest of the run makes the model "
     "worse on text that it has not seen.",
     refuted="The validation loss rises from its minimum by less than we said: more epochs cost little.",

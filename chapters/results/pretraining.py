@@ -111,7 +111,7 @@ shape = preset(ours["model"]).shape
 rows = [
     ["text", "tiny Shakespeare, by character", f"`{ours['corpus']}`"],
     ["shape", "4 layers, 4 heads, d_model 128", f"`{ours['model']}`: {shape.n_layers} layers, {shape.n_heads} heads, d_model {shape.d_model}"],
-    ["context, batch, steps", "64, 12, 2000", f"{settings['context']}, {settings['batch_size']}, {settings['steps']}"],
+    ["context, batch, steps", "64, 12, 2,000", f"{settings['context']}, {settings['batch_size']}, {settings['steps']:,}"],
     ["peak learning rate", "1e-3", f"{settings['learning_rate']:.0e}".replace("e-0", "e-")],
     ["vocabulary", "65 characters", "the same, and 256 bytes that spell any other character"],
     ["biases in layers and norms", "none", "as in GPT-2"],
@@ -190,7 +190,7 @@ vocabulary = says(
 )
 Markdown(
     f"- **Most of the fall comes first.** On `{ours['corpus']}`, {bare(share, 'share')} % of the fall in the loss is "
-    f"over after {first_look} of {settings['steps']} steps: letters and their frequencies are cheap. Everything that "
+    f"over after {first_look} of {settings['steps']:,} steps: letters and their frequencies are cheap. Everything that "
     "you would call writing happens in the small rest of the curve; read the samples in @fig-results-pretraining-first "
     "next to the loss.\n"
     "- **The samples** begin as random characters, become strings of frequent letters, then word-like pieces between "

@@ -75,10 +75,9 @@ from llmlab.market.fits.public import public_runs
 rows = []
 for name in ("c4_val", "paloma_c4_en", "openlm"):
     fit = fit_law(public_runs(name), resamples=100)
-    ends = [f"{p.value:.3g} ({p.low:.3g} to {p.high:.3g})" for p in fit.parameters.values()]
-    rows.append(
-        [name.replace("_", " "), *(ends[i] for i in (0, 2, 4)), f"{fit.optimum.reached:.0%}"]
-    )
+    ends = [f"{p.value:.2f} ({p.low:.2f} to {p.high:.2f})" for p in fit.parameters.values()]
+    reached = f"{100 * fit.optimum.reached:.0f} %"
+    rows.append([name.replace("_", " "), *(ends[i] for i in (0, 2, 4)), reached])
 Markdown(pipe_table(["evaluation set", "E", "α", "β", "starts at the optimum"], rows))
 
 # %% [markdown]

@@ -15,7 +15,7 @@ note("sleep_base")
 
 # %%
 Markdown(
-    f"With {value('sleep_base', 'parameters')} parameters it turns {value('sleep_base', 'pass_rate')} of the koans of "
+    f"With {value('sleep_base', 'parameters')} it turns {value('sleep_base', 'pass_rate')} of the koans of "
     f"unseen templates green with one answer: {value('sleep_base', 'taught_rate')} in the families that it was taught, "
     f"{value('sleep_base', 'new_rate')} in those held out."
 )

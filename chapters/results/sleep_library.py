@@ -9,7 +9,7 @@
 # %%
 from IPython.display import Markdown
 
-from llmlab.book.show import command, method, note, table, value
+from llmlab.book.show import change, command, method, note, table
 
 note("sleep_library")
 
@@ -57,9 +57,9 @@ table("sleep_pieces", ["pass_rate", "gain"], by="kind", compare=False)
 
 # %%
 Markdown(
-    f"An adapter of a whole family changes the pass rate of its family by {value('sleep_library', 'gain')}, or by "
-    f"{value('sleep_library', 'taught_gain')} in the families that the base was taught. A small adapter of a piece "
-    f"changes it by {value('sleep_pieces', 'gain')}."
+    f"An adapter of a whole family changes the pass rate of its family by {change('sleep_library', 'gain')}, or by "
+    f"{change('sleep_library', 'taught_gain')} in the families that the base was taught. A small adapter of a piece "
+    f"changes it by {change('sleep_pieces', 'gain')}."
 )
 
 # %% [markdown]

@@ -3,8 +3,8 @@
 #
 # ## The question
 #
-# The predecessor found that advice in the prompt did more than any training. Is asking again, or giving a hint, worth
-# more than learning at night?
+# The predecessor of this lab found that advice in the prompt did more than any training. Is asking again, or giving a
+# hint, worth more than learning at night?
 
 # %%
 from IPython.display import Markdown

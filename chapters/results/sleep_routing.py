@@ -104,8 +104,8 @@ Markdown(
 )
 
 # %% [markdown]
-# The predecessor reports [50.0]{.setting} % for a routed choice, [43.3]{.setting} or [50.0]{.setting} for the average
-# (its files disagree), and [46.7]{.setting} for the base, on thirty koans: these cannot be told apart.
+# The predecessor of this lab reports [50.0]{.setting} % for a routed choice, [43.3]{.setting} or [50.0]{.setting} for
+# the average (its files disagree), and [46.7]{.setting} for the base, on thirty koans: these cannot be told apart.
 #
 # *What this holds for:* one small coder (@sec-results-sleep-base) and twelve families of generated Python, all of which
 # the router has seen; a program of another family has no right adapter.

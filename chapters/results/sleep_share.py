@@ -125,8 +125,8 @@ table("sleep_share", ["size", "size_to_forecast"], by="method", compare=False)
 
 # %%
 Markdown(
-    f"In the widest case, a basis that holds three fifths of the variance has "
-    f"{value('sleep_share', 'directions', method='separate')} directions.\n\n"
+    f"A basis that holds three fifths of the variance in every layer has "
+    f"{value('sleep_share', 'directions', method='separate')} directions, on average over the seeds.\n\n"
     + says(
         "H-SHARE-1",
         supported="- With all adapters at hand and twice their steps, Share keeps what they know",

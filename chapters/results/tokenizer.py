@@ -72,7 +72,7 @@ runs = found.runs.groupby("vocab_size", sort=False).first()
 lengths = means("tokenizer", "bytes_per_token", by="vocab_size").set_index("vocab_size")["mean"]
 rows = [
     [
-        str(size),
+        f"{size:,}",
         f"{settings['steps']}",
         f"{settings['steps'] * settings['bytes_per_step'] / 1e3:,.0f} kB",
         f"{settings['context'] * lengths[size]:,.0f} bytes",
@@ -126,7 +126,7 @@ for size, colour in zip(sizes, style.sequence(len(sizes)), strict=True):
     points, run = way[way["vocab_size"] == size], runs.loc[size]
     bits = run["bits_per_byte"] / run["validation_loss"]  # a fixed rate: bytes in the text's tokens
     read = points["step"] * settings["bytes_per_step"] / 1e3
-    axes.plot(read, bits * points["mean"], color=colour, label=str(size))
+    axes.plot(read, bits * points["mean"], color=colour, label=f"{size:,}")
     axes.fill_between(
         read, bits * points["low"], bits * points["high"], color=colour, alpha=0.2, linewidth=0
     )

@@ -10,7 +10,6 @@ import pytest
 import yaml
 from fuzzing import ROUNDS, overwrite
 
-from llmlab.book.press.border import read_text
 from llmlab.book.press.cells import read_sheet
 from llmlab.book.press.contents import CONFIG, Edition, read_contents
 from llmlab.book.press.lint import typed_numbers
@@ -20,6 +19,7 @@ from llmlab.book.press.sources import code_of, inputs_of
 from llmlab.book.views import read_view, widgets
 from llmlab.book.views.kinds import kinds
 from llmlab.method.errors import LabError
+from llmlab.method.files import read_text
 from llmlab.method.project import Project
 
 PICTURES = 3
@@ -227,7 +227,7 @@ def test_aliases_that_stand_for_gigabytes_are_refused(copy, restored):
 def test_a_byte_of_another_encoding_is_found(copy, restored):
     path = copy.chapters / "index.py"
     path.write_bytes(b"# %% [markdown]\n# caf\xe9\n")
-    with pytest.raises(LabError, match=r"index\.py, line 2, has the byte 0xe9, which is not UTF-8"):
+    with pytest.raises(LabError, match=r"index\.py is not UTF-8 text: line 2 has the byte 0xe9"):
         inputs_of(path)
 
 

@@ -53,7 +53,7 @@ def test_the_best_level_names_what_chose_it(recorded_book):
 
 def test_a_table_marks_best_and_ties_and_says_how(recorded_book):
     text = show.table("dose", ["score", "loss"], by="dose", rule="a").data
-    assert "| dose | score (%) | loss (nats) | n | diverged |" in text
+    assert "| dose (mg) | score (%) | loss (nats) | n | diverged |" in text
     assert len(re.findall(r"\*\*\d", text)) == 2
     assert "paired t test over seeds" in text
     assert "commit 0123456" in text
@@ -71,7 +71,7 @@ def test_a_figure_is_followed_by_its_numbers(recorded_book, displayed):
     assert isinstance(figure, Figure)
     assert len(figure.axes) == 2
     assert numbers.data.startswith("::: {.details")
-    assert "| rule | dose | score (%) | loss (nats) | n | diverged |" in numbers.data
+    assert "| rule | dose (mg) | score (%) | loss (nats) | n | diverged |" in numbers.data
     assert numbers.data.count("\n| a |") == numbers.data.count("\n| b |") == 4
 
 
@@ -140,7 +140,7 @@ def test_a_matrix_of_shares_is_followed_by_its_numbers(recorded_book, displayed)
 
 def test_one_seed_gives_a_difference_without_an_interval(smoke_book, displayed):
     show.differences("dose", "score", axis="dose", control=0.1, rule="b")
-    assert re.search(r"\| 1e-2 \| −[\d.]+ points \| – \| 1 \|", displayed[1].data)
+    assert re.search(r"\| 0.01 \| −[\d.]+ points \| – \| 1 \|", displayed[1].data)
 
 
 def test_a_track_tells_what_it_took_and_what_became_of_its_hypotheses(recorded_book):
@@ -344,7 +344,7 @@ def test_the_effect_carries_its_interval(recorded_book):
 
 def test_method_and_command_are_those_of_the_table(recorded_book):
     method = show.method("dose").data
-    assert "| dose (mg) | 1e-2, 0.1, 1, 10 |" in method
+    assert "| dose (mg) | 0.01, 0.1, 1, 10 |" in method
     assert "78 completed, 2 diverged" in method
     assert show.command("dose").data == "```bash\nllmlab run dose --scale laptop\n```"
 

@@ -57,10 +57,10 @@ def test_a_byte_order_mark_is_no_part_of_the_text(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "cause"),
     [
-        (b"caf\xe9", "byte 3 is 0xe9"),
-        (b"\xef\xbb\xbfcaf\xe9", "byte 6 is 0xe9"),
+        (b"caf\xe9", "line 1 has the byte 0xe9"),
+        (b"\xef\xbb\xbftea\ncaf\xe9", "line 2 has the byte 0xe9"),
         ("loss".encode("utf-16"), "it is UTF-16"),
-        (b"cut \xe2\x82", "byte 4 is 0xe2"),
+        (b"cut \xe2\x82", "line 1 has the byte 0xe2"),
     ],
 )
 def test_bytes_that_are_no_utf_8_are_named_with_their_place(
@@ -75,6 +75,8 @@ def test_bytes_that_are_no_utf_8_are_named_with_their_place(
 def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     with pytest.raises(LabError, match=r"cannot read .*gone.txt: No such file"):
         read_text(tmp_path / "gone.txt")
+    with pytest.raises(LabError, match="cannot read the notes: No such file"):
+        read_text(tmp_path / "gone.txt", "the notes")
 
 
 def test_several_files_are_written_all_or_none(

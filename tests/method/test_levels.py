@@ -30,6 +30,12 @@ def test_a_written_level_is_the_level(value: float) -> None:
     assert math.isclose(float(level(value).replace(",", "")), value, rel_tol=6e-3)
 
 
+def test_only_a_learning_rate_is_in_powers_of_ten_from_a_hundredth_on() -> None:
+    assert level(0.05, "learning_rate") == "5e-2"
+    assert level(0.05, "replay") == "0.05"
+    assert level(0.005, "replay") == "5e-3"
+
+
 def test_a_small_negative_number_has_a_typographic_minus() -> None:
     assert scientific(-0.00025) == "−2.5e-4"
 
@@ -37,3 +43,4 @@ def test_a_small_negative_number_has_a_typographic_minus() -> None:
 def test_a_column_is_named_in_words() -> None:
     assert label("learning_rate") == "learning rate"
     assert label("n_layers") == "layers"
+    assert label("brier_skill") == "Brier skill"

@@ -165,4 +165,5 @@ def _refuse(site: Path, problems: Sequence[str]) -> None:
     for problem in problems:
         typer.echo(problem)
     if problems:
-        raise LabError(f"{site} has {len(problems)} problems; fix the chapters and render again.")
+        found = counted(len(problems), "problem")
+        raise LabError(f"{site} has {found}; fix the chapters and render again.")

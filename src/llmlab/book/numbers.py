@@ -2,11 +2,14 @@
 
 import math
 
+from llmlab.method.levels import MINUS, scientific, signed
 from llmlab.method.levels import level as level
-from llmlab.method.levels import scientific, signed
 
 SHARES = {"share", "fraction"}
 """Units of numbers from 0 to 1 that are shown in per cent."""
+
+SMALLEST = 1e-4
+"""Smaller numbers are shown with a power of ten."""
 
 
 def number(x: float, unit: str = "1") -> str:
@@ -19,28 +22,32 @@ def number(x: float, unit: str = "1") -> str:
 def interval(low: float, high: float, unit: str = "1") -> str:
     """Both ends of an interval, with the unit once."""
     end = " %" if unit in SHARES else suffix(unit)
-    return f"{bare(low, unit)} to {bare(high, unit)}{end}"
+    return f"{' to '.join(_ends(low, high, unit))}{end}"
 
 
 def plus_minus(mean: float, half: float, unit: str = "1") -> str:
-    """A mean ± half its interval, no unit: two digits of the half, up to four of the mean."""
+    """A mean ± half its interval, no unit: two digits of the half, up to four of the mean.
+
+    A half that would have no digit but zeros is 0.
+    """
     if unit in SHARES:
         mean, half, decimals = 100 * mean, 100 * half, 1
-    elif half > 0:
-        decimals = max(0, min(1 - _size(half), 3 - _size(mean)))
     else:
-        return f"{bare(mean)} ± 0"
+        decimals = max(0, min(1 - _size(half), 3 - _size(mean)))
+        if not round(half, decimals):
+            return f"{bare(mean)} ± 0"
     return f"{signed(f'{mean:,.{decimals}f}')} ± {half:,.{decimals}f}"
 
 
 def change(x: float, unit: str = "1") -> str:
     """A difference with its sign; differences of shares are percentage points."""
-    return _with_sign(x, unit) + _change_suffix(unit)
+    return _plus(bare(x, unit)) + _change_suffix(unit)
 
 
 def changes(low: float, high: float, unit: str = "1") -> str:
     """Both ends of the interval of a difference, with the unit once."""
-    return f"{_with_sign(low, unit)} to {_with_sign(high, unit)}{_change_suffix(unit)}"
+    ends = map(_plus, _ends(low, high, unit))
+    return f"{' to '.join(ends)}{_change_suffix(unit)}"
 
 
 def deviation(x: float, decimals: int = 1) -> str:
@@ -66,9 +73,17 @@ def bare(x: float, unit: str = "1") -> str:
         return "none"
     if unit in SHARES:
         return signed(f"{100 * x:.1f}")
-    if x == 0 or 1e-3 <= abs(x) < 1e9:
+    if x == 0 or SMALLEST <= abs(x) < 1e9:
         return signed(_plain(x))
     return scientific(x)
+
+
+def brief(x: float) -> str:
+    """Two significant digits, for numbers that matter by their size alone: `0.0093`, `3.6e-7`."""
+    rounded = float(f"{x:.1e}")
+    if rounded == 0 or abs(rounded) >= SMALLEST:
+        return signed(f"{rounded:,g}")
+    return scientific(rounded)
 
 
 def p_value(p: float) -> str:
@@ -95,8 +110,18 @@ def suffix(unit: str) -> str:
     return "" if unit in ("", "1") else f" {unit}"
 
 
-def _with_sign(x: float, unit: str) -> str:
-    return ("+" if x > 0 else "") + bare(x, unit)
+def _ends(low: float, high: float, unit: str) -> tuple[str, str]:
+    """Both ends of an interval; one that is tiny beside the other gets the other's decimals."""
+    smaller, larger = sorted((abs(low), abs(high)))
+    if unit in SHARES or not 0 < smaller < SMALLEST <= larger:
+        return bare(low, unit), bare(high, unit)
+    return tuple(signed(f"{end:,.{_decimals(larger)}f}") for end in (low, high))
+
+
+def _plus(shown: str) -> str:
+    """A number as it is shown with a plus, unless it is negative or rounds to zero."""
+    is_positive = not shown.startswith(MINUS) and any(digit in shown for digit in "123456789")
+    return f"+{shown}" if is_positive else shown
 
 
 def _change_suffix(unit: str) -> str:
@@ -105,8 +130,12 @@ def _change_suffix(unit: str) -> str:
 
 def _plain(x: float) -> str:
     """Three significant digits; thousands are kept whole and separated."""
-    decimals = max(0, 2 - _size(x)) if x else 0
-    return f"{x:,.{decimals}f}"
+    return f"{x:,.{_decimals(x)}f}"
+
+
+def _decimals(x: float) -> int:
+    """The decimals that make three significant digits."""
+    return max(0, 2 - _size(float(f"{x:.2e}"))) if x else 0  # 9.999 becomes 10.0
 
 
 def _size(x: float) -> int:

@@ -51,7 +51,7 @@ def run_chart(*folders: str | Path, smoothing: float = SMOOTHING) -> Figure:
     figure, axes = style.subplots(height=3.0)
     for run, colour in zip(runs, style.CYCLE, strict=False):
         _draw(axes, run, colour, smoothing)
-    axes.set(xlabel="step", ylabel="loss, nats per token")
+    axes.set(xlabel="step", ylabel="loss (nats/token)")
     if len(runs) > 1:
         axes.legend()
     return figure

@@ -13,7 +13,7 @@ from IPython.display import Markdown, display
 from matplotlib.figure import Figure
 
 from llmlab.book import markup, numbers
-from llmlab.book.evidence import appendices, boxes, figures, overviews, readings, results
+from llmlab.book.evidence import appendices, boxes, figures, origins, overviews, readings, results
 from llmlab.book.evidence.readings import Reading
 from llmlab.book.versions import saying
 from llmlab.book.versions.comparison import changes_since_former
@@ -23,8 +23,11 @@ from llmlab.method.errors import LabError
 from llmlab.method.evidence import lookup as evidence_rules
 from llmlab.method.evidence.lookup import Evidence
 from llmlab.method.judging import statistics
-from llmlab.method.judging.ledger import Ledger, load_ledger
-from llmlab.method.judging.verdicts import Verdict, judge_all, judge_hypotheses
+from llmlab.method.judging.ledger import Ledger
+from llmlab.method.judging.ledger_files import load_ledger
+from llmlab.method.judging.verdict import Verdict
+from llmlab.method.judging.verdicts import judge_all, judge_hypotheses
+from llmlab.method.levels import label
 from llmlab.method.project import Project
 
 Condition = Mapping[str, Value]
@@ -54,6 +57,14 @@ def value(experiment: str, metric: str, *, tuned: Sequence[str] = (), **conditio
     return markup.value_span(reading.text, _origin(found, reading))
 
 
+def change(experiment: str, metric: str, **condition: Value) -> str:
+    """Like `value`, for a metric that is itself a difference: with its sign, shares in points."""
+    found = evidence(experiment)
+    reading = readings.read(found, metric, condition)
+    shown = numbers.change(reading.mean, reading.metric.unit)
+    return markup.value_span(shown, _origin(found, reading))
+
+
 def difference(
     experiment: str,
     metric: str,
@@ -72,8 +83,8 @@ def difference(
     text = numbers.change(estimate.value, unit)
     return markup.value_span(
         text,
-        f"{text}, 95 % interval {ends}, n = {estimate.n} paired seeds; {readings.label(metric)}, "
-        f"{conditions}; {readings.provenance(found)}",
+        f"{text}, 95 % interval {ends}, n = {estimate.n} paired seeds; {label(metric)}, "
+        f"{conditions}; {origins.provenance(found)}",
     )
 
 
@@ -83,9 +94,9 @@ def best(experiment: str, axis: str, **condition: Value) -> str:
     selection = str(found.experiment.selection_metric)
     reading = readings.read(found, selection, condition, (axis,))
     return markup.value_span(
-        numbers.level(reading.condition[axis]),
-        f"best {readings.label(axis)} by {readings.label(selection)}, which is {reading.text}, "
-        f"{reading.interval_text}; {readings.provenance(found)}",
+        numbers.level(reading.condition[axis], axis),
+        f"best {label(axis)} by {label(selection)}, which is {reading.text}, "
+        f"{reading.interval_text}; {origins.provenance(found)}",
     )
 
 
@@ -127,7 +138,9 @@ def table(
     ]
     if compare:
         columns = [readings.compare_with_best(column) for column in columns]
-    return markup.join(results.means_table(columns, axes), results.source_line(found, columns))
+    return markup.join(
+        results.means_table(found, columns, axes), results.source_line(found, columns)
+    )
 
 
 def figure(
@@ -151,11 +164,11 @@ def figure(
         list(readings.read_cells(found, name, axes, condition, tuned)) for name in _names(metrics)
     ]
     if together:
-        panels = [{readings.label(line[0].metric.name): line for line in read}]
+        panels = [{label(line[0].metric.name): line for line in read}]
     else:
         panels = [readings.by_level(cells, by) for cells in read]
     axis = readings.find_axis(found.experiment, x)
-    legend = readings.label(by) if by else None
+    legend = readings.heading(readings.find_axis(found.experiment, by)) if by else None
     drawn = figures.draw_levels(panels, axis, legend, results.footer(found), together)
     _display(drawn, results.figure_numbers(found, read, [*axes, *tuned]))
 
@@ -203,16 +216,20 @@ def curves(
         panels: an axis of the experiment whose levels get a panel each.
     """
     found, names = evidence(experiment), _names(names)
-    metrics = [readings.find_curve(found.experiment, name) for name in names]
+    metric, *_ = [readings.find_curve(found.experiment, name) for name in names]
     horizontal = x_name or readings.x_label(found.experiment, x)
     axes = [axis for axis in (panels, by) if axis]
-    averaged = readings.mean_curves(found, names, axes, condition, tuned, x)
-    line = by or "curve"
-    drawn = figures.draw_curves(
-        averaged, metrics[0], line, log_y, results.footer(found), together, horizontal, panels
+    shown = figures.Curves(
+        readings.mean_curves(found, names, axes, condition, tuned, x),
+        metric,
+        line=by or "curve",
+        panels=panels,
+        x=horizontal,
+        together=together,
+        log_y=log_y,
     )
-    told_apart = [column for column in (panels, line) if column]
-    _display(drawn, results.curve_numbers(found, metrics[0], averaged, told_apart))
+    drawn = figures.draw_curves(shown, results.footer(found))
+    _display(drawn, results.curve_numbers(found, metric, shown.points, shown.columns))
 
 
 def differences(
@@ -224,8 +241,8 @@ def differences(
     """
     found = evidence(experiment)
     read = readings.read_differences(found, metric, axis, control, condition)
-    against = numbers.level(control)
-    drawn = figures.draw_differences(read, readings.label(axis), against, results.footer(found))
+    against = numbers.level(control, axis)
+    drawn = figures.draw_differences(read, axis, against, results.footer(found))
     _display(drawn, results.difference_numbers(found, read, axis))
 
 
@@ -425,9 +442,9 @@ def _origin(found: Evidence, reading: Reading) -> str:
     return "; ".join(
         [
             f"{reading.text}, {reading.interval_text}",
-            ", ".join(filter(None, [readings.label(reading.metric.name), where])),
+            ", ".join(filter(None, [label(reading.metric.name), where])),
             f"runs.csv, {reading.lines_text}",
-            readings.provenance(found),
+            origins.provenance(found),
         ]
     )
 

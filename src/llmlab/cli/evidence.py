@@ -1,9 +1,11 @@
 """Verbs of the method: run experiments, judge hypotheses, record and compare the evidence."""
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,6 +13,10 @@ from llmlab.cli.shared import ExperimentName, Json, Scale, print_json, shown
 from llmlab.method.errors import LabError
 from llmlab.method.project import Project
 from llmlab.method.wording import counted
+
+if TYPE_CHECKING:
+    from llmlab.method.running.plan import Plan
+    from llmlab.method.running.runner import Report
 
 app = typer.Typer()
 
@@ -55,13 +61,12 @@ def run(
     Finished runs are kept: after an interruption, repeat the same command to continue. It does
     nothing once the tables are current.
     """
-    from llmlab.method.console import print_plan, progress
+    from llmlab.method.console import print_plan
     from llmlab.method.declare.catalog import load_experiment
     from llmlab.method.running.added_seeds import take_over
     from llmlab.method.running.plan import make_plan, parse_seeds
     from llmlab.method.running.runner import run_experiment
     from llmlab.method.running.shards import merge as merge_shards
-    from llmlab.runs.trials import TrialLog
 
     project = Project.find()
     declared = load_experiment(experiment)
@@ -79,21 +84,31 @@ def run(
     if merged:
         reused = counted(merge_shards(plan, merged), "run")
         print(f"{reused} reused from {counted(len(merged), 'shard')}")
+    with _reported(plan) as report:
+        manifest = run_experiment(declared, scale, project, **options, report=report)
+    if manifest is None:
+        print("These seeds are finished; run the other seeds to get the tables.")
+    else:
+        print(f"{counted(manifest.rows, 'run')}, tables in {shown(plan.folder)}")
+
+
+@contextmanager
+def _reported(plan: "Plan") -> "Iterator[Report]":
+    """Show and log the runs of a plan as they finish; Ctrl-C becomes a LabError."""
+    from llmlab.method.console import progress
+    from llmlab.runs.trials import TrialLog
+
     log = TrialLog(plan)
     try:
-        with progress(f"{experiment} {scale}") as show:
+        with progress(f"{plan.experiment.name} {plan.scale}") as show:
 
             def report(done: int, total: int, event: str) -> None:
                 log.note(done, total, event)
                 show(done, total, event)
 
-            manifest = run_experiment(declared, scale, project, **options, report=report)
+            yield report
     except KeyboardInterrupt:
         raise LabError("interrupted; repeat the command to do the remaining runs.") from None
-    if manifest is None:
-        print("These seeds are finished; run the other seeds to get the tables.")
-    else:
-        print(f"{counted(manifest.rows, 'run')}, tables in {shown(plan.folder)}")
 
 
 @app.command()
@@ -141,7 +156,8 @@ def verdicts(
     from llmlab.method.judging.verdicts import judge_all, keep_verdicts
 
     if keep:
-        print(f"{keep_verdicts(Project.find())} new verdicts added to results/verdicts.csv.")
+        added = counted(keep_verdicts(Project.find()), "new verdict")
+        print(f"{added} added to results/verdicts.csv.")
         return
     if scale:
         check_scale(scale)
@@ -184,7 +200,7 @@ def record(
     if not chosen:
         print("There are no fresh and current results to record.")
     elif entered := keep_verdicts(project):
-        print(f"{entered} verdicts added to results/verdicts.csv")
+        print(f"{counted(entered, 'verdict')} added to results/verdicts.csv")
 
 
 @app.command()
@@ -239,7 +255,7 @@ def campaign(
     """
     from llmlab.method.console import print_campaign, print_done
     from llmlab.method.judging.journal import read_journal, wanted
-    from llmlab.method.judging.ledger import load_ledger
+    from llmlab.method.judging.ledger_files import load_ledger
     from llmlab.method.options import parse_seconds
     from llmlab.method.running.campaign import plan_campaign, run_campaign
     from llmlab.method.running.packing import pack

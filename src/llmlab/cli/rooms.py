@@ -88,7 +88,7 @@ def market(context: typer.Context) -> None:
 @app.command(add_help_option=False, context_settings=PASSED_ON)
 def fit(context: typer.Context) -> None:
     """Fit a scaling law to a table of runs, with intervals; see `llmlab fit --help`."""
-    from llmlab.market.commands import fit_app as commands
+    from llmlab.market.fit_command import app as commands
 
     commands(context.args, prog_name="llmlab fit")
 

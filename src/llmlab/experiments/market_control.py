@@ -84,9 +84,9 @@ EXPERIMENT = Experiment(
     ),
     budgets={
         "smoke": Budget({"strength": (0.0, 2.0), "days": (1250,), "parameters": (2000,)}, 1),
-        "laptop": Budget(LAPTOP, 10),
+        "laptop": Budget(LAPTOP, 20),
         "gpu": Budget(
-            LAPTOP | {"days": (1250, 5000, 20000, 80000), "parameters": (2000, 20000, 200000)}, 10
+            LAPTOP | {"days": (1250, 5000, 20000, 80000), "parameters": (2000, 20000, 200000)}, 20
         ),
     },
     run=run,

@@ -92,11 +92,7 @@ def _prepared(
         dropout=options.dropout,
     )
     batch_size = options.batch_size or chosen.batch_size
-    if options.accumulate > batch_size:
-        raise LabError(
-            f"a batch of {batch_size} sequences cannot be computed in {options.accumulate} parts: "
-            "take a larger --batch-size or a smaller --accumulate."
-        )
+    _require_parts(batch_size, options.accumulate)
     training, validation = encoded.tokens.split(options.validation_share)
     TokenBatches(validation, shape.context, 1, options.seed)  # raises if it is too short
     batches = TokenBatches(training, shape.context, batch_size, options.seed)
@@ -117,6 +113,15 @@ def _prepared(
         compiled=options.compiled,
     )
     return recipe, encoded
+
+
+def _require_parts(batch_size: int, accumulate: int) -> None:
+    """Raise LabError if a batch has fewer sequences than parts."""
+    if accumulate > batch_size:
+        raise LabError(
+            f"a batch of {batch_size} sequences cannot be computed in {accumulate} parts: "
+            "take a larger --batch-size or a smaller --accumulate."
+        )
 
 
 def describe(session: PretrainingSession, corpus_option: str) -> str:

@@ -1,13 +1,25 @@
-"""The command lines `llmlab fit` and `llmlab market`."""
+"""`llmlab market`: only wiring. Each command imports the heavy modules that it needs."""
 
 import json
 import sys
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from llmlab.market.fit_command import fit
+from llmlab.market.options import (
+    Asset,
+    BarsOptions,
+    Epochs,
+    Json,
+    Jumps,
+    RunFolderOption,
+    TaskOptions,
+    Tier,
+    chosen_assets,
+)
 from llmlab.method.errors import LabError
 from llmlab.method.options import expand_options, require_learning_rate
 from llmlab.method.wording import counted
@@ -15,10 +27,6 @@ from llmlab.method.wording import counted
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
 
-    from llmlab.market.bars.bars import Bars
-    from llmlab.market.models.question import Question
-
-fit_app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
@@ -26,171 +34,7 @@ app = typer.Typer(
     help="Scaling laws on market data: bars, features, models, a search, and fits.",
 )
 
-Jumps = Annotated[
-    str, typer.Option(help="What to do with apparent splits in --csv: refuse, adjust or keep.")
-]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON for another program to read.")]
-
-
-@fit_app.command()
-@app.command()
-def fit(
-    file: Annotated[Path, typer.Argument(metavar="FILE.csv", help="Table with one row per run.")],
-    loss: Annotated[str, typer.Option(metavar="COLUMN", help="Column of the loss.")],
-    params: Annotated[
-        str | None, typer.Option(metavar="COLUMN", help="Column of the model's parameters.")
-    ] = None,
-    tokens: Annotated[
-        str | None, typer.Option(metavar="COLUMN", help="Column of the training tokens (or rows).")
-    ] = None,
-    where: Annotated[
-        list[str] | None,
-        typer.Option(metavar="COLUMN=VALUE", help="Use only these rows; may be repeated."),
-    ] = None,
-    resamples: Annotated[int, typer.Option(min=20, help="Bootstrap resamples of the runs.")] = 200,
-    seed: Annotated[int, typer.Option(min=0, help="Random seed of the resamples.")] = 0,
-    as_json: Json = False,
-) -> None:
-    """Fit a scaling law, E + A / params^alpha + B / tokens^beta, to a table of runs.
-
-    Prints intervals, simpler laws for comparison, and warnings. Omit --params or --tokens to fit
-    only the other.
-    """
-    from llmlab.market.fits.fitting import fit_law
-    from llmlab.market.fits.report import as_json as in_json
-    from llmlab.market.fits.report import print_fit
-    from llmlab.market.fits.table import read_table, runs_of
-    from llmlab.method.json_values import json_value
-
-    table = read_table(file)
-    for condition in where or []:
-        column, is_equal, value = condition.partition("=")
-        if not is_equal:
-            raise LabError(
-                f"--where {condition} lacks a value; write COLUMN=VALUE, as in --where set=c4."
-            )
-        table = table.where(column.strip(), value.strip())
-    runs = runs_of(table, {"params": params, "tokens": tokens}, loss)
-    found = fit_law(runs, resamples=resamples, seed=seed)
-    if as_json:
-        print(json.dumps(json_value(in_json(found)), indent=2))
-    else:
-        print_fit(found)
-
-
-Source = Annotated[
-    str | None, typer.Option(metavar="NAME", help="Package with bars; see data --list.")
-]
-CsvFile = Annotated[
-    Path | None, typer.Option(metavar="FILE", help="Your own bars, one row per day.")
-]
-Tier = Annotated[
-    str,
-    typer.Option(metavar="TIER", help="Set of indicators: a has 20, b about 100, c about 250."),
-]
-Asset = Annotated[str, typer.Option(metavar="A,B", help="Assets of the source. Default: all.")]
-Judged = Annotated[
-    str,
-    typer.Option(metavar="A,B", help="Assets to learn from; the first is evaluated. Default: all."),
-]
-Horizon = Annotated[str, typer.Option(metavar="DAYS", help="Bars to look ahead, or week.")]
-Threshold = Annotated[
-    float, typer.Option(metavar="PERCENT", help="Rise to predict; 0 predicts the direction.")
-]
-LookBack = Annotated[int, typer.Option(metavar="DAYS", help="Days in a model's input window.")]
-BudgetOption = Annotated[
-    str, typer.Option(metavar="N", help="Parameters of the transformer, such as 2k, 20k or 2M.")
-]
-Chunk = Annotated[
-    int, typer.Option(min=0, metavar="N", help="Tenth of the days used as test set, from 0 to 9.")
-]
-Epochs = Annotated[int, typer.Option(min=1, help="Maximum number of passes over the samples.")]
-RunFolderOption = Annotated[
-    Path | None, typer.Option(metavar="DIR", help="Folder of the results. Default: in runs/.")
-]
-
-
-@dataclass(frozen=True)
-class BarsOptions:
-    """The source of bars."""
-
-    source: Source = None
-    csv: CsvFile = None
-    jumps: Jumps = "refuse"
-
-    def assets(self) -> "dict[str, Bars]":
-        """The bars, by the name of the asset.
-
-        Raises:
-            LabError: neither or both are given, or the bars cannot be read.
-        """
-        from llmlab.market.bars.csv_file import read_csv
-        from llmlab.market.bars.sources import load
-
-        if (self.source is None) == (self.csv is None):
-            raise LabError("the bars need one source; give either --source or --csv.")
-        if self.source is not None:
-            return load(self.source)
-        bars = read_csv(self.csv, self.jumps)
-        return {bars.name: bars}
-
-
-@dataclass(frozen=True)
-class Task:
-    """What a model should learn, from which bars; determines the result of a run or a search.
-
-    Attributes:
-        assets: the first one is evaluated.
-        budget: parameters of the transformer, as the user wrote them.
-        chunk: the tenth of the days used as test set.
-    """
-
-    question: "Question"
-    assets: "list[Bars]"
-    budget: str
-    chunk: int
-
-    @property
-    def name(self) -> str:
-        """Name for a folder: asset, budget, tier, horizon and threshold."""
-        asked = self.question
-        return (
-            f"{self.assets[0].name}-{self.budget}-{asked.tier}-{asked.horizon}-{asked.threshold:g}"
-        )
-
-    @property
-    def parameters(self) -> int:
-        from llmlab.market.models.architecture import read_budget
-
-        return read_budget(self.budget)
-
-    def as_json(self) -> dict[str, object]:
-        return {
-            **asdict(self.question),
-            "assets": [bars.name for bars in self.assets],
-            "sha256": [bars.sha256 for bars in self.assets],
-            "budget": self.budget,
-            "chunk": self.chunk,
-        }
-
-
-@dataclass(frozen=True)
-class TaskOptions(BarsOptions):
-    """What a model should learn; shared by `llmlab market run` and `search`."""
-
-    asset: Judged = ""
-    tier: Tier = "a"
-    horizon: Horizon = "1"
-    threshold: Threshold = 0.0
-    look_back: LookBack = 16
-    budget: BudgetOption = "2k"
-    chunk: Chunk = 5
-
-    def task(self) -> Task:
-        from llmlab.market.models.question import Question
-
-        question = Question(self.tier, self.horizon, self.threshold, self.look_back)
-        return Task(question, _chosen(self.assets(), self.asset), self.budget, self.chunk)
+app.command()(fit)
 
 
 @app.command()
@@ -277,7 +121,7 @@ def features(
         print_dictionary()
         return
     assets = bars.assets()
-    chosen = _chosen(assets, asset)
+    chosen = chosen_assets(assets, asset)
     choice = Choice(tier, every, volatility_index)
     found = [features_of(one, choice, assets) for one in chosen]
     if combine:
@@ -300,7 +144,7 @@ def targets(
     from llmlab.market.samples.report import print_balance
     from llmlab.market.samples.targets import balance
 
-    found = {one.name: balance(one) for one in _chosen(bars.assets(), asset)}
+    found = {one.name: balance(one) for one in chosen_assets(bars.assets(), asset)}
     if as_json:
         print(json.dumps({name: one.to_dict("index") for name, one in found.items()}, indent=2))
     else:
@@ -396,28 +240,18 @@ def search(
         }
         write_result(folder.path, asked | {"best": dict(found.best_trial.params)}, answers)
     print_answers(f"{task.assets[0].name}, {study.recipe.target}", answers)
-    tried = ", ".join(
-        f"{name} {value:.3g}" if isinstance(value, float) else f"{name} {value}"
-        for name, value in found.best_trial.params.items()
-    )
+    tried = _settings(found.best_trial.params)
     print(f"The best of {counted(len(found.trials), 'trial')}: {tried}.")
     print(f"Trials and results are in {folder.path}.")
+
+
+def _settings(params: Mapping[str, object]) -> str:
+    return ", ".join(
+        f"{name} {value:.3g}" if isinstance(value, float) else f"{name} {value}"
+        for name, value in params.items()
+    )
 
 
 def _say_trial(trial: "FrozenTrial") -> None:
     loss = "pruned" if trial.value is None else f"validation loss {trial.value:.4f}"
     print(f"trial {trial.number}: {loss}", file=sys.stderr, flush=True)
-
-
-def _chosen(assets: "dict[str, Bars]", names: str) -> "list[Bars]":
-    """The named assets, or all."""
-    from llmlab.method.declare.catalog import suggestion
-
-    wanted = [name.strip() for name in names.split(",") if name.strip()] or list(assets)
-    for name in wanted:
-        if name not in assets:
-            raise LabError(
-                f"there is no asset '{name}'{suggestion(name, assets)}; use one of "
-                f"{', '.join(assets)}."
-            )
-    return [assets[name] for name in wanted]

@@ -16,7 +16,7 @@ from llmlab.method.running.status import State
 if TYPE_CHECKING:
     from llmlab.method.evidence.reproduction import Agreement
     from llmlab.method.judging.judgement import Judgement
-    from llmlab.method.judging.verdicts import Verdict
+    from llmlab.method.judging.verdict import Verdict
     from llmlab.method.running.campaign import Done, Step
     from llmlab.method.running.plan import Plan
     from llmlab.method.running.recheck import Recheck

@@ -13,17 +13,20 @@ from llmlab.method.errors import LabError
 UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
-def read_text(path: Path) -> str:
+def read_text(path: Path, name: str = "") -> str:
     r"""Read a UTF-8 file; removes a byte-order mark and turns all line endings into `\n`.
+
+    Args:
+        name: what error messages call the file, if not by its path.
 
     Raises:
         LabError: the bytes are not UTF-8, or the file cannot be read.
     """
+    shown = Path(name or path)
     try:
-        data = path.read_bytes()
+        return decoded(path.read_bytes(), shown)
     except OSError as error:
-        raise unreadable(path, error) from error
-    return decoded(data, path)
+        raise unreadable(shown, error) from error
 
 
 def decoded(data: bytes, path: Path) -> str:
@@ -32,11 +35,11 @@ def decoded(data: bytes, path: Path) -> str:
     try:
         return text.decode("utf-8").replace("\r\n", "\n").replace("\r", "\n")
     except UnicodeDecodeError as error:
-        place = error.start + len(data) - len(text)
-        is_utf_16 = data.startswith(UTF_16)
-        cause = "it is UTF-16" if is_utf_16 else f"byte {place} is 0x{data[place]:02x}"
+        line = text.count(b"\n", 0, error.start) + 1
+        cause = f"line {line} has the byte 0x{text[error.start]:02x}"
         raise LabError(
-            f"{path} is not UTF-8 text: {cause}; save it as UTF-8 or give another file."
+            f"{path} is not UTF-8 text: {'it is UTF-16' if data.startswith(UTF_16) else cause}; "
+            "save it as UTF-8 or give another file."
         ) from error
 
 

@@ -1,9 +1,8 @@
-"""The schemas of what the server sends and takes, and its OpenAPI description made of them."""
+"""The schemas of what the server sends and takes."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field, JsonValue
-from pydantic.json_schema import models_json_schema
 
 from llmlab.runs.control import Action
 
@@ -100,98 +99,3 @@ class Refusal(BaseModel):
     """Why not, in one sentence."""
 
     error: str
-
-
-RUN = {"name": "run", "in": "query", "required": True, "schema": {"type": "string"}}
-FROM = {
-    "name": "from", "in": "query", "schema": {"type": "integer", "minimum": 0, "default": 0},
-    "description": "Byte to read from: `next` of the answer before.",
-}  # fmt: skip
-FILE = {
-    "name": "file", "in": "query", "schema": {"type": "integer"},
-    "description": "`file` of the answer before, so that a log that was cut is noticed.",
-}  # fmt: skip
-
-
-POSTS = (
-    ("/api/control", "Ask a run for something.", "ControlRequest", "202", "Asked"),
-    (
-        "/api/command",
-        "The command that a request would start; nothing is started.",
-        "Wish",
-        "200",
-        "Command",
-    ),
-    ("/api/start", "Start a command of /api/command.", "Command", "202", "Asked"),
-    ("/api/inspect", "Make the page /inside of a run anew.", "NamedRun", "202", "Asked"),
-)
-"""Path, what it does, the schema that it takes, and the status and schema of its answer."""
-
-
-def openapi(version: str) -> dict[str, Any]:
-    """The OpenAPI description of the server."""
-    models = (
-        Health, RunList, RowsAnswer, ControlRequest, Asked, Refusal,
-        Wish, Command, NamedRun, StartedList,
-    )  # fmt: skip
-    _, schemas = models_json_schema(
-        [(model, "serialization") for model in models], ref_template="#/components/schemas/{model}"
-    )
-    refused = {"default": _answer("Refused.", "Refusal")}
-    return {
-        "openapi": "3.1.0",
-        "info": {
-            "title": "llmlab watch",
-            "version": version,
-            "description": "Live logs of training runs. Send the token of the printed link as "
-            "`Authorization: Bearer TOKEN`, and the server's own address as `Origin` with POST "
-            "and WebSocket.",
-        },
-        "paths": {
-            "/api/health": {"get": {"responses": {"200": _answer("Up.", "Health")}}},
-            "/api/runs": {"get": {"responses": {"200": _answer("Runs.", "RunList"), **refused}}},
-            "/api/rows": {
-                "get": {
-                    "parameters": [RUN, FROM, FILE],
-                    "responses": {"200": _answer("Lines of the log.", "RowsAnswer"), **refused},
-                }
-            },
-            "/ws": {
-                "get": {
-                    "summary": "WebSocket: the same, as it is written; a message is sent only once "
-                    "the one before has left.",
-                    "parameters": [RUN, FROM, FILE],
-                    "responses": {"101": _answer("Each message.", "RowsAnswer"), **refused},
-                }
-            },
-            "/inside": {
-                "get": {
-                    "summary": "A page of HTML that shows the inside of a run's model.",
-                    "parameters": [RUN],
-                    "responses": {"200": {"description": "The page."}, **refused},
-                }
-            },
-            "/api/started": {
-                "get": {"responses": {"200": _answer("Commands.", "StartedList"), **refused}}
-            },
-            **{
-                path: {
-                    "post": {
-                        "summary": summary,
-                        "requestBody": {"required": True, "content": _json(taken)},
-                        "responses": {status: _answer("Done.", given), **refused},
-                    }
-                }
-                for path, summary, taken, status, given in POSTS
-            },
-        },
-        "components": {"schemas": schemas["$defs"]},
-    }
-
-
-def _answer(description: str, model: str) -> dict[str, Any]:
-    return {"description": description, "content": _json(model)}
-
-
-def _json(model: str) -> dict[str, Any]:
-    return {"application/json": {"schema": {"$ref": f"#/components/schemas/{model}"}}}

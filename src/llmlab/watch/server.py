@@ -37,9 +37,9 @@ from llmlab.watch.answers import (
     StartedCommand,
     StartedList,
     Wish,
-    openapi,
 )
 from llmlab.watch.catalog import INSIDE, Catalog, checkpoints, made_at
+from llmlab.watch.openapi import openapi
 from llmlab.watch.pages import BookFiles
 from llmlab.watch.rows import Cursor, is_known, read_rows
 from llmlab.watch.starting import PREFIX, Starter, command_of, require_shown
@@ -238,12 +238,8 @@ async def _follow(watch: Watch, socket: WebSocket) -> None:
                 cursor = rows.after
             if rows.is_last:
                 await asyncio.wait({gone}, timeout=POLL_SECONDS)
-    except (
-        LabError,
-        OSError,
-        WebSocketDisconnect,
-    ):  # the run was removed, or nobody looks any more
-        return
+    except (LabError, OSError, WebSocketDisconnect):
+        return  # the run was removed, or nobody looks any more
     finally:
         gone.cancel()
 

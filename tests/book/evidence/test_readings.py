@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from llmlab.book.evidence import readings
+from llmlab.method.declare.experiment import Metric
 from llmlab.method.errors import LabError
 from llmlab.method.evidence.lookup import best_evidence
 
@@ -135,20 +136,18 @@ def test_a_mistake_is_one_sentence_with_a_remedy(evidence, call, message):
 
 
 @pytest.mark.parametrize(
-    ("device", "text"),
+    ("name", "unit", "text"),
     [
-        ("NVIDIA H200", "NVIDIA H200"),
-        ("1 x AMD EPYC", "1\N{NO-BREAK SPACE}core of AMD EPYC"),
-        (
-            "16 x Intel(R) Xeon(R) Processor + 2 x AMD EPYC + 2 x AMD EPYC",
-            "16\N{NO-BREAK SPACE}cores of Intel Xeon and 2\N{NO-BREAK SPACE}cores of AMD EPYC",
-        ),
+        ("step_time", "s", "step time (s)"),
+        ("save_s", "s", "save (s)"),
+        ("seconds", "s", "seconds"),
+        ("best_epoch", "epochs", "best epoch"),
+        ("n_parameters", "parameters", "parameters"),
+        ("gpus", "GPUs", "GPUs"),
+        ("bits_per_byte", "bits/byte", "bits per byte"),
+        ("score", "share", "score (%)"),
+        ("rank", "1", "rank"),
     ],
 )
-def test_machines_are_told_each_once(device, text):
-    assert readings.hardware(device) == text
-
-
-def test_kinds_of_processor_are_told_without_their_cores():
-    found = readings.processors(["1 x AMD EPYC", "16 x Intel(R) Xeon(R) Processor + 2 x AMD EPYC"])
-    assert found == "AMD EPYC, Intel Xeon"
+def test_a_column_says_its_unit_once(name, unit, text):
+    assert readings.heading(Metric(name, "A column.", unit)) == text

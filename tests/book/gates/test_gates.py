@@ -66,7 +66,7 @@ def test_axe_finds_what_some_readers_cannot_see(tmp_path: Path, monkeypatch) -> 
     )
     assert told == [(1, 1, "index.html")]
     assert len(found) == 1
-    assert "fails color-contrast at 1 places: p" in found[0]
+    assert "fails color-contrast at 1 place: p" in found[0]
 
 
 def test_what_is_missing_is_said(monkeypatch) -> None:

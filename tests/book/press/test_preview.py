@@ -196,7 +196,7 @@ def test_what_was_read_before_is_read_again_if_it_is_damaged(
 def test_what_is_read_as_one_stays_on_its_line(executed_sample, tmp_path):
     contents = read_contents(executed_sample)
     notebook = tmp_path / "index.ipynb"
-    text = "# A\n\nBetween 1e-3 and 90 % (n = 5) lies $x$, they say."
+    text = "# A\n\nBetween 1e-3 and 90 % (n = 5 seeds) lies $x$, they say. H-A-1 [No]{.badge}"
     nbformat.write(new_notebook(cells=[new_markdown_cell(text)]), notebook)
     index = replace(contents.chapters[0], notebook=notebook)
     changed = replace(contents, chapters=(index, *contents.chapters[1:]))
@@ -205,7 +205,8 @@ def test_what_is_read_as_one_stays_on_its_line(executed_sample, tmp_path):
     page = (site / "index.html").read_text()
     assert '<span class="unbroken">1e-3</span>' in page
     assert "90\u00a0%" in page
-    assert "n\u00a0=\u00a05" in page
+    assert "n\u00a0=\u00a05\u00a0seeds" in page
+    assert 'H-A-1</span>\u00a0<span class="badge">' in page
     assert re.search(r'<span class="unbroken"><math.*?</math>,</span>', page, re.S)
 
 

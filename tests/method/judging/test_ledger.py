@@ -12,7 +12,8 @@ from pydantic import TypeAdapter
 
 from llmlab.method.declare.experiment import Axis, Budget, Experiment, Metric
 from llmlab.method.errors import LabError
-from llmlab.method.judging.ledger import Hypothesis, load_ledger
+from llmlab.method.judging.ledger import Hypothesis
+from llmlab.method.judging.ledger_files import load_ledger
 from llmlab.method.project import Project
 
 QUESTIONS = """

@@ -9,7 +9,7 @@ from llmlab.method.evidence.recording import record
 from llmlab.method.judging.ledger import Feature, Hypothesis, Ledger, Phase, Question, Track
 from llmlab.method.judging.progress import progress, question_statuses
 from llmlab.method.judging.registration import registration
-from llmlab.method.judging.verdicts import Verdict
+from llmlab.method.judging.verdict import Verdict
 from llmlab.method.running.runner import run_experiment
 
 QUESTION = Question(id="Q-A", text="What?", track="t")
@@ -77,16 +77,16 @@ def first_phase(project, *features, words=()):
 
 
 def test_a_module_is_ready_with_its_tests(lab):
-    feature = Feature(title="A model", modules=("llmlab.gpt.giant",))
+    feature = Feature(title="A model", modules=("llmlab.method.giant",))
     (planned,) = first_phase(lab.project, feature).features
     assert (planned.stage, planned.done) == ("planned", False)
     assert planned.missing == (
-        "src/llmlab/gpt/giant.py is not written",
-        "tests/gpt/test_giant.py is not written",
+        "src/llmlab/method/giant.py is not written",
+        "tests/method/test_giant.py is not written",
     )
-    (lab.root / "src/llmlab/gpt/giant.py").write_text("")
-    (lab.root / "tests/gpt").mkdir(parents=True)
-    (lab.root / "tests/gpt/test_giant.py").write_text("")
+    (lab.root / "src/llmlab/method/giant.py").write_text("")
+    (lab.root / "tests/method").mkdir(parents=True)
+    (lab.root / "tests/method/test_giant.py").write_text("")
     (ready,) = first_phase(lab.project, feature).features
     assert (ready.stage, ready.done) == ("code ready", True)
     other = Feature(title="Another", files=("other.txt",))

@@ -11,7 +11,8 @@ from llmlab.method.evidence.manifest import MANIFEST
 from llmlab.method.evidence.tables import RUNS
 from llmlab.method.judging import remembered
 from llmlab.method.judging.judgement import NoJudgement
-from llmlab.method.judging.ledger import Hypothesis, load_ledger
+from llmlab.method.judging.ledger import Hypothesis
+from llmlab.method.judging.ledger_files import load_ledger
 from llmlab.method.judging.remembered import Judge, judge_evidence
 from llmlab.method.project import Project
 

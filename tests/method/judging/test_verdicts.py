@@ -1,21 +1,11 @@
 """Verdicts from real tables: words, correction, smoke runs, provenance."""
 
-from dataclasses import replace
-from datetime import date
-
 import pytest
+from doses import HYPOTHESIS
 
 from llmlab.method.evidence.recording import record
 from llmlab.method.json_values import json_value
-from llmlab.method.judging.judgement import Judgement, NoJudgement
-from llmlab.method.judging.ledger import Hypothesis
-from llmlab.method.judging.verdicts import (
-    decide,
-    judge_all,
-    judge_family,
-    smoke_agreement,
-    verdicts,
-)
+from llmlab.method.judging.verdicts import judge_all, smoke_agreement, verdicts
 from llmlab.method.running.runner import run_experiment
 
 DOSE = """
@@ -107,38 +97,6 @@ registered = 2026-01-31
 """,
 }
 
-HYPOTHESIS = Hypothesis(
-    id="H-DOSE-1",
-    question="Q-DOSE",
-    experiment="toy",
-    title="More helps",
-    statement="It does.",
-    reason="Theory.",
-    metric="score",
-    claim="greater",
-    family="dose",
-    registered=date(2026, 1, 31),
-    treatment={"dose": 2.0},
-    control={"dose": 1.0},
-    margin=0.5,
-)
-
-JUDGEMENT = Judgement(
-    effect=0.6,
-    low=0.4,
-    high=0.8,
-    level=0.9,
-    n=5,
-    unit="points",
-    per_seed=(0.5, 0.6, 0.7, 0.6, 0.6),
-    second_opinion=(0.45, 0.75),
-    test="one-sided: paired t test",
-    p_supported=0.5,
-    p_refuted=0.5,
-    sides=(),
-    alarms=(),
-)
-
 
 @pytest.fixture
 def medicine(lab):
@@ -146,73 +104,6 @@ def medicine(lab):
     for name, text in LEDGER.items():
         (lab.project.ledger / name).write_text(text)
     return lab
-
-
-def one_verdict(judgement, others=(), looks=1):
-    """The verdict on a judgement in a family with others, through the corrections."""
-    family = [replace(HYPOTHESIS, id=f"H-DOSE-{n}") for n in range(1, 2 + len(others))]
-    judged = dict(zip([h.id for h in family], [judgement, *others], strict=True))
-    return judge_family(family, judged, dict.fromkeys(judged, looks))["H-DOSE-1"]
-
-
-def test_holm_corrects_each_direction_over_the_family():
-    judgement = replace(JUDGEMENT, p_supported=0.02, p_refuted=0.9)
-    assert one_verdict(judgement).supported == 2 * 0.02
-    other = replace(JUDGEMENT, p_supported=0.03)
-    assert one_verdict(judgement, [other]).supported == pytest.approx(2 * 0.04)
-
-
-def test_what_was_not_tested_still_counts_in_the_family():
-    judgement = replace(JUDGEMENT, p_supported=0.02)
-    untested = NoJudgement("UNTESTED", "There are no runs yet.")
-    adjusted = one_verdict(judgement, [untested] * 3)
-    assert (adjusted.supported, adjusted.size) == (pytest.approx(2 * 0.08), 4)
-
-
-def test_families_do_not_touch_each_other():
-    others = [replace(HYPOTHESIS, id="H-X", family="other")]
-    judged = {"H-DOSE-1": JUDGEMENT, "H-X": JUDGEMENT}
-    assert (
-        judge_family([HYPOTHESIS, *others], judged, dict.fromkeys(judged, 1))["H-DOSE-1"].size == 1
-    )
-
-
-def test_each_look_has_half_of_the_alpha_that_is_left():
-    judgement = replace(JUDGEMENT, p_supported=0.02, p_refuted=0.9)
-    first, second = (one_verdict(judgement, looks=looks) for looks in (1, 2))
-    assert (first.supported, second.supported) == (0.04, 0.08)
-    assert (second.refuted, second.looks) == (1.0, 2)
-
-
-def decided(hypothesis, judgement):
-    """The word and reason on a judgement that is alone in its family."""
-    adjusted = judge_family([hypothesis], {hypothesis.id: judgement}, {hypothesis.id: 1})
-    return decide(hypothesis, judgement, adjusted[hypothesis.id])
-
-
-def test_a_best_level_at_the_edge_of_the_grid_decides_nothing():
-    sure = replace(JUDGEMENT, p_supported=1e-9)
-    assert decided(HYPOTHESIS, sure)[0] == "SUPPORTED"
-    remedy = "the grid of dose must extend to at least 4"
-    word, reason = decided(HYPOTHESIS, replace(sure, open_end=remedy))
-    assert word == "UNDECIDED"
-    assert reason.endswith(f"is not decisive: {remedy}.")
-
-
-@pytest.mark.parametrize(
-    ("per_seed", "word"),
-    [((0.5, 0.6), "SUPPORTED"), ((0.4, 0.4), "REFUTED"), ((0.4, 0.6), "UNDECIDED")],
-)
-def test_a_check_asks_each_seed_and_has_no_p_value(per_seed, word):
-    check = replace(HYPOTHESIS, kind="check")
-    judgement = replace(JUDGEMENT, per_seed=per_seed, p_supported=None, p_refuted=None)
-    assert decided(check, judgement)[0] == word
-
-
-def test_a_check_counts_in_its_family_without_a_p_value():
-    check = replace(JUDGEMENT, p_supported=None, p_refuted=None)
-    adjusted = one_verdict(replace(JUDGEMENT, p_supported=0.02), [check])
-    assert (adjusted.supported, adjusted.size) == (2 * 2 * 0.02, 2)
 
 
 def test_seeds_that_are_added_after_a_look_make_it_the_second(medicine):

@@ -79,6 +79,18 @@ def test_a_refactoring_leaves_evidence_of_every_scale_current(recorded) -> None:
     assert recorded_evidence(recorded.project, "toy", "laptop").state == "stale"
 
 
+def test_scales_may_come_from_different_code(recorded) -> None:
+    edit_tools(recorded, "return x + x", "y = x\n    return y + x")
+    git(recorded, "commit", "--all", "--message", "tools")
+    run_experiment(recorded.load("toy"), "laptop", recorded.project)
+    record(recorded.project, "toy", "laptop")
+    edit_tools(recorded, "y + x", "y + y")
+    attest(recorded.project, "toy", "smoke")
+    found = [recorded_evidence(recorded.project, "toy", scale) for scale in ("smoke", "laptop")]
+    assert [evidence.state for evidence in found] == ["current, by equivalence"] * 2
+    assert len({evidence.equivalence.commit_recorded for evidence in found}) == 2
+
+
 def test_status_tells_it_from_plain_current(recorded) -> None:
     edit_tools(recorded, "return x + x", "y = x\n    return y + x")
     attest(recorded.project, "toy", "smoke")

@@ -4,6 +4,7 @@ import shutil
 import signal
 import subprocess
 import time
+from functools import partial
 from pathlib import Path
 
 import psutil
@@ -14,6 +15,7 @@ from llmlab.method.declare.experiment import Experiment
 from llmlab.method.errors import LabError
 from llmlab.method.evidence.manifest import MANIFEST
 from llmlab.method.evidence.tables import TIMING, read_curves, read_runs
+from llmlab.method.running import runner
 from llmlab.method.running.lease import lease
 from llmlab.method.running.parts import LOCK
 from llmlab.method.running.plan import make_plan
@@ -210,13 +212,15 @@ USE_GPU = """    (trial.keep / f"worker-{os.getpid()}").touch()
 
 
 @pytest.fixture
-def two_gpus(tmp_path: Path) -> dict[str, str]:
-    """The environment of a machine whose driver lists two GPUs."""
-    driver = tmp_path / "bin" / "nvidia-smi"
+def two_gpus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A machine whose driver lists two GPUs; gives the folder of their locks."""
+    driver, locks = tmp_path / "bin" / "nvidia-smi", tmp_path / "locks"
     driver.parent.mkdir()
     driver.write_text("#!/bin/sh\necho '0, GPU-7'\necho '1, GPU-8'\n")
     driver.chmod(0o755)
-    return {"PATH": f"{driver.parent}:/bin:/usr/bin", "TMPDIR": str(tmp_path)}
+    monkeypatch.setenv("PATH", f"{driver.parent}:/bin:/usr/bin")
+    monkeypatch.setattr(runner, "lease", partial(lease, locks=locks))
+    return locks
 
 
 @pytest.fixture
@@ -226,12 +230,11 @@ def run_on_two_gpus(lab, two_gpus):
     Runs wait for each other until there are as many workers as expected.
     """
 
-    def run(expected: int, *arguments: str) -> list[float]:
+    def run(expected: int, workers: int | None = None) -> list[float]:
         lab.add()
         lab.edit("toy", "import random", f"import os\nimport random\n\nWORKERS = {expected}")
         toy = lab.edit("toy", "    time.sleep", USE_GPU + "    time.sleep")
-        done = lab.llmlab("run", "toy", "--scale", "smoke", *arguments, **two_gpus)
-        assert done.returncode == 0, done.stderr
+        run_experiment(toy, "smoke", lab.project, workers=workers)
         return sorted(read_runs(lab.project.fresh("smoke", "toy"), toy)["loss"])
 
     return run
@@ -242,11 +245,11 @@ def test_each_worker_has_a_gpu_of_its_own(run_on_two_gpus) -> None:
 
 
 def test_more_workers_share_the_gpus_evenly(run_on_two_gpus) -> None:
-    assert run_on_two_gpus(4, "--workers", "4") == [7.0, 7.0, 8.0, 8.0]
+    assert run_on_two_gpus(4, workers=4) == [7.0, 7.0, 8.0, 8.0]
 
 
-def test_a_gpu_that_another_job_holds_is_not_used(run_on_two_gpus, tmp_path: Path) -> None:
-    with lease(["GPU-7"], 1, tmp_path / "llmlab-gpus"):
+def test_a_gpu_that_another_job_holds_is_not_used(run_on_two_gpus, two_gpus: Path) -> None:
+    with lease(["GPU-7"], 1, two_gpus):
         assert set(run_on_two_gpus(1)) == {8.0}
 
 
@@ -284,12 +287,13 @@ WAIT_FOR_TWO = """    (trial.keep / f"begun-{os.getpid()}").touch()
 """
 
 
-def test_a_gpu_runs_its_share_of_a_sweep_at_once(lab, toy_sweep, two_gpus) -> None:
+@pytest.mark.usefixtures("two_gpus")
+def test_a_gpu_runs_its_share_of_a_sweep_at_once(lab, toy_sweep) -> None:
     # else the first process may have taken the second share before the other has started
-    lab.edit("toy", "    gpu = os.environ", WAIT_FOR_TWO + "    gpu = os.environ")
-    done = lab.llmlab("run", "toy", "--scale", "smoke", **two_gpus)
-    assert done.returncode == 0, done.stderr
-    assert "starting, all runs of a GPU at once" in done.stderr
+    toy = lab.edit("toy", "    gpu = os.environ", WAIT_FOR_TWO + "    gpu = os.environ")
+    told = []
+    run_experiment(toy, "smoke", lab.project, report=lambda *event: told.append(event))
+    assert told[0] == (0, 4, "starting, all runs of a GPU at once")
     folder = lab.project.fresh("smoke", "toy")
     seen = {path.stem: path.read_text() for path in folder.glob("kept/*-*.txt")}
     # one GPU gets the trials of one seed, since these come by turns
@@ -299,21 +303,25 @@ def test_a_gpu_runs_its_share_of_a_sweep_at_once(lab, toy_sweep, two_gpus) -> No
     } == {"GPU-7 2", "GPU-8 2"}
 
 
-def test_at_once_or_apart_a_sweep_gives_the_same_rows(lab, toy_sweep, two_gpus) -> None:
-    folder = lab.project.fresh("smoke", "toy")
-    assert lab.llmlab("run", "toy", "--scale", "smoke", **two_gpus).returncode == 0
-    at_once = rows(folder, toy_sweep)
-    run_experiment(toy_sweep, "smoke", lab.project, out=lab.root / "out")
-    assert at_once == rows(lab.root / "out" / "smoke" / "toy", toy_sweep)
-
-
-def test_a_group_that_raises_is_named_after_the_others_are_finished(
-    lab, toy_sweep, two_gpus
+def test_at_once_or_apart_a_sweep_gives_the_same_rows(
+    lab, toy_sweep, request: pytest.FixtureRequest
 ) -> None:
-    lab.edit("toy", "    gpu =", '    if trial.seed:\n        raise ValueError("no")\n    gpu =')
-    done = lab.llmlab("run", "toy", "--scale", "smoke", "--workers", "1", **two_gpus)
-    assert done.returncode == 1
-    assert "2 of 4 runs of toy raised, first rate=1e-05/seed=1: ValueError: no" in done.stderr
+    apart, at_once = lab.root / "apart", lab.root / "at_once"
+    run_experiment(toy_sweep, "smoke", lab.project, out=apart)
+    request.getfixturevalue("two_gpus")
+    run_experiment(toy_sweep, "smoke", lab.project, out=at_once)
+    tables = (folder / "smoke" / "toy" for folder in (apart, at_once))
+    one, other = (rows(table, toy_sweep) for table in tables)
+    assert one == other
+
+
+@pytest.mark.usefixtures("two_gpus")
+def test_a_group_that_raises_is_named_after_the_others_are_finished(lab, toy_sweep) -> None:
+    wrong = '    if trial.seed:\n        raise ValueError("no")\n    gpu ='
+    toy = lab.edit("toy", "    gpu =", wrong)
+    sentence = "2 of 4 runs of toy raised, first rate=1e-05/seed=1: ValueError: no"
+    with pytest.raises(LabError, match=sentence):
+        run_experiment(toy, "smoke", lab.project, workers=1)
     assert len(part_files(lab.project.fresh("smoke", "toy"))) == 2
 
 

@@ -10,7 +10,7 @@ import pytest
 from llmlab.book.press.lint import typed_numbers
 from llmlab.method.declare.catalog import catalog
 from llmlab.method.errors import LabError
-from llmlab.method.judging.ledger import load_ledger
+from llmlab.method.judging.ledger_files import load_ledger
 from llmlab.method.running.runner import run_experiment
 from llmlab.method.scaffold import experiment
 from llmlab.method.scaffold.experiment import new_experiment

@@ -9,7 +9,7 @@ import pytest
 
 import llmlab
 from llmlab.method.errors import LabError
-from llmlab.method.judging.ledger import load_ledger
+from llmlab.method.judging.ledger_files import load_ledger
 from llmlab.method.scaffold.lab import new_lab
 
 CONTENTS = """book:

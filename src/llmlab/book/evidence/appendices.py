@@ -6,8 +6,8 @@ import pandas as pd
 import pandera.pandas as pa
 from IPython.display import Markdown
 
-from llmlab.book import markup
-from llmlab.book.evidence.readings import hardware
+from llmlab.book import markup, numbers
+from llmlab.book.evidence.origins import hardware
 from llmlab.method.declare.catalog import catalog
 from llmlab.method.declare.experiment import SCALES, Experiment
 from llmlab.method.evidence import lookup as evidence_rules
@@ -25,19 +25,21 @@ def dictionary() -> Markdown:
     parts = []
     for experiment in catalog().values():
         parts += [
-            f"**`{experiment.name}/runs.csv`**. {runs_schema(experiment).description}",
+            f"## {experiment.name} {{.unnumbered}}",
+            f"`{experiment.name}/runs.csv`. {runs_schema(experiment).description}",
             _columns(runs_schema(experiment)),
             *_curve_names(experiment),
         ]
     parts += [
-        f"**`*/curves.parquet`**. {CURVES_SCHEMA.description}",
+        "## Curves of all experiments {.unnumbered}",
+        f"`*/curves.parquet`. {CURVES_SCHEMA.description}",
         _columns(CURVES_SCHEMA),
     ]
     return markup.join(*parts)
 
 
 def provenance(project: Project) -> Markdown:
-    """Every table, with state, commit, machine and command."""
+    """Every table, with state and commit; command, machine and checksums are folded below."""
     found = list(_all_evidence(project))
     rows = [
         [
@@ -49,13 +51,10 @@ def provenance(project: Project) -> Markdown:
             str(len(evidence.manifest.seeds)),
             _commit(evidence),
             evidence.manifest.finished[:10],
-            hardware(evidence.manifest.device),
         ]
         for evidence in found
     ]
-    header = [
-        "Experiment", "Scale", "Origin", "State", "Runs", "Seeds", "Commit", "Date", "Hardware",
-    ]  # fmt: skip
+    header = ["Experiment", "Scale", "Origin", "State", "Runs", "Seeds", "Commit", "Date"]
     return markup.join(
         markup.pipe_table(header, rows, numeric=(4, 5)), *map(_manifest_details, found)
     )
@@ -72,11 +71,10 @@ def reproduction(project: Project) -> Markdown:
             _agreement_badge(agreement),
             f"{agreement.compared} of {agreement.rows}",
             _worst(agreement),
-            ", ".join(agreement.changes) or "nothing",
         ]
         for agreement in agreements
     ]
-    header = ["Experiment", "Rerun", "Runs compared", "Largest difference", "Changed since"]
+    header = ["Experiment", "Rerun", "Runs compared", "Largest difference"]
     return markup.join(markup.pipe_table(header, rows), *map(_drift_details, agreements))
 
 
@@ -89,8 +87,8 @@ def tolerances(project: Project) -> Markdown:
         tolerated = reproductions.tolerances(recorded, drifts) if recorded else declared
         for metric, allowed in tolerated.items():
             measured = drifts.get(("smoke", name, metric))
-            seen = f"{measured.largest:.2g}" if measured else "not measured"
-            rows.append([f"`{name}`", label(metric), seen, f"± {allowed:.2g}"])
+            seen = numbers.brief(measured.largest) if measured else "not measured"
+            rows.append([f"`{name}`", label(metric), seen, f"± {numbers.brief(allowed)}"])
     header = ["Experiment", "Metric", "Seen between machines", "Tolerance"]
     return Markdown(markup.pipe_table(header, rows, numeric=(2, 3)))
 
@@ -125,7 +123,6 @@ def _curve_names(experiment: Experiment) -> Iterator[str]:
             [f"`{curve.name}`", _unit_cell(curve.unit), curve.description]
             for curve in experiment.curves
         ]
-        yield "Its curves:"
         yield markup.pipe_table(["Curve", "Unit", "Meaning"], rows)
 
 
@@ -158,16 +155,17 @@ def _manifest_details(evidence: Evidence) -> str:
     return markup.details(
         f"{manifest.experiment} at {manifest.scale} scale, {evidence.origin}",
         markup.code_block(manifest.command),
-        f"{manifest.host}. {libraries}.",
+        f"{hardware(manifest.device)}; {manifest.host}. {libraries}.",
         f"Digest of code and budget `{manifest.fingerprint.digest[:16]}…`, {', '.join(checksums)}.",
         changed,
     )
 
 
 def _agreement_badge(agreement: Agreement) -> str:
-    return (
-        markup.badge("Agrees", "current") if agreement.agrees else markup.badge("Drifted", "stale")
-    )
+    badge = markup.badge("Agrees", "current")
+    if not agreement.agrees:
+        badge = markup.badge("Drifted", "stale")
+    return f"{badge} changed since: {', '.join(agreement.changes)}" if agreement.changes else badge
 
 
 def _worst(agreement: Agreement) -> str:
@@ -175,7 +173,8 @@ def _worst(agreement: Agreement) -> str:
     if worst is None:
         return "none: equal"
     return (
-        f"{label(worst.metric)} {worst.absolute:.2g} (tolerance {worst.tolerance:.2g}) "
+        f"{label(worst.metric)} {numbers.brief(worst.absolute)} "
+        f"(tolerance {numbers.brief(worst.tolerance)}) "
         f"in `{worst.run_id}`"
     )
 

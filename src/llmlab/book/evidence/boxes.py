@@ -10,17 +10,18 @@ from llmlab.book.evidence.effects import (
     amount,
     claim_text,
     declared,
+    difference_name,
     drawing,
     effect_text,
     interval_text,
 )
-from llmlab.book.evidence.readings import condition_text, hardware
+from llmlab.book.evidence.origins import hardware
+from llmlab.book.evidence.readings import condition_text
 from llmlab.method.documents import listed
 from llmlab.method.judging import statistics
 from llmlab.method.judging.journal import RULES, table_key
-from llmlab.method.judging.ledger import Hypothesis
 from llmlab.method.judging.scope import Scope
-from llmlab.method.judging.verdicts import SIGNS, Verdict, claimed_region
+from llmlab.method.judging.verdict import SIGNS, Verdict, claimed_region
 from llmlab.method.levels import label
 
 MOST_SEEDS = 1000
@@ -110,7 +111,9 @@ def _seeds_to_decide(verdict: Verdict) -> str:
     next_look = statistics.spending(len(verdict.looks) + 1)
     needed = seeds_needed(distance, spread, verdict.hypothesis.alpha / next_look)
     if needed is None:
-        return f"This close to the edge of the claim, even {MOST_SEEDS} paired seeds do not decide."
+        return (
+            f"This close to the edge of the claim, even {MOST_SEEDS:,} paired seeds do not decide."
+        )
     if needed <= verdict.judgement.n:
         return (
             "More seeds. A t test of this claim alone would have found this effect with the "
@@ -138,21 +141,13 @@ def _finding(verdict: Verdict) -> str:
     if verdict.judgement is None:
         return verdict.reason
     what = {
-        "monotone": f"Rank correlation of {label(verdict.hypothesis.metric)} with "
+        "monotone": f"rank correlation of {label(verdict.hypothesis.metric)} with "
         f"{label(str(verdict.hypothesis.along))}",
-        "interval": f"Best {label(str(verdict.hypothesis.best))}",
-    }.get(verdict.hypothesis.claim, _difference(verdict.hypothesis, verdict.judgement.unit))
+        "interval": f"best {label(str(verdict.hypothesis.best))}",
+    }.get(verdict.hypothesis.claim, difference_name(verdict.hypothesis, verdict.judgement.unit))
     claim = claim_text(verdict.hypothesis, verdict.judgement.unit)
-    found = f"**{what}: {effect_text(verdict)}** ({interval_text(verdict)}); the claim: {claim}."
-    return f"{found} {_why_not(verdict)}".strip()
-
-
-def _difference(hypothesis: Hypothesis, unit: str) -> str:
-    """The name of a comparison's effect: a difference between conditions or from a fixed number."""
-    name = f"Difference in {label(hypothesis.metric)}"
-    if hypothesis.reference is None:
-        return name
-    return f"{name} from {numbers.number(hypothesis.reference, unit)}"
+    found = f"**{_capitalised(what)}: {effect_text(verdict)}** ({interval_text(verdict)})"
+    return f"{found}; the claim: {claim}. {_why_not(verdict)}".strip()
 
 
 def _why_not(verdict: Verdict) -> str:
@@ -310,4 +305,10 @@ def _evidence(verdict: Verdict) -> str:
 def _alarms(verdict: Verdict) -> str:
     if not (verdict.judgement and verdict.judgement.alarms):
         return ""
-    return "**Caution.**\n\n" + markup.bullets(verdict.judgement.alarms)
+    alarms = [f"{_capitalised(alarm)}." for alarm in verdict.judgement.alarms]
+    return f"**Caution.** {' '.join(alarms)}"
+
+
+def _capitalised(text: str) -> str:
+    """A text with a capital letter at its start; the others stay as they are."""
+    return text[:1].upper() + text[1:]

@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 
 from llmlab.book import markup, numbers, style
 from llmlab.method.judging.ledger import Hypothesis
-from llmlab.method.judging.verdicts import Verdict, claimed_region
+from llmlab.method.judging.verdict import Verdict, claimed_region
 from llmlab.method.levels import label
 
 
@@ -56,6 +56,16 @@ def declared(hypothesis: Hypothesis, edge: float, unit: str) -> str:
 def amount(verdict: Verdict, x: float) -> str:
     """A number on the scale of the effect, with sign and unit."""
     return _of_claim(verdict.hypothesis, x, verdict.judgement.unit)
+
+
+def difference_name(hypothesis: Hypothesis, unit: str) -> str:
+    """The name of a difference between conditions, or of a metric's distance from a number."""
+    name = label(hypothesis.metric)
+    if hypothesis.reference is None:
+        return f"difference in {name}"
+    if hypothesis.reference == 0:
+        return name
+    return f"{name} minus {numbers.number(hypothesis.reference, unit)}"
 
 
 def drawing(verdict: Verdict) -> str:
@@ -152,7 +162,7 @@ def _axis_label(verdict: Verdict) -> str:
         f"with {label(str(hypothesis.along))}",
         "interval": f"best {label(str(hypothesis.best))}{unit}",
     }
-    return names.get(hypothesis.claim, f"difference in {label(hypothesis.metric)}{unit}")
+    return names.get(hypothesis.claim, difference_name(hypothesis, verdict.judgement.unit) + unit)
 
 
 def _of_claim(hypothesis: Hypothesis, x: float, unit: str) -> str:

@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,8 +14,7 @@ from matplotlib.ticker import EngFormatter, LogLocator, NullFormatter
 from llmlab.book import numbers, style
 from llmlab.book.evidence.readings import Difference, Reading, heading
 from llmlab.method.declare.experiment import Axis, Metric, Value
-from llmlab.method.judging.ledger import is_number
-from llmlab.method.levels import label
+from llmlab.method.levels import is_number, label
 
 WIDE_AXIS = 10
 """Ratio of the largest to the smallest level from which an axis becomes logarithmic."""
@@ -59,7 +59,7 @@ def draw_levels(
             places = [positions[reading.condition[axis.name]] + aside for reading in line]
             _draw_line(axes, line, places, name, look)
         _label_values(axes, readings, together)
-        _label_levels(axes, positions)
+        _label_levels(axes, positions, axis.name)
     if len(panels[0]) > 1:
         _add_legend(figure, rows[0, 0], legend)
     rows[-1, 0].set_xlabel(heading(axis))
@@ -67,40 +67,63 @@ def draw_levels(
     return figure
 
 
-def draw_curves(
-    curves: pd.DataFrame,
-    metric: Metric,
-    line: str,
-    log_y: bool,
-    footer: str,
-    together: str = "",
-    x: str = "step",
-    panels: str | None = None,
-) -> Figure:
-    """Draw means over seeds with 95 % intervals as bands, one line per value of a column.
+@dataclass(frozen=True)
+class Curves:
+    """What a figure of curves shows, and along which axes.
 
-    Args:
-        curves: columns `line`, `panels`, x, mean, low, high; shares from 0 to 1.
+    Attributes:
+        points: columns `line`, `panels`, curve, x, mean, low, high; shares from 0 to 1.
         metric: the curve, or the first of several.
-        together: what several curves have in common.
+        line: the column whose values get a line each.
+        panels: the column whose values get a panel each; None for one panel.
         x: the name of the horizontal axis, with its unit.
-        panels: a column whose values get a panel each; None for one panel.
+        together: what several curves have in common.
+        log_y: whether the value axis is logarithmic.
     """
-    parts = [(None, curves)] if panels is None else list(curves.groupby(panels, sort=False))
+
+    points: pd.DataFrame
+    metric: Metric
+    line: str
+    panels: str | None = None
+    x: str = "step"
+    together: str = ""
+    log_y: bool = False
+
+    @property
+    def columns(self) -> list[str]:
+        """The columns that tell the lines of the figure apart."""
+        return [column for column in (self.panels, self.line) if column]
+
+    @property
+    def are_several(self) -> bool:
+        """Whether more than one curve of a run is shown."""
+        return self.points["curve"].nunique() > 1
+
+    def by_panel(self) -> list[tuple[Value | None, pd.DataFrame]]:
+        """The points of each panel, by its level."""
+        if self.panels is None:
+            return [(None, self.points)]
+        return list(self.points.groupby(self.panels, sort=False))
+
+
+def draw_curves(curves: Curves, footer: str) -> Figure:
+    """Draw means over seeds with 95 % intervals as bands."""
+    parts, metric = curves.by_panel(), curves.metric
     figure, row = style.subplots(1, len(parts), sharey=True, squeeze=False)
-    several = curves["curve"].nunique() > 1
     for axes, (level, part) in zip(row[0], parts, strict=True):
-        _draw_bands(axes, part, line, _scale(metric))
-        if panels is not None:
-            axes.set_title(_level_name(level))
-        axes.set_xlabel(x)
-        if curves["x"].max() >= MANY:
+        _draw_bands(axes, part, curves.line, _scale(metric))
+        if curves.panels is not None:
+            axes.set_title(_level_name(level, curves.panels))
+        axes.set_xlabel(curves.x)
+        if curves.points["x"].max() >= MANY:
             axes.xaxis.set_major_formatter(EngFormatter(sep=""))
-    row[0, 0].set_ylabel(_named_together(together, metric) if several else heading(metric))
-    if log_y:
-        _make_logarithmic(row[0, 0], _scale(metric) * curves["mean"].min())
-    if curves[line].nunique() > 1:
-        _add_legend(figure, row[0, 0], None if several else label(line))
+    several = curves.are_several
+    named = _named_together(curves.together, metric) if several else heading(metric)
+    row[0, 0].set_ylabel(named)
+    if curves.log_y:
+        _make_logarithmic(row[0, 0], _scale(metric) * curves.points["mean"].min())
+    if curves.points[curves.line].nunique() > 1:
+        _add_legend(figure, row[0, 0], None if several else label(curves.line))
     style.sign(figure, footer)
     return figure
 
@@ -111,7 +134,10 @@ def draw_confusion(columns: Mapping[str, Line], axis: Axis, together: str, foote
     Args:
         together: what the columns have in common.
     """
-    levels = [_level_name(reading.condition[axis.name]) for reading in next(iter(columns.values()))]
+    levels = [
+        _level_name(reading.condition[axis.name], axis.name)
+        for reading in next(iter(columns.values()))
+    ]
     shares = 100 * np.array([[reading.mean for reading in line] for line in columns.values()]).T
     figure, axes = style.subplots(height=1.9 + 0.42 * len(levels))
     axes.imshow(shares, cmap="Blues", vmin=0, vmax=100, aspect="auto")
@@ -141,11 +167,12 @@ def draw_differences(
         )
         ends = scale * np.array([[found.mean - found.low], [found.high - found.mean]])
         axes.errorbar(scale * found.mean, row, xerr=ends, fmt="o", color=style.BLUE, capsize=3)
-    axes.set_yticks(range(len(differences)), [_level_name(found.level) for found in differences])
+    levels = [_level_name(found.level, axis) for found in differences]
+    axes.set_yticks(range(len(differences)), levels)
     axes.set_ylim(len(differences) - 0.5, -0.5)
     axes.grid(visible=False, axis="y")
     unit = "points" if metric.unit in numbers.SHARES else numbers.unit_name(metric.unit)
-    axes.set_xlabel(f"{label(metric.name)} minus that of {axis} = {control} ({unit})")
+    axes.set_xlabel(f"{label(metric.name)} minus that of {label(axis)} = {control} ({unit})")
     style.sign(figure, footer)
     return figure
 
@@ -167,7 +194,7 @@ def _draw_bands(axes: Axes, curves: pd.DataFrame, line: str, scale: float) -> No
     colours = style.sequence(len(groups)) if ordered else _distinct(len(groups))
     for (level, curve), colour in zip(groups, colours, strict=False):
         mean, low, high = (scale * curve[end] for end in ("mean", "low", "high"))
-        axes.plot(curve["x"], mean, color=colour, label=_level_name(level))
+        axes.plot(curve["x"], mean, color=colour, label=_level_name(level, line))
         axes.fill_between(curve["x"], low, high, color=colour, alpha=0.2, linewidth=0)
 
 
@@ -213,11 +240,11 @@ def _positions(readings: Sequence[Reading], axis: str) -> dict[Value, float]:
     return {level: float(place) for place, level in enumerate(levels)}
 
 
-def _label_levels(axes: Axes, positions: Mapping[Value, float]) -> None:
+def _label_levels(axes: Axes, positions: Mapping[Value, float], axis: str) -> None:
     places = list(positions.values())
     if min(places) > 0 and max(places) >= WIDE_AXIS * min(places):
         axes.set_xscale("log")
-    names = [numbers.level(level) for level in positions]
+    names = [numbers.level(level, axis) for level in positions]
     axes.set_xticks(places, names)
     axes.set_xticks([], minor=True)
     if all(map(is_number, positions)):
@@ -243,8 +270,8 @@ def _named_together(together: str, metric: Metric) -> str:
     return together + numbers.bracket(metric.unit) if together else numbers.unit_name(metric.unit)
 
 
-def _level_name(level: Value) -> str:
-    return label(numbers.level(level))
+def _level_name(level: Value, axis: str) -> str:
+    return label(numbers.level(level, axis))
 
 
 def _make_logarithmic(axes: Axes, lowest: float) -> None:

@@ -9,14 +9,15 @@ from IPython.display import Markdown
 
 from llmlab.book import markup, numbers
 from llmlab.book.evidence import boxes, effects
-from llmlab.book.evidence.readings import processors
+from llmlab.book.evidence.origins import processors
 from llmlab.book.evidence.results import duration
 from llmlab.method.declare.catalog import catalog, suggestion
 from llmlab.method.declare.experiment import SCALES
 from llmlab.method.errors import LabError
 from llmlab.method.evidence.lookup import Evidence, best_evidence
 from llmlab.method.files import read_text
-from llmlab.method.judging.ledger import Ledger, Track, load_ledger
+from llmlab.method.judging.ledger import Ledger, Track
+from llmlab.method.judging.ledger_files import load_ledger
 from llmlab.method.judging.progress import (
     FeatureProgress,
     PhaseProgress,
@@ -25,7 +26,7 @@ from llmlab.method.judging.progress import (
 )
 from llmlab.method.judging.progress import progress as tracks_progress
 from llmlab.method.judging.scope import Scope
-from llmlab.method.judging.verdicts import SIGNS, Verdict
+from llmlab.method.judging.verdict import SIGNS, Verdict
 from llmlab.method.project import Project
 
 _LABEL = re.compile(r"\{#(sec-[\w-]+)")
@@ -47,12 +48,12 @@ def summary(project: Project, verdicts: Sequence[Verdict]) -> Markdown:
     rows = [
         [
             f"**{track.title}**",
-            *(str(_count(ledger, track, verdicts, word)) for word in WORDS),
-            _checks(ledger, track, verdicts),
-            _standing(ledger, track, verdicts),
+            *(str(_count(own, word)) for word in WORDS),
+            _checks(own),
+            _standing(own),
         ]
         for track in ledger.tracks
-        if _of_track(ledger, track, verdicts)
+        if (own := _of_track(ledger, track, verdicts))
     ]
     words = [f"{SIGNS[word]} {word.capitalize()}" for word in WORDS]
     header = ["Lab", *words, "Checks that hold", "Evidence"]
@@ -213,6 +214,8 @@ class _Count:
     def cells(self) -> list[str]:
         runs = f"{self.runs:,}, {self.diverged} diverged" if self.diverged else f"{self.runs:,}"
         tokens = f"{self.tokens / 1e6:,.1f} M" if self.tokens >= 1e5 else f"{self.tokens:,}"
+        if not self.tokens:  # these runs do not count theirs
+            tokens = markup.NOTHING
         took = [runs, *(text.replace(" ", NO_BREAK) for text in (tokens, duration(self.seconds)))]
         return took + [str(count) for count in self.verdicts]
 
@@ -242,22 +245,22 @@ def _of_track(ledger: Ledger, track: Track, verdicts: Sequence[Verdict]) -> list
     return [verdict for verdict in verdicts if verdict.hypothesis.question in questions]
 
 
-def _count(ledger: Ledger, track: Track, verdicts: Sequence[Verdict], word: str) -> int:
+def _count(verdicts: Sequence[Verdict], word: str) -> int:
     """The number of findings with a word; checks do not count."""
-    found = [each for each in _of_track(ledger, track, verdicts) if not each.is_check]
-    return sum(verdict.word == word for verdict in found)
+    return sum(each.word == word for each in verdicts if not each.is_check)
 
 
-def _checks(ledger: Ledger, track: Track, verdicts: Sequence[Verdict]) -> str:
-    checks = [each for each in _of_track(ledger, track, verdicts) if each.is_check]
+def _checks(verdicts: Sequence[Verdict]) -> str:
+    """How many checks hold, of how many."""
+    checks = [each for each in verdicts if each.is_check]
     if not checks:
         return markup.NOTHING
     return f"{sum(check.word == 'SUPPORTED' for check in checks)} of {len(checks)}"
 
 
-def _standing(ledger: Ledger, track: Track, verdicts: Sequence[Verdict]) -> str:
-    """The scales that tested a track, the largest first, with their kinds of machine."""
-    manifests = [each.manifest for each in _of_track(ledger, track, verdicts) if each.manifest]
+def _standing(verdicts: Sequence[Verdict]) -> str:
+    """The scales that the verdicts rest on, the largest first, with their kinds of machine."""
+    manifests = [each.manifest for each in verdicts if each.manifest]
     standing = [
         f"{scale} on {processors(found)}"
         for scale in reversed(SCALES)

@@ -1,11 +1,10 @@
-"""Read a table of runs for a page: means over seeds with intervals, and their provenance.
+"""Read a table of runs for a page: means over seeds with intervals.
 
 Readings treat runs as verdicts do (`method.judging.judgement`): a diverged run counts as the worst
 completed value, and a tuned axis gets the level that the selection metric chooses.
 """
 
-import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -22,12 +21,16 @@ from llmlab.method.evidence.tables import level_type
 from llmlab.method.judging import statistics
 from llmlab.method.judging.sides import settled, tuned_rows
 from llmlab.method.levels import label
+from llmlab.method.wording import counted
 
 LEVEL = 0.95
 """Confidence level of every interval that is not a verdict's."""
 
 ALPHA = 0.05
 """Significance level of differences from the best condition in a table."""
+
+UNIT_NAMES: Mapping[str, str] = {"s": "seconds"}
+"""Units that a name may spell out."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +81,7 @@ class Reading:
     def interval_text(self) -> str:
         """The interval in words, with n and diverged runs."""
         unit = self.metric.unit
-        seeds = f"n = {self.n} seed{'' if self.n == 1 else 's'}"
+        seeds = f"n = {counted(self.n, 'seed')}"
         if self.n > 1:
             seeds = f"95 % interval {numbers.interval(self.low, self.high, unit)}, {seeds}"
         if self.diverged:
@@ -237,7 +240,7 @@ def by_level(readings: Sequence[Reading], axis: str | None) -> dict[str | None, 
     """The readings of each level of an axis, by its text; all under None without an axis."""
     lines: dict[str | None, list[Reading]] = {}
     for reading in readings:
-        name = None if axis is None else numbers.level(reading.condition[axis])
+        name = None if axis is None else numbers.level(reading.condition[axis], axis)
         lines.setdefault(name, []).append(reading)
     return lines
 
@@ -259,51 +262,25 @@ def frame(readings: Sequence[Reading], axes: Sequence[str]) -> pd.DataFrame:
     )
 
 
-def provenance(evidence: Evidence) -> str:
-    """The provenance of a number: experiment, scale, commit, date, and changes since then."""
-    manifest = evidence.manifest
-    commit = manifest.git_commit[:7] + (" with uncommitted changes" if manifest.git_dirty else "")
-    changed = "" if evidence.state == "current" else f"; {evidence.state}"
-    if evidence.changes:
-        changed = f"; changed since: {', '.join(evidence.changes)}"
-    return (
-        f"{evidence.experiment.name} at {evidence.scale} scale, {evidence.origin}, "
-        f"commit {commit}, {manifest.finished[:10]}{changed}"
+def condition_text(condition: Mapping[str, Value]) -> str:
+    """A condition as text, such as `rank = 8, scaling = rslora`."""
+    return ", ".join(
+        f"{label(name)} = {numbers.level(level, name)}" for name, level in condition.items()
     )
 
 
-def hardware(device: str) -> str:
-    """The machines of a table: a GPU, or cores, such as "2 cores of AMD EPYC", each once."""
-    machines = dict.fromkeys(map(_machine, device.split(" + ")))
-    return " and ".join(f"{cores}{model}" for cores, model in machines)
-
-
-def processors(devices: Iterable[str]) -> str:
-    """The kinds of GPU or processor among some tables' machines."""
-    machines = (_machine(part) for device in devices for part in device.split(" + "))
-    return ", ".join(sorted({model for _, model in machines}))
-
-
-def _machine(part: str) -> tuple[str, str]:
-    """The number of cores in words, empty for a GPU, and the model."""
-    match = re.fullmatch(r"(?:(\d+) x )?(.+?)(?: Processor)?", part.replace("(R)", ""))
-    count, model = match.groups()
-    cores = f"{count}\N{NO-BREAK SPACE}core{'' if count == '1' else 's'} of " if count else ""
-    return cores, model
-
-
-def condition_text(condition: Mapping[str, Value]) -> str:
-    """A condition as text, such as `rank = 8, scaling = rslora`."""
-    return ", ".join(f"{label(name)} = {numbers.level(level)}" for name, level in condition.items())
-
-
 def heading(column: Metric | Axis) -> str:
-    """The name of a metric or an axis, with its unit once: `seconds`, `GPUs`, `save (s)`."""
+    """The name of a metric or an axis, with its unit once: `seconds`, `best epoch`, `save (s)`."""
     name, unit = label(column.name), numbers.unit_name(column.unit)
-    before = name.removesuffix(f" {unit}")
-    if before == name and name.casefold().startswith(unit.casefold()):
-        return unit + name[len(unit) :]
-    return f"{before} ({unit})"
+    if not unit or _says(name, UNIT_NAMES.get(unit, unit)):
+        return name
+    return f"{name.removesuffix(f' {unit}')} ({unit})"
+
+
+def _says(name: str, unit: str) -> bool:
+    """Whether a name has its unit in it, in the plural or not, or is a rate in words."""
+    words = {unit, unit.removesuffix("s")}
+    return not words.isdisjoint(name.split()) or name.replace(" per ", "/") == unit
 
 
 def find_metric(experiment: Experiment, name: str) -> Metric:

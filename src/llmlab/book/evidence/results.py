@@ -6,23 +6,25 @@ import pandas as pd
 from IPython.display import Markdown
 
 from llmlab.book import markup, numbers
-from llmlab.book.evidence.readings import Difference, Reading, hardware, heading, provenance
+from llmlab.book.evidence.origins import hardware, provenance
+from llmlab.book.evidence.readings import Difference, Reading, find_axis, heading
 from llmlab.method.declare.experiment import Metric
 from llmlab.method.documents import listed
 from llmlab.method.evidence.lookup import Evidence
 from llmlab.method.levels import label
 
 
-def means_table(columns: Sequence[Sequence[Reading]], axes: Sequence[str]) -> str:
+def means_table(
+    evidence: Evidence, columns: Sequence[Sequence[Reading]], axes: Sequence[str]
+) -> str:
     """One row per condition: its levels, each metric with interval and mark, n, diverged."""
-    header = [*map(label, axes)]
-    metrics = [column[0].metric for column in columns]
-    header += [heading(metric) for metric in metrics]
+    header = [heading(find_axis(evidence.experiment, axis)) for axis in axes]
+    header += [heading(column[0].metric) for column in columns]
     diverged = any(reading.diverged for reading in columns[0])
     header += ["n", "diverged"] if diverged else ["n"]
     rows = []
     for readings in zip(*columns, strict=True):
-        row = [numbers.level(readings[0].condition[axis]) for axis in axes]
+        row = [numbers.level(readings[0].condition[axis], axis) for axis in axes]
         row += [_mean_cell(reading) for reading in readings]
         row += [str(readings[0].n), *([str(readings[0].diverged)] if diverged else [])]
         rows.append(row)
@@ -44,7 +46,7 @@ def figure_numbers(
     evidence: Evidence, columns: Sequence[Sequence[Reading]], axes: Sequence[str]
 ) -> str:
     """The numbers of a figure, folded: one column per metric."""
-    table = means_table(columns, axes)
+    table = means_table(evidence, columns, axes)
     return markup.details("The numbers of this figure", table, source_line(evidence, columns))
 
 
@@ -55,7 +57,7 @@ def curve_numbers(
     last = curves.loc[curves.groupby(list(lines), sort=False)["step"].idxmax()]
     rows = [
         [
-            *(label(numbers.level(row[line])) for line in lines),
+            *(label(numbers.level(row[line], line)) for line in lines),
             str(row["step"]),
             numbers.number(row["mean"], metric.unit),
             _interval(row["low"], row["high"], metric),
@@ -73,7 +75,7 @@ def difference_numbers(evidence: Evidence, differences: Sequence[Difference], ax
     unit = differences[0].metric.unit
     rows = [
         [
-            numbers.level(found.level),
+            numbers.level(found.level, axis),
             numbers.change(found.mean, unit),
             markup.NOTHING if found.n < 2 else numbers.changes(found.low, found.high, unit),
             str(found.n),
@@ -133,12 +135,12 @@ def method(evidence: Evidence) -> Markdown:
     budget = experiment.budgets[scale]
     runs = evidence.runs
     rows = [
-        [label(axis.name) + numbers.bracket(axis.unit), _levels(budget.conditions[axis.name])]
+        [heading(axis), _levels(budget.conditions[axis.name], axis.name)]
         for axis in experiment.axes
     ]
     rows += [
         ["seeds", str(budget.seeds)],
-        *([label(name), numbers.level(level)] for name, level in budget.settings.items()),
+        *([label(name), numbers.level(level, name)] for name, level in budget.settings.items()),
         ["needs", ", ".join(experiment.needs) or "nothing"],
         ["measures", ", ".join(label(metric.name) for metric in experiment.metrics)],
         ["runs", f"{len(runs)}, of which {_statuses(runs)}"],
@@ -172,8 +174,10 @@ def _source(evidence: Evidence, file: str) -> str:
     return f"Source: `{file}` of {provenance(evidence)}."
 
 
-def _levels(levels: Iterable) -> str:
-    return ", ".join(map(numbers.level, levels))
+def _levels(levels: Iterable, axis: str) -> str:
+    names = [numbers.level(level, axis) for level in levels]
+    # a name may hold a comma, but no number in `4,096` may be taken for two
+    return ("; " if any(", " in name for name in names) else ", ").join(names)
 
 
 def _statuses(runs: pd.DataFrame) -> str:

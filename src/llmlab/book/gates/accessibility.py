@@ -8,6 +8,8 @@ from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from llmlab.method.wording import counted
+
 if TYPE_CHECKING:
     from playwright.async_api import Browser, BrowserContext
 
@@ -89,8 +91,8 @@ async def _violations(context: "BrowserContext", path: Path) -> list[dict]:
 def _sentences(violations: list[dict]) -> Iterator[str]:
     for found in violations:
         nodes = ", ".join(node["target"][0] for node in found["nodes"][:MOST_NODES])
-        count = len(found["nodes"])
-        yield f"fails {found['id']} at {count} places: {nodes}; {found['help']}"
+        places = counted(len(found["nodes"]), "place")
+        yield f"fails {found['id']} at {places}: {nodes}; {found['help']}"
 
 
 def _chromium() -> str | None:

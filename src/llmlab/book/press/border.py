@@ -1,7 +1,6 @@
-"""Read handwritten files: text, YAML, Python. A mistake becomes a LabError of one sentence."""
+"""Parse handwritten YAML and Python. A mistake becomes a LabError of one sentence."""
 
 import ast
-from pathlib import Path
 from typing import Any, TypeVar
 
 import yaml
@@ -11,27 +10,6 @@ from llmlab.method.documents import in_one_line
 from llmlab.method.errors import LabError
 
 Parsed = TypeVar("Parsed")
-
-
-def read_text(path: Path, name: str) -> str:
-    """Read a UTF-8 file, with or without a byte-order mark.
-
-    Args:
-        name: the file's name in error messages.
-
-    Raises:
-        LabError: the file is missing, cannot be read, or is not UTF-8.
-    """
-    try:
-        return path.read_bytes().decode("utf-8-sig").replace("\r\n", "\n")
-    except OSError as error:
-        raise LabError(f"{name} cannot be read: {error.strerror}; restore it.") from None
-    except UnicodeDecodeError as error:
-        line = error.object.count(b"\n", 0, error.start) + 1
-        raise LabError(
-            f"{name}, line {line}, has the byte 0x{error.object[error.start]:02x}, which is not "
-            "UTF-8; save the file as UTF-8."
-        ) from None
 
 
 def parse_python(text: str, name: str) -> ast.Module:

@@ -8,9 +8,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from llmlab.book.press.border import parse_yaml, read_text, validated
+from llmlab.book.press.border import parse_yaml, validated
 from llmlab.method.documents import in_one_line
 from llmlab.method.errors import LabError
+from llmlab.method.files import read_text
 from llmlab.method.project import Project
 
 CONFIG = "_quarto.yml"

@@ -38,7 +38,8 @@ from llmlab.method.evidence.modules import (
     source_digest,
 )
 from llmlab.method.evidence.reach import still_source
-from llmlab.method.judging.ledger import FILES, load_ledger
+from llmlab.method.judging.ledger import FILES
+from llmlab.method.judging.ledger_files import load_ledger
 from llmlab.method.judging.registration import History, read_history
 from llmlab.method.project import Project
 from llmlab.method.running.packing import SUFFIX

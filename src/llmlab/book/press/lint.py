@@ -13,8 +13,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from llmlab.book.press.border import parse_python, read_text
+from llmlab.book.press.border import parse_python
 from llmlab.method.errors import LabError
+from llmlab.method.files import read_text
 from llmlab.method.project import Project
 
 ROOMS = ("results", "learnings")

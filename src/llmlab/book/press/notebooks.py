@@ -15,11 +15,10 @@ import jupytext
 import nbformat
 from nbformat import NotebookNode
 
-from llmlab.book.press.border import read_text
 from llmlab.book.press.contents import Chapter
 from llmlab.method.documents import in_one_line
 from llmlab.method.errors import LabError
-from llmlab.method.files import write_file
+from llmlab.method.files import read_text, write_file
 
 SCRIPT = "script_sha256"
 """The key of the script's digest in the metadata of a notebook."""

@@ -6,12 +6,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from llmlab.book.press.border import parse_python, read_text
+from llmlab.book.press.border import parse_python
 from llmlab.method.errors import LabError
+from llmlab.method.files import read_text
 
 OF_EXPERIMENT = {
-    "value", "difference", "best", "means", "table", "figure", "curves", "evidence", "method",
-    "command", "note", "explorer", "differences", "confusion",
+    "value", "change", "difference", "best", "means", "table", "figure", "curves", "evidence",
+    "method", "command", "note", "explorer", "differences", "confusion",
 }  # fmt: skip
 OF_HYPOTHESIS = {"verdict", "badge", "effect", "word", "says", "scales"}
 OF_EVERYTHING = {

@@ -10,7 +10,8 @@ from llmlab.book.versions.comparison import Comparison, Rejudged, Rerun
 from llmlab.book.versions.snapshot import Claim, Table
 from llmlab.method.documents import listed
 from llmlab.method.judging.sides import short
-from llmlab.method.judging.verdicts import SIGNS
+from llmlab.method.judging.verdict import SIGNS
+from llmlab.method.wording import counted
 
 FIRST = "The git history here holds no earlier version to compare with."
 MOST_NAMES = 6
@@ -42,9 +43,9 @@ def mark(found: Comparison, experiment: str) -> str:
     parts = [
         *(f"{one.after.id} was {one.before.word}, now {one.after.word}" for one in _words(own)),
         *(f"{claim.id} is new" for claim in own.new),
-        _counted(len(own.rejudged) - len(_words(own)), "effect", "moved"),
-        _counted(len(own.rerun), "table", "computed again"),
-        _counted(len(own.added), "table", "new"),
+        _if_any(len(own.rejudged) - len(_words(own)), "effect", "moved"),
+        _if_any(len(own.rerun), "table", "computed again"),
+        _if_any(len(own.added), "table", "new"),
     ]
     said = "; ".join(filter(None, parts))
     title = f"Changed since {found.former.version}"
@@ -56,12 +57,12 @@ def summary(found: Comparison) -> str:
     if found.is_empty:
         return f"No verdict and no table differs from {found.former.version}."
     parts = [
-        _counted(len(_words(found)), "verdict", "changed"),
-        _counted(len(found.rejudged) - len(_words(found)), "effect", "moved, same verdict"),
-        _counted(len(found.new), "hypothesis", "new"),
-        _counted(len(found.gone), "hypothesis", "removed"),
-        _counted(len(found.added), "table", "new"),
-        _counted(len(found.rerun), "table", "computed again"),
+        _if_any(len(_words(found)), "verdict", "changed"),
+        _if_any(len(found.rejudged) - len(_words(found)), "effect", "moved, same verdict"),
+        _if_any(len(found.new), "hypothesis", "new"),
+        _if_any(len(found.gone), "hypothesis", "removed"),
+        _if_any(len(found.added), "table", "new"),
+        _if_any(len(found.rerun), "table", "computed again"),
     ]
     return f"Since {found.former.version}: {', '.join(filter(None, parts))}."
 
@@ -162,6 +163,6 @@ def _ends(claim: Claim) -> tuple[float | None, float | None]:
     return claim.low, claim.high
 
 
-def _counted(number: int, what: str, how: str) -> str:
-    plural = {"hypothesis": "hypotheses"}.get(what, f"{what}s")
-    return f"{number} {what if number == 1 else plural} {how}" if number else ""
+def _if_any(n: int, noun: str, what: str) -> str:
+    """What happened to so many things; empty if to none."""
+    return f"{counted(n, noun)} {what}" if n else ""

@@ -15,6 +15,7 @@ from llmlab.finetune.curves.extrapolation import fit_power_law
 from llmlab.finetune.curves.readers import Run
 from llmlab.finetune.curves.shapes import (
     Divergence,
+    Overfitting,
     Stretch,
     divergence,
     early_rise,
@@ -172,14 +173,14 @@ def print_reports(reports: Sequence[Report], console: Console | None = None) -> 
 def _findings(
     training: Curve | None, validation: Curve | None, norm: Curve | None
 ) -> Iterator[Finding]:
+    losses = {"training loss": training, "validation loss": validation}
+    losses = {name: curve for name, curve in losses.items() if curve}
     diverged = {
         "training loss": divergence(training) if _has_number(training) else None,
         "validation loss": (
             validation_divergence(training, validation) if _has_number(validation) else None
         ),
     }
-    losses = {"training loss": training, "validation loss": validation}
-    losses = {name: curve for name, curve in losses.items() if curve}
     broken = [
         *(one for name in losses for one in _broken(name, losses[name], diverged[name])),
         *(_broken("gradient norm", norm, None) if norm else ()),
@@ -191,30 +192,34 @@ def _findings(
             evidence = f"{longest} points; {FEWEST} are needed to see a shape"
             yield Finding("too short", None, evidence)
         return
-    turned = bool(training and validation and overfitting(training, validation))
+    overfit = overfitting(training, validation) if training and validation else None
     for name, curve in losses.items():
-        sound = _sound(curve)
-        if sound:
-            is_known = bool(diverged[name]) or (turned and name == "validation loss")
+        if sound := _sound(curve):
+            is_known = bool(diverged[name]) or (bool(overfit) and name == "validation loss")
             yield from _events(name, sound, falls=not is_known)
+    yield from _turns(validation, overfit)
+    if _is_miscomputed(training, norm):
+        yield Finding("looks like: broken arithmetic", None, BROKEN_ARITHMETIC)
+    elif training and validation and _can_be_named(training, validation):
+        rule = name_cause(signs(training, validation))
+        yield Finding(f"looks like: {rule.cause}", None, rule.sign)
+
+
+def _turns(validation: Curve | None, overfit: Overfitting | None) -> Iterator[Finding]:
+    """Where the validation loss rises: at the start, or while the training loss falls."""
     if validation and (found := early_rise(validation)):
         yield Finding(
             "rise at the start",
             found.step,
             f"validation loss {_short(found.start)} → {_short(found.peak)} before it falls",
         )
-    if training and validation and (found := overfitting(training, validation)):
+    if overfit:
         yield Finding(
             "over-fitting",
-            found.step,
-            f"validation loss {_short(found.lowest)} → {_short(found.last)}, while training loss "
-            f"{_short(found.training_then)} → {_short(found.training_last)}",
+            overfit.step,
+            f"validation loss {_short(overfit.lowest)} → {_short(overfit.last)}, while training "
+            f"loss {_short(overfit.training_then)} → {_short(overfit.training_last)}",
         )
-    if _is_miscomputed(training, norm):
-        yield Finding("looks like: broken arithmetic", None, BROKEN_ARITHMETIC)
-    elif training and validation and _can_be_named(training, validation):
-        rule = name_cause(signs(training, validation))
-        yield Finding(f"looks like: {rule.cause}", None, rule.sign)
 
 
 def _broken(name: str, curve: Curve, diverged: Divergence | None) -> Iterator[Finding]:

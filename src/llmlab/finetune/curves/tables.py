@@ -5,7 +5,7 @@ import io
 import math
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -136,15 +136,7 @@ def _from_wide(
 ) -> Readings:
     """A column for each curve, beside that of the steps."""
     left_out = Omissions()
-    at = [
-        as_step(cell.replace(",", "") if THOUSANDS.fullmatch(cell) else cell)
-        for cell in columns[steps]
-    ]
-    for step, cell, place in zip(at, columns[steps], places, strict=True):
-        if step is None:
-            left_out.add(
-                "a row without a whole number as its step", place, f"'{cell[:LONGEST_CELL]}'"
-            )
+    at = _steps(columns[steps], places, left_out)
     curves = {
         name: column
         for name, column in columns.items()
@@ -166,16 +158,39 @@ def _from_wide(
         ]
         for name, found in numbers.items()
     }
-    text = [name for name in curves if name not in numeric]
-    notes = (f"left out: {listed(text, 4)} (no numbers)",) if text else ()
-    if odd:
-        notes += (f"left out: {listed(list(odd.values()), SHOWN)}",)
-    if sparse:
-        notes += (f"nan between the numbers of {listed(sparse, 4)} is taken for an empty cell",)
-    again = [name for name in columns if re.search(r" \(column \d+\)$", name)]
-    if again:
-        notes += (f"left out: {listed(again, 4)} (an earlier column has the same name)",)
+    notes = _wide_notes(
+        text=[name for name in curves if name not in numeric],
+        odd=list(odd.values()),
+        sparse=sparse,
+        again=[name for name in columns if re.search(r" \(column \d+\)$", name)],
+    )
     return Readings(_by_run(file, points), (*left_out.notes(), *notes))
+
+
+def _steps(cells: Sequence[str], places: Sequence[str], left_out: Omissions) -> list[int | None]:
+    """The step of each row; rows without one are left out."""
+    steps = [
+        as_step(cell.replace(",", "") if THOUSANDS.fullmatch(cell) else cell) for cell in cells
+    ]
+    for step, cell, place in zip(steps, cells, places, strict=True):
+        if step is None:
+            shown = f"'{cell[:LONGEST_CELL]}'"
+            left_out.add("a row without a whole number as its step", place, shown)
+    return steps
+
+
+def _wide_notes(
+    *, text: Sequence[str], odd: Sequence[str], sparse: Sequence[str], again: Sequence[str]
+) -> Iterator[str]:
+    """What was left out of a wide table, or read in a way that a reader has to know."""
+    if text:
+        yield f"left out: {listed(text, 4)} (no numbers)"
+    if odd:
+        yield f"left out: {listed(odd, SHOWN)}"
+    if sparse:
+        yield f"nan between the numbers of {listed(sparse, 4)} is taken for an empty cell"
+    if again:
+        yield f"left out: {listed(again, 4)} (an earlier column has the same name)"
 
 
 def _from_long(file: Path, columns: Mapping[str, Sequence], places: Iterable[str]) -> Readings:

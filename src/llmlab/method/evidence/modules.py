@@ -16,7 +16,6 @@ from llmlab.method.evidence.syntax import (
     PACKAGE,
     absolute,
     children,
-    file_version,
     is_bare_string,
 )
 
@@ -25,6 +24,12 @@ SOURCE = Path(llmlab.__file__).resolve().parent.parent
 
 Module = tuple[str, Path]
 """A module of the package and its file."""
+
+
+def file_version(path: Path) -> tuple[int, int]:
+    """Modification time and size of a file, for cache keys."""
+    stat = path.stat()
+    return stat.st_mtime_ns, stat.st_size
 
 
 def find_module(source: Path, module: str) -> Path | None:

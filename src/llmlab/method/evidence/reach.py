@@ -16,15 +16,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from llmlab.method.evidence.modules import find_module
-from llmlab.method.evidence.syntax import (
-    PACKAGE,
-    Form,
-    Module,
-    Reference,
-    file_version,
-    parse_module,
-)
+from llmlab.method.evidence.definitions import Module, parse_module
+from llmlab.method.evidence.forms import Form, Reference
+from llmlab.method.evidence.modules import file_version, find_module
+from llmlab.method.evidence.syntax import PACKAGE
 
 DECLARATIONS = frozenset({"Axis", "Budget", "Experiment", "Metric", "Sweep"})
 """Classes of the contract that a run never sees; the parts that it does see are hashed by value."""

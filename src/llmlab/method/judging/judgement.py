@@ -41,8 +41,9 @@ import pandas as pd
 from llmlab.method.declare.experiment import Experiment, Metric
 from llmlab.method.errors import LabError
 from llmlab.method.judging import means, statistics
-from llmlab.method.judging.ledger import Hypothesis, design_mistakes
+from llmlab.method.judging.ledger import Hypothesis
 from llmlab.method.judging.means import MeanTest
+from llmlab.method.judging.mistakes import design_mistakes
 from llmlab.method.judging.sides import (
     Edge,
     NotInTableError,

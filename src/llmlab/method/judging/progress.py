@@ -8,7 +8,7 @@ from llmlab.method.declare.catalog import experiment_names
 from llmlab.method.declare.experiment import SCALES
 from llmlab.method.evidence.lookup import fresh_evidence, recorded_evidence
 from llmlab.method.judging.ledger import Feature, Ledger, Phase, Question, Track
-from llmlab.method.judging.verdicts import Verdict
+from llmlab.method.judging.verdict import Verdict
 from llmlab.method.project import Project
 
 Status = Literal["OPEN", "EXPLORING", "ANSWERED", "SUPERSEDED"]

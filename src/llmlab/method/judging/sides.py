@@ -22,8 +22,8 @@ from llmlab.method.declare.experiment import Experiment, Metric, Value
 from llmlab.method.errors import LabError
 from llmlab.method.evidence.tables import level_type
 from llmlab.method.judging import statistics
-from llmlab.method.judging.ledger import Hypothesis, is_number
-from llmlab.method.levels import label, level
+from llmlab.method.judging.ledger import Hypothesis
+from llmlab.method.levels import is_number, label, level
 
 RARELY = 0.05
 """Levels chosen by a smaller share of bootstrap samples are ruled out as the best."""
@@ -65,11 +65,13 @@ class Edge:
 
     @property
     def alarm(self) -> str:
-        return f"the best {label(self.axis)}, {level(self.level)}, is the {self.end} level tried"
+        best = level(self.level, self.axis)
+        return f"the best {label(self.axis)}, {best}, is the {self.end} level tried"
 
     @property
     def remedy(self) -> str:
-        return f"the grid of {label(self.axis)} must extend to at least {level(self.beyond)}"
+        beyond = level(self.beyond, self.axis)
+        return f"the grid of {label(self.axis)} must extend to at least {beyond}"
 
 
 @dataclass(frozen=True)
@@ -104,7 +106,7 @@ class Table:
         if axis is None:
             return list(hypothesis.sides.items())
         return [
-            (f"{axis} = {level(value)}", {**hypothesis.treatment, axis: value})
+            (f"{axis} = {level(value, axis)}", {**hypothesis.treatment, axis: value})
             for value in self.levels(axis)
         ]
 
@@ -118,7 +120,7 @@ class Table:
         for axis, value in fixed.items():
             rows = rows[rows[axis] == level_type(self.experiment, axis)(value)]
             if rows.empty:
-                raise NotInTableError(f"This scale has no runs with {axis} = {level(value)}.")
+                raise NotInTableError(f"This scale has no runs with {axis} = {level(value, axis)}.")
         tuned = list(self.hypothesis.tuned)
         for axis in set(self.axes).difference(tuned):
             if rows[axis].nunique() > 1:
@@ -154,7 +156,7 @@ class Table:
         ]
 
     def _tuned_level(self, cell: pd.DataFrame) -> str:
-        return ", ".join(level(cell[axis].tolist()[0]) for axis in self.hypothesis.tuned)
+        return ", ".join(level(cell[axis].tolist()[0], axis) for axis in self.hypothesis.tuned)
 
     def edges(self, side: Side) -> list[Edge]:
         """The tuned axes whose best level is at an edge of the grid."""

@@ -13,7 +13,8 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -59,22 +60,82 @@ def attest(project: Project, name: str, scale: str, commit: str | None = None) -
         raise LabError(f"no recorded evidence of {name} is stale; there is nothing to attest.")
     for evidence in stale:
         _check_comparable(project, evidence)
-    commit = commit or stale[0].manifest.git_commit
-    with worktree(project.root, commit) as tree:
-        before = reach(tree / "src", f"llmlab.experiments.{name}", "EXPERIMENT")
-        for evidence in stale:
-            if evidence.manifest.fingerprint.reach != before.digest:
-                raise LabError(
-                    f"the {evidence.scale} evidence of {name} does not come from the code of "
-                    f"{commit[:12]}; name a commit at which it was current with --at."
-                )
-        changed = _changed_functions(before, reached_code(experiment))
-        there, here = (project.build / "attest" / side for side in (commit, "here"))
+    origins = list(_origins(project, stale, commit))
+    here = project.build / "attest" / "here"
+    called = _run_here(project, experiment, scale, here)
+    proofs = [_proof(project, origin, scale, here, called) for origin in origins]
+    return [
+        _written(project, evidence, proof)
+        for origin, proof in zip(origins, proofs, strict=True)
+        for evidence in origin.evidence
+    ]
+
+
+@dataclass(frozen=True)
+class _Origin:
+    """Code that evidence comes from.
+
+    Attributes:
+        changed: the functions that are new or different now, and their locations.
+    """
+
+    commit: str
+    evidence: tuple[Evidence, ...]
+    changed: Mapping[str, Called]
+
+
+@dataclass(frozen=True)
+class _Proof:
+    """What the runs with the code of an origin and with the present code share.
+
+    Attributes:
+        sha256: of the content, by file.
+    """
+
+    origin: _Origin
+    scale: str
+    rows: int
+    sha256: Mapping[str, str]
+
+
+def _origins(project: Project, stale: Sequence[Evidence], commit: str | None) -> Iterator[_Origin]:
+    """The code that each piece of evidence comes from, at `commit` or where it was recorded.
+
+    Raises:
+        LabError: the code at that commit is another.
+    """
+    left = list(stale)
+    while left:
+        experiment, at = left[0].experiment, commit or left[0].manifest.git_commit
+        with worktree(project.root, at) as tree:
+            before = reach(tree / "src", f"llmlab.experiments.{experiment.name}", "EXPERIMENT")
+            changed = _changed_functions(before, reached_code(experiment))
+        ours = [one for one in left if one.manifest.fingerprint.reach == before.digest]
+        left = [one for one in left if one not in ours]
+        if not ours or (commit and left):
+            raise LabError(
+                f"the {left[0].scale} evidence of {experiment.name} does not come from the code of "
+                f"{at[:12]}; name a commit at which it was current with --at."
+            )
+        yield _Origin(at, tuple(ours), changed)
+
+
+def _proof(
+    project: Project, origin: _Origin, scale: str, here: Path, called: set[Called]
+) -> _Proof:
+    """Run with the code of the origin, and compare with the run of the present code.
+
+    Raises:
+        LabError: the run there fails, the runs differ, or they pass a change by.
+    """
+    experiment = origin.evidence[0].experiment
+    _check_executed(experiment.name, origin.changed, called)
+    there = project.build / "attest" / origin.commit
+    with worktree(project.root, origin.commit) as tree:
         _run_there(tree, experiment, scale, there)
-        called = _run_here(project, experiment, scale, here)
-    _check_executed(name, changed, called)
-    sha256, rows = _compared(experiment, there / scale / name, here / scale / name)
-    return [_written(project, evidence, commit, changed, scale, sha256, rows) for evidence in stale]
+    folders = (side / scale / experiment.name for side in (there, here))
+    sha256, rows = _compared(experiment, *folders)
+    return _Proof(origin, scale, rows, sha256)
 
 
 def _recorded(project: Project, experiment: Experiment) -> Iterator[Evidence]:
@@ -240,26 +301,18 @@ def _check_executed(name: str, changed: Mapping[str, Called], called: set[Called
         )
 
 
-def _written(
-    project: Project,
-    evidence: Evidence,
-    commit: str,
-    changed: Mapping[str, Called],
-    scale: str,
-    sha256: Mapping[str, str],
-    rows: int,
-) -> Path:
+def _written(project: Project, evidence: Evidence, proof: _Proof) -> Path:
     now = fingerprint(evidence.experiment, evidence.scale)
     files = reached_code(evidence.experiment).files
     equivalence = Equivalence(
         recorded=evidence.manifest.fingerprint.digest,
         now=now.digest,
-        commit_recorded=commit,
+        commit_recorded=proof.origin.commit,
         commit_now=str(git_state(project.root, files)),
-        changed=tuple(sorted(changed)),
-        scale=scale,
-        rows=rows,
-        sha256=sha256,
+        changed=tuple(sorted(proof.origin.changed)),
+        scale=proof.scale,
+        rows=proof.rows,
+        sha256=proof.sha256,
         host=host(),
         device=device(),
         libraries=libraries(),

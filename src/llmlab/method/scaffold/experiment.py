@@ -6,7 +6,7 @@ from pathlib import Path
 
 from llmlab.method.errors import LabError
 from llmlab.method.files import write_files
-from llmlab.method.judging.ledger import load_ledger
+from llmlab.method.judging.ledger_files import load_ledger
 from llmlab.method.project import Project
 from llmlab.method.scaffold.contents import contents_file, with_chapter
 from llmlab.method.scaffold.template import (

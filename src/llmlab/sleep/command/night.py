@@ -1,5 +1,6 @@
 """`llmlab sleep train` and `methods`: learn from the episodes of a day."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -16,7 +17,7 @@ from llmlab.method.wording import counted
 from llmlab.sleep.command.checksums import write_checksums
 from llmlab.sleep.command.options import open_coder
 from llmlab.sleep.night.methods import BY_FAMILY, ONE_CODER
-from llmlab.sleep.repair.episodes import EpisodeFile
+from llmlab.sleep.repair.episodes import Episode, EpisodeFile
 
 
 def train(
@@ -55,13 +56,7 @@ def train(
     require_learning_rate("--learning-rate", learning_rate)
     coder = open_coder(base)
     day = EpisodeFile(episodes).read()
-    if strangers := {episode.language for episode in day} - {coder.language}:
-        raise LabError(
-            f"{episodes} has koans in {', '.join(strangers)}, and {base} knows {coder.language}: "
-            "make episodes in its language."
-        )
-    if not day:
-        raise LabError(f"{episodes} holds no episode: make some with `llmlab sleep run`.")
+    _require_lessons(day, coder.language, episodes)
     night = Night(steps, learning_rate, rank=rank, replay=replay, seed=seed)
     taken = f"another process is making {out}: wait until it ends, or name another with --out."
     with locked(beside(out), taken), new_folder(out) as new:
@@ -74,6 +69,17 @@ def train(
     if by_family:
         print("Each family has its own weights: `--hints` names it, else the coder guesses.")
     print(f"Try it on other koans: llmlab sleep run --base {out}")
+
+
+def _require_lessons(day: Sequence[Episode], language: str, file: Path) -> None:
+    """Raise LabError if there is no episode, or one in another language than the coder's."""
+    if not day:
+        raise LabError(f"{file} holds no episode: make some with `llmlab sleep run`.")
+    if strangers := {episode.language for episode in day} - {language}:
+        raise LabError(
+            f"{file} has koans in {', '.join(strangers)}, and the coder knows {language}: make "
+            "episodes in its language, or name another coder with --base."
+        )
 
 
 def methods() -> None:

@@ -141,18 +141,19 @@ def draw_heads(axes: Axes, text: AttentionText, chosen: tuple[int, int] | None) 
                 extent=(left, left + count, top + count, top),
                 interpolation="none",
             )
-            marked = (layer, head) == chosen
-            axes.add_patch(
-                Rectangle(
-                    (left, top),
-                    count,
-                    count,
-                    fill=False,
-                    edgecolor=style.VERMILION if marked else style.FAINT,
-                    linewidth=1.8 if marked else 0.6,
-                    zorder=3 if marked else 2,
-                )
-            )
+            axes.add_patch(_frame(left, top, count, is_marked=(layer, head) == chosen))
+    _number_heads(axes, text, pitch)
+
+
+def _frame(left: float, top: float, side: float, *, is_marked: bool) -> Rectangle:
+    look = {"edgecolor": style.FAINT, "linewidth": 0.6, "zorder": 2}
+    if is_marked:
+        look = {"edgecolor": style.VERMILION, "linewidth": 1.8, "zorder": 3}
+    return Rectangle((left, top), side, side, fill=False, **look)
+
+
+def _number_heads(axes: Axes, text: AttentionText, pitch: float) -> None:
+    """Number layers and heads, which are `pitch` apart."""
     axes.set_xlim(-0.02 * pitch, text.n_heads * pitch)
     axes.set_ylim(text.n_layers * pitch, -0.02 * pitch)
     axes.set_xticks([(head + 0.45) * pitch for head in range(text.n_heads)])

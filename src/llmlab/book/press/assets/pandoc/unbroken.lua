@@ -12,9 +12,15 @@ local function span(content)
   return pandoc.Span(content, { class = 'unbroken' })
 end
 
---- Whether the space between two inlines belongs to a number, as in "90 %", "n = 5" and "p < 0.1".
+local function is_badge(inline)
+  return inline ~= nil and inline.t == 'Span' and inline.classes:includes 'badge'
+end
+
+--- Whether the space between two inlines belongs to a number, as in "90 %", "n = 5 seeds", "(mean 3)"
+-- and "p < 0.1", or stands between a hypothesis and its verdict.
 local function joins(before, after)
-  return is_text(before, '^[=<≈]$') or is_text(after, '^[=<]$') or (is_text(before, '%d$') and is_text(after, '^%%'))
+  return is_text(before, '^[=<≈]$') or is_text(before, '^%(mean$') or is_text(after, '^[=<]$')
+    or (is_text(before, '%d$') and (is_text(after, '^%%') or is_text(after, '^seeds?%f[%A]') or is_badge(after)))
 end
 
 local function unbroken(list)

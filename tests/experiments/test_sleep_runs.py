@@ -1,3 +1,5 @@
+"""Every experiment on days and nights runs on what `sleep_needs` makes."""
+
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -7,6 +9,9 @@ from llmlab.method.declare.catalog import load_experiment
 from tests.experiments.sleep_folders import brief
 
 CASES = {
+    "sleep_methods": ({"method": "replay"}, {"day_koans": 12, "exam_koans": 12}),
+    "sleep_prompting": ({"turns": 2, "hint": True}, {"exam_koans": 12}),
+    "sleep_replay": ({"replay": 0.2}, {"day_koans": 12, "exam_koans": 12}),
     "sleep_share": ({"method": "share-continual"}, {"day_koans": 1, "exam_koans": 1}),
     "sleep_routing": ({"route": "learned"}, {"day_koans": 2, "exam_koans": 1}),
     "sleep_adapters": ({"basis": "6"}, {"day_koans": 1, "exam_koans": 2}),
@@ -15,7 +20,7 @@ CASES = {
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_a_run_on_a_library_fills_every_column(
+def test_a_run_fills_every_column(
     name: str, sleep_needs: Mapping[str, Path], tmp_path: Path
 ) -> None:
     experiment = load_experiment(name)
