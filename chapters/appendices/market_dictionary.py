@@ -25,6 +25,7 @@ TITLES = {
 
 def line(feature):
     formula = re.sub(r"_(\d+)", r"~\1~", feature.formula)  # a subscript
+    formula = re.sub(r"\^(\d+)", r"^\1^", formula)  # a power
     formula = re.sub(r"(?<!\w)-(?=[ \d])", "−", formula).replace(" x ", " × ").replace("_", "\\_")
     unit = "–" if feature.unit == "1" else feature.unit
     return [f"`{feature.name}`", formula, str(feature.window), unit, feature.source]
