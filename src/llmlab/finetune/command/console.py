@@ -1,6 +1,5 @@
 """What `llmlab finetune` prints while a run goes on, and how it ends."""
 
-import shlex
 import sys
 from collections.abc import Iterable
 
@@ -23,6 +22,7 @@ from llmlab.method.console import progress
 from llmlab.method.errors import LabError
 from llmlab.runs.control import Steered
 from llmlab.runs.folder import LOG, first_free
+from llmlab.runs.shell import pasted
 
 
 def show(events: Iterable[Event], session: FinetuneSession) -> None:
@@ -86,7 +86,7 @@ def _next_steps(session: FinetuneSession, finished: Finished) -> str:
         f"Trained in {finished.seconds:.0f} s. In {folder}:",
         f"  {session.saved_to.name}/, {LOG} (every step), {REPORT}",
         "Next:",
-        *(f"  {shlex.join(map(str, ('llmlab', *parts)))}" for parts in commands),
+        *(f"  {pasted('llmlab', *parts)}" for parts in commands),
     ]
     return "\n".join(lines)
 
