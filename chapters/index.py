@@ -61,11 +61,83 @@ axes.axis("off")
 figure
 
 # %% [markdown]
+# ## Ten findings
+#
+# Each sentence follows from its verdict, which is computed with every build, and holds for what it was tested on.
+
+# %%
+from IPython.display import Markdown
+
+from llmlab.book.show import finding, summary
+
+findings = [
+    finding(
+        "H-FULL-6",
+        supported="At their own best learning rates, LoRA of rank 8 learns a new skill as well as full fine-tuning.",
+        refuted="Even at its own best learning rate, LoRA of rank 8 does not learn a new skill as well as full fine-tuning.",
+        undecided="It is open whether LoRA of rank 8 learns a new skill as well as full fine-tuning.",
+    ),
+    finding(
+        "H-LR-4",
+        supported="LoRA on a small model learns best at rates far above those that large models are given.",
+        refuted="LoRA on a small model does not learn best at the rates that we expected.",
+        undecided="It is open at which rate LoRA on a small model learns best.",
+    ),
+    finding(
+        "H-FORGET-1",
+        supported="Where each trains at the rate at which it learns best, LoRA forgets less than full fine-tuning at equal accuracy.",
+        refuted="At equal accuracy LoRA does not forget less than full fine-tuning.",
+        undecided="It is open whether LoRA forgets less than full fine-tuning at equal accuracy.",
+    ),
+    finding(
+        "H-REPLAY-1",
+        supported="One old example in twenty is enough to forget much less.",
+        refuted="One old example in twenty does not help enough against forgetting.",
+        undecided="It is open how much one old example in twenty helps against forgetting.",
+    ),
+    finding(
+        "H-REAL-3",
+        supported="A real pretrained model also forgets more of ordinary text the higher the learning rate.",
+        refuted="A real pretrained model does not forget more of ordinary text at higher learning rates.",
+        undecided="It is open whether a real pretrained model forgets more of ordinary text at higher learning rates.",
+    ),
+    finding(
+        "H-PRE-1",
+        supported="A GPT written from scratch in this repository reaches the loss of nanoGPT's small run.",
+        refuted="The GPT of this repository does not reach the loss of nanoGPT's small run.",
+        undecided="It is open whether the GPT of this repository reaches the loss of nanoGPT's small run.",
+    ),
+    finding(
+        "H-SLEEP-1",
+        supported="A night of LoRA on the day's episodes makes a small coder better.",
+        refuted="A night of LoRA on all of the day's episodes does not make a small coder better.",
+        undecided="It is open whether a night of LoRA on the day's episodes makes a small coder better.",
+    ),
+    finding(
+        "H-ROUTING-2",
+        supported="Choosing among a coder's adapters beats averaging them.",
+        refuted="Choosing among a coder's adapters does not beat averaging them.",
+        undecided="It is open whether choosing among a coder's adapters beats averaging them.",
+    ),
+    finding(
+        "H-KNOWN-2",
+        supported="On a market made to hold a strong signal, a small transformer finds most of it.",
+        refuted="On a market made to hold a strong signal, a small transformer finds less than half of it.",
+        undecided="It is open how much of a strong signal a small transformer finds on a market made to hold it.",
+    ),
+    finding(
+        "H-PREDICT-1",
+        supported="The step time of a large run can be predicted to within a tenth before anybody pays for it.",
+        refuted="The step time of a large run cannot be predicted to within a tenth.",
+        undecided="It is open whether the step time of a large run can be predicted to within a tenth.",
+    ),
+]
+Markdown("\n".join(findings))
+
+# %% [markdown]
 # ## The labs
 
 # %%
-from llmlab.book.show import summary
-
 summary()
 
 # %% [markdown]

@@ -310,6 +310,18 @@ def test_a_rerun_is_compared_with_what_is_recorded(smoke_book):
     assert "agree with the recorded ones" in show.verdict("H-UP").data
 
 
+def test_a_finding_says_its_verdict_its_effect_and_where_it_was_tested(recorded_book):
+    first, second = show.finding("H-DOWN", **SENTENCES).splitlines()
+    assert first.startswith("1. **It falls.** [Refuted]{.badge .refuted} (")
+    assert second.startswith("   Difference in loss: ")
+    assert second.endswith("n = 10.")
+
+
+def test_a_finding_without_evidence_has_no_effect(book):
+    found = show.finding("H-UP", **SENTENCES, untested="Nobody knows.")
+    assert found == "1. **Nobody knows.** [Untested]{.badge .untested} (`dose`)"
+
+
 def test_evidence_older_than_the_code_says_so(recorded_book):
     manifest = recorded_book.recorded("laptop", "dose") / "manifest.json"
     manifest.write_text(manifest.read_text().replace('"budget": "', '"budget": "0'))

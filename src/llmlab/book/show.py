@@ -339,6 +339,12 @@ def says(
     return f"{sentences[found]} {also.replace('{}', effect(hypothesis))}"
 
 
+def finding(hypothesis: str, **sentences: str) -> str:
+    """A finding as an item of a list: `says` with these sentences, the verdict and its scope."""
+    sentence = says(hypothesis, **sentences)
+    return overviews.finding(Project.find(), _verdict(hypothesis), sentence)
+
+
 def note(experiment: str) -> Markdown:
     """What a reader must know about the evidence: only smoke runs, or older than the code."""
     return Markdown(results.caution(evidence(experiment)))

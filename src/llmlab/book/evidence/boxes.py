@@ -187,7 +187,7 @@ def _tested(verdict: Verdict) -> dict[str, str]:
 
 def _made(verdict: Verdict) -> dict[str, str]:
     return {
-        "Holds for": _scope(verdict.scope) if verdict.scope else "",
+        "Holds for": scope_text(verdict.scope) if verdict.scope else "",
         "Looks": _looks(verdict.looks),
         "Formerly": _former(verdict),
         "Evidence": f"{_evidence(verdict)}; {hardware(verdict.manifest.device)}",
@@ -233,7 +233,7 @@ def _looks(looks: Sequence[int]) -> str:
     )
 
 
-def _scope(scope: Scope) -> str:
+def scope_text(scope: Scope) -> str:
     """The model and data that the verdict holds for."""
     size = f" ({parameters_text(scope)})" if scope.parameters else ""
     several = f", {scope.base_seeds} base models"

@@ -68,6 +68,17 @@ def difference_name(hypothesis: Hypothesis, unit: str) -> str:
     return f"{name} minus {numbers.number(hypothesis.reference, unit)}"
 
 
+def quantity(verdict: Verdict) -> str:
+    """What the effect of a judged hypothesis is: a difference, a best level or a correlation."""
+    hypothesis = verdict.hypothesis
+    names: Mapping[str, str] = {
+        "monotone": f"rank correlation of {label(hypothesis.metric)} "
+        f"with {label(str(hypothesis.along))}",
+        "interval": f"best {label(str(hypothesis.best))}",
+    }
+    return names.get(hypothesis.claim) or difference_name(hypothesis, verdict.judgement.unit)
+
+
 def drawing(verdict: Verdict) -> str:
     """The effect with its interval beside the claim, as an image."""
     if verdict.judgement is None:
@@ -155,14 +166,10 @@ def _draw_effect(axes: Axes, verdict: Verdict, scale: float) -> None:
 
 
 def _axis_label(verdict: Verdict) -> str:
-    hypothesis, unit = verdict.hypothesis, verdict.judgement.unit
-    unit = " (points)" if unit in numbers.SHARES else numbers.bracket(unit)
-    names: Mapping[str, str] = {
-        "monotone": f"rank correlation of {label(hypothesis.metric)} "
-        f"with {label(str(hypothesis.along))}",
-        "interval": f"best {label(str(hypothesis.best))}{unit}",
-    }
-    return names.get(hypothesis.claim, difference_name(hypothesis, verdict.judgement.unit) + unit)
+    if verdict.hypothesis.claim == "monotone":
+        return quantity(verdict)
+    unit = verdict.judgement.unit
+    return quantity(verdict) + (" (points)" if unit in numbers.SHARES else numbers.bracket(unit))
 
 
 def _of_claim(hypothesis: Hypothesis, x: float, unit: str) -> str:

@@ -60,6 +60,17 @@ def summary(project: Project, verdicts: Sequence[Verdict]) -> Markdown:
     return Markdown(markup.pipe_table(header, rows, numeric=range(1, 2 + len(WORDS))))
 
 
+def finding(project: Project, verdict: Verdict, sentence: str) -> str:
+    """An item of a numbered list: a finding in a sentence, its verdict and what it holds for."""
+    chapter = chapter_of(project, verdict.hypothesis.experiment)
+    item = f"1. **{sentence}** {boxes.verdict_badge(verdict)} ({chapter})"
+    if verdict.judgement is None:
+        return item
+    name = effects.quantity(verdict)
+    scope = f" Holds for {boxes.scope_text(verdict.scope)}." if verdict.scope else ""
+    return f"{item}\\\n   {name[0].upper()}{name[1:]}: {_effect(verdict)}.{scope}"
+
+
 def ledger(project: Project, verdicts: Sequence[Verdict]) -> Markdown:
     """Every hypothesis: where it was tested, verdict, effect, claim, and when it was registered."""
     rows = [

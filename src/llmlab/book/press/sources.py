@@ -14,7 +14,7 @@ OF_EXPERIMENT = {
     "value", "change", "difference", "best", "means", "table", "figure", "curves", "evidence",
     "method", "command", "note", "explorer", "differences", "confusion",
 }  # fmt: skip
-OF_HYPOTHESIS = {"verdict", "badge", "effect", "word", "says", "scales"}
+OF_HYPOTHESIS = {"verdict", "badge", "effect", "word", "says", "finding", "scales"}
 OF_EVERYTHING = {
     "summary", "questions", "ledger", "progress", "dictionary", "provenance", "reproduction",
     "tolerances", "statistics_of", "changes",
