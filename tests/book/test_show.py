@@ -313,8 +313,7 @@ def test_a_rerun_is_compared_with_what_is_recorded(smoke_book):
 def test_a_finding_says_its_verdict_its_effect_and_where_it_was_tested(recorded_book):
     first, second = show.finding("H-DOWN", **SENTENCES).splitlines()
     assert first.startswith("1. **It falls.** [Refuted]{.badge .refuted} (")
-    assert second.startswith("   Difference in loss: ")
-    assert second.endswith("n = 10.")
+    assert second.startswith("   Difference in score: +29.7 points (+28.5 to +30.9 points), n")
 
 
 def test_a_finding_without_evidence_has_no_effect(book):
