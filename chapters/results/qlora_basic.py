@@ -140,9 +140,9 @@ table(
 # %%
 Markdown(
     f"NF4 changes the weights by {value('qlora_basic', 'quantisation_error', method='qlora', learning_rate=rate)} of "
-    "their norm, and the base model answers "
-    f"{value('qlora_basic', 'skills_at_start', method='qlora', learning_rate=rate)} of the old items instead of "
-    f"{value('qlora_basic', 'skills_at_start', method='lora', learning_rate=rate)}."
+    "their norm. The base model answers "
+    f"{value('qlora_basic', 'skills_at_start', method='qlora', learning_rate=rate)} of the old items with them, and "
+    f"{value('qlora_basic', 'skills_at_start', method='lora', learning_rate=rate)} with its own weights."
 )
 
 # %% [markdown]
