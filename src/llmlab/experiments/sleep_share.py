@@ -106,7 +106,7 @@ EXPERIMENT = Experiment(
         ),
         "laptop": Budget(
             conditions={"method": METHODS},
-            seeds=10,
+            seeds=20,
             settings={
                 "day_koans": 40,
                 "exam_koans": 20,
@@ -117,7 +117,7 @@ EXPERIMENT = Experiment(
         ),
         "gpu": Budget(
             conditions={"method": METHODS},
-            seeds=10,
+            seeds=20,
             settings={
                 "day_koans": 200,
                 "exam_koans": 100,
