@@ -77,7 +77,7 @@ EXPERIMENT = Experiment(
         ),
         "laptop": Budget(
             conditions={"basis": BASES},
-            seeds=10,
+            seeds=20,
             settings={
                 "directions": 8,
                 "day_koans": 40,
@@ -89,7 +89,7 @@ EXPERIMENT = Experiment(
         ),
         "gpu": Budget(
             conditions={"basis": BASES},
-            seeds=10,
+            seeds=20,
             settings={
                 "directions": 32,
                 "day_koans": 200,

@@ -83,7 +83,7 @@ EXPERIMENT = Experiment(
         ),
         "laptop": Budget(
             conditions={"kind": ("families",)},
-            seeds=10,
+            seeds=20,
             settings={
                 "day_koans": 40,
                 "exam_koans": 12,
@@ -96,7 +96,7 @@ EXPERIMENT = Experiment(
         ),
         "gpu": Budget(
             conditions={"kind": ("families",)},
-            seeds=10,
+            seeds=20,
             settings={
                 "day_koans": 200,
                 "exam_koans": 100,

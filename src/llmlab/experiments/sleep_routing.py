@@ -60,7 +60,7 @@ EXPERIMENT = Experiment(
         ),
         "laptop": Budget(
             conditions={"route": ROUTES},
-            seeds=10,
+            seeds=20,
             settings={
                 "day_koans": 40,
                 "exam_koans": 12,
@@ -71,7 +71,7 @@ EXPERIMENT = Experiment(
         ),
         "gpu": Budget(
             conditions={"route": ROUTES},
-            seeds=10,
+            seeds=20,
             settings={
                 "day_koans": 200,
                 "exam_koans": 100,

@@ -107,7 +107,7 @@ EXPERIMENT = Experiment(
         ),
         "laptop": Budget(
             conditions={"method": METHODS},
-            seeds=10,
+            seeds=20,
             settings={
                 "day_koans": 40,
                 "exam_koans": 20,
@@ -118,7 +118,7 @@ EXPERIMENT = Experiment(
         ),
         "gpu": Budget(
             conditions={"method": METHODS},
-            seeds=10,
+            seeds=20,
             settings={
                 "day_koans": 200,
                 "exam_koans": 100,
