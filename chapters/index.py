@@ -63,7 +63,8 @@ figure
 # %% [markdown]
 # ## Ten findings
 #
-# Each sentence follows from its verdict, which is computed with every build, and holds for what it was tested on.
+# Each sentence follows from the verdict on a registered hypothesis, which its badge shows: *Refuted* means that the
+# hypothesis claimed the opposite. It holds for what was tested.
 
 # %%
 from IPython.display import Markdown
