@@ -213,6 +213,7 @@ def test_a_failed_rendering_leaves_the_site_as_it_was(book: Book) -> None:
     assert code == 1
     assert "sec-nowhere" in printed
     assert page.read_text() == before
+    assert BOOK in book.scheduled()
 
 
 @pytest.mark.parametrize(
