@@ -1,18 +1,17 @@
 """One hypothesis on one table: each claim, tuning, diverged runs, alarms."""
 
 from dataclasses import replace
-from datetime import date
 
 import numpy as np
 import pandas as pd
 import pytest
+from doses import HYPOTHESIS
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from llmlab.method.declare.experiment import Axis, Budget, Experiment, Metric
 from llmlab.method.errors import LabError
 from llmlab.method.judging.judgement import Judgement, NoJudgement, judge
-from llmlab.method.judging.ledger import Hypothesis
 from llmlab.method.judging.sides import Edge, NoRoom, settled
 
 DOSES = [1.0, 2.0, 4.0]
@@ -35,17 +34,9 @@ EXPERIMENT = Experiment(
     selection_metric="loss",
 )
 
-BASE = Hypothesis(
-    id="H-DOSE-1",
-    question="Q-DOSE",
+BASE = replace(
+    HYPOTHESIS,
     experiment="dose",
-    title="More helps",
-    statement="It does.",
-    reason="Theory.",
-    metric="score",
-    claim="greater",
-    family="dose",
-    registered=date(2026, 1, 31),
     treatment={"dose": 2.0, "form": "pill"},
     control={"dose": 1.0, "form": "pill"},
     margin=0.1,
