@@ -369,7 +369,10 @@ def test_method_and_command_are_those_of_the_table(recorded_book):
         ),
         (show.questions, ["**Q-DOSE**", ".badge .exploring", "H-UP\N{NO-BREAK SPACE}[Supported]"]),
         (show.ledger, ["**H-UP**", "+29.7 points", "above +10 points", "2026-01-31"]),
-        (show.progress, ["0 of 1 features done", "Recorded at laptop", "Open gates"]),
+        (
+            show.progress,
+            ["0 of 1 features done", "[Recorded at laptop]{.badge .exploring}", "Open gates"],
+        ),
         (show.dictionary, ["`dose/runs.csv`", "| `score` | number | share |", "curves.parquet"]),
         (show.provenance, ["| `dose` | laptop | recorded |", "llmlab run dose", "SHA-256"]),
         (show.reproduction, ["No experiment has both"]),
