@@ -1,16 +1,11 @@
 # %% [markdown]
 # # Can you predict the step time of a large run? {#sec-results-cluster-prediction}
-#
-# ## The question
-#
-# Companies and labs have published how long a step of their training runs takes. Can a simulator predict this for a
-# model that it has never seen? And are its many formulas worth it: how far do you get if you assume that every run
-# reaches the same utilisation? @sec-cluster has the formulas.
 
 # %%
 from IPython.display import Markdown
 
 from llmlab.book.show import (
+    answer,
     command,
     evidence,
     figure,
@@ -22,6 +17,29 @@ from llmlab.book.show import (
     verdict,
 )
 
+tenth = says(
+    "H-PREDICT-1",
+    supported="You can predict the step time of a dense model before anybody pays for the run, to within a tenth on average "
+    "over models.",
+    refuted="The simulator misses the step time of a held-out model by more than a tenth.",
+    undecided="So few models do not decide whether the simulator stays within a tenth on held-out models.",
+)
+better = says(
+    "H-PREDICT-2",
+    supported="The formulas are worth it: one utilisation for all runs misses by far more.",
+    refuted="The formulas gain less than we said over one utilisation for all runs.",
+    undecided="So few models do not decide whether the formulas gain as much as we said.",
+)
+answer(tenth, better)
+
+# %% [markdown]
+# ## The question
+#
+# Companies and labs have published how long a step of their training runs takes. Can a simulator predict this for a
+# model that it has never seen? And are its many formulas worth it: how far do you get if you assume that every run
+# reaches the same utilisation? @sec-cluster has the formulas.
+
+# %%
 note("cluster_prediction")
 
 # %%
@@ -309,19 +327,6 @@ Markdown(
 # ## Learnings
 
 # %%
-tenth = says(
-    "H-PREDICT-1",
-    supported="You can predict the step time of a dense model before anybody pays for the run, to within a tenth on average "
-    "over models.",
-    refuted="The simulator misses the step time of a held-out model by more than a tenth.",
-    undecided="So few models do not decide whether the simulator stays within a tenth on held-out models.",
-)
-better = says(
-    "H-PREDICT-2",
-    supported="The formulas are worth it: one utilisation for all runs misses by far more.",
-    refuted="The formulas gain less than we said over one utilisation for all runs.",
-    undecided="So few models do not decide whether the formulas gain as much as we said.",
-)
 centred = says(
     "H-PREDICT-3",
     supported="On held-out models the simulator is neither too fast nor too slow on average, within the margin.",

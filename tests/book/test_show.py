@@ -293,6 +293,12 @@ def test_a_learning_names_no_effect_that_is_no_evidence(smoke_book):
     assert show.says("H-UP", **SENTENCES, untested="Not yet.", also="By {}.") == "Not yet."
 
 
+def test_an_answer_is_a_paragraph_that_says_nothing_twice():
+    untested = "No run has tested this yet."
+    shown = show.answer(untested, "A second sentence.", untested)
+    assert shown.data == f"::: {{.answer}}\n\n{untested} A second sentence.\n\n:::"
+
+
 def test_an_alarm_stands_in_the_box(recorded_book):
     assert "runs diverged" in show.verdict("H-BEST").data
 
