@@ -8,10 +8,10 @@ from llmlab.book.show import answer, command, figure, method, note, says, table,
 
 bubble = says(
     "H-SCALING-1",
-    supported="With a fixed batch the bubble takes over: there are too few micro-batches for the stages.",
-    refuted="The bubble takes over by less than we said. We forgot that the batch of weak scaling is small, "
+    supported="With a fixed batch the pipeline's bubble takes over: there are too few micro-batches for the stages.",
+    refuted="With a fixed batch the pipeline's bubble takes over by less than we said. We forgot that the batch of weak scaling is small, "
     "too, so it has a bubble from the start.",
-    undecided="This spread of coefficients leaves open whether the bubble takes over by as much as we said.",
+    undecided="This spread of coefficients leaves open whether the pipeline's bubble takes over by as much as we said.",
 )
 weak = says(
     "H-SCALING-2",

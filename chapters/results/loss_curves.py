@@ -34,8 +34,8 @@ mild = says(
     undecided="It is open whether the rules tell mild doses of tiny data and label noise apart.",
 )
 answer(
-    f"In strong doses, the causes that our rules are shown to recognise from the curves in most of their runs are "
-    f"{', '.join(recognised) or 'none'}: {len(recognised)} of {len(ON_CAUSES)}.",
+    f"In strong doses, our rules are shown to recognise {len(recognised)} of {len(ON_CAUSES)} causes from the curves alone"
+    f"{': ' if recognised else ''}{', '.join(recognised)}.",
     mild,
 )
 

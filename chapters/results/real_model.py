@@ -22,8 +22,8 @@ from llmlab.book.show import (
 
 slope = says(
     "H-REAL-1",
-    supported="As on `micro`, a rate of 1e-5 hardly teaches anything in so few steps.",
-    refuted="Unlike `micro`, a real model learns at 1e-5 nearly as well as at 1e-3.",
+    supported="As on the book's own `micro`, a rate of 1e-5 hardly teaches anything in so few steps.",
+    refuted="Unlike the book's own `micro`, a real model learns at 1e-5 nearly as well as at 1e-3.",
     undecided="It is open whether a rate of 1e-5 teaches a real model much less than 1e-3.",
 )
 price = says(

@@ -22,12 +22,14 @@ better = says(
     supported="Nights of a coder's own green repairs make it better.",
     refuted="Nights of a coder's own green repairs do not make it better, by our margin.",
     undecided="It is open whether nights of a coder's own green repairs make it better.",
+    also="The pass rate changes by {}.",
 )
 judge = says(
     "H-CYCLES-3",
     supported="Without a judge the coder does worse.",
     refuted="Without a judge the coder does no worse, by our margin.",
     undecided="It is open what a judge of these repairs is worth.",
+    also="Learning from all edits instead of the green ones changes the pass rate by {}.",
 )
 answer(better, judge)
 

@@ -29,14 +29,14 @@ price = says(
     supported="Examples are better spent in small batches: four times the batch size learns far less from as many.",
     refuted="Four times the batch size costs less than we said, at equal examples.",
     undecided="It is open whether four times the batch size costs as much as we said, at equal examples.",
-    also="The difference is {}.",
+    also="Accuracy differs by {}.",
 )
 rate_of_large = says(
     "H-BATCH-2",
     supported="With sixteen times the batch size a higher rate is best, as expected of a less noisy step.",
     refuted="Sixteen times the batch size does not need the higher rate that we expected.",
     undecided="It is open which rate is best for the largest batch.",
-    also="The best that was tried is {}.",
+    also="The best rate that was tried is {}.",
 )
 one_valley = says(
     "H-LAND-3",
@@ -344,7 +344,7 @@ rate_of_small = says(
     supported="With small batches the best rate of full fine-tuning is low, as we said.",
     refuted="With small batches the best rate of full fine-tuning is not as low as we said.",
     undecided="It is open which rate is best for small batches in full fine-tuning.",
-    also="The best that was tried is {}.",
+    also="The best rate that was tried is {}.",
 )
 keeps_up = says(
     "H-BATCH-4",

@@ -1,5 +1,6 @@
 """The filter by itself, as Quarto runs it: what it makes of each kind of markup."""
 
+import re
 import subprocess
 
 import pypandoc
@@ -90,6 +91,26 @@ def test_a_badge_has_a_sign(screen, paper):
 def test_details_are_closed_on_screen_and_open_in_print(screen, paper):
     assert '<details class="details"><summary>' in screen
     assert "#emph[The numbers]" in paper
+
+
+def test_a_printed_table_wider_than_the_page_gets_columns_by_their_text():
+    sentence = (
+        "Too low a rate hardly learns anything in so few steps of training, whatever it costs. "
+    )
+    rows = f"| a | b | c |\n|:--|:--|:--|\n| {sentence * 2} | {sentence} | short cell |\n"
+    widths = [float(width) for width in re.findall(r"([\d.]+)%", filtered("typst", rows))]
+    assert widths[0] > widths[1] > widths[2] > 10
+    assert sum(widths) == pytest.approx(100, abs=0.1)
+
+
+def test_a_printed_table_that_fits_keeps_the_widths_of_its_text(paper):
+    assert "columns: 2," in paper
+
+
+def test_an_answer_is_larger_than_the_text():
+    text = "::: {.answer}\nIt is.\n:::\n"
+    assert '<div class="answer">' in filtered("html", text)
+    assert "#set text(size: 1.1em)" in filtered("typst", text)
 
 
 def test_typst_understands_all_of_it(paper, tmp_path):
