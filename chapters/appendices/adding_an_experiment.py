@@ -114,7 +114,7 @@ Markdown(
 #
 # ## Write the chapter
 #
-# A chapter in `chapters/results/` has a fixed order: question, verdicts, method, results, learnings. It names its
+# A chapter in `chapters/results/` has a fixed order: answer, question, verdicts, method, results, learnings. It names its
 # experiment in each call and types no result:
 
 # %%

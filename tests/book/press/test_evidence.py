@@ -73,11 +73,12 @@ def test_the_word_of_a_check_says_that_it_is_one():
     assert "✓ Check: supported" in filtered("typst", text)
 
 
-def test_a_drawing_stands_in_the_middle_of_a_printed_verdict():
-    text = '::: {.verdict .supported}\nOf ![a](x.svg) two.\n\n![](x.svg){alt="b"}\n:::\n'
+def test_a_drawing_stands_in_the_middle_of_a_printed_verdict_and_is_smaller_there():
+    text = '::: {.verdict .supported}\nOf ![a](x.svg) two.\n\n![](x.svg){alt="b" width=400}\n:::\n'
     paper = filtered("typst", text)
     assert paper.count("#align(center)[") == 1
     assert paper.index("two.") < paper.index("#align(center)[")
+    assert "width: 3.125in" in paper  # 300 of 400 pixels
 
 
 def test_a_badge_has_a_sign(screen, paper):

@@ -16,7 +16,9 @@ local KINDS = {
   missing = { '–', GREY }, open = { '–', GREY }, todo = { '–', GREY },
 }
 
-local LINE, SHORT, GUTTER = 105, 16, 3 -- letters in a line of a printed table, in a short cell, between two columns
+local LINE, SHORT, GUTTER = 95, 16, 3 -- letters in a line of a printed table, in a short cell, between two columns
+
+local DRAWING = 0.75 -- width of a drawing in a printed verdict, beside one outside of it
 
 local in_print = FORMAT:match 'typst' ~= nil
 
@@ -66,15 +68,20 @@ local function badge(span)
   return span.content
 end
 
---- A box that no page break divides, unless it is longer than a page.
-local WHOLE_BOX = '#block(width: 100%%, above: 1.6em, below: 1.6em, layout(area => { '
-  .. 'let verdict = block.with(width: area.width, inset: (x: 1.1em, y: 1em), radius: 3pt, '
-  .. 'fill: rgb("%s"), stroke: (left: 3pt + rgb("%s"))); let content = [#set table(fill: none)'
+--- A box that no page break divides, unless it is longer than a page; small enough that two of them
+-- often share one.
+local WHOLE_BOX = '#block(width: 100%%, above: 1.1em, below: 1.1em, layout(area => { '
+  .. 'let verdict = block.with(width: area.width, inset: (x: 1.1em, y: 0.8em), radius: 3pt, '
+  .. 'fill: rgb("%s"), stroke: (left: 3pt + rgb("%s"))); let content = [#set text(size: 0.92em); '
+  .. '#set par(spacing: 0.8em); #set table(fill: none, inset: (x: 5pt, y: 2.5pt)); #show table: set text(size: 8.3pt)'
 local WHOLE_BOX_END = ']; verdict(content, breakable: measure(verdict(content)).height > area.height) }))'
 
---- A drawing that is a paragraph of its own stands in the middle.
+--- A drawing that is a paragraph of its own stands in the middle, a little smaller.
 local function centred(paragraph)
-  if #paragraph.content ~= 1 or paragraph.content[1].t ~= 'Image' then return nil end
+  local image = paragraph.content[1]
+  if #paragraph.content ~= 1 or image.t ~= 'Image' then return nil end
+  local width = tonumber(image.attributes.width)
+  if width then image.attributes.width = tostring(math.floor(DRAWING * width)) end
   return enclosed('#align(center)[', { paragraph })
 end
 
