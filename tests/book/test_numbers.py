@@ -47,6 +47,7 @@ def test_what_rounds_to_zero_has_no_minus():
         (numbers.changes(0.000671, 0.00534), "+0.00067 to +0.00534"),
         (numbers.changes(-0.004, 1.25), "−0.00400 to +1.25"),
         (numbers.interval(0, 0.5), "0 to 0.500"),
+        (numbers.changes(math.nan, math.nan), "none to none"),
         (numbers.declared(0.05, "share"), "5 points"),
         (numbers.declared(-0.125, "nats"), "−0.125 nats"),
         (numbers.declared(-0.0, "nats"), "0 nats"),

@@ -119,11 +119,11 @@ def _ends(low: float, high: float, unit: str) -> tuple[str, str]:
     An end that would have no digit but zeros keeps its own decimals, unless it is tiny.
     """
     smaller, larger = sorted((abs(low), abs(high)))
-    decimals = _decimals(larger)
-    alike = 0 < smaller < SMALLEST or round(smaller, decimals)
-    if unit in SHARES or not alike or not SMALLEST <= larger < LARGEST:
-        return bare(low, unit), bare(high, unit)
-    return tuple(signed(f"{end:,.{decimals}f}") for end in (low, high))
+    if unit not in SHARES and SMALLEST <= larger < LARGEST:
+        decimals = _decimals(larger)
+        if 0 < smaller < SMALLEST or round(smaller, decimals):
+            return tuple(signed(f"{end:,.{decimals}f}") for end in (low, high))
+    return bare(low, unit), bare(high, unit)
 
 
 def _plus(shown: str) -> str:
