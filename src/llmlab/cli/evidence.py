@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from llmlab.cli.shared import ExperimentName, Json, Scale, print_json, shown
+from llmlab.cli.shared import ExperimentName, Scale, shown
 from llmlab.method.errors import LabError
+from llmlab.method.json_values import print_json
+from llmlab.method.options import Json
 from llmlab.method.project import Project
 from llmlab.method.wording import counted
 

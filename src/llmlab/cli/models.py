@@ -7,11 +7,12 @@ from typing import Annotated
 
 import typer
 
-from llmlab.cli.shared import Json, print_json, shown
+from llmlab.cli.shared import shown
 from llmlab.finetune.command.options import FinetuneOptions
 from llmlab.gpt.options import TrainOptions
 from llmlab.method.errors import LabError
-from llmlab.method.options import LARGEST_SEED, expand_options
+from llmlab.method.json_values import print_json
+from llmlab.method.options import LARGEST_SEED, Json, expand_options
 from llmlab.runs.shell import command
 
 app = typer.Typer()

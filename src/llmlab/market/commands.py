@@ -1,6 +1,5 @@
 """`llmlab market`: only wiring. Each command imports the heavy modules that it needs."""
 
-import json
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,7 +12,6 @@ from llmlab.market.options import (
     Asset,
     BarsOptions,
     Epochs,
-    Json,
     Jumps,
     RunFolderOption,
     TaskOptions,
@@ -21,7 +19,8 @@ from llmlab.market.options import (
     chosen_assets,
 )
 from llmlab.method.errors import LabError
-from llmlab.method.options import expand_options, require_learning_rate
+from llmlab.method.json_values import print_json
+from llmlab.method.options import Json, expand_options, require_learning_rate
 from llmlab.method.wording import counted
 
 if TYPE_CHECKING:
@@ -65,7 +64,6 @@ def data(
     """
     from llmlab.market.bars.report import print_manifests, print_sources
     from llmlab.market.bars.survey import fetched, from_file, from_source
-    from llmlab.method.json_values import json_value
 
     folder = out or Path("runs") / "market-data"
     if show_list:
@@ -80,7 +78,7 @@ def data(
     else:
         found = fetched(url, [name for name in symbols.split(",") if name], jumps, folder)
     if as_json:
-        print(json.dumps(json_value(found), indent=2))
+        print_json(found)
     else:
         print_manifests(found, folder)
 
@@ -146,7 +144,7 @@ def targets(
 
     found = {one.name: balance(one) for one in chosen_assets(bars.assets(), asset)}
     if as_json:
-        print(json.dumps({name: one.to_dict("index") for name, one in found.items()}, indent=2))
+        print_json({name: one.to_dict("index") for name, one in found.items()})
     else:
         print_balance(found)
 
@@ -170,7 +168,6 @@ def run(
     from llmlab.market.models.report import as_row, print_answers, write_result
     from llmlab.market.models.study import BASELINES, require_memory, require_samples
     from llmlab.market.models.training import Training
-    from llmlab.method.json_values import json_value
     from llmlab.runs.folder import RunFolder, first_free
 
     require_learning_rate("--learning-rate", learning_rate)
@@ -188,8 +185,7 @@ def run(
         }
         write_result(folder.path, task.as_json(), answers)
     if as_json:
-        rows = {name: as_row(one) for name, one in answers.items()}
-        print(json.dumps(json_value(rows), indent=2))
+        print_json({name: as_row(one) for name, one in answers.items()})
         return
     print_answers(f"{task.assets[0].name}, {study.recipe.target}", answers)
     print(f"The results are in {folder.path}.")

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 Jumps = Annotated[
     str, typer.Option(help="What to do with apparent splits in --csv: refuse, adjust or keep.")
 ]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON for another program to read.")]
 Source = Annotated[
     str | None, typer.Option(metavar="NAME", help="Package with bars; see data --list.")
 ]

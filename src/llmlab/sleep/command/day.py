@@ -1,9 +1,7 @@
 """`llmlab sleep run`, `evaluate` and `compare`: repair koans, and see what came of it."""
 
 import hashlib
-import json
 from collections import Counter
-from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -15,8 +13,10 @@ from rich.table import Table
 from llmlab.method.documents import listed
 from llmlab.method.errors import LabError
 from llmlab.method.evidence.manifest import checksums
+from llmlab.method.json_values import print_json
 from llmlab.method.locks import beside, locked
-from llmlab.sleep.command.koans import Generated, Json, Part, Seed, Tongue, Which, chosen
+from llmlab.method.options import Json
+from llmlab.sleep.command.koans import Generated, Part, Seed, Tongue, Which, chosen
 from llmlab.sleep.command.options import Base, Key, Model, open_client, weights_folder
 from llmlab.sleep.koans.koan import Koan
 from llmlab.sleep.repair.episodes import Episode, EpisodeFile
@@ -89,10 +89,7 @@ def evaluate(episodes: File, as_json: Json = False) -> None:
         for family in sorted({episode.family for episode in found})
     }
     if as_json:
-        content = {
-            name: asdict(each) for name, each in {"all": evaluated(found), **families}.items()
-        }
-        print(json.dumps(content, indent=2))
+        print_json({"all": evaluated(found), **families})
         return
     table = Table(box=box.SIMPLE_HEAD, header_style="bold")
     table.add_column("Family")
@@ -108,7 +105,7 @@ def compare(first: File, second: File, as_json: Json = False) -> None:
     """The second run against the first, koan by koan: gains, regressions, exact McNemar test."""
     found = compared(EpisodeFile(first).read(), EpisodeFile(second).read())
     if as_json:
-        print(json.dumps(asdict(found), indent=2))
+        print_json(found)
         return
     print(f"{found.n} koans in both: {len(found.gains)} gained, {len(found.regressions)} lost.")
     print(

@@ -1,9 +1,7 @@
 """`llmlab sleep koans`: list, show and check small broken programs."""
 
-import json
 import time
 from collections import Counter
-from dataclasses import asdict
 from typing import Annotated
 
 import typer
@@ -14,7 +12,8 @@ from rich.syntax import Syntax
 from rich.table import Table
 
 from llmlab.method.errors import LabError
-from llmlab.method.options import LARGEST_SEED
+from llmlab.method.json_values import print_json
+from llmlab.method.options import LARGEST_SEED, Json
 from llmlab.method.wording import counted
 from llmlab.sleep.koans.check import Checked, check_koans
 from llmlab.sleep.koans.generated import GRAMMARS, SHARES, generate
@@ -34,7 +33,6 @@ Generated = Annotated[
 Tongue = Annotated[str, typer.Option("--language", help="Of generated koans: rust or python.")]
 Part = Annotated[str, typer.Option(help="Of generated koans: train, validation or test.")]
 Seed = Annotated[int, typer.Option(min=0, max=LARGEST_SEED, help="Of generated koans.")]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON for another program to read.")]
 
 
 @app.command("list")
@@ -49,7 +47,7 @@ def list_koans(
     """List koans with their families and the reasons why they are red."""
     koans = chosen(which, generated, language, split, seed)
     if as_json:
-        print(json.dumps([asdict(koan) for koan in koans], indent=2, ensure_ascii=False))
+        print_json(koans)
         return
     table = Table(box=box.SIMPLE_HEAD, header_style="bold")
     for title in ("Koan", "family", "red for"):
@@ -101,7 +99,7 @@ def check(
     checked = check_koans(koans, Unguarded(), Store() if generated else None)
     faults = [found for found in checked if found.fault]
     if as_json:
-        print(json.dumps([_plain(found) for found in checked], indent=2, ensure_ascii=False))
+        print_json([_plain(found) for found in checked])
     else:
         _print_families(checked)
         seconds = time.monotonic() - began
@@ -150,7 +148,7 @@ def _plain(found: Checked) -> dict[str, object]:
         "name": found.koan.name,
         "family": found.koan.family,
         "error": found.koan.error,
-        "start": asdict(found.start),
-        "solution": asdict(found.solution),
+        "start": found.start,
+        "solution": found.solution,
         "fault": found.fault,
     }
