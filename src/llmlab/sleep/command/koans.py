@@ -21,27 +21,33 @@ from llmlab.sleep.koans.koan import Koan, choose_koans
 from llmlab.sleep.koans.store import Store
 from llmlab.sleep.sandbox.sandbox import Unguarded
 
-app = typer.Typer(no_args_is_help=True, help="Small broken programs, each with a solution.")
+app = typer.Typer(no_args_is_help=True, help="List, show and check small broken programs.")
 
-Which = Annotated[
+KoansArgument = Annotated[
     str,
     typer.Argument(metavar="FILE|NAME|FAMILY|all", help="A file of koans, a name, or a family."),
 ]
-Generated = Annotated[
-    int, typer.Option(min=0, metavar="N", help="Take N koans from the grammar instead.")
+GeneratedOption = Annotated[
+    int, typer.Option(min=0, metavar="N", help="Generate N koans from the grammar instead.")
 ]
-Tongue = Annotated[str, typer.Option("--language", help="Of generated koans: rust or python.")]
-Part = Annotated[str, typer.Option(help="Of generated koans: train, validation or test.")]
-Seed = Annotated[int, typer.Option(min=0, max=LARGEST_SEED, help="Of generated koans.")]
+LanguageOption = Annotated[
+    str, typer.Option("--language", help="Language of generated koans: rust or python.")
+]
+SplitOption = Annotated[
+    str, typer.Option(help="Split of generated koans: train, validation or test.")
+]
+SeedOption = Annotated[
+    int, typer.Option(min=0, max=LARGEST_SEED, help="Random seed of generated koans.")
+]
 
 
 @app.command("list")
 def list_koans(
-    which: Which = "all",
-    generated: Generated = 0,
-    language: Tongue = "rust",
-    split: Part = "test",
-    seed: Seed = 0,
+    which: KoansArgument = "all",
+    generated: GeneratedOption = 0,
+    language: LanguageOption = "rust",
+    split: SplitOption = "test",
+    seed: SeedOption = 0,
     as_json: Json = False,
 ) -> None:
     """List koans with their families and the reasons why they are red."""
@@ -82,17 +88,16 @@ def show(
 
 @app.command()
 def check(
-    which: Which = "all",
-    generated: Generated = 0,
-    language: Tongue = "rust",
-    split: Part = "test",
-    seed: Seed = 0,
+    which: KoansArgument = "all",
+    generated: GeneratedOption = 0,
+    language: LanguageOption = "rust",
+    split: SplitOption = "test",
+    seed: SeedOption = 0,
     as_json: Json = False,
 ) -> None:
     """Prove that every koan is red for its declared reason and green when solved.
 
-    Koans of the grammar are drawn and verified; results are kept by content, so that the second
-    time takes no compiler.
+    Results of generated koans are cached by their content, so a second check runs no compiler.
     """
     began = time.monotonic()
     koans = chosen(which, generated, language, split, seed)
