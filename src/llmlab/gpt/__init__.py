@@ -14,7 +14,8 @@ To read it in an evening, follow the data:
    `options`, `opening`, `console`: how `llmlab train` drives it.
 6. `distributed`, `steering`, `speed`: several processes, and requests to all of them; how fast
    training is, and how fast it could be.
-7. `generation`, `inspection`, `run_views`: text from a model, and views of its inside.
+7. `generation`: text from a model.
+   `inspection`, `inspection_views`, `run_views`: its inside, computed and as views for a page.
 8. `hugging_face`, `exchange`: GPT-2's weights in, ours out.
 
 `character_tokenizer` is the strict alphabet of the fine-tuning skills.
