@@ -12,10 +12,10 @@ from llmlab.cluster.physics.plan import Plan, check
 from llmlab.cluster.physics.planfile import PlanFile, parsed, read_plan
 from llmlab.cluster.physics.prediction import predict, predict_checked
 from llmlab.cluster.physics.search import search
-from llmlab.cluster.reports import print_comparison, print_found, print_prediction, print_score
+from llmlab.cluster.reports import print_comparison, print_prediction, print_score, print_search
 from llmlab.cluster.scoring.rows import read_published
 from llmlab.cluster.scoring.score import Score, score, score_runs
-from llmlab.cluster.wear.estimate import campaign
+from llmlab.cluster.wear.estimate import estimate_run
 from llmlab.method.errors import LabError
 from llmlab.method.files import read_text
 from llmlab.method.json_values import print_json
@@ -150,12 +150,12 @@ def _one_plan(files: list[Path] | None, given: dict, gpus: int | None = None) ->
 
 def _predict(plan: Plan, tokens: str | None, as_json: bool) -> None:
     found = predict_checked(plan)
-    lasting = campaign(found, token_count(tokens)) if tokens else None
+    estimate = estimate_run(found, token_count(tokens)) if tokens else None
     if as_json:
-        extra = {"campaign": asdict(lasting)} if lasting else {}
+        extra = {"campaign": asdict(estimate)} if estimate else {}
         print_json({**found.as_json(), **extra})
     else:
-        print_prediction(found, lasting)
+        print_prediction(found, estimate)
 
 
 def _search(base: Plan, as_json: bool) -> None:
@@ -167,7 +167,7 @@ def _search(base: Plan, as_json: bool) -> None:
         plans = [prediction.as_json() for prediction in best]
         print_json({"tried": found.tried, "fitting": found.fitting, "best": plans})
     else:
-        print_found(found, best)
+        print_search(found, best)
 
 
 def _compare(files: list[Path], as_json: bool) -> None:

@@ -113,17 +113,22 @@ def features(
     refused.
     """
     from llmlab.market.features.report import print_dictionary, print_features
-    from llmlab.market.features.survey import Choice, features_of, together, write_features
+    from llmlab.market.features.survey import (
+        FeatureSettings,
+        combine,
+        compute_features,
+        write_features,
+    )
 
     if show_list:
         print_dictionary()
         return
     assets = bars.assets()
     chosen = chosen_assets(assets, asset)
-    choice = Choice(tier, every, volatility_index)
-    found = [features_of(one, choice, assets) for one in chosen]
+    settings = FeatureSettings(tier, every, volatility_index)
+    found = [compute_features(one, settings, assets) for one in chosen]
     if combine:
-        found = [together(chosen, found)]
+        found = [combine(chosen, found)]
     folder = out or Path("runs") / "market-features"
     print_features(found, [write_features(one, folder) for one in found])
 
