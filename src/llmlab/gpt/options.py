@@ -13,7 +13,7 @@ PRECISIONS = ("auto", "float32", "bfloat16")
 
 @dataclass(frozen=True)
 class TrainOptions:
-    """What is trained, and how; None takes the configuration's value."""
+    """What to train, and how; None takes the configuration's value."""
 
     config: Annotated[str, Option(metavar="NAME", help="Size: micro, nano, small or medium.")] = (
         "micro"
@@ -22,10 +22,8 @@ class TrainOptions:
         str,
         Option(metavar="NAME|PATH", help="stdlib, verdict, tinyshakespeare, or a file or folder."),
     ] = "stdlib"
-    epochs: Annotated[float, Option(min=0, help="Times to read the text.")] = 1.0
-    steps: Annotated[int | None, Option(min=1, help="Optimizer steps, in place of --epochs.")] = (
-        None
-    )
+    epochs: Annotated[float, Option(min=0, help="Passes over the text.")] = 1.0
+    steps: Annotated[int | None, Option(min=1, help="Optimizer steps, instead of --epochs.")] = None
     tokenizer: Annotated[
         str,
         Option(
@@ -51,15 +49,17 @@ class TrainOptions:
     seed: Annotated[
         int,
         Option(
-            min=0, max=LARGEST_SEED, help="Fixes the weights, the order of the text and dropout."
+            min=0,
+            max=LARGEST_SEED,
+            help="Random seed of the weights, the text's order, and dropout.",
         ),
     ] = 0
     precision: Annotated[
         str, Option(help="float32, bfloat16, or auto: bfloat16 where the hardware has it.")
     ] = "auto"
-    compiled: Annotated[
-        bool, Option("--compile", help="Translate the model with torch.compile first.")
-    ] = False
+    compiled: Annotated[bool, Option("--compile", help="Compile the model with torch.compile.")] = (
+        False
+    )
     accumulate: Annotated[
         int, Option(min=1, help="Compute a batch in this many parts, to save memory.")
     ] = 1
