@@ -72,6 +72,14 @@ def test_a_good_server_gives_the_file_and_its_checksum(served, tmp_path: Path) -
     assert sorted(path.name for path in tmp_path.iterdir()) == ["sp.csv"]
 
 
+@pytest.mark.parametrize("url", ["example.org/sp.csv", "ftp://example.org/sp.csv", "http:///sp"])
+def test_an_address_that_is_none_is_not_tried_again(url: str, tmp_path: Path) -> None:
+    told: list[str] = []
+    with pytest.raises(LabError, match=f"{url} is not an address; write it as https://"):
+        fetch(url, tmp_path / "sp.csv", retry=QUICK, tell=told.append)
+    assert told == []
+
+
 def test_a_server_that_fails_at_first_is_asked_again(served, tmp_path: Path) -> None:
     server = served(lambda h, n: h.send(b"", 503) if n < 3 else h.send(BARS))
     assert fetch(server.url, tmp_path / "sp.csv", retry=QUICK).bytes == len(BARS)

@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import requests
+from requests.exceptions import InvalidSchema, InvalidURL, MissingSchema
 
 from llmlab.market.bars.csv_file import read_csv
 from llmlab.method.documents import parse_json
@@ -109,8 +110,8 @@ def fetch(
     download continues from there if the server allows it and still has the same file.
 
     Raises:
-        LabError: every try failed, the server refused, the SHA-256 differs, or the file cannot be
-            read as bars; `path` then stays unchanged.
+        LabError: `url` is no address, every try failed, the server refused, the SHA-256 differs, or
+            the file cannot be read as bars; `path` then stays unchanged.
     """
     part = path.with_name(f".{path.name}.part")
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -158,7 +159,12 @@ def _accepted(url: str, part: Path, path: Path, sha256: str | None) -> Download:
 
 
 def _one_try(url: str, part: Path, timeout: float) -> None:
-    """Fetch what is missing in `part`; TransientError if another try may help."""
+    """Fetch what is missing in `part`.
+
+    Raises:
+        TransientError: another try may help.
+        LabError: none would: the address is none, or the server refuses.
+    """
     tag = _tag_file(part)
     have = part.stat().st_size if part.is_file() and tag.is_file() else 0
     headers = {"Accept-Encoding": "identity"}
@@ -173,6 +179,8 @@ def _one_try(url: str, part: Path, timeout: float) -> None:
                 raise TransientError("the server continued from another place than requested")
             _remember_tag(part, answer)
             _append(answer, part, have if resumed else 0)
+    except (MissingSchema, InvalidSchema, InvalidURL) as error:
+        raise LabError(f"{url} is not an address; write it as https://host/path.") from error
     except requests.Timeout as error:
         raise TransientError(f"the server sent nothing for {timeout:g} s") from error
     except requests.RequestException as error:
