@@ -26,6 +26,9 @@ from llmlab.method.wording import counted
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
 
+LARGEST_SEED = 2**32 - 1
+"""The largest seed that optuna's samplers accept."""
+
 app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
@@ -204,7 +207,9 @@ def search(
         int, typer.Option(min=1, help="Total number of trials, including earlier ones.")
     ] = 20,
     epochs: Epochs = 20,
-    seed: Annotated[int, typer.Option(min=0, help="Random seed of the search.")] = 0,
+    seed: Annotated[
+        int, typer.Option(min=0, max=LARGEST_SEED, help="Random seed of the search.")
+    ] = 0,
     out: RunFolderOption = None,
 ) -> None:
     """Search architecture and training together for the lowest validation loss within a budget.
