@@ -167,6 +167,24 @@ def test_what_the_user_can_mend_is_one_line_and_writes_nothing(
     assert sorted(lab.root.rglob("*")) == before
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["train", "--batch-size"],
+        ["finetune", "--batch-size"],
+        ["generate", "run", "--tokens"],
+        ["fit", "runs.csv", "--loss", "loss", "--resamples"],
+        ["market", "search", "--seed"],
+    ],
+)
+def test_a_number_beyond_all_bounds_is_refused_before_any_work(
+    llmlab, arguments: list[str]
+) -> None:
+    done = llmlab(*arguments, "9" * 20)
+    assert done.code == 2
+    assert "less than or equal to" in " ".join(done.err.split())
+
+
 def test_a_working_folder_that_was_removed_is_named(
     llmlab, monkeypatch: pytest.MonkeyPatch
 ) -> None:

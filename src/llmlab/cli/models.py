@@ -112,7 +112,9 @@ def generate(
     prompt: Annotated[
         str, typer.Option(help="Text to continue.", show_default="a line break")
     ] = "\n",
-    tokens: Annotated[int, typer.Option(min=1, help="Number of tokens to generate.")] = 200,
+    tokens: Annotated[
+        int, typer.Option(min=1, max=10**9, help="Number of tokens to generate.")
+    ] = 200,
     temperature: Annotated[
         float,
         typer.Option(help="0 takes the likeliest token; 1 samples the model's distribution."),

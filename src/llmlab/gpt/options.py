@@ -5,7 +5,7 @@ from typing import Annotated
 
 from typer import Option
 
-from llmlab.method.options import LARGEST_SEED
+from llmlab.method.options import LARGEST_BATCH, LARGEST_SEED
 
 TOKENIZERS = ("bpe", "characters", "gpt2")
 PRECISIONS = ("auto", "float32", "bfloat16")
@@ -32,7 +32,8 @@ class TrainOptions:
         ),
     ] = "bpe"
     batch_size: Annotated[
-        int | None, Option(min=1, help="Sequences per step. Default: the configuration's.")
+        int | None,
+        Option(min=1, max=LARGEST_BATCH, help="Sequences per step. Default: the configuration's."),
     ] = None
     context: Annotated[
         int | None, Option(min=1, help="Tokens per sequence. Default: the configuration's.")

@@ -26,7 +26,9 @@ def fit(
         list[str] | None,
         typer.Option(metavar="COLUMN=VALUE", help="Use only these rows; may be repeated."),
     ] = None,
-    resamples: Annotated[int, typer.Option(min=20, help="Bootstrap resamples of the runs.")] = 200,
+    resamples: Annotated[
+        int, typer.Option(min=20, max=100_000, help="Bootstrap resamples of the runs.")
+    ] = 200,
     seed: Annotated[int, typer.Option(min=0, help="Random seed of the resamples.")] = 0,
     as_json: Json = False,
 ) -> None:

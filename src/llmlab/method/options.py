@@ -30,6 +30,9 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON for another progr
 LARGEST_SEED = 2**63 - 1
 """The largest seed that a PyTorch generator accepts."""
 
+LARGEST_BATCH = 2**20
+"""More sequences or examples than any step needs; their indices alone would fill the memory."""
+
 
 def expand_options(command: Callable[..., None]) -> Callable[..., None]:
     """Give typer one parameter for each field of a dataclass that `command` takes.

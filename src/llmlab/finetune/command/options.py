@@ -10,7 +10,7 @@ from typer import Option
 from llmlab.gpt.options import PRECISIONS
 from llmlab.method.declare.catalog import suggestion
 from llmlab.method.errors import LabError
-from llmlab.method.options import LARGEST_SEED, require_learning_rate
+from llmlab.method.options import LARGEST_BATCH, LARGEST_SEED, require_learning_rate
 
 METHODS = ("full", "lora", "qlora")
 SCALINGS = ("alpha/r", "rslora")
@@ -61,7 +61,9 @@ class FinetuneOptions:
     ] = None
     epochs: Annotated[float | None, Option(help="Passes over the examples. Default: 3.")] = None
     steps: Annotated[int | None, Option(min=1, help="Optimizer steps, instead of --epochs.")] = None
-    batch_size: Annotated[int, Option(min=1, help="Examples per step; rows with --pack.")] = 32
+    batch_size: Annotated[
+        int, Option(min=1, max=LARGEST_BATCH, help="Examples per step; rows with --pack.")
+    ] = 32
     seed: Annotated[
         int,
         Option(
