@@ -168,6 +168,13 @@ def test_the_last_digit_of_a_printed_loss_is_no_spike(digits: int) -> None:
     assert "spike" not in found(loss=Curve.of(enumerate(printed)))
 
 
+@pytest.mark.parametrize("points", [5, 6, 15])
+def test_a_short_fall_is_neither_a_rise_nor_given_a_cause(points: int) -> None:
+    falling = Curve.of(enumerate([round(3 * 0.8**n, 3) for n in range(points)]))
+    names = found(loss=falling, validation_loss=falling)
+    assert not [name for name in names if name in ("rise", "plateau") or "looks" in name]
+
+
 def test_overfitting_beyond_the_start_is_no_divergence() -> None:
     training = Curve.of(enumerate([0.9, 0.3, 0.08, 0.02, 0.005, 0.001]))
     validation = Curve.of(enumerate([0.2965, 0.3117, 0.36, 0.4119, 0.4519, 0.47]))

@@ -152,7 +152,7 @@ def plateau(curve: Curve, *, smallest: float = 0.01, shortest: float = 0.2) -> P
     """The plateau that the curve ends in.
 
     It begins at the first step after which the smoothed loss falls by no more than noise, or than
-    the share `smallest` of itself, if that is more.
+    the share `smallest` of itself, if that is more. It has more points than the smoothing joins.
 
     Args:
         shortest: share of the run that a plateau lasts at least; at its very end every curve has
@@ -170,7 +170,7 @@ def plateau(curve: Curve, *, smallest: float = 0.01, shortest: float = 0.2) -> P
     start = int(np.argmax(left <= tolerance))
     length = curve.x[-1] - curve.x[0]
     share = float((curve.x[start] - curve.x[0]) / length)
-    if share > 1 - shortest:
+    if share > 1 - shortest or len(curve) - start <= width:
         return None
     level = float(np.median(curve.y[start:]))
     return Plateau(curve.steps[start], share, level, float(left[start]), float(tolerance[start]))
@@ -262,7 +262,8 @@ def rise(curve: Curve, *, smallest: float = 0.1) -> Rise | None:
         return None
     width = _window(curve)
     smooth = running_median(curve.y, width)
-    lowest, last = float(smooth.min()), float(np.median(curve.y[-width:]))
+    last = float(np.median(curve.y[-width:]))
+    lowest = float(smooth[: -(width // 2)].min())  # the rest joins fewer values than `last`
     if last - lowest <= max(SURE * _noise(curve.y), smallest * abs(lowest)):
         return None
     turn = np.flatnonzero((curve.y <= lowest) | (smooth <= lowest))[-1]
