@@ -32,6 +32,12 @@ MANY = 5
 ABRUPT = 0.05
 """Share of its first value above which a loss does not become zero in one step by learning."""
 
+PLAINLY_FLAT = 0.05
+"""Share of its level by which a plateau in a curve of few points falls at most."""
+
+ENOUGH_FOR_NOISE = 10
+"""Points of a curve that tell how much of a larger fall is noise."""
+
 SURELY_RISING = 4
 """So many validation losses in a row, each above the last, are not noise."""
 
@@ -173,6 +179,8 @@ def plateau(curve: Curve, *, smallest: float = 0.01, shortest: float = 0.2) -> P
     if share > 1 - shortest or len(curve) - start <= width:
         return None
     level = float(np.median(curve.y[start:]))
+    if left[start] > PLAINLY_FLAT * abs(level) and len(curve) < ENOUGH_FOR_NOISE:
+        return None
     return Plateau(curve.steps[start], share, level, float(left[start]), float(tolerance[start]))
 
 
@@ -284,7 +292,7 @@ def overfitting(
     if min(len(training), len(validation)) < SURELY_RISING:
         return None
     width = _window(validation)
-    smooth = running_median(validation.y, min(3, width))
+    smooth = running_median(validation.y, min(3, width))[: -(width // 2)]
     turn, last = int(np.argmin(smooth)), float(np.median(validation.y[-width:]))
     lowest, step = float(smooth[turn]), validation.steps[turn]
     noise = 0.0 if _only_rises(validation) else SURE * _noise(validation.y)
