@@ -143,9 +143,10 @@ def test_a_dry_run_names_what_is_needed_first_and_what_is_done(lab, llmlab) -> N
         ),
         (["record", "toy", "-s", "smoke"], "toy has no complete results at scale 'smoke'"),
         (["record", "toy", "-s", "smok"], "unknown scale 'smok'"),
-        (["record", "toy"], "name both the experiments and their --scale"),
-        (["record"], "name experiments and a --scale, or give only --all"),
-        (["record", "toy", "--all"], "name experiments and a --scale, or give only --all"),
+        (["record", "toy"], "name experiments and their --scale, or give only --all"),
+        (["record"], "name experiments and their --scale, or give only --all"),
+        (["record", "-s", "smoke"], "name experiments and their --scale, or give only --all"),
+        (["record", "toy", "--all"], "name experiments and their --scale, or give only --all"),
         (["reproduce", "-s", "smok"], "unknown scale 'smok' (did you mean 'smoke'?)"),
         (["verdicts", "-s", "smok"], "unknown scale 'smok' (did you mean 'smoke'?)"),
         (["verdicts"], "chapters/hypotheses/questions.toml is missing"),
@@ -169,6 +170,24 @@ def test_what_the_user_can_mend_is_one_line_and_writes_nothing(
     assert done.err.startswith(f"error: {sentence}")
     assert done.err.count("\n") == 1
     assert sorted(lab.root.rglob("*")) == before
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["train", "--batch-size"],
+        ["finetune", "--batch-size"],
+        ["generate", "run", "--tokens"],
+        ["fit", "runs.csv", "--loss", "loss", "--resamples"],
+        ["market", "search", "--seed"],
+    ],
+)
+def test_a_number_beyond_all_bounds_is_refused_before_any_work(
+    llmlab, arguments: list[str]
+) -> None:
+    done = llmlab(*arguments, "9" * 20)
+    assert done.code == 2
+    assert "less than or equal to" in " ".join(done.err.split())
 
 
 def test_a_working_folder_that_was_removed_is_named(

@@ -37,7 +37,7 @@ ALLOWED = {
         "src/llmlab/book/press/preview.py": OURS,
         "src/llmlab/cluster/physics/coefficients.py": OURS,
         "src/llmlab/cluster/physics/hardware.py": OURS,
-        "src/llmlab/finetune/command/examples.py": "this is the border: errors become sentences",
+        "src/llmlab/finetune/command/strict_json.py": "this is the border: errors become sentences",
         "src/llmlab/finetune/model/base_model.py": "read behind a digest that its caller compares",
         "src/llmlab/finetune/model/peft_format.py": "this is the border: errors become sentences",
         "src/llmlab/gpt/checkpoints.py": "this is the border: errors become sentences",

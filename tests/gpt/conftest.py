@@ -8,12 +8,15 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
+from torch import Tensor
 
 from llmlab.gpt.corpora import CACHE_DIR
 from llmlab.gpt.encoded_corpus import byte_pairs, named_corpus, prepare
-from llmlab.gpt.model import GPTConfig
+from llmlab.gpt.model import GPT, GPTConfig
 from llmlab.gpt.pretraining import PretrainingRecipe
 from llmlab.gpt.session import PretrainingSession
+from llmlab.gpt.text_tokenizers import TextTokenizer, characters
 from llmlab.gpt.training import TrainConfig
 
 TEXT = "".join(f"def f{n % 7}(x):\n    return x + {n * n % 11}\n\n" for n in range(120))
@@ -83,3 +86,27 @@ def largest_file() -> Callable[[int], AbstractContextManager]:
             resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
     return limit
+
+
+@pytest.fixture(scope="module")
+def tokenizer() -> TextTokenizer:
+    """A few characters; all others are spelled in bytes."""
+    return characters(["the cat sat, "])
+
+
+@pytest.fixture
+def model(tokenizer: TextTokenizer) -> GPT:
+    """A GPT for this tokenizer, with weights large enough to tell its heads apart."""
+    torch.manual_seed(0)
+    config = GPTConfig(tokenizer.vocab_size, 32, 24, 3, 4, dropout=0.1)
+    model = GPT(config)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.mul_(3)
+    return model
+
+
+@pytest.fixture(name="tokens_BT")
+def some_tokens(model: GPT) -> Tensor:
+    random = torch.Generator().manual_seed(1)
+    return torch.randint(model.config.vocab_size, (2, 9), generator=random)

@@ -8,11 +8,11 @@ import pytest
 from starlette.testclient import TestClient
 
 from llmlab.runs.folder import RunFolder
-from llmlab.watch.access import Pass
+from llmlab.watch.access import AccessRules
 from llmlab.watch.catalog import Catalog
 from llmlab.watch.server import Watch, make_app
 
-ALLOWED = Pass(port=8010, key=b"k" * 32, token="the-token")
+RULES = AccessRules(port=8010, key=b"k" * 32, token="the-token")
 HERE = "http://127.0.0.1:8010"
 
 
@@ -49,13 +49,13 @@ def watch(run: RunFolder) -> Watch:
 def client(watch: Watch) -> TestClient:
     """A program that has the token."""
     headers = {"Authorization": "Bearer the-token", "Origin": HERE}
-    return TestClient(make_app(watch, ALLOWED), base_url=HERE, headers=headers)
+    return TestClient(make_app(watch, RULES), base_url=HERE, headers=headers)
 
 
 @pytest.fixture
 def stranger(watch: Watch) -> TestClient:
     """Somebody who has nothing."""
-    return TestClient(make_app(watch, ALLOWED), base_url=HERE, follow_redirects=False)
+    return TestClient(make_app(watch, RULES), base_url=HERE, follow_redirects=False)
 
 
 @pytest.fixture

@@ -8,10 +8,10 @@ import pytest
 from starlette.testclient import TestClient, WebSocketDenialResponse
 
 from llmlab.method.errors import LabError
-from llmlab.watch.access import Pass, parse_name, user_key
+from llmlab.watch.access import AccessRules, parse_name, user_key
 from llmlab.watch.server import Watch, make_app
 
-ALLOWED = Pass(port=8010, key=b"k" * 32, token="the-token")
+RULES = AccessRules(port=8010, key=b"k" * 32, token="the-token")
 HERE = "http://127.0.0.1:8010"
 SOCKETS = "ws://127.0.0.1:8010"
 STOP = {"run": "runs/micro", "action": "stop"}
@@ -72,7 +72,7 @@ def test_the_token_leads_to_no_other_server(stranger: TestClient) -> None:
 
 def test_a_cookie_outlives_a_restart(watch: Watch, stranger: TestClient) -> None:
     stranger.get("/?token=the-token")
-    restarted = make_app(watch, Pass(port=8010, key=ALLOWED.key, token="another"))
+    restarted = make_app(watch, AccessRules(port=8010, key=RULES.key, token="another"))
     again = TestClient(restarted, base_url=HERE, cookies=dict(stranger.cookies))
     assert again.get("/api/runs").status_code == 200
 
@@ -84,7 +84,7 @@ def test_a_page_loads_nothing_from_outside_and_no_inline_script(client: TestClie
 
 
 def test_who_only_watches_changes_nothing(watch: Watch, requests) -> None:
-    app = make_app(Watch(watch.catalog, read_only=True), ALLOWED)
+    app = make_app(Watch(watch.catalog, read_only=True), RULES)
     headers = {"Authorization": "Bearer the-token", "Origin": HERE}
     client = TestClient(app, base_url=HERE, headers=headers)
     assert "--read-only" in client.post("/api/control", json=STOP).json()["error"]

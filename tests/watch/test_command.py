@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 from llmlab.cli.rooms import book_commands
 from llmlab.method.errors import LabError
 from llmlab.watch import command
-from llmlab.watch.access import Pass
+from llmlab.watch.access import AccessRules
 from llmlab.watch.command import app, listen
 from llmlab.watch.server import Watch, make_app
 
@@ -42,7 +42,7 @@ def test_a_book_is_served_where_one_is_rendered(tmp_path: Path, monkeypatch) -> 
 
 
 @pytest.fixture
-def server(monkeypatch) -> list[tuple[Watch, Pass]]:
+def server(monkeypatch) -> list[tuple[Watch, AccessRules]]:
     """What was to be served; nothing is."""
     served = []
 
@@ -51,7 +51,7 @@ def server(monkeypatch) -> list[tuple[Watch, Pass]]:
             pass
 
     monkeypatch.setattr(
-        command, "make_server", lambda watch, allowed: served.append((watch, allowed)) or Idle()
+        command, "make_server", lambda watch, rules: served.append((watch, rules)) or Idle()
     )
     return served
 
@@ -66,9 +66,9 @@ def test_book_and_runs_have_one_server(tmp_path: Path, monkeypatch, server) -> N
     (tmp_path / "runs" / "micro" / "log.jsonl").write_text("")
     monkeypatch.chdir(tmp_path)
     said = CliRunner().invoke(book_commands(), ["serve", "--port", "0"], catch_exceptions=False)
-    ((watch, allowed),) = server
-    assert f"/book/dev/index.html?token={allowed.token}" in said.output
-    client = TestClient(make_app(watch, allowed), base_url=f"http://127.0.0.1:{allowed.port}")
-    assert "the book" in client.get(f"/book/dev/index.html?token={allowed.token}").text
+    ((watch, rules),) = server
+    assert f"/book/dev/index.html?token={rules.token}" in said.output
+    client = TestClient(make_app(watch, rules), base_url=f"http://127.0.0.1:{rules.port}")
+    assert "the book" in client.get(f"/book/dev/index.html?token={rules.token}").text
     (run,) = client.get("/api/runs").json()["runs"]
     assert run["name"] == "runs/micro"

@@ -13,7 +13,7 @@ from starlette.websockets import WebSocketDisconnect
 
 from llmlab.method.errors import LabError
 from llmlab.runs.folder import RunFolder
-from llmlab.watch.access import Pass
+from llmlab.watch.access import AccessRules
 from llmlab.watch.server import Watch, make_app
 from llmlab.watch.starting import PREFIX, Started
 
@@ -57,7 +57,7 @@ def ask(watch: Watch, nothing_starts) -> Iterator[Callable[..., None]]:
 
     LabError with the sentence of a refusal.
     """
-    app = make_app(watch, Pass(port=1, key=b"k", token="t"))
+    app = make_app(watch, AccessRules(port=1, key=b"k", token="t"))
     headers = [(name.encode(), value.encode()) for name, value in NAMES.items()]
     with asyncio.Runner() as runner:
 

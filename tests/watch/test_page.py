@@ -14,7 +14,7 @@ from llmlab.book.run_chart import smoothed
 from llmlab.runs.control import Helm, listen
 from llmlab.runs.folder import RunFolder
 from llmlab.watch import command
-from llmlab.watch.access import Pass
+from llmlab.watch.access import AccessRules
 from llmlab.watch.catalog import Catalog
 from llmlab.watch.server import Watch
 
@@ -61,16 +61,16 @@ def train(folder: RunFolder, is_over: threading.Event) -> None:
 
 
 @contextmanager
-def serving(folder: Path, allowed: Pass | None = None) -> Iterator[Pass]:
+def serving(folder: Path, rules: AccessRules | None = None) -> Iterator[AccessRules]:
     """A server of the runs below a folder, ended as by SIGTERM."""
-    with command.listen(allowed.port if allowed else 0) as listening:
+    with command.listen(rules.port if rules else 0) as listening:
         port = listening.getsockname()[1]
-        allowed = allowed or Pass(port, b"k" * 32, "the-token")
-        server = command.make_server(Watch(Catalog((folder,), folder)), allowed)
+        rules = rules or AccessRules(port, b"k" * 32, "the-token")
+        server = command.make_server(Watch(Catalog((folder,), folder)), rules)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
         thread.start()
         try:
-            yield allowed
+            yield rules
         finally:
             server.should_exit = True
             thread.join(5)
@@ -82,12 +82,12 @@ def opened(browser: object) -> Iterator[Callable[..., "Page"]]:
     """Opens the page; at the end nothing may have gone wrong in it."""
     contexts, wrong = [], []
 
-    def make(allowed: Pass, width: int = 1280) -> "Page":
+    def make(rules: AccessRules, width: int = 1280) -> "Page":
         contexts.append(browser.new_context(viewport={"width": width, "height": 800}))
         page = contexts[-1].new_page()
         page.on("pageerror", lambda error: wrong.append(str(error)))
         page.on("console", lambda said: "Content Security" in said.text and wrong.append(said.text))
-        page.goto(f"http://127.0.0.1:{allowed.port}/?token={allowed.token}")
+        page.goto(f"http://127.0.0.1:{rules.port}/?token={rules.token}")
         return page
 
     yield make
@@ -109,8 +109,8 @@ def wait_for(condition: Callable[[], bool]) -> None:
 
 
 def test_the_chart_grows_and_pause_really_pauses(trainer: RunFolder, opened) -> None:
-    with serving(trainer.path.parent) as allowed:
-        page = opened(allowed)
+    with serving(trainer.path.parent) as rules:
+        page = opened(rules)
         assert "token" not in page.url
         wait_for(lambda: points(page) > 5)
         assert page.locator(".charts canvas").first.is_visible()
@@ -130,8 +130,8 @@ def test_the_chart_grows_and_pause_really_pauses(trainer: RunFolder, opened) -> 
 
 
 def test_two_browsers_agree_and_a_stop_saves(trainer: RunFolder, opened) -> None:
-    with serving(trainer.path.parent) as allowed:
-        one, two = opened(allowed), opened(allowed, width=390)
+    with serving(trainer.path.parent) as rules:
+        one, two = opened(rules), opened(rules, width=390)
         wait_for(lambda: points(one) > 5)
         one.get_by_label("Peak learning rate").fill("3e-4")
         one.get_by_label("Peak learning rate").press("Enter")
@@ -148,12 +148,12 @@ def test_two_browsers_agree_and_a_stop_saves(trainer: RunFolder, opened) -> None
 
 
 def test_a_server_that_was_killed_is_found_again(trainer: RunFolder, opened) -> None:
-    with serving(trainer.path.parent) as allowed:
-        page = opened(allowed)
+    with serving(trainer.path.parent) as rules:
+        page = opened(rules)
         wait_for(lambda: points(page) > 5)
     page.get_by_text("connection lost").wait_for()
     before = points(page)
-    with serving(trainer.path.parent, Pass(allowed.port, allowed.key, "another token")):
+    with serving(trainer.path.parent, AccessRules(rules.port, rules.key, "another token")):
         wait_for(lambda: points(page) > before + 5)
         page.get_by_text("live", exact=True).wait_for()
         shown = "[document.body.dataset.points, document.querySelector('.tiles dd').textContent]"
@@ -171,8 +171,8 @@ fetch("/api/runs").then((answer) => answer.text()).then(found).catch(() => {});
 def test_a_command_is_shown_before_it_is_started_and_says_why_it_failed(
     trainer: RunFolder, opened
 ) -> None:
-    with serving(trainer.path.parent) as allowed:
-        page = opened(allowed, width=390)
+    with serving(trainer.path.parent) as rules:
+        page = opened(rules, width=390)
         page.get_by_role("button", name="Start a run").press("Enter")  # by the keyboard alone
         page.get_by_label("llmlab").select_option("run")
         page.get_by_label("Options").fill("nothing --scale 'smo ke'")
@@ -188,9 +188,9 @@ def test_a_command_is_shown_before_it_is_started_and_says_why_it_failed(
 
 def test_the_inside_of_a_model_is_shown_and_reaches_nothing(trainer: RunFolder, browser) -> None:
     (trainer.path / "inspect.html").write_text(NOSY)
-    with serving(trainer.path.parent) as allowed:
+    with serving(trainer.path.parent) as rules:
         page = browser.new_page()
-        page.goto(f"http://127.0.0.1:{allowed.port}/?token={allowed.token}")
+        page.goto(f"http://127.0.0.1:{rules.port}/?token={rules.token}")
         page.locator("iframe").scroll_into_view_if_needed()
         frame = page.frame_locator("iframe")
         frame.get_by_text("the model").wait_for()
@@ -204,8 +204,8 @@ def test_the_checkpoints_shown_are_those_of_the_run_chosen_last(tmp_path: Path, 
         folder = RunFolder(tmp_path / "runs" / name)
         folder.log.start({"train.steps": 1000})
         (folder.path / "checkpoints" / "step-1").mkdir(parents=True)
-    with serving(tmp_path / "runs") as allowed:
-        page = opened(allowed)
+    with serving(tmp_path / "runs") as rules:
+        page = opened(rules)
         for name in ("first", "second"):
             choice = page.get_by_role("checkbox", name=name)
             choice.uncheck()

@@ -10,12 +10,12 @@ from starlette.websockets import WebSocketDisconnect
 
 from llmlab.runs.control import Helm
 from llmlab.runs.folder import RunFolder
-from llmlab.watch.access import Pass
-from llmlab.watch.answers import RowsAnswer, RunList
+from llmlab.watch.access import AccessRules
 from llmlab.watch.catalog import Catalog
+from llmlab.watch.schemas import LogRows, RunList
 from llmlab.watch.server import Watch, make_app
 
-ALLOWED = Pass(port=8010, key=b"k" * 32, token="the-token")
+RULES = AccessRules(port=8010, key=b"k" * 32, token="the-token")
 HERE = "http://127.0.0.1:8010"
 SOCKETS = "ws://127.0.0.1:8010"
 
@@ -44,9 +44,9 @@ def test_a_socket_gives_what_is_there_and_then_what_comes(
     client: TestClient, run: RunFolder
 ) -> None:
     with client.websocket_connect(f"{SOCKETS}/ws?run=runs/micro") as socket:
-        first = RowsAnswer.model_validate_json(socket.receive_text())
+        first = LogRows.model_validate_json(socket.receive_text())
         run.log.append("validation", {"step": 3, "loss": 2.5})
-        second = RowsAnswer.model_validate_json(socket.receive_text())
+        second = LogRows.model_validate_json(socket.receive_text())
     assert len(first.rows) == 5
     assert second.rows == [{"event": "validation", "step": 3, "loss": 2.5}]
     assert second.from_ == first.next
@@ -56,7 +56,7 @@ def test_a_socket_says_that_a_log_was_cut(client: TestClient, run: RunFolder) ->
     with client.websocket_connect(f"{SOCKETS}/ws?run=runs/micro") as socket:
         socket.receive_text()
         run.log.cut(1)
-        again = RowsAnswer.model_validate_json(socket.receive_text())
+        again = LogRows.model_validate_json(socket.receive_text())
     assert again.from_ == 0
     assert [row["event"] for row in again.rows] == ["run", "listening", "point"]
 
@@ -107,13 +107,13 @@ def test_the_api_is_described(client: TestClient) -> None:
     named = set(json.dumps(described).split("#/components/schemas/")[1:])
     names = {part.partition('"')[0] for part in named}
     assert names <= set(described["components"]["schemas"])
-    assert TypeAdapter(dict).validate_python(described["components"]["schemas"]["RowsAnswer"])
+    assert TypeAdapter(dict).validate_python(described["components"]["schemas"]["LogRows"])
 
 
 def test_the_book_is_shown_where_there_is_one(tmp_path: Path) -> None:
     (tmp_path / "dev").mkdir()
     (tmp_path / "dev" / "index.html").write_text("the book")
-    app = make_app(Watch(Catalog((), tmp_path), book=tmp_path), Pass(1, b"k", "t"))
+    app = make_app(Watch(Catalog((), tmp_path), book=tmp_path), AccessRules(1, b"k", "t"))
     client = TestClient(app, base_url="http://localhost:1", headers={"Authorization": "Bearer t"})
     assert client.get("/book/dev/").text == "the book"
     assert client.get("/book/..%2f..%2fetc/passwd").status_code == 404
@@ -154,5 +154,5 @@ def test_a_page_that_is_closed_while_it_sends_is_no_error(watch: Watch) -> None:
         "type": "http", "method": "POST", "path": "/api/control", "query_string": b"",
         "headers": [(name.encode(), value.encode()) for name, value in names.items()],
     }  # fmt: skip
-    asyncio.run(make_app(watch, ALLOWED)(scope, receive, send))
+    asyncio.run(make_app(watch, RULES)(scope, receive, send))
     assert sent[0]["status"] == 400

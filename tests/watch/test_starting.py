@@ -10,13 +10,13 @@ from starlette.testclient import TestClient
 
 from llmlab.method.errors import LabError
 from llmlab.runs.folder import RunFolder
-from llmlab.watch.access import Pass
+from llmlab.watch.access import AccessRules
 from llmlab.watch.catalog import Catalog
 from llmlab.watch.server import Watch, make_app
 from llmlab.watch.starting import MOST_KEPT, MOST_RUNNING, PREFIX, Starter, command_of
 
 HERE = "http://127.0.0.1:8010"
-ALLOWED = Pass(port=8010, key=b"k" * 32, token="the-token")
+RULES = AccessRules(port=8010, key=b"k" * 32, token="the-token")
 HEADERS = {"Authorization": "Bearer the-token", "Origin": HERE}
 
 
@@ -85,7 +85,7 @@ def test_what_is_no_wish_is_refused_in_a_sentence(
 def test_who_only_watches_starts_nothing(watch: Watch, run: RunFolder) -> None:
     (run.path / "checkpoints" / "step-00000003").mkdir(parents=True)
     shy = Watch(watch.catalog, read_only=True)
-    client = TestClient(make_app(shy, ALLOWED), base_url=HERE, headers=HEADERS)
+    client = TestClient(make_app(shy, RULES), base_url=HERE, headers=HEADERS)
     for path, body in (("start", {"argv": [*PREFIX, "train"]}), ("inspect", {"run": "runs/micro"})):
         assert "--read-only" in client.post(f"/api/{path}", json=body).json()["error"]
     assert shy.starter.started == ()
@@ -139,7 +139,7 @@ def test_a_page_that_is_a_link_is_not_served(
 def test_pages_of_the_book_lead_to_the_runs(tmp_path: Path) -> None:
     (tmp_path / "index.html").write_text("<body><p>the book</body>")
     (tmp_path / "versions.json").write_text(json.dumps(["dev"]))
-    app = make_app(Watch(Catalog((), tmp_path), book=tmp_path), ALLOWED)
+    app = make_app(Watch(Catalog((), tmp_path), book=tmp_path), RULES)
     client = TestClient(app, base_url=HERE, headers=HEADERS)
     assert '<a href="/"' in client.get("/book/").text
     assert client.get("/book/versions.json").json() == ["dev"]

@@ -53,7 +53,7 @@ def main() -> None:
     """Run the command line; a LabError becomes one line on standard error."""
     _open_closed_streams()
     _escape_what_the_terminal_lacks()
-    _measure_a_terminal_of_no_width()
+    _ignore_zero_columns()
     try:
         try:
             app(prog_name="llmlab")
@@ -105,7 +105,7 @@ def _escape_what_the_terminal_lacks() -> None:
             stream.reconfigure(errors="backslashreplace")
 
 
-def _measure_a_terminal_of_no_width() -> None:
+def _ignore_zero_columns() -> None:
     """Ignore COLUMNS=0, which some containers set: a table of no width would not be seen."""
     if os.environ.get("COLUMNS", "").strip("0") == "":
         os.environ.pop("COLUMNS", None)

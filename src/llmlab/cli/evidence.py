@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from llmlab.cli.shared import ExperimentName, Json, Scale, print_json, shown
+from llmlab.cli.shared import ExperimentName, Scale, shown
 from llmlab.method.errors import LabError
+from llmlab.method.json_values import print_json
+from llmlab.method.options import Json
 from llmlab.method.project import Project
 from llmlab.method.wording import counted
 
@@ -190,11 +192,12 @@ def record(
     from llmlab.method.judging.verdicts import keep_verdicts
 
     project = Project.find()
-    if everything == bool(experiments or scale):
-        raise LabError("name experiments and a --scale, or give only --all.")
-    if not everything and not (experiments and scale):
-        raise LabError("name both the experiments and their --scale.")
-    chosen = recording.recordable(project) if everything else [(n, scale) for n in experiments]
+    if everything and not experiments and not scale:
+        chosen = recording.recordable(project)
+    elif experiments and scale and not everything:
+        chosen = [(name, scale) for name in experiments]
+    else:
+        raise LabError("name experiments and their --scale, or give only --all.")
     for name, at in chosen:
         print(f"recorded {shown(recording.record(project, name, at))}")
     if not chosen:
@@ -227,8 +230,11 @@ def recheck(
 
     check_scale(scale)
     seconds, chosen = parse_seconds(within), parse_date(day)
-    found = [print_recheck(each) for each in rerun(Project.find(), seconds, chosen, scale)]
-    drifted = [each for each in found if each.drifted]
+    drifted = []
+    for found in rerun(Project.find(), seconds, chosen, scale):
+        print_recheck(found)
+        if found.drifted:
+            drifted.append(found)
     if drifted:
         named = "; ".join(f"{one.experiment} {one.run_id}: {one.drifted[0]}" for one in drifted)
         raise LabError(f"{counted(len(drifted), 'run')} drifted: {named}; find out what changed.")

@@ -7,11 +7,12 @@ from typing import Annotated
 
 import typer
 
-from llmlab.cli.shared import Json, print_json, shown
+from llmlab.cli.shared import shown
 from llmlab.finetune.command.options import FinetuneOptions
 from llmlab.gpt.options import TrainOptions
 from llmlab.method.errors import LabError
-from llmlab.method.options import LARGEST_SEED, expand_options
+from llmlab.method.json_values import print_json
+from llmlab.method.options import LARGEST_SEED, Json, expand_options
 from llmlab.runs.shell import command
 
 app = typer.Typer()
@@ -111,7 +112,9 @@ def generate(
     prompt: Annotated[
         str, typer.Option(help="Text to continue.", show_default="a line break")
     ] = "\n",
-    tokens: Annotated[int, typer.Option(min=1, help="Number of tokens to generate.")] = 200,
+    tokens: Annotated[
+        int, typer.Option(min=1, max=10**9, help="Number of tokens to generate.")
+    ] = 200,
     temperature: Annotated[
         float,
         typer.Option(help="0 takes the likeliest token; 1 samples the model's distribution."),

@@ -6,7 +6,8 @@ wear       many steps: interruptions, checkpoints, goodput, days to a token budg
 scoring    predictions beside published runs: readers, calibration, errors, held-out models
 dynamics   how step times and losses of real runs scatter
 show       a run in simulated time, as events
+realism    two-sample tests: whether a simulated run looks like a real one
 
-`predict_command` and `reports` are `llmlab predict`, `explorer` is the same on a page. Times are in
-seconds, sizes in bytes.
+`predict_command` and `reports` are `llmlab predict`, `explorer` is the same on a page,
+`simulate_command` is `llmlab simulate`. Times are in seconds, sizes in bytes.
 """

@@ -1,6 +1,5 @@
 """`llmlab predict`: step time, speed, utilisation and memory of a plan."""
 
-import json
 import math
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -13,12 +12,14 @@ from llmlab.cluster.physics.plan import Plan, check
 from llmlab.cluster.physics.planfile import PlanFile, parsed, read_plan
 from llmlab.cluster.physics.prediction import predict, predict_checked
 from llmlab.cluster.physics.search import search
-from llmlab.cluster.reports import print_comparison, print_found, print_prediction, print_score
+from llmlab.cluster.reports import print_comparison, print_prediction, print_score, print_search
 from llmlab.cluster.scoring.rows import read_published
 from llmlab.cluster.scoring.score import Score, score, score_runs
-from llmlab.cluster.wear.estimate import campaign
+from llmlab.cluster.wear.estimate import estimate_run
 from llmlab.method.errors import LabError
 from llmlab.method.files import read_text
+from llmlab.method.json_values import print_json
+from llmlab.method.options import Json
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="markdown")
 
@@ -92,9 +93,7 @@ def main(
         str | None,
         typer.Option(metavar="N", help="Tokens to train on, e.g. 15T; adds days, with failures."),
     ] = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print JSON for another program to read.")
-    ] = False,
+    as_json: Json = False,
 ) -> None:
     """Predict the step of a training run: time, tokens/s, MFU, memory, and where the time goes.
 
@@ -151,12 +150,12 @@ def _one_plan(files: list[Path] | None, given: dict, gpus: int | None = None) ->
 
 def _predict(plan: Plan, tokens: str | None, as_json: bool) -> None:
     found = predict_checked(plan)
-    lasting = campaign(found, token_count(tokens)) if tokens else None
+    estimate = estimate_run(found, token_count(tokens)) if tokens else None
     if as_json:
-        extra = {"campaign": asdict(lasting)} if lasting else {}
+        extra = {"campaign": asdict(estimate)} if estimate else {}
         print_json({**found.as_json(), **extra})
     else:
-        print_prediction(found, lasting)
+        print_prediction(found, estimate)
 
 
 def _search(base: Plan, as_json: bool) -> None:
@@ -168,7 +167,7 @@ def _search(base: Plan, as_json: bool) -> None:
         plans = [prediction.as_json() for prediction in best]
         print_json({"tried": found.tried, "fitting": found.fitting, "best": plans})
     else:
-        print_found(found, best)
+        print_search(found, best)
 
 
 def _compare(files: list[Path], as_json: bool) -> None:
@@ -232,16 +231,3 @@ def token_count(text: str) -> float:
     if not 0 < number < math.inf:
         raise LabError(f"--tokens cannot be {text}; write a positive number, as in 300B or 15T.")
     return number
-
-
-def print_json(value: object) -> None:
-    """Print JSON; numbers that are not finite become null."""
-    print(json.dumps(_plain(value), indent=2))
-
-
-def _plain(value: object) -> object:
-    if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value

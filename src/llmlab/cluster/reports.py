@@ -7,9 +7,9 @@ from rich.console import Console
 from rich.table import Table
 
 from llmlab.cluster.physics.prediction import Prediction
-from llmlab.cluster.physics.search import Found
+from llmlab.cluster.physics.search import SearchResult
 from llmlab.cluster.scoring.score import Errors, Score
-from llmlab.cluster.wear.estimate import Campaign
+from llmlab.cluster.wear.estimate import RunEstimate
 
 BAR = 24
 """Length of the bar of a whole step, in characters."""
@@ -41,7 +41,7 @@ LABELS = {
 }
 
 
-def print_prediction(found: Prediction, lasting: Campaign | None) -> None:
+def print_prediction(found: Prediction, estimate: RunEstimate | None) -> None:
     """Print one plan: the main numbers, the time by part, the memory by use."""
     console, plan = Console(), found.plan
     console.print(
@@ -52,13 +52,13 @@ def print_prediction(found: Prediction, lasting: Campaign | None) -> None:
         f"{found.seconds:.3f} s a step, {found.tokens_per_s_per_gpu:,.0f} tokens/s/GPU, "
         f"{found.tflops_per_gpu:.0f} TFLOP/s/GPU, MFU {found.mfu:.1%}"
     )
-    if lasting:
-        console.print(_lasting(lasting))
+    if estimate:
+        console.print(_estimate_line(estimate))
     console.print(_parts(found, "#" if console.options.ascii_only else "█"))
     console.print(_memory(found))
 
 
-def print_found(found: Found, best: Sequence[Prediction]) -> None:
+def print_search(found: SearchResult, best: Sequence[Prediction]) -> None:
     """Print the best layouts of a search."""
     console, plan = Console(), best[0].plan
     console.print(
@@ -130,12 +130,12 @@ def _cells(errors: Errors) -> list[str]:
     ]
 
 
-def _lasting(lasting: Campaign) -> str:
+def _estimate_line(estimate: RunEstimate) -> str:
     return (
-        f"{lasting.tokens:.3g} tokens take {lasting.days:.1f} days ({lasting.days_without:.1f} "
-        f"without interruptions): {lasting.interruptions:.0f} interruptions, one every "
-        f"{lasting.hours_between:.1f} h, a checkpoint every {lasting.interval_s / 60:.0f} min, "
-        f"goodput {lasting.goodput:.1%}"
+        f"{estimate.tokens:.3g} tokens take {estimate.days:.1f} days ({estimate.days_without:.1f} "
+        f"without interruptions): {estimate.interruptions:.0f} interruptions, one every "
+        f"{estimate.hours_between:.1f} h, a checkpoint every {estimate.interval_s / 60:.0f} min, "
+        f"goodput {estimate.goodput:.1%}"
     )
 
 

@@ -66,12 +66,8 @@ class Heads(Observer):
         return self.heads
 
     def views(self) -> "Views":
-        from llmlab.gpt.inspection import (
-            activations_view,
-            attention_view,
-            head_scores,
-            logit_lens_view,
-        )
+        from llmlab.gpt.inspection import head_scores
+        from llmlab.gpt.inspection_views import activations_view, attention_view, logit_lens_view
 
         if not self.is_shown:
             return {}

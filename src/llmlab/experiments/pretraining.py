@@ -47,7 +47,7 @@ class Checkpoints(Observer):
     """What the model of the first seed writes and attends to, at every validation."""
 
     def __init__(self, run: "Pretraining", encoded: "EncodedCorpus", log: "Log") -> None:
-        from llmlab.gpt.inspection import CheckpointBrowser
+        from llmlab.gpt.inspection_views import CheckpointBrowser
 
         super().__init__(run, encoded, log)
         self.browser = CheckpointBrowser(run.model, encoded.tokenizer)

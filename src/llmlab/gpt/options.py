@@ -5,7 +5,7 @@ from typing import Annotated
 
 from typer import Option
 
-from llmlab.method.options import LARGEST_SEED
+from llmlab.method.options import LARGEST_BATCH, LARGEST_SEED
 
 TOKENIZERS = ("bpe", "characters", "gpt2")
 PRECISIONS = ("auto", "float32", "bfloat16")
@@ -13,7 +13,7 @@ PRECISIONS = ("auto", "float32", "bfloat16")
 
 @dataclass(frozen=True)
 class TrainOptions:
-    """What is trained, and how; None takes the configuration's value."""
+    """What to train, and how; None takes the configuration's value."""
 
     config: Annotated[str, Option(metavar="NAME", help="Size: micro, nano, small or medium.")] = (
         "micro"
@@ -22,10 +22,8 @@ class TrainOptions:
         str,
         Option(metavar="NAME|PATH", help="stdlib, verdict, tinyshakespeare, or a file or folder."),
     ] = "stdlib"
-    epochs: Annotated[float, Option(min=0, help="Times to read the text.")] = 1.0
-    steps: Annotated[int | None, Option(min=1, help="Optimizer steps, in place of --epochs.")] = (
-        None
-    )
+    epochs: Annotated[float, Option(min=0, help="Passes over the text.")] = 1.0
+    steps: Annotated[int | None, Option(min=1, help="Optimizer steps, instead of --epochs.")] = None
     tokenizer: Annotated[
         str,
         Option(
@@ -34,7 +32,8 @@ class TrainOptions:
         ),
     ] = "bpe"
     batch_size: Annotated[
-        int | None, Option(min=1, help="Sequences per step. Default: the configuration's.")
+        int | None,
+        Option(min=1, max=LARGEST_BATCH, help="Sequences per step. Default: the configuration's."),
     ] = None
     context: Annotated[
         int | None, Option(min=1, help="Tokens per sequence. Default: the configuration's.")
@@ -51,15 +50,17 @@ class TrainOptions:
     seed: Annotated[
         int,
         Option(
-            min=0, max=LARGEST_SEED, help="Fixes the weights, the order of the text and dropout."
+            min=0,
+            max=LARGEST_SEED,
+            help="Random seed of the weights, the text's order, and dropout.",
         ),
     ] = 0
     precision: Annotated[
         str, Option(help="float32, bfloat16, or auto: bfloat16 where the hardware has it.")
     ] = "auto"
-    compiled: Annotated[
-        bool, Option("--compile", help="Translate the model with torch.compile first.")
-    ] = False
+    compiled: Annotated[bool, Option("--compile", help="Compile the model with torch.compile.")] = (
+        False
+    )
     accumulate: Annotated[
         int, Option(min=1, help="Compute a batch in this many parts, to save memory.")
     ] = 1

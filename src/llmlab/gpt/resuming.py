@@ -15,7 +15,7 @@ MOMENTS = ("exp_avg", "exp_avg_sq")
 
 
 @contextmanager
-def going_on_from(checkpoint: Checkpoint | None) -> Iterator[None]:
+def resuming_from(checkpoint: Checkpoint | None) -> Iterator[None]:
     """Say in one sentence that the checkpoint does not fit the run.
 
     Raises:

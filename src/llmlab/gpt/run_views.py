@@ -6,13 +6,12 @@ from pathlib import Path
 import torch
 
 from llmlab.gpt.checkpoints import Checkpoint, checkpoints, load_checkpoint
-from llmlab.gpt.inspection import (
+from llmlab.gpt.inspection import activation_statistics, head_scores
+from llmlab.gpt.inspection_views import (
     CheckpointBrowser,
     View,
-    activation_statistics,
     activations_view,
     attention_view,
-    head_scores,
     logit_lens_view,
 )
 from llmlab.gpt.model import GPT

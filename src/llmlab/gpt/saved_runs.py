@@ -91,13 +91,13 @@ def write_checkpoint(folder: Path, **parts: Mapping[str, object]) -> None:
         cause = "the disk is full" if is_full else str(error.__cause__ or error)
         raise LabError(
             f"cannot write step-{parts['training']['step']:08d} into {target}: {cause}; free some "
-            f"space or make the folder writable, then {_way_on(folder)}."
+            f"space or make the folder writable, then {_remedy(folder)}."
         ) from error
 
 
 @contextmanager
-def way_on_told(folder: Path) -> Iterator[None]:
-    """If a file of a run cannot be written, say how to continue the run: not by the same command.
+def resume_hint(folder: Path) -> Iterator[None]:
+    """If a file of a run cannot be written, say how to resume the run instead of how to repeat it.
 
     Raises:
         LabError: as the block does, with the remedy that holds for the run.
@@ -109,7 +109,7 @@ def way_on_told(folder: Path) -> Iterator[None]:
             raise
         what, _, _ = str(error).partition("; ")
         raise LabError(
-            f"{what}; free some space or make the folder writable, then {_way_on(folder)}."
+            f"{what}; free some space or make the folder writable, then {_remedy(folder)}."
         ) from error
 
 
@@ -121,7 +121,7 @@ def remove_unfinished(folder: Path) -> None:
         (folder / CHECKPOINTS).rmdir()
 
 
-def _way_on(folder: Path) -> str:
+def _remedy(folder: Path) -> str:
     if found := checkpoints(folder):
         return f"continue with --resume from {found[-1].name}, which is whole"
     return f"remove {folder} and start again: no checkpoint had been saved"

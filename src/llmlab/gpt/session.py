@@ -3,7 +3,7 @@
 import copy
 import math
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property, partial
@@ -15,14 +15,14 @@ from llmlab.gpt.checkpoints import Checkpoint, checkpoints, keep_newest, load_ch
 from llmlab.gpt.distributed import Workers
 from llmlab.gpt.encoded_corpus import EncodedCorpus
 from llmlab.gpt.pretraining import Event, Pretraining, PretrainingRecipe, Validation
-from llmlab.gpt.resuming import going_on_from, require_fitting_optimizer
+from llmlab.gpt.resuming import require_fitting_optimizer, resuming_from
 from llmlab.gpt.run_events import Diverged, Finished, Interrupted, Saved
 from llmlab.gpt.saved_runs import (
     CHECKPOINTS,
     TOKENIZER,
     remove_unfinished,
     require_new,
-    way_on_told,
+    resume_hint,
     write_checkpoint,
 )
 from llmlab.gpt.speed import flops_per_token, memory_bytes, peak_flops
@@ -98,16 +98,16 @@ class PretrainingSession:
             return
         if workers.is_first and not resume:
             require_new(self.folder)
-        pretraining = self._begun(workers, checkpoint)
+        pretraining = self._start(workers, checkpoint)
         if workers.is_first:
-            with way_on_told(self.folder):
+            with resume_hint(self.folder):
                 self._open(checkpoint)
                 self.log.append("machine", self._machine(workers))
                 listen(self.log)
         with _compiling(self.recipe.compiled):
             for event in self._training(pretraining, resumed_at=checkpoint and checkpoint.step):
                 if workers.is_first:
-                    with way_on_told(self.folder):
+                    with resume_hint(self.folder):
                         self._note(event, workers)
                 yield event
 
@@ -127,11 +127,11 @@ class PretrainingSession:
             "peak_flops": peak and peak * workers.world,
         }
 
-    def _begun(self, workers: Workers, checkpoint: Checkpoint | None) -> Pretraining:
+    def _start(self, workers: Workers, checkpoint: Checkpoint | None) -> Pretraining:
         """The run before its first step, or before the next one after a checkpoint."""
         # compiled in place, each process its own part of the model
         recipe = replace(self.recipe, compiled=False)
-        with going_on_from(checkpoint):
+        with resuming_from(checkpoint):
             pretraining = Pretraining(recipe, self.encoded.tokens, workers, checkpoint)
             if checkpoint and workers.world == 1:  # of several, each has a part of the tensors
                 require_fitting_optimizer(pretraining.trainer.optimizer)
@@ -144,33 +144,46 @@ class PretrainingSession:
     ) -> "Iterator[SessionEvent]":
         """The events of training, of all processes together, and what is saved between them."""
         saved_at, good, world = resumed_at, None, pretraining.workers.world
-        agree = partial(agreed, pretraining.workers)
         _set_rate(pretraining, pretraining.workers.each(self._helm.rate)[0])
         with deferred_interrupt(world == 1) as interrupted:
             for event in pretraining.events():
                 step = pretraining.trainer.step
                 if isinstance(event, Point):
                     if not event.is_finite:
-                        yield _stopped_at(event, self._settle(pretraining, good))
+                        yield _stopped_at(event, self._keep_last_good(pretraining, good))
                         return
                     event = replace(event, tokens=event.tokens * world)
                 elif isinstance(event, Validation) and math.isfinite(event.loss):
                     good = _copied(pretraining.state(), pretraining.workers.device)
                 yield event
-                between = isinstance(event, Point) and not self._is_done(step)
-                for request in self._helm.requests(interrupted, agree) if between else ():
-                    if request.action == "checkpoint" and step != saved_at:
-                        yield self._save(pretraining)
-                        saved_at = step
-                    _set_rate(pretraining, request.rate)
-                    yield self._helm.followed(request, step)
-                stops = between and (interrupted() or self._helm.is_stopped)
+                stops = False
+                if isinstance(event, Point) and not self._is_done(step):
+                    for done in self._steer(pretraining, interrupted, saved_at):
+                        saved_at = step if isinstance(done, Saved) else saved_at
+                        yield done
+                    stops = interrupted() or self._helm.is_stopped
                 if step != saved_at and (stops or self._is_due(event, step)):
                     yield self._save(pretraining)
                     saved_at = step
                 if stops:
                     yield Interrupted(step)
                     return
+
+    def _steer(
+        self, pretraining: Pretraining, interrupted: Callable[[], bool], saved_at: int | None
+    ) -> Iterator[Saved | Steered]:
+        """Carry out the requests since the last step; the same on all processes.
+
+        Args:
+            saved_at: steps done in the newest checkpoint; no step is saved twice.
+        """
+        step, agree = pretraining.trainer.step, partial(agreed, pretraining.workers)
+        for request in self._helm.requests(interrupted, agree):
+            if request.action == "checkpoint" and step != saved_at:
+                yield self._save(pretraining)
+                saved_at = step
+            _set_rate(pretraining, request.rate)
+            yield self._helm.followed(request, step)
 
     def _is_due(self, event: Event, step: int) -> bool:
         """Whether to save after this event, `step` steps done: as asked for, or at the end."""
@@ -190,7 +203,7 @@ class PretrainingSession:
             keep_newest(self.folder / CHECKPOINTS, self.keep)
         return Saved(_step(state), str(self._checkpoint_at(_step(state))))
 
-    def _settle(self, pretraining: Pretraining, good: State | None) -> int:
+    def _keep_last_good(self, pretraining: Pretraining, good: State | None) -> int:
         """Have the newest checkpoint be of the last state with a finite loss; its steps done.
 
         Args:

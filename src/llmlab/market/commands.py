@@ -1,6 +1,5 @@
 """`llmlab market`: only wiring. Each command imports the heavy modules that it needs."""
 
-import json
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,7 +12,6 @@ from llmlab.market.options import (
     Asset,
     BarsOptions,
     Epochs,
-    Json,
     Jumps,
     RunFolderOption,
     TaskOptions,
@@ -21,11 +19,15 @@ from llmlab.market.options import (
     chosen_assets,
 )
 from llmlab.method.errors import LabError
-from llmlab.method.options import expand_options, require_learning_rate
+from llmlab.method.json_values import print_json
+from llmlab.method.options import Json, expand_options, require_learning_rate
 from llmlab.method.wording import counted
 
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
+
+LARGEST_SEED = 2**32 - 1
+"""The largest seed that optuna's samplers accept."""
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -65,7 +67,6 @@ def data(
     """
     from llmlab.market.bars.report import print_manifests, print_sources
     from llmlab.market.bars.survey import fetched, from_file, from_source
-    from llmlab.method.json_values import json_value
 
     folder = out or Path("runs") / "market-data"
     if show_list:
@@ -80,7 +81,7 @@ def data(
     else:
         found = fetched(url, [name for name in symbols.split(",") if name], jumps, folder)
     if as_json:
-        print(json.dumps(json_value(found), indent=2))
+        print_json(found)
     else:
         print_manifests(found, folder)
 
@@ -115,17 +116,22 @@ def features(
     refused.
     """
     from llmlab.market.features.report import print_dictionary, print_features
-    from llmlab.market.features.survey import Choice, features_of, together, write_features
+    from llmlab.market.features.survey import (
+        FeatureSettings,
+        combine,
+        compute_features,
+        write_features,
+    )
 
     if show_list:
         print_dictionary()
         return
     assets = bars.assets()
     chosen = chosen_assets(assets, asset)
-    choice = Choice(tier, every, volatility_index)
-    found = [features_of(one, choice, assets) for one in chosen]
+    settings = FeatureSettings(tier, every, volatility_index)
+    found = [compute_features(one, settings, assets) for one in chosen]
     if combine:
-        found = [together(chosen, found)]
+        found = [combine(chosen, found)]
     folder = out or Path("runs") / "market-features"
     print_features(found, [write_features(one, folder) for one in found])
 
@@ -146,7 +152,7 @@ def targets(
 
     found = {one.name: balance(one) for one in chosen_assets(bars.assets(), asset)}
     if as_json:
-        print(json.dumps({name: one.to_dict("index") for name, one in found.items()}, indent=2))
+        print_json({name: one.to_dict("index") for name, one in found.items()})
     else:
         print_balance(found)
 
@@ -170,7 +176,6 @@ def run(
     from llmlab.market.models.report import as_row, print_answers, write_result
     from llmlab.market.models.study import BASELINES, require_memory, require_samples
     from llmlab.market.models.training import Training
-    from llmlab.method.json_values import json_value
     from llmlab.runs.folder import RunFolder, first_free
 
     require_learning_rate("--learning-rate", learning_rate)
@@ -188,8 +193,7 @@ def run(
         }
         write_result(folder.path, task.as_json(), answers)
     if as_json:
-        rows = {name: as_row(one) for name, one in answers.items()}
-        print(json.dumps(json_value(rows), indent=2))
+        print_json({name: as_row(one) for name, one in answers.items()})
         return
     print_answers(f"{task.assets[0].name}, {study.recipe.target}", answers)
     print(f"The results are in {folder.path}.")
@@ -203,7 +207,9 @@ def search(
         int, typer.Option(min=1, help="Total number of trials, including earlier ones.")
     ] = 20,
     epochs: Epochs = 20,
-    seed: Annotated[int, typer.Option(min=0, help="Random seed of the search.")] = 0,
+    seed: Annotated[
+        int, typer.Option(min=0, max=LARGEST_SEED, help="Random seed of the search.")
+    ] = 0,
     out: RunFolderOption = None,
 ) -> None:
     """Search architecture and training together for the lowest validation loss within a budget.

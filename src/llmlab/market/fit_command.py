@@ -1,13 +1,13 @@
 """`llmlab fit`: a scaling law for any table of runs."""
 
-import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from llmlab.market.options import Json
 from llmlab.method.errors import LabError
+from llmlab.method.json_values import print_json
+from llmlab.method.options import Json
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -26,7 +26,9 @@ def fit(
         list[str] | None,
         typer.Option(metavar="COLUMN=VALUE", help="Use only these rows; may be repeated."),
     ] = None,
-    resamples: Annotated[int, typer.Option(min=20, help="Bootstrap resamples of the runs.")] = 200,
+    resamples: Annotated[
+        int, typer.Option(min=20, max=100_000, help="Bootstrap resamples of the runs.")
+    ] = 200,
     seed: Annotated[int, typer.Option(min=0, help="Random seed of the resamples.")] = 0,
     as_json: Json = False,
 ) -> None:
@@ -39,7 +41,6 @@ def fit(
     from llmlab.market.fits.report import as_json as in_json
     from llmlab.market.fits.report import print_fit
     from llmlab.market.fits.table import read_table, runs_of
-    from llmlab.method.json_values import json_value
 
     table = read_table(file)
     for condition in where or []:
@@ -52,6 +53,6 @@ def fit(
     runs = runs_of(table, {"params": params, "tokens": tokens}, loss)
     found = fit_law(runs, resamples=resamples, seed=seed)
     if as_json:
-        print(json.dumps(json_value(in_json(found)), indent=2))
+        print_json(in_json(found))
     else:
         print_fit(found)

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 Jumps = Annotated[
     str, typer.Option(help="What to do with apparent splits in --csv: refuse, adjust or keep.")
 ]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON for another program to read.")]
 Source = Annotated[
     str | None, typer.Option(metavar="NAME", help="Package with bars; see data --list.")
 ]
@@ -27,9 +26,9 @@ Tier = Annotated[
     typer.Option(metavar="TIER", help="Set of indicators: a has 20, b about 100, c about 250."),
 ]
 Asset = Annotated[str, typer.Option(metavar="A,B", help="Assets of the source. Default: all.")]
-Judged = Annotated[
+TrainingAssets = Annotated[
     str,
-    typer.Option(metavar="A,B", help="Assets to learn from; the first is evaluated. Default: all."),
+    typer.Option(metavar="A,B", help="Assets to train on; the first is evaluated. Default: all."),
 ]
 Horizon = Annotated[str, typer.Option(metavar="DAYS", help="Bars to look ahead, or week.")]
 Threshold = Annotated[
@@ -116,7 +115,7 @@ class Task:
 class TaskOptions(BarsOptions):
     """What a model should learn; shared by `llmlab market run` and `search`."""
 
-    asset: Judged = ""
+    asset: TrainingAssets = ""
     tier: Tier = "a"
     horizon: Horizon = "1"
     threshold: Threshold = 0.0

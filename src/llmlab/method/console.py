@@ -128,8 +128,8 @@ def print_done(done: "Done") -> None:
     print(f"{done.experiment}: {done.finished} of {done.runs} runs {took}{why}", flush=True)
 
 
-def print_recheck(found: "Recheck") -> "Recheck":
-    """Print one line for a repeated run, and return it."""
+def print_recheck(found: "Recheck") -> None:
+    """Print one line for a repeated run."""
     if found.skipped:
         what = f"not rerun, {found.skipped}"
     elif found.drifted:
@@ -137,7 +137,6 @@ def print_recheck(found: "Recheck") -> "Recheck":
     else:
         what = f"agrees, {_clock(found.seconds)}"
     print(f"{found.experiment} {found.run_id}: {what}", flush=True)
-    return found
 
 
 def print_status(states: Mapping[str, Mapping[str, State]]) -> None:

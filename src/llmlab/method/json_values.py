@@ -1,5 +1,6 @@
 """Convert values to plain JSON, for every file and every `--json` of the project."""
 
+import json
 import math
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
@@ -29,6 +30,11 @@ def json_value(value: object) -> JsonValue:
     if hasattr(value, "tolist"):  # numpy
         return json_value(value.tolist())
     return printable(str(value))
+
+
+def print_json(value: object) -> None:
+    """Print `json_value(value)` in ASCII, which survives any encoding of the terminal."""
+    print(json.dumps(json_value(value), indent=2))
 
 
 def printable(text: str) -> str:

@@ -19,12 +19,19 @@ from dataclasses import MISSING, Field, fields, is_dataclass
 from datetime import date
 from functools import wraps
 from inspect import Parameter
-from typing import get_type_hints
+from typing import Annotated, get_type_hints
+
+import typer
 
 from llmlab.method.errors import LabError
 
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for another program to read.")]
+
 LARGEST_SEED = 2**63 - 1
 """The largest seed that a PyTorch generator accepts."""
+
+LARGEST_BATCH = 2**20
+"""More sequences or examples than any step needs; their indices alone would fill the memory."""
 
 
 def expand_options(command: Callable[..., None]) -> Callable[..., None]:

@@ -5,8 +5,9 @@ Read in this order:
 - `catalog`: which runs there are; a name that a browser sends means one of them, or nothing.
 - `rows`: reads a log from a byte on. That byte is all the state: a client that knows it can go on.
 - `access`: who may ask. Host, Origin, a token that becomes a cookie, and what a page may load.
-- `answers`: the schemas of what the server sends and takes, and its OpenAPI page made of them.
-- `server`: the addresses, and nothing else.
+- `starting`: starts a command from the page.
+- `schemas`: what the server sends and takes; `openapi` describes it for other programs.
+- `server`: the routes, and nothing else; `pages` serves the rendered books.
 - `command`: the options of the command; starts the server.
 - `assets/`: the page. `watch.js` wires, `stream.js` receives, `run.js` keeps, `chart.js` draws,
   `controls.js` asks; `uplot/` is uPlot 1.6.32 as released, with its licence and SHA-256 sums.

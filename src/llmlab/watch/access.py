@@ -24,17 +24,17 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from llmlab.method.errors import LabError
 from llmlab.method.files import unwritable
 
-NAMES = ("127.0.0.1", "localhost")
-OPEN = frozenset({"/api/health"})
+LOOPBACK_NAMES = ("127.0.0.1", "localhost")
+PUBLIC = frozenset({"/api/health"})
 """Paths that say nothing about a run."""
 BOOK = "/book/"
-POLICY = (
+CONTENT_SECURITY_POLICY = (
     "default-src 'none'; script-src 'self'{scripts}; style-src 'self'{scripts}; "
     "img-src 'self' data:; font-src 'self'; connect-src 'self' {sockets}; frame-src 'self'; "
     "form-action 'none'; base-uri 'none'; frame-ancestors 'none'"
 )
 INSIDE = "/inside"
-ALONE = (
+STANDALONE_POLICY = (
     "sandbox allow-scripts; default-src 'none'; script-src 'unsafe-inline'; "
     "style-src 'unsafe-inline'; img-src data:; form-action 'none'; base-uri 'none'; "
     "frame-ancestors 'self'"
@@ -50,8 +50,8 @@ HEADERS = {
 
 
 @dataclass(frozen=True)
-class Pass:
-    """What a server lets in.
+class AccessRules:
+    """Which requests a server accepts.
 
     Attributes:
         port: that it listens on.
@@ -67,7 +67,7 @@ class Pass:
 
     @property
     def hosts(self) -> frozenset[str]:
-        return self.names | {f"{name}:{self.port}" for name in NAMES}
+        return self.names | {f"{name}:{self.port}" for name in LOOPBACK_NAMES}
 
     @property
     def origins(self) -> frozenset[str]:
@@ -85,47 +85,47 @@ class Pass:
         """The value of the cookie."""
         return hmac.new(self.key, b"llmlab watch", hashlib.sha256).hexdigest()
 
-    def knows(self, headers: Headers) -> bool:
+    def authenticates(self, headers: Headers) -> bool:
         """Whether a request carries the cookie, or the token as a program sends it."""
         bearer = headers.get("authorization", "").removeprefix("Bearer ")
         return _same(_cookie(headers, self.cookie), self.secret) or _same(bearer, self.token)
 
 
-class Guard:
-    """Lets allowed requests through, and tells browsers what a page may do."""
+class AccessMiddleware:
+    """Passes accepted requests on, and adds the headers that restrict what a page may do."""
 
-    def __init__(self, app: ASGIApp, allowed: Pass) -> None:
-        self._app, self._pass = app, allowed
+    def __init__(self, app: ASGIApp, rules: AccessRules) -> None:
+        self._app, self._rules = app, rules
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
             return
-        refused = self._answer(scope)
+        refused = self._rejected(scope)
         await (refused or self._app)(scope, receive, self._with_headers(scope, send))
 
-    def _answer(self, scope: Scope) -> Response | None:
-        """The answer to a request that is refused, or that exchanges the token; else None."""
+    def _rejected(self, scope: Scope) -> Response | None:
+        """The response to a request that is refused or exchanges its token; None to pass it on."""
         headers, path = Headers(scope=scope), scope["path"]
-        if headers.get("host") not in self._pass.hosts:
+        if headers.get("host") not in self._rules.hosts:
             return PlainTextResponse("This server has another name.", 421)
         changes = scope["type"] == "websocket" or scope["method"] not in ("GET", "HEAD")
-        if changes and headers.get("origin") not in self._pass.origins:
+        if changes and headers.get("origin") not in self._rules.origins:
             return PlainTextResponse("Only a page of this server may ask for that.", 403)
         query = dict(parse_qsl(scope["query_string"].decode("latin-1")))
-        if not changes and _same(query.pop("token", ""), self._pass.token):
-            return self._admitted(path, query)
-        if path not in OPEN and not self._pass.knows(headers):
+        if not changes and _same(query.pop("token", ""), self._rules.token):
+            return self._redirect_with_cookie(path, query)
+        if path not in PUBLIC and not self._rules.authenticates(headers):
             return PlainTextResponse("Open the link that `llmlab watch` printed.", 401)
         return None
 
-    def _admitted(self, path: str, query: dict[str, str]) -> Response:
+    def _redirect_with_cookie(self, path: str, query: dict[str, str]) -> Response:
         """A redirect to the same page, without the token in its address."""
         # one slash: a browser takes // for the name of a machine
         way = "/" + path.lstrip("/\\") + (f"?{urlencode(query)}" if query else "")
         answer = RedirectResponse(way, 303)
         answer.set_cookie(
-            self._pass.cookie, self._pass.secret, httponly=True, samesite="strict", path="/"
+            self._rules.cookie, self._rules.secret, httponly=True, samesite="strict", path="/"
         )
         return answer
 
@@ -133,10 +133,10 @@ class Guard:
         # pages of the book set their theme before anything else is loaded
         inline = " 'unsafe-inline'" if scope["path"].startswith(BOOK) else ""
         host = Headers(scope=scope).get("host", "")
-        sockets = f"ws://{host}" if host in self._pass.hosts else ""
-        policy = POLICY.format(scripts=inline, sockets=sockets)
+        sockets = f"ws://{host}" if host in self._rules.hosts else ""
+        policy = CONTENT_SECURITY_POLICY.format(scripts=inline, sockets=sockets)
         if scope["path"] == INSIDE:
-            policy = ALONE
+            policy = STANDALONE_POLICY
 
         async def sent(message: Message) -> None:
             if message["type"] in ("http.response.start", "websocket.http.response.start"):

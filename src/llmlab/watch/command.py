@@ -12,7 +12,7 @@ import uvicorn
 from llmlab.method.errors import LabError
 from llmlab.method.project import Project
 from llmlab.runs.folder import RUNS
-from llmlab.watch.access import Pass, new_token, parse_name, user_key
+from llmlab.watch.access import AccessRules, new_token, parse_name, user_key
 from llmlab.watch.catalog import Catalog
 from llmlab.watch.server import Watch, make_app
 
@@ -70,16 +70,16 @@ def serve(
     """
     with listen(port) as listening:
         port = listening.getsockname()[1]
-        allowed = Pass(port, user_key(), new_token(), frozenset(map(parse_name, names)))
-        server = make_server(Watch(catalog, read_only, rendered_books()), allowed)
-        typer.echo(f"http://127.0.0.1:{port}{path}?token={allowed.token}  (stop with Ctrl-C)")
+        rules = AccessRules(port, user_key(), new_token(), frozenset(map(parse_name, names)))
+        server = make_server(Watch(catalog, read_only, rendered_books()), rules)
+        typer.echo(f"http://127.0.0.1:{port}{path}?token={rules.token}  (stop with Ctrl-C)")
         server.run(sockets=[listening])
 
 
-def make_server(watch: Watch, allowed: Pass) -> uvicorn.Server:
+def make_server(watch: Watch, rules: AccessRules) -> uvicorn.Server:
     """A server to run on a listening socket."""
     config = uvicorn.Config(
-        make_app(watch, allowed),
+        make_app(watch, rules),
         log_level="warning",
         lifespan="off",
         proxy_headers=False,

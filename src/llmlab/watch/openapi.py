@@ -1,4 +1,4 @@
-"""The OpenAPI description of the server, made of one table."""
+"""The OpenAPI description of the server, generated from one table."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -6,88 +6,106 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from llmlab.watch.answers import (
-    Asked,
+from llmlab.watch.schemas import (
+    Accepted,
     Command,
+    CommandRequest,
     ControlRequest,
+    ErrorMessage,
     Health,
-    NamedRun,
-    Refusal,
-    RowsAnswer,
+    InspectRequest,
+    LogRows,
     RunList,
     StartedList,
-    Wish,
 )
 
 RUN = {"name": "run", "in": "query", "required": True, "schema": {"type": "string"}}
 FROM = {
     "name": "from", "in": "query", "schema": {"type": "integer", "minimum": 0, "default": 0},
-    "description": "Byte to read from: `next` of the answer before.",
+    "description": "Byte to read from: `next` of the previous response.",
 }  # fmt: skip
 FILE = {
     "name": "file", "in": "query", "schema": {"type": "integer"},
-    "description": "`file` of the answer before, so that a log that was cut is noticed.",
+    "description": "`file` of the previous response, to notice a log that was cut.",
 }  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Operation:
-    """What one address does.
+    """What one path does.
 
     Attributes:
-        gives: the form of the answer; None for a page of HTML.
-        takes: the form of the body of a POST; None for a GET.
-        query: the parameters, as OpenAPI has them.
-        status: of an answer that is no refusal.
+        response: schema of the response; None for a page of HTML.
+        request: schema of the body of a POST; None for a GET.
+        query: the parameters, in OpenAPI's form.
+        status: of a successful response.
     """
 
     path: str
     summary: str
-    gives: type[BaseModel] | None
-    takes: type[BaseModel] | None = None
+    response: type[BaseModel] | None
+    request: type[BaseModel] | None = None
     query: tuple[dict[str, Any], ...] = ()
     status: int = 200
 
-    def described(self) -> dict[str, Any]:
-        """This operation in OpenAPI's words, by its method."""
-        words: dict[str, Any] = {
+    def as_openapi(self) -> dict[str, Any]:
+        """This operation in OpenAPI's form, by its HTTP method."""
+        described: dict[str, Any] = {
             "summary": self.summary,
             "parameters": list(self.query),
-            "responses": {str(self.status): _answer(self.gives), "default": _answer(Refusal)},
+            "responses": {
+                str(self.status): _response(self.response),
+                "default": _response(ErrorMessage),
+            },
         }
-        if self.takes is None:
-            return {"get": words}
-        return {"post": words | {"requestBody": {"required": True, "content": _json(self.takes)}}}
+        if self.request is None:
+            return {"get": described}
+        body = {"required": True, "content": _json(self.request)}
+        return {"post": described | {"requestBody": body}}
 
 
 OPERATIONS = (
     Operation("/api/health", "Whether the server is up.", Health),
     Operation("/api/runs", "All runs.", RunList),
-    Operation("/api/rows", "Lines of the log of a run.", RowsAnswer, query=(RUN, FROM, FILE)),
+    Operation("/api/rows", "Lines of the log of a run.", LogRows, query=(RUN, FROM, FILE)),
     Operation(
         "/ws",
-        "WebSocket: the same, as it is written; a message is sent only once the one before has "
-        "left.",
-        RowsAnswer,
+        "WebSocket: the same lines as they are written; each message waits until the previous one "
+        "has been sent.",
+        LogRows,
         query=(RUN, FROM, FILE),
         status=101,
     ),
     Operation("/inside", "The page that shows the inside of a run's model.", None, query=(RUN,)),
-    Operation("/api/started", "The commands that were started here.", StartedList),
-    Operation("/api/control", "Ask a run for something.", Asked, ControlRequest, status=202),
+    Operation("/api/started", "The commands started from the page.", StartedList),
+    Operation("/api/control", "Send a request to a run.", Accepted, ControlRequest, status=202),
     Operation(
-        "/api/command", "The command that a request would start; nothing starts.", Command, Wish
+        "/api/command",
+        "The command that a request would start; starts nothing.",
+        Command,
+        CommandRequest,
     ),
-    Operation("/api/start", "Start a command of /api/command.", Asked, Command, status=202),
-    Operation("/api/inspect", "Make the page /inside of a run anew.", Asked, NamedRun, status=202),
+    Operation(
+        "/api/start", "Start a command that /api/command returned.", Accepted, Command, status=202
+    ),
+    Operation(
+        "/api/inspect",
+        "Make the page /inside of a run again.",
+        Accepted,
+        InspectRequest,
+        status=202,
+    ),
 )
 
 
 def openapi(version: str) -> dict[str, Any]:
     """The OpenAPI description of the server."""
-    forms = {form for each in OPERATIONS for form in (each.gives, each.takes) if form} | {Refusal}
+    used = {model for each in OPERATIONS for model in (each.response, each.request) if model}
     _, schemas = models_json_schema(
-        [(form, "serialization") for form in sorted(forms, key=lambda form: form.__name__)],
+        [
+            (model, "serialization")
+            for model in sorted(used | {ErrorMessage}, key=lambda model: model.__name__)
+        ],
         ref_template="#/components/schemas/{model}",
     )
     return {
@@ -99,16 +117,16 @@ def openapi(version: str) -> dict[str, Any]:
             "`Authorization: Bearer TOKEN`, and the server's own address as `Origin` with POST "
             "and WebSocket.",
         },
-        "paths": {each.path: each.described() for each in OPERATIONS},
+        "paths": {each.path: each.as_openapi() for each in OPERATIONS},
         "components": {"schemas": schemas["$defs"]},
     }
 
 
-def _answer(form: type[BaseModel] | None) -> dict[str, Any]:
-    if form is None:
+def _response(model: type[BaseModel] | None) -> dict[str, Any]:
+    if model is None:
         return {"description": "A page of HTML."}
-    return {"description": str(form.__doc__), "content": _json(form)}
+    return {"description": str(model.__doc__), "content": _json(model)}
 
 
-def _json(form: type[BaseModel]) -> dict[str, Any]:
-    return {"application/json": {"schema": {"$ref": f"#/components/schemas/{form.__name__}"}}}
+def _json(model: type[BaseModel]) -> dict[str, Any]:
+    return {"application/json": {"schema": {"$ref": f"#/components/schemas/{model.__name__}"}}}

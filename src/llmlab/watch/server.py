@@ -1,4 +1,4 @@
-"""The addresses of `llmlab watch`."""
+"""The routes of `llmlab watch`."""
 
 import asyncio
 import os
@@ -24,24 +24,24 @@ from llmlab.method.errors import LabError
 from llmlab.method.json_values import printable
 from llmlab.runs import control
 from llmlab.runs.folder import LOG
-from llmlab.watch.access import BOOK, Guard, Pass
-from llmlab.watch.answers import (
-    Asked,
-    Command,
-    ControlRequest,
-    Health,
-    NamedRun,
-    Refusal,
-    RunList,
-    RunSummary,
-    StartedCommand,
-    StartedList,
-    Wish,
-)
+from llmlab.watch.access import BOOK, AccessMiddleware, AccessRules
 from llmlab.watch.catalog import INSIDE, Catalog, checkpoints, made_at
 from llmlab.watch.openapi import openapi
 from llmlab.watch.pages import BookFiles
 from llmlab.watch.rows import Cursor, is_known, read_rows
+from llmlab.watch.schemas import (
+    Accepted,
+    Command,
+    CommandRequest,
+    ControlRequest,
+    ErrorMessage,
+    Health,
+    InspectRequest,
+    RunList,
+    RunSummary,
+    StartedCommand,
+    StartedList,
+)
 from llmlab.watch.starting import PREFIX, Starter, command_of, require_shown
 
 ASSETS = Path(__file__).parent / "assets"
@@ -68,7 +68,7 @@ class Watch:
     starter: Starter = field(default_factory=lambda: Starter(Path()))
 
 
-def make_app(watch: Watch, allowed: Pass) -> ASGIApp:
+def make_app(watch: Watch, rules: AccessRules) -> ASGIApp:
     """The server as an ASGI application."""
     routes = [
         Route("/", _page),
@@ -82,13 +82,13 @@ def make_app(watch: Watch, allowed: Pass) -> ASGIApp:
         Route("/api/start", partial(_start, watch), methods=["POST"]),
         Route("/api/inspect", partial(_inspect, watch), methods=["POST"]),
         Route("/inside", partial(_inside, watch)),
-        WebSocketRoute("/ws", partial(_follow, watch)),
+        WebSocketRoute("/ws", partial(_stream_rows, watch)),
         Mount("/assets", StaticFiles(directory=ASSETS)),
     ]
     if watch.book:
         routes.append(Mount(BOOK.rstrip("/"), BookFiles(directory=watch.book, html=True)))
-    handlers = {LabError: _refused, OSError: _unusable, ClientDisconnect: _gone}
-    return Guard(Starlette(routes=routes, exception_handlers=handlers), allowed)
+    handlers = {LabError: _bad_request, OSError: _not_found, ClientDisconnect: _client_closed}
+    return AccessMiddleware(Starlette(routes=routes, exception_handlers=handlers), rules)
 
 
 async def _page(request: Request) -> Response:
@@ -100,7 +100,7 @@ async def _openapi(request: Request) -> Response:
 
 
 async def _health(watch: Watch, request: Request) -> Response:
-    return _said(Health(version=VERSION, read_only=watch.read_only))
+    return _json(Health(version=VERSION, read_only=watch.read_only))
 
 
 async def _runs(watch: Watch, request: Request) -> Response:
@@ -115,7 +115,7 @@ async def _runs(watch: Watch, request: Request) -> Response:
         for name, folder in watch.catalog.runs().items()
         for status in [(folder / LOG).stat()]
     ]
-    return _said(RunList(runs=found, book=watch.book is not None))
+    return _json(RunList(runs=found, book=watch.book is not None))
 
 
 async def _rows(watch: Watch, request: Request) -> Response:
@@ -125,33 +125,33 @@ async def _rows(watch: Watch, request: Request) -> Response:
 
 
 async def _control(watch: Watch, request: Request) -> Response:
-    _require_hand(watch)
-    name, asked = _asked(await _body(request))
+    _require_writable(watch)
+    name, asked = _control_request(await _body(request))
     control.ask(watch.catalog.folder(name), asked)
-    return _said(Asked(id=asked.id), 202)
+    return _json(Accepted(id=asked.id), 202)
 
 
 async def _command(request: Request) -> Response:
     """The command that would be started, so that nothing starts unseen."""
-    wish = _read(Wish, await _body(request), "a verb and its arguments")
-    return _said(Command(argv=list(command_of(wish.verb, wish.arguments))))
+    wanted = _parsed(CommandRequest, await _body(request), "a verb and its arguments")
+    return _json(Command(argv=list(command_of(wanted.verb, wanted.arguments))))
 
 
 async def _start(watch: Watch, request: Request) -> Response:
-    _require_hand(watch)
-    command = _read(Command, await _body(request), "the argv that /api/command gave")
-    return _said(Asked(id=watch.starter.start(require_shown(command.argv)).id), 202)
+    _require_writable(watch)
+    command = _parsed(Command, await _body(request), "the argv that /api/command gave")
+    return _json(Accepted(id=watch.starter.start(require_shown(command.argv)).id), 202)
 
 
 async def _inspect(watch: Watch, request: Request) -> Response:
     """Have `llmlab inspect` look into the checkpoints of a run, in a process of its own."""
-    _require_hand(watch)
-    named = _read(NamedRun, await _body(request), "the name of a run")
+    _require_writable(watch)
+    named = _parsed(InspectRequest, await _body(request), "the name of a run")
     folder = Path(os.path.relpath(watch.catalog.folder(named.run)))
     if not checkpoints(folder):
         raise LabError("this run has kept no checkpoint to look into: save one.")
     command = (*PREFIX, "inspect", str(folder), "--out", str(folder / INSIDE))
-    return _said(Asked(id=watch.starter.start(command).id), 202)
+    return _json(Accepted(id=watch.starter.start(command).id), 202)
 
 
 async def _inside(watch: Watch, request: Request) -> Response:
@@ -171,10 +171,10 @@ async def _started(watch: Watch, request: Request) -> Response:
         )
         for one in watch.starter.started
     ]
-    return _said(StartedList(started=found))
+    return _json(StartedList(started=found))
 
 
-def _require_hand(watch: Watch) -> None:
+def _require_writable(watch: Watch) -> None:
     """Make sure that this server is not read-only; LabError if it is."""
     if watch.read_only:
         raise LabError("this server is read-only: start `llmlab watch` without --read-only.")
@@ -189,18 +189,18 @@ async def _body(request: Request) -> bytes:
     return body
 
 
-Form = TypeVar("Form", bound=BaseModel)
+Model = TypeVar("Model", bound=BaseModel)
 
 
-def _read(form: type[Form], body: bytes, wanted: str) -> Form:
+def _parsed(model: type[Model], body: bytes, wanted: str) -> Model:
     """The request in a body; LabError, which says what is wanted, if it cannot be read."""
     try:
-        return form.model_validate_json(body)
+        return model.model_validate_json(body)
     except ValidationError as error:
         raise LabError(f"this request cannot be read: send {wanted} as JSON.") from error
 
 
-def _asked(body: bytes) -> tuple[str, control.Request]:
+def _control_request(body: bytes) -> tuple[str, control.Request]:
     """The name of a run, and what it is asked for.
 
     Raises:
@@ -217,7 +217,7 @@ def _asked(body: bytes) -> tuple[str, control.Request]:
         ) from error
 
 
-async def _follow(watch: Watch, socket: WebSocket) -> None:
+async def _stream_rows(watch: Watch, socket: WebSocket) -> None:
     """Send lines as they are written; the next are read once these are sent."""
     try:
         log = watch.catalog.folder(socket.query_params.get("run", "")) / LOG
@@ -244,17 +244,17 @@ async def _follow(watch: Watch, socket: WebSocket) -> None:
         gone.cancel()
 
 
-async def _refused(request: Request, error: Exception) -> Response:
-    return _said(Refusal(error=printable(str(error))), 400)
+async def _bad_request(request: Request, error: Exception) -> Response:
+    return _json(ErrorMessage(error=printable(str(error))), 400)
 
 
-async def _unusable(request: Request, error: Exception) -> Response:
+async def _not_found(request: Request, error: Exception) -> Response:
     """A run or page that was removed, or is not ours to read."""
     cause = in_one_line(error)
-    return _said(Refusal(error=f"a file cannot be used: {cause}; load the page again."), 404)
+    return _json(ErrorMessage(error=f"a file cannot be used: {cause}; load the page again."), 404)
 
 
-async def _gone(request: Request, error: Exception) -> Response:
+async def _client_closed(request: Request, error: Exception) -> Response:
     """Nobody waits for the answer any more."""
     return Response(status_code=400)
 
@@ -274,5 +274,5 @@ def _cursor(query: QueryParams) -> Cursor:
         raise LabError("`from` is a byte of the log, and `file` the number of its file.") from None
 
 
-def _said(answer: BaseModel, status: int = 200) -> Response:
+def _json(answer: BaseModel, status: int = 200) -> Response:
     return Response(answer.model_dump_json(by_alias=True), status, media_type="application/json")

@@ -29,7 +29,8 @@ def test_the_lines_are_those_of_the_file(evidence):
     reading = readings.read(evidence, "score", {"dose": 0.1, "rule": "a"})
     lines = (evidence.folder / "runs.csv").read_text().splitlines()
     chosen = [lines[number - 1] for number in reading.lines]
-    assert all(line.startswith("dose=0.1/rule=a/") for line in chosen)
+    assert chosen == [line for line in lines if line.startswith("dose=0.1/rule=a/")]
+    assert len(chosen) == 10
 
 
 def test_cells_are_ordered_by_the_axes_that_were_asked_for(evidence):

@@ -111,7 +111,9 @@ def test_a_stack_whose_adapters_all_diverge_ends(tunings: list[Tuning]) -> None:
 def test_padding_stays_zero(tunings: list[Tuning]) -> None:
     stack = new_stack(tunings)
     train_stack(stack, tunings)
-    for a_KRI, b_KRO in stack.adapters().values():
+    adapters = stack.adapters()
+    assert adapters
+    for a_KRI, b_KRO in adapters.values():
         assert a_KRI.shape[:2] == b_KRO.shape[:2] == (4, 8)
         assert not a_KRI[0, 1:].any()
         assert not b_KRO[0, 1:].any()

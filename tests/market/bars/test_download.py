@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 from calling import exit_status
 
-from llmlab.market.bars.download import Patience, fetch, fetch_all
+from llmlab.market.bars.download import RetryPolicy, fetch, fetch_all
 from llmlab.method.errors import LabError
 
 BARS = b"date,open,high,low,close,volume\n" + b"".join(
     b"2001-01-%02d,10,11,9,10,%d\n" % (day, day * 1000) for day in range(1, 29)
 )
-QUICK = Patience(tries=4, first_wait=0.001, timeout=0.3)
+QUICK = RetryPolicy(tries=4, first_wait=0.001, timeout=0.3)
 Answer = Callable[["Handler", int], None]
 
 
@@ -66,15 +66,23 @@ def served() -> Iterator[Callable[[Answer], ThreadingHTTPServer]]:
 
 def test_a_good_server_gives_the_file_and_its_checksum(served, tmp_path: Path) -> None:
     server = served(lambda handler, n: handler.send(BARS))
-    found = fetch(server.url, tmp_path / "sp.csv", patience=QUICK)
+    found = fetch(server.url, tmp_path / "sp.csv", retry=QUICK)
     assert (tmp_path / "sp.csv").read_bytes() == BARS
     assert found.sha256 == hashlib.sha256(BARS).hexdigest()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["sp.csv"]
 
 
+@pytest.mark.parametrize("url", ["example.org/sp.csv", "ftp://example.org/sp.csv", "http:///sp"])
+def test_an_address_that_is_none_is_not_tried_again(url: str, tmp_path: Path) -> None:
+    told: list[str] = []
+    with pytest.raises(LabError, match=f"{url} is not an address; write it as https://"):
+        fetch(url, tmp_path / "sp.csv", retry=QUICK, tell=told.append)
+    assert told == []
+
+
 def test_a_server_that_fails_at_first_is_asked_again(served, tmp_path: Path) -> None:
     server = served(lambda h, n: h.send(b"", 503) if n < 3 else h.send(BARS))
-    assert fetch(server.url, tmp_path / "sp.csv", patience=QUICK).bytes == len(BARS)
+    assert fetch(server.url, tmp_path / "sp.csv", retry=QUICK).bytes == len(BARS)
     assert len(server.requests) == 3
 
 
@@ -82,28 +90,28 @@ def test_waits_double_from_try_to_try(served, tmp_path: Path) -> None:
     server = served(lambda h, n: h.send(b"", 500))
     told: list[str] = []
     with pytest.raises(LabError):
-        fetch(server.url, tmp_path / "sp.csv", patience=QUICK, tell=told.append)
+        fetch(server.url, tmp_path / "sp.csv", retry=QUICK, tell=told.append)
     assert [line.rpartition("in ")[2] for line in told] == ["0.001 s", "0.002 s", "0.004 s"]
 
 
 def test_a_server_that_asks_for_time_gets_it(served, tmp_path: Path) -> None:
     server = served(lambda h, n: h.send(b"", 429, Retry_After="1") if n == 1 else h.send(BARS))
     began = time.monotonic()
-    fetch(server.url, tmp_path / "sp.csv", patience=QUICK)
+    fetch(server.url, tmp_path / "sp.csv", retry=QUICK)
     assert time.monotonic() - began >= 1
 
 
 def test_a_server_that_never_recovers_ends_in_one_sentence(served, tmp_path: Path) -> None:
     server = served(lambda h, n: h.send(b"", 500))
     with pytest.raises(LabError, match="in 4 tries, the last time because the server answered 500"):
-        fetch(server.url, tmp_path / "sp.csv", patience=QUICK)
+        fetch(server.url, tmp_path / "sp.csv", retry=QUICK)
     assert not (tmp_path / "sp.csv").exists()
 
 
 def test_a_refusal_is_not_repeated(served, tmp_path: Path) -> None:
     server = served(lambda h, n: h.send(b"", 404))
     with pytest.raises(LabError, match="the server answered 404"):
-        fetch(server.url, tmp_path / "sp.csv", patience=QUICK)
+        fetch(server.url, tmp_path / "sp.csv", retry=QUICK)
     assert len(server.requests) == 1
 
 
@@ -118,7 +126,7 @@ def stall(handler: Handler, n: int) -> None:
 
 def test_a_server_that_stalls_is_left_and_asked_again(served, tmp_path: Path) -> None:
     server = served(stall)
-    fetch(server.url, tmp_path / "sp.csv", patience=QUICK)
+    fetch(server.url, tmp_path / "sp.csv", retry=QUICK)
     assert (tmp_path / "sp.csv").read_bytes() == BARS
 
 
@@ -132,7 +140,7 @@ def truncate_then_resume(handler: Handler, n: int) -> None:
 
 def test_a_truncated_file_goes_on_where_it_broke(served, tmp_path: Path) -> None:
     server = served(truncate_then_resume)
-    fetch(server.url, tmp_path / "sp.csv", patience=QUICK)
+    fetch(server.url, tmp_path / "sp.csv", retry=QUICK)
     assert (tmp_path / "sp.csv").read_bytes() == BARS
     assert server.requests[1]["Range"] == "bytes=200-"
     assert server.requests[1]["If-Range"] == '"a"'
@@ -141,8 +149,8 @@ def test_a_truncated_file_goes_on_where_it_broke(served, tmp_path: Path) -> None
 def test_the_next_call_goes_on_where_the_last_one_stopped(served, tmp_path: Path) -> None:
     server = served(truncate_then_resume)
     with pytest.raises(LabError):
-        fetch(server.url, tmp_path / "sp.csv", patience=Patience(1, 0.001, 0.3))
-    fetch(server.url, tmp_path / "sp.csv", patience=QUICK)
+        fetch(server.url, tmp_path / "sp.csv", retry=RetryPolicy(1, 0.001, 0.3))
+    fetch(server.url, tmp_path / "sp.csv", retry=QUICK)
     assert server.requests[1]["Range"] == "bytes=200-"
 
 
@@ -156,7 +164,7 @@ def changed_meanwhile(handler: Handler, n: int) -> None:
 
 def test_a_file_that_changed_meanwhile_is_fetched_anew(served, tmp_path: Path) -> None:
     server = served(changed_meanwhile)
-    fetch(server.url, tmp_path / "sp.csv", patience=QUICK)
+    fetch(server.url, tmp_path / "sp.csv", retry=QUICK)
     assert (tmp_path / "sp.csv").read_bytes() == BARS
 
 
@@ -172,7 +180,7 @@ def wrong_place(handler: Handler, n: int) -> None:
 
 def test_a_server_that_goes_on_from_another_place_is_not_believed(served, tmp_path: Path) -> None:
     server = served(wrong_place)
-    fetch(server.url, tmp_path / "sp.csv", patience=QUICK)
+    fetch(server.url, tmp_path / "sp.csv", retry=QUICK)
     assert (tmp_path / "sp.csv").read_bytes() == BARS
 
 
@@ -182,31 +190,31 @@ def test_a_page_in_place_of_bars_is_refused_and_what_was_there_stays(
     (tmp_path / "sp.csv").write_bytes(b"before")
     server = served(lambda h, n: h.send(b"<html>Please log in</html>"))
     with pytest.raises(LabError, match="did not give bars"):
-        fetch(server.url, tmp_path / "sp.csv", patience=QUICK)
+        fetch(server.url, tmp_path / "sp.csv", retry=QUICK)
     assert (tmp_path / "sp.csv").read_bytes() == b"before"
 
 
 def test_a_file_with_another_checksum_is_refused(served, tmp_path: Path) -> None:
     server = served(lambda h, n: h.send(BARS.replace(b",10,", b",99,", 1)))
     with pytest.raises(LabError, match="gave a changed file"):
-        fetch(server.url, tmp_path / "sp.csv", patience=QUICK, sha256="0" * 64)
+        fetch(server.url, tmp_path / "sp.csv", retry=QUICK, sha256="0" * 64)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_what_is_there_is_not_fetched_again(served, tmp_path: Path) -> None:
     server = served(lambda h, n: h.send(BARS))
     template = server.url.replace("sp", "{symbol}")
-    fetch_all(template, ["a"], tmp_path, patience=QUICK)
-    fetch_all(template, ["a", "b"], tmp_path, patience=QUICK)
+    fetch_all(template, ["a"], tmp_path, retry=QUICK)
+    fetch_all(template, ["a", "b"], tmp_path, retry=QUICK)
     assert [request["path"] for request in server.requests] == ["/a.csv", "/b.csv"]
 
 
 def test_a_file_that_was_damaged_on_disk_is_fetched_again(served, tmp_path: Path) -> None:
     server = served(lambda h, n: h.send(BARS))
     template = server.url.replace("sp", "{symbol}")
-    fetch_all(template, ["a"], tmp_path, patience=QUICK)
+    fetch_all(template, ["a"], tmp_path, retry=QUICK)
     (tmp_path / "a.csv").write_bytes(b"damaged")
-    fetch_all(template, ["a"], tmp_path, patience=QUICK)
+    fetch_all(template, ["a"], tmp_path, retry=QUICK)
     assert (tmp_path / "a.csv").read_bytes() == BARS
 
 

@@ -38,6 +38,7 @@ def test_another_length_is_refused(bars: Bars, every: str) -> None:
         resampled(bars, every)
 
 
-def test_too_few_bars_are_refused(bars: Bars) -> None:
+@pytest.mark.parametrize("every", ["5", "9" * 20, "9" * 5000])
+def test_too_few_bars_are_refused(bars: Bars, every: str) -> None:
     with pytest.raises(LabError, match="too few"):
-        resampled(first(bars, 3), "5")
+        resampled(first(bars, 3), every)

@@ -67,6 +67,8 @@ def test_the_balance_of_targets_is_shown(file: Path, monkeypatch, capsys) -> Non
         (["--tier", "b", "--budget", "20k"], "900 days are too few for 10 chunks"),
         (["--look-back", "12"], "give a multiple of 8 days"),
         (["--horizon", "month"], "--horizon cannot be month"),
+        (["--horizon", "9" * 20], f"--horizon {'9' * 20} is longer than the 900 bars"),
+        (["--look-back", "8" * 20], f"--look-back {'8' * 20} is longer than the 900 bars"),
         (["--threshold", "-1"], "--threshold cannot be -1"),
         (["--threshold", "60"], "never comes true on the training days"),
         (["--learning-rate", "nan"], "--learning-rate nan learns nothing"),

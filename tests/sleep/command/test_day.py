@@ -1,5 +1,6 @@
 """`llmlab sleep run`: what it refuses before anything is lost."""
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -98,3 +99,13 @@ def test_other_weights_in_the_same_place_do_not_go_on(
     (coder / "coder.safetensors").write_bytes(b"another")
     sleep("run", "--base", coder, "--out", out)
     assert len({episode.run for episode in EpisodeFile(out).read()}) == 2
+
+
+def test_a_day_without_a_green_koan_is_json_all_the_same(
+    sleep: Callable[..., None], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "day.jsonl"
+    EpisodeFile(out).append(EPISODE)
+    sleep("evaluate", out, "--json")
+    found = json.loads(capsys.readouterr().out, parse_constant=pytest.fail)
+    assert (found["all"]["passed"], found["all"]["median_turns"]) == (0, None)

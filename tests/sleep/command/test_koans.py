@@ -34,6 +34,12 @@ def test_list_as_json_holds_the_code(sleep: Call) -> None:
     assert koan["start"].startswith("fn length(")
 
 
+def test_list_as_json_survives_a_terminal_of_few_characters(sleep: Call) -> None:
+    said = sleep("koans", "list", "--json")
+    assert said.isascii()
+    assert "né" in str(json.loads(said))
+
+
 def test_show_gives_the_solution_only_when_asked(sleep: Call) -> None:
     assert "label.clone()" not in sleep("koans", "show", "moved_in_a_loop")
     assert "label.clone()" in sleep("koans", "show", "moved_in_a_loop", "--solution")

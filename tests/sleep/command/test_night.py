@@ -1,6 +1,7 @@
 """`llmlab sleep train`: what it refuses before anything is lost."""
 
 import json
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 
@@ -64,6 +65,19 @@ def test_two_nights_into_one_folder_are_refused(
     with FileLock(beside(out)), pytest.raises(LabError, match=r"another process is making .*new: "):
         sleep("train", episodes, "--base", coder, "--out", out)
     assert not out.exists()
+
+
+def test_the_command_for_another_day_can_be_pasted(
+    sleep: Callable[..., None],
+    coder: Path,
+    episodes: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    after = tmp_path / "my coder"
+    sleep("train", episodes, "--base", coder, "--out", after, "--steps", 1, "--method", "naive")
+    *_, last = capsys.readouterr().out.splitlines()
+    assert shlex.split(last)[-5:] == ["llmlab", "sleep", "run", "--base", str(after)]
 
 
 def test_a_coder_with_another_vocabulary_of_equal_size_is_refused(

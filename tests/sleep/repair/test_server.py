@@ -9,12 +9,12 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from llmlab.sleep.koans.verdict import Verdict
-from llmlab.sleep.repair.server import Patience, Server
+from llmlab.sleep.repair.server import RetryPolicy, Server
 from llmlab.sleep.repair.task import Task
 
 TASK = Task("python", "x = 1\n", Verdict("test", "wrong", 1, "1, not 2"), complaint="no edit")
-QUICK = Patience(tries=2, first_wait=0.01, silence=2.0, seconds=20.0)
-HASTY = Patience(tries=2, first_wait=0.01, silence=0.3, seconds=0.2)
+QUICK = RetryPolicy(tries=2, first_wait=0.01, silence=2.0, seconds=20.0)
+HASTY = RetryPolicy(tries=2, first_wait=0.01, silence=0.3, seconds=0.2)
 
 
 def chunk(text=None, finish=None, usage=None):
@@ -69,12 +69,12 @@ GOOD = stream(
 def ask():
     servers = []
 
-    def run(*moves, patience=QUICK):
+    def run(*moves, retry=QUICK):
         server = ThreadingHTTPServer(("127.0.0.1", 0), Stub)
         server.moves, server.requests = list(moves), []
         servers.append(server)
         threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
-        client = Server(f"http://127.0.0.1:{server.server_port}/v1", "m", patience=patience)
+        client = Server(f"http://127.0.0.1:{server.server_port}/v1", "m", retry=retry)
         return client.answer([TASK], 0)[0], server.requests
 
     yield run
@@ -129,7 +129,7 @@ def test_a_hostile_server_is_a_failure_with_a_reason(ask, move, why, tries):
     ],
 )
 def test_a_slow_server_is_not_waited_for_for_ever(ask, move, why):
-    assert why in ask(move, patience=HASTY)[0].failure
+    assert why in ask(move, retry=HASTY)[0].failure
 
 
 @pytest.mark.parametrize(
@@ -140,5 +140,5 @@ def test_a_slow_server_is_not_waited_for_for_ever(ask, move, why):
     ],
 )
 def test_no_server_at_all_is_a_failure_too(url, why):
-    answer = Server(url, "m", patience=QUICK).answer([TASK], 0)[0]
+    answer = Server(url, "m", retry=QUICK).answer([TASK], 0)[0]
     assert why in answer.failure

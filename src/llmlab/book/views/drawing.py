@@ -20,7 +20,6 @@ SHARES = PowerNorm(0.5, 0, 1)
 
 FONT = "DejaVu Sans Mono"
 
-
 TEXT_COLUMNS, TEXT_LINES = 100, 7
 FOOTER_COLUMNS = 105
 SIGNS = {"\n": "↵", "\t": "⇥", "\r": "␍"}

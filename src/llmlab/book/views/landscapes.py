@@ -18,8 +18,8 @@ from pydantic import Field, TypeAdapter, ValidationError
 
 from llmlab.book import style
 from llmlab.book.evidence import readings
-from llmlab.book.views.kinds import Many, Number
-from llmlab.book.views.reading import complaint
+from llmlab.book.views.kinds import NonEmptyList, Number
+from llmlab.book.views.reading import first_mistake
 from llmlab.method.declare.experiment import Value
 from llmlab.method.errors import LabError
 from llmlab.method.evidence.lookup import Evidence
@@ -48,11 +48,11 @@ class Plane:
 
 
 @dataclass(frozen=True)
-class Path:
+class PathMetric:
     """A metric at each share of a path."""
 
-    shares: Many[Number]
-    values: Many[Number]
+    shares: NonEmptyList[Number]
+    values: NonEmptyList[Number]
 
     def __post_init__(self) -> None:
         if len(self.values) != len(self.shares):
@@ -120,7 +120,7 @@ def path_means(
             f"{readings.condition_text(condition)} has a path '{view}'; look at another condition."
         )
     where = f"the path '{view}' of {evidence.experiment.name}"
-    checked = [_checked(Path, {**path, "values": path.get(metric)}, where) for path in paths]
+    checked = [_checked(PathMetric, {**path, "values": path.get(metric)}, where) for path in paths]
     if len({len(path.values) for path in checked}) > 1:
         raise LabError(
             f"{where} does not have the same number of points in each run; rerun the experiment."
@@ -170,4 +170,6 @@ def _checked(form: type[Checked], raw: RawView, where: str) -> Checked:
     try:
         return TypeAdapter(form).validate_python(raw)
     except ValidationError as error:
-        raise LabError(f"{where} is damaged: {complaint(error)}; rerun the experiment.") from None
+        raise LabError(
+            f"{where} is damaged: {first_mistake(error)}; rerun the experiment."
+        ) from None

@@ -37,7 +37,7 @@ def read_view(raw: Mapping[str, Any], where: str) -> View:
         return TypeAdapter(view).validate_python(view.normal_form(raw))
     except ValidationError as error:
         raise LabError(
-            f"{where} is not a complete view of the kind {kind}: {complaint(error)}; "
+            f"{where} is not a complete view of the kind {kind}: {first_mistake(error)}; "
             "rerun what made it."
         ) from None
 
@@ -64,7 +64,7 @@ def find_view(
     )
 
 
-def complaint(error: ValidationError) -> str:
+def first_mistake(error: ValidationError) -> str:
     """The first validation error and its place, for the middle of a sentence."""
     first = error.errors()[0]
     place = ".".join(str(part) for part in first["loc"])

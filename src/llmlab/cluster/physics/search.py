@@ -17,7 +17,7 @@ LAYOUT = ("tp", "pp", "cp", "ep", "micro_batch", "interleave", "sharding", "reco
 
 
 @dataclass(frozen=True)
-class Ranked:
+class RankedPlan:
     """A plan and its seconds per step."""
 
     plan: Plan
@@ -25,15 +25,15 @@ class Ranked:
 
 
 @dataclass(frozen=True)
-class Found:
+class SearchResult:
     """The best plans, fastest first, and the numbers of plans tried and fitting."""
 
-    plans: tuple[Ranked, ...]
+    plans: tuple[RankedPlan, ...]
     tried: int
     fitting: int
 
 
-def search(base: Plan, c: Coefficients, keep: int = 5) -> Found:
+def search(base: Plan, c: Coefficients, keep: int = 5) -> SearchResult:
     """Find the `keep` fastest layouts of `base`'s model, batch and accelerators.
 
     Uses the least recomputation that fits for each layout, since less is always faster.
@@ -45,14 +45,14 @@ def search(base: Plan, c: Coefficients, keep: int = 5) -> Found:
     for plan in layouts(base):
         tried += 1
         if fits := least_recompute(plan):
-            fitting.append(Ranked(fits, step_time(fits, c).total))
+            fitting.append(RankedPlan(fits, step_time(fits, c).total))
     if not fitting:
         raise LabError(
             f"no layout of {base.shape.name} fits {base.gpus} x {base.accelerator.name}; use more "
             "GPUs or a smaller model."
         )
     best = heapq.nsmallest(keep, fitting, key=lambda ranked: ranked.seconds)
-    return Found(tuple(best), tried, len(fitting))
+    return SearchResult(tuple(best), tried, len(fitting))
 
 
 def layouts(base: Plan) -> Iterator[Plan]:

@@ -2,7 +2,7 @@
 
 1. `rows`: turns a table of runs into plans with observed times; names unusable rows.
 2. `score`: errors, overall and by source.
-3. `calibration`: coefficients fitted to runs.
+3. `calibration`: coefficients fitted to runs; `refit` writes them into the package.
 4. `held_out`: predictors tested on unseen models.
 5. `memory`: predicted memory compared with published peaks.
 """

@@ -56,10 +56,8 @@ def start_up(cast: Cast, dice: random.Random, first: bool, step: int) -> Iterato
     if first:
         yield from _first_load(cast, dice)
     else:
-        yield (
-            8 + 10 * dice.random(),
-            Line(f"loading checkpoint step-{step:07d}", source="checkpoint"),
-        )
+        loading = Line(f"loading checkpoint step-{step:07d}", source="checkpoint")
+        yield 8 + 10 * dice.random(), loading
         yield 20 + 20 * dice.random(), Line(f"resumed at step {step}, data loader moved on")
     compiled = 20 + 20 * dice.random()
     yield compiled, Line(f"kernels compiled in {compiled:.1f} s, CUDA graphs captured")
@@ -67,65 +65,41 @@ def start_up(cast: Cast, dice: random.Random, first: bool, step: int) -> Iterato
 
 def _first_load(cast: Cast, dice: random.Random) -> Iterator[Timed]:
     shape = cast.plan.shape
-    vocabulary = f"tokenizer: {shape.vocab} tokens, BPE"
-    yield 0.8, Line(vocabulary, source="data")
+    yield 0.8, Line(f"tokenizer: {shape.vocab} tokens, BPE", source="data")
     shards = dice.randrange(200, 1200)
-    yield (
-        2.0,
-        Line(
-            f"{shards} shards found, {shards * dice.randrange(90, 110) / 1000:.1f}B tokens indexed",
-            source="data",
-        ),
-    )
+    billions = shards * dice.randrange(90, 110) / 1000
+    yield 2.0, Line(f"{shards} shards found, {billions:.1f}B tokens indexed", source="data")
     for part in range(1, 5):
         loaded = shards * part // 4
         yield 1 + dice.random(), Line(f"loaded {loaded}/{shards} shards", source="data")
-    yield (
-        3.0,
-        Line(
-            f"{shape.name}: {shape.parameters:,} parameters, {shape.layers} layers, "
-            f"d_model {shape.d_model}, {shape.heads} heads",
-            source="model",
-        ),
-    )
+    sizes = f"{shape.layers} layers, d_model {shape.d_model}, {shape.heads} heads"
+    yield 3.0, Line(f"{shape.name}: {shape.parameters:,} parameters, {sizes}", source="model")
     yield 1.0, Line("AdamW (betas 0.9, 0.95, eps 1e-08, weight decay 0.1), cosine schedule")
 
 
 def failure(cause: Cause, node: int, dice: random.Random, step: int) -> Iterator[Timed]:
     """Lines from the fault to the restart of the job."""
     gpu = dice.randrange(GPUS_PER_NODE)
-    rank = GPUS_PER_NODE * node + gpu
-    host = f"node-{node:04d}"
-    yield (
-        0.0,
-        Line(
-            FAULTS.get(cause.category, "{cause} on {host}").format(
-                cause=cause.name, host=host, gpu=gpu
-            ),
-            "ERROR",
-            rank,
-            "health",
-        ),
-    )
+    rank, host = GPUS_PER_NODE * node + gpu, f"node-{node:04d}"
+    fault = FAULTS.get(cause.category, "{cause} on {host}")
+    fault = fault.format(cause=cause.name, host=host, gpu=gpu)
+    yield 0.0, Line(fault, "ERROR", rank, "health")
     if not cause.is_planned:
-        waited = dice.choice((600_000, 1_200_000, 1_800_000))
-        yield (
-            60 + 120 * dice.random(),
-            Line(
-                f"[PG 0] watchdog caught collective operation timeout: WorkNCCL(SeqNum="
-                f"{dice.randrange(10**5, 10**7)}, OpType=ALLREDUCE) ran for {waited + 47} ms",
-                "ERROR",
-                rank,
-                "nccl",
-            ),
-        )
+        yield 60 + 120 * dice.random(), Line(_timeout(dice), "ERROR", rank, "nccl")
     yield 5.0, Line(f"job stopped, {host} cordoned", "WARNING", source="elastic")
-    spare = f"node-{dice.randrange(9000, 9999)}"
-    yield (
-        60 + 120 * dice.random(),
-        Line(f"{host} replaced by {spare}, health checks passed", source="elastic"),
-    )
+    replaced = f"{host} replaced by node-{dice.randrange(9000, 9999)}, health checks passed"
+    yield 60 + 120 * dice.random(), Line(replaced, source="elastic")
     yield 10.0, Line(f"restart from checkpoint step-{step:07d}", "WARNING", source="elastic")
+
+
+def _timeout(dice: random.Random) -> str:
+    """What NCCL's watchdog logs when a rank no longer answers."""
+    waited_ms = dice.choice((600_000, 1_200_000, 1_800_000)) + 47
+    number = dice.randrange(10**5, 10**7)
+    return (
+        f"[PG 0] watchdog caught collective operation timeout: WorkNCCL(SeqNum={number}, "
+        f"OpType=ALLREDUCE) ran for {waited_ms} ms"
+    )
 
 
 FAULTS = {

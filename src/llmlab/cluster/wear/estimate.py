@@ -10,7 +10,7 @@ DAY = 86400.0
 
 
 @dataclass(frozen=True)
-class Campaign:
+class RunEstimate:
     """Expected course of a whole training run.
 
     Attributes:
@@ -30,7 +30,7 @@ class Campaign:
     hours_between: float
 
 
-def campaign(prediction: Prediction, tokens: float) -> Campaign:
+def estimate_run(prediction: Prediction, tokens: float) -> RunEstimate:
     """The time of `prediction`'s plan for `tokens` tokens, with Llama 3's interruption rate."""
     plan = prediction.plan
     wear = Wear(
@@ -42,7 +42,7 @@ def campaign(prediction: Prediction, tokens: float) -> Campaign:
     share = goodput(wear, interval)
     without = tokens / (prediction.tokens_per_s_per_gpu * plan.gpus) / DAY
     days = without / share
-    return Campaign(
+    return RunEstimate(
         tokens=tokens,
         days=days,
         days_without=without,

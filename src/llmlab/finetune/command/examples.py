@@ -5,8 +5,6 @@ with the assistant's. A message of the assistant may have a "weight" of 0: it is
 A conversation may have "tools", calls of them ("tool_calls") and their answers (the role "tool").
 """
 
-import codecs
-import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -24,6 +22,12 @@ from pydantic import (
     model_validator,
 )
 
+from llmlab.finetune.command.strict_json import (
+    LONGEST_LINE,
+    json_object,
+    load_json,
+    shown_key,
+)
 from llmlab.finetune.tasks.skills import SKILLS, Item, Split, new_facts, subtraction
 from llmlab.method.declare.catalog import suggestion
 from llmlab.method.errors import LabError
@@ -32,12 +36,6 @@ SKILL = "skills:"
 FACTS = "facts:"
 MAX_FACTS = 4000
 """There are few more made-up names of two syllables."""
-LONGEST_LINE = 2**22
-"""Most bytes of a line that is read: some million tokens."""
-COMPRESSED = (b"\x1f\x8b", b"PK\x03\x04", b"\x28\xb5\x2f\xfd")
-"""How files of gzip, zip and zstd begin."""
-MOST_DIGITS = 4000
-LONGEST_KEY = 40
 MOST_KEYS = 4
 """Keys of a line that a message repeats."""
 TASKS: dict[str, Callable[[], Split]] = {**SKILLS, "subtraction": subtraction}
@@ -57,7 +55,7 @@ class Pair(_Strict):
 
 def _unpacked(value: object) -> object:
     """What a string of JSON holds; anything else as it is."""
-    return _loaded(value) if isinstance(value, str) else value
+    return load_json(value) if isinstance(value, str) else value
 
 
 def _call(value: object) -> object:
@@ -146,17 +144,12 @@ KEYS_OF_ROLES = {
 }
 """Keys of a message that are read; those of other roles are `MESSAGE_KEYS`."""
 UNSUPPORTED = frozenset(
-    {"tools", "tool_calls", "tool_call_id", "functions", "function_call", "thinking"}
-    | {
-        "reasoning",
-        "reasoning_content",
-        "system",
-        "history",
-        "chat_template_kwargs",
-        "loss_mask",
-        "labels",
+    {
+        *("tools", "tool_calls", "tool_call_id", "functions", "function_call"),
+        *("thinking", "reasoning", "reasoning_content", "chat_template_kwargs"),
+        *("system", "history", "labels", "train", "train_detail", "training"),
+        *("loss", "loss_mask", "mask", "masked"),
     }
-    | {"loss", "mask", "masked", "train", "train_detail", "training"}
 )
 """Keys by which other programs change what is learned. Elsewhere unknown keys are labels."""
 NOTHING = (None, "", [], {})
@@ -261,7 +254,7 @@ def read_examples(path: Path, *, skip_bad: bool = False) -> ParsedFile:
     examples, skipped, unread = [], [], Counter()
     for line, text in _lines(path):
         try:
-            value = _json_object(text)
+            value = json_object(text)
             found = _unread_keys(value)
             examples.append(Example(_parsed(value), f"{path}, line {line}", line))
             unread.update(found)
@@ -325,57 +318,9 @@ def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
         ) from error
 
 
-def _json_object(line: bytes) -> dict[str, object]:
-    """The JSON object of a line; ValueError with the reason if it is bad."""
-    if len(line) > LONGEST_LINE:
-        raise ValueError(f"it is longer than {LONGEST_LINE:,} bytes")
-    if line.startswith(COMPRESSED):
-        raise ValueError("it is compressed: unpack the file")
-    if line.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        raise ValueError("it is UTF-16: save the file as UTF-8")
-    try:
-        value = _loaded(line.decode("utf-8-sig").strip())
-        json.dumps(value, ensure_ascii=False).encode()
-    except UnicodeDecodeError:
-        raise ValueError("it is not UTF-8") from None
-    except UnicodeEncodeError:
-        raise ValueError("it holds half a character, a lone surrogate") from None
-    if isinstance(value, list):
-        raise ValueError("it is an array: write each of its objects on a line of its own")
-    if not isinstance(value, dict):
-        raise ValueError("it is not a JSON object")
-    return _without_nulls(value)
-
-
-def _loaded(text: str) -> object:
-    """The value that the JSON in `text` has; ValueError with the reason if it is bad."""
-    try:
-        return json.loads(
-            text, parse_constant=_no_number, parse_int=_integer, object_pairs_hook=_object
-        )
-    except json.JSONDecodeError as error:
-        if text.strip() in ("[", "{"):
-            raise ValueError(
-                "it begins an array or object of several lines: write each on one"
-            ) from None
-        if text.rstrip().endswith("},"):
-            raise ValueError("a comma follows the object: remove it") from None
-        raise ValueError(f"it is not JSON: {error.msg} at column {error.colno}") from None
-    except RecursionError:
-        raise ValueError("it is nested too deeply") from None
-
-
-def _without_nulls(value: dict[str, object]) -> dict[str, object]:
-    """The object without keys that hold null, its messages without them, too."""
-    kept = {key: item for key, item in value.items() if item is not None}
-    if isinstance(messages := kept.get("messages"), list):
-        kept["messages"] = [_without_nulls(m) if isinstance(m, dict) else m for m in messages]
-    return kept
-
-
 def _parsed(value: dict[str, object]) -> Pair | Chat:
     if not value.keys() & (PAIR_KEYS | CHAT_KEYS):
-        keys = ", ".join(_shown(key) for key in sorted(value)[:MOST_KEYS]) or "nothing"
+        keys = ", ".join(shown_key(key) for key in sorted(value)[:MOST_KEYS]) or "nothing"
         raise ValueError(f"it has {keys}, where {FORMS} is read")
     form = Chat if "messages" in value else Pair
     try:
@@ -404,30 +349,10 @@ def _unknown(value: dict[str, object], known: frozenset[str], where: str) -> set
     for key in sorted(unknown):
         likely = suggestion(key, known)
         if likely or key in UNSUPPORTED | PAIR_KEYS | CHAT_KEYS | MESSAGE_KEYS:
-            raise ValueError(f"{where} has the key {_shown(key)}{likely}, which is not supported")
+            raise ValueError(
+                f"{where} has the key {shown_key(key)}{likely}, which is not supported"
+            )
     return unknown
-
-
-def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    value = dict(pairs)
-    if len(value) < len(pairs):
-        repeated = next(key for key, n in Counter(key for key, _ in pairs).items() if n > 1)
-        raise ValueError(f"it has the key {_shown(repeated)} twice")
-    return value
-
-
-def _shown(key: str) -> str:
-    return repr(key if len(key) <= LONGEST_KEY else f"{key[:LONGEST_KEY]}…")
-
-
-def _integer(text: str) -> int:
-    if len(text) > MOST_DIGITS:
-        raise ValueError(f"it holds a number of {len(text):,} digits")
-    return int(text)
-
-
-def _no_number(name: str) -> None:
-    raise ValueError(f"it holds {name}, which is not JSON")
 
 
 def _reason(error: ValidationError) -> str:

@@ -1,4 +1,4 @@
-"""What `llmlab finetune` can be told, and what of it contradicts itself."""
+"""The options of `llmlab finetune`, and checks that they fit each other."""
 
 import math
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from typer import Option
 from llmlab.gpt.options import PRECISIONS
 from llmlab.method.declare.catalog import suggestion
 from llmlab.method.errors import LabError
-from llmlab.method.options import LARGEST_SEED, require_learning_rate
+from llmlab.method.options import LARGEST_BATCH, LARGEST_SEED, require_learning_rate
 
 METHODS = ("full", "lora", "qlora")
 SCALINGS = ("alpha/r", "rslora")
@@ -18,7 +18,7 @@ SCALINGS = ("alpha/r", "rslora")
 
 @dataclass(frozen=True)
 class FinetuneOptions:
-    """What is fine-tuned, on what, and how; None leaves it to the method and the base model."""
+    """What to fine-tune, on what, and how; None leaves it to the method and the base model."""
 
     base: Annotated[
         str,
@@ -32,59 +32,57 @@ class FinetuneOptions:
         str,
         Option(
             metavar="DATA",
-            help="skills: and a skill (subtraction, math, reasoning, code, knowledge, facts:N), or "
-            "a file of JSON lines with prompt and response, or messages.",
+            help="skills:NAME (subtraction, math, reasoning, code, knowledge or facts:N), or a "
+            "file of JSON lines with prompt and response, or messages.",
         ),
     ] = "skills:subtraction"
     method: Annotated[str, Option(help="full, lora or qlora.")] = "lora"
     rank: Annotated[int | None, Option(min=1, help="Rank of the adapter. Default: 8.")] = None
     alpha: Annotated[
-        float | None, Option(help="Numerator of its scaling. Default: twice the rank.")
+        float | None, Option(help="Numerator of the adapter's scaling. Default: twice the rank.")
     ] = None
     scaling: Annotated[
         str | None, Option(help="alpha/r (the default) or rslora: alpha over the root of r.")
     ] = None
     target_modules: Annotated[
         str | None,
-        Option(
-            metavar="NAMES", help="Layers that get an adapter, as qkv,out. Default: all linear."
-        ),
+        Option(metavar="NAMES", help="Layers to adapt, e.g. qkv,out. Default: all linear layers."),
     ] = None
     double_quantisation: Annotated[
         bool | None,
         Option(
             "--double-quantisation/--single-quantisation",
-            help="Whether qlora quantises its constants, too. Default: it does.",
+            help="Whether qlora quantises its constants, too. Default: yes.",
             show_default=False,
         ),
     ] = None
     learning_rate: Annotated[
-        float | None, Option(help="Peak rate. Default: what suits method and base.")
+        float | None, Option(help="Peak rate. Default: depends on method and base.")
     ] = None
-    epochs: Annotated[float | None, Option(help="Times to read the examples. Default: 3.")] = None
-    steps: Annotated[int | None, Option(min=1, help="Optimizer steps, in place of --epochs.")] = (
-        None
-    )
-    batch_size: Annotated[int, Option(min=1, help="Examples (rows with --pack) of a step.")] = 32
+    epochs: Annotated[float | None, Option(help="Passes over the examples. Default: 3.")] = None
+    steps: Annotated[int | None, Option(min=1, help="Optimizer steps, instead of --epochs.")] = None
+    batch_size: Annotated[
+        int, Option(min=1, max=LARGEST_BATCH, help="Examples per step; rows with --pack.")
+    ] = 32
     seed: Annotated[
         int,
         Option(
             min=0,
             max=LARGEST_SEED,
-            help="Fixes the adapter's start and the order of the examples.",
+            help="Random seed of the adapter's weights and of the examples' order.",
         ),
     ] = 0
     precision: Annotated[str, Option(help="float32, bfloat16, or auto: bfloat16 on CUDA.")] = "auto"
     pack: Annotated[bool, Option("--pack", help="Put several short examples into one row.")] = False
     skip_bad: Annotated[
-        bool, Option("--skip-bad", help="Leave out bad lines of the file, and count them.")
+        bool, Option("--skip-bad", help="Skip bad lines of the file, and report them.")
     ] = False
-    replay: Annotated[float, Option(help="Share of each batch that micro has learned before.")] = (
-        0.0
-    )
-    test_items: Annotated[int, Option(min=0, help="Test on so many examples at most.")] = 1000
+    replay: Annotated[
+        float, Option(help="Share of each batch that replays the skills of micro.")
+    ] = 0.0
+    test_items: Annotated[int, Option(min=0, help="Maximum number of test examples.")] = 1000
     every: Annotated[
-        int, Option(min=1, help="Steps between two looks at gradients and updates by layer.")
+        int, Option(min=1, help="Steps between measurements of each layer's gradients and updates.")
     ] = 1
 
 
@@ -92,12 +90,23 @@ def check_options(options: FinetuneOptions) -> None:
     """Check that each option is in its range and that none contradicts another.
 
     Raises:
-        LabError: one is not, or does.
+        LabError: an option is out of its range, or contradicts another one.
     """
     _choose(options.method, METHODS, "method")
     _choose(options.precision, PRECISIONS, "precision")
     if options.scaling is not None:
         _choose(options.scaling, SCALINGS, "scaling")
+    _check_method(options)
+    _check_length(options)
+    for name in ("learning_rate", "alpha"):
+        value = getattr(options, name)
+        if value is not None:
+            require_learning_rate(_flag(name), value)
+    _check_replay(options)
+
+
+def _check_method(options: FinetuneOptions) -> None:
+    """Check that the method has what its options set."""
     adapters_own = ("rank", "alpha", "scaling", "target_modules")
     for name in adapters_own if options.method == "full" else ():
         if getattr(options, name) is not None:
@@ -106,27 +115,27 @@ def check_options(options: FinetuneOptions) -> None:
                 "--method lora."
             )
     if options.double_quantisation is not None and options.method != "qlora":
+        given = "--double-quantisation" if options.double_quantisation else "--single-quantisation"
         raise LabError(
-            f"--method {options.method} quantises nothing, so that there is nothing to quantise "
-            "twice: leave out --double-quantisation, or take --method qlora."
+            f"--method {options.method} quantises nothing: leave out {given}, or take --method "
+            "qlora."
         )
+
+
+def _check_length(options: FinetuneOptions) -> None:
     if options.steps is not None and options.epochs is not None:
         raise LabError("--steps and --epochs both say how long to train: leave one of them out.")
     if options.epochs is not None and not 0 < options.epochs < math.inf:
         raise LabError(
             f"{options.epochs:g} epochs train nothing: take --epochs above 0, or --steps."
         )
-    for name in ("learning_rate", "alpha"):
-        value = getattr(options, name)
-        if value is not None:
-            require_learning_rate(_flag(name), value)
-    _check_replay(options)
 
 
 def _check_replay(options: FinetuneOptions) -> None:
     if not 0 <= options.replay < 1:
         raise LabError(
-            f"a batch cannot replay the share {options.replay:g}: take one from 0 up to 1, as 0.2."
+            f"a batch cannot replay the share {options.replay:g}: take one from 0 to below 1, "
+            "such as 0.2."
         )
     if options.replay and options.pack:
         raise LabError(

@@ -10,7 +10,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from llmlab.finetune.curves.curve import Curve
-from llmlab.finetune.curves.documents import (
+from llmlab.finetune.curves.json_logs import (
     LOG,
     TRAINER_LOG,
     TRAINER_STATE,
@@ -18,10 +18,10 @@ from llmlab.finetune.curves.documents import (
     read_log,
     run_name,
 )
-from llmlab.finetune.curves.events import EVENTS, read_events
 from llmlab.finetune.curves.names import WORDS, canonical, chosen, is_exact
 from llmlab.finetune.curves.readings import Point, Readings
 from llmlab.finetune.curves.tables import read_csv, read_parquet
+from llmlab.finetune.curves.tensorboard import EVENTS, read_events
 from llmlab.method.documents import escaped, listed
 from llmlab.method.errors import LabError
 

@@ -7,4 +7,5 @@ noise_scale        signal and noise of a gradient
 curvature          eigenvalues of the Hessian
 landscape          the loss around a minimum and between two
 optimizer_state    what Adam remembers
+ordinary_text      text whose loss shows what a pretrained model forgot
 """

@@ -5,4 +5,5 @@ many runs at once    stacked (adapters), stacked_models (all weights), sweeps (w
 runs on their way    loss_curves, tracking
 what was lost        forgetting
 the base model       base_model
+any other model      pretrained
 """

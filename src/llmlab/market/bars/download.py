@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import requests
+from requests.exceptions import InvalidSchema, InvalidURL, MissingSchema
 
 from llmlab.market.bars.csv_file import read_csv
 from llmlab.method.documents import parse_json
@@ -20,12 +21,12 @@ from llmlab.method.files import read_text, write_file
 
 INDEX = "downloads.json"
 PIECE = 1 << 16
-PASSING = {408, 425, 429, 500, 502, 503, 504}
+TRANSIENT = {408, 425, 429, 500, 502, 503, 504}
 """Status codes after which another try may succeed."""
 
 
 @dataclass(frozen=True)
-class Patience:
+class RetryPolicy:
     """The retry policy of a download.
 
     Attributes:
@@ -50,7 +51,7 @@ class Download:
     sha256: str
 
 
-class PassingError(Exception):
+class TransientError(Exception):
     """The cause of a failed try, in words; `wait` is the server's Retry-After in seconds."""
 
     def __init__(self, cause: str, wait: float = 0.0) -> None:
@@ -63,7 +64,7 @@ def fetch_all(
     symbols: list[str],
     folder: Path,
     *,
-    patience: Patience = Patience(),
+    retry: RetryPolicy = RetryPolicy(),
     sha256: Mapping[str, str] | None = None,
     tell: Callable[[str], None] = lambda event: None,
 ) -> dict[str, Download]:
@@ -89,7 +90,7 @@ def fetch_all(
             tell(f"{symbol}: already here")
             continue
         url = template.replace("{symbol}", symbol)
-        known[symbol] = fetch(url, path, patience=patience, sha256=wanted, tell=tell)
+        known[symbol] = fetch(url, path, retry=retry, sha256=wanted, tell=tell)
         write_file(folder / INDEX, json.dumps({s: asdict(d) for s, d in known.items()}, indent=2))
         tell(f"{symbol}: {known[symbol].bytes} bytes")
     return {symbol: known[symbol] for symbol in symbols}
@@ -99,7 +100,7 @@ def fetch(
     url: str,
     path: Path,
     *,
-    patience: Patience = Patience(),
+    retry: RetryPolicy = RetryPolicy(),
     sha256: str | None = None,
     tell: Callable[[str], None] = lambda event: None,
 ) -> Download:
@@ -109,23 +110,23 @@ def fetch(
     download continues from there if the server allows it and still has the same file.
 
     Raises:
-        LabError: every try failed, the server refused, the SHA-256 differs, or the file cannot be
-            read as bars; `path` then stays unchanged.
+        LabError: `url` is no address, every try failed, the server refused, the SHA-256 differs, or
+            the file cannot be read as bars; `path` then stays unchanged.
     """
     part = path.with_name(f".{path.name}.part")
     path.parent.mkdir(parents=True, exist_ok=True)
-    wait = patience.first_wait
-    for number in range(1, patience.tries + 1):
+    wait = retry.first_wait
+    for number in range(1, retry.tries + 1):
         try:
-            _one_try(url, part, patience.timeout)
+            _one_try(url, part, retry.timeout)
             break
-        except PassingError as error:
-            if number == patience.tries:
+        except TransientError as error:
+            if number == retry.tries:
                 raise LabError(
                     f"{url} could not be fetched in {number} tries, the last time because {error}; "
                     "repeat the command later to continue from there."
                 ) from error
-            pause = min(max(wait, error.wait), patience.most_wait)
+            pause = min(max(wait, error.wait), retry.most_wait)
             tell(f"{url}: {error}; trying again in {pause:.3g} s")
             time.sleep(pause)
             wait *= 2
@@ -158,7 +159,12 @@ def _accepted(url: str, part: Path, path: Path, sha256: str | None) -> Download:
 
 
 def _one_try(url: str, part: Path, timeout: float) -> None:
-    """Fetch what is missing in `part`; PassingError if another try may help."""
+    """Fetch what is missing in `part`.
+
+    Raises:
+        TransientError: another try may help.
+        LabError: none would: the address is none, or the server refuses.
+    """
     tag = _tag_file(part)
     have = part.stat().st_size if part.is_file() and tag.is_file() else 0
     headers = {"Accept-Encoding": "identity"}
@@ -170,22 +176,24 @@ def _one_try(url: str, part: Path, timeout: float) -> None:
             resumed = answer.status_code == 206
             if resumed and not _continues(answer, have):
                 _forget(part)
-                raise PassingError("the server continued from another place than requested")
+                raise TransientError("the server continued from another place than requested")
             _remember_tag(part, answer)
             _append(answer, part, have if resumed else 0)
+    except (MissingSchema, InvalidSchema, InvalidURL) as error:
+        raise LabError(f"{url} is not an address; write it as https://host/path.") from error
     except requests.Timeout as error:
-        raise PassingError(f"the server sent nothing for {timeout:g} s") from error
+        raise TransientError(f"the server sent nothing for {timeout:g} s") from error
     except requests.RequestException as error:
-        raise PassingError(f"the connection broke ({type(error).__name__})") from error
+        raise TransientError(f"the connection broke ({type(error).__name__})") from error
 
 
 def _check_status(url: str, answer: requests.Response) -> None:
-    if answer.status_code in PASSING:
+    if answer.status_code in TRANSIENT:
         asked = answer.headers.get("Retry-After", "")
         wait = float(asked) if asked.isdigit() else 0.0
-        raise PassingError(f"the server answered {answer.status_code}", wait)
+        raise TransientError(f"the server answered {answer.status_code}", wait)
     if answer.status_code == 416:  # the partial file is too long, so it belongs to another file
-        raise PassingError("the server has a shorter file than the one begun")
+        raise TransientError("the server has a shorter file than the one begun")
     if answer.status_code not in (200, 206):
         raise LabError(
             f"{url} cannot be fetched: the server answered {answer.status_code} "
@@ -208,7 +216,7 @@ def _append(answer: requests.Response, part: Path, have: int) -> None:
         size = file.tell()
     announced = answer.headers.get("Content-Length")
     if announced is not None and size - have != int(announced):
-        raise PassingError(f"{size - have} of {announced} bytes came")
+        raise TransientError(f"{size - have} of {announced} bytes came")
 
 
 def _remember_tag(part: Path, answer: requests.Response) -> None:

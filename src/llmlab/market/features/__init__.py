@@ -1,4 +1,8 @@
 """Features of daily bars: declared, computed with TA-Lib, and checked not to see the future.
 
-Read `feature`, then `indicators` and `tiers`; `table` computes features, `leaks` is the alarm.
+1. `feature`, `indicators`, `tiers`: a definition, all definitions, and which belong to a tier.
+   `volatility_index` adds eight; `dictionary` lists them all.
+2. `table`: computes features. `resampling`, `combination`: of longer bars, of several assets.
+3. `leaks`: the alarm for features that see the future.
+4. `survey`, `report`: `llmlab market features`.
 """

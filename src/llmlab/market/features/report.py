@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from llmlab.market.features.dictionary import entries
-from llmlab.market.features.survey import Found
+from llmlab.market.features.survey import FeatureTable
 
 
 def print_dictionary() -> None:
@@ -21,7 +21,7 @@ def print_dictionary() -> None:
     Console(highlight=False).print(table)
 
 
-def print_features(found: Sequence[Found], files: Sequence[Path]) -> None:
+def print_features(found: Sequence[FeatureTable], files: Sequence[Path]) -> None:
     """Print one row per table, omitted features, and the files."""
     table = Table("asset", "rows", "first", "last", "features", "warm-up", box=box.SIMPLE)
     for one in found:

@@ -10,6 +10,8 @@ from llmlab.method.errors import LabError
 HOW = {"open": "first", "high": "max", "low": "min", "close": "last", "volume": "sum"}
 FRIDAY = 4
 WEEK = "week"
+MOST_DIGITS = 9
+"""Digits of a number of bars; no market has more, and Python reads long numbers slowly."""
 
 
 def resampled(bars: Bars, every: str) -> Bars:
@@ -29,10 +31,7 @@ def resampled(bars: Bars, every: str) -> Bars:
     frame.index = bars.frame.index[last_rows]
     frame = frame if is_complete else frame.iloc[:-1]
     if frame.empty:
-        raise LabError(
-            f"{bars.name} has only {len(bars)} bars, too few for one group of --every {every}; "
-            "give more bars."
-        )
+        raise _too_few(bars, every)
     note = "weekly" if every == WEEK else f"each of {every} bars"
     return replace(bars, frame=frame, notes=(*bars.notes, note))
 
@@ -43,7 +42,21 @@ def _weeks(bars: Bars) -> tuple[np.ndarray, bool]:
     return (days + 3) // 7, bars.frame.index[-1].weekday() >= FRIDAY
 
 
+def is_longer(length: str, n_bars: int) -> bool:
+    """Whether a number of bars as text, of any number of digits, is more than there are."""
+    return length.isdecimal() and (len(length) > MOST_DIGITS or int(length) > n_bars)
+
+
 def _blocks(bars: Bars, every: str) -> tuple[np.ndarray, bool]:
+    if is_longer(every, len(bars)):
+        raise _too_few(bars, every)
     if not every.isdecimal() or int(every) < 2:
         raise LabError(f"--every cannot be {every}; write day, week, or a number from 2 up.")
     return np.arange(len(bars)) // int(every), len(bars) % int(every) == 0
+
+
+def _too_few(bars: Bars, every: str) -> LabError:
+    return LabError(
+        f"{bars.name} has only {len(bars)} bars, too few for one group of --every {every}; "
+        "give more bars."
+    )

@@ -19,7 +19,7 @@ from llmlab.method.files import write_file
 
 
 @dataclass(frozen=True)
-class Choice:
+class FeatureSettings:
     """What to compute.
 
     Attributes:
@@ -33,7 +33,7 @@ class Choice:
 
 
 @dataclass(frozen=True)
-class Found:
+class FeatureTable:
     """The features of one asset.
 
     Attributes:
@@ -47,7 +47,9 @@ class Found:
     warm_up: int
 
 
-def features_of(bars: Bars, choice: Choice, others: Mapping[str, Bars]) -> Found:
+def compute_features(
+    bars: Bars, settings: FeatureSettings, others: Mapping[str, Bars]
+) -> FeatureTable:
     """Compute the features of one asset, and check each column for leaks.
 
     Args:
@@ -57,13 +59,13 @@ def features_of(bars: Bars, choice: Choice, others: Mapping[str, Bars]) -> Found
         LabError: the tier, group of days or index is unknown; there are too few bars; or a column
             sees the future.
     """
-    wanted = tier(choice.tier)
-    index = _index(choice.index, others)
+    wanted = tier(settings.tier)
+    index = _index(settings.index, others)
 
     def table_of(daily: Bars) -> pd.DataFrame:
-        grouped = daily if choice.every == "day" else resampled(daily, choice.every)
+        grouped = daily if settings.every == "day" else resampled(daily, settings.every)
         table = compute(usable(wanted, grouped), grouped)
-        if not choice.index:
+        if not settings.index:
             return table
         return table.join(with_index(grouped, index))
 
@@ -74,23 +76,23 @@ def features_of(bars: Bars, choice: Choice, others: Mapping[str, Bars]) -> Found
     if start == len(table):
         raise LabError(
             f"{bars.name} has only {len(table)} bars, too few for the windows of tier "
-            f"{choice.tier}; give more bars, or choose a smaller tier."
+            f"{settings.tier}; give more bars, or choose a smaller tier."
         )
     require_no_leak(table_of, bars)
     names = {feature.name for feature in usable(wanted, bars)}
     left_out = tuple(feature.name for feature in wanted if feature.name not in names)
-    return Found(bars.name, table, left_out, start)
+    return FeatureTable(bars.name, table, left_out, start)
 
 
-def together(assets: Sequence[Bars], found: Sequence[Found]) -> Found:
+def combine(assets: Sequence[Bars], found: Sequence[FeatureTable]) -> FeatureTable:
     """Combine the features of several assets; LabError if their dates do not overlap."""
     require_overlap(assets)
     table = combined({one.asset: one.table for one in found})
     left_out = tuple(f"{one.asset} {name}" for one in found for name in one.left_out)
-    return Found("+".join(one.asset for one in found), table, left_out, warm_up(table))
+    return FeatureTable("+".join(one.asset for one in found), table, left_out, warm_up(table))
 
 
-def write_features(found: Found, folder: Path) -> Path:
+def write_features(found: FeatureTable, folder: Path) -> Path:
     """Write `NAME.parquet` into a folder; errors as in `write_file`."""
     path = folder / f"{found.asset}.parquet"
     write_file(path, found.table.to_parquet())

@@ -26,16 +26,16 @@ def warnings(fit: Fit) -> Iterator[str]:
         found = fit.parameters.get(exponent)
         if found and found.low <= 0:
             yield (
-                f"{exponent} cannot be told from 0: its interval is {_ends(found)}, so these runs "
-                f"do not show that the loss falls with {name}."
+                f"{exponent} may be 0: its interval is {_ends(found)}, so these runs do not show "
+                f"that the loss falls with {name}."
             )
         if found and name not in best and best != "flat":
             yield f"A law without {name} describes these runs as well."
     floor, lowest = fit.parameters["E"], float(fit.runs.loss_M.min())
     if floor.high - floor.low > LOOSE_FLOOR * lowest:
-        yield f"The floor E is hardly known ({_ends(floor)}): the runs are too far above it."
+        yield f"The floor E is uncertain ({_ends(floor)}): the runs are too far above it."
     if len(fit.runs) < FEW_RUNS:
-        yield f"There are {len(fit.runs)} runs only: a bootstrap over so few is rough."
+        yield f"There are only {len(fit.runs)} runs: a bootstrap over so few is rough."
     if fit.optimum.reached < FEW_REACHED:
         yield (
             f"Only {fit.optimum.reached:.0%} of the starts reached the optimum: there may be a "
@@ -78,7 +78,7 @@ def print_fit(fit: Fit) -> None:
     )
     spread = np.abs(fit.residuals_M)
     console.print(
-        f"The law misses the loss by {np.expm1(spread.mean()):.2%} in the mean and by "
+        f"The law misses the loss by {np.expm1(spread.mean()):.2%} on average and by "
         f"{np.expm1(spread.max()):.2%} at most (run {int(spread.argmax()) + 1})."
     )
     console.print(_rivals(fit))

@@ -43,10 +43,9 @@ def print_answers(question: str, answers: Mapping[str, Answer]) -> None:
     one = next(iter(answers.values()))
     test_rate = float(one.parts.test.y_M.mean())
     console.print(
-        f"{question}: {len(one.parts.train):,} samples to learn from, "
-        f"{len(one.parts.validation):,} to stop by, {len(one.parts.test):,} days to be judged on; "
-        "it came true on "
-        f"{one.base_rate:.1%} of the training days and on {test_rate:.1%} of the test days."
+        f"{question}: {len(one.parts.train):,} training samples, "
+        f"{len(one.parts.validation):,} validation samples, {len(one.parts.test):,} test days; "
+        f"true on {one.base_rate:.1%} of the training days and {test_rate:.1%} of the test days."
     )
     table = Table("model", "log loss", "gain", "95 % interval", "Brier skill", box=box.SIMPLE)
     for name, answer in answers.items():
@@ -56,6 +55,6 @@ def print_answers(question: str, answers: Mapping[str, Answer]) -> None:
         table.add_row(name, *cells, f"{row['brier_skill']:+.2%}")
     console.print(table)
     console.print(
-        "A gain is in nats a day over the base rate of the training days; its interval is over "
-        "blocks of test days of this one period."
+        "The gain is in nats per day over the base rate of the training days; its interval comes "
+        "from blocks of test days in this period alone."
     )

@@ -62,10 +62,14 @@ def experiment_words(name: str, track: str) -> dict[str, str]:
     }
 
 
-def experiment_files(project: Project, name: str) -> dict[Path, str]:
-    """The template of each file that belongs to one experiment alone."""
+def experiment_files(project: Project, name: str, script: str = "experiment.py") -> dict[Path, str]:
+    """The template of each file that belongs to one experiment alone.
+
+    Args:
+        script: template of the module that declares the experiment.
+    """
     return {
-        project.root / "src" / "llmlab" / "experiments" / f"{name}.py": "experiment.py",
+        project.root / "src" / "llmlab" / "experiments" / f"{name}.py": script,
         project.chapters / "results" / f"{name}.py": "chapter.py",
         project.root / "tests" / "experiments" / f"test_{name}.py": "test.py",
     }

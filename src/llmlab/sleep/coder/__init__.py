@@ -1,1 +1,8 @@
-"""A small GPT that repairs programs: its tokens, its lessons, its school."""
+"""A small GPT that repairs programs. Reading order:
+
+1. `tokens`, `names`: code as tokens, a program's own names numbered.
+2. `rotary`: the GPT of `gpt/` with rotary positions.
+3. `lessons`: repairs as sequences to train on.
+4. `coder`: a model with its vocabulary, in a folder, and as a client of the repair loop.
+5. `school`: which families of bugs it is taught, and how it is examined.
+"""

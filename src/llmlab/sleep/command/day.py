@@ -1,9 +1,7 @@
 """`llmlab sleep run`, `evaluate` and `compare`: repair koans, and see what came of it."""
 
 import hashlib
-import json
 from collections import Counter
-from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -15,8 +13,16 @@ from rich.table import Table
 from llmlab.method.documents import listed
 from llmlab.method.errors import LabError
 from llmlab.method.evidence.manifest import checksums
+from llmlab.method.json_values import print_json
 from llmlab.method.locks import beside, locked
-from llmlab.sleep.command.koans import Generated, Json, Part, Seed, Tongue, Which, chosen
+from llmlab.method.options import LARGEST_SEED, Json
+from llmlab.sleep.command.koans import (
+    GeneratedOption,
+    KoansArgument,
+    LanguageOption,
+    SplitOption,
+    chosen,
+)
 from llmlab.sleep.command.options import Base, Key, Model, open_client, weights_folder
 from llmlab.sleep.koans.koan import Koan
 from llmlab.sleep.repair.episodes import Episode, EpisodeFile
@@ -28,25 +34,35 @@ from llmlab.sleep.sandbox.levels import open_sandbox
 
 SHOWN = 20
 """Most koans that a comparison lists."""
-PART = 100
-"""Koans that are tried side by side; each part is on disk before the next starts."""
+BATCH = 100
+"""Koans tried at once; the episodes of a batch are on disk before the next one starts."""
 
-File = Annotated[Path, typer.Argument(metavar="EPISODES", help="What `llmlab sleep run` wrote.")]
+EPISODES = "File of episodes that `llmlab sleep run` wrote."
 
 
 def run(
-    which: Which = "all",
-    generated: Generated = 0,
-    language: Tongue = "rust",
-    split: Part = "test",
-    seed: Seed = 0,
+    which: KoansArgument = "all",
+    generated: GeneratedOption = 0,
+    language: LanguageOption = "rust",
+    split: SplitOption = "test",
+    seed: Annotated[
+        int,
+        typer.Option(
+            min=0, max=LARGEST_SEED, help="Random seed of generated koans and of sampled answers."
+        ),
+    ] = 0,
     base: Base = "micro",
     model: Model = "",
     key: Key = "",
     turns: Annotated[int, typer.Option(min=1, help="Answers allowed per koan.")] = 1,
     hints: Annotated[bool, typer.Option(help="Name the family of the bug, with advice.")] = False,
     shots: Annotated[int, typer.Option(min=0, help="Example repairs to show first.")] = 0,
-    temperature: Annotated[float, typer.Option(min=0.0)] = 0.0,
+    temperature: Annotated[
+        float,
+        typer.Option(
+            min=0.0, help="0 takes the likeliest token; 1 samples the model's distribution."
+        ),
+    ] = 0.0,
     allow_unsandboxed: Annotated[
         bool, typer.Option("--allow-unsandboxed", help="Run a model's code without a sandbox.")
     ] = False,
@@ -70,8 +86,8 @@ def run(
     )
     with locked(beside(out), taken):
         left = _untried(koans, file, name)
-        for start in range(0, len(left), PART):
-            tried = attempt(left[start : start + PART], client, sandbox, setting, run=name)
+        for start in range(0, len(left), BATCH):
+            tried = attempt(left[start : start + BATCH], client, sandbox, setting, run=name)
             _require_answers(tried)
             for episode in tried:
                 file.append(episode)
@@ -81,18 +97,18 @@ def run(
     print(f"Episodes are in {out}.")
 
 
-def evaluate(episodes: File, as_json: Json = False) -> None:
-    """Pass rate with its interval, by family; turns and cost."""
+def evaluate(
+    episodes: Annotated[Path, typer.Argument(metavar="EPISODES", help=EPISODES)],
+    as_json: Json = False,
+) -> None:
+    """Show the pass rate with its interval, by family, and the turns and costs of the run."""
     found = EpisodeFile(episodes).read()
     families = {
         family: evaluated([episode for episode in found if episode.family == family])
         for family in sorted({episode.family for episode in found})
     }
     if as_json:
-        content = {
-            name: asdict(each) for name, each in {"all": evaluated(found), **families}.items()
-        }
-        print(json.dumps(content, indent=2))
+        print_json({"all": evaluated(found), **families})
         return
     table = Table(box=box.SIMPLE_HEAD, header_style="bold")
     table.add_column("Family")
@@ -104,16 +120,20 @@ def evaluate(episodes: File, as_json: Json = False) -> None:
     _print_evaluation(evaluated(found))
 
 
-def compare(first: File, second: File, as_json: Json = False) -> None:
-    """The second run against the first, koan by koan: gains, regressions, exact McNemar test."""
+def compare(
+    first: Annotated[Path, typer.Argument(metavar="FIRST", help=EPISODES)],
+    second: Annotated[Path, typer.Argument(metavar="SECOND", help=EPISODES)],
+    as_json: Json = False,
+) -> None:
+    """Compare two runs koan by koan: what the second gained and lost, with exact McNemar test."""
     found = compared(EpisodeFile(first).read(), EpisodeFile(second).read())
     if as_json:
-        print(json.dumps(asdict(found), indent=2))
+        print_json(found)
         return
     print(f"{found.n} koans in both: {len(found.gains)} gained, {len(found.regressions)} lost.")
     print(
         f"Difference {found.difference:+.1%}, 95 % interval {found.low:+.1%} to {found.high:+.1%} "
-        f"(families drawn anew); exact McNemar test p = {found.p:.3g}."
+        f"(bootstrap over families); exact McNemar test p = {found.p:.3g}."
     )
     for title, names in (("Lost", found.regressions), ("Gained", found.gains)):
         if names:

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from llmlab.method.errors import LabError
-from llmlab.runs.shell import command
+from llmlab.runs.shell import pasted
 from llmlab.sleep.coder.coder import ABOUT
 from llmlab.sleep.command.options import MICRO, open_coder
 
@@ -43,4 +43,4 @@ def export(
     else:
         export_gpt(*open_model(Path(model)), out)
     print(f"The model is in {out / MODEL}; load it with llama.cpp, or with Ollama:")
-    print(command("ollama", "create", "coder", "-f", out / MODELFILE).strip("`"))
+    print(pasted("ollama", "create", "coder", "-f", out / MODELFILE))

@@ -1,9 +1,7 @@
 """`llmlab sleep koans`: list, show and check small broken programs."""
 
-import json
 import time
 from collections import Counter
-from dataclasses import asdict
 from typing import Annotated
 
 import typer
@@ -14,7 +12,8 @@ from rich.syntax import Syntax
 from rich.table import Table
 
 from llmlab.method.errors import LabError
-from llmlab.method.options import LARGEST_SEED
+from llmlab.method.json_values import print_json
+from llmlab.method.options import LARGEST_SEED, Json
 from llmlab.method.wording import counted
 from llmlab.sleep.koans.check import Checked, check_koans
 from llmlab.sleep.koans.generated import GRAMMARS, SHARES, generate
@@ -22,34 +21,39 @@ from llmlab.sleep.koans.koan import Koan, choose_koans
 from llmlab.sleep.koans.store import Store
 from llmlab.sleep.sandbox.sandbox import Unguarded
 
-app = typer.Typer(no_args_is_help=True, help="Small broken programs, each with a solution.")
+app = typer.Typer(no_args_is_help=True, help="List, show and check small broken programs.")
 
-Which = Annotated[
+KoansArgument = Annotated[
     str,
     typer.Argument(metavar="FILE|NAME|FAMILY|all", help="A file of koans, a name, or a family."),
 ]
-Generated = Annotated[
-    int, typer.Option(min=0, metavar="N", help="Take N koans from the grammar instead.")
+GeneratedOption = Annotated[
+    int, typer.Option(min=0, metavar="N", help="Generate N koans from the grammar instead.")
 ]
-Tongue = Annotated[str, typer.Option("--language", help="Of generated koans: rust or python.")]
-Part = Annotated[str, typer.Option(help="Of generated koans: train, validation or test.")]
-Seed = Annotated[int, typer.Option(min=0, max=LARGEST_SEED, help="Of generated koans.")]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON for another program to read.")]
+LanguageOption = Annotated[
+    str, typer.Option("--language", help="Language of generated koans: rust or python.")
+]
+SplitOption = Annotated[
+    str, typer.Option(help="Split of generated koans: train, validation or test.")
+]
+SeedOption = Annotated[
+    int, typer.Option(min=0, max=LARGEST_SEED, help="Random seed of generated koans.")
+]
 
 
 @app.command("list")
 def list_koans(
-    which: Which = "all",
-    generated: Generated = 0,
-    language: Tongue = "rust",
-    split: Part = "test",
-    seed: Seed = 0,
+    which: KoansArgument = "all",
+    generated: GeneratedOption = 0,
+    language: LanguageOption = "rust",
+    split: SplitOption = "test",
+    seed: SeedOption = 0,
     as_json: Json = False,
 ) -> None:
     """List koans with their families and the reasons why they are red."""
     koans = chosen(which, generated, language, split, seed)
     if as_json:
-        print(json.dumps([asdict(koan) for koan in koans], indent=2, ensure_ascii=False))
+        print_json(koans)
         return
     table = Table(box=box.SIMPLE_HEAD, header_style="bold")
     for title in ("Koan", "family", "red for"):
@@ -84,24 +88,23 @@ def show(
 
 @app.command()
 def check(
-    which: Which = "all",
-    generated: Generated = 0,
-    language: Tongue = "rust",
-    split: Part = "test",
-    seed: Seed = 0,
+    which: KoansArgument = "all",
+    generated: GeneratedOption = 0,
+    language: LanguageOption = "rust",
+    split: SplitOption = "test",
+    seed: SeedOption = 0,
     as_json: Json = False,
 ) -> None:
     """Prove that every koan is red for its declared reason and green when solved.
 
-    Koans of the grammar are drawn and verified; results are kept by content, so that the second
-    time takes no compiler.
+    Results of generated koans are cached by their content, so a second check runs no compiler.
     """
     began = time.monotonic()
     koans = chosen(which, generated, language, split, seed)
     checked = check_koans(koans, Unguarded(), Store() if generated else None)
     faults = [found for found in checked if found.fault]
     if as_json:
-        print(json.dumps([_plain(found) for found in checked], indent=2, ensure_ascii=False))
+        print_json([_plain(found) for found in checked])
     else:
         _print_families(checked)
         seconds = time.monotonic() - began
@@ -150,7 +153,7 @@ def _plain(found: Checked) -> dict[str, object]:
         "name": found.koan.name,
         "family": found.koan.family,
         "error": found.koan.error,
-        "start": asdict(found.start),
-        "solution": asdict(found.solution),
+        "start": found.start,
+        "solution": found.solution,
         "fault": found.fault,
     }

@@ -14,6 +14,7 @@ from llmlab.method.files import require_empty
 from llmlab.method.locks import beside, locked
 from llmlab.method.options import LARGEST_SEED, require_learning_rate
 from llmlab.method.wording import counted
+from llmlab.runs.shell import pasted
 from llmlab.sleep.command.checksums import write_checksums
 from llmlab.sleep.command.options import open_coder
 from llmlab.sleep.night.methods import BY_FAMILY, ONE_CODER
@@ -21,7 +22,9 @@ from llmlab.sleep.repair.episodes import Episode, EpisodeFile
 
 
 def train(
-    episodes: Annotated[Path, typer.Argument(metavar="EPISODES", help="Of `llmlab sleep run`.")],
+    episodes: Annotated[
+        Path, typer.Argument(metavar="EPISODES", help="File that `llmlab sleep run` wrote.")
+    ],
     method: Annotated[
         str,
         typer.Option(
@@ -32,7 +35,7 @@ def train(
     base: Annotated[
         str, typer.Option(metavar="micro|FOLDER", help="The coder that made the episodes.")
     ] = "micro",
-    out: Annotated[Path, typer.Option(help="An empty or new folder for the coder.")] = Path(
+    out: Annotated[Path, typer.Option(help="New or empty folder for the coder.")] = Path(
         "runs/sleep/coder"
     ),
     steps: Annotated[
@@ -43,9 +46,9 @@ def train(
     replay: Annotated[
         float, typer.Option(help="Share of passed episodes, for --method replay.")
     ] = 0.2,
-    seed: Annotated[int, typer.Option(min=0, max=LARGEST_SEED)] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=LARGEST_SEED, help="Random seed.")] = 0,
 ) -> None:
-    """Train LoRA adapters on captured episodes, on the edits alone; writes the coder after it."""
+    """Train LoRA adapters on the edits of captured episodes, and write the trained coder."""
     from llmlab.gpt.writing import new_folder
     from llmlab.sleep.coder.coder import save_coder
     from llmlab.sleep.night.catalog import spend_night
@@ -68,7 +71,7 @@ def train(
     print(f"Learned by '{method}' from {counted(len(day), 'episode')}, {failed} of them failed.")
     if by_family:
         print("Each family has its own weights: `--hints` names it, else the coder guesses.")
-    print(f"Try it on other koans: llmlab sleep run --base {out}")
+    print(f"Try it on other koans: {pasted('llmlab', 'sleep', 'run', '--base', out)}")
 
 
 def _require_lessons(day: Sequence[Episode], language: str, file: Path) -> None:

@@ -30,7 +30,7 @@ Base = Annotated[
     ),
 ]
 Model = Annotated[str, typer.Option(help="The model's name on the server.")]
-Key = Annotated[str, typer.Option(envvar="OPENAI_API_KEY", help="For the server.")]
+Key = Annotated[str, typer.Option(envvar="OPENAI_API_KEY", help="API key for the server.")]
 
 
 def open_client(base: str, model: str, key: str, temperature: float, seed: int) -> Client:

@@ -1,12 +1,10 @@
 """`llmlab sleep sandbox`: which sandbox this machine has, and how fast it is."""
 
-import json
 import time
-from dataclasses import asdict, dataclass
-from typing import Annotated
+from dataclasses import dataclass
 
-import typer
-
+from llmlab.method.json_values import print_json
+from llmlab.method.options import Json
 from llmlab.sleep.koans.generated import generate
 from llmlab.sleep.koans.judges import judge_koans
 from llmlab.sleep.koans.koan import Language
@@ -34,9 +32,7 @@ class SandboxReport:
 
 
 def show_sandbox(
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print JSON for another program to read.")
-    ] = False,
+    as_json: Json = False,
 ) -> None:
     """Show the sandbox for a model's code: its level, and programs judged per second."""
     best = strongest()
@@ -48,7 +44,10 @@ def show_sandbox(
         best.reasons,
         {language: _per_second(language, sandbox) for language in languages},
     )
-    print(json.dumps(asdict(report), indent=2) if as_json else _told(report))
+    if as_json:
+        print_json(report)
+    else:
+        print(_told(report))
 
 
 def _per_second(language: Language, sandbox: Sandbox) -> float:

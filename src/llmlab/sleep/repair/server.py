@@ -17,7 +17,7 @@ from requests.exceptions import InvalidSchema, InvalidURL, MissingSchema
 from llmlab.sleep.repair.prompts import messages
 from llmlab.sleep.repair.task import Answer, Task
 
-PASSING = {408, 425, 429, 500, 502, 503, 504}
+TRANSIENT = {408, 425, 429, 500, 502, 503, 504}
 """Status codes that another try may cure."""
 MOST_BYTES = 2**20
 """Most bytes of one answer; a longer stream is cut."""
@@ -25,7 +25,7 @@ PIECE = 4096
 
 
 @dataclass(frozen=True)
-class Patience:
+class RetryPolicy:
     """How long to wait for a server.
 
     Attributes:
@@ -41,11 +41,11 @@ class Patience:
     seconds: float = 120.0
 
 
-class PassingError(Exception):
+class TransientError(Exception):
     """What went wrong with one try, in words."""
 
 
-class LastingError(Exception):
+class PermanentError(Exception):
     """A failure that no further try would cure."""
 
 
@@ -86,7 +86,7 @@ class Server:
     seed: int = 0
     most_tokens: int = 512
     at_once: int = 2
-    patience: Patience = Patience()
+    retry: RetryPolicy = RetryPolicy()
 
     @property
     def name(self) -> str:
@@ -98,16 +98,16 @@ class Server:
 
     def _answer(self, task: Task, turn: int) -> Answer:
         cause = ""
-        for attempt in range(self.patience.tries):
+        for attempt in range(self.retry.tries):
             if attempt:
-                time.sleep(self.patience.first_wait * 2 ** (attempt - 1))
+                time.sleep(self.retry.first_wait * 2 ** (attempt - 1))
             try:
                 return self._ask(task, turn)
-            except PassingError as error:
+            except TransientError as error:
                 cause = str(error)
-            except LastingError as error:
+            except PermanentError as error:
                 return Answer("", failure=str(error))
-        return Answer("", failure=f"{cause}, {self.patience.tries} times")
+        return Answer("", failure=f"{cause}, {self.retry.tries} times")
 
     def _ask(self, task: Task, turn: int) -> Answer:
         began = time.monotonic()
@@ -116,16 +116,16 @@ class Server:
                 f"{self.url.rstrip('/')}/chat/completions",
                 json=self._request(task, turn),
                 headers={"Authorization": f"Bearer {self.key}"} if self.key else {},
-                timeout=self.patience.silence,
+                timeout=self.retry.silence,
                 stream=True,
                 allow_redirects=False,
             ) as response:
                 _check(response)
-                text, usage = _read(response, began + self.patience.seconds)
+                text, usage = _read(response, began + self.retry.seconds)
         except (MissingSchema, InvalidSchema, InvalidURL) as error:
-            raise LastingError(f"{self.url} is not the address of a server ({error})") from None
+            raise PermanentError(f"{self.url} is not the address of a server ({error})") from None
         except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
-            raise PassingError(_cause(error)) from None
+            raise TransientError(_cause(error)) from None
         seconds = time.monotonic() - began
         return Answer(text, usage.prompt_tokens, usage.completion_tokens, seconds)
 
@@ -142,14 +142,16 @@ class Server:
 
 
 def _check(response: requests.Response) -> None:
-    if response.status_code in PASSING:
-        raise PassingError(f"the server answered {response.status_code}")
+    if response.status_code in TRANSIENT:
+        raise TransientError(f"the server answered {response.status_code}")
     if response.status_code != 200:
         said = response.raw.read(300, decode_content=True).decode(errors="replace")
-        raise LastingError(f"the server answered {response.status_code}: {' '.join(said.split())}")
+        raise PermanentError(
+            f"the server answered {response.status_code}: {' '.join(said.split())}"
+        )
     kind = response.headers.get("Content-Type", "")
     if "text/event-stream" not in kind:
-        raise LastingError(f"the server answered with {kind or 'no type'}, not with a stream")
+        raise PermanentError(f"the server answered with {kind or 'no type'}, not with a stream")
 
 
 def _read(response: requests.Response, deadline: float) -> tuple[str, _Usage]:
@@ -163,13 +165,15 @@ def _read(response: requests.Response, deadline: float) -> tuple[str, _Usage]:
             chunk = _Chunk.model_validate_json(data)
         except ValidationError:
             said = data[:200].decode(errors="replace")
-            raise PassingError(f"the stream holds something other than a chunk ({said})") from None
+            raise TransientError(
+                f"the stream holds something other than a chunk ({said})"
+            ) from None
         usage = chunk.usage or usage
         for choice in chunk.choices[:1]:
             texts.append(choice.delta.content or "")
             is_finished |= choice.finish_reason is not None
     if not is_finished:
-        raise PassingError("the stream ended before the answer did")
+        raise TransientError("the stream ended before the answer did")
     return "".join(texts), usage
 
 
@@ -179,9 +183,9 @@ def _events(response: requests.Response, deadline: float) -> Iterator[bytes]:
     for piece in response.raw.stream(PIECE, decode_content=True):
         n_bytes += len(piece)
         if n_bytes > MOST_BYTES:
-            raise LastingError(f"the answer is longer than {MOST_BYTES:,} bytes")
+            raise PermanentError(f"the answer is longer than {MOST_BYTES:,} bytes")
         if time.monotonic() > deadline:
-            raise PassingError("the answer took too long")
+            raise TransientError("the answer took too long")
         *lines, rest = (rest + piece).split(b"\n")
         yield from (
             line.removeprefix(b"data:").strip() for line in lines if line.startswith(b"data:")

@@ -17,11 +17,11 @@ from pydantic import Field
 Number = Annotated[float, Field(allow_inf_nan=False, gt=-1e100, lt=1e100)]
 """A finite number that an axis can show."""
 
-Whole = Annotated[int, Field(ge=-(2**63), lt=2**63)]
+Int64 = Annotated[int, Field(ge=-(2**63), lt=2**63)]
 StepNumber = Annotated[int, Field(ge=0, lt=2**63)]
 Tokens = Annotated[list[str], Field(min_length=1)]
 Item = TypeVar("Item")
-Many = Annotated[list[Item], Field(min_length=1)]
+NonEmptyList = Annotated[list[Item], Field(min_length=1)]
 
 
 class View(ABC):

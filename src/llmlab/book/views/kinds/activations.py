@@ -12,7 +12,7 @@ from pydantic import Field
 
 from llmlab.book import style
 from llmlab.book.views.drawing import draw_footer, label_text, spread, step_name, words
-from llmlab.book.views.kinds import Many, Number, StepNumber, View
+from llmlab.book.views.kinds import NonEmptyList, Number, StepNumber, View
 
 MOST_LINES = 5
 LOGARITHMIC = 50
@@ -23,7 +23,7 @@ LOGARITHMIC = 50
 class ActivationStep:
     """The statistics of each layer at one step: the layer's name, and numbers by name."""
 
-    layers: Many[Annotated[dict[str, Number | str], Field(min_length=2)]]
+    layers: NonEmptyList[Annotated[dict[str, Number | str], Field(min_length=2)]]
     step: StepNumber | None = None
 
     def __post_init__(self) -> None:
@@ -52,7 +52,7 @@ class ActivationStep:
 class Activations(View):
     """Statistics of the residual stream, at one checkpoint or several."""
 
-    checkpoints: Many[ActivationStep]
+    checkpoints: NonEmptyList[ActivationStep]
 
     def __post_init__(self) -> None:
         first = self.checkpoints[0]

@@ -13,10 +13,10 @@ from pydantic import Field
 
 from llmlab.book import style
 from llmlab.book.views.drawing import HEAT, SHARES, draw_footer, label_text, words, write_token
-from llmlab.book.views.kinds import Many, Number, StepNumber, Tokens, View
+from llmlab.book.views.kinds import NonEmptyList, Number, StepNumber, Tokens, View
 
 Byte = Annotated[int, Field(ge=0, le=255)]
-Weights = Many[Many[list[list[Byte]]]]
+Weights = NonEmptyList[NonEmptyList[list[list[Byte]]]]
 """Attention by layer, head, query and key, in units of 1/255; a query sees keys up to itself."""
 
 
@@ -54,7 +54,7 @@ class Attention(View):
         scores: a number for each layer and head, by the name of the score, such as "induction".
     """
 
-    texts: Many[AttentionText]
+    texts: NonEmptyList[AttentionText]
     n_layers: Annotated[int, Field(ge=1)]
     n_heads: Annotated[int, Field(ge=1)]
     scores: dict[str, list[list[Number]]] = field(default_factory=dict)

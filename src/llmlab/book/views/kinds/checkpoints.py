@@ -17,7 +17,7 @@ from llmlab.book.views.drawing import (
     step_name,
     text_heights,
 )
-from llmlab.book.views.kinds import Many, Number, StepNumber, View
+from llmlab.book.views.kinds import NonEmptyList, Number, StepNumber, View
 from llmlab.book.views.kinds.attention import AttentionText, draw_heads
 
 Curve = list[tuple[StepNumber, Number]]
@@ -42,7 +42,7 @@ class Checkpoints(View):
         curve: loss by step, for "train" and "validation".
     """
 
-    steps: Many[Step]
+    steps: NonEmptyList[Step]
     curve: dict[str, Curve]
 
     def draw(self, footer: str) -> Figure:

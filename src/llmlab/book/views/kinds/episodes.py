@@ -8,7 +8,7 @@ from pydantic import Field
 
 from llmlab.book import style
 from llmlab.book.views.drawing import draw_footer, draw_texts, first_lines, text_heights
-from llmlab.book.views.kinds import Many, View
+from llmlab.book.views.kinds import NonEmptyList, View
 
 Word = Annotated[str, Field(max_length=200)]
 Text = Annotated[str, Field(max_length=20_000)]
@@ -30,14 +30,14 @@ class Shown:
 
     koan: Word
     family: Word
-    steps: Many[Step]
+    steps: NonEmptyList[Step]
 
 
 @dataclass(frozen=True)
 class Episodes(View):
     """What a coder did with each of some koans."""
 
-    episodes: Many[Shown]
+    episodes: NonEmptyList[Shown]
 
     def draw(self, footer: str) -> Figure:
         """The first episode, its steps below each other."""

@@ -11,7 +11,7 @@ from pydantic import Field
 
 from llmlab.book import style
 from llmlab.book.views.drawing import HEAT, draw_footer, label_text, write_token
-from llmlab.book.views.kinds import Many, Number, Tokens, View
+from llmlab.book.views.kinds import NonEmptyList, Number, Tokens, View
 
 COLUMNS, ROWS = 9, 32
 """Most tokens side by side, and most lines, that fit a page."""
@@ -37,7 +37,7 @@ class LensLayer:
 @dataclass(frozen=True)
 class LensText:
     tokens: Tokens
-    layers: Many[LensLayer]
+    layers: NonEmptyList[LensLayer]
 
     def __post_init__(self) -> None:
         if any(len(layer.top) != len(self.tokens) for layer in self.layers):
@@ -56,7 +56,7 @@ class LensText:
 class LogitLens(View):
     """What the model would predict if it stopped at a layer (nostalgebraist 2020)."""
 
-    texts: Many[LensText]
+    texts: NonEmptyList[LensText]
 
     def draw(self, footer: str) -> Figure:
         """Draw the likeliest next token by layer and token, for as many tokens as fit a page."""

@@ -14,7 +14,7 @@ from llmlab.book.views.drawing import (
     text_heights,
     words,
 )
-from llmlab.book.views.kinds import Many, Number, View, Whole
+from llmlab.book.views.kinds import Int64, NonEmptyList, Number, View
 
 MOST_SAMPLES = 5
 
@@ -23,7 +23,7 @@ MOST_SAMPLES = 5
 class Samples(View):
     """Generated texts: "text", optionally "prompt", and the levels that distinguish them."""
 
-    samples: Many[dict[str, str | Whole | Number]]
+    samples: NonEmptyList[dict[str, str | Int64 | Number]]
 
     def __post_init__(self) -> None:
         if any(not isinstance(sample.get("text"), str) for sample in self.samples):

@@ -14,7 +14,7 @@ from pydantic import Field
 
 from llmlab.book import style
 from llmlab.book.views.drawing import draw_footer, label_text
-from llmlab.book.views.kinds import Many, Number, View
+from llmlab.book.views.kinds import NonEmptyList, Number, View
 
 Size = Annotated[float, Field(allow_inf_nan=False, ge=0, lt=1e30)]
 Fact = str | bool | Number | None
@@ -44,12 +44,12 @@ class StepTime(View):
         memory: bytes on its fullest accelerator.
     """
 
-    models: Many[Named]
-    accelerators: Many[Named]
+    models: NonEmptyList[Named]
+    accelerators: NonEmptyList[Named]
     coefficients: dict[str, Number]
     plan: Named
-    parts: Many[Part]
-    memory: Many[Part]
+    parts: NonEmptyList[Part]
+    memory: NonEmptyList[Part]
 
     def __post_init__(self) -> None:
         self._named(self.models, "model")

@@ -1,4 +1,4 @@
-"""The schemas of what the server sends and takes."""
+"""The schemas of requests and responses."""
 
 from typing import Annotated, Literal
 
@@ -18,11 +18,11 @@ class Health(BaseModel):
 
 
 class RunSummary(BaseModel):
-    """A run that there is."""
+    """A run and its log."""
 
     name: str
-    bytes: Annotated[Byte, Field(description="Of its log.")]
-    modified: Annotated[float, Field(description="When the log was written to last, Unix time.")]
+    bytes: Annotated[Byte, Field(description="Size of its log.")]
+    modified: Annotated[float, Field(description="When its log was last written, Unix time.")]
     checkpoints: Annotated[list[str], Field(description="Kept checkpoints, oldest first.")]
     inside: Annotated[
         float | None, Field(description="When its page at /inside was made, Unix time.")
@@ -36,33 +36,37 @@ class RunList(BaseModel):
     book: Annotated[bool, Field(description="Whether /book/ shows a rendered book.")]
 
 
-class RowsAnswer(BaseModel):
-    """Whole lines of a log; also the form of every message of /ws."""
+class LogRows(BaseModel):
+    """Whole lines of a log; every message of /ws has this schema, too."""
 
-    file: Annotated[int, Field(description="Number of the log's file; another one voids a cursor.")]
-    from_: Annotated[Byte, Field(alias="from", description="0: forget what you knew of the run.")]
-    next: Annotated[Byte, Field(description="The cursor to ask with next.")]
+    file: Annotated[
+        int, Field(description="Number of the log's file; a new number invalidates the cursor.")
+    ]
+    from_: Annotated[
+        Byte, Field(alias="from", description="0: discard all earlier rows of the run.")
+    ]
+    next: Annotated[Byte, Field(description="The cursor of the next request.")]
     size: Byte
     skipped: Annotated[int, Field(description="Lines that are not a JSON object.")]
     rows: list[dict[str, JsonValue]]
 
 
 class ControlRequest(BaseModel):
-    """What a run is asked for."""
+    """A request to a run."""
 
     run: str
     action: Action
     rate: Annotated[float | None, Field(description="New peak learning rate, with 'rate'.")] = None
 
 
-class Asked(BaseModel):
-    """A request is in the run's control.jsonl; its answer comes as an event of the same id."""
+class Accepted(BaseModel):
+    """The request will be carried out; a run answers it by an event with this id in its log."""
 
     id: str
 
 
-class Wish(BaseModel):
-    """A run to start: a verb of `llmlab`, and its options as one would type them."""
+class CommandRequest(BaseModel):
+    """A run to start: a verb of `llmlab`, and its options as typed in a shell."""
 
     verb: str
     arguments: Annotated[str, Field(max_length=2000)] = ""
@@ -74,8 +78,8 @@ class Command(BaseModel):
     argv: list[str]
 
 
-class NamedRun(BaseModel):
-    """A run that there is."""
+class InspectRequest(BaseModel):
+    """A run whose model is to be inspected."""
 
     run: str
 
@@ -95,7 +99,7 @@ class StartedList(BaseModel):
     started: list[StartedCommand]
 
 
-class Refusal(BaseModel):
-    """Why not, in one sentence."""
+class ErrorMessage(BaseModel):
+    """Why a request failed, in one sentence."""
 
     error: str
