@@ -210,7 +210,8 @@ def curves(
         typer.Argument(
             metavar="FILE...",
             help="log.jsonl, trainer_log.jsonl, curves.parquet, .csv, trainer_state.json, "
-            "TensorBoard's events.out.tfevents.*, or a folder of one or more runs.",
+            "TensorBoard's events.out.tfevents.*, a trainer's printed .log, or a folder of one or "
+            "more runs.",
         ),
     ],
     only: Annotated[
