@@ -15,7 +15,7 @@ from llmlab.finetune.model.catalog import (
     unknown_model,
 )
 from llmlab.finetune.model.codecs import decode_stream
-from llmlab.finetune.model.hub import require_end
+from llmlab.finetune.model.hub import require_end, require_spelling
 from llmlab.finetune.model.merging import open_merged
 from llmlab.finetune.model.peft_format import ADAPTER
 from llmlab.finetune.model.pretrained import Pretrained
@@ -79,9 +79,11 @@ def continue_text(
         cached: as for `llmlab.gpt.generation.generate`; for a GPT without an adapter only.
 
     Raises:
-        LabError: the prompt has characters that the tokenizer does not know, or as `generate`.
+        LabError: the prompt has characters that the tokenizer does not know, or as
+            `require_spelling` and `generate`.
     """
     codec = base.tokenizer
+    require_spelling(base)
     ids = codec.encode_prompt(prompt) or _start(base)
     _say_what_is_unread(len(ids), base.context)
     if isinstance(model, GPT):
