@@ -6,10 +6,13 @@ in `pack-kept.tar.gz`, which only a machine needs that continues the campaign. T
 experiment is a single file, for a bucket.
 """
 
+import errno
 import gzip
 import io
+import os
 import re
 import tarfile
+import tempfile
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
@@ -74,6 +77,23 @@ def pack_experiment(project: Project, scale: str, experiment: str, target: Path)
             f"run `llmlab run {experiment} --scale {scale}` first."
         )
     _write(target, project.build / "results", found)
+
+
+def check_target(target: Path) -> None:
+    """See that a pack can be written, before hours of work go into it.
+
+    Raises:
+        LabError: it has another suffix, is a folder, or its folder cannot be written to.
+    """
+    _check_suffix(target)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=target.parent):
+            pass
+        if target.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+    except OSError as error:
+        raise unwritable(target, error) from error
 
 
 def _check_suffix(target: Path) -> None:
