@@ -1,12 +1,14 @@
 """Atomic writes of files, and one way to read text."""
 
 import codecs
+import errno
 import os
 import re
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from tempfile import TemporaryFile
 
 from llmlab.method.errors import LabError
 
@@ -120,6 +122,18 @@ def replaced(folder: Path) -> Iterator[Path]:
         raise
     shutil.rmtree(folder, ignore_errors=True)
     new.rename(folder)
+
+
+def require_writable(path: Path) -> None:
+    """Check that a file can be written, before long work; errors as in `write_file`."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=path.parent):
+            pass
+        if path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+    except OSError as error:
+        raise unwritable(path, error) from error
 
 
 def require_empty(folder: Path) -> None:

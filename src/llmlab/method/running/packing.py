@@ -6,13 +6,10 @@ in `pack-kept.tar.gz`, which only a machine needs that continues the campaign. T
 experiment is a single file, for a bucket.
 """
 
-import errno
 import gzip
 import io
-import os
 import re
 import tarfile
-import tempfile
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
@@ -22,7 +19,14 @@ from llmlab.method.declare.catalog import catalog
 from llmlab.method.declare.experiment import SCALES
 from llmlab.method.errors import LabError
 from llmlab.method.evidence.manifest import KEPT, MANIFEST, content_sha256, parse_manifest
-from llmlab.method.files import is_aside, unreadable, unwritable, write_file, write_files
+from llmlab.method.files import (
+    is_aside,
+    require_writable,
+    unreadable,
+    unwritable,
+    write_file,
+    write_files,
+)
 from llmlab.method.locks import locked
 from llmlab.method.project import Project
 from llmlab.method.running.parts import LOCK, PARTS
@@ -80,20 +84,9 @@ def pack_experiment(project: Project, scale: str, experiment: str, target: Path)
 
 
 def check_target(target: Path) -> None:
-    """See that a pack can be written, before hours of work go into it.
-
-    Raises:
-        LabError: it has another suffix, is a folder, or its folder cannot be written to.
-    """
+    """See that a pack can be written, before hours of work go into it; LabError if not."""
     _check_suffix(target)
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=target.parent):
-            pass
-        if target.is_dir():
-            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
-    except OSError as error:
-        raise unwritable(target, error) from error
+    require_writable(target)
 
 
 def _check_suffix(target: Path) -> None:
