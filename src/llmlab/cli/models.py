@@ -195,10 +195,12 @@ def inspect(
     """
     from llmlab.book.views.widgets import standalone_page
     from llmlab.gpt.run_views import look_into
-    from llmlab.method.files import write_file
+    from llmlab.method.files import require_writable, write_file
 
-    views = look_into(run, text or [])
     page = out or run / "inspect.html"
+    if out:
+        require_writable(out)
+    views = look_into(run, text or [])
     write_file(page, standalone_page(f"Inside {run.resolve().name}", views))
     print(f"Open {shown(page.resolve())} in a browser.")
 

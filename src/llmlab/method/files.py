@@ -1,7 +1,6 @@
 """Atomic writes of files, and one way to read text."""
 
 import codecs
-import errno
 import os
 import re
 import shutil
@@ -125,13 +124,17 @@ def replaced(folder: Path) -> Iterator[Path]:
 
 
 def require_writable(path: Path) -> None:
-    """Check that a file can be written, before long work; errors as in `write_file`."""
+    """Check that a file can be written, before long work.
+
+    Raises:
+        LabError: it is a folder, or its own cannot be written to.
+    """
+    if path.is_dir():
+        raise LabError(f"{path} is a folder: name a file to write.")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with TemporaryFile(dir=path.parent):
             pass
-        if path.is_dir():
-            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
     except OSError as error:
         raise unwritable(path, error) from error
 

@@ -150,7 +150,7 @@ def test_what_is_no_pack_is_refused(home, tmp_path):
     [
         ("pack.zip", "does not end in .tar.gz"),
         ("README.md/pack.tar.gz", "cannot write"),
-        ("src.tar.gz", "Is a directory"),
+        ("src.tar.gz", "is a folder: name a file to write"),
     ],
 )
 def test_a_campaign_whose_pack_cannot_be_written_runs_nothing(ledger_lab, target, reason):

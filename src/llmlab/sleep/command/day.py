@@ -15,6 +15,7 @@ from rich.table import Table
 from llmlab.method.documents import listed
 from llmlab.method.errors import LabError
 from llmlab.method.evidence.manifest import checksums
+from llmlab.method.files import require_writable
 from llmlab.method.locks import beside, locked
 from llmlab.sleep.command.koans import Generated, Json, Part, Seed, Tongue, Which, chosen
 from llmlab.sleep.command.options import Base, Key, Model, open_client, weights_folder
@@ -58,6 +59,7 @@ def run(
 
     A stopped run resumes where it stopped.
     """
+    require_writable(out)
     koans = chosen(which, generated, language, split, seed)
     sandbox = open_sandbox(allow_unsandboxed)
     client = open_client(base, model, key, temperature, seed)

@@ -14,6 +14,7 @@ from llmlab.method.files import require_empty
 from llmlab.method.locks import beside, locked
 from llmlab.method.options import LARGEST_SEED, require_learning_rate
 from llmlab.method.wording import counted
+from llmlab.runs.shell import pasted
 from llmlab.sleep.command.checksums import write_checksums
 from llmlab.sleep.command.options import open_coder
 from llmlab.sleep.night.methods import BY_FAMILY, ONE_CODER
@@ -68,7 +69,7 @@ def train(
     print(f"Learned by '{method}' from {counted(len(day), 'episode')}, {failed} of them failed.")
     if by_family:
         print("Each family has its own weights: `--hints` names it, else the coder guesses.")
-    print(f"Try it on other koans: llmlab sleep run --base {out}")
+    print(f"Try it on other koans: {pasted('llmlab', 'sleep', 'run', '--base', out)}")
 
 
 def _require_lessons(day: Sequence[Episode], language: str, file: Path) -> None:
