@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,10 @@ def llmlab(llmlab: LlmLab, lab, monkeypatch: pytest.MonkeyPatch) -> LlmLab:
     """Runs `llmlab` in the lab."""
     monkeypatch.chdir(lab.root)
     return llmlab
+
+
+def test_the_version_is_that_of_the_package(llmlab: LlmLab) -> None:
+    assert llmlab("--version").out.split() == ["llmlab", metadata.version("llmlab")]
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1", "cp1252"])

@@ -7,7 +7,7 @@ import errno
 import io
 import os
 import sys
-from typing import NoReturn
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -22,6 +22,28 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     help="A lab book on training language models: run experiments, judge hypotheses, build a book.",
 )
+
+
+def _say_version(asked: bool) -> None:
+    if asked:
+        from importlib.metadata import version
+
+        typer.echo(f"llmlab {version('llmlab')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    _: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_say_version, is_eager=True, help="Show the version and exit."
+        ),
+    ] = False,
+) -> None:
+    pass
+
+
 for verbs in (evidence, models, rooms):
     app.add_typer(verbs.app)
 app.add_typer(scaffold.app, name="new")

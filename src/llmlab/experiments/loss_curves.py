@@ -201,7 +201,7 @@ EXPERIMENT = Experiment(
         ),
         "laptop": Budget(
             conditions={"cause": CAUSES, "dose": DOSES},
-            seeds=12,
+            seeds=24,
             settings={
                 "train_items": 3000,
                 "steps": 160,
@@ -213,7 +213,7 @@ EXPERIMENT = Experiment(
         ),
         "gpu": Budget(
             conditions={"cause": CAUSES, "dose": DOSES},
-            seeds=12,
+            seeds=24,
             settings={
                 "train_items": 4000,
                 "steps": 100,

@@ -85,7 +85,7 @@ EXPERIMENT = Experiment(
         ),
         "laptop": Budget(
             conditions={"method": METHODS},
-            seeds=10,
+            seeds=20,
             settings={
                 "nights": 8,
                 "day_koans": 120,
@@ -98,7 +98,7 @@ EXPERIMENT = Experiment(
         ),
         "gpu": Budget(
             conditions={"method": METHODS},
-            seeds=10,
+            seeds=20,
             settings={
                 "nights": 16,
                 "day_koans": 1200,

@@ -58,7 +58,7 @@ EXPERIMENT = Experiment(
         ),
         "laptop": Budget(
             conditions={"replay": SHARES},
-            seeds=10,
+            seeds=20,
             settings={
                 "day_koans": 240,
                 "exam_koans": 1000,
@@ -69,7 +69,7 @@ EXPERIMENT = Experiment(
         ),
         "gpu": Budget(
             conditions={"replay": SHARES},
-            seeds=10,
+            seeds=20,
             settings={
                 "day_koans": 1200,
                 "exam_koans": 2400,

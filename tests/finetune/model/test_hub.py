@@ -7,12 +7,19 @@ import huggingface_hub.constants
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from transformers import GPT2Config, GPT2LMHeadModel
+from transformers import (
+    AutoTokenizer,
+    GPT2Config,
+    GPT2LMHeadModel,
+    MptConfig,
+    PretrainedConfig,
+    XLNetConfig,
+)
 
 from llmlab.finetune.command.generation import continue_text
 from llmlab.finetune.model.base_model import save_base_model
 from llmlab.finetune.model.catalog import open_pretrained
-from llmlab.finetune.model.hub import require_end, require_linear_layers
+from llmlab.finetune.model.hub import context_of, require_end, require_linear_layers
 from llmlab.finetune.model.lora import LoraLinear, LoraSpec, add_lora
 from llmlab.finetune.model.pretrained import Pretrained
 from llmlab.finetune.model.qlora import FourBit, quantised_layers
@@ -203,6 +210,28 @@ def test_a_model_that_is_quantised_already_is_refused(base_folder: Folder) -> No
     change_json(folder / "config.json", quantization_config={"load_in_4bit": True})
     with pytest.raises(LabError, match="are quantised already: name the model that they were"):
         opened(folder)
+
+
+def test_a_model_that_says_it_is_not_quantised_is_opened(base_folder: Folder) -> None:
+    folder = base_folder("llama")
+    change_json(folder / "config.json", quantization_config=None)
+    assert opened(folder).model.inner.config.model_type == "llama"
+
+
+@pytest.mark.parametrize(
+    ("config", "limit", "context"),
+    [
+        (MptConfig(max_seq_len=24), 100, 24),
+        (MptConfig(max_seq_len=24), 20, 20),
+        (GPT2Config(n_positions=16), 100, 16),
+        (XLNetConfig(), 100, 100),  # without a limit of its own
+    ],
+)
+def test_the_context_is_the_shorter_of_what_model_and_tokenizer_have(
+    made: Folder, config: PretrainedConfig, limit: int, context: int
+) -> None:
+    tokenizer = AutoTokenizer.from_pretrained(made("llama"), model_max_length=limit)
+    assert context_of(config, tokenizer) == context
 
 
 def test_a_model_is_written_in_the_precision_that_it_came_in(

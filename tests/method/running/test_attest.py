@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from llmlab.gpt.corpora import CACHE_DIR
 from llmlab.method.errors import LabError
 from llmlab.method.evidence.equivalence import EQUIVALENCE, read_equivalence
 from llmlab.method.evidence.lookup import recorded_evidence
@@ -106,6 +107,28 @@ def test_another_result_is_no_equivalence(recorded) -> None:
     with pytest.raises(LabError, match=r"toy gives different results now \(runs\.csv differ\)"):
         attest(recorded.project, "toy", "smoke")
     assert read_equivalence(recorded.project.recorded("smoke", "toy")) is None
+
+
+def test_what_was_cached_before_hides_no_difference(recorded, monkeypatch, tmp_path) -> None:
+    """The toy keeps the results of `double` for all later runs, as downloads are kept."""
+    monkeypatch.setenv(CACHE_DIR, str(tmp_path / "cache"))
+    kept = """
+import os
+from pathlib import Path
+
+
+def double(x):
+    cache = Path(os.environ["LLMLAB_CACHE_DIR"])
+    cache.mkdir(exist_ok=True)
+    if not (kept := cache / str(x)).exists():
+        kept.write_text(str(x + x))
+    return float(kept.read_text())
+"""
+    edit_tools(recorded, TOOLS[: TOOLS.index("\n\n\n")], kept)
+    run_experiment(recorded.load("toy"), "smoke", recorded.project, out=tmp_path / "before")
+    edit_tools(recorded, "str(x + x)", "str(x + x + 1)")
+    with pytest.raises(LabError, match="toy gives different results now"):
+        attest(recorded.project, "toy", "smoke")
 
 
 def test_a_change_that_the_run_passes_by_is_refused(recorded) -> None:

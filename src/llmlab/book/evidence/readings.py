@@ -198,11 +198,13 @@ def mean_curves(
         LabError: as `read`.
     """
     averaged = []
+    cells = list(_cells(evidence, by, condition, tuned))
     for curve in curves:
-        for rows in _cells(evidence, by, condition, tuned):
-            points = _mean_curve(evidence, rows, curve)
-            places = _places(evidence, rows, points["step"], x)
-            averaged.append(points.assign(curve=curve, x=places, **rows[list(by)].iloc[0]))
+        points = _points(evidence, curve)
+        for rows in cells:
+            mean = _mean_curve(points, rows)
+            places = _places(evidence, rows, mean["step"], x)
+            averaged.append(mean.assign(curve=curve, x=places, **rows[list(by)].iloc[0]))
     return pd.concat(averaged, ignore_index=True)
 
 
@@ -341,10 +343,14 @@ def _in_order(rows: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
     return rows.sort_values(list(by), key=lambda levels: pd.factorize(levels)[0], kind="stable")
 
 
-def _mean_curve(evidence: Evidence, runs: pd.DataFrame, curve: str) -> pd.DataFrame:
-    points = evidence.curves
-    own = (points["metric"] == curve) & points["run_id"].isin(runs["run_id"])
-    steps = points[own].groupby("step")["value"].agg(["mean", "sem", "count"]).reset_index()
+def _points(evidence: Evidence, curve: str) -> pd.DataFrame:
+    """The points of one curve in all runs."""
+    return evidence.curves[evidence.curves["metric"] == curve]
+
+
+def _mean_curve(points: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
+    own = points[points["run_id"].isin(runs["run_id"])]
+    steps = own.groupby("step")["value"].agg(["mean", "sem", "count"]).reset_index()
     half = scipy.special.stdtrit(np.maximum(steps["count"] - 1, 1), (1 + LEVEL) / 2) * steps["sem"]
     steps = steps.assign(low=steps["mean"] - half, high=steps["mean"] + half)
     return steps.drop(columns="sem").rename(columns={"count": "n"})
@@ -357,7 +363,7 @@ def _places(evidence: Evidence, runs: pd.DataFrame, steps: pd.Series, x: str) ->
     if x == "tokens":  # all steps take the same number
         own = evidence.curves[evidence.curves["run_id"].isin(runs["run_id"])]
         return steps * (runs["tokens"].sum() / own.groupby("run_id")["step"].max().sum())
-    known = _mean_curve(evidence, runs, x)
+    known = _mean_curve(_points(evidence, x), runs)
     in_per_cent = find_curve(evidence.experiment, x).unit in numbers.SHARES
     return np.interp(steps, known["step"], known["mean"] * (100 if in_per_cent else 1))
 

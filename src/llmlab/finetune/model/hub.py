@@ -23,7 +23,7 @@ from llmlab.method.errors import LabError
 from llmlab.runs.shell import command
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+    from transformers import PretrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 
 HUB = "hf:"
 HUB_CONFIG = "config.json"
@@ -37,6 +37,9 @@ TOKENIZER_FILES = (
     *("sentencepiece.bpe.model", "tekken.json", "chat_template.jinja", "chat_template.json"),
 )
 """Files of a tokenizer; some are for programs other than `transformers`."""
+
+POSITIONS = ("max_position_embeddings", "max_seq_len")
+"""Names of a model's number of positions; `transformers` says -1 where there is no limit."""
 
 DTYPES = {
     "F64": torch.float64,
@@ -90,9 +93,8 @@ def open_hub_model(name: str, four_bit: FourBit | None, device: torch.device) ->
         written.save_pretrained(target)
         tokenizer.save_pretrained(target)
 
-    context = getattr(model.inner.config, "max_position_embeddings", None)
-    context = min(context or tokenizer.model_max_length, tokenizer.model_max_length)
     identity = weights_digest(sorted(folder.glob("*.safetensors")))
+    context = context_of(model.inner.config, tokenizer)
     return Pretrained(name, model, codec, context, identity, write, folder, left_out)
 
 
@@ -104,6 +106,12 @@ def copy_tokenizer(source: Path, target: Path) -> None:
     for file in (source / name for name in TOKENIZER_FILES):
         if file.is_file():
             shutil.copyfile(file, target / file.name)
+
+
+def context_of(config: "PretrainedConfig", tokenizer: "PreTrainedTokenizerBase") -> int:
+    """The most tokens that a model has positions for and its tokenizer allows."""
+    positions = (getattr(config, name, None) for name in POSITIONS)
+    return min([tokenizer.model_max_length, *(n for n in positions if n and n > 0)])
 
 
 def _stops(model: "PreTrainedModel") -> frozenset[int]:
@@ -153,24 +161,24 @@ def _local_folder(source: str) -> Path:
             f"{source} holds no model in the format of transformers: a folder with config.json "
             "and model.safetensors is needed."
         )
-    if b'"quantization_config"' in (folder / HUB_CONFIG).read_bytes():
-        raise LabError(
-            f"the weights of {source} are quantised already: name the model that they were made "
-            "from; --method qlora quantises it here."
-        )
     return folder
 
 
 def _require_config(folder: Path, name: str) -> None:
-    """See that a model is described by what `transformers` itself knows; LabError if not."""
+    """See that `transformers` itself knows a model, and has its weights whole; LabError if not."""
     try:
-        _transformers().AutoConfig.from_pretrained(folder, **FOREIGN_CODE)
+        config = _transformers().AutoConfig.from_pretrained(folder, **FOREIGN_CODE)
     except Exception as error:  # of the file, of an architecture: many kinds
         raise LabError(
             f"the {HUB_CONFIG} of {name} cannot be used ({in_one_line(error)}): "
             f"{_remedy(name, folder, 'fetch it again')}, or "
             "choose a model that transformers knows without code of its own."
         ) from error
+    if getattr(config, "quantization_config", None):
+        raise LabError(
+            f"the weights of {name} are quantised already: name the model that they were made "
+            "from; --method qlora quantises it here."
+        )
 
 
 def _load_tokenizer(folder: Path, name: str) -> "PreTrainedTokenizerBase":

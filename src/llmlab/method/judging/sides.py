@@ -217,6 +217,8 @@ def settled(runs: pd.DataFrame, experiment: Experiment) -> pd.DataFrame:
 
     A metric without a direction has no worst value: it becomes NaN for diverged runs, too.
     """
+    if (runs["status"] == "completed").all():
+        return runs
     metrics = [metric for metric in experiment.metrics if metric.name in runs]
     values = runs[[metric.name for metric in metrics]].where(runs["status"] == "completed")
     worst = pd.Series({each.name: _worst(values[each.name], each) for each in metrics})

@@ -33,6 +33,10 @@ from llmlab.method.locks import writing_results
 from llmlab.method.project import Project
 from llmlab.method.running.runner import run_experiment
 from llmlab.method.running.trace import TRACE, Called, read_trace
+from llmlab.method.running.worker import environment
+
+CACHE_DIR = "LLMLAB_CACHE_DIR"
+"""Environment variable with the folder of what runs download, unpack or learn once."""
 
 PROCESSOR = re.compile(r"\d+ x ")
 HALF = frozenset({"bfloat16", "bf16", "float16", "auto"})
@@ -174,13 +178,13 @@ def _is_attested(project: Project, name: str, scale: str) -> bool:
 
 def _run_there(tree: Path, experiment: Experiment, scale: str, out: Path) -> None:
     """Run an experiment and what it needs with the code in `tree`."""
-    shutil.rmtree(out / scale / experiment.name, ignore_errors=True)
+    cache = _emptied(out, scale, experiment)
     for name in (*_all_needs(experiment), experiment.name):
         command = [sys.executable, "-m", "llmlab", "run", name, "--scale", scale, "--out", out]
         done = subprocess.run(
             list(map(str, command)),
             cwd=tree,
-            env=os.environ | {"PYTHONPATH": str(tree / "src")},
+            env=os.environ | {"PYTHONPATH": str(tree / "src"), CACHE_DIR: str(cache)},
             capture_output=True,
             encoding="utf-8",
             errors="replace",
@@ -197,16 +201,24 @@ def _run_here(project: Project, experiment: Experiment, scale: str, out: Path) -
     """Run an experiment with the present code, and return the functions that its workers called."""
     for name in _all_needs(experiment):
         run_experiment(load_experiment(name), scale, project, out=out)
-    shutil.rmtree(out / scale / experiment.name, ignore_errors=True)
+    cache = _emptied(out, scale, experiment)
     trace = out / "trace"
     shutil.rmtree(trace, ignore_errors=True)
     trace.mkdir(parents=True)
-    os.environ[TRACE] = str(trace)
-    try:
+    with environment({TRACE: str(trace), CACHE_DIR: str(cache)}):
         run_experiment(experiment, scale, project, out=out)
-    finally:
-        del os.environ[TRACE]
     return read_trace(trace)
+
+
+def _emptied(out: Path, scale: str, experiment: Experiment) -> Path:
+    """Remove the runs of an earlier proof, and its cache; returns the folder of the cache.
+
+    Each side has a cache of its own: what was kept before would hide a difference.
+    """
+    cache = out / "cache"
+    for folder in (out / scale / experiment.name, cache):
+        shutil.rmtree(folder, ignore_errors=True)
+    return cache
 
 
 def _all_needs(experiment: Experiment) -> list[str]:

@@ -12,7 +12,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from multiprocessing.queues import SimpleQueue
 from pathlib import Path
@@ -39,15 +39,17 @@ GPU = "LLMLAB_GPU"
 """Environment variable with the GPU reserved for a worker process."""
 
 
-@contextmanager
-def worker_environment(threads: int) -> Iterator[None]:
-    """Set up the environment for processes started in this block: deterministic, `threads` threads.
-
-    Restores the former environment at the end.
-    """
+def worker_environment(threads: int) -> AbstractContextManager[None]:
+    """The environment for processes started in this block: deterministic, `threads` threads."""
     fixed = {"PYTHONHASHSEED": "0", "CUBLAS_WORKSPACE_CONFIG": ":4096:8"}
+    return environment(fixed | dict.fromkeys(THREAD_VARIABLES, str(threads)))
+
+
+@contextmanager
+def environment(more: Mapping[str, str]) -> Iterator[None]:
+    """Set environment variables for processes started in this block, and restore them after it."""
     before = dict(os.environ)
-    os.environ.update(fixed | dict.fromkeys(THREAD_VARIABLES, str(threads)))
+    os.environ.update(more)
     try:
         yield
     finally:
