@@ -111,6 +111,7 @@ def test_what_is_left_out_is_said(tmp_path: Path) -> None:
         "step 5: load_balancing_loss: 0.01\n",
         "step 5: the loss of 3 users\n",
         "step 5: loss 50%\n",
+        "step 5: loss 2.5%\n",
         "a story\n",
         "word " * 10_000 + "loss 3\n",
     ],

@@ -45,7 +45,7 @@ _WORD = r"[A-Za-z_][\w/.-]*"
 VALUE = re.compile(
     rf"(?<![\w/.-])({_WORD}(?: {_WORD}){{0,2}})"
     + _SEPARATOR
-    + r"([-+]?(?:\d+\.?\d*(?:e[-+]?\d+)?|nan|inf(?:inity)?))(?![\w%])",
+    + r"([-+]?(?:\d+\.?\d*(?:e[-+]?\d+)?|nan|inf(?:inity)?))(?![\w%]|\.\d)",
     re.IGNORECASE,
 )
 
@@ -60,7 +60,7 @@ class Line:
     """
 
     place: str
-    steps: Mapping[str, int | None]
+    steps: Mapping[str, int]
     values: Mapping[str, float]
 
 
