@@ -168,6 +168,33 @@ def test_the_last_digit_of_a_printed_loss_is_no_spike(digits: int) -> None:
     assert "spike" not in found(loss=Curve.of(enumerate(printed)))
 
 
+@pytest.mark.parametrize("points", [5, 6, 15])
+def test_a_short_fall_is_neither_a_rise_nor_given_a_cause(points: int) -> None:
+    falling = Curve.of(enumerate([round(3 * 0.8**n, 3) for n in range(points)]))
+    names = found(loss=falling, validation_loss=falling)
+    assert not [name for name in names if name in ("rise", "plateau") or "looks" in name]
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        [3, 2.5, 2.6, 2.2, 2.0],
+        [3, 3, 2, 2, 1, 1],
+        [2, 1, 2, 1, 2, 1],
+        [3, 2.9, 2.8, 1.5, 0.4, 0.1],
+        [3, 2.5, 2.1, 1.8, 1.6, 2.0],
+    ],
+    ids=str,
+)
+def test_the_noise_of_a_few_points_explains_nothing(values: list[float]) -> None:
+    curve = Curve.of(enumerate(values))
+    assert found(loss=curve, validation_loss=curve).keys() == {"nothing unusual"}
+
+
+def test_a_few_points_that_stay_are_a_plateau() -> None:
+    assert found(loss=Curve.of(enumerate([2.31, 2.3, 2.305, 2.29, 2.3])))["plateau"] == 0
+
+
 def test_overfitting_beyond_the_start_is_no_divergence() -> None:
     training = Curve.of(enumerate([0.9, 0.3, 0.08, 0.02, 0.005, 0.001]))
     validation = Curve.of(enumerate([0.2965, 0.3117, 0.36, 0.4119, 0.4519, 0.47]))

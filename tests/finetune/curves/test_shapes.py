@@ -211,6 +211,21 @@ def test_a_rise_says_where_it_began() -> None:
     assert rise(noisy(power_law())) is None
 
 
+@given(st.lists(st.floats(0.01, 1), min_size=4, max_size=40), st.floats(0.1, 10))
+def test_a_curve_that_only_falls_never_rises(falls: list[float], end: float) -> None:
+    values = end + np.append(np.cumsum(falls[::-1])[::-1], 0)
+    curve = Curve.of(enumerate(values.tolist()))
+    assert rise(curve, smallest=0) is None
+    assert divergence(curve) is None
+
+
+@pytest.mark.parametrize(
+    "values", [[2.0, 1.9, 1.85, 1.82, 1.81], [3.0, 2.0, 1.5, 1.3, 1.29, 1.285]], ids=str
+)
+def test_a_few_points_at_the_end_are_no_plateau(values: list[float]) -> None:
+    assert plateau(Curve.of(enumerate(values))) is None
+
+
 def test_a_validation_loss_diverges_only_if_training_does_not_fall() -> None:
     rising = noisy(2 + STEPS / 100)
     assert validation_divergence(noisy(power_law()), rising) is None

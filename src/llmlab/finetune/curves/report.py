@@ -46,6 +46,8 @@ BROKEN_ARITHMETIC = (
 )
 EARLY = 0.02
 """Share of a run within which the validation loss has to be known for a cause to be named."""
+ENOUGH_TO_NAME = 16
+"""Points of both losses from which the rules tell whether an eighth of the run is over."""
 
 
 @dataclass(frozen=True)
@@ -285,10 +287,10 @@ def _is_miscomputed(training: Curve | None, norm: Curve | None) -> bool:
 
 
 def _can_be_named(training: Curve, validation: Curve) -> bool:
-    """Whether the rules can tell a cause: they look at the first steps of both losses."""
+    """Whether the rules can tell a cause: they look closely at the first steps of both losses."""
     span = training.steps[-1] - training.steps[0]
     in_time = validation.steps[0] - training.steps[0] <= EARLY * span
-    return in_time and min(len(training), len(validation)) >= FEWEST
+    return in_time and min(len(training), len(validation)) >= ENOUGH_TO_NAME
 
 
 def _events(name: str, curve: Curve, *, falls: bool) -> Iterator[Finding]:

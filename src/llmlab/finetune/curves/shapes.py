@@ -32,6 +32,12 @@ MANY = 5
 ABRUPT = 0.05
 """Share of its first value above which a loss does not become zero in one step by learning."""
 
+PLAINLY_FLAT = 0.05
+"""Share of its level by which a plateau in a curve of few points falls at most."""
+
+ENOUGH_FOR_NOISE = 10
+"""Points of a curve that tell how much of a larger fall is noise."""
+
 SURELY_RISING = 4
 """So many validation losses in a row, each above the last, are not noise."""
 
@@ -152,7 +158,7 @@ def plateau(curve: Curve, *, smallest: float = 0.01, shortest: float = 0.2) -> P
     """The plateau that the curve ends in.
 
     It begins at the first step after which the smoothed loss falls by no more than noise, or than
-    the share `smallest` of itself, if that is more.
+    the share `smallest` of itself, if that is more. It has more points than the smoothing joins.
 
     Args:
         shortest: share of the run that a plateau lasts at least; at its very end every curve has
@@ -170,9 +176,11 @@ def plateau(curve: Curve, *, smallest: float = 0.01, shortest: float = 0.2) -> P
     start = int(np.argmax(left <= tolerance))
     length = curve.x[-1] - curve.x[0]
     share = float((curve.x[start] - curve.x[0]) / length)
-    if share > 1 - shortest:
+    if share > 1 - shortest or len(curve) - start <= width:
         return None
     level = float(np.median(curve.y[start:]))
+    if left[start] > PLAINLY_FLAT * abs(level) and len(curve) < ENOUGH_FOR_NOISE:
+        return None
     return Plateau(curve.steps[start], share, level, float(left[start]), float(tolerance[start]))
 
 
@@ -262,7 +270,8 @@ def rise(curve: Curve, *, smallest: float = 0.1) -> Rise | None:
         return None
     width = _window(curve)
     smooth = running_median(curve.y, width)
-    lowest, last = float(smooth.min()), float(np.median(curve.y[-width:]))
+    last = float(np.median(curve.y[-width:]))
+    lowest = float(smooth[: -(width // 2)].min())  # the rest joins fewer values than `last`
     if last - lowest <= max(SURE * _noise(curve.y), smallest * abs(lowest)):
         return None
     turn = np.flatnonzero((curve.y <= lowest) | (smooth <= lowest))[-1]
@@ -283,7 +292,7 @@ def overfitting(
     if min(len(training), len(validation)) < SURELY_RISING:
         return None
     width = _window(validation)
-    smooth = running_median(validation.y, min(3, width))
+    smooth = running_median(validation.y, min(3, width))[: -(width // 2)]
     turn, last = int(np.argmin(smooth)), float(np.median(validation.y[-width:]))
     lowest, step = float(smooth[turn]), validation.steps[turn]
     noise = 0.0 if _only_rises(validation) else SURE * _noise(validation.y)
