@@ -114,7 +114,7 @@ Markdown(
 #
 # ## Write the chapter
 #
-# A chapter in `chapters/results/` has a fixed order: question, verdicts, method, results, learnings. It names its
+# A chapter in `chapters/results/` has a fixed order: answer, question, verdicts, method, results, learnings. It names its
 # experiment in each call and types no result:
 
 # %%
@@ -133,6 +133,7 @@ CALLS = [
     ('verdict("H-X-1")', "the box of a verdict"),
     ('badge("H-X-1"), effect("H-X-1")', "its word and its effect, inside a sentence"),
     ('says("H-X-1", supported="...", ...)', "the sentence that fits the verdict"),
+    ("answer(sentence, ...)", "the answer to the question, the first paragraph of a results page"),
     ('method("x"), command("x"), note("x")', "conditions and budget; the command; cautions"),
     (
         'explorer("x", "attention", run={...})',

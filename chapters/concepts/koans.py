@@ -88,7 +88,7 @@ from llmlab.sleep.koans.generated import generate
 
 koans = generate("python", "test", 24, seed=1)
 print(len(koans), "koans, each red for its reason and green once repaired:")
-print(", ".join(f"{koan.name} ({koan.error})" for koan in koans[:6]), "…")
+print(*(f"{koan.name} ({koan.error})" for koan in koans[:6]), "…", sep="\n")
 
 # %% [markdown]
 # ## What the book tests

@@ -63,9 +63,10 @@ for leak in leaks(with_a_leak, bars, range(60, 200, 20)):
     print(f"{leak.column}: on {leak.day.date()} it was {leak.then:.2f}, later {leak.later:.2f}")
 
 # %% [markdown]
-# `llmlab market features` computes some 250 features in three tiers, and refuses to write a table if any column fails
-# this test. @sec-market-dictionary lists them all. They do not depend on the level of the price, so a model trained on
-# one year can read another.
+# On that day the feature had no value yet (`nan`); once more days were known, it had one. `llmlab market features`
+# computes some 250 features in three tiers, and refuses to write a table if any column fails this test.
+# @sec-market-dictionary lists them all. They do not depend on the level of the price, so a model trained on one year can
+# read another.
 #
 # ## A gap between training and test days
 #

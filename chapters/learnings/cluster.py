@@ -10,14 +10,6 @@ from IPython.display import Markdown
 from llmlab.book.show import badge, progress, says, statistics_of, value
 
 # %% [markdown]
-# ## The track in numbers
-
-# %%
-# | label: tbl-learnings-cluster
-# | tbl-cap: "Cost of each experiment, summed over its runs, and the verdicts on its hypotheses; checks do not count."
-statistics_of("cluster")
-
-# %% [markdown]
 # ## A few formulas go far
 
 # %%
@@ -93,7 +85,16 @@ Markdown(
 # - *Describe the software.* Half of the error on new runs comes from what no table says: which kernels, how much
 #   recomputation, what overlaps. A column for it is worth more than another formula. The first one, the version of
 #   PyTorch, shows which runs recompute less; the next should be the release of each library.
-#
+
+# %% [markdown]
+# ## The track in numbers
+
+# %%
+# | label: tbl-learnings-cluster
+# | tbl-cap: "Cost of each experiment, summed over its runs, and the verdicts on its hypotheses; checks do not count."
+statistics_of("cluster")
+
+# %% [markdown]
 # ## The state of the track
 
 # %%

@@ -18,17 +18,6 @@ from llmlab.method.judging.verdicts import judge_all
 from llmlab.method.project import Project
 
 # %% [markdown]
-# ## The track in numbers
-#
-# Each verdict is about the largest scale that tested its claim; a smaller model may have given another one
-# (@tbl-full-scales, @tbl-modules-scales and @tbl-rank-scales compare).
-
-# %%
-# | label: tbl-learnings-finetuning
-# | tbl-cap: "Cost of each experiment, summed over its runs, and the verdicts on its hypotheses; checks do not count."
-statistics_of("finetune")
-
-# %% [markdown]
 # ## The learning rate comes first, the method second
 
 # %%
@@ -303,7 +292,19 @@ Markdown(guessed)
 #   as soon as the model grows (@tbl-full-scales), whether or not the idea behind it holds.
 # - **Own the few lines that matter.** We wrote the adapter ourselves and test it against a library, so we could look
 #   inside, stack and measure it; we could only have used a borrowed one.
+
+# %% [markdown]
+# ## The track in numbers
 #
+# Each verdict is about the largest scale that tested its claim; a smaller model may have given another one
+# (@tbl-full-scales, @tbl-modules-scales and @tbl-rank-scales compare).
+
+# %%
+# | label: tbl-learnings-finetuning
+# | tbl-cap: "Cost of each experiment, summed over its runs, and the verdicts on its hypotheses; checks do not count."
+statistics_of("finetune")
+
+# %% [markdown]
 # ## The state of the track
 
 # %%

@@ -34,9 +34,9 @@ Markdown(
         "H-LR-5",
         supported="Near the best rate, tuning it more precisely does not pay:",
         refuted="Near the best rate, tuning it more precisely still pays:",
-        undecided="The runs do not decide whether more precise tuning pays near the best rate:",
+        undecided="By our rules, the runs do not yet decide whether more precise tuning pays near the best rate:",
         untested="We have not tested yet whether more precise tuning pays near the best rate",
-        also="doubling a good rate changes accuracy by {}",
+        also="in these runs, doubling a good rate changes accuracy by {} on average",
     )
     + f" (@sec-results-learning-rate; H-LR-5 {badge('H-LR-5')})."
 )

@@ -15,14 +15,6 @@ note("market_control")
 note("market_scaling")
 
 # %% [markdown]
-# ## The track in numbers
-
-# %%
-# | label: tbl-learnings-market
-# | tbl-cap: "Cost of each experiment, summed over its runs, and the verdicts on its hypotheses; checks do not count."
-statistics_of("market")
-
-# %% [markdown]
 # ## First prove that you can see
 
 # %%
@@ -90,7 +82,16 @@ Markdown(
 # - **Test for leaks; do not just read formulas.** Computing prefixes, not reading formulas, showed that four of
 #   [188]{.setting} indicators of a popular package see the future. The alarm is a dozen lines, and it should be the
 #   first test of any such pipeline.
-#
+
+# %% [markdown]
+# ## The track in numbers
+
+# %%
+# | label: tbl-learnings-market
+# | tbl-cap: "Cost of each experiment, summed over its runs, and the verdicts on its hypotheses; checks do not count."
+statistics_of("market")
+
+# %% [markdown]
 # ## The state of the track
 
 # %%

@@ -31,14 +31,6 @@ note("induction")
 note("optimizer")
 
 # %% [markdown]
-# ## The track in numbers
-
-# %%
-# | label: tbl-learnings-pretraining
-# | tbl-cap: "Cost of each experiment, summed over its runs, and the verdicts on its hypotheses; checks do not count."
-statistics_of("pretraining")
-
-# %% [markdown]
 # ## Can you trust the code?
 
 # %%
@@ -179,7 +171,16 @@ Markdown(
 # - **The edge of a sweep answers nothing.** If the best level is the last one, the sweep was too narrow.
 # - **One rate for all is a choice, too.** We compared parts of the optimizer at one peak learning rate, not at the best
 #   rate of each (@sec-learnings-first-two shows how much that can matter). It is cheaper, and the result is worth less.
-#
+
+# %% [markdown]
+# ## The track in numbers
+
+# %%
+# | label: tbl-learnings-pretraining
+# | tbl-cap: "Cost of each experiment, summed over its runs, and the verdicts on its hypotheses; checks do not count."
+statistics_of("pretraining")
+
+# %% [markdown]
 # ## The state of the track
 #
 # These are the phases of the track and the state of each feature, computed from files, tables and verdicts.

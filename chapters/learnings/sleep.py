@@ -17,14 +17,6 @@ note("sleep_base")
 note("sleep_methods")
 
 # %% [markdown]
-# ## The track in numbers
-
-# %%
-# | label: tbl-learnings-sleep
-# | tbl-cap: "Cost of each experiment, summed over its runs, and the verdicts on its hypotheses; checks do not count."
-statistics_of("sleep")
-
-# %% [markdown]
 # ## What the predecessor said, asked again
 
 # %%
@@ -156,8 +148,17 @@ Markdown(
 #   family has only a few steps for each, which is part of the comparison.
 # - **Say what was averaged.** ΔW is what an adapter does; its factors are one choice among infinitely many. A method that
 #   averages factors averages that choice.
-#
-# ## Where the track stands
+
+# %% [markdown]
+# ## The track in numbers
+
+# %%
+# | label: tbl-learnings-sleep
+# | tbl-cap: "Cost of each experiment, summed over its runs, and the verdicts on its hypotheses; checks do not count."
+statistics_of("sleep")
+
+# %% [markdown]
+# ## The state of the track
 
 # %%
 progress("sleep")

@@ -1,27 +1,27 @@
 # %% [markdown]
 # # The base model {#sec-results-base-model}
-#
-# ## The question
-#
-# Fine-tuning needs a model to start from. It should already know several things, so that we can measure both what it
-# learns and what it forgets. Can a GPT that trains on a laptop while you wait learn four skills well, each with an
-# exact grader?
 
 # %%
 import pandas as pd
 from IPython.display import Markdown
 
-from llmlab.book.show import badge, command, curves, evidence, method, note, value
+from llmlab.book.show import answer, badge, command, curves, evidence, method, note, value
 
 found = evidence("base_model")
-Markdown(
-    f"It can. With {value('base_model', 'parameters')}, a model answers "
+answer(
+    f"With {value('base_model', 'parameters')}, a GPT trained from scratch answers "
     f"{value('base_model', 'math')} of held-out sums, {value('base_model', 'reasoning')} of questions about transitive orders, "
     f"{value('base_model', 'code')} of calls to string functions and {value('base_model', 'knowledge')} of "
     "questions about known facts in a phrasing that it never saw."
 )
 
 # %% [markdown]
+# ## The question
+#
+# Fine-tuning needs a model to start from. It should already know several things, so that we can measure both what it
+# learns and what it forgets. Can a GPT that trains on a laptop while you wait learn four skills well, each with an
+# exact grader?
+#
 # ## Method
 #
 # The model is a character-level GPT with the architecture of GPT-2 [@radford2019gpt2; @vaswani2017attention]. It trains

@@ -1,6 +1,40 @@
 # %% [markdown]
 # # How often should a large run save? {#sec-results-cluster-goodput}
-#
+
+# %%
+from IPython.display import Markdown
+
+from llmlab.book.show import (
+    answer,
+    command,
+    curves,
+    figure,
+    method,
+    note,
+    says,
+    table,
+    value,
+    verdict,
+)
+
+rule = says(
+    "H-GOODPUT-2",
+    supported="Young's rule is good enough even for slow checkpoints: around the optimum the curve is flat. Make "
+    "checkpoints faster before you tune their interval.",
+    refuted="Where checkpoints are slow, Young's rule loses more than we thought: use Daly's, or measure.",
+    undecided="It is open whether Young's rule is good enough for slow checkpoints.",
+)
+kept = says(
+    "H-GOODPUT-1",
+    supported="With our assumptions about checkpoints and restarts, a run of Llama 3's size keeps what its paper reports.",
+    refuted="With our assumptions a run of Llama 3's size keeps less than its paper reports. So its checkpoints were "
+    "faster, its restarts shorter, or it counts time differently: @fig-results-goodput shows how much the checkpoint "
+    "alone can explain.",
+    undecided="It is open whether our assumptions give what the paper reports.",
+)
+answer(rule, kept)
+
+# %% [markdown]
 # ## The question
 #
 # On many GPUs something breaks all the time. If you save often, training stops often; if you save rarely, each
@@ -8,10 +42,6 @@
 # [@young1974checkpoint] good enough? And does it matter whether interruptions come in bursts?
 
 # %%
-from IPython.display import Markdown
-
-from llmlab.book.show import command, curves, figure, method, note, says, table, value, verdict
-
 note("cluster_goodput")
 
 # %%
@@ -104,21 +134,6 @@ table(
 # ## Learnings
 
 # %%
-kept = says(
-    "H-GOODPUT-1",
-    supported="With our assumptions about checkpoints and restarts, a run of Llama 3's size keeps what its paper reports.",
-    refuted="With our assumptions a run of Llama 3's size keeps less than its paper reports. So its checkpoints were "
-    "faster, its restarts shorter, or it counts time differently: @fig-results-goodput shows how much the checkpoint "
-    "alone can explain.",
-    undecided="It is open whether our assumptions give what the paper reports.",
-)
-rule = says(
-    "H-GOODPUT-2",
-    supported="Young's rule is good enough even for slow checkpoints: around the optimum the curve is flat. Make "
-    "checkpoints faster before you tune their interval.",
-    refuted="Where checkpoints are slow, Young's rule loses more than we thought: use Daly's, or measure.",
-    undecided="It is open whether Young's rule is good enough for slow checkpoints.",
-)
 bursts = says(
     "H-GOODPUT-3",
     supported="Bursts call for longer intervals than Young's rule gives.",

@@ -1,16 +1,11 @@
 # %% [markdown]
 # # Can you predict the step time of a large run? {#sec-results-cluster-prediction}
-#
-# ## The question
-#
-# Companies and labs have published how long a step of their training runs takes. Can a simulator predict this for a
-# model that it has never seen? And are its many formulas worth it: how far do you get if you assume that every run
-# reaches the same utilisation? @sec-cluster has the formulas.
 
 # %%
 from IPython.display import Markdown
 
 from llmlab.book.show import (
+    answer,
     command,
     evidence,
     figure,
@@ -22,6 +17,28 @@ from llmlab.book.show import (
     verdict,
 )
 
+tenth = says(
+    "H-PREDICT-1",
+    supported="You can predict the step time of a dense model before anybody pays for the run, to within a tenth on average "
+    "over models.",
+    refuted="The simulator misses the step time of a held-out model by more than a tenth.",
+    undecided="So few models do not decide whether the simulator stays within a tenth on held-out models.",
+)
+misses = (
+    "The simulator misses the step time of a held-out model by "
+    f"{value('cluster_prediction', 'mean_absolute_error', predictor='simulator')}; a constant utilisation misses it by "
+    f"{value('cluster_prediction', 'mean_absolute_error', predictor='constant MFU')}."
+)
+answer(tenth, misses)
+
+# %% [markdown]
+# ## The question
+#
+# Companies and labs have published how long a step of their training runs takes. Can a simulator predict this for a
+# model that it has never seen? And are its many formulas worth it: how far do you get if you assume that every run
+# reaches the same utilisation? @sec-cluster has the formulas.
+
+# %%
 note("cluster_prediction")
 
 # %%
@@ -89,11 +106,7 @@ table("cluster_prediction", ["mean_absolute_error", "median_absolute_error"], by
 figure("cluster_prediction", "bias", x="predictor")
 
 # %%
-Markdown(
-    "The simulator misses the step time of a held-out model by "
-    f"{value('cluster_prediction', 'mean_absolute_error', predictor='simulator')}; a constant utilisation misses it by "
-    f"{value('cluster_prediction', 'mean_absolute_error', predictor='constant MFU')}."
-)
+Markdown(misses)
 
 # %% [markdown]
 # ## By source, compared with other simulators
@@ -309,13 +322,6 @@ Markdown(
 # ## Learnings
 
 # %%
-tenth = says(
-    "H-PREDICT-1",
-    supported="You can predict the step time of a dense model before anybody pays for the run, to within a tenth on average "
-    "over models.",
-    refuted="The simulator misses the step time of a held-out model by more than a tenth.",
-    undecided="So few models do not decide whether the simulator stays within a tenth on held-out models.",
-)
 better = says(
     "H-PREDICT-2",
     supported="The formulas are worth it: one utilisation for all runs misses by far more.",

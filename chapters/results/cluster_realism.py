@@ -1,10 +1,5 @@
 # %% [markdown]
 # # Can a classifier tell simulated runs from real ones? {#sec-results-cluster-realism}
-#
-# ## The question
-#
-# `llmlab simulate` simulates a training run. Do its step times and losses fool a judge that looks closely: a classifier
-# trained on real and simulated runs? @sec-realism explains how to build such a test.
 
 # %%
 import math
@@ -13,8 +8,29 @@ from IPython.display import Markdown
 from scipy.stats import t as student
 
 from llmlab.book.markup import pipe_table
-from llmlab.book.show import command, evidence, figure, method, note, says, table, verdict
+from llmlab.book.show import answer, command, evidence, figure, method, note, says, table, verdict
 
+hidden = says(
+    "H-REALISM-1",
+    supported="Judged by their numbers, simulated runs pass for real ones, within five points of chance.",
+    refuted="Judged by their numbers, simulated runs can be told from real ones.",
+    undecided="So few systems do not decide whether simulated runs pass for real ones, judged by their numbers.",
+)
+naive = says(
+    "H-REALISM-9",
+    supported="A simulation that sleeps for uniform times is almost always caught.",
+    refuted="A simulation that sleeps for uniform times is caught less often than we said.",
+    undecided="It is open whether a simulation that sleeps for uniform times is almost always caught.",
+)
+answer(hidden, naive)
+
+# %% [markdown]
+# ## The question
+#
+# `llmlab simulate` simulates a training run. Do its step times and losses fool a judge that looks closely: a classifier
+# trained on real and simulated runs? @sec-realism explains how to build such a test.
+
+# %%
 note("cluster_realism")
 
 # %%
@@ -155,23 +171,11 @@ Markdown(pipe_table(["contender", "seen", "groups here", "groups needed"], rows,
 # ## Learnings
 
 # %%
-hidden = says(
-    "H-REALISM-1",
-    supported="Judged by their numbers, simulated runs pass for real ones, within five points of chance.",
-    refuted="Judged by their numbers, simulated runs can be told from real ones.",
-    undecided="So few systems do not decide whether simulated runs pass for real ones, judged by their numbers.",
-)
 rhythm = says(
     "H-REALISM-2",
     supported="The rhythm of their slow steps passes, too.",
     refuted="The rhythm of their slow steps gives them away.",
     undecided="It is open whether the rhythm of their slow steps gives them away.",
-)
-naive = says(
-    "H-REALISM-9",
-    supported="A simulation that sleeps for uniform times is almost always caught.",
-    refuted="A simulation that sleeps for uniform times is caught less often than we said.",
-    undecided="It is open whether a simulation that sleeps for uniform times is almost always caught.",
 )
 reader = says(
     "H-REALISM-12",

@@ -1,6 +1,28 @@
 # %% [markdown]
 # # What stops a run from scaling to more GPUs? {#sec-results-cluster-scaling}
-#
+
+# %%
+from IPython.display import Markdown
+
+from llmlab.book.show import answer, command, figure, method, note, says, table, value, verdict
+
+bubble = says(
+    "H-SCALING-1",
+    supported="With a fixed batch the pipeline's bubble takes over: there are too few micro-batches for the stages.",
+    refuted="With a fixed batch the pipeline's bubble takes over by less than we said. We forgot that the batch of weak scaling is small, "
+    "too, so it has a bubble from the start.",
+    undecided="This spread of coefficients leaves open whether the pipeline's bubble takes over by as much as we said.",
+)
+weak = says(
+    "H-SCALING-2",
+    supported="With a growing batch, the speed per GPU hardly drops: in this model the backward pass hides the communication of "
+    "gradients. The limit is then how large a batch still helps the model learn.",
+    refuted="Even with a growing batch, the speed per GPU drops by more than we said.",
+    undecided="This spread of coefficients leaves open whether weak scaling is nearly free.",
+)
+answer(bubble, weak)
+
+# %% [markdown]
 # ## The question
 #
 # A run on twice the GPUs should take half the time. What prevents that: the pipeline's bubble, communication, or the
@@ -8,10 +30,6 @@
 # with the GPUs.
 
 # %%
-from IPython.display import Markdown
-
-from llmlab.book.show import command, figure, method, note, says, table, value, verdict
-
 note("cluster_scaling")
 
 # %%
@@ -118,20 +136,6 @@ Markdown(pipe_table(["GPUs", "published", "predicted"], rows, numeric=[0, 1, 2])
 # ## Learnings
 
 # %%
-bubble = says(
-    "H-SCALING-1",
-    supported="With a fixed batch the bubble takes over: there are too few micro-batches for the stages.",
-    refuted="The bubble takes over by less than we said. We forgot that the batch of weak scaling is small, "
-    "too, so it has a bubble from the start.",
-    undecided="This spread of coefficients leaves open whether the bubble takes over by as much as we said.",
-)
-weak = says(
-    "H-SCALING-2",
-    supported="With a growing batch, the speed per GPU hardly drops: in this model the backward pass hides the communication of "
-    "gradients. The limit is then how large a batch still helps the model learn.",
-    refuted="Even with a growing batch, the speed per GPU drops by more than we said.",
-    undecided="This spread of coefficients leaves open whether weak scaling is nearly free.",
-)
 Markdown("\n".join(f"- {learning}" for learning in (bubble, weak)))
 
 # %% [markdown]

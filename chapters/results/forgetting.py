@@ -1,12 +1,5 @@
 # %% [markdown]
 # # Does LoRA forget less? And what does replay buy? {#sec-results-forgetting}
-#
-# ## The question
-#
-# A model that learns something new loses some of what it knew (@sec-forgetting). LoRA is said to learn less and forget
-# less [@biderman2024lora]. But a model that learns less has less reason to forget. So: does LoRA forget less than full
-# fine-tuning *once both have learned the new task equally well*? And how much replay of old items keeps a model from
-# forgetting?
 
 # %%
 from IPython.display import Markdown
@@ -15,6 +8,7 @@ from llmlab.book import style
 from llmlab.book.evidence import readings
 from llmlab.book.evidence.results import footer
 from llmlab.book.show import (
+    answer,
     best,
     command,
     curves,
@@ -30,6 +24,33 @@ from llmlab.book.show import (
     verdict,
 )
 
+equal = says(
+    "H-FORGET-1",
+    supported="At equal accuracy LoRA forgets less, if each method trains at the rate at which it learns best.",
+    refuted="At equal accuracy LoRA does not forget less by as much as we called relevant. Its reputation may come "
+    "from comparisons of models that have learned different amounts.",
+    undecided="It is open whether LoRA forgets less at equal accuracy: the answer depends on the rate, "
+    "and the grid has to go further.",
+    also="LoRA minus full fine-tuning is {}.",
+)
+little = says(
+    "H-REPLAY-1",
+    supported="One old item in twenty already helps.",
+    refuted="One old item in twenty is too little to help by as much as we called relevant.",
+    undecided="It is open whether one old item in twenty helps.",
+    also="In full fine-tuning forgetting changes by {}.",
+)
+answer(equal, little)
+
+# %% [markdown]
+# ## The question
+#
+# A model that learns something new loses some of what it knew (@sec-forgetting). LoRA is said to learn less and forget
+# less [@biderman2024lora]. But a model that learns less has less reason to forget. So: does LoRA forget less than full
+# fine-tuning *once both have learned the new task equally well*? And how much replay of old items keeps a model from
+# forgetting?
+
+# %%
 note("forgetting")
 
 # %%
@@ -304,37 +325,28 @@ def learned(name: str, rate: float) -> str:
     return value("forgetting", "accuracy", **condition)
 
 
-equal = says(
-    "H-FORGET-1",
-    supported="**At equal accuracy LoRA forgets less, if each method trains at the rate at which it learns best.**",
-    refuted="**At equal accuracy LoRA does not forget less** by as much as we called relevant. Its reputation may come "
-    "from comparisons of models that have learned different amounts.",
-    undecided="**It is open whether LoRA forgets less at equal accuracy**: the answer depends on the rate, "
-    "and the grid has to go further.",
-    also="LoRA minus full fine-tuning is {}.",
-)
 frontier = says(
     "H-FRONTIER-1",
-    supported="**LoRA forgets less also where each method trains at the rate at which it forgets least.**",
-    refuted="**If each method trains at the rate at which it forgets least, LoRA does not forget less** by as much as we "
+    supported="LoRA forgets less also where each method trains at the rate at which it forgets least.",
+    refuted="If each method trains at the rate at which it forgets least, LoRA does not forget less by as much as we "
     "called relevant.",
-    undecided="**It is open whether LoRA forgets less if each method trains at the rate at which it forgets least.**",
+    undecided="It is open whether LoRA forgets less if each method trains at the rate at which it forgets least.",
     also="There, LoRA minus full fine-tuning is {}.",
 )
 rank = says(
     "H-FORGET-2",
-    supported="**A smaller adapter forgets less**, at equal accuracy.",
-    refuted="**A smaller adapter does not forget less.** Under α/r a small rank comes with a large scale, so counting "
+    supported="A smaller adapter forgets less, at equal accuracy.",
+    refuted="A smaller adapter does not forget less. Under α/r a small rank comes with a large scale, so counting "
     "parameters says little about how far training moves the model.",
-    undecided="**It is open whether a smaller adapter forgets less.**",
+    undecided="It is open whether a smaller adapter forgets less.",
     also="The smaller minus the larger adapter is {}.",
 )
 always = says(
     "H-FORGET-3",
-    supported="**LoRA does not always forget less.** At its usual rate it loses more than full fine-tuning at a low one. "
+    supported="LoRA does not always forget less. At its usual rate it loses more than full fine-tuning at a low one. "
     "The rate is part of the method: a claim about LoRA without a rate is half a claim.",
-    refuted="**Even at its usual rate LoRA does not lose more** than full fine-tuning at a low rate, by the margin we set.",
-    undecided="**It is open whether LoRA at its usual rate loses more than full fine-tuning at a low one.**",
+    refuted="Even at its usual rate LoRA does not lose more than full fine-tuning at a low rate, by the margin we set.",
+    undecided="It is open whether LoRA at its usual rate loses more than full fine-tuning at a low one.",
     also="LoRA minus full fine-tuning is {}.",
 ) + (
     f" They have not learned equally much by then: {learned('lora-32', 5e-3)} against {learned('full', 5e-4)} of the new "
@@ -342,10 +354,10 @@ always = says(
 )
 line = says(
     "H-FORGET-4",
-    supported="**Forgetting is close to linear in the loss** during a run, here too.",
-    refuted="**Forgetting is not linear in the loss here.** In this small model the old skills break in the first steps, "
+    supported="Forgetting is close to linear in the loss during a run, here too.",
+    refuted="Forgetting is not linear in the loss here. In this small model the old skills break in the first steps, "
     "when the new loss has hardly begun to fall.",
-    undecided="**It is open whether forgetting is linear in the loss.**",
+    undecided="It is open whether forgetting is linear in the loss.",
 ) + (
     " The mean correlation of the two losses is "
     + value("forgetting", "loss_correlation", method="lora-32", replay=0.0, tuned=["learning_rate"])
@@ -353,18 +365,12 @@ line = says(
 )
 near = says(
     "H-FORGET-5",
-    supported="**The neighbour suffers most.** Addition, the skill most like the new one, loses more than the far skills.",
-    refuted="**The neighbour does not suffer more than the far skills** by as much as we said.",
-    undecided="**It is open whether the neighbour suffers most.**",
+    supported="The neighbour suffers most. Addition, the skill most like the new one, loses more than the far skills.",
+    refuted="The neighbour does not suffer more than the far skills by as much as we said.",
+    undecided="It is open whether the neighbour suffers most.",
     also="Its loss minus their mean loss is {}.",
 )
-little = says(
-    "H-REPLAY-1",
-    supported="**One old item in twenty already helps.**",
-    refuted="**One old item in twenty is too little** to help by as much as we called relevant.",
-    undecided="**It is open whether one old item in twenty helps.**",
-    also="In full fine-tuning forgetting changes by {}.",
-) + (
+little += (
     " On the new task, accuracy changes by "
     + "; ".join(f"{price(name)} for {name}" for name in methods)
     + "."
@@ -372,17 +378,17 @@ little = says(
 much = (
     says(
         "H-REPLAY-2",
-        supported="**One in five helps much more.**",
-        refuted="**One in five adds less than we said** to what one in twenty does.",
-        undecided="**It is open whether one in five helps much more than one in twenty.**",
+        supported="One in five helps much more.",
+        refuted="One in five adds less than we said to what one in twenty does.",
+        undecided="It is open whether one in five helps much more than one in twenty.",
     )
     + f" In full fine-tuning, the largest share changes forgetting by {at_most['full']} compared with none."
 )
 cost = says(
     "H-REPLAY-3",
-    supported="**Replay is not free.** In a run of fixed length, the new task pays for what the old ones keep.",
-    refuted="**Replay costs the new task less than we said**, although it takes its share of the steps.",
-    undecided="**It is open whether replay costs the new task accuracy.**",
+    supported="Replay is not free. In a run of fixed length, the new task pays for what the old ones keep.",
+    refuted="Replay costs the new task less than we said, although it takes its share of the steps.",
+    undecided="It is open whether replay costs the new task accuracy.",
     also="With the largest share the accuracy of LoRA of rank 32 changes by {}.",
 )
 Markdown(

@@ -1,18 +1,12 @@
 # %% [markdown]
 # # When do induction heads appear? {#sec-results-induction}
-#
-# ## The question
-#
-# Given `first second … first`, a model that can copy says `second`. In transformers two heads in successive layers do
-# this. A *previous-token head* writes into each position which token came before it. An *induction head* in a later
-# layer looks for the position that has the current token written into it, and reads which token is there
-# [@olsson2022induction]. When do such heads appear, and does the loss fall with them? And does it take two layers?
 
 # %%
 from IPython.display import Markdown
 
 from llmlab.book.numbers import bare, number
 from llmlab.book.show import (
+    answer,
     command,
     curves,
     evidence,
@@ -25,6 +19,32 @@ from llmlab.book.show import (
     verdict,
 )
 
+two = says(
+    "H-IND-1",
+    supported="Here induction takes two layers: the best head of the two-layer model attends far more to what followed the last "
+    "time than that of the one-layer model.",
+    refuted="In such short training the second layer brings no induction head: its best head falls short of what "
+    "we claimed.",
+    undecided="It is open whether two layers have a better induction head than one after such short "
+    "training.",
+)
+copies = says(
+    "H-IND-3",
+    supported="With two layers repeated text costs markedly less than with one, and that is what induction is for.",
+    refuted="On repeated text the second layer saves less than we claimed.",
+    undecided="It is open whether two layers copy markedly better than one.",
+)
+answer(two, copies)
+
+# %% [markdown]
+# ## The question
+#
+# Given `first second … first`, a model that can copy says `second`. In transformers two heads in successive layers do
+# this. A *previous-token head* writes into each position which token came before it. An *induction head* in a later
+# layer looks for the position that has the current token written into it, and reads which token is there
+# [@olsson2022induction]. When do such heads appear, and does the loss fall with them? And does it take two layers?
+
+# %%
 note("induction")
 
 # %%
@@ -137,27 +157,12 @@ explorer("induction", "activations", run={"n_layers": 2}, seed=0)
 # ## Learnings
 
 # %%
-two = says(
-    "H-IND-1",
-    supported="Here induction takes two layers: the best head of the two-layer model attends far more to what followed the last "
-    "time than that of the one-layer model.",
-    refuted="In such short training the second layer brings no induction head: its best head falls short of what "
-    "we claimed.",
-    undecided="It is open whether two layers have a better induction head than one after such short "
-    "training.",
-)
 before = says(
     "H-IND-2",
     supported="A head learns to look at the previous token; this is the first half of induction.",
     refuted="No head gives most of its attention to the previous token: the first half of induction is missing, at "
     "least on random tokens.",
     undecided="It is open whether some head gives most of its attention to the previous token.",
-)
-copies = says(
-    "H-IND-3",
-    supported="With two layers repeated text costs markedly less than with one, and that is what induction is for.",
-    refuted="On repeated text the second layer saves less than we claimed.",
-    undecided="It is open whether two layers copy markedly better than one.",
 )
 Markdown("\n".join(f"- {learning}" for learning in (two, before, copies)))
 

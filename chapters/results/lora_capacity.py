@@ -1,12 +1,5 @@
 # %% [markdown]
 # # How much can an adapter hold? {#sec-results-capacity}
-#
-# ## The question
-#
-# @sec-results-lora-rank tests which rank is best for one amount of facts. But whether an adapter is too small depends
-# on how much it has to store. Language models store up to about two bits per parameter [@allenzhu2024capacity], if they
-# see every fact a thousand times. How much does an adapter hold if it sees each fact far less often? And is there an
-# amount at which rank does not matter, and one at which it decides?
 
 # %%
 import math
@@ -17,6 +10,7 @@ from llmlab.book import style
 from llmlab.book.evidence.results import footer
 from llmlab.book.numbers import number
 from llmlab.book.show import (
+    answer,
     badge,
     command,
     curves,
@@ -31,6 +25,31 @@ from llmlab.book.show import (
     verdict,
 )
 
+little = says(
+    "H-CAPACITY-1",
+    supported="With little to store, rank does not matter beyond rank eight.",
+    refuted="Even with little to store, rank matters.",
+    undecided="It is open whether rank matters with little to store.",
+    untested="We have not tested at laptop or gpu scale yet whether rank matters with little to store.",
+)
+much = says(
+    "H-CAPACITY-2",
+    supported="With four times as much, rank decides.",
+    refuted="With four times as much, rank matters less than we said.",
+    undecided="It is open whether rank eight loses as much as we said with four times as much.",
+    untested="We have not tested yet whether rank matters with four times as much.",
+)
+answer(little, much)
+
+# %% [markdown]
+# ## The question
+#
+# @sec-results-lora-rank tests which rank is best for one amount of facts. But whether an adapter is too small depends
+# on how much it has to store. Language models store up to about two bits per parameter [@allenzhu2024capacity], if they
+# see every fact a thousand times. How much does an adapter hold if it sees each fact far less often? And is there an
+# amount at which rank does not matter, and one at which it decides?
+
+# %%
 note("lora_capacity")
 
 # %%
@@ -176,26 +195,8 @@ in_facts = [
     f"{share * facts:.0f} of {facts:.0f}"
     for facts, share in zip(smallest["facts"], smallest["mean"], strict=True)
 ]
-little = (
-    says(
-        "H-CAPACITY-1",
-        supported="With little to store, rank does not matter beyond rank eight",
-        refuted="Even with little to store, rank matters",
-        undecided="It is open whether rank matters with little to store",
-        untested="We have not tested at laptop or gpu scale yet whether rank matters with little to store",
-    )
-    + f" (H-CAPACITY-1 {badge('H-CAPACITY-1')}). Rank eight minus rank sixty-four is {effect('H-CAPACITY-1')}. The ranks recall these shares of the smaller load: {by_rank(few)}."
-)
-much = (
-    says(
-        "H-CAPACITY-2",
-        supported="With four times as much, rank decides",
-        refuted="With four times as much, rank matters less than we said",
-        undecided="It is open whether rank eight loses as much as we said with four times as much",
-        untested="We have not tested yet whether rank matters with four times as much",
-    )
-    + f" (H-CAPACITY-2 {badge('H-CAPACITY-2')}). There rank eight minus rank sixty-four is {effect('H-CAPACITY-2')}."
-)
+little += f" (H-CAPACITY-1 {badge('H-CAPACITY-1')}) Rank eight minus rank sixty-four is {effect('H-CAPACITY-1')}. The ranks recall these shares of the smaller load: {by_rank(few)}."
+much += f" (H-CAPACITY-2 {badge('H-CAPACITY-2')}) There rank eight minus rank sixty-four is {effect('H-CAPACITY-2')}."
 trend = (
     says(
         "H-CAPACITY-5",

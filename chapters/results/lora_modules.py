@@ -1,17 +1,11 @@
 # %% [markdown]
 # # Which layers should carry an adapter? {#sec-results-modules}
-#
-# ## The question
-#
-# A transformer block has two halves: attention, which moves information between positions (@sec-attention), and the
-# MLP, which works on each position by itself (@sec-block). LoRA's authors put their adapters on attention alone
-# [@hu2021lora], and libraries often still do so by default. @schulman2025lora found that attention alone is worse, even
-# with as many parameters, and that the MLP alone does as well as all layers. Which is true here?
 
 # %%
 from IPython.display import Markdown
 
 from llmlab.book.show import (
+    answer,
     badge,
     best,
     command,
@@ -27,6 +21,36 @@ from llmlab.book.show import (
     verdict,
 )
 
+at_equal_rank = says(
+    "H-MODULES-1",
+    supported="At equal rank attention alone is worse than all layers.",
+    refuted="At equal rank attention alone is not worse than all layers by our margin.",
+    undecided="It is open whether attention alone is worse than all layers at equal rank.",
+    untested="We have not tested at laptop or gpu scale yet whether attention alone is worse.",
+)
+places = says(
+    "H-MODULES-4",
+    supported="Parameter for parameter the MLP is the better place.",
+    refuted="Parameter for parameter, the MLP is not the better place for *this* task, at least not by our margin.",
+    undecided="It is open which of the two is the better place, parameter for parameter.",
+    untested="We have not tested yet which of the two is the better place.",
+    also="The MLP minus attention: {}.",
+)
+at_equal_rank += (
+    f" Attention answers {value('lora_modules', 'accuracy', adapter='attention, rank 8', tuned=['learning_rate'])} of "
+    f"the subtractions, all layers {value('lora_modules', 'accuracy', adapter='all, rank 8', tuned=['learning_rate'])}."
+)
+answer(at_equal_rank, places)
+
+# %% [markdown]
+# ## The question
+#
+# A transformer block has two halves: attention, which moves information between positions (@sec-attention), and the
+# MLP, which works on each position by itself (@sec-block). LoRA's authors put their adapters on attention alone
+# [@hu2021lora], and libraries often still do so by default. @schulman2025lora found that attention alone is worse, even
+# with as many parameters, and that the MLP alone does as well as all layers. Which is true here?
+
+# %%
 note("lora_modules")
 
 # %%
@@ -142,56 +166,46 @@ share = {
 
 def answered(text: str, place: str) -> str:
     """What an adapter answers, if this scale has it."""
-    return f": {text} {share[place]}" if place in share else ""
+    return f" {text} {share[place]}." if place in share else ""
 
 
-at_equal_rank = (
-    says(
-        "H-MODULES-1",
-        supported="At equal rank attention alone is worse than all layers",
-        refuted="At equal rank attention alone is not worse than all layers by our margin",
-        undecided="It is open whether attention alone is worse than all layers at equal rank",
-        untested="We have not tested at laptop or gpu scale yet whether attention alone is worse",
-    )
-    + f": {share['attention, rank 8']} against {share['all, rank 8']} (H-MODULES-1 {badge('H-MODULES-1')})."
-)
 at_equal_size = (
     says(
         "H-MODULES-2",
-        supported="As many parameters do not make up for the place, so the place matters, not the count",
-        refuted="With as many parameters, attention falls behind less than we claimed",
-        undecided="It is open whether as many parameters make up for the place",
-        untested="We have not tested yet whether as many parameters make up for the place",
+        supported="As many parameters do not make up for the place, so the place matters, not the count.",
+        refuted="With as many parameters, attention falls behind less than we claimed.",
+        undecided="It is open whether as many parameters make up for the place.",
+        untested="We have not tested yet whether as many parameters make up for the place.",
     )
-    + answered("at rank 21 it answers", "attention, rank 21")
-    + f" (H-MODULES-2 {badge('H-MODULES-2')})."
+    + answered("At rank 21 it answers", "attention, rank 21")
+    + f" (H-MODULES-2 {badge('H-MODULES-2')})"
 )
 mlp_alone = (
     says(
         "H-MODULES-3",
-        supported="The MLP alone does as well as all layers, as published",
-        refuted="The MLP alone does not do as well as all layers, contrary to what is published for far larger models",
-        undecided="It is open whether the MLP alone does as well as all layers",
-        untested="We have not tested yet whether the MLP alone does as well as all layers",
+        supported="The MLP alone does as well as all layers, as published.",
+        refuted="The MLP alone does not do as well as all layers, contrary to what is published for far larger models.",
+        undecided="It is open whether the MLP alone does as well as all layers.",
+        untested="We have not tested yet whether the MLP alone does as well as all layers.",
     )
-    + answered("with as many parameters it answers", "MLP, rank 13")
-    + f" (H-MODULES-3 {badge('H-MODULES-3')})."
+    + answered("With as many parameters it answers", "MLP, rank 13")
+    + f" (H-MODULES-3 {badge('H-MODULES-3')})"
 )
-places = (
-    says(
-        "H-MODULES-4",
-        supported="Parameter for parameter the MLP is the better place.",
-        refuted="Parameter for parameter, the MLP is not the better place for *this* task, at least not by our margin.",
-        undecided="It is open which of the two is the better place, parameter for parameter.",
-        untested="We have not tested yet which of the two is the better place.",
-        also="The MLP minus attention: {}.",
-    )
-    + " Attention may have an advantage here, which no run tests: the new task makes the model treat the same digits "
+places += (
+    " Attention may have an advantage here, which no run tests: the new task makes the model treat the same digits "
     "differently when it sees another sign, and borrow from a digit elsewhere. A task of pure memory could well favour "
     "the MLP."
 )
 Markdown(
-    "\n".join(f"- {learning}" for learning in (at_equal_rank, at_equal_size, mlp_alone, places))
+    "\n".join(
+        f"- {learning}"
+        for learning in (
+            f"{at_equal_rank} (H-MODULES-1 {badge('H-MODULES-1')})",
+            at_equal_size,
+            mlp_alone,
+            places,
+        )
+    )
 )
 
 # %% [markdown]

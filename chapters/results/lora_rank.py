@@ -1,21 +1,12 @@
 # %% [markdown]
 # # How much rank does LoRA need? {#sec-results-lora-rank}
-#
-# ## The question
-#
-# The rank of an adapter sets its capacity (@sec-lora). At which rank does more capacity stop helping? And does
-# the answer depend on how the adapter is scaled: by $\alpha / r$, as in LoRA [@hu2021lora], or by $\alpha / \sqrt{r}$,
-# as in rsLoRA [@kalajdzievski2023rslora]?
-#
-# To give rank a chance to matter, the task is pure memory: random facts, too many for a small adapter. Language models
-# store about two bits per parameter when they see every fact often enough [@allenzhu2024capacity], so a task that fits
-# into rank one could not tell the ranks apart.
 
 # %%
 from IPython.display import Markdown
 
 from llmlab.book.numbers import number
 from llmlab.book.show import (
+    answer,
     best,
     command,
     curves,
@@ -30,6 +21,37 @@ from llmlab.book.show import (
     verdict,
 )
 
+reached = means("lora_rank", "accuracy", by=["scaling", "rank"], tuned=["learning_rate"])
+largest = reached["rank"].max()
+at_rank = {
+    (rule, rank): value("lora_rank", "accuracy", rank=rank, scaling=rule, tuned=["learning_rate"])
+    for rule in ("alpha/r", "rslora")
+    for rank in (1, 8, largest)
+}
+stabilised = says(
+    "H-RANK-3",
+    supported="Under rsLoRA rank keeps paying beyond eight.",
+    refuted="Under rsLoRA, too, ranks beyond eight gain less than we claimed.",
+    undecided="It is open whether rank pays beyond eight under rsLoRA.",
+)
+recalled = (
+    f"Scaled as in rsLoRA, the model recalls {at_rank['rslora', 1]} of the facts at rank one, "
+    f"{at_rank['rslora', 8]} at rank eight and {at_rank['rslora', largest]} at the largest rank."
+)
+answer(recalled, stabilised)
+
+# %% [markdown]
+# ## The question
+#
+# The rank of an adapter sets its capacity (@sec-lora). At which rank does more capacity stop helping? And does
+# the answer depend on how the adapter is scaled: by $\alpha / r$, as in LoRA [@hu2021lora], or by $\alpha / \sqrt{r}$,
+# as in rsLoRA [@kalajdzievski2023rslora]?
+#
+# To give rank a chance to matter, the task is pure memory: random facts, too many for a small adapter. Language models
+# store about two bits per parameter when they see every fact often enough [@allenzhu2024capacity], so a task that fits
+# into rank one could not tell the ranks apart.
+
+# %%
 note("lora_rank")
 
 # %%
@@ -112,8 +134,6 @@ figure("lora_rank", "accuracy", x="learning_rate", by="rank", scaling="alpha/r")
 figure("lora_rank", "accuracy", x="learning_rate", by="rank", scaling="rslora")
 
 # %%
-reached = means("lora_rank", "accuracy", by=["scaling", "rank"], tuned=["learning_rate"])
-largest = reached["rank"].max()
 Markdown(
     "At the largest rank the validation loss chooses the learning rate "
     f"{best('lora_rank', 'learning_rate', rank=largest, scaling='alpha/r')} under α/r, where the model recalls "
@@ -166,11 +186,6 @@ scales("H-RANK-1")
 # [preface](../preface.ipynb)) can hardly decide anything, and even a large difference stays *undecided*.
 
 # %%
-at_rank = {
-    (rule, rank): value("lora_rank", "accuracy", rank=rank, scaling=rule, tuned=["learning_rate"])
-    for rule in ("alpha/r", "rslora")
-    for rank in (1, 8, largest)
-}
 small = (
     says(
         "H-RANK-1",
@@ -191,14 +206,8 @@ saturated = (
     )
     + f" The largest recalls {at_rank['alpha/r', largest]}."
 )
-stabilised = (
-    says(
-        "H-RANK-3",
-        supported="Under rsLoRA rank keeps paying beyond eight.",
-        refuted="Under rsLoRA, too, ranks beyond eight gain less than we claimed.",
-        undecided="It is open whether rank pays beyond eight under rsLoRA.",
-    )
-    + f" Rank eight recalls {at_rank['rslora', 8]}, the largest {at_rank['rslora', largest]}."
+stabilised += (
+    f" Rank eight recalls {at_rank['rslora', 8]}, the largest {at_rank['rslora', largest]}."
 )
 rules = says(
     "H-RANK-4",

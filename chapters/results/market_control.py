@@ -1,6 +1,26 @@
 # %% [markdown]
 # # Does the pipeline find a signal that is there? {#sec-results-market-control}
-#
+
+# %%
+from IPython.display import Markdown
+
+from llmlab.book.show import answer, command, figure, method, note, says, table, value, verdict
+
+strong = says(
+    "H-KNOWN-2",
+    supported="The pipeline finds a strong signal of this kind, so if it finds nothing elsewhere, it is not simply blind.",
+    refuted="The pipeline captures less than half even of a strong signal.",
+    undecided="It is open whether the pipeline captures half of a strong signal.",
+)
+weak = says(
+    "H-KNOWN-4",
+    supported="It would lose most of a weak signal: finding nothing on a real market excludes strong signals of this kind, not weak ones.",
+    refuted="The pipeline captures more than half even of a weak signal.",
+    undecided="It is open how much of a weak signal the pipeline loses.",
+)
+answer(strong, weak)
+
+# %% [markdown]
 # ## The question
 #
 # If a pipeline finds nothing on a real market, there may be nothing to find, or the pipeline may be blind. So we give
@@ -9,10 +29,6 @@
 # be?
 
 # %%
-from IPython.display import Markdown
-
-from llmlab.book.show import command, figure, method, note, says, table, value, verdict
-
 note("market_control")
 
 # %%
@@ -87,45 +103,32 @@ Markdown(
 # ## Learnings
 
 # %%
-learnings = [
-    says(
-        "H-KNOWN-1",
-        supported="Where there is nothing, the pipeline finds nothing, and loses almost nothing by looking.",
-        refuted="Where there is nothing, the pipeline is not neutral: keep that in mind for what it finds on a real "
-        "market.",
-        undecided="It is open whether the pipeline is neutral where there is nothing.",
-    ),
-    says(
-        "H-KNOWN-2",
-        supported="The pipeline finds a strong signal of this kind, so if it finds nothing elsewhere, it is not simply blind.",
-        refuted="The pipeline captures less than half even of a strong signal.",
-        undecided="It is open whether the pipeline captures half of a strong signal.",
-    ),
-    says(
-        "H-KNOWN-3",
-        supported="The pipeline would see a signal worth three hundredths of a nat a day in a history as long as the real one.",
-        refuted="The pipeline would miss a signal worth three hundredths of a nat a day in a history as long as the real one.",
-        undecided="It is open whether the pipeline sees a signal of medium strength.",
-    ),
-    says(
-        "H-KNOWN-4",
-        supported="It would lose most of a weak signal: finding nothing on a real market excludes strong signals of this kind, not weak ones.",
-        refuted="The pipeline captures more than half even of a weak signal.",
-        undecided="It is open how much of a weak signal the pipeline loses.",
-    ),
-    says(
-        "H-KNOWN-5",
-        supported="The pipeline finds the law in the number of days: the excess loss falls with more history.",
-        refuted="More history does not lower the excess loss as we claimed.",
-        undecided="It is open whether the excess loss falls with each doubling of the days.",
-    ),
-    says(
-        "H-KNOWN-6",
-        supported="More parameters help where there is enough to learn.",
-        refuted="Ten times the parameters help less than we said, even with a strong signal.",
-        undecided="It is open whether more parameters help as we said where the signal is strong.",
-    ),
-]
+nothing = says(
+    "H-KNOWN-1",
+    supported="Where there is nothing, the pipeline finds nothing, and loses almost nothing by looking.",
+    refuted="Where there is nothing, the pipeline is not neutral: keep that in mind for what it finds on a real "
+    "market.",
+    undecided="It is open whether the pipeline is neutral where there is nothing.",
+)
+medium = says(
+    "H-KNOWN-3",
+    supported="The pipeline would see a signal worth three hundredths of a nat a day in a history as long as the real one.",
+    refuted="The pipeline would miss a signal worth three hundredths of a nat a day in a history as long as the real one.",
+    undecided="It is open whether the pipeline sees a signal of medium strength.",
+)
+days = says(
+    "H-KNOWN-5",
+    supported="The pipeline finds the law in the number of days: the excess loss falls with more history.",
+    refuted="More history does not lower the excess loss as we claimed.",
+    undecided="It is open whether the excess loss falls with each doubling of the days.",
+)
+parameters = says(
+    "H-KNOWN-6",
+    supported="More parameters help where there is enough to learn.",
+    refuted="Ten times the parameters help less than we said, even with a strong signal.",
+    undecided="It is open whether more parameters help as we said where the signal is strong.",
+)
+learnings = (nothing, strong, medium, weak, days, parameters)
 Markdown("\n".join(f"- {learning}" for learning in learnings))
 
 # %% [markdown]

@@ -1,16 +1,34 @@
 # %% [markdown]
 # # Do other assets help to predict one index? {#sec-results-market-data}
-#
+
+# %%
+from IPython.display import Markdown
+
+from llmlab.book.show import answer, command, figure, method, note, says, table, verdict
+
+learnings = [
+    says(
+        "H-ASSETS-1",
+        supported="Other assets help: they share something that the model can use.",
+        refuted="Other assets do harm: a stock is not an index.",
+        undecided="Ten periods do not decide whether other assets help.",
+    ),
+    says(
+        "H-ASSETS-2",
+        supported="With all assets the model beats the base rate.",
+        refuted="Even with all assets the model is worse than the base rate.",
+        undecided="Nor do they decide whether the model beats the base rate with all assets.",
+    ),
+]
+answer(*learnings)
+
+# %% [markdown]
 # ## The question
 #
 # One index has some [5,000]{.setting} days, and that is not much. Does a model of the [S&P 500]{.setting} gain by
 # learning from the Nasdaq and from single stocks, too?
 
 # %%
-from IPython.display import Markdown
-
-from llmlab.book.show import command, figure, method, note, says, table, verdict
-
 note("market_data")
 
 # %%
@@ -64,20 +82,6 @@ table(
 # ## Learnings
 
 # %%
-learnings = [
-    says(
-        "H-ASSETS-1",
-        supported="Other assets help: they share something that the model can use.",
-        refuted="Other assets do harm: a stock is not an index.",
-        undecided="Ten periods do not decide whether other assets help.",
-    ),
-    says(
-        "H-ASSETS-2",
-        supported="With all assets the model beats the base rate.",
-        refuted="Even with all assets the model is worse than the base rate.",
-        undecided="Nor do they decide whether the model beats the base rate with all assets.",
-    ),
-]
 Markdown("\n".join(f"- {learning}" for learning in learnings))
 
 # %% [markdown]

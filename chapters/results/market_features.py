@@ -1,16 +1,34 @@
 # %% [markdown]
 # # Do more indicators help? {#sec-results-market-features}
-#
+
+# %%
+from IPython.display import Markdown
+
+from llmlab.book.show import answer, command, figure, method, note, says, table, verdict
+
+learnings = [
+    says(
+        "H-TIER-1",
+        supported="More than two hundred indicators do harm. A likely reason: they repeat each other, and what is new is mostly noise.",
+        refuted="More than two hundred indicators help, contrary to what we had expected.",
+        undecided="Ten periods do not decide whether more than two hundred indicators do harm.",
+    ),
+    says(
+        "H-TIER-2",
+        supported="A hundred do harm already.",
+        refuted="A hundred help.",
+        undecided="Nor do they decide it for a hundred.",
+    ),
+]
+answer(*learnings)
+
+# %% [markdown]
 # ## The question
 #
 # Charting programs offer hundreds of indicators, all computed from the same five numbers a day. Does a transformer
 # predict better with more of them?
 
 # %%
-from IPython.display import Markdown
-
-from llmlab.book.show import command, figure, method, note, says, table, verdict
-
 note("market_features")
 
 # %%
@@ -61,20 +79,6 @@ table("market_features", ["gain", "brier_skill", "best_epoch"], by="tier", compa
 # ## Learnings
 
 # %%
-learnings = [
-    says(
-        "H-TIER-1",
-        supported="More than two hundred indicators do harm. A likely reason: they repeat each other, and what is new is mostly noise.",
-        refuted="More than two hundred indicators help, contrary to what we had expected.",
-        undecided="Ten periods do not decide whether more than two hundred indicators do harm.",
-    ),
-    says(
-        "H-TIER-2",
-        supported="A hundred do harm already.",
-        refuted="A hundred help.",
-        undecided="Nor do they decide it for a hundred.",
-    ),
-]
 Markdown("\n".join(f"- {learning}" for learning in learnings))
 
 # %% [markdown]

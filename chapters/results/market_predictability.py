@@ -1,6 +1,40 @@
 # %% [markdown]
 # # Can any model predict tomorrow's market? {#sec-results-market-predictability}
-#
+
+# %%
+from IPython.display import Markdown
+
+from llmlab.book.markup import pipe_table
+from llmlab.book.show import (
+    answer,
+    command,
+    evidence,
+    figure,
+    method,
+    note,
+    says,
+    table,
+    value,
+    verdict,
+)
+
+direction = says(
+    "H-SKILL-1",
+    supported="The transformer knows nothing about tomorrow's direction that is worth two thousandths of a nat.",
+    refuted="On tomorrow's direction the transformer differs from the base rate by more than we said.",
+    undecided="Ten periods do not decide whether the transformer's gain on tomorrow's direction is within two thousandths of a "
+    "nat of zero: they differ too much from each other.",
+)
+unrest = says(
+    "H-SKILL-3",
+    supported="Large moves can be predicted to some extent, because volatility can.",
+    refuted="Persistent volatility helps less than we thought to predict a rise of 1 %.",
+    undecided="Volatility lasts, which should help to predict a rise of 1 %. The ten periods scatter too widely to decide it: "
+    "one crisis weighs more than years of calm.",
+)
+answer(direction, unrest)
+
+# %% [markdown]
 # ## The question
 #
 # Can any model say more about the [S&P 500]{.setting} than how often it rises? We put two questions to five models: is
@@ -8,11 +42,6 @@
 # first, but it is different: a calm market seldom rises by [1 %]{.setting}, and calm can be predicted.
 
 # %%
-from IPython.display import Markdown
-
-from llmlab.book.markup import pipe_table
-from llmlab.book.show import command, evidence, figure, method, note, says, table, value, verdict
-
 note("market_predictability")
 
 # %%
@@ -104,25 +133,11 @@ Markdown(
 # ## Learnings
 
 # %%
-direction = says(
-    "H-SKILL-1",
-    supported="The transformer knows nothing about tomorrow's direction that is worth two thousandths of a nat.",
-    refuted="On tomorrow's direction the transformer differs from the base rate by more than we said.",
-    undecided="Ten periods do not decide whether the transformer's gain on tomorrow's direction is within two thousandths of a "
-    "nat of zero: they differ too much from each other.",
-)
 line = says(
     "H-SKILL-2",
     supported="The same holds for logistic regression.",
     refuted="Logistic regression does differ from the base rate by more than that.",
     undecided="For logistic regression it is open, after correction for all four hypotheses.",
-)
-unrest = says(
-    "H-SKILL-3",
-    supported="Large moves can be predicted to some extent, because volatility can.",
-    refuted="Persistent volatility helps less than we thought to predict a rise of 1 %.",
-    undecided="Volatility lasts, which should help to predict a rise of 1 %. The ten periods scatter too widely to decide it: "
-    "one crisis weighs more than years of calm.",
 )
 contestants = says(
     "H-SKILL-4",

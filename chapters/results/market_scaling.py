@@ -1,16 +1,34 @@
 # %% [markdown]
 # # Do larger models predict a market better? {#sec-results-market-scaling}
-#
+
+# %%
+from IPython.display import Markdown
+
+from llmlab.book.show import answer, command, figure, method, note, says, table, verdict
+
+learnings = [
+    says(
+        "H-FLAT-1",
+        supported="A hundred times the parameters change nothing that matters over a week.",
+        refuted="A hundred times the parameters change the loss over a week.",
+        undecided="Ten periods do not decide whether a hundred times the parameters change the loss over a week by half a hundredth of a nat.",
+    ),
+    says(
+        "H-FLAT-2",
+        supported="Over a day they change nothing that matters, either.",
+        refuted="They change it over a day.",
+        undecided="Over a day it is open, too.",
+    ),
+]
+answer(*learnings)
+
+# %% [markdown]
 # ## The question
 #
 # Language models follow a law: each tenfold increase in parameters lowers their loss by a steady share
 # (@sec-scaling-laws). Does the loss on a market fall, too?
 
 # %%
-from IPython.display import Markdown
-
-from llmlab.book.show import command, figure, method, note, says, table, verdict
-
 note("market_scaling")
 
 # %%
@@ -124,20 +142,6 @@ Markdown(
 # ## Learnings
 
 # %%
-learnings = [
-    says(
-        "H-FLAT-1",
-        supported="A hundred times the parameters change nothing that matters over a week.",
-        refuted="A hundred times the parameters change the loss over a week.",
-        undecided="Ten periods do not decide whether a hundred times the parameters change the loss over a week by half a hundredth of a nat.",
-    ),
-    says(
-        "H-FLAT-2",
-        supported="Over a day they change nothing that matters, either.",
-        refuted="They change it over a day.",
-        undecided="Over a day it is open, too.",
-    ),
-]
 Markdown("\n".join(f"- {learning}" for learning in learnings))
 
 # %% [markdown]

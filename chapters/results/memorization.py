@@ -1,13 +1,5 @@
 # %% [markdown]
 # # Does a model memorise a short story? {#sec-results-memorization}
-#
-# ## The question
-#
-# Many courses start with training a GPT on one short story. The training loss falls almost to zero, but the validation
-# loss does not. When a model reads one short story over and over, when does it start to memorise instead of
-# learn? And
-# is that due to the story or the model? To find out, we train the same model for the same number of steps on a text
-# fifty times as long.
 
 # %%
 from IPython.display import Markdown
@@ -15,6 +7,7 @@ from IPython.display import Markdown
 from llmlab.book.markup import pipe_table
 from llmlab.book.numbers import bare
 from llmlab.book.show import (
+    answer,
     command,
     curves,
     evidence,
@@ -26,6 +19,38 @@ from llmlab.book.show import (
     verdict,
 )
 
+found = evidence("memorization")
+corpora = found.runs["corpus"].unique().tolist()
+story = corpora[0]
+settings = found.experiment.budgets[found.scale].settings
+
+turned = says(
+    "H-MEM-2",
+    supported="Too many epochs do harm: the validation loss turns around and rises. Its minimum is at "
+    f"{value('memorization', 'best_step', corpus=story)} of {settings['steps']}; the rest of the run makes the model "
+    "worse on text that it has not seen.",
+    refuted="The validation loss rises from its minimum by less than we said: more epochs cost little.",
+    undecided="It is open whether the validation loss rises again by as much as in the published run.",
+)
+parted = says(
+    "H-MEM-1",
+    supported="The short text is the cause, not the model: with the same model and the same number of steps, the gap is much "
+    "larger on the short text.",
+    refuted="The gap on the short text is not much larger than on the long one: length matters less than we "
+    "thought.",
+    undecided="It is open whether the gap on the short text is as much larger as we said.",
+)
+answer(turned, parted)
+
+# %% [markdown]
+# ## The question
+#
+# Many courses start with training a GPT on one short story. The training loss falls almost to zero, but the validation
+# loss does not. When a model reads one short story over and over, when does it start to memorise instead of learn? And
+# is that due to the story or the model? To find out, we train the same model for the same number of steps on a text
+# fifty times as long.
+
+# %%
 note("memorization")
 
 # %%
@@ -93,10 +118,6 @@ table(
 # | tbl-cap: "The published run (Raschka 2024, chapter 5 and its notebook; one seed) and ours (mean over seeds). Nats per token refer to each run's own vocabulary; only the last two rows are comparable."
 import math
 
-found = evidence("memorization")
-corpora = found.runs["corpus"].unique().tolist()
-story = corpora[0]
-settings = found.experiment.budgets[found.scale].settings
 ours = found.runs[found.runs["corpus"] == story]
 own = found.curves["run_id"].isin(ours["run_id"]) & (found.curves["metric"] == "validation_loss")
 start = found.curves[own & (found.curves["step"] == 0)]["value"].mean()
@@ -155,28 +176,12 @@ Markdown(
 # ## Learnings
 
 # %%
-parted = (
-    says(
-        "H-MEM-1",
-        supported="The short text is the cause, not the model: with the same model and the same number of steps, the gap is much "
-        "larger on the short text.",
-        refuted="The gap on the short text is not much larger than on the long one: length matters less than we "
-        "thought.",
-        undecided="It is open whether the gap on the short text is as much larger as we said.",
-    )
-    + " The gap is "
+parted += (
+    " The gap is "
     + " and ".join(
         f"{value('memorization', 'gap', corpus=corpus)} on `{corpus}`" for corpus in corpora
     )
     + "."
-)
-turned = says(
-    "H-MEM-2",
-    supported="Too many epochs do harm: the validation loss turns around and rises. Its minimum is at "
-    f"{value('memorization', 'best_step', corpus=story)} of {settings['steps']}; the rest of the run makes the model "
-    "worse on text that it has not seen.",
-    refuted="The validation loss rises from its minimum by less than we said: more epochs cost little.",
-    undecided="It is open whether the validation loss rises again by as much as in the published run.",
 )
 once = says(
     "H-MEM-3",

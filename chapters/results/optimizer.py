@@ -1,15 +1,11 @@
 # %% [markdown]
 # # What does each part of the optimizer buy? {#sec-results-optimizer}
-#
-# ## The question
-#
-# The recipe that trains a GPT has parts that everyone copies: warm-up, cosine decay of the learning rate, weight decay,
-# a small β₂ and clipping. What does each of them buy? To find out, we take away one at a time.
 
 # %%
 from IPython.display import Markdown
 
 from llmlab.book.show import (
+    answer,
     command,
     curves,
     difference,
@@ -22,6 +18,35 @@ from llmlab.book.show import (
     verdict,
 )
 
+cosine = says(
+    "H-OPT-2",
+    supported="Decaying the rate pays: a run that stays at the peak rate ends markedly higher.",
+    refuted="Decaying the rate buys less than we said. A likely reason: in a run that stops long before the loss is flat, steps "
+    "at a low rate are wasted.",
+    undecided="It is open whether decaying the rate buys as much as we said.",
+)
+changes = [change for change in evidence("optimizer").runs["change"].unique() if change != "none"]
+final_costs = {
+    change: difference(
+        "optimizer",
+        "validation_loss",
+        treatment={"change": change},
+        control={"change": "none"},
+    )
+    for change in changes
+}
+listed = ", ".join(f"{cost} ({change})" for change, cost in final_costs.items())
+answer(
+    f"Take away one part at a time, and the validation loss at the end changes by {listed}.", cosine
+)
+
+# %% [markdown]
+# ## The question
+#
+# The recipe that trains a GPT has parts that everyone copies: warm-up, cosine decay of the learning rate, weight decay,
+# a small β₂ and clipping. What does each of them buy? To find out, we take away one at a time.
+
+# %%
 note("optimizer")
 
 # %%
@@ -138,30 +163,14 @@ curves("optimizer", "gradient_norm", by="change", log_y=True)
 # ## Learnings
 
 # %%
-changed = {
-    change: " The cost at the end is "
-    + difference(
-        "optimizer",
-        "validation_loss",
-        treatment={"change": change},
-        control={"change": "none"},
-    )
-    + "."
-    for change in costs.columns
-}
+changed = {change: f" The cost at the end is {cost}." for change, cost in final_costs.items()}
 warmup = says(
     "H-OPT-1",
     supported="Warm-up pays: a run that starts at the full rate does not make up for it.",
     refuted="Warm-up buys little here: without it the loss ends higher by less than the margin we set.",
     undecided="It is open whether warm-up buys as much as we said.",
 ) + changed.get("no warm-up", "")
-cosine = says(
-    "H-OPT-2",
-    supported="Decaying the rate pays: a run that stays at the peak rate ends markedly higher.",
-    refuted="Decaying the rate buys less than we said. A likely reason: in a run that stops long before the loss is flat, steps "
-    "at a low rate are wasted.",
-    undecided="It is open whether decaying the rate buys as much as we said.",
-) + changed.get("no rate decay", "").replace("cost at", "cost of the constant rate at")
+cosine += changed.get("no rate decay", "").replace("cost at", "cost of the constant rate at")
 decay = says(
     "H-OPT-3",
     supported="Weight decay does not matter in a run this short: leave it in, and do not expect anything from it.",

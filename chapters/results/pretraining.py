@@ -1,19 +1,12 @@
 # %% [markdown]
 # # How does a GPT learn from scratch? {#sec-results-pretraining}
-#
-# ## The question
-#
-# A model that has seen nothing reads a text and guesses, token by token, what comes next. How does its loss fall with
-# the tokens it reads, with the size of the model, and with training time? And what can it write along the way?
-#
-# We train on two texts: Shakespeare's plays, character by character, as in a well-known public run that we can compare
-# with, and the source code of Python's standard library.
 
 # %%
 from IPython.display import Markdown
 
 from llmlab.book.markup import pipe_table
 from llmlab.book.show import (
+    answer,
     command,
     curves,
     effect,
@@ -28,6 +21,34 @@ from llmlab.book.show import (
     word,
 )
 
+published = says(
+    "H-PRE-1",
+    supported="A model and trainer written from scratch reach the loss of a public run with the same settings, within a tenth "
+    "of a nat. A hidden bug that costs more would show. This is the best evidence that the lab has for "
+    "its own code.",
+    refuted="With the settings of a public run this lab does not reach the same loss. Before you believe anything else, "
+    "find the reason.",
+    undecided="It is open whether this lab reaches the loss of the public run within a tenth of a nat.",
+)
+code = says(
+    "H-PRE-2",
+    supported="In this setup, code takes far fewer bits per byte than plays. The experiment cannot say "
+    "*why* (see below).",
+    refuted="Code does not take as many fewer bits per byte than plays as we thought.",
+    undecided="It is open whether code takes as many fewer bits per byte than plays as we said.",
+)
+answer(published, code)
+
+# %% [markdown]
+# ## The question
+#
+# A model that has seen nothing reads a text and guesses, token by token, what comes next. How does its loss fall with
+# the tokens it reads, with the size of the model, and with training time? And what can it write along the way?
+#
+# We train on two texts: Shakespeare's plays, character by character, as in a well-known public run that we can compare
+# with, and the source code of Python's standard library.
+
+# %%
 note("pretraining")
 
 # %%
@@ -151,22 +172,6 @@ explorer(
 # ## Learnings
 
 # %%
-published = says(
-    "H-PRE-1",
-    supported="A model and trainer written from scratch reach the loss of a public run with the same settings, within a tenth "
-    "of a nat. A hidden bug that costs more would show. This is the best evidence that the lab has for "
-    "its own code.",
-    refuted="With the settings of a public run this lab does not reach the same loss. Before you believe anything else, "
-    "find the reason.",
-    undecided="It is open whether this lab reaches the loss of the public run within a tenth of a nat.",
-)
-code = says(
-    "H-PRE-2",
-    supported="In this setup, code takes far fewer bits per byte than plays. The experiment cannot say "
-    "*why* (see below).",
-    refuted="Code does not take as many fewer bits per byte than plays as we thought.",
-    undecided="It is open whether code takes as many fewer bits per byte than plays as we said.",
-)
 Markdown("\n".join(f"- {learning}" for learning in (published, code)))
 
 # %% [markdown]

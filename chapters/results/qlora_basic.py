@@ -1,20 +1,11 @@
 # %% [markdown]
 # # What do four-bit weights cost? {#sec-results-qlora-basic}
-#
-# ## The question
-#
-# QLoRA (@sec-qlora) stores the frozen weights in four bits [@dettmers2023qlora]. Does that cost accuracy? And what does
-# it save in memory, and cost in time? The paper answers for models of billions of parameters. Our model has under a
-# million, and so has less to spare when its weights are rounded.
-#
-# A fair answer gives every method an equal chance. Full fine-tuning, LoRA [@hu2021lora], QLoRA, and QLoRA with double
-# quantisation all learn subtraction from the same base model, at the same learning rates, on the same items in the same
-# order. Each is judged at the rate with its best validation loss.
 
 # %%
 from IPython.display import Markdown
 
 from llmlab.book.show import (
+    answer,
     best,
     command,
     curves,
@@ -28,6 +19,42 @@ from llmlab.book.show import (
     verdict,
 )
 
+bits = says(
+    "H-QLORA-1",
+    supported="Four bits are enough here: an adapter on rounded weights learns the new task as well as one on the original "
+    "weights, within the margin, even in a model this small.",
+    refuted="Four bits are not free here: on rounded weights the adapter does not reach what it reaches on the original "
+    "weights. The paper's result for billions of parameters does not carry over.",
+    undecided="It is open whether four bits cost accuracy: the seeds spread too far for the margin.",
+    also="QLoRA minus LoRA is {}.",
+)
+megabytes = says(
+    "H-QLORA-5",
+    supported="The saving is where the paper says: in the frozen weights. In a model this small, most of the memory is "
+    "elsewhere (@tbl-results-qlora-costs), so QLoRA should pay off more in larger models.",
+    refuted="The weights shrink by less than we said, because a small model has much besides its matrices.",
+    undecided="It is open how much memory the weights save.",
+)
+hours = says(
+    "H-QLORA-4",
+    supported="QLoRA trades time for memory: it dequantises each weight twice per step, and that shows.",
+    refuted="QLoRA's extra work costs less time than we said.",
+    undecided="It is open whether QLoRA is markedly slower.",
+)
+answer(bits, megabytes, hours)
+
+# %% [markdown]
+# ## The question
+#
+# QLoRA (@sec-qlora) stores the frozen weights in four bits [@dettmers2023qlora]. Does that cost accuracy? And what does
+# it save in memory, and cost in time? The paper answers for models of billions of parameters. Our model has under a
+# million, and so has less to spare when its weights are rounded.
+#
+# A fair answer gives every method an equal chance. Full fine-tuning, LoRA [@hu2021lora], QLoRA, and QLoRA with double
+# quantisation all learn subtraction from the same base model, at the same learning rates, on the same items in the same
+# order. Each is judged at the rate with its best validation loss.
+
+# %%
 note("qlora_basic")
 
 # %%
@@ -182,15 +209,6 @@ Markdown(
 
 
 # %%
-bits = says(
-    "H-QLORA-1",
-    supported="Four bits are enough here: an adapter on rounded weights learns the new task as well as one on the original "
-    "weights, within the margin, even in a model this small.",
-    refuted="Four bits are not free here: on rounded weights the adapter does not reach what it reaches on the original "
-    "weights. The paper's result for billions of parameters does not carry over.",
-    undecided="It is open whether four bits cost accuracy: the seeds spread too far for the margin.",
-    also="QLoRA minus LoRA is {}.",
-)
 constants = says(
     "H-QLORA-2",
     supported="Double quantisation is free here: 8-bit constants do not change accuracy beyond the margin.",
@@ -205,19 +223,6 @@ adapters = says(
     refuted="LoRA is behind full fine-tuning by less than we said, each at its best rate.",
     undecided="It is open whether LoRA is behind full fine-tuning by as much as we said in a run this short.",
     also="LoRA minus full fine-tuning is {}.",
-)
-hours = says(
-    "H-QLORA-4",
-    supported="QLoRA trades time for memory: it dequantises each weight twice per step, and that shows.",
-    refuted="QLoRA's extra work costs less time than we said.",
-    undecided="It is open whether QLoRA is markedly slower.",
-)
-megabytes = says(
-    "H-QLORA-5",
-    supported="The saving is where the paper says: in the frozen weights. In a model this small, most of the memory is "
-    "elsewhere (@tbl-results-qlora-costs), so QLoRA should pay off more in larger models.",
-    refuted="The weights shrink by less than we said, because a small model has much besides its matrices.",
-    undecided="It is open how much memory the weights save.",
 )
 forecast = says(
     "H-QLORA-6",

@@ -1,18 +1,12 @@
 # %% [markdown]
 # # Do the findings hold for a real pretrained model? {#sec-results-real-model}
-#
-# ## The question
-#
-# The models of this book are small, so that everybody can rerun everything. But `micro` read nothing but four made-up
-# skills. Does a language model that read two trillion tokens behave like it when it is fine-tuned? We ask SmolLM2
-# [@smollm2], with [135]{.setting} million parameters the smallest of its family, three questions that `micro` has answered: what
-# happens if the learning rate is too low, which rate is best, and what does learning cost?
 
 # %%
 from IPython.display import Markdown
 
 from llmlab.book.numbers import level, number
 from llmlab.book.show import (
+    answer,
     best,
     command,
     curves,
@@ -26,6 +20,35 @@ from llmlab.book.show import (
     verdict,
 )
 
+slope = says(
+    "H-REAL-1",
+    supported="As on the book's own `micro`, a rate of 1e-5 hardly teaches anything in so few steps.",
+    refuted="Unlike the book's own `micro`, a real model learns at 1e-5 nearly as well as at 1e-3.",
+    undecided="It is open whether a rate of 1e-5 teaches a real model much less than 1e-3.",
+)
+price = says(
+    "H-REAL-3",
+    supported="As on `micro`, the higher the rate, the more is forgotten, over this sweep.",
+    refuted="Unlike on `micro`, forgetting does not rise with the rate over the whole sweep.",
+    undecided="It is open whether forgetting rises with the rate over the whole sweep.",
+)
+optimum = says(
+    "H-REAL-2",
+    supported="The best rate lies lower than any that is best for `micro`: rates do not carry over across sizes.",
+    refuted="The best rate does not lie between 2e-4 and 1e-3: size alone does not set it.",
+    undecided="It is open whether the best rate lies between 2e-4 and 1e-3.",
+)
+answer(slope, price, optimum)
+
+# %% [markdown]
+# ## The question
+#
+# The models of this book are small, so that everybody can rerun everything. But `micro` read nothing but four made-up
+# skills. Does a language model that read two trillion tokens behave like it when it is fine-tuned? We ask SmolLM2
+# [@smollm2], with [135]{.setting} million parameters the smallest of its family, three questions that `micro` has answered: what
+# happens if the learning rate is too low, which rate is best, and what does learning cost?
+
+# %%
 note("real_model")
 
 # %%
@@ -127,24 +150,6 @@ curves("real_model", "loss", by="learning_rate")
 # ## Learnings
 
 # %%
-slope = says(
-    "H-REAL-1",
-    supported="As on `micro`, a rate of 1e-5 hardly teaches anything in so few steps.",
-    refuted="Unlike `micro`, a real model learns at 1e-5 nearly as well as at 1e-3.",
-    undecided="It is open whether a rate of 1e-5 teaches a real model much less than 1e-3.",
-)
-optimum = says(
-    "H-REAL-2",
-    supported="The best rate lies lower than any that is best for `micro`: rates do not carry over across sizes.",
-    refuted="The best rate does not lie between 2e-4 and 1e-3: size alone does not set it.",
-    undecided="It is open whether the best rate lies between 2e-4 and 1e-3.",
-)
-price = says(
-    "H-REAL-3",
-    supported="As on `micro`, the higher the rate, the more is forgotten, over this sweep.",
-    refuted="Unlike on `micro`, forgetting does not rise with the rate over the whole sweep.",
-    undecided="It is open whether forgetting rises with the rate over the whole sweep.",
-)
 cost = says(
     "H-REAL-4",
     supported="Facts have their price here, too: at the rate that teaches them best, ordinary text suffers.",

@@ -1,16 +1,34 @@
 # %% [markdown]
 # # Can you trust a fitted scaling law? {#sec-results-scaling-fit}
-#
+
+# %%
+from IPython.display import Markdown
+
+from llmlab.book.show import answer, command, method, note, says, table, value, verdict
+
+learnings = [
+    says(
+        "H-FIT-1",
+        supported="With a hundred runs the intervals have the coverage they claim, within two points.",
+        refuted="With a hundred runs the intervals do not contain the truth as often as they claim.",
+        undecided="These tables do not decide whether intervals from a hundred runs have the coverage they claim, within two points.",
+    ),
+    says(
+        "H-FIT-2",
+        supported="The same holds with 36 runs.",
+        refuted="With 36 runs their coverage is off by more than two points: take them as approximate.",
+        undecided="With 36 runs it is open.",
+    ),
+]
+answer(*learnings)
+
+# %% [markdown]
 # ## The question
 #
 # A fitted scaling law comes with intervals (@sec-scaling-laws). Do they contain the truth as often as they claim? We
 # make tables of runs from a law that we know, and fit them.
 
 # %%
-from IPython.display import Markdown
-
-from llmlab.book.show import command, method, note, says, table, value, verdict
-
 note("scaling_fit")
 
 # %%
@@ -84,20 +102,6 @@ Markdown(pipe_table(["evaluation set", "E", "α", "β", "starts at the optimum"]
 # ## Learnings
 
 # %%
-learnings = [
-    says(
-        "H-FIT-1",
-        supported="With a hundred runs the intervals have the coverage they claim, within two points.",
-        refuted="With a hundred runs the intervals do not contain the truth as often as they claim.",
-        undecided="These tables do not decide whether intervals from a hundred runs have the coverage they claim, within two points.",
-    ),
-    says(
-        "H-FIT-2",
-        supported="The same holds with 36 runs.",
-        refuted="With 36 runs their coverage is off by more than two points: take them as approximate.",
-        undecided="With 36 runs it is open.",
-    ),
-]
 Markdown("\n".join(f"- {learning}" for learning in learnings))
 
 # %% [markdown]

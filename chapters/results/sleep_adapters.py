@@ -1,16 +1,32 @@
 # %% [markdown]
 # # Few adapters, many, or chance {#sec-results-sleep-adapters}
-#
+
+# %%
+from IPython.display import Markdown
+
+from llmlab.book.show import answer, badge, command, figure, method, note, says, table, verdict
+
+many = says(
+    "H-BASIS-1",
+    supported="Fifty-one adapters make a better basis than six.",
+    refuted="Fifty-one adapters make no better basis than six, by our margin.",
+    undecided="It is open whether fifty-one adapters make a better basis than six.",
+)
+learned = says(
+    "H-BASIS-2",
+    supported="A basis of other families is worth more than random directions.",
+    refuted="A basis of other families is worth no more than random directions, by our margin.",
+    undecided="It is open whether a basis of other families beats random directions.",
+)
+answer(many, learned)
+
+# %% [markdown]
 # ## The question
 #
 # If all tasks live in one subspace, a basis made of more adapters should serve an unseen task better. The predecessor of
 # this lab went from six adapters to fifty-one in that hope. Does it help, and does it beat random directions?
 
 # %%
-from IPython.display import Markdown
-
-from llmlab.book.show import badge, command, figure, method, note, says, table, verdict
-
 note("sleep_adapters")
 
 # %%
@@ -62,31 +78,16 @@ table("sleep_adapters", ["pass_rate", "gain", "captured"], by="basis")
 # ## Learnings
 
 # %%
+captured = says(
+    "H-BASIS-3",
+    supported="Such a basis holds more of what free adapters do than random directions hold.",
+    refuted="Such a basis holds no more of what free adapters do than random directions hold, by our margin.",
+    undecided="It is open whether such a basis holds more of what free adapters do than random directions hold.",
+)
 Markdown(
-    says(
-        "H-BASIS-1",
-        supported="- Fifty-one adapters make a better basis than six",
-        refuted="- Fifty-one adapters make no better basis than six, by the margin that we asked for",
-        undecided="- Whether fifty-one adapters make a better basis than six is open",
-        untested="- Whether fifty-one adapters make a better basis than six is untested",
-    )
-    + f" (H-BASIS-1 {badge('H-BASIS-1')}).\n"
-    + says(
-        "H-BASIS-2",
-        supported="- A basis of other families is worth more than random directions",
-        refuted="- A basis of other families is worth no more than random directions, by that margin",
-        undecided="- Whether a basis of other families beats random directions is open",
-        untested="- Whether a basis of other families beats random directions is untested",
-    )
-    + f" (H-BASIS-2 {badge('H-BASIS-2')}).\n"
-    + says(
-        "H-BASIS-3",
-        supported="- It holds more of what free adapters do than random directions hold",
-        refuted="- It holds no more of what free adapters do than random directions hold, by that margin",
-        undecided="- Whether it holds more of free adapters than random directions hold is open",
-        untested="- Whether it holds more of free adapters than random directions hold is untested",
-    )
-    + f" (H-BASIS-3 {badge('H-BASIS-3')}).\n"
+    f"- {many} (H-BASIS-1 {badge('H-BASIS-1')})\n"
+    f"- {learned} (H-BASIS-2 {badge('H-BASIS-2')})\n"
+    f"- {captured} (H-BASIS-3 {badge('H-BASIS-3')})\n"
 )
 
 # %% [markdown]

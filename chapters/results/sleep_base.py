@@ -1,24 +1,23 @@
 # %% [markdown]
 # # A small coder {#sec-results-sleep-base}
-#
+
+# %%
+from llmlab.book.show import answer, command, curves, method, note, value
+
+answer(
+    f"With {value('sleep_base', 'parameters')}, a small coder turns {value('sleep_base', 'pass_rate')} of the "
+    f"koans of unseen templates green with one answer, {value('sleep_base', 'taught_rate')} in the families that it was "
+    f"taught and {value('sleep_base', 'new_rate')} in those held out."
+)
+
+# %% [markdown]
 # ## The question
 #
 # A night needs a model that had a day: one that repairs most of what it meets, but not all. A real coder model of a
 # billion parameters needs a GPU. Can a model small enough to train on a laptop repair programs at all?
 
 # %%
-from IPython.display import Markdown
-
-from llmlab.book.show import command, curves, method, note, value
-
 note("sleep_base")
-
-# %%
-Markdown(
-    f"With {value('sleep_base', 'parameters')} it turns {value('sleep_base', 'pass_rate')} of the koans of "
-    f"unseen templates green with one answer: {value('sleep_base', 'taught_rate')} in the families that it was taught, "
-    f"{value('sleep_base', 'new_rate')} in those held out."
-)
 
 # %% [markdown]
 # ## Method

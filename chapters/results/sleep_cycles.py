@@ -1,6 +1,39 @@
 # %% [markdown]
 # # Eight nights in a row {#sec-results-sleep-cycles}
-#
+
+# %%
+from IPython.display import Markdown
+
+from llmlab.book.show import (
+    answer,
+    badge,
+    command,
+    curves,
+    explorer,
+    method,
+    note,
+    says,
+    table,
+    verdict,
+)
+
+better = says(
+    "H-CYCLES-1",
+    supported="Nights of a coder's own green repairs make it better.",
+    refuted="Nights of a coder's own green repairs do not make it better, by our margin.",
+    undecided="It is open whether nights of a coder's own green repairs make it better.",
+    also="The pass rate changes by {}.",
+)
+judge = says(
+    "H-CYCLES-3",
+    supported="Without a judge the coder does worse.",
+    refuted="Without a judge the coder does no worse, by our margin.",
+    undecided="It is open what a judge of these repairs is worth.",
+    also="Learning from all edits instead of the green ones changes the pass rate by {}.",
+)
+answer(better, judge)
+
+# %% [markdown]
 # ## The question
 #
 # One night says little about many. A coder that learns from its own green repairs may find more of them the next day,
@@ -8,10 +41,6 @@
 # mistakes until nothing else is left. Which is it?
 
 # %%
-from IPython.display import Markdown
-
-from llmlab.book.show import badge, command, curves, explorer, method, note, says, table, verdict
-
 note("sleep_cycles")
 
 # %%
@@ -82,39 +111,23 @@ explorer("sleep_cycles", "episodes", run={"method": "self"})
 # ## Learnings
 
 # %%
+levels = says(
+    "H-CYCLES-2",
+    supported="The gain levels off.",
+    refuted="The gain does not level off within these nights.",
+    undecided="It is open whether the gain levels off.",
+)
+references = says(
+    "H-CYCLES-4",
+    supported="Only references teach new families.",
+    refuted="References teach no more of the new families than the coder's own repairs, by our margin.",
+    undecided="It is open whether learning new families needs references.",
+)
 Markdown(
-    says(
-        "H-CYCLES-1",
-        supported="- Nights of a coder's own green repairs make it better",
-        refuted="- Nights of a coder's own green repairs do not make it better, by the margin that we asked for",
-        undecided="- Whether nights of a coder's own green repairs help is open",
-        untested="- Whether nights of a coder's own green repairs help is untested",
-    )
-    + f" (H-CYCLES-1 {badge('H-CYCLES-1')}).\n"
-    + says(
-        "H-CYCLES-2",
-        supported="- It levels off",
-        refuted="- It does not level off within these nights",
-        undecided="- Whether it levels off is open",
-        untested="- Whether it levels off is untested",
-    )
-    + f" (H-CYCLES-2 {badge('H-CYCLES-2')}).\n"
-    + says(
-        "H-CYCLES-3",
-        supported="- Without a judge it does worse",
-        refuted="- Without a judge it does no worse, by that margin",
-        undecided="- What the judge is worth is open",
-        untested="- What the judge is worth is untested",
-    )
-    + f" (H-CYCLES-3 {badge('H-CYCLES-3')}).\n"
-    + says(
-        "H-CYCLES-4",
-        supported="- Only references teach new families",
-        refuted="- References teach no more of the new families than the coder's own repairs, by that margin",
-        undecided="- Whether learning new families needs references is open",
-        untested="- Whether learning new families needs references is untested",
-    )
-    + f" (H-CYCLES-4 {badge('H-CYCLES-4')}).\n"
+    f"- {better} (H-CYCLES-1 {badge('H-CYCLES-1')})\n"
+    f"- {levels} (H-CYCLES-2 {badge('H-CYCLES-2')})\n"
+    f"- {judge} (H-CYCLES-3 {badge('H-CYCLES-3')})\n"
+    f"- {references} (H-CYCLES-4 {badge('H-CYCLES-4')})\n"
 )
 
 # %% [markdown]

@@ -1,16 +1,22 @@
 # %% [markdown]
 # # A library of adapters {#sec-results-sleep-library}
-#
+
+# %%
+from llmlab.book.show import answer, change, command, method, note, table
+
+answer(
+    f"An adapter of a whole family changes the pass rate of its family by {change('sleep_library', 'gain')}, or by "
+    f"{change('sleep_library', 'taught_gain')} in the families that the base was taught. A small adapter of a piece "
+    f"changes it by {change('sleep_pieces', 'gain')}."
+)
+
+# %% [markdown]
 # ## The question
 #
 # Share, routing and shared bases all begin with adapters, one for each task. How much does such an adapter help the
 # family of bugs that it was trained on? Nothing made of adapters can be judged without that answer.
 
 # %%
-from IPython.display import Markdown
-
-from llmlab.book.show import change, command, method, note, table
-
 note("sleep_library")
 
 # %%
@@ -54,15 +60,7 @@ table("sleep_pieces", ["pass_rate", "gain"], by="kind", compare=False)
 
 # %% [markdown]
 # ## Learnings
-
-# %%
-Markdown(
-    f"An adapter of a whole family changes the pass rate of its family by {change('sleep_library', 'gain')}, or by "
-    f"{change('sleep_library', 'taught_gain')} in the families that the base was taught. A small adapter of a piece "
-    f"changes it by {change('sleep_pieces', 'gain')}."
-)
-
-# %% [markdown]
+#
 # *What this holds for:* one small coder (@sec-results-sleep-base) on generated Python, with the right adapter given for
 # each koan, not found.
 #

@@ -1,16 +1,39 @@
 # %% [markdown]
 # # Nights compared {#sec-results-sleep-methods}
-#
+
+# %%
+from IPython.display import Markdown
+
+from llmlab.book.show import answer, badge, command, figure, method, note, says, table, verdict
+
+night = says(
+    "H-SLEEP-1",
+    supported="A night of naive LoRA improves the coder.",
+    refuted="A night of naive LoRA does not improve the coder by our margin.",
+    undecided="It is open whether a night of naive LoRA improves the coder.",
+    also="The pass rate changes by {}.",
+)
+failures = says(
+    "H-SLEEP-2",
+    supported="Learning from failures alone loses more of what was known than learning with replay.",
+    refuted="Learning from failures alone loses no more of what was known than learning with replay, by our margin.",
+    undecided="It is open whether learning from failures alone loses more than learning with replay.",
+)
+factors = says(
+    "H-SLEEP-3",
+    supported="Merging the adapters by averaging their factors returns to the baseline.",
+    refuted="Merging the adapters by averaging their factors does not return to the baseline.",
+    undecided="It is open whether merging the adapters by averaging their factors returns to the baseline.",
+)
+answer(night, failures, factors)
+
+# %% [markdown]
 # ## The question
 #
 # A coder fails on some programs by day. Does training on what it met make it better, or does it forget as much as it
 # learns? And if each family of bugs has its own adapter, what is left of them when they are merged?
 
 # %%
-from IPython.display import Markdown
-
-from llmlab.book.show import badge, command, figure, method, note, says, table, verdict
-
 note("sleep_methods")
 
 # %%
@@ -77,56 +100,31 @@ table(
 # ## Learnings
 
 # %%
+effects = says(
+    "H-SLEEP-4",
+    supported="Averaging what adapters do keeps more than averaging their factors.",
+    refuted="Averaging what adapters do keeps no more than averaging their factors, by our margin.",
+    undecided="It is open whether averaging what adapters do keeps more than averaging their factors.",
+)
+coefficients = says(
+    "H-SLEEP-5",
+    supported="Averaging coefficients in a shared basis gives what averaging factors gives.",
+    refuted="Averaging coefficients in a shared basis gives something else than averaging factors.",
+    undecided="It is open whether averaging coefficients is averaging factors.",
+)
+own = says(
+    "H-SLEEP-6",
+    supported="The coder's own repairs teach less of the new families than references.",
+    refuted="The coder's own repairs teach the new families as much as references, up to our margin.",
+    undecided="It is open whether the coder's own repairs teach less of the new families than references.",
+)
 Markdown(
-    says(
-        "H-SLEEP-1",
-        supported="- A night of naive LoRA improves the coder:",
-        refuted="- A night of naive LoRA does not improve the coder by our margin:",
-        undecided="- Whether a night of naive LoRA improves the coder is open:",
-        untested="- Whether a night of naive LoRA improves the coder is untested",
-        also="the pass rate changes by {}",
-    )
-    + f" (H-SLEEP-1 {badge('H-SLEEP-1')}).\n"
-    + says(
-        "H-SLEEP-2",
-        supported="- Learning from failures alone loses more of what was known than learning with replay",
-        refuted="- Learning from failures alone loses no more of what was known than learning with replay, by our margin",
-        undecided="- Whether learning from failures alone loses more than learning with replay is open",
-        untested="- Whether learning from failures alone loses more than learning with replay is untested",
-    )
-    + f" (H-SLEEP-2 {badge('H-SLEEP-2')}).\n"
-    + says(
-        "H-SLEEP-3",
-        supported="- Averaged factors return to the baseline",
-        refuted="- Averaged factors do not return to the baseline",
-        undecided="- Whether averaged factors return to the baseline is open",
-        untested="- Whether averaged factors return to the baseline is untested",
-    )
-    + f" (H-SLEEP-3 {badge('H-SLEEP-3')}).\n"
-    + says(
-        "H-SLEEP-4",
-        supported="- Averaging what adapters do keeps more than averaging their factors",
-        refuted="- Averaging what adapters do keeps no more than averaging their factors, by our margin",
-        undecided="- Whether averaging what adapters do keeps more than averaging their factors is open",
-        untested="- Whether averaging what adapters do keeps more is untested",
-    )
-    + f" (H-SLEEP-4 {badge('H-SLEEP-4')}).\n"
-    + says(
-        "H-SLEEP-5",
-        supported="- Averaging coefficients in a shared basis gives what averaging factors gives",
-        refuted="- Averaging coefficients in a shared basis gives something else than averaging factors",
-        undecided="- Whether averaging coefficients is averaging factors is open",
-        untested="- Whether averaging coefficients is averaging factors is untested",
-    )
-    + f" (H-SLEEP-5 {badge('H-SLEEP-5')}).\n"
-    + says(
-        "H-SLEEP-6",
-        supported="- The coder's own repairs teach less of the new families than references",
-        refuted="- The coder's own repairs teach the new families as much as references, up to our margin",
-        undecided="- Whether the coder's own repairs teach less of the new families than references is open",
-        untested="- Whether the coder's own repairs teach less than references is untested",
-    )
-    + f" (H-SLEEP-6 {badge('H-SLEEP-6')}).\n"
+    f"- {night} (H-SLEEP-1 {badge('H-SLEEP-1')})\n"
+    f"- {failures} (H-SLEEP-2 {badge('H-SLEEP-2')})\n"
+    f"- {factors} (H-SLEEP-3 {badge('H-SLEEP-3')})\n"
+    f"- {effects} (H-SLEEP-4 {badge('H-SLEEP-4')})\n"
+    f"- {coefficients} (H-SLEEP-5 {badge('H-SLEEP-5')})\n"
+    f"- {own} (H-SLEEP-6 {badge('H-SLEEP-6')})\n"
 )
 
 # %% [markdown]

@@ -1,16 +1,32 @@
 # %% [markdown]
 # # Hints and turns {#sec-results-sleep-prompting}
-#
+
+# %%
+from IPython.display import Markdown
+
+from llmlab.book.show import answer, badge, command, figure, method, note, says, table, verdict
+
+turns = says(
+    "H-PROMPT-1",
+    supported="Asking three more times turns more koans green, by our margin.",
+    refuted="Asking three more times does not turn as many more koans green as we asked for.",
+    undecided="It is open whether asking three more times turns as many more koans green as we asked for.",
+)
+hint = says(
+    "H-PROMPT-2",
+    supported="A hint, the name of the bug's family, changes nothing beyond our margin.",
+    refuted="A hint, the name of the bug's family, makes a difference beyond our margin.",
+    undecided="It is open whether a hint, the name of the bug's family, makes a difference.",
+)
+answer(turns, hint)
+
+# %% [markdown]
 # ## The question
 #
 # The predecessor of this lab found that advice in the prompt did more than any training. Is asking again, or giving a
 # hint, worth more than learning at night?
 
 # %%
-from IPython.display import Markdown
-
-from llmlab.book.show import badge, command, figure, method, note, says, table, verdict
-
 note("sleep_prompting")
 
 # %%
@@ -73,22 +89,7 @@ table(
 
 # %%
 Markdown(
-    says(
-        "H-PROMPT-1",
-        supported="- Three more answers turn more koans green, by our margin",
-        refuted="- Three more answers do not turn as many more koans green as we asked for",
-        undecided="- Whether three more answers turn as many more koans green as we asked for is open",
-        untested="- What three more answers are worth is untested",
-    )
-    + f" (H-PROMPT-1 {badge('H-PROMPT-1')}).\n"
-    + says(
-        "H-PROMPT-2",
-        supported="- The name of the family changes nothing beyond our margin",
-        refuted="- The name of the family makes a difference beyond our margin",
-        undecided="- Whether the name of the family makes a difference is open",
-        untested="- What the name of the family is worth is untested",
-    )
-    + f" (H-PROMPT-2 {badge('H-PROMPT-2')}).\n"
+    f"- {turns} (H-PROMPT-1 {badge('H-PROMPT-1')})\n- {hint} (H-PROMPT-2 {badge('H-PROMPT-2')})\n"
 )
 
 # %% [markdown]

@@ -1,15 +1,31 @@
 # %% [markdown]
 # # Replay at night {#sec-results-sleep-replay}
-#
+
+# %%
+from IPython.display import Markdown
+
+from llmlab.book.show import answer, badge, command, figure, method, note, says, table, verdict
+
+fifth = says(
+    "H-SLEEP-REPLAY-1",
+    supported="Lessons with a fifth of passed episodes save a part of what was known.",
+    refuted="Lessons with a fifth of passed episodes save little of what was known.",
+    undecided="It is open whether a fifth of passed episodes among the lessons saves what was known.",
+)
+half = says(
+    "H-SLEEP-REPLAY-2",
+    supported="A half is too much: it costs the new families.",
+    refuted="A half costs the new families less than we said.",
+    undecided="It is open whether a half costs the new families as much as we said.",
+)
+answer(fifth, half)
+
+# %% [markdown]
 # ## The question
 #
 # Training on failures alone may erase what was known. How many passed episodes should a night repeat?
 
 # %%
-from IPython.display import Markdown
-
-from llmlab.book.show import badge, command, figure, method, note, says, table, verdict
-
 note("sleep_replay")
 
 # %%
@@ -61,22 +77,8 @@ table(
 
 # %%
 Markdown(
-    says(
-        "H-SLEEP-REPLAY-1",
-        supported="- A fifth of passed episodes saves a part of what was known",
-        refuted="- A fifth of passed episodes saves little of what was known",
-        undecided="- Whether a fifth of passed episodes saves what was known is open",
-        untested="- Whether a fifth of passed episodes saves what was known is untested",
-    )
-    + f" (H-SLEEP-REPLAY-1 {badge('H-SLEEP-REPLAY-1')}).\n"
-    + says(
-        "H-SLEEP-REPLAY-2",
-        supported="- Half is too much: it costs the new families",
-        refuted="- Half costs the new families less than we said",
-        undecided="- Whether half costs the new families as much as we said is open",
-        untested="- Whether half costs the new families is untested",
-    )
-    + f" (H-SLEEP-REPLAY-2 {badge('H-SLEEP-REPLAY-2')}).\n"
+    f"- {fifth} (H-SLEEP-REPLAY-1 {badge('H-SLEEP-REPLAY-1')})\n"
+    f"- {half} (H-SLEEP-REPLAY-2 {badge('H-SLEEP-REPLAY-2')})\n"
 )
 
 # %% [markdown]

@@ -1,16 +1,32 @@
 # %% [markdown]
 # # An adapter for each program {#sec-results-sleep-routing}
-#
+
+# %%
+from IPython.display import Markdown
+
+from llmlab.book.show import answer, badge, command, figure, method, note, says, table, verdict
+
+choosing = says(
+    "H-ROUTING-2",
+    supported="Choosing an adapter for each program beats merging them.",
+    refuted="Choosing an adapter for each program does not beat merging them by as much as we asked for.",
+    undecided="It is open whether choosing an adapter for each program beats merging them.",
+)
+guess = says(
+    "H-ROUTING-1",
+    supported="A learned guess of the bug's family is as good as knowing it.",
+    refuted="A learned guess of the bug's family is worse than knowing it.",
+    undecided="It is open whether a learned guess of the bug's family is as good as knowing it.",
+)
+answer(choosing, guess)
+
+# %% [markdown]
 # ## The question
 #
 # Merging adapters loses some of what they know. Choosing one for each program loses nothing, if the choice is right. Can
 # the family of a bug be told from a red program? And would one adapter for all do just as well?
 
 # %%
-from IPython.display import Markdown
-
-from llmlab.book.show import badge, command, figure, method, note, says, table, verdict
-
 note("sleep_routing")
 
 # %%
@@ -68,39 +84,23 @@ table(
 # ## Learnings
 
 # %%
+one = says(
+    "H-ROUTING-3",
+    supported="One adapter for all does as well as twelve.",
+    refuted="One adapter for all does not match twelve.",
+    undecided="It is open whether one adapter for all does as well as twelve.",
+)
+wrong = says(
+    "H-ROUTING-4",
+    supported="The wrong adapter does harm.",
+    refuted="The wrong adapter does less harm than we thought.",
+    undecided="It is open what the wrong adapter does.",
+)
 Markdown(
-    says(
-        "H-ROUTING-1",
-        supported="- A learned guess of the family is as good as knowing it",
-        refuted="- A learned guess of the family is worse than knowing it",
-        undecided="- Whether a learned guess is as good as knowing the family is open",
-        untested="- Whether a learned guess is as good as knowing the family is untested",
-    )
-    + f" (H-ROUTING-1 {badge('H-ROUTING-1')}).\n"
-    + says(
-        "H-ROUTING-2",
-        supported="- Choosing beats merging",
-        refuted="- Choosing does not beat merging by as much as we asked for",
-        undecided="- Whether choosing beats merging is open",
-        untested="- Whether choosing beats merging is untested",
-    )
-    + f" (H-ROUTING-2 {badge('H-ROUTING-2')}).\n"
-    + says(
-        "H-ROUTING-3",
-        supported="- One adapter for all does as well as twelve",
-        refuted="- One adapter for all does not match twelve",
-        undecided="- Whether one adapter for all does as well as twelve is open",
-        untested="- Whether one adapter for all does as well as twelve is untested",
-    )
-    + f" (H-ROUTING-3 {badge('H-ROUTING-3')}).\n"
-    + says(
-        "H-ROUTING-4",
-        supported="- The wrong adapter does harm",
-        refuted="- The wrong adapter does less harm than we thought",
-        undecided="- What the wrong adapter does is open",
-        untested="- What the wrong adapter does is untested",
-    )
-    + f" (H-ROUTING-4 {badge('H-ROUTING-4')}).\n"
+    f"- {guess} (H-ROUTING-1 {badge('H-ROUTING-1')})\n"
+    f"- {choosing} (H-ROUTING-2 {badge('H-ROUTING-2')})\n"
+    f"- {one} (H-ROUTING-3 {badge('H-ROUTING-3')})\n"
+    f"- {wrong} (H-ROUTING-4 {badge('H-ROUTING-4')})\n"
 )
 
 # %% [markdown]

@@ -1,6 +1,37 @@
 # %% [markdown]
 # # Share, in three readings {#sec-results-sleep-share}
-#
+
+# %%
+from IPython.display import Markdown
+
+from llmlab.book.show import (
+    answer,
+    badge,
+    command,
+    figure,
+    method,
+    note,
+    says,
+    table,
+    value,
+    verdict,
+)
+
+keeps = says(
+    "H-SHARE-1",
+    supported="With all adapters at hand and twice their steps, Share keeps what they know.",
+    refuted="With all adapters at hand, Share does not keep what they know, even with twice their steps.",
+    undecided="It is open whether Share keeps what adapters know, even with twice their steps.",
+)
+basis = says(
+    "H-SHARE-4",
+    supported="The learned basis is worth more than a random one.",
+    refuted="The learned basis is worth no more than a random one, by our margin.",
+    undecided="It is open whether the learned basis is worth more than random directions.",
+)
+answer(keeps, basis)
+
+# %% [markdown]
 # ## The question
 #
 # Share [@share2026] holds the adapters of many tasks in one basis and promises to learn task after task without
@@ -8,10 +39,6 @@
 # coefficients "kept the baseline". Which of them keeps what the adapters know, and is the basis the reason?
 
 # %%
-from IPython.display import Markdown
-
-from llmlab.book.show import badge, command, figure, method, note, says, table, value, verdict
-
 note("sleep_share")
 
 # %%
@@ -124,49 +151,32 @@ table("sleep_share", ["size", "size_to_forecast"], by="method", compare=False)
 # ## Learnings
 
 # %%
+stream = says(
+    "H-SHARE-2",
+    supported="Task after task it learns less than separate adapters, as the table of its paper says, too.",
+    refuted="Task after task it falls less than three points behind separate adapters.",
+    undecided="It is open what learning task after task costs.",
+)
+code = says(
+    "H-SHARE-3",
+    supported="The authors' code does better than what the paper describes.",
+    refuted="The authors' code does no better than what the paper describes.",
+    undecided="It is open whether the code does better than the paper.",
+)
+mean = says(
+    "H-SHARE-9",
+    supported="The mean adapter does not explain it.",
+    refuted="The mean adapter does as well as the basis.",
+    undecided="It is open whether the mean adapter explains it.",
+)
 Markdown(
     f"A basis that holds three fifths of the variance in every layer has "
     f"{value('sleep_share', 'directions', method='separate')} directions, on average over the seeds.\n\n"
-    + says(
-        "H-SHARE-1",
-        supported="- With all adapters at hand and twice their steps, Share keeps what they know",
-        refuted="- With all adapters at hand, Share does not keep what they know, even with twice their steps",
-        undecided="- Whether Share keeps what adapters know, with twice their steps, is open",
-        untested="- Whether Share keeps what adapters know is untested",
-    )
-    + f" (H-SHARE-1 {badge('H-SHARE-1')}).\n"
-    + says(
-        "H-SHARE-2",
-        supported="- Task after task it learns less than separate adapters, as its own table says, too",
-        refuted="- Task after task it falls less than three points behind separate adapters",
-        undecided="- What the stream costs is open",
-        untested="- What the stream costs is untested",
-    )
-    + f" (H-SHARE-2 {badge('H-SHARE-2')}).\n"
-    + says(
-        "H-SHARE-3",
-        supported="- The authors' code does better than what the paper describes",
-        refuted="- The authors' code does no better than what the paper describes",
-        undecided="- Whether the code does better than the paper is open",
-        untested="- Whether the code does better than the paper is untested",
-    )
-    + f" (H-SHARE-3 {badge('H-SHARE-3')}).\n"
-    + says(
-        "H-SHARE-4",
-        supported="- The learned basis is worth more than a random one",
-        refuted="- The learned basis is worth no more than a random one, by the margin that we asked for",
-        undecided="- Whether the basis beats random directions is open",
-        untested="- Whether the basis beats random directions is untested",
-    )
-    + f" (H-SHARE-4 {badge('H-SHARE-4')}).\n"
-    + says(
-        "H-SHARE-9",
-        supported="- The mean adapter does not explain it",
-        refuted="- The mean adapter does as well as the basis",
-        undecided="- Whether the mean adapter explains it is open",
-        untested="- Whether the mean adapter explains it is untested",
-    )
-    + f" (H-SHARE-9 {badge('H-SHARE-9')}).\n"
+    + f"- {keeps} (H-SHARE-1 {badge('H-SHARE-1')})\n"
+    f"- {stream} (H-SHARE-2 {badge('H-SHARE-2')})\n"
+    f"- {code} (H-SHARE-3 {badge('H-SHARE-3')})\n"
+    f"- {basis} (H-SHARE-4 {badge('H-SHARE-4')})\n"
+    f"- {mean} (H-SHARE-9 {badge('H-SHARE-9')})\n"
 )
 
 # %% [markdown]

@@ -1,11 +1,5 @@
 # %% [markdown]
 # # Which vocabulary size is best? {#sec-results-tokenizer}
-#
-# ## The question
-#
-# Text becomes tokens before a model sees it. A small vocabulary cuts the text into many short pieces, a large one into
-# few long ones. Which vocabulary size predicts a text with the fewest bits per byte, if everything else is equal? And
-# can everything else be equal at all?
 
 # %%
 from IPython.display import Markdown
@@ -13,6 +7,7 @@ from IPython.display import Markdown
 from llmlab.book.markup import pipe_table
 from llmlab.book.numbers import bare
 from llmlab.book.show import (
+    answer,
     command,
     evidence,
     figure,
@@ -25,6 +20,31 @@ from llmlab.book.show import (
     verdict,
 )
 
+thousand = says(
+    "H-TOK-1",
+    supported="Merges pay: after the same text a thousand ids predict it with markedly fewer bits per byte than bytes "
+    "alone, although they see fewer tokens and take less compute.",
+    refuted="A thousand ids are not better than bytes alone by the margin we set: the larger vocabulary may cost what the "
+    "longer context gains.",
+    undecided="It is open whether a thousand ids are markedly better than bytes alone.",
+)
+beyond = says(
+    "H-TOK-3",
+    supported="Beyond a thousand ids the size hardly matters here, so it can be chosen for speed: fewer tokens, larger "
+    "embedding.",
+    refuted="Beyond a thousand ids the size still matters, by more than a tenth of a bit.",
+    undecided="It is open whether the size matters beyond a thousand ids.",
+)
+answer(thousand, beyond)
+
+# %% [markdown]
+# ## The question
+#
+# Text becomes tokens before a model sees it. A small vocabulary cuts the text into many short pieces, a large one into
+# few long ones. Which vocabulary size predicts a text with the fewest bits per byte, if everything else is equal? And
+# can everything else be equal at all?
+
+# %%
 note("tokenizer")
 
 # %%
@@ -139,27 +159,12 @@ drawn
 # ## Learnings
 
 # %%
-thousand = says(
-    "H-TOK-1",
-    supported="Merges pay: after the same text a thousand ids predict it with markedly fewer bits per byte than bytes "
-    "alone, although they see fewer tokens and take less compute.",
-    refuted="A thousand ids are not better than bytes alone by the margin we set: the larger vocabulary may cost what the "
-    "longer context gains.",
-    undecided="It is open whether a thousand ids are markedly better than bytes alone.",
-)
 falls = says(
     "H-TOK-2",
     supported="Bits per byte fall as the vocabulary grows, over the whole sweep.",
     refuted="Bits per byte do not simply fall as the vocabulary grows: there is a size beyond which it costs more than "
     "it brings.",
     undecided="It is open whether bits per byte fall over the whole sweep.",
-)
-beyond = says(
-    "H-TOK-3",
-    supported="Beyond a thousand ids the size hardly matters here, so it can be chosen for speed: fewer tokens, larger "
-    "embedding.",
-    refuted="Beyond a thousand ids the size still matters, by more than a tenth of a bit.",
-    undecided="It is open whether the size matters beyond a thousand ids.",
 )
 Markdown("\n".join(f"- {learning}" for learning in (thousand, falls, beyond)))
 

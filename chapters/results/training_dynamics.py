@@ -1,14 +1,5 @@
 # %% [markdown]
 # # Batch size, learning rate, and where a run ends {#sec-results-training-dynamics}
-#
-# ## The question
-#
-# You have a budget of a few thousand examples. Should you spend them in many small steps or in few large ones? How does
-# the best learning rate change with that choice, and is it the same for LoRA as for full fine-tuning? And when the runs
-# are over, have the two methods found the same kind of minimum: equally flat, and in the same valley?
-#
-# @sec-optimizer-state explains how batch size and learning rate are related, and @sec-loss-landscapes what we can see
-# of the place where a run ends. Here we measure both, on the same runs.
 
 # %%
 from IPython.display import Markdown
@@ -16,6 +7,7 @@ from IPython.display import Markdown
 from llmlab.book import style
 from llmlab.book.evidence.results import footer
 from llmlab.book.show import (
+    answer,
     best,
     command,
     evidence,
@@ -32,6 +24,40 @@ from llmlab.book.show import (
 from llmlab.book.views import find_view
 from llmlab.book.views.landscapes import draw_paths, draw_planes, path_means
 
+price = says(
+    "H-BATCH-3",
+    supported="Examples are better spent in small batches: four times the batch size learns far less from as many.",
+    refuted="Four times the batch size costs less than we said, at equal examples.",
+    undecided="It is open whether four times the batch size costs as much as we said, at equal examples.",
+    also="Accuracy differs by {}.",
+)
+rate_of_large = says(
+    "H-BATCH-2",
+    supported="With sixteen times the batch size a higher rate is best, as expected of a less noisy step.",
+    refuted="Sixteen times the batch size does not need the higher rate that we expected.",
+    undecided="It is open which rate is best for the largest batch.",
+    also="The best rate that was tried is {}.",
+)
+one_valley = says(
+    "H-LAND-3",
+    supported="Two full fine-tuning runs from one base model end in one valley.",
+    refuted="Even two full fine-tuning runs from one base model have a hill between them: a shared base does not mean a shared valley.",
+    undecided="It is open whether two full fine-tuning runs from one base model end in one valley.",
+    also="The barrier is {}.",
+)
+answer(price, rate_of_large, one_valley)
+
+# %% [markdown]
+# ## The question
+#
+# You have a budget of a few thousand examples. Should you spend them in many small steps or in few large ones? How does
+# the best learning rate change with that choice, and is it the same for LoRA as for full fine-tuning? And when the runs
+# are over, have the two methods found the same kind of minimum: equally flat, and in the same valley?
+#
+# @sec-optimizer-state explains how batch size and learning rate are related, and @sec-loss-landscapes what we can see
+# of the place where a run ends. Here we measure both, on the same runs.
+
+# %%
 note("training_dynamics")
 
 # %%
@@ -318,21 +344,7 @@ rate_of_small = says(
     supported="With small batches the best rate of full fine-tuning is low, as we said.",
     refuted="With small batches the best rate of full fine-tuning is not as low as we said.",
     undecided="It is open which rate is best for small batches in full fine-tuning.",
-    also="The best that was tried is {}.",
-)
-rate_of_large = says(
-    "H-BATCH-2",
-    supported="With sixteen times the batch size a higher rate is best, as expected of a less noisy step.",
-    refuted="Sixteen times the batch size does not need the higher rate that we expected.",
-    undecided="It is open which rate is best for the largest batch.",
-    also="The best that was tried is {}.",
-)
-price = says(
-    "H-BATCH-3",
-    supported="Examples are better spent in small batches: four times the batch size learns far less from as many.",
-    refuted="Four times the batch size costs less than we said, at equal examples.",
-    undecided="It is open whether four times the batch size costs as much as we said, at equal examples.",
-    also="The difference is {}.",
+    also="The best rate that was tried is {}.",
 )
 keeps_up = says(
     "H-BATCH-4",
@@ -394,13 +406,6 @@ edge = says(
     undecided="It is open whether a higher learning rate ends in a flatter place.",
     also=f"But flat is not the same as good: at the highest rate the full runs end at a validation loss of {at_rate('1e-2')}, at the "
     f"lowest at {at_rate('3e-4')} (batches of eight).",
-)
-one_valley = says(
-    "H-LAND-3",
-    supported="Two full fine-tuning runs from one base model end in one valley.",
-    refuted="Even two full fine-tuning runs from one base model have a hill between them: a shared base does not mean a shared valley.",
-    undecided="It is open whether two full fine-tuning runs from one base model end in one valley.",
-    also="The barrier is {}.",
 )
 hill = says(
     "H-LAND-4",

@@ -293,6 +293,12 @@ def test_a_learning_names_no_effect_that_is_no_evidence(smoke_book):
     assert show.says("H-UP", **SENTENCES, untested="Not yet.", also="By {}.") == "Not yet."
 
 
+def test_an_answer_is_a_paragraph_that_says_nothing_twice():
+    untested = "No run has tested this yet."
+    shown = show.answer(untested, "A second sentence.", untested)
+    assert shown.data == f"::: {{.answer}}\n\n{untested} A second sentence.\n\n:::"
+
+
 def test_an_alarm_stands_in_the_box(recorded_book):
     assert "runs diverged" in show.verdict("H-BEST").data
 
@@ -369,7 +375,10 @@ def test_method_and_command_are_those_of_the_table(recorded_book):
         ),
         (show.questions, ["**Q-DOSE**", ".badge .exploring", "H-UP\N{NO-BREAK SPACE}[Supported]"]),
         (show.ledger, ["**H-UP**", "+29.7 points", "above +10 points", "2026-01-31"]),
-        (show.progress, ["0 of 1 features done", "Recorded at laptop", "Open gates"]),
+        (
+            show.progress,
+            ["0 of 1 features done", "[Recorded at laptop]{.badge .exploring}", "Open gates"],
+        ),
         (show.dictionary, ["`dose/runs.csv`", "| `score` | number | share |", "curves.parquet"]),
         (show.provenance, ["| `dose` | laptop | recorded |", "llmlab run dose", "SHA-256"]),
         (show.reproduction, ["No experiment has both"]),

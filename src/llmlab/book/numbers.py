@@ -11,6 +11,9 @@ SHARES = {"share", "fraction"}
 SMALLEST = 1e-4
 """Smaller numbers are shown with a power of ten."""
 
+LARGEST = 1e9
+"""So are numbers from here on."""
+
 
 def number(x: float, unit: str = "1") -> str:
     """`x` with its unit: three significant digits, or per cent with one decimal for a share."""
@@ -73,7 +76,7 @@ def bare(x: float, unit: str = "1") -> str:
         return "none"
     if unit in SHARES:
         return signed(f"{100 * x:.1f}")
-    if x == 0 or SMALLEST <= abs(x) < 1e9:
+    if x == 0 or SMALLEST <= abs(x) < LARGEST:
         return signed(_plain(x))
     return scientific(x)
 
@@ -111,11 +114,16 @@ def suffix(unit: str) -> str:
 
 
 def _ends(low: float, high: float, unit: str) -> tuple[str, str]:
-    """Both ends of an interval; one that is tiny beside the other gets the other's decimals."""
+    """Both ends of an interval, with the decimals of the larger one.
+
+    An end that would have no digit but zeros keeps its own decimals, unless it is tiny.
+    """
     smaller, larger = sorted((abs(low), abs(high)))
-    if unit in SHARES or not 0 < smaller < SMALLEST <= larger:
-        return bare(low, unit), bare(high, unit)
-    return tuple(signed(f"{end:,.{_decimals(larger)}f}") for end in (low, high))
+    if unit not in SHARES and SMALLEST <= larger < LARGEST:
+        decimals = _decimals(larger)
+        if 0 < smaller < SMALLEST or round(smaller, decimals):
+            return tuple(signed(f"{end:,.{decimals}f}") for end in (low, high))
+    return bare(low, unit), bare(high, unit)
 
 
 def _plus(shown: str) -> str:

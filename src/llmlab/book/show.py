@@ -339,6 +339,15 @@ def says(
     return f"{sentences[found]} {also.replace('{}', effect(hypothesis))}"
 
 
+def answer(*sentences: str) -> Markdown:
+    """The answer to the question of a results page: its first paragraph, the same at every scale.
+
+    Args:
+        sentences: what `says` gives, or text around values; each is shown once.
+    """
+    return Markdown(markup.box(["answer"], [" ".join(dict.fromkeys(sentences))]))
+
+
 def finding(hypothesis: str, **sentences: str) -> str:
     """A finding as an item of a list: `says` with these sentences, the verdict and its scope."""
     sentence = says(hypothesis, **sentences)

@@ -1,5 +1,6 @@
 """The filter by itself, as Quarto runs it: what it makes of each kind of markup."""
 
+import re
 import subprocess
 
 import pypandoc
@@ -72,11 +73,12 @@ def test_the_word_of_a_check_says_that_it_is_one():
     assert "✓ Check: supported" in filtered("typst", text)
 
 
-def test_a_drawing_stands_in_the_middle_of_a_printed_verdict():
-    text = '::: {.verdict .supported}\nOf ![a](x.svg) two.\n\n![](x.svg){alt="b"}\n:::\n'
+def test_a_drawing_stands_in_the_middle_of_a_printed_verdict_and_is_smaller_there():
+    text = '::: {.verdict .supported}\nOf ![a](x.svg) two.\n\n![](x.svg){alt="b" width=400}\n:::\n'
     paper = filtered("typst", text)
     assert paper.count("#align(center)[") == 1
     assert paper.index("two.") < paper.index("#align(center)[")
+    assert "width: 3.125in" in paper  # 300 of 400 pixels
 
 
 def test_a_badge_has_a_sign(screen, paper):
@@ -90,6 +92,26 @@ def test_a_badge_has_a_sign(screen, paper):
 def test_details_are_closed_on_screen_and_open_in_print(screen, paper):
     assert '<details class="details"><summary>' in screen
     assert "#emph[The numbers]" in paper
+
+
+def test_a_printed_table_wider_than_the_page_gets_columns_by_their_text():
+    sentence = (
+        "Too low a rate hardly learns anything in so few steps of training, whatever it costs. "
+    )
+    rows = f"| a | b | c |\n|:--|:--|:--|\n| {sentence * 2} | {sentence} | short cell |\n"
+    widths = [float(width) for width in re.findall(r"([\d.]+)%", filtered("typst", rows))]
+    assert widths[0] > widths[1] > widths[2] > 10
+    assert sum(widths) == pytest.approx(100, abs=0.1)
+
+
+def test_a_printed_table_that_fits_keeps_the_widths_of_its_text(paper):
+    assert "columns: 2," in paper
+
+
+def test_an_answer_is_larger_than_the_text():
+    text = "::: {.answer}\nIt is.\n:::\n"
+    assert '<div class="answer">' in filtered("html", text)
+    assert "#set text(size: 1.1em)" in filtered("typst", text)
 
 
 def test_typst_understands_all_of_it(paper, tmp_path):

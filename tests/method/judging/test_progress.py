@@ -7,7 +7,12 @@ import pytest
 
 from llmlab.method.evidence.recording import record
 from llmlab.method.judging.ledger import Feature, Hypothesis, Ledger, Phase, Question, Track
-from llmlab.method.judging.progress import progress, question_statuses
+from llmlab.method.judging.progress import (
+    FeatureProgress,
+    PhaseProgress,
+    progress,
+    question_statuses,
+)
 from llmlab.method.judging.registration import registration
 from llmlab.method.judging.verdict import Verdict
 from llmlab.method.running.runner import run_experiment
@@ -131,6 +136,13 @@ def test_a_feature_of_a_gpu_waits_for_its_scale(lab):
     (waiting,) = first_phase(lab.project, feature).features
     assert waiting.stage == "recorded at laptop"
     assert waiting.missing == ("experiment toy is not recorded at gpu",)
+
+
+def test_a_phase_is_under_way_once_begun_whatever_is_before_it():
+    feature = Feature(title="A page", chapters=("page.py",))
+    phase = Phase(id="second", title="Second", goal="End.", features=(feature,), after=("first",))
+    begun = FeatureProgress(feature, "code ready", ("chapter page.py is not written",))
+    assert PhaseProgress(phase, ("first",), (begun,)).state == "under way"
 
 
 def test_a_phase_waits_until_those_before_it_are_finished(lab):

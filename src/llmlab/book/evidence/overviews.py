@@ -32,14 +32,6 @@ from llmlab.method.project import Project
 _LABEL = re.compile(r"\{#(sec-[\w-]+)")
 NO_BREAK = "\N{NO-BREAK SPACE}"
 WORDS = ("SUPPORTED", "REFUTED", "UNDECIDED", "UNTESTED")
-STAGE_BADGES: Mapping[str, str] = {
-    "planned": "todo",
-    "code ready": "partial",
-    "run at smoke": "exploring",
-    "recorded at laptop": "current",
-    "recorded at gpu": "current",
-    "answered": "answered",
-}
 
 
 def summary(project: Project, verdicts: Sequence[Verdict]) -> Markdown:
@@ -360,7 +352,7 @@ def _phase_rows(phase: PhaseProgress, titles: Mapping[str, str]) -> Iterator[lis
 
 
 def _feature_row(feature: FeatureProgress) -> list[str]:
-    kind = "done" if feature.done else STAGE_BADGES[feature.stage]
+    kind = "done" if feature.done else "todo" if feature.stage == "planned" else "exploring"
     return [f"· {feature.feature.title}", markup.badge(feature.stage.capitalize(), kind)]
 
 

@@ -1,9 +1,9 @@
 """Find result numbers typed into prose instead of inserted with `value(...)`.
 
-Checks the Markdown cells and the strings passed to `Markdown(...)` of the chapters in `results/`
-and `learnings/`. Ignores what cannot be a result: code, math, citations, links, attributes, years,
-numbered lists, places in a paper ("section 3.2"), names ("GPT-2", "bf16"), and numbers marked as
-settings: `[8]{.setting}`.
+Checks the Markdown cells and the strings passed to `Markdown(...)` or `answer(...)` of the chapters
+in `results/` and `learnings/`. Ignores what cannot be a result: code, math, citations, links,
+attributes, years, numbered lists, places in a paper ("section 3.2"), names ("GPT-2", "bf16"), and
+numbers marked as settings: `[8]{.setting}`.
 """
 
 import ast
@@ -20,6 +20,9 @@ from llmlab.method.project import Project
 
 ROOMS = ("results", "learnings")
 """Folders of chapters whose numbers are results."""
+
+PROSE = {"Markdown", "answer"}
+"""Functions whose strings are prose."""
 
 NUMBER = re.compile(r"[-+−]?\d+(?:[.,]\d+)*(?:e[-+]?\d+)?(?: ?%)?")
 
@@ -123,9 +126,9 @@ def _markdown_cells(source: str) -> Iterator[tuple[int, str]]:
 
 
 def _markdown_strings(tree: ast.Module) -> Iterator[tuple[int, str]]:
-    """First line and text of each string literal passed to `Markdown(...)`."""
+    """First line and text of each string literal passed to a function of `PROSE`."""
     for node in ast.walk(tree):
-        if isinstance(node, ast.Call) and _called(node) == "Markdown":
+        if isinstance(node, ast.Call) and _called(node) in PROSE:
             for argument in node.args:
                 yield from _literals(argument)
 

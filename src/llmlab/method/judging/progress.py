@@ -51,8 +51,8 @@ class FeatureProgress:
 class PhaseProgress:
     """The progress of a phase.
 
-    Waiting until its entry is met, open until its first feature is begun, under way until its exit
-    is met, then finished.
+    Finished once its exit is met, and under way from its first feature on. Before that it is open,
+    or waiting until its entry is met.
 
     Attributes:
         waits_for: the unfinished phases before it.
@@ -74,10 +74,9 @@ class PhaseProgress:
     def state(self) -> PhaseState:
         if self.exit_met:
             return "finished"
-        if not self.entry_met:
-            return "waiting"
-        begun = any(feature.stage != "planned" for feature in self.features)
-        return "under way" if begun else "open"
+        if any(feature.stage != "planned" for feature in self.features):
+            return "under way"
+        return "open" if self.entry_met else "waiting"
 
 
 @dataclass(frozen=True)

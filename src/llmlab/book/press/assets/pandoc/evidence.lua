@@ -16,6 +16,10 @@ local KINDS = {
   missing = { '–', GREY }, open = { '–', GREY }, todo = { '–', GREY },
 }
 
+local LINE, SHORT, GUTTER = 95, 16, 3 -- letters in a line of a printed table, in a short cell, between two columns
+
+local DRAWING = 0.75 -- width of a drawing in a printed verdict, beside one outside of it
+
 local in_print = FORMAT:match 'typst' ~= nil
 
 --- The name, sign and colours of what the classes of an element say.
@@ -64,15 +68,20 @@ local function badge(span)
   return span.content
 end
 
---- A box that no page break divides, unless it is longer than a page.
-local WHOLE_BOX = '#block(width: 100%%, above: 1.6em, below: 1.6em, layout(area => { '
-  .. 'let verdict = block.with(width: area.width, inset: (x: 1.1em, y: 1em), radius: 3pt, '
-  .. 'fill: rgb("%s"), stroke: (left: 3pt + rgb("%s"))); let content = [#set table(fill: none)'
+--- A box that no page break divides, unless it is longer than a page; small enough that two of them
+-- often share one.
+local WHOLE_BOX = '#block(width: 100%%, above: 1.1em, below: 1.1em, layout(area => { '
+  .. 'let verdict = block.with(width: area.width, inset: (x: 1.1em, y: 0.8em), radius: 3pt, '
+  .. 'fill: rgb("%s"), stroke: (left: 3pt + rgb("%s"))); let content = [#set text(size: 0.92em); '
+  .. '#set par(spacing: 0.8em); #set table(fill: none, inset: (x: 5pt, y: 2.5pt)); #show table: set text(size: 8.3pt)'
 local WHOLE_BOX_END = ']; verdict(content, breakable: measure(verdict(content)).height > area.height) }))'
 
---- A drawing that is a paragraph of its own stands in the middle.
+--- A drawing that is a paragraph of its own stands in the middle, a little smaller.
 local function centred(paragraph)
-  if #paragraph.content ~= 1 or paragraph.content[1].t ~= 'Image' then return nil end
+  local image = paragraph.content[1]
+  if #paragraph.content ~= 1 or image.t ~= 'Image' then return nil end
+  local width = tonumber(image.attributes.width)
+  if width then image.attributes.width = tostring(math.floor(DRAWING * width)) end
   return enclosed('#align(center)[', { paragraph })
 end
 
@@ -137,6 +146,12 @@ local function source(div)
   return enclosed(box:format(MUTED), div.content)
 end
 
+--- The answer of a results page, below its title.
+local function answer(div)
+  if not in_print then return nil end
+  return enclosed('#block(width: 100%, below: 1.6em)[#set text(size: 1.1em)', div.content)
+end
+
 --- Boxes side by side.
 local function cards(div)
   if not in_print then return nil end
@@ -148,8 +163,53 @@ local function cards(div)
   return enclosed(('#grid(columns: (1fr,) * %d, gutter: 0.8em, '):format(#div.content), blocks, ')')
 end
 
+--- The columns of a table: for each the longest cell, its longest word, and the typical cell, in letters.
+local function measured(tbl)
+  local columns = pandoc.List {}
+  local function read(row)
+    for index, cell in ipairs(row.cells) do
+      local text = pandoc.utils.stringify(cell.contents)
+      local column = columns[index] or { longest = 0, word = 0, squares = 0, cells = 0 }
+      local length = utf8.len(text)
+      column.longest = math.max(column.longest, length)
+      for word in text:gmatch '[^ ]+' do column.word = math.max(column.word, utf8.len(word)) end
+      column.squares, column.cells = column.squares + length ^ 2, column.cells + 1
+      columns[index] = column
+    end
+  end
+  tbl.head.rows:map(read)
+  for _, body in ipairs(tbl.bodies) do body.body:map(read) end
+  return columns
+end
+
+local function sum(list)
+  local total = 0
+  for _, number in ipairs(list) do total = total + number end
+  return total
+end
+
+--- A table that is wider than the page gets columns in proportion to their text, none of them
+-- narrower than its longest word, nor than its longest cell if all are short. Typst would make the
+-- wide ones equal.
+local function proportioned(tbl)
+  if not in_print then return nil end
+  local columns = measured(tbl)
+  if sum(columns:map(function(column) return column.longest + GUTTER end)) <= LINE then return nil end
+  local least = columns:map(function(column)
+    return (column.longest <= SHORT and column.longest or column.word) + GUTTER
+  end)
+  local more = columns:map(function(column, index)
+    return math.max(0, math.sqrt(column.squares / column.cells) + GUTTER - least[index])
+  end)
+  local room = math.max(0, LINE - sum(least)) / math.max(1, sum(more))
+  local widths = least:map(function(letters, index) return letters + room * more[index] end)
+  local whole = sum(widths)
+  tbl.colspecs = tbl.colspecs:map(function(spec, index) return { spec[1], widths[index] / whole } end)
+  return tbl
+end
+
 local SPANS = { value = value, badge = badge }
-local DIVS = { verdict = verdict, details = details, source = source, cards = cards }
+local DIVS = { verdict = verdict, details = details, answer = answer, source = source, cards = cards }
 
 local function by_class(functions)
   return function(element)
@@ -158,4 +218,4 @@ local function by_class(functions)
   end
 end
 
-return { { Span = by_class(SPANS), Div = by_class(DIVS) } }
+return { { Span = by_class(SPANS), Div = by_class(DIVS), Table = proportioned } }
