@@ -286,3 +286,12 @@ def test_closed_streams_are_the_null_device(monkeypatch: pytest.MonkeyPatch) -> 
     for name in names:
         with getattr(sys, name) as stream:
             assert stream.name == os.devnull
+
+
+@pytest.mark.parametrize("place", ["", "."])
+@pytest.mark.parametrize(
+    "command", [("inspect", "run"), ("sleep", "run"), ("book", "changes")], ids=" ".join
+)
+def test_a_folder_is_no_file_to_write(llmlab: LlmLab, command: tuple[str, str], place: str) -> None:
+    refused = llmlab(*command, "--out", place)
+    assert (refused.code, refused.err) == (1, "error: . is a folder: name a file to write.\n")

@@ -220,8 +220,9 @@ print(f"put in: 40; found: {found.value:.0f} ({found.low:.0f} to {found.high:.0f
 #
 # `llmlab curves FILE` reports all this for a run. It reads the log of `llmlab train` and `llmlab finetune`, a table of
 # curves of this book, a CSV file with a column of steps or epochs, TensorBoard event files, the `trainer_state.json` of
-# Hugging Face, or the `trainer_log.jsonl` of LLaMA-Factory. Given a folder, it reads all event files of a resumed run
-# as one. It lists in one line whatever it leaves out.
+# Hugging Face, the `trainer_log.jsonl` of LLaMA-Factory, or the lines that nanoGPT, Megatron, torchtune and others
+# print, in a `.log`. Given a folder, it reads all event files of a resumed run as one. It lists in one line whatever it
+# leaves out.
 #
 # ## What the book tests
 #

@@ -41,6 +41,11 @@ VARIABLES = {
     "GIT_CONFIG_PARAMETERS": "'color.ui=always'",
     "LC_ALL": "de_DE.UTF-8",
 }
+WHO = {
+    f"GIT_{who}_{what}": value
+    for who in ("AUTHOR", "COMMITTER")
+    for what, value in {"NAME": "A", "EMAIL": "a@example.org"}.items()
+}
 QUESTIONS = (
     ("rev-parse", "--is-shallow-repository", "HEAD"),
     ("log", "-z", "-m", "--first-parent", "--name-only", "--format=%x02%H %cs"),
@@ -54,8 +59,7 @@ def known(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[bytes | 
     root = tmp_path_factory.mktemp("repository")
     (root / "café.txt").write_text("one\n", encoding="utf-8")
     neutral = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
-    for who in ("AUTHOR", "COMMITTER"):
-        neutral |= {f"GIT_{who}_NAME": "A", f"GIT_{who}_EMAIL": "a@example.org"}
+    neutral |= WHO
     for command in (["init", "-q"], ["add", "."], ["commit", "-q", "-m", "café", "--no-gpg-sign"]):
         subprocess.run(["git", *command], cwd=root, env=neutral, check=True)
     (root / "café.txt").write_text("two\n", encoding="utf-8")
@@ -65,6 +69,23 @@ def known(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[bytes | 
 
 def answers(root: Path) -> list[bytes | None]:
     return [git(root, *question) for question in QUESTIONS]
+
+
+def test_a_commit_that_is_replaced_counts_as_it_was(known: tuple[Path, list[bytes | None]]) -> None:
+    root, _ = known
+    before = git(root, "log", "-1", "--format=%s")
+    tree, head = (git(root, "rev-parse", what).decode().strip() for what in ("HEAD^{tree}", "HEAD"))
+    made = subprocess.run(
+        ["git", "commit-tree", tree, "-m", "another"],
+        cwd=root,
+        env=os.environ | WHO,
+        stdout=subprocess.PIPE,
+        check=True,
+    )
+    git(root, "replace", head, made.stdout.decode().strip())
+    after = git(root, "log", "-1", "--format=%s")
+    git(root, "replace", "--delete", head)
+    assert after == before == "café\n".encode()
 
 
 @pytest.mark.parametrize("name", SETTINGS)

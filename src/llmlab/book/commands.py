@@ -102,8 +102,10 @@ def changes(
     from llmlab.book.versions.comparison import changes_since_former
     from llmlab.book.versions.saying import comment
     from llmlab.book.versions.tags import tag_named
-    from llmlab.method.files import write_file
+    from llmlab.method.files import require_writable, write_file
 
+    if out:
+        require_writable(out)
     project = Project.find()
     tag = tag_named(project.root, since) if since else None
     said = comment(changes_since_former(project, tag))

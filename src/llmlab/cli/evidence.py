@@ -264,7 +264,7 @@ def campaign(
     from llmlab.method.judging.ledger_files import load_ledger
     from llmlab.method.options import parse_seconds
     from llmlab.method.running.campaign import plan_campaign, run_campaign
-    from llmlab.method.running.packing import pack
+    from llmlab.method.running.packing import check_target, pack
 
     project, seconds, started = Project.find(), parse_seconds(within), time.monotonic()
     values = wanted(load_ledger(project).hypotheses, read_journal(project), scale)
@@ -272,6 +272,7 @@ def campaign(
     print_campaign(steps, scale, seconds)
     if dry_run:
         return
+    check_target(target)
     left = seconds - (time.monotonic() - started)
     for done in run_campaign(project, scale, steps, left):
         print_done(done)

@@ -198,10 +198,12 @@ def inspect(
     """
     from llmlab.book.views.widgets import standalone_page
     from llmlab.gpt.run_views import look_into
-    from llmlab.method.files import write_file
+    from llmlab.method.files import require_writable, write_file
 
-    views = look_into(run, text or [])
     page = out or run / "inspect.html"
+    if out:
+        require_writable(out)
+    views = look_into(run, text or [])
     write_file(page, standalone_page(f"Inside {run.resolve().name}", views))
     print(f"Open {shown(page.resolve())} in a browser.")
 
@@ -213,7 +215,8 @@ def curves(
         typer.Argument(
             metavar="FILE...",
             help="log.jsonl, trainer_log.jsonl, curves.parquet, .csv, trainer_state.json, "
-            "TensorBoard's events.out.tfevents.*, or a folder of one or more runs.",
+            "TensorBoard's events.out.tfevents.*, a trainer's printed .log, or a folder of one or "
+            "more runs.",
         ),
     ],
     only: Annotated[

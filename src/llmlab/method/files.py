@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from tempfile import TemporaryFile
 
 from llmlab.method.errors import LabError
 
@@ -120,6 +121,22 @@ def replaced(folder: Path) -> Iterator[Path]:
         raise
     shutil.rmtree(folder, ignore_errors=True)
     new.rename(folder)
+
+
+def require_writable(path: Path) -> None:
+    """Check that a file can be written, before long work.
+
+    Raises:
+        LabError: it is a folder, or its own cannot be written to.
+    """
+    if path.is_dir():
+        raise LabError(f"{path} is a folder: name a file to write.")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=path.parent):
+            pass
+    except OSError as error:
+        raise unwritable(path, error) from error
 
 
 def require_empty(folder: Path) -> None:

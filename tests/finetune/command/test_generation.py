@@ -45,6 +45,20 @@ def save(folder: Path, base_folder: Path, four_bit: FourBit | None = None) -> st
 
 
 @pytest.mark.parametrize("form", FORMS)
+def test_the_part_of_a_prompt_beyond_the_context_is_named(
+    llmlab, base_folder: Folder, form: str
+) -> None:
+    base = open_pretrained(str(base_folder(form)), device=torch.device("cpu"))
+    prompt = "the cat " * 100
+    n_tokens = len(base.tokenizer.encode_prompt(prompt))
+    said = llmlab("generate", form, "--prompt", prompt, "--tokens", "1")
+    assert said.code == 0
+    assert said.err.startswith(f"The model reads {base.context} tokens at most: the first ")
+    assert f" of the {n_tokens} in the prompt are left out.\n" in said.err
+    assert llmlab("generate", form, "--prompt", "the", "--tokens", "1").err == ""
+
+
+@pytest.mark.parametrize("form", FORMS)
 def test_an_adapter_is_merged_and_what_comes_of_it_writes_the_same(
     llmlab, base_folder: Folder, form: str
 ) -> None:

@@ -39,6 +39,7 @@ STATE = {
 }
 KERAS = {"loss": [3.0, 2.0, 1.5], "val_loss": [3.1, 2.5, 2.0]}
 CSV = "step,loss,val_loss,host\n" + "".join(f"{s},{3 - s / 4},{3.0},a\n" for s in STEPS)
+PRINTED = "".join(f"step {s}: loss {3 - s / 4}, grad norm 1.0\n" for s in STEPS)
 
 
 def record(data: bytes) -> bytes:
@@ -88,6 +89,7 @@ INPUTS = {
     "state bytes": ("trainer_state.json", flipped(json.dumps(STATE).encode())),
     "state values": ("trainer_state.json", lambda draw: mutated_json(STATE, draw)),
     "history values": ("history.json", lambda draw: mutated_json(KERAS, draw)),
+    "printed bytes": ("train.log", flipped(PRINTED.encode())),
     "csv bytes": ("run.csv", flipped(CSV.encode())),
     "event bytes": ("events.out.tfevents.1", flipped(b"".join(record(scalar(s)) for s in STEPS))),
     "event values": ("events.out.tfevents.1", broken_events),

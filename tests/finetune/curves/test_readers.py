@@ -362,7 +362,8 @@ def test_names_of_others_are_known(theirs: str, ours: str) -> None:
         ("trainer_state.json", b"[]", "has no 'log_history'"),
         ("curves.parquet", b"PAR1 and then nothing", "is not a complete parquet file"),
         ("events.out.tfevents.1", b"not an event file at all", "event file"),
-        ("notes.txt", b"a loss of 3", "has a form that is not read"),
+        ("notes.md", b"a loss of 3", "has a form that is not read"),
+        ("notes.txt", b"a loss of 3", "holds no curve"),
     ],
 )
 def test_what_cannot_be_read_is_one_sentence(

@@ -115,3 +115,12 @@ def test_a_damaged_file_is_refused_and_leaves_nothing(
 def test_a_file_that_is_not_there_is_named() -> None:
     with pytest.raises(LabError, match=r"there is no file nowhere\.gguf"):
         open_pretrained("nowhere.gguf", device=CPU)
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "config.json", "tokenizer.json"])
+def test_a_damaged_copy_of_the_cache_is_named_to_be_removed(packed: Path, name: str) -> None:
+    folder = unpacked(str(packed))
+    kept = (folder / name).read_bytes()
+    (folder / name).write_bytes(kept[: len(kept) // 2])
+    with pytest.raises(LabError, match=f"remove {folder}, so that it is unpacked again"):
+        open_pretrained(str(packed), device=CPU)

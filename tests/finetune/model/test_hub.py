@@ -172,6 +172,14 @@ def test_without_an_end_a_model_can_be_asked_but_not_trained(base_folder: Folder
         require_end(base.tokenizer, base.name)
 
 
+def test_a_tokenizer_without_its_vocabulary_is_refused(base_folder: Folder) -> None:
+    folder = base_folder("qwen2")
+    (folder / "tokenizer.json").unlink()
+    base = opened(folder)
+    with pytest.raises(LabError, match=r"makes no token of any letter: copy the tokenizer\.json"):
+        continue_text(base, base.model, "the cat", 3, SamplingConfig())
+
+
 def test_a_gpt2_has_no_layers_to_quantise_or_adapt(gpt2: Path) -> None:
     base = opened(gpt2)
     for refused in (

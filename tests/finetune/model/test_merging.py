@@ -42,6 +42,16 @@ def test_a_merged_model_agrees_and_is_opened_again(
     assert again.identity != base.identity
 
 
+@pytest.mark.parametrize("form", FORMS)
+def test_an_adapter_too_large_for_the_weights_is_refused(made: Folder, form: str) -> None:
+    model = adapted(opened(made(form)))
+    _, layer = next(lora_layers(model))
+    layer.a_RI.data.fill_(1e30)
+    layer.b_RO.data.fill_(1e30)
+    with pytest.raises(LabError, match=r"holds a number that is not finite.*lower learning rate"):
+        merge_adapter(model)
+
+
 def test_only_plain_layers_of_whole_weights_are_left(made: Folder) -> None:
     base = opened(made("llama"), FourBit())
     merged = merge_adapter(adapted(base, LoraSpec(2, 4, target_modules=("q_proj",))))

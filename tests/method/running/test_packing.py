@@ -143,3 +143,21 @@ def test_what_is_no_pack_is_refused(home, tmp_path):
     file.write_bytes(b"no archive")
     with pytest.raises(LabError, match="is not a pack"):
         packing.unpack(home, file)
+
+
+@pytest.mark.parametrize(
+    ("target", "reason"),
+    [
+        ("pack.zip", "does not end in .tar.gz"),
+        ("README.md/pack.tar.gz", "cannot write"),
+        ("src.tar.gz", "is a folder: name a file to write"),
+    ],
+)
+def test_a_campaign_whose_pack_cannot_be_written_runs_nothing(ledger_lab, target, reason):
+    ledger_lab.add()
+    (ledger_lab.root / "README.md").touch()
+    (ledger_lab.root / "src.tar.gz").mkdir()
+    ended = ledger_lab.llmlab("campaign", "--scale", "smoke", "--within", "1m", "--pack", target)
+    assert ended.returncode == 1
+    assert reason in ended.stderr
+    assert not (ledger_lab.project.build / "results").exists()

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from llmlab.gpt.corpora import CACHE_DIR
 from llmlab.method.errors import LabError
 from llmlab.sleep.command.app import app
 
@@ -48,6 +49,17 @@ def test_show_gives_the_solution_only_when_asked(sleep: Call) -> None:
 def test_check_counts_by_family(sleep: Call) -> None:
     said = sleep("koans", "check", "--generated", "24", "--language", "python")
     assert "24 of 24 are right" in said
+
+
+def test_koans_are_checked_where_no_result_can_be_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv(CACHE_DIR, str(tmp_path / "file" / "cache"))
+    app(["koans", "check", "--generated", "4", "--language", "python"], standalone_mode=False)
+    said = capsys.readouterr()
+    assert "4 of 4 are right" in said.out
+    assert said.err.startswith("No result is kept for the next time: ")
 
 
 def test_check_of_one_family_of_the_grammar(sleep: Call) -> None:

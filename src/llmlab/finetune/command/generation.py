@@ -1,5 +1,6 @@
 """Text from any model that can be fine-tuned, before and after."""
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from llmlab.finetune.model.catalog import (
     unknown_model,
 )
 from llmlab.finetune.model.codecs import decode_stream
-from llmlab.finetune.model.hub import require_end
+from llmlab.finetune.model.hub import require_end, require_spelling
 from llmlab.finetune.model.merging import open_merged
 from llmlab.finetune.model.peft_format import ADAPTER
 from llmlab.finetune.model.pretrained import Pretrained
@@ -53,7 +54,9 @@ def generate_text(
         base, model = open_merged(folder, base_name, micro)
         return continue_text(base, model, prompt, n_tokens, config, cached=cached)
     if (folder / ABOUT).is_file() or checkpoints(folder):
-        return stream_text(*open_model(folder), prompt, n_tokens, config, cached=cached)
+        model, tokenizer = open_model(folder)
+        _say_what_is_unread(len(tokenizer.encode(prompt)), model.config.context)
+        return stream_text(model, tokenizer, prompt, n_tokens, config, cached=cached)
     base = open_pretrained(name, micro, device=torch.device("cpu"))
     return continue_text(base, base.model, prompt, n_tokens, config, cached=cached)
 
@@ -76,15 +79,27 @@ def continue_text(
         cached: as for `llmlab.gpt.generation.generate`; for a GPT without an adapter only.
 
     Raises:
-        LabError: the prompt has characters that the tokenizer does not know, or as `generate`.
+        LabError: the prompt has characters that the tokenizer does not know, or as
+            `require_spelling` and `generate`.
     """
     codec = base.tokenizer
+    require_spelling(base)
     ids = codec.encode_prompt(prompt) or _start(base)
+    _say_what_is_unread(len(ids), base.context)
     if isinstance(model, GPT):
         tokens = generate(model, ids, n_tokens, config, cached=cached, stop=codec.end)
     else:
         tokens = _sample(base, model.eval(), ids, n_tokens, config)
     return decode_stream(codec.decode, ids, tokens)
+
+
+def _say_what_is_unread(n_ids: int, context: int) -> None:
+    if n_unread := window_start(n_ids, context):
+        print(
+            f"The model reads {context:,} tokens at most: the first {n_unread:,} of the "
+            f"{n_ids:,} in the prompt are left out.",
+            file=sys.stderr,
+        )
 
 
 def _start(base: Pretrained) -> list[int]:

@@ -28,7 +28,7 @@ from llmlab.finetune.model.catalog import (
     is_hub,
     open_pretrained,
 )
-from llmlab.finetune.model.hub import HUB, require_end, require_linear_layers
+from llmlab.finetune.model.hub import HUB, require_end, require_linear_layers, require_spelling
 from llmlab.finetune.model.lora import ALL_LINEAR, LoraSpec, target_layers, wide_layers
 from llmlab.finetune.model.merging import require_mergeable
 from llmlab.finetune.model.methods import Full, Method
@@ -168,6 +168,7 @@ def _base(options: FinetuneOptions, device: torch.device, micro: MicroFolders) -
     at_once = isinstance(method, QloraSpec) and is_hub(options.base)
     four_bit = method.four_bit if at_once else None
     base = open_pretrained(options.base, micro, four_bit=four_bit, device=device)
+    require_spelling(base)
     require_end(base.tokenizer, options.base)
     if not isinstance(method, Full):
         require_linear_layers(base.model, options.base)

@@ -1,4 +1,4 @@
-"""Curves from files: our tables and logs, CSV, TensorBoard's events, Hugging Face's trainer."""
+"""Curves from files: our tables and logs, CSV, TensorBoard's events, what trainers print."""
 
 import math
 import os
@@ -19,6 +19,7 @@ from llmlab.finetune.curves.json_logs import (
     run_name,
 )
 from llmlab.finetune.curves.names import WORDS, canonical, chosen, is_exact
+from llmlab.finetune.curves.printed import read_printed
 from llmlab.finetune.curves.readings import Point, Readings
 from llmlab.finetune.curves.tables import read_csv, read_parquet
 from llmlab.finetune.curves.tensorboard import EVENTS, read_events
@@ -105,11 +106,15 @@ def _reader(file: Path) -> Callable[[Path], Readings]:
         ".tsv": read_csv,
         ".jsonl": read_log,
         ".json": read_document,
+        ".log": read_printed,
+        ".out": read_printed,
+        ".txt": read_printed,
     }
     if file.suffix.lower() not in readers:
         raise LabError(
             f"{file} has a form that is not read here: give a .csv, a .parquet of the results, a "
-            f"{LOG}, a {TRAINER_STATE} or an {EVENTS}.* of TensorBoard."
+            f"{LOG}, a {TRAINER_STATE}, an {EVENTS}.* of TensorBoard, or a .log with what a "
+            "trainer printed."
         )
     return readers[file.suffix.lower()]
 

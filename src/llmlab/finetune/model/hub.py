@@ -4,6 +4,7 @@ import logging
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from string import printable
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -49,6 +50,7 @@ DTYPES = {
 """Precisions by their names in a safetensors file."""
 
 
+COPY_TOKENIZER = "copy its tokenizer.json and tokenizer_config.json beside the weights"
 Resized = tuple[str, Sequence[int], Sequence[int]]
 """A weight by name, its shape in a file, and its shape in the model."""
 
@@ -168,7 +170,8 @@ def _require_config(folder: Path, name: str) -> None:
         config = _transformers().AutoConfig.from_pretrained(folder, **FOREIGN_CODE)
     except Exception as error:  # of the file, of an architecture: many kinds
         raise LabError(
-            f"the {HUB_CONFIG} of {name} cannot be used ({in_one_line(error)}): fetch it again, or "
+            f"the {HUB_CONFIG} of {name} cannot be used ({in_one_line(error)}): "
+            f"{_remedy(name, folder, 'fetch it again')}, or "
             "choose a model that transformers knows without code of its own."
         ) from error
     if getattr(config, "quantization_config", None):
@@ -184,8 +187,7 @@ def _load_tokenizer(folder: Path, name: str) -> "PreTrainedTokenizerBase":
         return transformers.AutoTokenizer.from_pretrained(folder, **FOREIGN_CODE)
     except Exception as error:  # of the files: many kinds
         raise LabError(
-            f"the tokenizer of {name} cannot be read: copy its tokenizer.json and "
-            "tokenizer_config.json beside the weights."
+            f"the tokenizer of {name} cannot be read: {_remedy(name, folder, COPY_TOKENIZER)}."
         ) from error
 
 
@@ -229,8 +231,8 @@ def _load_model(
                 f"{name} is not a causal language model, which continues a text: choose one."
             ) from error
         raise LabError(
-            f"{name} cannot be loaded as a causal language model ({first_line(error)}): copy or "
-            "fetch its files again, or choose another model."
+            f"{name} cannot be loaded as a causal language model ({first_line(error)}): "
+            f"{_remedy(name, folder, 'copy or fetch its files again')}, or choose another model."
         ) from error
     left_out = _require_same_weights(model, report, name)
     model = model if directly else model.to(device)
@@ -351,6 +353,26 @@ def require_end(codec: TextCodec, name: str) -> None:
             f"the tokenizer of {name} has no token that ends an answer: set eos_token in its "
             "tokenizer_config.json."
         )
+
+
+def require_spelling(base: Pretrained) -> None:
+    """See that a tokenizer of `transformers` spells text: some load without their vocabulary.
+
+    Raises:
+        LabError: it makes no token of any letter.
+    """
+    if isinstance(base.tokenizer, HubCodec) and not base.tokenizer.tokens(printable)[0]:
+        copy_it = f"copy the tokenizer.json that belongs to the model into {base.folder}"
+        raise LabError(
+            f"the tokenizer of {base.name} makes no token of any letter: "
+            f"{_remedy(base.name, base.folder, copy_it)}."
+        )
+
+
+def _remedy(name: str, folder: Path, of_files: str) -> str:
+    """What to do about damaged files: those of a GGUF file are a copy that is made again."""
+    is_copy = is_gguf(name.removeprefix(HUB))
+    return f"remove {folder}, so that it is unpacked again" if is_copy else of_files
 
 
 def require_linear_layers(model: nn.Module, name: str) -> None:

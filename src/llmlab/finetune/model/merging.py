@@ -30,7 +30,7 @@ def merge_adapter(model: nn.Module) -> nn.Module:
     A dequantised weight is the one that the adapter was trained on: rounding is not undone.
 
     Raises:
-        LabError: as `require_mergeable`.
+        LabError: as `require_mergeable`, or a merged weight is not finite.
     """
     adapted = dict(lora_layers(model))
     require_mergeable(model, {path: layer.base for path, layer in adapted.items()})
@@ -39,6 +39,11 @@ def merge_adapter(model: nn.Module) -> nn.Module:
     for path, layer in adapted.items():
         weight_OI = _dense_weight(layer.base)
         merged_OI = (weight_OI.float() + layer.delta_weight().float()).to(weight_OI.dtype)
+        if not merged_OI.isfinite().all():
+            raise LabError(
+                f"merged, the layer {path} holds a number that is not finite: the adapter's are "
+                "too large; train it again with a lower learning rate, or correct its lora_alpha."
+            )
         replace_module(model, path, _linear(merged_OI, layer.base.bias))
     for path, module in list(model.named_modules()):
         if is_four_bit(module):

@@ -19,7 +19,14 @@ from llmlab.method.declare.catalog import catalog
 from llmlab.method.declare.experiment import SCALES
 from llmlab.method.errors import LabError
 from llmlab.method.evidence.manifest import KEPT, MANIFEST, content_sha256, parse_manifest
-from llmlab.method.files import is_aside, unreadable, unwritable, write_file, write_files
+from llmlab.method.files import (
+    is_aside,
+    require_writable,
+    unreadable,
+    unwritable,
+    write_file,
+    write_files,
+)
 from llmlab.method.locks import locked
 from llmlab.method.project import Project
 from llmlab.method.running.parts import LOCK, PARTS
@@ -74,6 +81,12 @@ def pack_experiment(project: Project, scale: str, experiment: str, target: Path)
             f"run `llmlab run {experiment} --scale {scale}` first."
         )
     _write(target, project.build / "results", found)
+
+
+def check_target(target: Path) -> None:
+    """See that a pack can be written, before hours of work go into it; LabError if not."""
+    _check_suffix(target)
+    require_writable(target)
 
 
 def _check_suffix(target: Path) -> None:

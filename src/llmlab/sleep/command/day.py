@@ -13,6 +13,7 @@ from rich.table import Table
 from llmlab.method.documents import listed
 from llmlab.method.errors import LabError
 from llmlab.method.evidence.manifest import checksums
+from llmlab.method.files import require_writable
 from llmlab.method.json_values import print_json
 from llmlab.method.locks import beside, locked
 from llmlab.method.options import LARGEST_SEED, Json
@@ -74,6 +75,7 @@ def run(
 
     A stopped run resumes where it stopped.
     """
+    require_writable(out)
     koans = chosen(which, generated, language, split, seed)
     sandbox = open_sandbox(allow_unsandboxed)
     client = open_client(base, model, key, temperature, seed)

@@ -18,7 +18,7 @@ from llmlab.method.wording import counted
 from llmlab.sleep.koans.check import Checked, check_koans
 from llmlab.sleep.koans.generated import GRAMMARS, SHARES, generate
 from llmlab.sleep.koans.koan import Koan, choose_koans
-from llmlab.sleep.koans.store import Store
+from llmlab.sleep.koans.store import usable_store
 from llmlab.sleep.sandbox.sandbox import Unguarded
 
 app = typer.Typer(no_args_is_help=True, help="List, show and check small broken programs.")
@@ -101,7 +101,7 @@ def check(
     """
     began = time.monotonic()
     koans = chosen(which, generated, language, split, seed)
-    checked = check_koans(koans, Unguarded(), Store() if generated else None)
+    checked = check_koans(koans, Unguarded(), usable_store() if generated else None)
     faults = [found for found in checked if found.fault]
     if as_json:
         print_json([_plain(found) for found in checked])
@@ -130,7 +130,7 @@ def chosen(which: str, generated: int, language: str, split: str, seed: int) -> 
     if split not in SHARES:
         raise LabError(f"there is no part '{split}': choose {', '.join(SHARES)}.")
     families = None if which == "all" else [which]
-    return generate(language, split, generated, seed, families=families, store=Store())
+    return generate(language, split, generated, seed, families=families, store=usable_store())
 
 
 def _print_families(checked: list[Checked]) -> None:

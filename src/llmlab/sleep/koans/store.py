@@ -71,6 +71,18 @@ class Store:
             ) from error
 
 
+def usable_store() -> Store | None:
+    """The user's store; None, with a line on standard error, where nothing can be kept."""
+    store = Store()
+    try:
+        with store._opened() as database:
+            database.execute("BEGIN IMMEDIATE")  # fails where nothing can be written
+    except LabError as error:
+        print(f"No result is kept for the next time: {error}", file=sys.stderr)
+        return None
+    return store
+
+
 def content_key(language: Language, program: Program, level: str) -> str:
     """What decides a result: the code, its cases, the compiler, and where it runs."""
     compiler = need_compiler().version if language == "rust" else sys.version

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import torch
 
-from llmlab.finetune.model.hub import HUB, open_hub_model
+from llmlab.finetune.model.hub import HUB, open_hub_model, require_spelling
 from llmlab.finetune.model.pretrained import Pretrained
 from llmlab.gpt.training import best_device
 from llmlab.sleep.repair.prompts import messages
@@ -64,7 +64,7 @@ class HubClient:
 
 
 def open_hub_client(name: str, temperature: float = 0.0, seed: int = 0) -> HubClient:
-    """Open `hf:<id or folder>`; errors as `open_pretrained`."""
-    return HubClient(
-        open_hub_model(HUB + name.removeprefix(HUB), None, best_device()), temperature, seed
-    )
+    """Open `hf:<id or folder>`; errors as `open_pretrained` and `require_spelling`."""
+    base = open_hub_model(HUB + name.removeprefix(HUB), None, best_device())
+    require_spelling(base)
+    return HubClient(base, temperature, seed)
