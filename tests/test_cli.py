@@ -177,6 +177,8 @@ def test_what_the_user_can_mend_is_one_line_and_writes_nothing(
     [
         ["train", "--batch-size"],
         ["finetune", "--batch-size"],
+        ["finetune", "--alpha"],
+        ["sleep", "koans", "list", "--generated"],
         ["generate", "run", "--tokens"],
         ["fit", "runs.csv", "--loss", "loss", "--resamples"],
         ["market", "search", "--seed"],

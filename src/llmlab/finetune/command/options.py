@@ -14,6 +14,8 @@ from llmlab.method.options import LARGEST_BATCH, LARGEST_SEED, require_learning_
 
 METHODS = ("full", "lora", "qlora")
 SCALINGS = ("alpha/r", "rslora")
+LARGEST_ALPHA = 1e6
+"""Far more than any adapter is scaled by; a float32 overflows from 1e38 on."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,10 @@ class FinetuneOptions:
     method: Annotated[str, Option(help="full, lora or qlora.")] = "lora"
     rank: Annotated[int | None, Option(min=1, help="Rank of the adapter. Default: 8.")] = None
     alpha: Annotated[
-        float | None, Option(help="Numerator of the adapter's scaling. Default: twice the rank.")
+        float | None,
+        Option(
+            max=LARGEST_ALPHA, help="Numerator of the adapter's scaling. Default: twice the rank."
+        ),
     ] = None
     scaling: Annotated[
         str | None, Option(help="alpha/r (the default) or rslora: alpha over the root of r.")

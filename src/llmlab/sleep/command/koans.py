@@ -28,7 +28,8 @@ KoansArgument = Annotated[
     typer.Argument(metavar="FILE|NAME|FAMILY|all", help="A file of koans, a name, or a family."),
 ]
 GeneratedOption = Annotated[
-    int, typer.Option(min=0, metavar="N", help="Generate N koans from the grammar instead.")
+    int,
+    typer.Option(min=0, max=10**6, metavar="N", help="Generate N koans from the grammar instead."),
 ]
 LanguageOption = Annotated[
     str, typer.Option("--language", help="Language of generated koans: rust or python.")
