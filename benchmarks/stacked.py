@@ -16,8 +16,8 @@ from pathlib import Path
 from report import in_a_process, save
 
 from llmlab.experiments.optimizer import EXPERIMENT
-from llmlab.gpt.stacked import run_studies
-from llmlab.gpt.study import Study
+from llmlab.gpt.study.stacked import run_studies
+from llmlab.gpt.study.trials import Study
 from llmlab.gpt.training import best_device
 from llmlab.method.running.parts import trials
 

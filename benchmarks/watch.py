@@ -25,11 +25,11 @@ from playwright.sync_api import Page, sync_playwright
 from report import save
 from websockets.sync.client import connect
 
+from llmlab.gpt.command.session import PretrainingSession
 from llmlab.gpt.distributed import Workers
-from llmlab.gpt.encoded_corpus import byte_pairs, named_corpus, prepare
 from llmlab.gpt.model import GPTConfig
 from llmlab.gpt.pretraining import PretrainingRecipe
-from llmlab.gpt.session import PretrainingSession
+from llmlab.gpt.text.encoded_corpus import byte_pairs, named_corpus, prepare
 from llmlab.gpt.training import Point, TrainConfig
 from llmlab.runs.control import Helm
 from llmlab.runs.folder import RunFolder

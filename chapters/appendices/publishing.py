@@ -46,11 +46,11 @@ import tempfile
 from pathlib import Path
 
 from llmlab.book.run_chart import run_chart
+from llmlab.gpt.command.session import PretrainingSession
 from llmlab.gpt.distributed import Workers
-from llmlab.gpt.encoded_corpus import byte_pairs, named_corpus, prepare
 from llmlab.gpt.model import GPTConfig
 from llmlab.gpt.pretraining import PretrainingRecipe
-from llmlab.gpt.session import PretrainingSession
+from llmlab.gpt.text.encoded_corpus import byte_pairs, named_corpus, prepare
 from llmlab.gpt.training import TrainConfig
 from llmlab.runs.control import Request, ask
 

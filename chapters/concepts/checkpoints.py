@@ -20,16 +20,16 @@ import numpy as np
 import torch
 
 from llmlab.book import style
-from llmlab.gpt.checkpoints import (
+from llmlab.gpt.model import GPT, GPTConfig
+from llmlab.gpt.saved.checkpoints import (
     load_checkpoint,
     random_state,
     save_checkpoint,
     set_random_state,
 )
-from llmlab.gpt.encoded_corpus import named_corpus
-from llmlab.gpt.model import GPT, GPTConfig
-from llmlab.gpt.text_tokenizers import train_bpe
-from llmlab.gpt.token_dataset import TokenBatches, TokenSpan
+from llmlab.gpt.text.encoded_corpus import named_corpus
+from llmlab.gpt.text.text_tokenizers import train_bpe
+from llmlab.gpt.text.token_dataset import TokenBatches, TokenSpan
 from llmlab.gpt.training import TrainConfig, Trainer
 
 torch.set_num_threads(1)  # the same numbers on every run

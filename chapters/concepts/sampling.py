@@ -19,7 +19,7 @@ from torch.nn.utils.rnn import pad_sequence
 from llmlab.book import style
 from llmlab.gpt.generation import Sampler, SamplingConfig
 from llmlab.gpt.model import GPT, IGNORE, GPTConfig
-from llmlab.gpt.text_tokenizers import train_bpe
+from llmlab.gpt.text.text_tokenizers import train_bpe
 from llmlab.gpt.training import TrainConfig, train
 
 torch.set_num_threads(1)  # the same numbers on every run

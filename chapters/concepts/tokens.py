@@ -13,8 +13,8 @@
 from matplotlib.patches import Rectangle
 
 from llmlab.book import style
-from llmlab.gpt.encoded_corpus import named_corpus
-from llmlab.gpt.text_tokenizers import train_bpe
+from llmlab.gpt.text.encoded_corpus import named_corpus
+from llmlab.gpt.text.text_tokenizers import train_bpe
 
 text = "".join(named_corpus("stdlib", 360_000).texts())
 read, unseen = text[:300_000], text[300_000:]

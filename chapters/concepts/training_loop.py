@@ -18,10 +18,10 @@ import numpy as np
 import torch
 
 from llmlab.book import style
-from llmlab.gpt.encoded_corpus import named_corpus
 from llmlab.gpt.model import GPT, GPTConfig, next_token_loss
-from llmlab.gpt.text_tokenizers import train_bpe
-from llmlab.gpt.token_dataset import TokenBatches, TokenSpan
+from llmlab.gpt.text.encoded_corpus import named_corpus
+from llmlab.gpt.text.text_tokenizers import train_bpe
+from llmlab.gpt.text.token_dataset import TokenBatches, TokenSpan
 from llmlab.gpt.training import TrainConfig, Trainer, evaluate
 
 torch.set_num_threads(1)  # the same numbers on every run

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from llmlab.finetune.model.base_model import new_base_model, save_base_model
-from llmlab.gpt.corpora import CACHE_DIR
+from llmlab.gpt.text.corpora import CACHE_DIR
 from llmlab.method.declare.experiment import Experiment, Trial
 from tests.experiments import sleep_folders
 

@@ -11,9 +11,9 @@ import torch
 from torch import nn
 
 from llmlab.finetune.model.base_model import new_base_model, save_base_model
-from llmlab.gpt.checkpoints import save_checkpoint
 from llmlab.gpt.model import GPT, GPTConfig
-from llmlab.gpt.text_tokenizers import train_bpe
+from llmlab.gpt.saved.checkpoints import save_checkpoint
+from llmlab.gpt.text.text_tokenizers import train_bpe
 
 SPECIAL = ["<pad>", "<|im_start|>", "<|im_end|>"]
 CHATML = (

@@ -13,11 +13,11 @@ import pytest
 import torch
 from calling import exit_status
 
-from llmlab.gpt.checkpoints import load_checkpoint
-from llmlab.gpt.corpora import CACHE_DIR
+from llmlab.gpt.command.session import PretrainingSession
 from llmlab.gpt.distributed import Workers, joined
 from llmlab.gpt.pretraining import Pretraining, mean_loss
-from llmlab.gpt.session import PretrainingSession
+from llmlab.gpt.saved.checkpoints import load_checkpoint
+from llmlab.gpt.text.corpora import CACHE_DIR
 
 SCRIPT = Path(__file__).with_name("two_processes.py")
 TRAIN = (

@@ -16,7 +16,7 @@ from llmlab.gpt.generation import (
     window_start,
 )
 from llmlab.gpt.model import GPT, GPTConfig
-from llmlab.gpt.text_tokenizers import TextTokenizer, characters
+from llmlab.gpt.text.text_tokenizers import TextTokenizer, characters
 from llmlab.method.errors import LabError
 
 CONFIG = GPTConfig(vocab_size=50, context=16, d_model=32, n_layers=2, n_heads=4)

@@ -7,11 +7,11 @@ import pytest
 import torch
 
 from llmlab.gpt.alarms import Alarm
-from llmlab.gpt.checkpoints import load_checkpoint, save_checkpoint
-from llmlab.gpt.encoded_corpus import each_character, named_corpus, prepare
+from llmlab.gpt.command.session import PretrainingSession
 from llmlab.gpt.model import GPT
 from llmlab.gpt.pretraining import Pretraining, PretrainingRecipe, Validation, mean_loss
-from llmlab.gpt.session import PretrainingSession
+from llmlab.gpt.saved.checkpoints import load_checkpoint, save_checkpoint
+from llmlab.gpt.text.encoded_corpus import each_character, named_corpus, prepare
 from llmlab.gpt.training import Point
 from llmlab.method.errors import LabError
 

@@ -5,10 +5,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from itertools import count
 
-from llmlab.gpt.checkpoints import load_checkpoint
+from llmlab.gpt.command.run_events import Interrupted, Saved
+from llmlab.gpt.command.session import PretrainingSession
 from llmlab.gpt.distributed import Workers
-from llmlab.gpt.run_events import Interrupted, Saved
-from llmlab.gpt.session import PretrainingSession
+from llmlab.gpt.saved.checkpoints import load_checkpoint
 from llmlab.gpt.speed import flops_per_token
 from llmlab.gpt.training import Point
 from llmlab.runs.control import Request, Steered, ask

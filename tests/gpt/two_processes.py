@@ -9,12 +9,12 @@ from threading import Timer
 import torch
 import torch.distributed as dist
 
+from llmlab.gpt.command.run_events import Saved
+from llmlab.gpt.command.session import PretrainingSession
 from llmlab.gpt.distributed import Workers, joined
-from llmlab.gpt.encoded_corpus import byte_pairs, named_corpus, prepare
 from llmlab.gpt.model import GPTConfig
 from llmlab.gpt.pretraining import PretrainingRecipe
-from llmlab.gpt.run_events import Saved
-from llmlab.gpt.session import PretrainingSession
+from llmlab.gpt.text.encoded_corpus import byte_pairs, named_corpus, prepare
 from llmlab.gpt.training import Point, TrainConfig
 from llmlab.runs.control import Request, ask
 

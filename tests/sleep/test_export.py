@@ -14,7 +14,7 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 
 from llmlab.finetune.model.lora import LoraSpec
 from llmlab.gpt.model import GPT, GPTConfig
-from llmlab.gpt.text_tokenizers import BYTE_LETTERS, TextTokenizer, characters, train_bpe
+from llmlab.gpt.text.text_tokenizers import BYTE_LETTERS, TextTokenizer, characters, train_bpe
 from llmlab.method.errors import LabError
 from llmlab.sleep.coder.coder import Coder, new_coder, save_coder
 from llmlab.sleep.coder.tokens import CodeTokens, code_tokens

@@ -9,7 +9,7 @@ import typer
 
 from llmlab.cli.shared import shown
 from llmlab.finetune.command.options import FinetuneOptions
-from llmlab.gpt.options import TrainOptions
+from llmlab.gpt.command.options import TrainOptions
 from llmlab.method.errors import LabError
 from llmlab.method.json_values import print_json
 from llmlab.method.options import LARGEST_SEED, Json, expand_options
@@ -41,9 +41,9 @@ def train(
     the state, too. `llmlab generate` and `llmlab inspect` take the folder. To train on several
     processes or GPUs, use `torchrun --standalone --nproc-per-node 2 -m llmlab train`.
     """
-    from llmlab.gpt.console import Meter, show
+    from llmlab.gpt.command.console import Meter, show
+    from llmlab.gpt.command.opening import describe, open_session
     from llmlab.gpt.distributed import joined
-    from llmlab.gpt.opening import describe, open_session
     from llmlab.gpt.speed import keep_freed_memory
 
     keep_freed_memory()
@@ -197,7 +197,7 @@ def inspect(
     shows them.
     """
     from llmlab.book.views.widgets import standalone_page
-    from llmlab.gpt.run_views import look_into
+    from llmlab.gpt.inside.run_views import look_into
     from llmlab.method.files import require_writable, write_file
 
     page = out or run / "inspect.html"
@@ -255,7 +255,7 @@ def export_(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder to write.")],
 ) -> None:
     """Export a trained model as a folder that Hugging Face `transformers` loads."""
-    from llmlab.gpt.exchange import export_run
+    from llmlab.gpt.formats.exchange import export_run
 
     export_run(run, folder)
     print(f"Load it with transformers.AutoModelForCausalLM.from_pretrained({str(folder)!r}).")
@@ -271,7 +271,7 @@ def import_(
     ] = None,
 ) -> None:
     """Import a GPT-2 from Hugging Face, to generate with it or to look inside it."""
-    from llmlab.gpt.exchange import import_run
+    from llmlab.gpt.formats.exchange import import_run
 
     folder = out or Path("runs") / Path(source).name
     import_run(source, folder)

@@ -2,21 +2,21 @@
 
 from typing import TYPE_CHECKING
 
-from llmlab.gpt.measures import Observer, pretraining_sweep
+from llmlab.gpt.study.measures import Observer, pretraining_sweep
 from llmlab.method.declare.experiment import Axis, Budget, Metric, Subject, Trial
 
 if TYPE_CHECKING:
-    from llmlab.gpt.encoded_corpus import EncodedCorpus
-    from llmlab.gpt.measures import Curves, Log, Views
     from llmlab.gpt.pretraining import Event, Pretraining
-    from llmlab.gpt.study import Study
+    from llmlab.gpt.study.measures import Curves, Log, Views
+    from llmlab.gpt.study.trials import Study
+    from llmlab.gpt.text.encoded_corpus import EncodedCorpus
 
 
 def describe(trial: Trial) -> "Study":
-    from llmlab.gpt.encoded_corpus import byte_pairs, named_corpus, prepare
     from llmlab.gpt.model import GPTConfig
     from llmlab.gpt.pretraining import PretrainingRecipe
-    from llmlab.gpt.study import Study
+    from llmlab.gpt.study.trials import Study
+    from llmlab.gpt.text.encoded_corpus import byte_pairs, named_corpus, prepare
     from llmlab.gpt.training import TrainConfig
 
     settings = trial.settings
@@ -48,7 +48,7 @@ class Heads(Observer):
         self.activations = {}
 
     def see(self, event: "Event") -> None:
-        from llmlab.gpt.inspection import activation_statistics, copy_gain, head_scores
+        from llmlab.gpt.inside.inspection import activation_statistics, copy_gain, head_scores
         from llmlab.gpt.pretraining import Validation
 
         if isinstance(event, Validation):
@@ -66,8 +66,12 @@ class Heads(Observer):
         return self.heads
 
     def views(self) -> "Views":
-        from llmlab.gpt.inspection import head_scores
-        from llmlab.gpt.inspection_views import activations_view, attention_view, logit_lens_view
+        from llmlab.gpt.inside.inspection import head_scores
+        from llmlab.gpt.inside.inspection_views import (
+            activations_view,
+            attention_view,
+            logit_lens_view,
+        )
 
         if not self.is_shown:
             return {}

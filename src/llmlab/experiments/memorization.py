@@ -3,18 +3,18 @@
 import math
 from typing import TYPE_CHECKING
 
-from llmlab.gpt.measures import Observer, pretraining_sweep
+from llmlab.gpt.study.measures import Observer, pretraining_sweep
 from llmlab.method.declare.experiment import Axis, Budget, Metric, Subject, Trial
 
 if TYPE_CHECKING:
-    from llmlab.gpt.study import Study
+    from llmlab.gpt.study.trials import Study
 
 
 def describe(trial: Trial) -> "Study":
-    from llmlab.gpt.encoded_corpus import byte_pairs, named_corpus, prepare
     from llmlab.gpt.model import GPTConfig
     from llmlab.gpt.pretraining import PretrainingRecipe
-    from llmlab.gpt.study import Study
+    from llmlab.gpt.study.trials import Study
+    from llmlab.gpt.text.encoded_corpus import byte_pairs, named_corpus, prepare
     from llmlab.gpt.training import TrainConfig
 
     settings = trial.settings

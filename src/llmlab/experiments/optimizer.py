@@ -2,20 +2,20 @@
 
 from typing import TYPE_CHECKING
 
-from llmlab.gpt.measures import pretraining_sweep
+from llmlab.gpt.study.measures import pretraining_sweep
 from llmlab.method.declare.experiment import Axis, Budget, Subject, Trial
 
 if TYPE_CHECKING:
-    from llmlab.gpt.study import Study
+    from llmlab.gpt.study.trials import Study
 
 
 def describe(trial: Trial) -> "Study":
     from dataclasses import replace
 
-    from llmlab.gpt.encoded_corpus import byte_pairs, named_corpus, prepare
     from llmlab.gpt.model import GPTConfig
     from llmlab.gpt.pretraining import PretrainingRecipe
-    from llmlab.gpt.study import Study
+    from llmlab.gpt.study.trials import Study
+    from llmlab.gpt.text.encoded_corpus import byte_pairs, named_corpus, prepare
     from llmlab.gpt.training import TrainConfig
 
     settings = trial.settings

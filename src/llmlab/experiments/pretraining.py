@@ -2,23 +2,23 @@
 
 from typing import TYPE_CHECKING
 
-from llmlab.gpt.measures import Observer, pretraining_sweep
+from llmlab.gpt.study.measures import Observer, pretraining_sweep
 from llmlab.method.declare.experiment import Axis, Budget, Metric, Subject, Trial
 
 if TYPE_CHECKING:
-    from llmlab.gpt.encoded_corpus import EncodedCorpus
-    from llmlab.gpt.measures import Curves, Log, Views
     from llmlab.gpt.pretraining import Event, Pretraining
-    from llmlab.gpt.study import Study
+    from llmlab.gpt.study.measures import Curves, Log, Views
+    from llmlab.gpt.study.trials import Study
+    from llmlab.gpt.text.encoded_corpus import EncodedCorpus
 
 
 def describe(trial: Trial) -> "Study":
     from dataclasses import replace
 
     from llmlab.gpt.configs import preset
-    from llmlab.gpt.encoded_corpus import byte_pairs, each_character, named_corpus, prepare
     from llmlab.gpt.pretraining import PretrainingRecipe
-    from llmlab.gpt.study import Study
+    from llmlab.gpt.study.trials import Study
+    from llmlab.gpt.text.encoded_corpus import byte_pairs, each_character, named_corpus, prepare
     from llmlab.gpt.training import TrainConfig
 
     settings = trial.settings
@@ -47,7 +47,7 @@ class Checkpoints(Observer):
     """What the model of the first seed writes and attends to, at every validation."""
 
     def __init__(self, run: "Pretraining", encoded: "EncodedCorpus", log: "Log") -> None:
-        from llmlab.gpt.inspection_views import CheckpointBrowser
+        from llmlab.gpt.inside.inspection_views import CheckpointBrowser
 
         super().__init__(run, encoded, log)
         self.browser = CheckpointBrowser(run.model, encoded.tokenizer)

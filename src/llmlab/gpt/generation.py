@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from llmlab.gpt.model import GPT, Attention, KVCache
-from llmlab.gpt.text_tokenizers import TextTokenizer
+from llmlab.gpt.text.text_tokenizers import TextTokenizer
 from llmlab.method.errors import LabError
 
 

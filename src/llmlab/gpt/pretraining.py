@@ -11,10 +11,10 @@ import torch
 from torch import Tensor
 
 from llmlab.gpt.alarms import Alarm, OverfittingAlarm, SpikeAlarm
-from llmlab.gpt.checkpoints import Checkpoint, random_state, set_random_state
 from llmlab.gpt.distributed import Workers
 from llmlab.gpt.model import GPT, GPTConfig, next_token_loss
-from llmlab.gpt.token_dataset import TokenBatches, TokenFile, TokenSpan
+from llmlab.gpt.saved.checkpoints import Checkpoint, random_state, set_random_state
+from llmlab.gpt.text.token_dataset import TokenBatches, TokenFile, TokenSpan
 from llmlab.gpt.training import Batch, Point, Precision, TrainConfig, Trainer
 
 

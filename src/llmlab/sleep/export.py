@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from tokenizers import decoders
 
 from llmlab.gpt.model import GPT
-from llmlab.gpt.text_tokenizers import TextTokenizer
+from llmlab.gpt.text.text_tokenizers import TextTokenizer
 from llmlab.method.errors import LabError
 from llmlab.method.files import write_file, write_with
 from llmlab.sleep.coder.coder import LONGEST_ANSWER, Coder

@@ -10,7 +10,7 @@ from llmlab.finetune.model.base_model import load_base_model, new_base_model, sa
 from llmlab.finetune.model.catalog import open_pretrained
 from llmlab.finetune.model.lora import LoraSpec, add_lora
 from llmlab.finetune.model.qlora import FourBit, quantised_layers
-from llmlab.gpt.saved_runs import open_model
+from llmlab.gpt.saved.saved_runs import open_model
 from llmlab.gpt.training import TrainConfig, train
 from llmlab.method.errors import LabError
 from tests.finetune.bases import FORMS, Folder, opened

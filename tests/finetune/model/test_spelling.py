@@ -6,7 +6,7 @@ from transformers import AutoTokenizer, ByT5Tokenizer
 
 from llmlab.finetune.model.codecs import HubCodec, RunCodec, SkillCodec
 from llmlab.finetune.model.spelling import tokenizer_digest
-from llmlab.gpt.text_tokenizers import train_bpe
+from llmlab.gpt.text.text_tokenizers import train_bpe
 from tests.finetune.tokenizers import TOKENIZERS
 
 

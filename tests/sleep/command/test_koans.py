@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from llmlab.gpt.corpora import CACHE_DIR
+from llmlab.gpt.text.corpora import CACHE_DIR
 from llmlab.method.errors import LabError
 from llmlab.sleep.command.app import app
 

@@ -20,10 +20,10 @@ from llmlab.finetune.model.merging import open_merged
 from llmlab.finetune.model.peft_format import ADAPTER
 from llmlab.finetune.model.pretrained import Pretrained
 from llmlab.finetune.tasks.texts import Turn
-from llmlab.gpt.checkpoints import ABOUT, checkpoints
 from llmlab.gpt.generation import Sampler, SamplingConfig, generate, stream_text, window_start
 from llmlab.gpt.model import GPT
-from llmlab.gpt.saved_runs import open_model
+from llmlab.gpt.saved.checkpoints import ABOUT, checkpoints
+from llmlab.gpt.saved.saved_runs import open_model
 
 
 def generate_text(

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from typer import Option
 
-from llmlab.gpt.options import PRECISIONS
+from llmlab.gpt.command.options import PRECISIONS
 from llmlab.method.declare.catalog import suggestion
 from llmlab.method.errors import LabError
 from llmlab.method.options import LARGEST_BATCH, LARGEST_SEED, require_learning_rate

@@ -1,8 +1,8 @@
 """Diagnose loss curves: what happened in a run, at which step, and on what evidence.
 
 files       `readers` finds the curves of a run: `json_logs`, `tables` (CSV, parquet),
-            `tensorboard` and `tfrecords`. `readings` is what each returns, `names` the
-            many names of steps and losses.
+            `printed` (what trainers print), `tensorboard` and `tfrecords`. `readings` is what
+            each returns, `names` the many names of steps and losses.
 curves      `curve`, `smoothing`: one number over the steps, and the line behind its noise.
 diagnosis   `shapes` (plateaus, spikes, divergence, overfitting), `causes`, `extrapolation`, `noise`
 report      `report`: the findings for a reader, or as JSON

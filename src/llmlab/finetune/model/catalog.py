@@ -27,9 +27,9 @@ from llmlab.finetune.model.peft_format import ADAPTER
 from llmlab.finetune.model.pretrained import Pretrained, first_line, weights_digest
 from llmlab.finetune.model.qlora import FourBit, quantise
 from llmlab.finetune.tasks.skills import TOKENIZER
-from llmlab.gpt import checkpoints
-from llmlab.gpt.saved_runs import CHECKPOINTS, open_model
-from llmlab.gpt.saved_runs import TOKENIZER as TOKENIZER_FILE
+from llmlab.gpt.saved import checkpoints
+from llmlab.gpt.saved.saved_runs import CHECKPOINTS, open_model
+from llmlab.gpt.saved.saved_runs import TOKENIZER as TOKENIZER_FILE
 from llmlab.method.declare.catalog import suggestion
 from llmlab.method.errors import LabError
 from llmlab.runs.shell import command

@@ -15,7 +15,7 @@ from llmlab.finetune.tasks.texts import (
     mark_answers,
     write_turns,
 )
-from llmlab.gpt.text_tokenizers import END_OF_TEXT, TextTokenizer
+from llmlab.gpt.text.text_tokenizers import END_OF_TEXT, TextTokenizer
 from llmlab.method.errors import LabError
 
 if TYPE_CHECKING:

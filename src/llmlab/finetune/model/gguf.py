@@ -15,7 +15,7 @@ import torch
 from filelock import FileLock
 
 from llmlab.finetune.model.pretrained import first_line, weights_digest
-from llmlab.gpt.corpora import cache_folder
+from llmlab.gpt.text.corpora import cache_folder
 from llmlab.method.errors import LabError
 from llmlab.method.files import replaced, unwritable
 

@@ -18,7 +18,7 @@ from llmlab.finetune.model.hub import HubModel, copy_tokenizer
 from llmlab.finetune.model.pretrained import Pretrained
 from llmlab.finetune.model.qlora import dequantise
 from llmlab.finetune.model.replacing import replace_module
-from llmlab.gpt.writing import new_folder
+from llmlab.gpt.saved.writing import new_folder
 from llmlab.method.errors import LabError
 from llmlab.method.files import require_empty
 

@@ -6,7 +6,7 @@ Nobody can list what such a model knows; source code it has read.
 from llmlab.finetune.model.codecs import TextCodec
 from llmlab.finetune.tasks.batches import Sequences, padded
 from llmlab.finetune.tasks.texts import TokenizedText
-from llmlab.gpt.encoded_corpus import named_corpus
+from llmlab.gpt.text.encoded_corpus import named_corpus
 
 TEXT_BYTES = 60_000
 """Source text of Python's standard library, from which rows of ordinary text are cut."""

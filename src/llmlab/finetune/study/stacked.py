@@ -26,7 +26,7 @@ from llmlab.finetune.study.tuning import Tuned, Tuning, accuracies_of_base
 from llmlab.finetune.tasks.batches import Sequences, encode, epochs
 from llmlab.finetune.tasks.skills import SKILLS, Item
 from llmlab.gpt.model import IGNORE
-from llmlab.gpt.stacked_adamw import StackedAdamW
+from llmlab.gpt.study.stacked_adamw import StackedAdamW
 from llmlab.gpt.training import Evaluation, History, Point, best_device, learning_rate_at
 
 GRADED_ROWS = 8192

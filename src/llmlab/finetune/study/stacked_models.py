@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from llmlab.finetune.model.base_model import load_base_model
 from llmlab.finetune.study.tuning import Tuned, Tuning, graded
 from llmlab.finetune.tasks.batches import encode, epochs
-from llmlab.gpt.stacked import StackedTrainer, take_in_turn
+from llmlab.gpt.study.stacked import StackedTrainer, take_in_turn
 from llmlab.gpt.training import History, Trainer, best_device
 
 

@@ -11,7 +11,7 @@ import string
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from llmlab.gpt.character_tokenizer import CharTokenizer
+from llmlab.gpt.text.character_tokenizer import CharTokenizer
 
 END = "\n"
 """Ends every answer, so that a longer wrong answer cannot start with the right one."""

@@ -12,8 +12,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save_file
 from torch import Tensor
 
-from llmlab.gpt.checkpoints import Shape
 from llmlab.gpt.model import GPTConfig
+from llmlab.gpt.saved.checkpoints import Shape
 from llmlab.method.documents import in_one_line
 from llmlab.method.errors import LabError
 from llmlab.sleep.coder.rotary import RotaryGPT

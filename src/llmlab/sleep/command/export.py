@@ -29,7 +29,7 @@ def export(
     A coder's file reads and writes tokens, each followed by ¦; prompt.txt holds a first question.
     """
     from llmlab.finetune.model.catalog import is_hub
-    from llmlab.gpt.saved_runs import open_model
+    from llmlab.gpt.saved.saved_runs import open_model
     from llmlab.sleep.export import MODEL, MODELFILE, PROMPT, export_coder, export_gpt
 
     if is_hub(model):

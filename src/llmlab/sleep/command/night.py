@@ -49,7 +49,7 @@ def train(
     seed: Annotated[int, typer.Option(min=0, max=LARGEST_SEED, help="Random seed.")] = 0,
 ) -> None:
     """Train LoRA adapters on the edits of captured episodes, and write the trained coder."""
-    from llmlab.gpt.writing import new_folder
+    from llmlab.gpt.saved.writing import new_folder
     from llmlab.sleep.coder.coder import save_coder
     from llmlab.sleep.night.catalog import spend_night
     from llmlab.sleep.night.families import FamilyCoder, save_family_coder

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
-from llmlab.gpt.corpora import cache_folder
+from llmlab.gpt.text.corpora import cache_folder
 from llmlab.method.errors import LabError
 from llmlab.sleep.koans.koan import Language, Program
 from llmlab.sleep.koans.rust import need_compiler
