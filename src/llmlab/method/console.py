@@ -168,6 +168,8 @@ def print_verdicts(verdicts: Sequence["Verdict"]) -> None:
 
 def print_reproduction(agreements: Sequence["Agreement"], scale: str) -> None:
     """Print how fresh tables compare with the recorded ones."""
+    from llmlab.method.evidence.reproduction import explanation
+
     if not agreements:
         print(f"Nothing to compare at scale '{scale}': no results are both fresh and recorded.")
         return
@@ -184,6 +186,8 @@ def print_reproduction(agreements: Sequence["Agreement"], scale: str) -> None:
             _agreement(agreement),
         )
     _print(table)
+    if found := explanation(agreements):
+        print(found)
 
 
 def _table(title: str) -> Table:

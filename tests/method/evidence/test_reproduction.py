@@ -1,12 +1,13 @@
 import math
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 import pandas as pd
 import pytest
 
 from llmlab.method.declare.experiment import Budget, Experiment, Metric
 from llmlab.method.evidence.recording import record
-from llmlab.method.evidence.reproduction import compare, reproduction
+from llmlab.method.evidence.reproduction import compare, explanation, reproduction
 from llmlab.method.running.runner import run_experiment
 
 TOY = Experiment(
@@ -25,10 +26,18 @@ TOY = Experiment(
 
 
 @dataclass(frozen=True)
+class Made:
+    """As much of a manifest as a comparison looks at."""
+
+    libraries: Mapping[str, str]
+
+
+@dataclass(frozen=True)
 class Table:
     """As much of an Evidence as a comparison looks at."""
 
     runs: pd.DataFrame
+    manifest: Made = Made({"python": "3.11.7", "torch": "2.13.0"})
     experiment: Experiment = TOY
     scale: str = "smoke"
     changes: tuple[str, ...] = field(default=())
@@ -66,6 +75,27 @@ def test_a_difference_above_its_tolerance_is_drift() -> None:
     assert not found.agrees
     assert [d.metric for d in found.drifted] == ["loss", "accuracy"]
     assert found.worst.metric == "accuracy"
+
+
+@pytest.mark.parametrize(
+    ("libraries", "explained"),
+    [
+        (
+            {"python": "3.11.2", "torch": "2.13.0"},
+            "python 3.11.2, recorded with 3.11.7. The corpus",
+        ),
+        ({"python": "3.11.7"}, "torch missing, recorded with 2.13.0."),
+    ],
+)
+def test_other_versions_are_named_where_tables_differ(
+    libraries: dict[str, str], explained: str
+) -> None:
+    recorded, same, other = (table((loss, 1.0)) for loss in (0.5, 0.5, 0.9))
+    agreements = [
+        compare(replace(fresh, manifest=Made(libraries)), recorded) for fresh in (same, other)
+    ]
+    assert explanation(agreements[:1]) == ""
+    assert explained in explanation(agreements)
 
 
 def test_runs_in_one_table_only_are_named() -> None:

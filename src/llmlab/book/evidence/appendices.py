@@ -75,7 +75,11 @@ def reproduction(project: Project) -> Markdown:
         for agreement in agreements
     ]
     header = ["Experiment", "Rerun", "Runs compared", "Largest difference"]
-    return markup.join(markup.pipe_table(header, rows), *map(_drift_details, agreements))
+    return markup.join(
+        markup.pipe_table(header, rows),
+        reproductions.explanation(agreements),
+        *map(_drift_details, agreements),
+    )
 
 
 def tolerances(project: Project) -> Markdown:

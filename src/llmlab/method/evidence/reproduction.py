@@ -54,6 +54,8 @@ class Agreement:
         drifted: all differences above their tolerance.
         largest: the largest difference of each metric.
         changes: changes in code or budget since the tables were recorded.
+        versions: Python and libraries of other versions than recorded, as "python 3.11.2, recorded
+            with 3.11.7".
     """
 
     experiment: str
@@ -65,6 +67,7 @@ class Agreement:
     drifted: tuple[Difference, ...]
     largest: Mapping[str, float]
     changes: tuple[str, ...]
+    versions: tuple[str, ...] = ()
 
     @property
     def agrees(self) -> bool:
@@ -99,6 +102,28 @@ def compare(fresh: Evidence, recorded: Evidence, drifts: Drifts | None = None) -
             for name in dict.fromkeys(d.metric for d in differences)
         },
         changes=recorded.changes,
+        versions=_other_versions(fresh.manifest.libraries, recorded.manifest.libraries),
+    )
+
+
+def explanation(agreements: Iterable[Agreement]) -> str:
+    """Names the versions that may explain what differs; "" if there are none."""
+    differing = [each for each in agreements if not each.agrees and each.versions]
+    if not differing:
+        return ""
+    names = ", ".join(each.experiment for each in differing)
+    versions = dict.fromkeys(version for each in differing for version in each.versions)
+    said = f"What differs in {names} may come from other versions: {'; '.join(versions)}."
+    if any(version.startswith("python ") for version in versions):
+        said += " The corpus stdlib is the source of the Python that runs."
+    return said
+
+
+def _other_versions(fresh: Mapping[str, str], recorded: Mapping[str, str]) -> tuple[str, ...]:
+    return tuple(
+        f"{name} {fresh.get(name, 'missing')}, recorded with {version}"
+        for name, version in recorded.items()
+        if fresh.get(name) != version
     )
 
 
