@@ -270,8 +270,7 @@ def rise(curve: Curve, *, smallest: float = 0.1) -> Rise | None:
         return None
     width = _window(curve)
     smooth = running_median(curve.y, width)
-    last = float(np.median(curve.y[-width:]))
-    lowest = float(smooth[: -(width // 2)].min())  # the rest joins fewer values than `last`
+    lowest, last = float(_before_end(smooth, width).min()), float(np.median(curve.y[-width:]))
     if last - lowest <= max(SURE * _noise(curve.y), smallest * abs(lowest)):
         return None
     turn = np.flatnonzero((curve.y <= lowest) | (smooth <= lowest))[-1]
@@ -292,7 +291,7 @@ def overfitting(
     if min(len(training), len(validation)) < SURELY_RISING:
         return None
     width = _window(validation)
-    smooth = running_median(validation.y, min(3, width))[: -(width // 2)]
+    smooth = _before_end(running_median(validation.y, min(3, width)), width)
     turn, last = int(np.argmin(smooth)), float(np.median(validation.y[-width:]))
     lowest, step = float(smooth[turn]), validation.steps[turn]
     noise = 0.0 if _only_rises(validation) else SURE * _noise(validation.y)
@@ -350,6 +349,15 @@ def level_at_end(curve: Curve, share: float = 0.1) -> float:
 def _window(curve: Curve) -> int:
     """A twentieth of the points, odd, three at least: long beside noise, short beside the run."""
     return max(3, len(curve) // 20 * 2 + 1) if len(curve) >= 3 else 1
+
+
+def _before_end(smooth: np.ndarray, width: int) -> np.ndarray:
+    """The smoothed values up to the middle of the last window of `width` values.
+
+    Later ones join fewer values than the median of that window, so that a steep last step would
+    look like a turn.
+    """
+    return smooth[: len(smooth) - width // 2]
 
 
 def _level_around(curve: Curve, step: int) -> float:

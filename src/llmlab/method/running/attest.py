@@ -199,14 +199,15 @@ def _run_there(tree: Path, experiment: Experiment, scale: str, out: Path) -> Non
 
 def _run_here(project: Project, experiment: Experiment, scale: str, out: Path) -> set[Called]:
     """Run an experiment with the present code, and return the functions that its workers called."""
-    for name in _all_needs(experiment):
-        run_experiment(load_experiment(name), scale, project, out=out)
     cache = _emptied(out, scale, experiment)
     trace = out / "trace"
     shutil.rmtree(trace, ignore_errors=True)
     trace.mkdir(parents=True)
-    with environment({TRACE: str(trace), CACHE_DIR: str(cache)}):
-        run_experiment(experiment, scale, project, out=out)
+    with environment({CACHE_DIR: str(cache)}):
+        for name in _all_needs(experiment):
+            run_experiment(load_experiment(name), scale, project, out=out)
+        with environment({TRACE: str(trace)}):
+            run_experiment(experiment, scale, project, out=out)
     return read_trace(trace)
 
 
