@@ -284,7 +284,10 @@ SENTENCES = {"supported": "It rises.", "refuted": "It falls.", "undecided": "It 
 
 
 def test_a_learning_follows_the_verdict_and_names_its_effect(recorded_book):
-    assert show.says("H-DOWN", **SENTENCES) == "It falls."
+    assert show.says("H-DOWN", **SENTENCES) == f"It falls ({show.effect('H-DOWN')})."
+    refuted = "At a rate of 1.5 it falls: too far. That is all."
+    said = show.says("H-DOWN", **SENTENCES | {"refuted": refuted})
+    assert said == f"At a rate of 1.5 it falls ({show.effect('H-DOWN')}): too far. That is all."
     said = show.says("H-UP", **SENTENCES, also="The difference is {}, not {1}.")
     assert said == f"It rises. The difference is {show.effect('H-UP')}, not {{1}}."
 

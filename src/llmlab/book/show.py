@@ -4,6 +4,7 @@ A chapter names its experiment (or hypothesis) as a literal first argument, so t
 what the chapter depends on. Evidence comes from the largest available scale.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -313,30 +314,40 @@ def word(hypothesis: str) -> str:
     return _verdict(hypothesis).word
 
 
+UNTESTED = "No run at laptop or gpu scale has tested this yet."
+
+FIRST_STOP = re.compile(r"[.:](?= |$)")
+"""Where the first sentence of a text ends, or what explains it begins."""
+
+
 def says(
     hypothesis: str,
     *,
     supported: str,
     refuted: str,
     undecided: str,
-    untested: str = "No run at laptop or gpu scale has tested this yet.",
+    untested: str = UNTESTED,
     also: str = "",
 ) -> str:
-    """The sentence that matches the verdict, so that prose stays true after a rerun.
+    """The text that matches the verdict, with its effect, so that prose stays true after a rerun.
 
     Args:
-        also: follows any verdict except UNTESTED, with the effect in place of "{}".
+        also: follows any verdict except UNTESTED, with the effect in place of "{}". Without it the
+            effect stands in parentheses at the end of the first sentence.
     """
-    sentences = {
-        "SUPPORTED": supported,
-        "REFUTED": refuted,
-        "UNDECIDED": undecided,
-        "UNTESTED": untested,
-    }
-    found = word(hypothesis)
-    if not also or found == "UNTESTED":
-        return sentences[found]
-    return f"{sentences[found]} {also.replace('{}', effect(hypothesis))}"
+    text = _text_for(
+        hypothesis, supported=supported, refuted=refuted, undecided=undecided, untested=untested
+    )
+    if word(hypothesis) == "UNTESTED":
+        return text
+    if also:
+        return f"{text} {also.replace('{}', effect(hypothesis))}"
+    return FIRST_STOP.sub(lambda stop: f" ({effect(hypothesis)}){stop[0]}", text, count=1)
+
+
+def _text_for(hypothesis: str, **texts: str) -> str:
+    """The text for the word of a verdict, by that word in small letters."""
+    return texts[word(hypothesis).lower()]
 
 
 def answer(*sentences: str) -> Markdown:
@@ -350,7 +361,7 @@ def answer(*sentences: str) -> Markdown:
 
 def finding(hypothesis: str, **sentences: str) -> str:
     """A finding as an item of a list: `says` with these sentences, the verdict and its scope."""
-    sentence = says(hypothesis, **sentences)
+    sentence = _text_for(hypothesis, **({"untested": UNTESTED} | sentences))
     return overviews.finding(Project.find(), _verdict(hypothesis), sentence)
 
 
