@@ -247,14 +247,29 @@ def test_verdicts_of_an_empty_ledger_are_an_empty_list(lab, llmlab) -> None:
     assert json.loads(llmlab("verdicts", "--json").out) == []
 
 
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("toi", "unknown experiment 'toi' (did you mean 'toy'?)"),
+        ("toy", "no hypothesis names the experiment toy; add one to chapters/hypotheses/"),
+    ],
+)
+def test_an_experiment_without_verdicts_is_named(lab, llmlab, name: str, sentence: str) -> None:
+    lab.add()
+    for kind in ("questions", "hypotheses", "tracks"):
+        (lab.project.ledger / f"{kind}.toml").write_text("")
+    assert sentence in llmlab("verdicts", name).err
+
+
 def test_a_new_experiment_goes_all_the_way_to_a_verdict(ledger_lab, llmlab) -> None:
     made = llmlab("new", "experiment", "batch_size").out.splitlines()
     assert made[0] == "chapters/hypotheses/questions.toml"
-    assert made[-1].endswith("then `llmlab run batch_size --scale smoke`.")
+    assert "commit the first two before any result" in made[-2]
+    assert "`llmlab run batch_size --scale smoke`" in made[-1]
     assert "UNTESTED" in llmlab("verdicts").out
     llmlab("run", "batch_size", "--scale", "laptop")
     assert "SUPPORTED" in llmlab("verdicts").out
-    (found,) = json.loads(llmlab("verdicts", "--json").out)
+    (found,) = json.loads(llmlab("verdicts", "batch_size", "--json").out)
     assert (found["hypothesis"]["id"], found["n"]) == ("H-BATCH-SIZE-1", 10)
 
 

@@ -58,7 +58,7 @@ def test_lint_passes_a_book_without_typed_results(inside):
 def test_execute_writes_the_notebook(inside):
     notebook = inside / "build" / "chapters" / "index.ipynb"
     notebook.unlink()
-    run("execute", "chapters/index.py")
+    assert run("execute", "chapters/index.py").output == "build/chapters/index.ipynb\n"
     assert notebook.is_file()
 
 

@@ -36,6 +36,7 @@ def execute(
     found = chapter_of(project, chapter)
     for complaint in execute_chapter(found.source, found.notebook, project.root):
         typer.echo(f"chapters/{found.name}.py, {complaint}", err=True)
+    typer.echo(found.notebook.relative_to(project.root))
 
 
 @app.command()

@@ -17,6 +17,7 @@ from llmlab.method.project import Project
 from llmlab.method.wording import counted
 
 if TYPE_CHECKING:
+    from llmlab.method.judging.verdicts import Verdict
     from llmlab.method.running.plan import Plan
     from llmlab.method.running.runner import Report
 
@@ -135,6 +136,10 @@ def status(as_json: Json = False) -> None:
 
 @app.command()
 def verdicts(
+    experiment: Annotated[
+        str | None,
+        typer.Argument(metavar="[EXPERIMENT]", help="Only the hypotheses that it tests."),
+    ] = None,
     scale: Annotated[
         str | None,
         typer.Option(
@@ -164,10 +169,30 @@ def verdicts(
     if scale:
         check_scale(scale)
     found = judge_all(Project.find(), scale)
+    if experiment:
+        found = _of(experiment, found)
     if as_json:
         print_json([verdict.flat() for verdict in found])
     else:
         print_verdicts(found)
+
+
+def _of(experiment: str, found: "list[Verdict]") -> "list[Verdict]":
+    """The verdicts on what one experiment tests; all were judged, since a family is corrected.
+
+    Raises:
+        LabError: there is no such experiment, or nothing that it tests.
+    """
+    from llmlab.method.declare.catalog import load_experiment
+
+    load_experiment(experiment)  # raises if there is none of that name
+    tested = [verdict for verdict in found if verdict.hypothesis.experiment == experiment]
+    if not tested:
+        raise LabError(
+            f"no hypothesis names the experiment {experiment}; add one to "
+            "chapters/hypotheses/hypotheses.toml."
+        )
+    return tested
 
 
 @app.command()

@@ -22,7 +22,10 @@ def new_experiment_(
 
     for path in new_experiment(Project.find(), name):
         print(shown(path))
-    print(f"Next: edit the files from top to bottom, then `llmlab run {name} --scale smoke`.")
+    print(
+        "Next: edit the files from top to bottom, and commit the first two before any result.\n"
+        f"Then `llmlab run {name} --scale smoke` tries the script, and `make` shows the page."
+    )
 
 
 @app.command("concept")

@@ -53,8 +53,8 @@ class Chapter:
         """
         if not self.notebook.is_file():
             raise LabError(
-                f"chapter {self.name} has not been executed; "
-                f"run `llmlab book execute {self.name}` first."
+                f"chapter {self.name} has not been executed; run `llmlab book execute {self.name}`,"
+                " or `make` to execute and render all chapters."
             )
         return self.notebook
 
