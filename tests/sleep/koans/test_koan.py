@@ -19,15 +19,13 @@ cases = [["f()", "()"]]
 """
 
 
-def test_there_are_42_koans_in_ten_families_or_more() -> None:
-    families = Counter(koan.family for koan in builtin_koans())
-    assert families.total() == 42
-    assert len(families) >= 10
+def test_there_are_ten_families_of_koans_or_more() -> None:
+    assert len({koan.family for koan in builtin_koans()}) >= 10
 
 
 def test_no_two_koans_share_a_name_or_a_start() -> None:
-    koans = builtin_koans()
-    assert len({koan.name for koan in koans}) == len({koan.start for koan in koans}) == 42
+    uses = Counter(part for koan in builtin_koans() for part in (koan.name, koan.start))
+    assert [part for part, count in uses.items() if count > 1] == []
 
 
 def test_a_file_of_koans_is_read(tmp_path: Path) -> None:

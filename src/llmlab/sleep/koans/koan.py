@@ -1,4 +1,4 @@
-"""What a koan is, and the 42 that come with the lab."""
+"""What a koan is, and those that come with the lab."""
 
 from dataclasses import dataclass
 from functools import cache

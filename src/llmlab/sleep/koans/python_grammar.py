@@ -1,4 +1,4 @@
-"""Broken Python: twelve families of bugs, each in six forms, each of them in eight places.
+"""Broken Python: families of bugs, each bug in several forms, each form in several places.
 
 A machine without a Rust compiler has the whole lab with these.
 """

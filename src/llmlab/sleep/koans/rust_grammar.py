@@ -1,4 +1,4 @@
-"""Broken Rust: seventeen families of bugs, each in six forms, each of them in five places."""
+"""Broken Rust: families of bugs, each bug in several forms, each form in several places."""
 
 from llmlab.sleep.koans.grammar import Core, Grammar, indented
 
