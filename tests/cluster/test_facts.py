@@ -2,13 +2,13 @@ import pandas as pd
 import pytest
 
 from llmlab.cluster.facts import (
-    DATA_DIR,
     INTERRUPTIONS,
     MLPERF_STEPS,
     RUNS,
     SINGLE_NODE_RUNS,
     fact_table,
 )
+from llmlab.method.environment import DATA_DIR
 
 MLPERF_RUNS = "mlperf_runs.csv"
 TABLES = (RUNS, SINGLE_NODE_RUNS, INTERRUPTIONS, MLPERF_RUNS)

@@ -4,8 +4,8 @@ from pathlib import Path
 import pytest
 
 from llmlab.finetune.model.base_model import new_base_model, save_base_model
-from llmlab.gpt.text.corpora import CACHE_DIR
 from llmlab.method.declare.experiment import Experiment, Trial
+from llmlab.method.environment import CACHE_DIR
 from tests.experiments import sleep_folders
 
 

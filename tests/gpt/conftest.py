@@ -14,10 +14,10 @@ from torch import Tensor
 from llmlab.gpt.command.session import PretrainingSession
 from llmlab.gpt.model import GPT, GPTConfig
 from llmlab.gpt.pretraining import PretrainingRecipe
-from llmlab.gpt.text.corpora import CACHE_DIR
 from llmlab.gpt.text.encoded_corpus import byte_pairs, named_corpus, prepare
 from llmlab.gpt.text.text_tokenizers import TextTokenizer, characters
 from llmlab.gpt.training import TrainConfig
+from llmlab.method.environment import CACHE_DIR
 
 TEXT = "".join(f"def f{n % 7}(x):\n    return x + {n * n % 11}\n\n" for n in range(120))
 

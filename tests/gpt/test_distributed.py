@@ -17,7 +17,7 @@ from llmlab.gpt.command.session import PretrainingSession
 from llmlab.gpt.distributed import Workers, joined
 from llmlab.gpt.pretraining import Pretraining, mean_loss
 from llmlab.gpt.saved.checkpoints import load_checkpoint
-from llmlab.gpt.text.corpora import CACHE_DIR
+from llmlab.method.environment import CACHE_DIR
 
 SCRIPT = Path(__file__).with_name("two_processes.py")
 TRAIN = (

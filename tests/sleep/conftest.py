@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from llmlab.gpt.text.corpora import CACHE_DIR
+from llmlab.method.environment import CACHE_DIR
 from llmlab.sleep.koans.judges import judge
 from llmlab.sleep.koans.koan import Case, Language, Program
 from llmlab.sleep.koans.rust import compiler

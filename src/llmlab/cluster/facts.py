@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-DATA_DIR = "LLMLAB_DATA_DIR"
-"""Environment variable with a folder that takes precedence over the package's own."""
+from llmlab.method.environment import DATA_DIR
 
 RUNS = "published_runs.csv"
 SINGLE_NODE_RUNS = "published_runs_single_node.csv"

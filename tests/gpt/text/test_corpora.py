@@ -23,6 +23,7 @@ from llmlab.gpt.text.corpora import (
     left_out,
     open_corpus,
 )
+from llmlab.method.environment import CACHE_DIR, DATA_DIR
 from llmlab.method.errors import LabError
 
 STORY = b"I had always thought Jack Gisburn rather a cheap genius.\n"
@@ -31,8 +32,8 @@ STORY = b"I had always thought Jack Gisburn rather a cheap genius.\n"
 @pytest.fixture(autouse=True)
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty cache, no local folder, and no proxy between the test and its own server."""
-    monkeypatch.setenv(corpora.CACHE_DIR, str(tmp_path / "cache"))
-    monkeypatch.delenv(corpora.DATA_DIR, raising=False)
+    monkeypatch.setenv(CACHE_DIR, str(tmp_path / "cache"))
+    monkeypatch.delenv(DATA_DIR, raising=False)
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     return tmp_path / "cache"
 
@@ -98,7 +99,7 @@ def test_a_local_file_is_taken_first(
 ) -> None:
     story.unlink()
     (tmp_path / "the-verdict.txt").write_bytes(STORY)
-    monkeypatch.setenv(corpora.DATA_DIR, str(tmp_path))
+    monkeypatch.setenv(DATA_DIR, str(tmp_path))
     assert text_of(open_corpus("verdict")).encode() == STORY
 
 
@@ -106,7 +107,7 @@ def test_a_local_file_with_another_checksum_is_refused(
     story: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "the-verdict.txt").write_text("another story")
-    monkeypatch.setenv(corpora.DATA_DIR, str(tmp_path))
+    monkeypatch.setenv(DATA_DIR, str(tmp_path))
     with pytest.raises(LabError, match=r"the-verdict\.txt is not the text of verdict"):
         open_corpus("verdict")
 
@@ -114,12 +115,12 @@ def test_a_local_file_with_another_checksum_is_refused(
 def test_without_a_local_file_the_text_is_downloaded(
     story: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv(corpora.DATA_DIR, str(tmp_path))
+    monkeypatch.setenv(DATA_DIR, str(tmp_path))
     assert text_of(open_corpus("verdict")).encode() == STORY
 
 
 def test_the_cache_is_the_users_where_no_other_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv(corpora.CACHE_DIR)
+    monkeypatch.delenv(CACHE_DIR)
     assert "llmlab" in cache_folder().parts
 
 

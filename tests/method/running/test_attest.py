@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from llmlab.gpt.text.corpora import CACHE_DIR
+from llmlab.method.environment import CACHE_DIR
 from llmlab.method.errors import LabError
 from llmlab.method.evidence.equivalence import EQUIVALENCE, read_equivalence
 from llmlab.method.evidence.lookup import recorded_evidence

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from llmlab.gpt.text.corpora import CACHE_DIR
+from llmlab.method.environment import CACHE_DIR
 from llmlab.method.errors import LabError
 from llmlab.sleep.command.app import app
 

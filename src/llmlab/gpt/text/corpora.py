@@ -18,12 +18,8 @@ from typing import BinaryIO
 import pooch
 
 from llmlab.method.declare.catalog import suggestion
+from llmlab.method.environment import CACHE_DIR, DATA_DIR
 from llmlab.method.errors import LabError
-
-DATA_DIR = "LLMLAB_DATA_DIR"
-"""Environment variable: a folder to search before anything is downloaded."""
-CACHE_DIR = "LLMLAB_CACHE_DIR"
-"""Environment variable: the folder for downloads and tokens, instead of the user's cache."""
 
 PIECE = 1 << 16
 """Bytes that are read at once."""

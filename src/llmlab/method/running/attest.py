@@ -20,6 +20,7 @@ from pathlib import Path
 
 from llmlab.method.declare.catalog import load_experiment, scale_budget
 from llmlab.method.declare.experiment import SCALES, Experiment
+from llmlab.method.environment import CACHE_DIR
 from llmlab.method.errors import LabError
 from llmlab.method.evidence.equivalence import Equivalence, write_equivalence
 from llmlab.method.evidence.fingerprint import fingerprint, reached_code
@@ -34,9 +35,6 @@ from llmlab.method.project import Project
 from llmlab.method.running.runner import run_experiment
 from llmlab.method.running.trace import TRACE, Called, read_trace
 from llmlab.method.running.worker import environment
-
-CACHE_DIR = "LLMLAB_CACHE_DIR"
-"""Environment variable with the folder of what runs download, unpack or learn once."""
 
 PROCESSOR = re.compile(r"\d+ x ")
 HALF = frozenset({"bfloat16", "bf16", "float16", "auto"})
