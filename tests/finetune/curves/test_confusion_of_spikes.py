@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from llmlab.finetune.curves.curve import Curve
-from llmlab.finetune.curves.shapes import spikes
+from llmlab.finetune.curves.spikes import spikes
 
 N_CURVES = 24
 LINES: tuple[Callable[[np.ndarray], np.ndarray], ...] = (

@@ -1,5 +1,3 @@
-"""Synthetic curves, whose truth is known."""
-
 import math
 
 import numpy as np
@@ -13,32 +11,13 @@ from llmlab.finetune.curves.shapes import (
     early_rise,
     halfway,
     level_at_end,
-    not_finite,
     overfitting,
     plateau,
     rise,
-    spikes,
     validation_divergence,
-    zeros,
 )
-
-SEEDS = st.integers(0, 10_000)
-STEPS = np.arange(400)
-
-
-def noisy(values: np.ndarray, seed: int = 0, spread: float = 0.05) -> Curve:
-    draw = np.random.default_rng(seed)
-    return Curve.of(enumerate(values + draw.normal(0, spread, len(values))))
-
-
-def power_law(steps: np.ndarray = STEPS) -> np.ndarray:
-    """Steep at first, slow later, never flat."""
-    return 1 + 8 * (1 + steps) ** -0.5
-
-
-def elbow(at: int, steps: np.ndarray = STEPS) -> np.ndarray:
-    """A straight fall from 5 to 2, then nothing."""
-    return np.maximum(2.0, 5 - 3 * steps / at)
+from llmlab.finetune.curves.stretches import not_finite
+from tests.finetune.curves.synthetic import SEEDS, STEPS, elbow, noisy, power_law
 
 
 @given(SEEDS, st.integers(50, 300))
@@ -59,45 +38,6 @@ def test_a_flat_curve_is_a_plateau_from_its_start(seed: int) -> None:
     found = plateau(noisy(np.full(400, 3.0), seed))
     assert found is not None
     assert found.share < 0.2
-
-
-def test_nearly_every_spike_of_half_that_height_is_found() -> None:
-    draw = np.random.default_rng(0)
-    places = draw.integers(3, 396, 200)
-    found = 0
-    for seed, at in enumerate(places):
-        values = power_law()
-        values[at] += 1.0
-        found += at in {spike.step for spike in spikes(noisy(values, seed))}
-    assert found >= 0.95 * len(places)
-
-
-@given(SEEDS, st.integers(3, 395), st.floats(2.0, 20.0))
-def test_a_spike_is_found_at_its_step_even_in_a_steep_fall(
-    seed: int, at: int, height: float
-) -> None:
-    values = power_law()
-    values[at] += height
-    found = spikes(noisy(values, seed))
-    assert at in {spike.step for spike in found}
-
-
-@given(SEEDS)
-def test_a_noisy_fall_has_no_spike(seed: int) -> None:
-    assert spikes(noisy(power_law(), seed)) == ()
-
-
-def test_a_spike_says_how_high_it_was_and_when_it_was_over() -> None:
-    values = np.full(200, 2.0)
-    values[100:105] = 6.0
-    (found,) = spikes(noisy(values))
-    assert (found.step, found.recovered_at) == (100, 105)
-    assert found.peak - found.before == pytest.approx(4.0, abs=0.4)
-
-
-def test_a_jump_for_good_never_recovers() -> None:
-    (found,) = spikes(noisy(np.where(STEPS < 200, 2.0, 6.0)))
-    assert found.recovered_at is None
 
 
 @given(st.integers(1, 399))
@@ -166,7 +106,7 @@ def test_the_level_at_the_end_is_that_of_the_last_tenth() -> None:
     assert level_at_end(Curve.of(enumerate([9.0] * 90 + [1.0] * 11))) == 1
 
 
-@pytest.mark.parametrize("detect", [plateau, spikes, divergence])
+@pytest.mark.parametrize("detect", [plateau, divergence])
 def test_a_curve_of_one_point_has_no_events(detect) -> None:
     assert not detect(Curve.of([(0, 1.0)]))
 
@@ -186,23 +126,12 @@ def test_a_gap_that_closes_is_no_divergence(seed: int, at: int, points: int) -> 
     assert gap.over_at == at + points
 
 
-def test_a_gap_at_the_end_is_never_over() -> None:
-    (gap,) = not_finite(Curve.of([(0, 2.0), (10, math.inf), (20, math.nan)]))
-    assert (gap.first, gap.over_at) == (10, None)
-
-
 def test_a_run_that_flickers_into_nan_diverges_where_most_values_are_lost() -> None:
     values = power_law()
     values[100] = math.nan
     values[300:] = math.nan
     values[[320, 350]] = 1.5
     assert divergence(Curve.of(enumerate(values))).step == 300
-
-
-def test_zero_counts_only_where_the_loss_was_not_near_it() -> None:
-    assert zeros(Curve.of([(0, 2.0), (1, 0.05), (2, 0.0), (3, 0.04)])) == ()
-    (found,) = zeros(Curve.of([(0, 2.0), (1, 1.9), (2, 0.0), (3, 1.8)]))
-    assert (found.first, found.over_at) == (2, 3)
 
 
 def test_a_rise_says_where_it_began() -> None:

@@ -1,36 +1,23 @@
-"""Events in a loss curve: plateau, spike, divergence, over-fitting, values that are not numbers.
+"""Shapes of a loss curve: plateau, divergence, rise, over-fitting.
 
 Each function answers with what it found, the step and the numbers that it rests on, or None. What
-counts as a change is told from the noise of the curve itself (`smoothing.noise_level`), and from
-the digits that it was printed with.
+counts as a change is told from the noise of the curve itself, and from the digits that it was
+printed with (`smoothing.noise_of`).
 """
 
 import math
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 
 from llmlab.finetune.curves.curve import Curve
-from llmlab.finetune.curves.smoothing import ROBUST, noise_level, resolution, running_median
+from llmlab.finetune.curves.smoothing import noise_of, running_median
 
 SURE = 4.0
 """Standard errors beyond which a difference is more than noise."""
 
 MEDIAN_ERROR = math.sqrt(math.pi / 2)
 """Standard error of a median over that of a mean, for normal noise and many values."""
-
-NEAR = 7
-"""Neighbouring jumps that tell how steep a curve is: more than a spike has."""
-
-UNIT_JUMP = 0.15
-"""Units of the last digit that jumps scatter by at least: 1 unit stays below the threshold of 8."""
-
-MANY = 5
-"""Different values that tell whether they were printed with one decimal place alone."""
-
-ABRUPT = 0.05
-"""Share of its first value above which a loss does not become zero in one step by learning."""
 
 PLAINLY_FLAT = 0.05
 """Share of its level by which a plateau in a curve of few points falls at most."""
@@ -40,24 +27,6 @@ ENOUGH_FOR_NOISE = 10
 
 SURELY_RISING = 4
 """So many validation losses in a row, each above the last, are not noise."""
-
-
-@dataclass(frozen=True)
-class Stretch:
-    """Neighbouring points of a curve that have something in common.
-
-    Attributes:
-        first, last: steps of its two ends.
-        points: how many there are.
-        value: the first of them.
-        over_at: the first step after it; None if the curve ends in it.
-    """
-
-    first: int
-    last: int
-    points: int
-    value: float
-    over_at: int | None
 
 
 @dataclass(frozen=True)
@@ -76,24 +45,6 @@ class Plateau:
     level: float
     left: float
     tolerance: float
-
-
-@dataclass(frozen=True)
-class Spike:
-    """A jump of the loss between two neighbouring points.
-
-    Attributes:
-        step: where the jump ends.
-        z: the jump in robust standard deviations of the jumps around it.
-        before, peak: the loss before the jump and at its highest until it was over.
-        recovered_at: the first step at which the loss was down again; None if it never was.
-    """
-
-    step: int
-    z: float
-    before: float
-    peak: float
-    recovered_at: int | None
 
 
 @dataclass(frozen=True)
@@ -170,7 +121,7 @@ def plateau(curve: Curve, *, smallest: float = 0.01, shortest: float = 0.2) -> P
     width = _window(curve)
     smooth = running_median(curve.y, width)
     smooth[-(width // 2) :] = smooth[-(width // 2) - 1]  # medians of fewer values are noisier
-    error = MEDIAN_ERROR * _noise(curve.y) * math.sqrt(2 / width)
+    error = MEDIAN_ERROR * noise_of(curve.y) * math.sqrt(2 / width)
     tolerance = np.maximum(SURE * error, smallest * np.abs(smooth))
     left = smooth - np.minimum.accumulate(smooth[::-1])[::-1]
     start = int(np.argmax(left <= tolerance))
@@ -182,53 +133,6 @@ def plateau(curve: Curve, *, smallest: float = 0.01, shortest: float = 0.2) -> P
     if left[start] > PLAINLY_FLAT * abs(level) and len(curve) < ENOUGH_FOR_NOISE:
         return None
     return Plateau(curve.steps[start], share, level, float(left[start]), float(tolerance[start]))
-
-
-def spikes(curve: Curve, *, threshold: float = 8.0, window: int = 31) -> tuple[Spike, ...]:
-    """Jumps that stand out among those around them.
-
-    What counts is how far a jump exceeds the median of the jumps next to it, so that a steep fall
-    is not one long anomaly and a jump within it is seen. Its z is that excess over the usual one
-    around, or over the noise of the whole curve where that is larger.
-
-    Args:
-        threshold: smallest z of a spike.
-        window: jumps that tell the usual excess.
-    """
-    curve = curve.finite()
-    if curve is None or len(curve) < 5:
-        return ()
-    z = _jump_scores(curve.y, window)
-    found: list[Spike] = []
-    for place in np.flatnonzero((z > threshold) & (np.diff(curve.y) > 0)) + 1:
-        recovered_at = found[-1].recovered_at if found else None
-        if found and (recovered_at is None or curve.steps[place] <= recovered_at):
-            continue
-        found.append(_spike(curve, int(place), float(z[place - 1])))
-    return tuple(found)
-
-
-def not_finite(curve: Curve) -> tuple[Stretch, ...]:
-    """Where the curve is NaN or infinite."""
-    return _stretches(curve, ~np.isfinite(curve.y))
-
-
-def zeros(curve: Curve) -> tuple[Stretch, ...]:
-    """Where the loss is exactly zero without having come near it before.
-
-    A loss that learning brings down prints as zero only after it was small. One that falls to zero
-    at once, or begins there and stays, was not computed.
-    """
-    finite = curve.finite()
-    usual = abs(finite.values[0]) if finite else math.nan
-    found = []
-    for stretch in _stretches(curve, curve.y == 0):
-        place = int(np.searchsorted(curve.x, stretch.first))
-        before = abs(curve.values[place - 1]) if place else math.nan
-        begins = not math.isfinite(before) and stretch.points > 1
-        if begins or before > ABRUPT * usual:
-            found.append(stretch)
-    return tuple(found)
 
 
 def divergence(curve: Curve) -> Divergence | None:
@@ -246,7 +150,7 @@ def divergence(curve: Curve) -> Divergence | None:
         return None
     start = max(finite.values[0], float(np.median(finite.y[: _window(finite) // 2 + 1])))
     risen = rise(finite, smallest=0)
-    if risen is None or risen.last - start <= max(SURE * _noise(finite.y), 0.02 * abs(start)):
+    if risen is None or risen.last - start <= max(SURE * noise_of(finite.y), 0.02 * abs(start)):
         return None
     return Divergence(risen.step, risen.lowest, risen.last)
 
@@ -271,7 +175,7 @@ def rise(curve: Curve, *, smallest: float = 0.1) -> Rise | None:
     width = _window(curve)
     smooth = running_median(curve.y, width)
     lowest, last = float(_before_end(smooth, width).min()), float(np.median(curve.y[-width:]))
-    if last - lowest <= max(SURE * _noise(curve.y), smallest * abs(lowest)):
+    if last - lowest <= max(SURE * noise_of(curve.y), smallest * abs(lowest)):
         return None
     turn = np.flatnonzero((curve.y <= lowest) | (smooth <= lowest))[-1]
     return Rise(curve.steps[turn], lowest, last)
@@ -294,7 +198,7 @@ def overfitting(
     smooth = _before_end(running_median(validation.y, min(3, width)), width)
     turn, last = int(np.argmin(smooth)), float(np.median(validation.y[-width:]))
     lowest, step = float(smooth[turn]), validation.steps[turn]
-    noise = 0.0 if _only_rises(validation) else SURE * _noise(validation.y)
+    noise = 0.0 if _only_rises(validation) else SURE * noise_of(validation.y)
     if last - lowest <= max(noise, smallest * abs(lowest)):
         return None
     then, now = _level_around(training, step), level_at_end(training)
@@ -367,73 +271,7 @@ def _level_around(curve: Curve, step: int) -> float:
     return float(part.y.mean()) if part else float(np.interp(step, curve.x, curve.y))
 
 
-def _noise(values: np.ndarray) -> float:
-    """The noise of the values, and no less than what rounding them to their digits adds.
-
-    A curve that only falls, or only rises, bends without any noise.
-    """
-    changes = np.diff(values)
-    is_smooth = (changes < 0).all() or (changes > 0).all()
-    rounding = resolution(values) / math.sqrt(12)
-    return rounding if is_smooth else max(noise_level(values), rounding)
-
-
 def _only_rises(curve: Curve) -> bool:
     """Whether each value after the lowest is above the one before it, for long enough."""
     after = curve.y[int(np.argmin(curve.y)) :]
     return len(after) >= SURELY_RISING and bool((np.diff(after) > 0).all())
-
-
-def _stretches(curve: Curve, inside: np.ndarray) -> tuple[Stretch, ...]:
-    """The stretches of neighbouring points that lie `inside`."""
-    edges = np.flatnonzero(np.diff(inside, prepend=False, append=False))
-    return tuple(
-        Stretch(
-            first=curve.steps[start],
-            last=curve.steps[stop - 1],
-            points=int(stop - start),
-            value=curve.values[start],
-            over_at=curve.steps[stop] if stop < len(curve) else None,
-        )
-        for start, stop in edges.reshape(-1, 2)
-    )
-
-
-def _jump_scores(values: np.ndarray, window: int) -> np.ndarray:
-    """Robust z of each difference of neighbouring values, beside the trend around it."""
-    jumps = np.diff(values)
-    excess = jumps - _medians(jumps, NEAR)
-    smallest = max(math.sqrt(2) * noise_level(values), 1e-12 * max(1.0, float(np.ptp(values))))
-    floor = np.maximum(smallest, _rounding_of_jumps(values, window))
-    return excess / np.maximum(ROBUST * _medians(np.abs(excess), window), floor)
-
-
-def _rounding_of_jumps(values: np.ndarray, window: int) -> np.ndarray:
-    """For each jump what rounding adds to its noise: less where values stand still than flicker.
-
-    Rounding alone moves a jump by one unit of the last digit at most: one unit is never a spike.
-    """
-    unit = resolution(values)
-    if len(np.unique(values)) < MANY:
-        unit = min(unit, 0.01)
-    bends = np.clip(np.diff(values, n=2, prepend=values[0]), -unit, unit)
-    around = np.pad(bends**2, window // 2)
-    flicker = np.sqrt(np.convolve(around, np.full(window, 1 / window), "valid") / 3)
-    return np.clip(flicker, UNIT_JUMP * unit, unit / math.sqrt(6))
-
-
-def _medians(values: np.ndarray, window: int) -> np.ndarray:
-    """For each value the median of those around it, `window` in all; of fewer at the ends."""
-    half, places = window // 2, np.arange(len(values))
-    around = np.sort(sliding_window_view(np.pad(values, half, constant_values=np.inf), window))
-    n_around = np.minimum(places + half, places[-1]) - np.maximum(places - half, 0) + 1
-    return (around[places, (n_around - 1) // 2] + around[places, n_around // 2]) / 2
-
-
-def _spike(curve: Curve, place: int, z: float) -> Spike:
-    before = curve.values[place - 1]
-    margin = 2 * _noise(curve.y)
-    later = np.flatnonzero(curve.y[place + 1 :] <= before + margin)
-    over = place + 1 + int(later[0]) if later.size else None
-    peak = float(curve.y[place:over].max())
-    return Spike(curve.steps[place], z, before, peak, None if over is None else curve.steps[over])

@@ -1,5 +1,7 @@
 """The line behind a noisy curve, and how noisy it is."""
 
+import math
+
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import ArrayLike
@@ -71,3 +73,14 @@ def resolution(values: ArrayLike) -> float:
         if np.allclose(values, np.round(values, digits), rtol=1e-7, atol=0):
             return 10.0**-digits
     return 0.0
+
+
+def noise_of(values: np.ndarray) -> float:
+    """The noise of the values, and no less than what rounding them to their digits adds.
+
+    A curve that only falls, or only rises, bends without any noise.
+    """
+    changes = np.diff(values)
+    is_smooth = (changes < 0).all() or (changes > 0).all()
+    rounding = resolution(values) / math.sqrt(12)
+    return rounding if is_smooth else max(noise_level(values), rounding)
