@@ -5,7 +5,7 @@
 # everything that an experiment needs, in a form that already runs:
 #
 # ```bash
-# llmlab new experiment batch_size
+# llmlab new experiment NAME
 # ```
 #
 # It lists the files in the order in which to edit them. For a concept that needs its own page, start with
@@ -106,11 +106,11 @@ Markdown(
 #
 # ```bash
 # make results SCALE=laptop
-# llmlab record batch_size --scale laptop
+# llmlab record NAME --scale laptop
 # ```
 #
 # If you interrupt the runs, the same command resumes where they stopped. Recording copies the tables to `results/`;
-# commit them like code. `llmlab verdicts` prints the verdicts.
+# commit them like code. `llmlab verdicts NAME` prints the verdicts.
 #
 # ## Write the chapter
 #
