@@ -114,6 +114,11 @@ def test_a_wrong_field_is_named(plan: Path, change: str, said: str) -> None:
     assert said in refused("--plan", plan)
 
 
+@pytest.mark.parametrize("option", ["--batch", "--micro-batch", "--tp"])
+def test_an_option_beside_a_plan_is_named_as_it_was_given(plan: Path, option: str) -> None:
+    assert f"so {option} cannot be given" in refused("--plan", plan, option, 8)
+
+
 def test_a_missing_size_is_named(plan: Path) -> None:
     plan.write_text('model = "7B"\ngpus = 8\n', encoding="utf-8")
     assert "lacks the field global_batch" in refused("--plan", plan)

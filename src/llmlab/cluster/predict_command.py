@@ -1,7 +1,7 @@
 """`llmlab predict`: step time, speed, utilisation and memory of a plan."""
 
 import math
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -19,15 +19,69 @@ from llmlab.cluster.wear.estimate import estimate_run
 from llmlab.method.errors import LabError
 from llmlab.method.files import read_text
 from llmlab.method.json_values import print_json
-from llmlab.method.options import Json
+from llmlab.method.options import Json, expand_options
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="markdown")
 
 EXAMPLE = "for example `llmlab predict --model 'Llama 3.1 70B' --gpus 64 --tp 4 --pp 4 --batch 256`"
 
 
+@dataclass(frozen=True)
+class PlanOptions:
+    """The fields of a `PlanFile` as options; None leaves its default."""
+
+    model: Annotated[
+        str | None,
+        typer.Option(metavar="NAME|SIZE", help="Public model, or number of parameters, e.g. 7B."),
+    ] = None
+    gpu: Annotated[str | None, typer.Option(metavar="NAME", help="Accelerator. [H100]")] = None
+    gpus: Annotated[int | None, typer.Option(metavar="N", help="Number of GPUs. [8]")] = None
+    global_batch: Annotated[
+        int | None,
+        typer.Option("--batch", metavar="N", help="Sequences per step. [four per GPU]"),
+    ] = None
+    seq_len: Annotated[
+        int | None, typer.Option(metavar="N", help="Tokens per sequence. [4096]")
+    ] = None
+    micro_batch: Annotated[
+        int | None, typer.Option(metavar="N", help="Sequences per pass. [1]")
+    ] = None
+    tp: Annotated[int | None, typer.Option(metavar="N", help="Tensor parallelism. [1]")] = None
+    pp: Annotated[int | None, typer.Option(metavar="N", help="Pipeline stages. [1]")] = None
+    cp: Annotated[int | None, typer.Option(metavar="N", help="Context parallelism. [1]")] = None
+    ep: Annotated[int | None, typer.Option(metavar="N", help="Expert parallelism. [1]")] = None
+    interleave: Annotated[
+        int | None, typer.Option(metavar="N", help="Virtual stages per rank. [1]")
+    ] = None
+    sharding: Annotated[
+        str | None,
+        typer.Option(help="none, optimizer, gradients or parameters (FSDP). [optimizer]"),
+    ] = None
+    recompute: Annotated[
+        str | None, typer.Option(help="none, selective, operations or full. [none]")
+    ] = None
+    early_stop: Annotated[
+        bool | None,
+        typer.Option(
+            "--early-stop/--no-early-stop",
+            help="Whether full recomputation skips a layer's last product, as PyTorch's does from "
+            "version 2.1. [with eager or compiled kernels]",
+        ),
+    ] = None
+    precision: Annotated[str | None, typer.Option(help="fp16, bf16, fp8 or fp4. [bf16]")] = None
+    software: Annotated[
+        str | None, typer.Option(help="plain, eager, compiled or fused kernels. [fused]")
+    ] = None
+
+    def given(self) -> dict[str, object]:
+        """The fields that the user set."""
+        return {name: value for name, value in asdict(self).items() if value is not None}
+
+
 @app.command()
+@expand_options
 def main(
+    *,
     plans: Annotated[
         list[Path] | None,
         typer.Option("--plan", metavar="FILE", help="Plan in TOML or JSON; may be repeated."),
@@ -48,47 +102,7 @@ def main(
         Path | None,
         typer.Option("--score", metavar="FILE", help="Score on the published runs in a CSV file."),
     ] = None,
-    model: Annotated[
-        str | None,
-        typer.Option(metavar="NAME|SIZE", help="Public model, or number of parameters, e.g. 7B."),
-    ] = None,
-    gpu: Annotated[str | None, typer.Option(metavar="NAME", help="Accelerator. [H100]")] = None,
-    gpus: Annotated[int | None, typer.Option(metavar="N", help="Number of GPUs. [8]")] = None,
-    batch: Annotated[
-        int | None, typer.Option(metavar="N", help="Sequences per step. [four per GPU]")
-    ] = None,
-    seq_len: Annotated[
-        int | None, typer.Option(metavar="N", help="Tokens per sequence. [4096]")
-    ] = None,
-    micro_batch: Annotated[
-        int | None, typer.Option(metavar="N", help="Sequences per pass. [1]")
-    ] = None,
-    tp: Annotated[int | None, typer.Option(metavar="N", help="Tensor parallelism. [1]")] = None,
-    pp: Annotated[int | None, typer.Option(metavar="N", help="Pipeline stages. [1]")] = None,
-    cp: Annotated[int | None, typer.Option(metavar="N", help="Context parallelism. [1]")] = None,
-    ep: Annotated[int | None, typer.Option(metavar="N", help="Expert parallelism. [1]")] = None,
-    interleave: Annotated[
-        int | None, typer.Option(metavar="N", help="Virtual stages per rank. [1]")
-    ] = None,
-    sharding: Annotated[
-        str | None,
-        typer.Option(help="none, optimizer, gradients or parameters (FSDP). [optimizer]"),
-    ] = None,
-    recompute: Annotated[
-        str | None, typer.Option(help="none, selective, operations or full. [none]")
-    ] = None,
-    early_stop: Annotated[
-        bool | None,
-        typer.Option(
-            "--early-stop/--no-early-stop",
-            help="Whether full recomputation skips a layer's last product, as PyTorch's does from "
-            "version 2.1. [with eager or compiled kernels]",
-        ),
-    ] = None,
-    precision: Annotated[str | None, typer.Option(help="fp16, bf16, fp8 or fp4. [bf16]")] = None,
-    software: Annotated[
-        str | None, typer.Option(help="plain, eager, compiled or fused kernels. [fused]")
-    ] = None,
+    options: PlanOptions,
     tokens: Annotated[
         str | None,
         typer.Option(metavar="N", help="Tokens to train on, e.g. 15T; adds days, with failures."),
@@ -100,25 +114,7 @@ def main(
     Takes a plan from a file (`--plan`) or from options. `--search` ranks all layouts, `--compare`
     shows plans side by side, `--score` measures the predictor on published runs.
     """
-    options = {
-        "model": model,
-        "gpu": gpu,
-        "gpus": gpus,
-        "global_batch": batch,
-        "seq_len": seq_len,
-        "micro_batch": micro_batch,
-        "tp": tp,
-        "pp": pp,
-        "cp": cp,
-        "ep": ep,
-        "interleave": interleave,
-        "sharding": sharding,
-        "recompute": recompute,
-        "early_stop": early_stop,
-        "precision": precision,
-        "software": software,
-    }
-    given = {name: value for name, value in options.items() if value is not None}
+    given = options.given()
     if score_file:
         _score(score_file, as_json)
     elif search_gpus:
@@ -134,9 +130,10 @@ def _one_plan(files: list[Path] | None, given: dict, gpus: int | None = None) ->
     if files and len(files) > 1:
         raise LabError("there are several plans; add --compare to see them side by side.")
     if files and given:
+        option = next(iter(given)).removeprefix("global_").replace("_", "-")
         raise LabError(
-            f"--plan already sets all sizes, so --{next(iter(given)).replace('_', '-')} cannot be "
-            "given, too; edit the file, or use options only."
+            f"--plan already sets all sizes, so --{option} cannot be given, too; edit the file, or "
+            "use options only."
         )
     if files:
         plan = read_plan(files[0])

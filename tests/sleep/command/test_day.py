@@ -12,21 +12,22 @@ from sleep_episodes import EPISODE
 from llmlab.method.errors import LabError
 from llmlab.method.locks import beside
 from llmlab.sleep.command import day, options
-from llmlab.sleep.koans.koan import Case, Koan
 from llmlab.sleep.repair.episodes import EpisodeFile
 from llmlab.sleep.repair.task import Answer, Task
 from llmlab.sleep.sandbox.sandbox import Unguarded
 
-KOAN = Koan(
-    name="total",
-    family="names",
-    language="python",
-    error="NameError",
-    start=EPISODE.start,
-    solution=EPISODE.solution,
-    cases=(Case("draw(1)", "1"),),
-    hint="",
-)
+KOANS = f"""
+family = "names"
+language = "python"
+hint = "Use a name that there is."
+
+[[koan]]
+name = "total"
+error = "NameError"
+start = {json.dumps(EPISODE.start)}
+solution = {json.dumps(EPISODE.solution)}
+cases = [["draw(1)", "1"]]
+"""
 
 
 @dataclass
@@ -48,19 +49,25 @@ def no_walls(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(day, "open_sandbox", lambda allow: Unguarded())
 
 
+@pytest.fixture
+def koans(tmp_path: Path) -> Path:
+    path = tmp_path / "koans.toml"
+    path.write_text(KOANS, encoding="utf-8")
+    return path
+
+
 def test_a_model_that_answers_nothing_leaves_nothing_to_remove(
-    sleep: Callable[..., None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    sleep: Callable[..., None], koans: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     client, out = Moody(failures=1), tmp_path / "day.jsonl"
     monkeypatch.setattr(day, "open_client", lambda *_: client)
-    monkeypatch.setattr(day, "chosen", lambda *_: (KOAN,))
-    run = ("run", "--out", out)
+    run = ("run", koans, "--out", out)
     with pytest.raises(LabError, match=r"answers nothing \(it is down\).*repeat the command"):
         sleep(*run)
     assert not out.exists()
     sleep(*run)
     assert [episode.turns[0].outcome for episode in EpisodeFile(out).read()] == ["no edit"]
-    assert client.asked == [KOAN.start] * 2
+    assert client.asked == [EPISODE.start] * 2
 
 
 def test_a_coder_is_not_asked_about_a_language_that_it_does_not_know(
@@ -71,19 +78,19 @@ def test_a_coder_is_not_asked_about_a_language_that_it_does_not_know(
 
 
 def test_two_runs_into_one_file_are_refused(
-    sleep: Callable[..., None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    sleep: Callable[..., None], koans: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out = tmp_path / "day.jsonl"
     monkeypatch.setattr(day, "open_client", lambda *_: Moody(failures=0))
-    monkeypatch.setattr(day, "chosen", lambda *_: (KOAN,))
     with FileLock(beside(out)), pytest.raises(LabError, match="another process is writing to"):
-        sleep("run", "--out", out)
+        sleep("run", koans, "--out", out)
     assert not out.exists()
 
 
 @pytest.mark.parametrize("name", ["micro", "hf:{}", "{}"])
 def test_other_weights_in_the_same_place_do_not_go_on(
     sleep: Callable[..., None],
+    koans: Path,
     coder: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -92,12 +99,11 @@ def test_other_weights_in_the_same_place_do_not_go_on(
     client, out = Moody(failures=0, name=name.format(coder)), tmp_path / "day.jsonl"
     monkeypatch.setattr(options, "_micro_folder", lambda: coder)
     monkeypatch.setattr(day, "open_client", lambda *_: client)
-    monkeypatch.setattr(day, "chosen", lambda *_: (KOAN,))
     for _ in range(2):
-        sleep("run", "--base", coder, "--out", out)
+        sleep("run", koans, "--base", coder, "--out", out)
     assert len(EpisodeFile(out).read()) == 1
     (coder / "coder.safetensors").write_bytes(b"another")
-    sleep("run", "--base", coder, "--out", out)
+    sleep("run", koans, "--base", coder, "--out", out)
     assert len({episode.run for episode in EpisodeFile(out).read()}) == 2
 
 

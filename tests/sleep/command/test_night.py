@@ -11,7 +11,7 @@ from sleep_episodes import EPISODE
 
 from llmlab.method.errors import LabError
 from llmlab.method.locks import beside
-from llmlab.sleep.command.options import open_client
+from llmlab.sleep.command.options import ClientOptions, open_client
 from llmlab.sleep.repair.episodes import EpisodeFile
 
 
@@ -88,15 +88,15 @@ def test_a_coder_with_another_vocabulary_of_equal_size_is_refused(
 ) -> None:
     after = tmp_path / "after"
     sleep("train", episodes, "--base", coder, "--out", after, "--steps", 1, "--method", "naive")
-    open_client(str(after), "", "", 0.0, 0)
+    open_client(ClientOptions(str(after)), 0.0, 0)
     about = json.loads((after / "coder.json").read_text())
     about["tokens"] = [*about["tokens"][:4], *about["tokens"][:3:-1]]
     (after / "coder.json").write_text(json.dumps(about))
     with pytest.raises(LabError, match=r"coder\.json is missing or not the file that was saved"):
-        open_client(str(after), "", "", 0.0, 0)
+        open_client(ClientOptions(str(after)), 0.0, 0)
 
 
 def test_checksums_that_are_none_are_refused(coder: Path) -> None:
     (coder / "checksums.json").write_text("[]")
     with pytest.raises(LabError, match=r"checksums\.json holds no checksums: put back"):
-        open_client(str(coder), "", "", 0.0, 0)
+        open_client(ClientOptions(str(coder)), 0.0, 0)

@@ -14,7 +14,7 @@ from llmlab.method.errors import LabError
 from llmlab.sleep.coder.coder import Coder, new_coder, save_coder
 from llmlab.sleep.coder.tokens import code_tokens
 from llmlab.sleep.command.app import app
-from llmlab.sleep.command.options import open_client, open_coder
+from llmlab.sleep.command.options import ClientOptions, open_client, open_coder
 from llmlab.sleep.koans.verdict import Verdict
 from llmlab.sleep.night.catalog import NIGHTS, SKILLS, spend_night
 from llmlab.sleep.night.families import (
@@ -112,7 +112,7 @@ def test_each_task_is_answered_with_the_weights_of_its_family(routed: FamilyCode
 
 def test_a_coder_by_family_comes_back_from_its_folder(routed: FamilyCoder, tmp_path: Path) -> None:
     save_family_coder(routed, tmp_path)
-    again = open_client(str(tmp_path), "", "", 0.0, 0)
+    again = open_client(ClientOptions(str(tmp_path)), 0.0, 0)
     tasks = [task(error) for error in ("TypeError", "IndexError", "NameError")]
     assert again.families(tasks) == routed.families(tasks)
     for family, changes in routed.skills.items():

@@ -2,6 +2,8 @@
 
 import hashlib
 from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -16,15 +18,9 @@ from llmlab.method.evidence.manifest import checksums
 from llmlab.method.files import require_writable
 from llmlab.method.json_values import print_json
 from llmlab.method.locks import beside, locked
-from llmlab.method.options import LARGEST_SEED, Json
-from llmlab.sleep.command.koans import (
-    GeneratedOption,
-    KoansArgument,
-    LanguageOption,
-    SplitOption,
-    chosen,
-)
-from llmlab.sleep.command.options import Base, Key, Model, open_client, weights_folder
+from llmlab.method.options import LARGEST_SEED, Json, expand_options
+from llmlab.sleep.command.koans import KoanOptions
+from llmlab.sleep.command.options import ClientOptions, open_client, weights_folder
 from llmlab.sleep.koans.koan import Koan
 from llmlab.sleep.repair.episodes import Episode, EpisodeFile
 from llmlab.sleep.repair.examples import examples_for
@@ -41,23 +37,30 @@ BATCH = 100
 EPISODES = "File of episodes that `llmlab sleep run` wrote."
 
 
+@dataclass(frozen=True)
+class SettingOptions:
+    """What a model is told, and how often it may answer."""
+
+    turns: Annotated[int, typer.Option(min=1, help="Answers allowed per koan.")] = 1
+    hints: Annotated[bool, typer.Option(help="Name the family of the bug, with advice.")] = False
+    shots: Annotated[int, typer.Option(min=0, help="Example repairs to show first.")] = 0
+
+    def setting(self, koans: Sequence[Koan]) -> Setting:
+        return Setting(self.turns, self.hints, examples_for(koans, self.shots))
+
+
+@expand_options
 def run(
-    which: KoansArgument = "all",
-    generated: GeneratedOption = 0,
-    language: LanguageOption = "rust",
-    split: SplitOption = "test",
+    *,
+    koan_options: KoanOptions,
     seed: Annotated[
         int,
         typer.Option(
             min=0, max=LARGEST_SEED, help="Random seed of generated koans and of sampled answers."
         ),
     ] = 0,
-    base: Base = "micro",
-    model: Model = "",
-    key: Key = "",
-    turns: Annotated[int, typer.Option(min=1, help="Answers allowed per koan.")] = 1,
-    hints: Annotated[bool, typer.Option(help="Name the family of the bug, with advice.")] = False,
-    shots: Annotated[int, typer.Option(min=0, help="Example repairs to show first.")] = 0,
+    client_options: ClientOptions,
+    setting_options: SettingOptions,
     temperature: Annotated[
         float,
         typer.Option(
@@ -76,11 +79,11 @@ def run(
     A stopped run resumes where it stopped.
     """
     require_writable(out)
-    koans = chosen(which, generated, language, split, seed)
+    koans = koan_options.koans(seed)
     sandbox = open_sandbox(allow_unsandboxed)
-    client = open_client(base, model, key, temperature, seed)
+    client = open_client(client_options, temperature, seed)
     _require_language(client, koans)
-    setting = Setting(turns, hints, examples_for(koans, shots))
+    setting = setting_options.setting(koans)
     file = EpisodeFile(out)
     name = _run_name(_identity(client.name), setting, temperature, seed)
     taken = (

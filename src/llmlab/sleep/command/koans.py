@@ -2,6 +2,7 @@
 
 import time
 from collections import Counter
+from dataclasses import dataclass
 from typing import Annotated
 
 import typer
@@ -13,7 +14,7 @@ from rich.table import Table
 
 from llmlab.method.errors import LabError
 from llmlab.method.json_values import print_json
-from llmlab.method.options import LARGEST_SEED, Json
+from llmlab.method.options import LARGEST_SEED, Json, expand_options
 from llmlab.method.wording import counted
 from llmlab.sleep.koans.check import Checked, check_koans
 from llmlab.sleep.koans.generated import GRAMMARS, SHARES, generate
@@ -23,36 +24,62 @@ from llmlab.sleep.sandbox.sandbox import Unguarded
 
 app = typer.Typer(no_args_is_help=True, help="List, show and check small broken programs.")
 
-KoansArgument = Annotated[
-    str,
-    typer.Argument(metavar="FILE|NAME|FAMILY|all", help="A file of koans, a name, or a family."),
-]
-GeneratedOption = Annotated[
-    int,
-    typer.Option(min=0, max=10**6, metavar="N", help="Generate N koans from the grammar instead."),
-]
-LanguageOption = Annotated[
-    str, typer.Option("--language", help="Language of generated koans: rust or python.")
-]
-SplitOption = Annotated[
-    str, typer.Option(help="Split of generated koans: train, validation or test.")
-]
-SeedOption = Annotated[
-    int, typer.Option(min=0, max=LARGEST_SEED, help="Random seed of generated koans.")
-]
+Seed = Annotated[int, typer.Option(min=0, max=LARGEST_SEED, help="Random seed of generated koans.")]
+
+
+@dataclass(frozen=True)
+class KoanOptions:
+    """Which koans a command is about."""
+
+    which: Annotated[
+        str,
+        typer.Argument(
+            metavar="FILE|NAME|FAMILY|all", help="A file of koans, a name, or a family."
+        ),
+    ] = "all"
+    generated: Annotated[
+        int,
+        typer.Option(
+            min=0, max=10**6, metavar="N", help="Generate N koans from the grammar instead."
+        ),
+    ] = 0
+    language: Annotated[str, typer.Option(help="Language of generated koans: rust or python.")] = (
+        "rust"
+    )
+    split: Annotated[
+        str, typer.Option(help="Split of generated koans: train, validation or test.")
+    ] = "test"
+
+    def koans(self, seed: int) -> tuple[Koan, ...]:
+        """The koans that the options name; `seed` draws generated ones.
+
+        Raises:
+            LabError: there are none, an option has no such value, or a compiler is missing.
+        """
+        if not self.generated:
+            return choose_koans(self.which)
+        if self.language not in GRAMMARS:
+            raise LabError(
+                f"there is no grammar for '{self.language}': choose {' or '.join(GRAMMARS)}."
+            )
+        if self.split not in SHARES:
+            raise LabError(f"there is no part '{self.split}': choose {', '.join(SHARES)}.")
+        families = None if self.which == "all" else [self.which]
+        return generate(
+            self.language,
+            self.split,
+            self.generated,
+            seed,
+            families=families,
+            store=usable_store(),
+        )
 
 
 @app.command("list")
-def list_koans(
-    which: KoansArgument = "all",
-    generated: GeneratedOption = 0,
-    language: LanguageOption = "rust",
-    split: SplitOption = "test",
-    seed: SeedOption = 0,
-    as_json: Json = False,
-) -> None:
+@expand_options
+def list_koans(options: KoanOptions, seed: Seed = 0, as_json: Json = False) -> None:
     """List koans with their families and the reasons why they are red."""
-    koans = chosen(which, generated, language, split, seed)
+    koans = options.koans(seed)
     if as_json:
         print_json(koans)
         return
@@ -88,21 +115,15 @@ def show(
 
 
 @app.command()
-def check(
-    which: KoansArgument = "all",
-    generated: GeneratedOption = 0,
-    language: LanguageOption = "rust",
-    split: SplitOption = "test",
-    seed: SeedOption = 0,
-    as_json: Json = False,
-) -> None:
+@expand_options
+def check(options: KoanOptions, seed: Seed = 0, as_json: Json = False) -> None:
     """Prove that every koan is red for its declared reason and green when solved.
 
     Results of generated koans are cached by their content, so a second check runs no compiler.
     """
     began = time.monotonic()
-    koans = chosen(which, generated, language, split, seed)
-    checked = check_koans(koans, Unguarded(), usable_store() if generated else None)
+    koans = options.koans(seed)
+    checked = check_koans(koans, Unguarded(), usable_store() if options.generated else None)
     faults = [found for found in checked if found.fault]
     if as_json:
         print_json([_plain(found) for found in checked])
@@ -116,22 +137,6 @@ def check(
             f"{len(faults)} of {len(checked)} koans are not what they say, first {first}; fix "
             "or remove them."
         )
-
-
-def chosen(which: str, generated: int, language: str, split: str, seed: int) -> tuple[Koan, ...]:
-    """The koans that the options name.
-
-    Raises:
-        LabError: there are none, an option has no such value, or a compiler is missing.
-    """
-    if not generated:
-        return choose_koans(which)
-    if language not in GRAMMARS:
-        raise LabError(f"there is no grammar for '{language}': choose {' or '.join(GRAMMARS)}.")
-    if split not in SHARES:
-        raise LabError(f"there is no part '{split}': choose {', '.join(SHARES)}.")
-    families = None if which == "all" else [which]
-    return generate(language, split, generated, seed, families=families, store=usable_store())
 
 
 def _print_families(checked: list[Checked]) -> None:

@@ -1,6 +1,6 @@
 """Options that several commands share."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -21,30 +21,36 @@ MICRO = "micro"
 HUB = "hf:"
 """Begins the name of a model of transformers."""
 
-Base = Annotated[
-    str,
-    typer.Option(
-        metavar="micro|FOLDER|hf:ID|URL",
-        help="Who repairs: the lab's own coder, a folder of one, a model of transformers, or a "
-        "server such as http://localhost:11434/v1 (with --model).",
-    ),
-]
-Model = Annotated[str, typer.Option(help="The model's name on the server.")]
-Key = Annotated[str, typer.Option(envvar="OPENAI_API_KEY", help="API key for the server.")]
+
+@dataclass(frozen=True)
+class ClientOptions:
+    """Who repairs."""
+
+    base: Annotated[
+        str,
+        typer.Option(
+            metavar="micro|FOLDER|hf:ID|URL",
+            help="Who repairs: the lab's own coder, a folder of one, a model of transformers, or a "
+            "server such as http://localhost:11434/v1 (with --model).",
+        ),
+    ] = "micro"
+    model: Annotated[str, typer.Option(help="The model's name on the server.")] = ""
+    key: Annotated[str, typer.Option(envvar="OPENAI_API_KEY", help="API key for the server.")] = ""
 
 
-def open_client(base: str, model: str, key: str, temperature: float, seed: int) -> Client:
+def open_client(options: ClientOptions, temperature: float, seed: int) -> Client:
     """The model that `--base` names.
 
     Raises:
         LabError: there is none, or its files are not those that were saved.
     """
+    base = options.base
     if base.startswith(("http://", "https://")):
         from llmlab.sleep.repair.server import Server
 
-        if not model:
+        if not options.model:
             raise LabError(f"{base} has many models: name one with --model.")
-        return Server(base, model, key, temperature, seed)
+        return Server(base, options.model, options.key, temperature, seed)
     if base.startswith(HUB):
         from llmlab.sleep.repair.hub import open_hub_client
 
