@@ -6,20 +6,15 @@ that was never measured has the tolerance that its experiment declares, capped a
 deviation over the rows of the table.
 """
 
-import csv
-import io
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from pydantic import TypeAdapter, ValidationError
 
 from llmlab.method.declare.experiment import Metric
-from llmlab.method.documents import first_mistake, in_one_line
-from llmlab.method.errors import LabError
-from llmlab.method.files import read_text, write_file
+from llmlab.method.evidence.records import read_records, write_records
 from llmlab.method.project import Project
 
 FACTOR = 4.0
@@ -100,31 +95,14 @@ def read_drifts(project: Project) -> dict[Key, Drift]:
     Raises:
         LabError: a line is damaged.
     """
-    path = _path(project)
-    if not path.is_file():
-        return {}
-    try:
-        rows = list(csv.DictReader(io.StringIO(read_text(path))))
-        found = TypeAdapter(list[Drift]).validate_python(rows)
-    except ValidationError as error:
-        raise _damaged(path, first_mistake(error)) from error
-    except csv.Error as error:
-        raise _damaged(path, in_one_line(error)) from error
+    found = read_records(_path(project), Drift)
     return {(each.scale, each.experiment, each.metric): each for each in found}
-
-
-def _damaged(path: Path, cause: str) -> LabError:
-    return LabError(f"{path} is damaged ({cause}): restore it from git.")
 
 
 def write_drifts(project: Project, drifts: Drifts) -> None:
     """Write the measured drifts; errors as in `write_file`."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, [each.name for each in fields(Drift)], lineterminator="\n")
-    writer.writeheader()
-    for _, drift in sorted(drifts.items()):
-        writer.writerow(asdict(drift) | {"largest": f"{drift.largest:.3g}"})
-    write_file(_path(project), text.getvalue())
+    rows = (asdict(one) | {"largest": f"{one.largest:.3g}"} for _, one in sorted(drifts.items()))
+    write_records(_path(project), Drift, rows)
 
 
 def _path(project: Project) -> Path:

@@ -4,18 +4,12 @@
 question even if code changed between them, and keeps verdicts that later tables or rules reversed.
 """
 
-import csv
-import io
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
-from pydantic import TypeAdapter, ValidationError
-
-from llmlab.method.documents import first_mistake, in_one_line
-from llmlab.method.errors import LabError
-from llmlab.method.files import read_text, write_file
+from llmlab.method.evidence.records import read_records, write_records
 from llmlab.method.judging.ledger import Hypothesis
 from llmlab.method.project import Project
 
@@ -99,32 +93,12 @@ def read_journal(project: Project) -> Journal:
     Raises:
         LabError: a line is damaged.
     """
-    path = _path(project)
-    if not path.is_file():
-        return Journal()
-    try:
-        rows = [
-            {name: value or None for name, value in row.items()}
-            for row in csv.DictReader(io.StringIO(read_text(path)))
-        ]
-        return Journal(tuple(TypeAdapter(list[Entry]).validate_python(rows)))
-    except ValidationError as error:
-        raise _damaged(path, first_mistake(error)) from error
-    except csv.Error as error:
-        raise _damaged(path, in_one_line(error)) from error
-
-
-def _damaged(path: Path, cause: str) -> LabError:
-    return LabError(f"{path} is damaged ({cause}): restore it from git.")
+    return Journal(tuple(read_records(_path(project), Entry)))
 
 
 def write_journal(project: Project, journal: Journal) -> None:
     """Write the journal; errors as in `write_file`."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, [field.name for field in fields(Entry)], lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(_shown(entry) for entry in journal.entries)
-    write_file(_path(project), text.getvalue())
+    write_records(_path(project), Entry, map(_shown, journal.entries))
 
 
 def _shown(entry: Entry) -> dict[str, object]:
