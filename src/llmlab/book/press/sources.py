@@ -20,7 +20,6 @@ OF_EVERYTHING = {
     "tolerances", "statistics_of", "changes",
 }  # fmt: skip
 OF_VERSIONS = {"changes"}
-OF_NOTHING = {"playground", "answer"}
 _CELL = re.compile(r"^# ?%%", re.MULTILINE)
 _TEXT = re.compile(r"[^\n]*\[(markdown|md|raw)\]")
 SHOW = "llmlab.book.show"

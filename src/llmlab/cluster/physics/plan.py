@@ -1,5 +1,6 @@
 """A plan: the layout of a training step over the accelerators."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
@@ -126,7 +127,7 @@ def fits_evenly(plan: Plan) -> bool:
     return plan.gpus % product == 0 and not any(True for _ in _mistakes(plan))
 
 
-def _mistakes(plan: Plan):
+def _mistakes(plan: Plan) -> Iterator[str]:
     shape = plan.shape
     if shape.heads % plan.tp:
         yield (

@@ -13,6 +13,9 @@ from llmlab.market.bars.bars import Bars
 Array = NDArray[np.float64]
 Need = Literal["close", "range", "volume"]
 
+OWN = "definition"
+"""Source of a feature that its formula defines."""
+
 TRADING_DAYS = 252
 """Trading days per year, to annualise a volatility."""
 

@@ -9,11 +9,12 @@ from collections.abc import Callable
 import numpy as np
 import talib
 
-from llmlab.market.features.feature import TRADING_DAYS, Array, Feature, Need, Prices
+from llmlab.market.features.candles import close_location
+from llmlab.market.features.feature import OWN, Array, Feature, Need, Prices
+from llmlab.market.features.series import from_first, lagged, ratio
 
 TALIB = "TA-Lib"
 WILDER = "Wilder 1978"
-OWN = "definition"
 
 
 def log_return(window: int) -> Feature:
@@ -199,57 +200,6 @@ def slope(window: int) -> Feature:
     )
 
 
-def volatility(window: int) -> Feature:
-    """Realised volatility of closes."""
-    return Feature(
-        f"volatility_{window}",
-        f"SD of ln(C / C_1) over {window}, x sqrt({TRADING_DAYS})",
-        window + 1,
-        "1/sqrt(year)",
-        OWN,
-        "close",
-        lambda prices: deviation(prices.log_return, window) * TRADING_DAYS**0.5,
-    )
-
-
-def range_volatility(kind: str, window: int) -> Feature:
-    """Volatility from daily ranges, with the estimator `kind`."""
-    daily, formula, source = {
-        "parkinson": (parkinson, "ln(H/L)^2 / (4 ln 2)", "Parkinson 1980"),
-        "garman_klass": (
-            garman_klass,
-            "ln(H/L)^2 / 2 - (2 ln 2 - 1) ln(C/O)^2",
-            "Garman and Klass 1980",
-        ),
-        "rogers_satchell": (
-            rogers_satchell,
-            "ln(H/C) ln(H/O) + ln(L/C) ln(L/O)",
-            "Rogers and Satchell 1991",
-        ),
-    }[kind]
-    return Feature(
-        f"{kind}_{window}",
-        f"sqrt({TRADING_DAYS} x mean of {formula} over {window})",
-        window,
-        "1/sqrt(year)",
-        source,
-        "range",
-        lambda prices: annualised(daily(prices), window),
-    )
-
-
-def downside(window: int) -> Feature:
-    return Feature(
-        f"downside_{window}",
-        f"sqrt({TRADING_DAYS} x mean of min(ln(C / C_1), 0)^2 over {window})",
-        window + 1,
-        "1/sqrt(year)",
-        OWN,
-        "close",
-        lambda prices: annualised(np.minimum(prices.log_return, 0) ** 2, window),
-    )
-
-
 def autocorrelation(window: int) -> Feature:
     def compute(prices: Prices) -> Array:
         returns = prices.log_return
@@ -327,54 +277,17 @@ def lag(feature: Feature, days: int) -> Feature:
     )
 
 
-SHAPES: dict[str, tuple[str, Callable[[Prices], Array]]] = {
-    "body": ("(C - O) / (H - L)", lambda p: ratio(p.close - p.open, p.high - p.low)),
-    "upper_shadow": (
-        "(H - max(O, C)) / (H - L)",
-        lambda p: ratio(p.high - np.maximum(p.open, p.close), p.high - p.low),
-    ),
-    "lower_shadow": (
-        "(min(O, C) - L) / (H - L)",
-        lambda p: ratio(np.minimum(p.open, p.close) - p.low, p.high - p.low),
-    ),
-    "close_location": ("(2C - H - L) / (H - L)", lambda p: close_location(p)),
-    "range": ("ln(H / L)", lambda p: np.log(p.high / p.low)),
-    "overnight": ("ln(O / C_1)", lambda p: np.log(p.open / lagged(p.close, 1))),
-    "intraday": ("ln(C / O)", lambda p: np.log(p.close / p.open)),
-}
-
-
-def shape(name: str) -> Feature:
-    """The shape of the day's own bar."""
-    formula, compute = SHAPES[name]
-    window = 2 if name == "overnight" else 1
-    return Feature(name, formula, window, "1", OWN, "range", compute)
-
-
-PATTERNS = {
-    "doji": talib.CDLDOJI,
-    "engulfing": talib.CDLENGULFING,
-    "hammer": talib.CDLHAMMER,
-    "harami": talib.CDLHARAMI,
-    "marubozu": talib.CDLMARUBOZU,
-    "morning_star": talib.CDLMORNINGSTAR,
-    "evening_star": talib.CDLEVENINGSTAR,
-    "shooting_star": talib.CDLSHOOTINGSTAR,
-}
-
-
-def pattern(name: str) -> Feature:
-    """Whether the last candles form a named pattern: 1 up, -1 down, 0 no."""
-    function = PATTERNS[name]
-    return Feature(
-        f"candle_{name}",
-        f"1, -1 or 0: the last bars are a {name.replace('_', ' ')}",
-        15,
-        "1",
-        "Nison 1991, as TA-Lib has it",
-        "range",
-        lambda p: function(p.open, p.high, p.low, p.close) / 100.0,
-    )
+OTHERS = (
+    "ppo",
+    "ultimate",
+    "stochastic_rsi",
+    "balance_of_power",
+    "accumulation",
+    "cycle_period",
+    "sar_gap",
+    "t3_gap",
+    "vwap_gap",
+)
 
 
 def other(name: str) -> Feature:
@@ -435,79 +348,6 @@ def other(name: str) -> Feature:
     return Feature(name, formula, window, unit, TALIB, need, compute)
 
 
-def calendar(name: str) -> Feature:
-    """Features of the date alone, known in advance."""
-    formula, compute = {
-        "weekday_sine": ("sin(2 pi weekday / 5)", lambda p: np.sin(2 * np.pi * _weekday(p) / 5)),
-        "weekday_cosine": ("cos(2 pi weekday / 5)", lambda p: np.cos(2 * np.pi * _weekday(p) / 5)),
-        "month_sine": ("sin(2 pi month / 12)", lambda p: np.sin(2 * np.pi * _month(p) / 12)),
-        "month_cosine": ("cos(2 pi month / 12)", lambda p: np.cos(2 * np.pi * _month(p) / 12)),
-        "month_part": ("(day of the month - 1) / 30", lambda p: (_month_day(p) - 1) / 30),
-        "month_turn": (
-            "1 on the days 28 to 3, else 0",
-            lambda p: ((_month_day(p) >= 28) | (_month_day(p) <= 3)).astype(float),
-        ),
-        "monday": ("1 on Mondays, else 0", lambda p: (_weekday(p) == 0).astype(float)),
-        "friday": ("1 on Fridays, else 0", lambda p: (_weekday(p) == 4).astype(float)),
-        "january": ("1 in January, else 0", lambda p: (_month(p) == 0).astype(float)),
-        "days_since_bar": (
-            "calendar days since the bar before",
-            lambda p: np.diff(p.day, prepend=p.day[0]).astype(float),
-        ),
-    }[name]
-    return Feature(name, formula, 2 if name == "days_since_bar" else 1, "1", OWN, "close", compute)
-
-
-def lagged(values: Array, days: int) -> Array:
-    """Shift values down by some rows, with NaN at the start."""
-    moved = np.full_like(values, np.nan)
-    moved[days:] = values[:-days]
-    return moved
-
-
-def ratio(part: Array, whole: Array) -> Array:
-    """`part / whole`, or 0 where `whole` is 0, as for a bar without a range."""
-    return np.divide(part, whole, out=np.zeros_like(part), where=whole != 0)
-
-
-def from_first(function: Callable[..., Array], *values: Array) -> Array:
-    """Apply a TA-Lib function from the first row with all values."""
-    first = int(np.argmax(np.isfinite(np.sum(values, axis=0))))
-    found = np.full_like(values[0], np.nan)
-    found[first:] = function(*(one[first:] for one in values))
-    return found
-
-
-def deviation(values: Array, window: int) -> Array:
-    """Standard deviation over a window, from the first row with a value."""
-    return from_first(lambda one: talib.STDDEV(one, window), values)
-
-
-def annualised(variance: Array, window: int) -> Array:
-    """Annualised volatility from the mean of daily variances."""
-    mean = from_first(lambda one: talib.SMA(one, window), variance)
-    return np.sqrt(TRADING_DAYS * np.maximum(mean, 0))
-
-
-def parkinson(prices: Prices) -> Array:
-    return np.log(prices.high / prices.low) ** 2 / (4 * np.log(2))
-
-
-def garman_klass(prices: Prices) -> Array:
-    spread, body = np.log(prices.high / prices.low), np.log(prices.close / prices.open)
-    return spread**2 / 2 - (2 * np.log(2) - 1) * body**2
-
-
-def rogers_satchell(prices: Prices) -> Array:
-    high, low = prices.high, prices.low
-    up = np.log(high / prices.close) * np.log(high / prices.open)
-    return up + np.log(low / prices.close) * np.log(low / prices.open)
-
-
-def close_location(prices: Prices) -> Array:
-    return ratio(2 * prices.close - prices.high - prices.low, prices.high - prices.low)
-
-
 def _of_close(
     name: str,
     formula: str,
@@ -531,18 +371,3 @@ def _vwap_gap(prices: Prices) -> Array:
     typical = (prices.high + prices.low + prices.close) / 3
     paid = talib.SUM(typical * prices.volume, 20) / talib.SUM(prices.volume, 20)
     return prices.close / paid - 1
-
-
-def _weekday(prices: Prices) -> Array:
-    """0 on Mondays; day 0 of 1970 was a Thursday."""
-    return (prices.day + 3) % 7
-
-
-def _month(prices: Prices) -> Array:
-    """0 in January."""
-    return prices.day.astype("datetime64[D]").astype("datetime64[M]").astype(int) % 12
-
-
-def _month_day(prices: Prices) -> Array:
-    days = prices.day.astype("datetime64[D]")
-    return (days - days.astype("datetime64[M]")).astype(int) + 1

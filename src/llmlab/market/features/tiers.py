@@ -3,7 +3,10 @@
 from functools import cache
 
 from llmlab.market.features import indicators as of
+from llmlab.market.features.calendar import CALENDAR, calendar
+from llmlab.market.features.candles import SHAPES, pattern, shape
 from llmlab.market.features.feature import Feature
+from llmlab.market.features.volatility import downside, range_volatility, volatility
 from llmlab.method.declare.catalog import suggestion
 from llmlab.method.errors import LabError
 
@@ -65,48 +68,19 @@ def _hundred() -> list[Feature]:
         *(of.channel(days) for days in (20, 55)),
         *(of.drawdown(days) for days in (60, 250)),
         *(of.slope(days) for days in (14, 50)),
-        *(of.volatility(days) for days in (5, 20, 60)),
-        *(
-            of.range_volatility(kind, 20)
-            for kind in ("parkinson", "garman_klass", "rogers_satchell")
-        ),
-        of.downside(20),
+        *(volatility(days) for days in (5, 20, 60)),
+        *(range_volatility(kind, 20) for kind in ("parkinson", "garman_klass", "rogers_satchell")),
+        downside(20),
         of.autocorrelation(20),
         *(of.volume_gap(days) for days in (5, 20, 60)),
         *(of.signed_volume(days) for days in (5, 60)),
         of.money_flow(28),
         of.chaikin_flow(20),
         of.volume_return_correlation(20),
-        *(of.shape(name) for name in of.SHAPES),
-        *(of.pattern(name) for name in ("doji", "engulfing", "hammer", "harami")),
-        *(of.other(name) for name in OTHERS),
+        *(shape(name) for name in SHAPES),
+        *(pattern(name) for name in ("doji", "engulfing", "hammer", "harami")),
+        *(of.other(name) for name in of.OTHERS),
     ]
-
-
-OTHERS = (
-    "ppo",
-    "ultimate",
-    "stochastic_rsi",
-    "balance_of_power",
-    "accumulation",
-    "cycle_period",
-    "sar_gap",
-    "t3_gap",
-    "vwap_gap",
-)
-
-CALENDAR = (
-    "weekday_sine",
-    "weekday_cosine",
-    "month_sine",
-    "month_cosine",
-    "month_part",
-    "month_turn",
-    "monday",
-    "friday",
-    "january",
-    "days_since_bar",
-)
 
 
 def _all() -> list[Feature]:
@@ -121,11 +95,11 @@ def _all() -> list[Feature]:
         of.of_range("willr", 28),
         *(of.channel(days) for days in (10, 120)),
         *(of.slope(days) for days in (5, 120)),
-        *(of.volatility(days) for days in (10, 120)),
-        *(of.range_volatility("parkinson", days) for days in (5, 60)),
-        *(of.pattern(name) for name in ("marubozu", "morning_star", "evening_star")),
-        of.pattern("shooting_star"),
+        *(volatility(days) for days in (10, 120)),
+        *(range_volatility("parkinson", days) for days in (5, 60)),
+        *(pattern(name) for name in ("marubozu", "morning_star", "evening_star")),
+        pattern("shooting_star"),
         of.autocorrelation(60),
         of.volume_gap(120),
-        *(of.calendar(name) for name in CALENDAR),
+        *(calendar(name) for name in CALENDAR),
     ]

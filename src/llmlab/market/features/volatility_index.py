@@ -11,7 +11,8 @@ import talib
 
 from llmlab.market.bars.bars import Bars
 from llmlab.market.features.feature import TRADING_DAYS, Array, Feature, Prices
-from llmlab.market.features.indicators import deviation, lagged, range_volatility
+from llmlab.market.features.series import deviation, lagged
+from llmlab.market.features.volatility import range_volatility
 from llmlab.method.errors import LabError
 
 MONTH = 21

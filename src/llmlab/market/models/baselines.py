@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from llmlab.market.features.indicators import log_return, volatility
+from llmlab.market.features.indicators import log_return
+from llmlab.market.features.volatility import volatility
 from llmlab.market.models.scores import log_losses
 from llmlab.market.samples.windows import Parts, Samples
 

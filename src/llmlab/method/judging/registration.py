@@ -49,11 +49,6 @@ class Registration:
     edited: tuple[str, ...]
     text: str
 
-    @property
-    def precedes(self) -> bool | None:
-        """Whether it was registered before the result; None if unknown."""
-        return {"before": True, "same commit": False, "after": False}.get(self.order)
-
 
 @dataclass(frozen=True)
 class History:
