@@ -149,7 +149,7 @@ def progress(project: Project, verdicts: Sequence[Verdict], only: str | None = N
 def statistics(project: Project, verdicts: Sequence[Verdict], track_id: str) -> Markdown:
     """The runs, tokens, seconds and verdicts of each experiment of a track, and their sums.
 
-    Counts the runs that the chapters show, those of the largest available scale, and no checks.
+    Counts the runs that the chapters show, those of the best evidence, and no checks.
 
     Raises:
         LabError: there is no such track, or one of its experiments has no results.
