@@ -1,5 +1,6 @@
 """The tiny bases of every form, opened and with an adapter."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,6 +17,8 @@ SPEC = LoraSpec(rank=4, alpha=8)
 HUB_FORMS = ["qwen2", "llama"]
 FORMS = ["skilled", "run", *HUB_FORMS]
 Folder = Callable[[str], Path]
+TOKENS_BT = torch.arange(3, 13).view(2, 5)
+"""Tokens that every form has."""
 
 
 def opened(folder: Path, four_bit: FourBit | None = None) -> Pretrained:
@@ -30,3 +33,14 @@ def adapted(base: Pretrained, spec: LoraSpec = SPEC) -> nn.Module:
     for _, layer in lora_layers(model):
         nn.init.normal_(layer.b_RO, std=0.3)
     return model.eval()
+
+
+@torch.no_grad()
+def logits(model: nn.Module) -> torch.Tensor:
+    """What a model, ours or of `transformers`, makes of `TOKENS_BT`."""
+    found = model.eval()(TOKENS_BT)
+    return found if isinstance(found, torch.Tensor) else found.logits
+
+
+def change_json(path: Path, **changes: object) -> None:
+    path.write_text(json.dumps(json.loads(path.read_text()) | changes))

@@ -1,5 +1,6 @@
 """Tiny bases of every form, made once and copied for each test."""
 
+import json
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -150,3 +151,12 @@ def _save_hub_tokenizer(folder: Path, chat_template: str | None) -> None:
         pad_token="<pad>",
         chat_template=chat_template,
     ).save_pretrained(folder)
+
+
+@pytest.fixture
+def sentences(tmp_path: Path) -> str:
+    """A file of examples that every base can spell."""
+    path = tmp_path / "sentences.jsonl"
+    rows = [{"prompt": f"the cat {n % 3}", "response": f"sat on {n}"} for n in range(24)]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return str(path)

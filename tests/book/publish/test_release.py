@@ -1,6 +1,5 @@
 import json
 import shutil
-import subprocess
 import zipfile
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from llmlab.book.publish.bundle import ARCHIVE, CITATION, citation_of_any
 from llmlab.book.publish.release import release
 from llmlab.method.errors import LabError
 from llmlab.method.project import Project
+from tests.book.repository import git
 
 MANIFEST = {
     "experiment": "toy",
@@ -23,11 +23,6 @@ MANIFEST = {
     "rows": 1,
     "sha256": {"runs.csv": "0" * 64},
 }
-
-
-def git(root: Path, *arguments: str) -> None:
-    who = ["-c", "user.name=T", "-c", "user.email=t@example.org", "-c", "commit.gpgsign=false"]
-    subprocess.run(["git", *who, *arguments], cwd=root, check=True, capture_output=True)
 
 
 @pytest.fixture

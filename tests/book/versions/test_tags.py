@@ -1,6 +1,5 @@
 """Versions in a real repository."""
 
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -9,6 +8,7 @@ from conftest import Lab
 from llmlab.book.versions.comparison import changes_since_former
 from llmlab.book.versions.tags import check_version, former_version, numbers, version_tags
 from llmlab.method.errors import LabError
+from tests.book.repository import git
 
 QUESTION = '[[question]]\nid = "Q-TOY"\ntext = "Does it?"\ntrack = "tuning"\n'
 HYPOTHESIS = """
@@ -27,11 +27,6 @@ registered = 2026-01-31
 treatment = { rate = 0.1 }
 control = { rate = 1e-05 }
 """
-
-
-def git(root: Path, *arguments: str) -> None:
-    who = ["-c", "user.name=T", "-c", "user.email=t@example.org", "-c", "commit.gpgsign=false"]
-    subprocess.run(["git", *who, *arguments], cwd=root, check=True, capture_output=True)
 
 
 def commit(root: Path, text: str) -> None:

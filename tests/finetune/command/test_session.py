@@ -58,15 +58,6 @@ def opened(made: Callable[[str], Path], tmp_path: Path, held: ExitStack) -> Open
     return make
 
 
-@pytest.fixture
-def sentences(tmp_path: Path) -> str:
-    """A file of examples that every base can spell."""
-    path = tmp_path / "sentences.jsonl"
-    rows = [{"prompt": f"the cat {n % 3}", "response": f"sat on {n}"} for n in range(24)]
-    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    return str(path)
-
-
 def log(session: FinetuneSession) -> list[dict]:
     return [json.loads(line) for line in (session.folder / "log.jsonl").read_text().splitlines()]
 

@@ -15,9 +15,7 @@ from llmlab.finetune.model.lora import LoraSpec
 from llmlab.finetune.model.pretrained import Pretrained
 from llmlab.finetune.model.qlora import FourBit, quantise
 from llmlab.method.errors import LabError
-from tests.finetune.bases import FORMS, SPEC, Folder, adapted, opened
-
-TOKENS_BT = torch.arange(3, 13).view(2, 5)
+from tests.finetune.bases import FORMS, SPEC, Folder, adapted, change_json, logits, opened
 
 
 def saved(folder: Path, base_folder: Path, spec: LoraSpec = SPEC) -> Path:
@@ -27,19 +25,9 @@ def saved(folder: Path, base_folder: Path, spec: LoraSpec = SPEC) -> Path:
     return folder
 
 
-@torch.no_grad()
-def logits(model: nn.Module) -> torch.Tensor:
-    found = model.eval()(TOKENS_BT)
-    return found if isinstance(found, torch.Tensor) else found.logits
-
-
 def bare(base: Pretrained) -> nn.Module:
     """The model as `peft` wants it."""
     return getattr(base.model, "inner", base.model)
-
-
-def change_json(path: Path, **changes: object) -> None:
-    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
 
 
 @pytest.mark.parametrize("form", FORMS)

@@ -1,29 +1,16 @@
-import json
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
 
-from llmlab.finetune.model.catalog import open_pretrained
-from llmlab.finetune.model.pretrained import Pretrained
-from llmlab.finetune.model.qlora import FourBit
 from llmlab.finetune.tasks.skills import END
 from llmlab.finetune.tasks.texts import Turn
+from tests.finetune.bases import change_json, opened
 
 CPU = torch.device("cpu")
 FORMS = ["skilled", "run", "qwen2", "llama"]
-HUB_FORMS = ["qwen2", "llama"]
 Folder = Callable[[str], Path]
-
-
-def opened(folder: Path, four_bit: FourBit | None = None) -> Pretrained:
-    prefix = "hf:" if folder.name in HUB_FORMS else ""
-    return open_pretrained(f"{prefix}{folder}", four_bit=four_bit, device=CPU)
-
-
-def change_json(path: Path, **changes: object) -> None:
-    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
 
 
 @pytest.mark.parametrize("form", FORMS)

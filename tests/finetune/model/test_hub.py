@@ -21,24 +21,14 @@ from llmlab.finetune.model.base_model import save_base_model
 from llmlab.finetune.model.catalog import open_pretrained
 from llmlab.finetune.model.hub import context_of, require_end, require_linear_layers
 from llmlab.finetune.model.lora import LoraLinear, LoraSpec, add_lora
-from llmlab.finetune.model.pretrained import Pretrained
 from llmlab.finetune.model.qlora import FourBit, quantised_layers
 from llmlab.gpt.generation import SamplingConfig
 from llmlab.gpt.model import GPT, GPTConfig
 from llmlab.method.errors import LabError
+from tests.finetune.bases import HUB_FORMS, change_json, opened
 
 CPU = torch.device("cpu")
-HUB_FORMS = ["qwen2", "llama"]
 Folder = Callable[[str], Path]
-
-
-def opened(folder: Path, four_bit: FourBit | None = None) -> Pretrained:
-    prefix = "hf:" if folder.name in HUB_FORMS else ""
-    return open_pretrained(f"{prefix}{folder}", four_bit=four_bit, device=CPU)
-
-
-def change_json(path: Path, **changes: object) -> None:
-    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
 
 
 @pytest.mark.parametrize("block_size", [64, 128])

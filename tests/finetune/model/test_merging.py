@@ -10,16 +10,7 @@ from llmlab.finetune.model.lora import LoraSpec
 from llmlab.finetune.model.merging import merge_adapter, open_merged, save_model, write_merged
 from llmlab.finetune.model.qlora import FourBit
 from llmlab.method.errors import LabError
-from tests.finetune.bases import FORMS, SPEC, Folder, adapted, opened
-
-TOKENS_BT = torch.arange(3, 13).view(2, 5)
-
-
-@torch.no_grad()
-def logits(model: nn.Module) -> torch.Tensor:
-    found = model.eval()(TOKENS_BT)
-    return found if isinstance(found, torch.Tensor) else found.logits
-
+from tests.finetune.bases import FORMS, SPEC, Folder, adapted, logits, opened
 
 # Merging
 

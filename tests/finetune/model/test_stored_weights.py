@@ -1,4 +1,3 @@
-import json
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import replace
@@ -30,15 +29,6 @@ def opened(made: Callable[[str], Path], tmp_path: Path, held: ExitStack) -> Open
         return replace(session, config=replace(session.config, suite_items=10))
 
     return make
-
-
-@pytest.fixture
-def sentences(tmp_path: Path) -> str:
-    """A file of examples that every base can spell."""
-    path = tmp_path / "sentences.jsonl"
-    rows = [{"prompt": f"the cat {n % 3}", "response": f"sat on {n}"} for n in range(24)]
-    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    return str(path)
 
 
 def test_stored_weights_are_those_of_the_model(opened: Open, sentences: str) -> None:

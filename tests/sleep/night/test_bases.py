@@ -17,14 +17,7 @@ from llmlab.sleep.night.bases import (
     turned,
 )
 from llmlab.sleep.night.share import rebuilt
-
-
-def adapters(n, seed=0):
-    random = torch.Generator().manual_seed(seed)
-    return [
-        {"layer": Factors(torch.randn(6, 2, generator=random), torch.randn(2, 5, generator=random))}
-        for _ in range(n)
-    ]
+from tests.sleep.night.drawn import random_adapters
 
 
 def columns(*values):
@@ -44,13 +37,13 @@ def test_the_fewest_directions_that_hold_the_variance(variance, count):
 
 
 def test_random_directions_are_orthonormal_and_as_many_as_asked():
-    basis = random_bases(adapters(1)[0], 3, seed=0)["layer"]
+    basis = random_bases(random_adapters(1)[0], 3, seed=0)["layer"]
     torch.testing.assert_close(basis.out_OK.T @ basis.out_OK, torch.eye(3))
     torch.testing.assert_close(basis.in_IK.T @ basis.in_IK, torch.eye(3))
 
 
 def test_a_basis_of_all_directions_keeps_everything():
-    found = adapters(3)
+    found = random_adapters(3)
     shared = in_bases(found, random_bases(found[0], 6, seed=0))
     for number, adapter in enumerate(found):
         torch.testing.assert_close(rebuilt(shared, number)["layer"], adapter["layer"].delta_OI)
@@ -59,7 +52,7 @@ def test_a_basis_of_all_directions_keeps_everything():
 
 
 def test_the_forecast_is_the_sum_over_all_pairs_of_factors():
-    found, n = adapters(4), 4
+    found, n = random_adapters(4), 4
     b_NOR, a_NIR = stacked(found, "layer")
     squares = sum((b_NOR[i] @ a_NIR[j].T).square().sum() for i in range(n) for j in range(n))
     mean = sum(norm(deltas(each)) for each in found) / n
@@ -67,21 +60,21 @@ def test_the_forecast_is_the_sum_over_all_pairs_of_factors():
 
 
 def test_means_of_unrelated_factors_shrink_as_forecast():
-    draws = [adapters(6, seed) for seed in range(60)]
+    draws = [random_adapters(6, seed) for seed in range(60)]
     seen = sum(shrinkage(mean_of_factors(each), each) ** 2 for each in draws)
     forecast = sum(expected_shrinkage(each) ** 2 for each in draws)
     assert seen / forecast == pytest.approx(1.0, abs=0.1)
 
 
 def test_a_turn_changes_the_mean_of_factors_and_not_what_an_adapter_does():
-    found = adapters(2)
+    found = random_adapters(2)
     others = [found[0], turned(found[1], seed=1)]
     torch.testing.assert_close(mean_of_deltas(found)["layer"], mean_of_deltas(others)["layer"])
     assert not torch.allclose(mean_of_factors(found)["layer"], mean_of_factors(others)["layer"])
 
 
 def test_noise_is_as_large_as_the_adapter_and_another_thing():
-    (adapter,) = adapters(1)
+    (adapter,) = random_adapters(1)
     noise = null_of(adapter, seed=1)["layer"]
     assert float(noise.norm()) == pytest.approx(float(adapter["layer"].delta_OI.norm()))
     assert not torch.allclose(noise, adapter["layer"].delta_OI)

@@ -26,6 +26,7 @@ from llmlab.sleep.night.adapters import (
 from llmlab.sleep.night.lessons import naive, replay, self_training, targeted
 from llmlab.sleep.night.nights import METHODS, Night, sleep
 from llmlab.sleep.repair.episodes import Turn
+from tests.sleep.night.drawn import random_adapters
 
 TOKENS = code_tokens("python")
 NIGHT = Night(steps=4, batch_size=4, rank=2, n_directions=3)
@@ -43,14 +44,6 @@ def episode(number, outcome, family="names"):
 
 
 DAY = [episode(n, "green" if n % 2 else "test", "names" if n < 5 else "keys") for n in range(10)]
-
-
-def random_adapters(n, seed=0):
-    random = torch.Generator().manual_seed(seed)
-    return [
-        {"layer": Factors(torch.randn(6, 2, generator=random), torch.randn(2, 5, generator=random))}
-        for _ in range(n)
-    ]
 
 
 def test_each_method_learns_from_what_it_says():
