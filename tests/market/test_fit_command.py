@@ -43,7 +43,17 @@ def rows(n: int, **fixed: str) -> str:
 
 
 def test_json_has_every_parameter_with_its_interval(monkeypatch, capsys) -> None:
-    options = ("--params", "params", "--tokens", "tokens", "--loss", "c4_val", "--json")
+    options = (
+        "--params",
+        "params",
+        "--tokens",
+        "tokens",
+        "--loss",
+        "c4_val",
+        "--json",
+        "--resamples",
+        "20",
+    )
     assert call(monkeypatch, FILE, *options) == 0
     found = json.loads(capsys.readouterr().out)
     for name in ("E", "A", "B", "alpha", "beta"):
@@ -64,7 +74,7 @@ def test_a_byte_order_mark_semicolons_and_spaces_do_no_harm(tmp_path, monkeypatc
     path = tmp_path / "runs.csv"
     text = rows(12).replace(",", " ; ").replace("params", "Model Size", 1)
     path.write_text(text, encoding="utf-8-sig")
-    options = ("--params", "Model Size", "--tokens", "tokens", "--loss", "loss")
+    options = ("--params", "Model Size", "--loss", "loss")
     assert call(monkeypatch, path, *options, "--json", "--resamples", "20") == 0
     assert json.loads(capsys.readouterr().out)["runs"] == 12
 

@@ -80,11 +80,21 @@ def test_a_tag_of_another_commit_is_not_moved(project: Project) -> None:
         release(project, "1.0", "preview")
 
 
-@pytest.mark.parametrize("bound", ["LARGEST_MB", "LARGEST_PDF_MB", "LARGEST_REPOSITORY_MB"])
-def test_nothing_is_left_of_a_version_that_is_too_large(
-    project: Project, monkeypatch, bound: str
-) -> None:
-    monkeypatch.setattr(releasing, bound, 0.001)
+def test_nothing_is_left_of_a_version_that_is_too_large(project: Project, monkeypatch) -> None:
+    monkeypatch.setattr(releasing, "LARGEST_MB", 0.001)
     with pytest.raises(LabError, match=r"more than the limit of 0\.001"):
         release(project, "1.0", "preview")
     assert not (project.site / "1.0").exists()
+
+
+@pytest.mark.parametrize(
+    ("sizes", "what"),
+    [
+        ((25.1, 6.0, 50.0), "version 1.0 takes 25.1 MB"),
+        ((25.0, 6.1, 50.0), "the PDF of version 1.0 takes 6.1 MB"),
+        ((25.0, 6.0, 50.1), "the files of the commit take 50.1 MB"),
+    ],
+)
+def test_what_is_too_large_is_named(sizes: tuple[float, float, float], what: str) -> None:
+    with pytest.raises(LabError, match=what):
+        releasing._bounded(releasing.Released(Path("site/1.0"), *sizes, is_tagged=True))

@@ -1,7 +1,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from llmlab.market.bars.bars import Bars
@@ -20,6 +20,7 @@ def walk(ratio: float, row: int, seed: int = 0) -> pd.DataFrame:
     return frame.set_index(pd.bdate_range("2001-01-01", periods=40))
 
 
+@settings(max_examples=40)  # each makes a table
 @given(st.sampled_from(RATIOS), st.integers(1, 39), st.integers(0, 99))
 def test_a_split_is_found_where_it_is(ratio: float, row: int, seed: int) -> None:
     assert [(one.row, one.ratio) for one in find_splits(walk(ratio, row, seed))] == [(row, ratio)]
