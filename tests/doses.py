@@ -2,7 +2,7 @@
 
 from datetime import date
 
-from llmlab.method.judging.judgement import Judgement
+from llmlab.method.judging.case import Judgement
 from llmlab.method.judging.ledger import Hypothesis
 
 HYPOTHESIS = Hypothesis(

@@ -15,7 +15,7 @@ from llmlab.method.running.status import State
 
 if TYPE_CHECKING:
     from llmlab.method.evidence.reproduction import Agreement
-    from llmlab.method.judging.judgement import Judgement
+    from llmlab.method.judging.case import Judgement
     from llmlab.method.judging.verdict import Verdict
     from llmlab.method.running.campaign import Done, Step
     from llmlab.method.running.plan import Plan

@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 from doses import HYPOTHESIS, JUDGEMENT
 
+from llmlab.method.judging.case import NoJudgement
 from llmlab.method.judging.corrections import corrected
-from llmlab.method.judging.judgement import NoJudgement
 
 
 def adjusted(judgement, others=(), looks=1):

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from llmlab.method.declare.experiment import Axis, Budget, Experiment, Metric
 from llmlab.method.errors import LabError
-from llmlab.method.judging.judgement import Judgement, NoJudgement, judge
+from llmlab.method.judging.case import Judgement, NoJudgement
+from llmlab.method.judging.judgement import judge
 from llmlab.method.judging.sides import Edge, NoRoom, settled
 
 DOSES = [1.0, 2.0, 4.0]

@@ -10,7 +10,7 @@ from llmlab.method.evidence.lookup import Evidence, recorded_evidence
 from llmlab.method.evidence.manifest import MANIFEST
 from llmlab.method.evidence.tables import RUNS
 from llmlab.method.judging import remembered
-from llmlab.method.judging.judgement import NoJudgement
+from llmlab.method.judging.case import NoJudgement
 from llmlab.method.judging.ledger import Hypothesis
 from llmlab.method.judging.ledger_files import load_ledger
 from llmlab.method.judging.remembered import Judge, judge_evidence

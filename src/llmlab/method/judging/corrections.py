@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from llmlab.method.judging import statistics
-from llmlab.method.judging.judgement import Judgement, NoJudgement
+from llmlab.method.judging.case import Judgement, NoJudgement
 from llmlab.method.judging.ledger import Hypothesis
 
 

@@ -23,7 +23,8 @@ from llmlab.method.evidence.lookup import Evidence
 from llmlab.method.evidence.manifest import verified
 from llmlab.method.evidence.tables import RUNS
 from llmlab.method.files import read_text, write_file
-from llmlab.method.judging.judgement import Judgement, NoJudgement, judge
+from llmlab.method.judging.case import Judgement, NoJudgement
+from llmlab.method.judging.judgement import judge
 from llmlab.method.judging.ledger import Hypothesis
 
 LIBRARIES = ("numpy", "pandas", "scipy")

@@ -19,9 +19,9 @@ import numpy as np
 from llmlab.method.evidence.lookup import Origin, Standing
 from llmlab.method.evidence.manifest import Manifest
 from llmlab.method.judging import statistics
+from llmlab.method.judging.case import Judgement, NoJudgement
 from llmlab.method.judging.corrections import Adjusted
 from llmlab.method.judging.journal import Entry
-from llmlab.method.judging.judgement import Judgement, NoJudgement
 from llmlab.method.judging.ledger import Hypothesis
 from llmlab.method.judging.registration import Registration
 from llmlab.method.judging.scope import Scope

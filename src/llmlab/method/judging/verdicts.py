@@ -20,6 +20,7 @@ from llmlab.method.evidence.lookup import (
 )
 from llmlab.method.evidence.reach import still_source
 from llmlab.method.evidence.reproduction import compare
+from llmlab.method.judging.case import Judgement, NoJudgement
 from llmlab.method.judging.corrections import Adjusted, corrected
 from llmlab.method.judging.journal import (
     NOW,
@@ -29,7 +30,6 @@ from llmlab.method.judging.journal import (
     table_key,
     write_journal,
 )
-from llmlab.method.judging.judgement import Judgement, NoJudgement
 from llmlab.method.judging.ledger import Hypothesis
 from llmlab.method.judging.ledger_files import load_ledger
 from llmlab.method.judging.registration import History, read_history, registration
