@@ -332,9 +332,9 @@ table(
 
 
 # %%
-def at_rate(rate: str) -> str:
+def at_rate(rate: float) -> str:
     """Where full runs with batches of eight end at a learning rate."""
-    condition = {"method": "full", "batch_size": 8, "learning_rate": float(rate)}
+    condition = {"method": "full", "batch_size": 8, "learning_rate": rate}
     return value("training_dynamics", "validation_loss", **condition)
 
 
@@ -397,15 +397,16 @@ sharper = says(
     supported="LoRA ends where the loss is more curved in the full weight space, whatever it looks like from within the adapter.",
     refuted="LoRA does not end in a more curved place than full fine-tuning, by the margin we set.",
     undecided="It is open which of the two methods ends in the more curved place.",
-    also="In powers of ten the difference is {}.",
+    also="LoRA minus full fine-tuning is {}.",
 )
+rates = found.runs["learning_rate"]
 edge = says(
     "H-LAND-2",
     supported="The higher the learning rate, the flatter the place where full fine-tuning ends.",
     refuted="A higher learning rate does not end in a flatter place here.",
     undecided="It is open whether a higher learning rate ends in a flatter place.",
-    also=f"But flat is not the same as good: at the highest rate the full runs end at a validation loss of {at_rate('1e-2')}, at the "
-    f"lowest at {at_rate('3e-4')} (batches of eight).",
+    also=f"But flat is not the same as good: at the highest rate the full runs end at a validation loss of {at_rate(max(rates))}, "
+    f"at the lowest at {at_rate(min(rates))} (batches of eight).",
 )
 hill = says(
     "H-LAND-4",
