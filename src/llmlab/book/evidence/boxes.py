@@ -8,12 +8,14 @@ import numpy as np
 from llmlab.book import markup, numbers
 from llmlab.book.evidence.effects import (
     amount,
+    bracketed_text,
     claim_text,
     declared,
     difference_name,
     drawing,
     effect_text,
     interval_text,
+    quantity,
 )
 from llmlab.book.evidence.origins import hardware
 from llmlab.book.evidence.readings import condition_text
@@ -59,10 +61,18 @@ def verdict_badge(verdict: Verdict) -> str:
 
 def effect_span(verdict: Verdict) -> str:
     """The effect of a verdict with its provenance."""
-    return markup.value_span(
-        effect_text(verdict),
-        f"{interval_text(verdict)}; {verdict.hypothesis.id}, {_evidence(verdict)}",
-    )
+    return markup.value_span(effect_text(verdict), _origin(verdict))
+
+
+def bracketed_effect(verdict: Verdict) -> str:
+    """The effect with its provenance, in words that need no heading."""
+    effect = f"{quantity(verdict)} {effect_text(verdict)}"
+    return markup.value_span(bracketed_text(verdict), f"{effect}, {_origin(verdict)}")
+
+
+def _origin(verdict: Verdict) -> str:
+    """The interval of an effect, and where it comes from."""
+    return f"{interval_text(verdict)}; {verdict.hypothesis.id}, {_evidence(verdict)}"
 
 
 def change_of_mind(verdict: Verdict) -> str:
