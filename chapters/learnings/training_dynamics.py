@@ -19,7 +19,7 @@ from IPython.display import Markdown
 from llmlab.book import style
 from llmlab.book.markup import pipe_table
 from llmlab.book.show import (
-    badge,
+    cite,
     command,
     evidence,
     figure,
@@ -262,7 +262,7 @@ Markdown(
         undecided="We expected clipping to change nothing in our own short runs; the runs do not decide it",
         untested="We have not tested yet whether clipping matters in our own short runs",
     )
-    + f" (@sec-results-optimizer; H-OPT-5 {badge('H-OPT-5')})."
+    + f" (@sec-results-optimizer; {cite('H-OPT-5')})."
 )
 
 # %% [markdown]
@@ -320,7 +320,7 @@ Markdown(
         undecided="the runs do not decide where the best rate of large batches is",
         untested="we have not tested at laptop or gpu scale yet where the best rate of large batches is",
     )
-    + f" (H-BATCH-2 {badge('H-BATCH-2')}), "
+    + f" ({cite('H-BATCH-2')}), "
     + says(
         "H-BATCH-1",
         supported="and that of small batches is low",
@@ -328,7 +328,7 @@ Markdown(
         undecided="and it is open where that of small batches is",
         untested="nor where that of small batches is",
     )
-    + f" (H-BATCH-1 {badge('H-BATCH-1')})."
+    + f" ({cite('H-BATCH-1')})."
 )
 
 # %% [markdown]
@@ -525,7 +525,7 @@ Markdown(
         undecided="the runs do not decide how much ten steps at a good rate lose",
         untested="we have not tested at laptop or gpu scale yet what ten steps lose",
     )
-    + f" (H-MINIMUM-1 {badge('H-MINIMUM-1')}), "
+    + f" ({cite('H-MINIMUM-1')}), "
     + says(
         "H-MINIMUM-2",
         supported="and too few to learn anything",
@@ -533,7 +533,7 @@ Markdown(
         undecided="and it is open whether they already learn something",
         untested="nor what they learn",
     )
-    + f" (H-MINIMUM-2 {badge('H-MINIMUM-2')}). "
+    + f" ({cite('H-MINIMUM-2')}). "
     + says(
         "H-MINIMUM-4",
         supported="Addition, the nearest neighbour of the new skill, is lost within five.",

@@ -73,7 +73,7 @@ for axes, share in zip(panels, shares, strict=True):
     axes.set(title=f"{100 * share:.0f} % replay", xlabel="new task (%)", ylim=(-3, 103))
 panels[0].set_ylabel("old skills (%)")
 panels[-1].legend()
-drawn.supxlabel(footer(found), x=0.01, ha="left", fontsize=7, color=style.MUTED)
+style.sign(drawn, footer(found))
 drawn
 
 # %% [markdown]
@@ -187,7 +187,7 @@ axes.tick_params(top=True, labeltop=True, bottom=False, labelbottom=False, lengt
 axes.grid(visible=False)
 for spine in axes.spines.values():
     spine.set_visible(False)
-drawn.supxlabel(footer(found, legend=""), x=0.01, ha="left", fontsize=7, color=style.MUTED)
+style.sign(drawn, footer(found, legend=""))
 drawn
 
 # %%
@@ -252,7 +252,7 @@ for name, colour, marker in zip(methods, style.CYCLE, style.MARKERS, strict=Fals
         )
 axes.set(xlabel="accuracy on the new task (%)", ylabel="forgetting (%)")
 axes.legend()
-drawn.supxlabel(footer(found, legend=""), x=0.01, ha="left", fontsize=7, color=style.MUTED)
+style.sign(drawn, footer(found, legend=""))
 drawn
 
 # %% [markdown]

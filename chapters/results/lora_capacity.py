@@ -156,7 +156,7 @@ axes.set_yscale("log")
 axes.set_xticks(ranks, ranks)
 axes.set(xlabel="rank", ylabel="bits recalled per parameter")
 axes.legend()
-drawn.supxlabel(footer(found), x=0.01, ha="left", fontsize=7, color=style.MUTED)
+style.sign(drawn, footer(found))
 drawn
 
 # %%

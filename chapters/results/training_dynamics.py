@@ -223,8 +223,8 @@ ends = {
 # %%
 # | label: fig-results-dynamics-moments
 # | fig-cap: "Root mean square of recent gradients, √v̂, in the matrices and gains of the last block at the end of a run of each method, with batches of eight at the best learning rate (first seed). Dot: the median weight. Thick line: the middle half of the weights. Thin line: nine in ten."
-# | fig-alt: "Two panels of horizontal bars on a logarithmic axis, one bar for each parameter of the last block, for full fine-tuning and for LoRA."
-figure_of_moments, panels = style.subplots(1, 2, height=4.2, sharex=True)
+# | fig-alt: "Two panels of horizontal bars on a logarithmic axis, one bar for each parameter of the last block: full fine-tuning above, LoRA below."
+figure_of_moments, panels = style.subplots(2, height=5.4, sharex=True)
 for axes, (name, condition) in zip(panels, ends.items(), strict=True):
     _, view = find_view(found, "second moment", condition, seed=0)
     last = max(p["name"].split(".")[1] for p in view["parameters"] if "blocks." in p["name"])
@@ -244,11 +244,10 @@ for axes, (name, condition) in zip(panels, ends.items(), strict=True):
         .replace(".b_RO", ", B")
         for p in bars
     ]
-    axes.set_yticks(range(len(bars)), labels, fontsize=7)
+    axes.set_yticks(range(len(bars)), labels, fontsize=9.5)
     axes.set(xscale="log", title=NAMES[name], ylim=(len(bars) - 0.5, -0.5))
-panels[0].set_xlabel("√v̂")
 panels[1].set_xlabel("√v̂")
-figure_of_moments.supxlabel(footer(found), x=0.01, ha="left", fontsize=7, color=style.MUTED)
+style.sign(figure_of_moments, footer(found))
 figure_of_moments
 
 # %%

@@ -288,8 +288,20 @@ def test_a_learning_follows_the_verdict_and_names_its_effect(recorded_book):
     refuted = "At a rate of 1.5 it falls: too far. That is all."
     said = show.says("H-DOWN", **SENTENCES | {"refuted": refuted})
     assert re.match(r"At a rate of 1\.5 it falls \(\[.*\): too far\. That is all\.$", said)
+    assert (
+        show.says("H-DOWN", **SENTENCES | {"refuted": "it falls: too far"}) == "it falls: too far"
+    )
     said = show.says("H-UP", **SENTENCES, also="The difference is {}, not {1}.")
     assert said == f"It rises. The difference is {show.effect('H-UP')}, not {{1}}."
+
+
+def test_a_part_of_a_sentence_cites_its_verdict_and_effect(recorded_book):
+    cited = show.cite("H-UP")
+    assert cited.startswith("H-UP [Supported]{.badge .supported}, [+29.7 points]{.value title=")
+
+
+def test_what_is_untested_cites_no_effect(book):
+    assert show.cite("H-UP") == "H-UP [Untested]{.badge .untested}"
 
 
 @pytest.mark.parametrize(

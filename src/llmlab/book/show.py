@@ -298,6 +298,14 @@ def effect(hypothesis: str) -> str:
     return boxes.effect_span(_judged(hypothesis))
 
 
+def cite(hypothesis: str) -> str:
+    """The id of a hypothesis, its verdict and its effect, for brackets within a sentence."""
+    cited = f"{hypothesis} {badge(hypothesis)}"
+    if word(hypothesis) == "UNTESTED":
+        return cited
+    return f"{cited}, {boxes.bracketed_effect(_judged(hypothesis))}"
+
+
 def word(hypothesis: str) -> str:
     """SUPPORTED, REFUTED, UNDECIDED or UNTESTED, for prose that depends on it."""
     return _verdict(hypothesis).word
@@ -320,6 +328,8 @@ def says(
 ) -> str:
     """The text that matches the verdict, with its effect, so that prose stays true after a rerun.
 
+    A text without a full stop at its end is part of a sentence, which brings the effect by `cite`.
+
     Args:
         also: follows any verdict except UNTESTED, with the effect in place of "{}". Without it the
             effect stands in parentheses at the end of the first sentence.
@@ -331,6 +341,8 @@ def says(
         return text
     if also:
         return f"{text} {also.replace('{}', effect(hypothesis))}"
+    if not text.endswith("."):
+        return text
     bracketed = boxes.bracketed_effect(_judged(hypothesis))
     return FIRST_STOP.sub(lambda stop: f" ({bracketed}){stop[0]}", text, count=1)
 
