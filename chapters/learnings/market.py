@@ -79,9 +79,9 @@ Markdown(
 #   what everybody knows (the volatility). A target in units of the current volatility would have been cleaner.
 # - **The base rate moves.** We judge a model against the base rate of its training days; in a bull market the test days
 #   have another one. That shift is part of every gain and loss on these pages.
-# - **Test for leaks; do not just read formulas.** Computing prefixes, not reading formulas, showed that four of
-#   [188]{.setting} indicators of a popular package see the future. The alarm is a dozen lines, and it should be the
-#   first test of any such pipeline.
+# - **Test for leaks; do not just read formulas.** Computing prefixes, not reading formulas, showed that four
+#   indicators of `pandas-ta-classic` see the future: `dpo`, `ichimoku`, `tos_stdevall` and `vp`. The alarm is a dozen
+#   lines, and it should be the first test of any such pipeline.
 
 # %% [markdown]
 # ## The track in numbers
