@@ -138,7 +138,10 @@ def verdicts(
     scale: Annotated[
         str | None,
         typer.Option(
-            "--scale", "-s", metavar="SCALE", help="Judge this scale. Default: the largest."
+            "--scale",
+            "-s",
+            metavar="SCALE",
+            help="Judge this scale. Default: the largest that is current.",
         ),
     ] = None,
     as_json: Json = False,

@@ -84,19 +84,29 @@ def evidence_at(project: Project, name: str, scale: str) -> Evidence | None:
     return min(filter(None, found), key=lambda evidence: bool(evidence.changes), default=None)
 
 
+def ranked_evidence(project: Project, name: str) -> list[Evidence]:
+    """The evidence at each scale that has any, best first; smoke only if there is no other.
+
+    Current evidence comes before stale, whose code or budget has been given up; then a larger scale
+    before a smaller.
+    """
+    found = [evidence_at(project, name, scale) for scale in reversed(SCALES)]
+    ranked = sorted(filter(None, found), key=lambda evidence: bool(evidence.changes))
+    return [evidence for evidence in ranked if evidence.scale != "smoke"] or ranked
+
+
 def best_evidence(project: Project, name: str) -> Evidence:
-    """The evidence at the largest scale that has any.
+    """The first of `ranked_evidence`.
 
     Raises:
         LabError: no scale has evidence.
     """
-    for scale in reversed(SCALES):
-        evidence = evidence_at(project, name, scale)
-        if evidence is not None:
-            return evidence
-    raise LabError(
-        f"there are no results of {name} yet; `llmlab run {name} --scale smoke` makes them."
-    )
+    ranked = ranked_evidence(project, name)
+    if not ranked:
+        raise LabError(
+            f"there are no results of {name} yet; `llmlab run {name} --scale smoke` makes them."
+        )
+    return ranked[0]
 
 
 def _evidence(folder: Path, name: str, scale: str, origin: Origin) -> Evidence | None:
