@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from llmlab.book import markup, numbers
+from llmlab.book.evidence import readings
 from llmlab.book.evidence.effects import (
     amount,
     bracketed_text,
@@ -19,6 +20,7 @@ from llmlab.book.evidence.effects import (
 )
 from llmlab.book.evidence.origins import hardware
 from llmlab.book.evidence.readings import condition_text
+from llmlab.method.declare.catalog import load_experiment
 from llmlab.method.documents import listed
 from llmlab.method.judging import statistics
 from llmlab.method.judging.journal import RULES, table_key
@@ -208,9 +210,11 @@ def _sides(verdict: Verdict) -> str:
     found = verdict.judgement
     if verdict.hypothesis.swept:
         return f"{len(found.sides)} levels of {label(verdict.hypothesis.swept)}"
+    metric = readings.find_metric(
+        load_experiment(verdict.hypothesis.experiment), verdict.hypothesis.metric
+    )
     return "; ".join(
-        f"{side.name}: {condition_text(side.condition)} "
-        f"(mean {numbers.number(side.mean, found.unit)})"
+        f"{side.name}: {condition_text(side.condition)} (mean {readings.amount(metric, side.mean)})"
         for side in found.sides
     )
 

@@ -65,8 +65,7 @@ class Reading:
     @property
     def text(self) -> str:
         """The mean with its unit, a change with its sign; "diverged" if every run diverged."""
-        show = numbers.change if self.metric.is_change else numbers.number
-        return "diverged" if self.all_diverged else show(self.mean, self.metric.unit)
+        return "diverged" if self.all_diverged else amount(self.metric, self.mean)
 
     @property
     def all_diverged(self) -> bool:
@@ -263,6 +262,11 @@ def frame(readings: Sequence[Reading], axes: Sequence[str]) -> pd.DataFrame:
             for reading in readings
         ]
     )
+
+
+def amount(metric: Metric, x: float) -> str:
+    """A value of a metric with its unit, a change with its sign."""
+    return (numbers.change if metric.is_change else numbers.number)(x, metric.unit)
 
 
 def condition_text(condition: Mapping[str, Value]) -> str:
