@@ -219,8 +219,18 @@ rules = says(
     undecided="It is open whether the rules differ once both are tuned.",
     also="At the largest rank rsLoRA is ahead by {}.",
 )
+rates = (
+    says(
+        "H-RANK-7",
+        supported="Under rsLoRA the largest rank wants a rate as low as 1/√r predicts.",
+        refuted="Under rsLoRA the largest rank does not want a rate as low as 1/√r predicts.",
+        undecided="It is open whether the largest rank wants a rate as low as 1/√r predicts under rsLoRA.",
+    )
+    + f" Rank eight learns best at {best('lora_rank', 'learning_rate', rank=8, scaling='rslora')} and the largest at "
+    f"{best('lora_rank', 'learning_rate', rank=largest, scaling='rslora')}."
+)
 LITTLE = 0.1  # below this share of recalled facts, ranks are equal because none has learned much
-learnings = [small, saturated, stabilised, rules]
+learnings = [small, saturated, stabilised, rules, rates]
 most = reached[reached["scaling"] == "alpha/r"]["mean"].max()
 if most < LITTLE:
     learnings.insert(
