@@ -112,9 +112,10 @@ still
 # comment if the project has a token for it. Published versions are kept in the package registry, from which each build
 # takes them.
 #
-# `llmlab book check` requires that links and references lead somewhere and that pages load nothing from outside. `llmlab
-# book gates` requires valid HTML, at most 500 KB a page as a server sends it, compressed and without the data of
-# explorers, and WCAG 2.1 AA as far as axe can tell, on a wide light and a narrow dark screen.
+# `llmlab book check` requires that links and references lead somewhere, that pages load nothing from outside, valid HTML,
+# and at most 500 KB a page as a server sends it, compressed and without fonts and the data of explorers. With
+# `--accessibility` it also requires WCAG 2.1 AA as far as axe can tell, on a wide light and a narrow dark screen; that
+# takes some seconds a page, in Chromium.
 #
 # ## Run experiments on a cluster
 #
