@@ -59,6 +59,7 @@ def test_a_version_stands_beside_the_others_with_its_evidence_and_stays(project:
     assert crate["@context"].startswith("https://w3id.org/ro/crate/1.")
     inside = set(zipfile.ZipFile(done.folder / ARCHIVE).namelist())
     assert {"results/laptop/toy/runs.csv", "results/laptop/toy/manifest.json"} <= inside
+    assert {"CITATION.cff", ".zenodo.json", "ro-crate-metadata.json"} <= inside
     described = {part["@id"]: part for part in crate["@graph"]}
     assert described["results/laptop/toy/runs.csv"]["sha256"] == "0" * 64
     with pytest.raises(LabError, match="published version never changes"):

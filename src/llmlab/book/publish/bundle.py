@@ -18,6 +18,8 @@ from llmlab.method.files import unwritable, write_file, write_with
 
 ARCHIVE = "evidence.zip"
 CITATION = "CITATION.cff"
+ZENODO = ".zenodo.json"
+CRATE = "ro-crate-metadata.json"
 LICENCE = "MIT"
 LICENCE_URL = "https://spdx.org/licenses/MIT"
 KEYWORDS = ("language models", "reproducibility", "registered hypotheses")
@@ -49,12 +51,14 @@ def write_bundle(release: Release, results: Path, out: Path) -> None:
     Raises:
         LabError: a file cannot be read or written.
     """
-    write_file(out / CITATION, citation(release))
-    write_file(out / ".zenodo.json", json.dumps(zenodo(release), indent=2) + "\n")
-    crate = _crate(release, results)
-    write_file(out / "ro-crate-metadata.json", crate)
-    inside = {CITATION: citation(release), "ro-crate-metadata.json": crate}
-    write_with(out / ARCHIVE, lambda path: _write_archive(path, inside, results))
+    described = {
+        CITATION: citation(release),
+        ZENODO: json.dumps(zenodo(release), indent=2) + "\n",
+        CRATE: _crate(release, results),
+    }
+    for name, text in described.items():
+        write_file(out / name, text)
+    write_with(out / ARCHIVE, lambda path: _write_archive(path, described, results))
 
 
 def citation(release: Release) -> str:
