@@ -172,7 +172,8 @@ figure("lora_rank", "forgetting", x="rank", by="scaling", tuned=["learning_rate"
 #
 # @tbl-rank-scales has every claim at every scale. A larger scale also has more facts to learn, so do not read it as the
 # effect of the model's size alone. Nor do all base models remember alike (@tbl-base-effects). The recorded `gpu` runs
-# are from an earlier budget, under which most adapters recalled nothing; the note at the top says if a scale is stale.
+# are from an earlier budget, under which most adapters recalled nothing; a scale whose budget or code has changed since
+# is marked *stale*.
 
 # %%
 # | label: tbl-rank-scales

@@ -2,7 +2,7 @@ import pytest
 from filelock import FileLock
 
 from llmlab.method.errors import LabError
-from llmlab.method.evidence.lookup import best_evidence, evidence_at, ranked_evidence
+from llmlab.method.evidence.lookup import answered, best_evidence, evidence_at, ranked_evidence
 from llmlab.method.evidence.recording import record
 from llmlab.method.running.parts import LOCK
 from llmlab.method.running.runner import run_experiment
@@ -89,6 +89,15 @@ def test_a_current_smoke_table_does_not_stand_before_a_stale_larger_one(lab) -> 
     run_experiment(toy, "laptop", lab.project)
     run_experiment(lab.edit("toy", "tokens=3", "tokens=4"), "smoke", lab.project)
     assert [each.scale for each in ranked_evidence(lab.project, "toy")] == ["laptop"]
+
+
+def test_an_experiment_is_answered_while_its_table_is_current(lab) -> None:
+    toy = lab.add()
+    assert answered(lab.project, "smoke") == set()
+    run_experiment(toy, "smoke", lab.project)
+    assert answered(lab.project, "smoke") == {"toy"}
+    lab.edit("toy", "tokens=3", "tokens=4")
+    assert answered(lab.project, "smoke") == set()
 
 
 def test_a_scale_without_budget_has_no_evidence(lab) -> None:

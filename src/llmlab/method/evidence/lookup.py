@@ -7,7 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from llmlab.method.declare.catalog import check_scale, load_experiment
+from llmlab.method.declare.catalog import check_scale, experiment_names, load_experiment
 from llmlab.method.declare.experiment import SCALES, Experiment
 from llmlab.method.errors import LabError
 from llmlab.method.evidence.equivalence import Equivalence, read_equivalence
@@ -93,6 +93,12 @@ def ranked_evidence(project: Project, name: str) -> list[Evidence]:
     found = [evidence_at(project, name, scale) for scale in reversed(SCALES)]
     ranked = sorted(filter(None, found), key=lambda evidence: bool(evidence.changes))
     return [evidence for evidence in ranked if evidence.scale != "smoke"] or ranked
+
+
+def answered(project: Project, scale: str) -> set[str]:
+    """The experiments whose evidence at a scale is current."""
+    found = (evidence_at(project, name, scale) for name in experiment_names())
+    return {each.experiment.name for each in found if each and not each.changes}
 
 
 def best_evidence(project: Project, name: str) -> Evidence:
