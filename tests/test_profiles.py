@@ -1,6 +1,7 @@
 """Snakemake's profiles of clusters: what each would run of the real pipeline, by its plugin."""
 
 import importlib.util
+import re
 from pathlib import Path
 
 import pytest
@@ -33,6 +34,29 @@ def planned(book: Book, profile: str, *arguments: str) -> set[str]:
 def test_slurm_runs_shares_of_seeds_and_merges_them(book: Book) -> None:
     need("snakemake_executor_plugin_slurm")
     assert planned(book, "slurm") == SHARES | WHOLE
+
+
+def with_gpu_budget(source: str) -> str:
+    laptop = '"laptop": Budget'
+    return source.replace(laptop, f'"gpu": Budget({{"rate": [0.1]}}, 2), {laptop}')
+
+
+def without_messages(source: str) -> str:
+    """Snakemake prints the resources of a job only if it has no message of its own."""
+    return re.sub(r"    message:\n.*\n", "", source)
+
+
+@pytest.mark.parametrize(("scale", "n_gpus"), [("smoke", 0), ("gpu", 1)])
+def test_slurm_is_asked_for_a_gpu_at_gpu_scale_alone(book: Book, scale: str, n_gpus: int) -> None:
+    need("snakemake_executor_plugin_slurm")
+    wanted = ("results", "--profile", "profiles/slurm", "--config", f"scale={scale}", "shards=2")
+    with (
+        book.edited("src/llmlab/experiments/alpha.py", with_gpu_budget),
+        book.edited("Snakefile", without_messages),
+    ):
+        printed = book.build("--dry-run", *wanted)
+    asked = re.findall(r"^    resources: .*\bgpu=(\d+)", printed, re.MULTILINE)
+    assert set(map(int, asked)) == {n_gpus}
 
 
 def test_pods_run_shares_of_seeds_that_come_home_packed(book: Book, tmp_path: Path) -> None:

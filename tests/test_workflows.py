@@ -4,14 +4,12 @@ import os
 import re
 import shutil
 import subprocess
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import ClassVar
 
 import pytest
 import yaml
+from gitlab_server import TOKEN, serving
 
 ROOT = Path(__file__).parent.parent
 GITLAB = ROOT / ".gitlab-ci.yml"
@@ -87,43 +85,17 @@ def test_no_job_on_gitlab_that_runs_a_change_can_write() -> None:
         subprocess.run(["bash", "-n"], input="\n".join(jobs[name]["script"]), text=True, check=True)
 
 
-class Registry(BaseHTTPRequestHandler):
-    """What GitLab's package registry does with files, for whoever has the job's token."""
-
-    kept: ClassVar[dict[str, bytes]] = {}
-
-    def do_PUT(self) -> None:
-        content = self.rfile.read(int(self.headers["Content-Length"]))
-        if self._is_known():
-            self.kept[self.path] = content
-        self._answer(201 if self._is_known() else 401)
-
-    def do_GET(self) -> None:
-        self._answer(200 if self.path in self.kept else 404, self.kept.get(self.path, b""))
-
-    def _is_known(self) -> bool:
-        return self.headers["JOB-TOKEN"] == "the-token"
-
-    def _answer(self, status: int, content: bytes = b"") -> None:
-        self.send_response(status)
-        self.send_header("Content-Length", str(len(content)))
-        self.end_headers()
-        self.wfile.write(content)
-
-    def log_message(self, *_: object) -> None:
-        pass
-
-
 def test_versions_on_gitlab_stay(clone: Path) -> None:
-    with ThreadingHTTPServer(("127.0.0.1", 0), Registry) as server:
-        threading.Thread(target=server.serve_forever).start()
-        api = f"http://127.0.0.1:{server.server_port}/api/v4"
-        environment = {"CI_API_V4_URL": api, "CI_PROJECT_ID": "7", "CI_JOB_TOKEN": "the-token"}
+    with serving() as api:
+        environment = os.environ | {"CI_API_V4_URL": api, "CI_PROJECT_ID": "7"}
 
-        def versions(*arguments: str) -> subprocess.CompletedProcess:
-            command = [".ci/versions", *arguments]
+        def versions(*arguments: str, token: str = TOKEN) -> subprocess.CompletedProcess:
             return subprocess.run(
-                command, cwd=clone, env=os.environ | environment, capture_output=True, text=True
+                [".ci/versions", *arguments],
+                cwd=clone,
+                env=environment | {"CI_JOB_TOKEN": token},
+                capture_output=True,
+                text=True,
             )
 
         (clone / "site" / "1.0").mkdir(parents=True)
@@ -132,12 +104,13 @@ def test_versions_on_gitlab_stay(clone: Path) -> None:
         shutil.rmtree(clone / "site")
         for tag in ("v1.0", "v2.0"):
             git(clone, "tag", tag)
-        laid = versions("lay")
-        server.shutdown()
+        laid, refused = versions("lay"), versions("lay", token="wrong")
     assert (kept.returncode, laid.returncode) == (0, 0)
     assert (clone / "site" / "1.0" / "index.html").read_text() == "a version"
     assert "version 2.0 is not in the registry" in laid.stderr
     assert sorted(path.name for path in (clone / "site").iterdir()) == ["1.0"]
+    # a book without a version that is there would replace one with it
+    assert (refused.returncode, "answers 401" in refused.stderr) == (1, True)
 
 
 def test_every_script_is_bash_that_can_be_read_and_calls_what_is_there() -> None:
@@ -188,6 +161,25 @@ def test_versions_stay_and_previews_come_and_go(clone: Path, tmp_path: Path) -> 
     assert pages(clone, "push", "Closed").returncode == 0
     assert published(clone) == [".nojekyll", "1.0/index.html", "index.html"]
     assert pages(clone, "push", "Nothing new").returncode == 0
+
+
+def test_two_jobs_that_publish_at_once_lose_nothing(clone: Path, tmp_path: Path) -> None:
+    git(tmp_path, "clone", "-q", "remote", "other")
+    for place, name in ((clone, "1.0"), (tmp_path / "other", "pr-7")):
+        assert pages(place, "lay").returncode == 0
+        (place / "site" / name).mkdir()
+        (place / "site" / name / "index.html").write_text(name)
+    for place in (clone, tmp_path / "other"):
+        assert pages(place, "push", "at once").returncode == 0
+    assert published(clone) == [".nojekyll", "1.0/index.html", "index.html", "pr-7/index.html"]
+
+
+def test_github_drops_no_job_of_one_version_or_change_for_another() -> None:
+    workflows = {path.stem: loaded(path) for path in WORKFLOWS}
+    assert "github.ref" in workflows["publish"]["concurrency"]["group"]
+    assert "concurrency" not in workflows["preview"]
+    groups = {job["concurrency"]["group"] for job in workflows["preview"]["jobs"].values()}
+    assert all("number" in group for group in groups)
 
 
 @pytest.mark.parametrize("number", ["", "../dev", "7; rm -rf /", "-1"])

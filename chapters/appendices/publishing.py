@@ -13,9 +13,9 @@
 #
 # The second command prints a link. It opens a page with every run in `runs/` and `build/results/`, the latest first:
 # runs of `train` and `finetune`, and experiments, which add a line for each of their runs. A search of `llmlab market`
-# shows each trial as a point, the best so far, and the validation losses of each trial by epoch. Finished runs look like
-# live ones, and several can be overlaid. `llmlab book serve` starts the same server at the rendered book; the two link to
-# each other.
+# shows each trial as a point, the best so far, and the validation losses of each trial by epoch. `llmlab train` also logs
+# a text of its model at each validation. Finished runs look like live ones, and several can be overlaid. `llmlab book
+# serve` starts the same server at the rendered book; the two link to each other.
 #
 # ![Two runs overlaid. On the left, all runs and what was started from this page; below the chart, the inside of the model
 # of the run chosen last.](../images/watch.png){#fig-watch fig-alt="A browser page: a list of two runs on the left, tiles with step, loss and time left, a chart of two falling losses, and below it the attention of a model's heads."}
@@ -112,9 +112,10 @@ still
 # comment if the project has a token for it. Published versions are kept in the package registry, from which each build
 # takes them.
 #
-# `llmlab book check` requires that links and references lead somewhere and that pages load nothing from outside. `llmlab
-# book gates` requires valid HTML, at most 500 KB a page as a server sends it, compressed and without the data of
-# explorers, and WCAG 2.1 AA as far as axe can tell, on a wide light and a narrow dark screen.
+# `llmlab book check` requires that links and references lead somewhere, that pages load nothing from outside, valid HTML,
+# and at most 500 KB a page as a server sends it, compressed and without fonts and the data of explorers. With
+# `--accessibility` it also requires WCAG 2.1 AA as far as axe can tell, on a wide light and a narrow dark screen; that
+# takes some seconds a page, in Chromium.
 #
 # ## Run experiments on a cluster
 #
@@ -123,9 +124,10 @@ still
 # snakemake --profile profiles/slurm results --config scale=gpu shards=5
 # ```
 #
-# Each experiment becomes a job that asks for three times the minutes of its recorded runs, and for more at each retry.
+# Each experiment becomes a job that asks for three times the minutes of its recorded runs, for more at each retry, and for
+# a GPU at gpu scale.
 # With `shards=5`, five jobs share its seeds, and one more puts their runs into one table with one manifest. A stopped job
-# resumes after the last run that it finished. `profiles/slurm/config.yaml` sets partition, account and GPUs. The output of
+# resumes after the last run that it finished. `profiles/slurm/config.yaml` sets partition and account. The output of
 # a job is in `build/logs/`, as without a cluster; Slurm's own log is in `build/logs/slurm/`, kept if the job failed.
 #
 # `tests/test_slurm.py` starts a Slurm of one node if the packages `slurm-wlm` and `munge` are installed: seeds become

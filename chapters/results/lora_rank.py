@@ -219,8 +219,18 @@ rules = says(
     undecided="It is open whether the rules differ once both are tuned.",
     also="At the largest rank rsLoRA is ahead by {}.",
 )
+rates = (
+    says(
+        "H-RANK-7",
+        supported="Under rsLoRA the largest rank wants a rate as low as 1/√r predicts.",
+        refuted="Under rsLoRA the largest rank does not want a rate as low as 1/√r predicts.",
+        undecided="It is open whether the largest rank wants a rate as low as 1/√r predicts under rsLoRA.",
+    )
+    + f" Rank eight learns best at {best('lora_rank', 'learning_rate', rank=8, scaling='rslora')} and the largest at "
+    f"{best('lora_rank', 'learning_rate', rank=largest, scaling='rslora')}."
+)
 LITTLE = 0.1  # below this share of recalled facts, ranks are equal because none has learned much
-learnings = [small, saturated, stabilised, rules]
+learnings = [small, saturated, stabilised, rules, rates]
 most = reached[reached["scaling"] == "alpha/r"]["mean"].max()
 if most < LITTLE:
     learnings.insert(
@@ -244,7 +254,7 @@ Markdown("\n".join(f"- {learning}" for learning in learnings))
 # catches up would overturn the last point. So may another kind of base model, a task with structure instead of random
 # facts, or a longer run: @sec-results-capacity has twice the steps.
 #
-# We have changed the budget once. The first one had 256 facts at `laptop` scale, 512 at `gpu` scale, and rates a factor
-# of three apart; most adapters recalled next to nothing, which decides no claim about recall. The present one was
-# chosen with a few runs at a seed that is not in the table, so that rank eight recalls neither nothing nor all. The
-# hypotheses stayed as they were registered, and their boxes list the former verdicts.
+# We have changed the budget once. The first one had [256]{.setting} facts at `laptop` scale, [512]{.setting} at `gpu`
+# scale, and rates a factor of three apart; most adapters recalled next to nothing, which decides no claim about recall.
+# The present one was chosen with a few runs at a seed that is not in the table, so that rank eight recalls neither
+# nothing nor all. The hypotheses stayed as they were registered, and their boxes list the former verdicts.

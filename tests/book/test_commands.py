@@ -1,3 +1,4 @@
+import random
 import shutil
 import subprocess
 import sys
@@ -37,18 +38,48 @@ def test_pages_of_quarto_are_read_from_a_server(tmp_path):
     assert Rendered("preview", 4, page, pdf).how_to_read(tmp_path) == "site/dev/index.html"
 
 
-def test_check_passes_a_good_book_and_names_the_flaws_of_a_bad_one(inside, monkeypatch):
-    monkeypatch.setattr(accessibility, "LOOKS", ())  # a browser takes seconds; it has its own test
+def test_check_passes_a_good_book_and_names_the_flaws_of_a_bad_one(inside):
     run("render", "--renderer", "preview")
-    assert "is complete" in run("check").output
-    (inside / "site" / "dev" / "references.html").unlink()
-    with pytest.raises(LabError, match=r"site/dev has \d+ problems"):
-        run("check", "site/dev")
+    site = inside / "site" / "dev"
+    assert "is complete, valid and light" in run("check").output
+    (site / "references.html").unlink()
+    page = (site / "index.html").read_text(encoding="utf-8")
+    noise = random.Random(0).randbytes(600_000).hex()
+    flaws = f'</div><img src="https://example.org/a.png"><p>{noise}</p></body>'
+    (site / "index.html").write_text(page.replace("</body>", flaws), encoding="utf-8")
+    said = CliRunner().invoke(app, ["check", "site/dev"])
+    assert isinstance(said.exception, LabError)
+    for flaw in (
+        "references.html is missing", "loads https://example.org/a.png from outside",
+        "without alternative text", "is not valid HTML", "weighs",
+    ):  # fmt: skip
+        assert flaw in said.output
 
 
-def test_gates_pass_no_folder_without_a_book(inside):
+def test_check_passes_no_folder_without_a_book(inside):
     with pytest.raises(LabError, match="site/9 holds no rendered book"):
-        run("gates", "site/9")
+        run("check", "site/9")
+
+
+def test_check_asks_axe_about_every_chapter(inside, monkeypatch):
+    run("render", "--renderer", "preview")
+    asked = []
+    monkeypatch.setattr(accessibility, "why_not", lambda: None)
+    monkeypatch.setattr(
+        accessibility,
+        "inaccessible_pages",
+        lambda site, pages, tell: asked.extend(pages) or ["index.html fails color-contrast"],
+    )
+    with pytest.raises(LabError, match="site/dev has 1 problem"):
+        run("check", "--accessibility")
+    assert len(asked) == 4
+
+
+def test_a_check_of_accessibility_without_a_browser_is_no_success(inside, monkeypatch):
+    run("render", "--renderer", "preview")
+    monkeypatch.setattr(accessibility, "why_not", lambda: "Chromium is not installed")
+    with pytest.raises(LabError, match="Chromium is not installed"):
+        run("check", "--accessibility")
 
 
 def test_lint_passes_a_book_without_typed_results(inside):

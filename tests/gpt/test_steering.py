@@ -71,6 +71,17 @@ def test_a_paused_run_takes_no_step_until_it_may_go_on(session: PretrainingSessi
     assert not any(isinstance(event, Point) for event in between)
 
 
+def test_the_log_has_a_text_of_the_model_at_each_validation(session: PretrainingSession) -> None:
+    steered(session, 99)
+    lines = [json.loads(line) for line in session.log.path.read_text().splitlines()]
+    at = {
+        event: [line["step"] for line in lines if line["event"] == event]
+        for event in ("validation", "sample")
+    }
+    assert at["sample"] == at["validation"] != []
+    assert all(line["sample"] for line in lines if line["event"] == "sample")
+
+
 def test_the_log_says_what_a_step_takes_of_the_machine(session: PretrainingSession) -> None:
     steered(session, 99)
     lines = [json.loads(line) for line in session.log.path.read_text().splitlines()]

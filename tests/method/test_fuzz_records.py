@@ -12,9 +12,11 @@ from fuzzing import ODD_JSON, assert_survives, mutated_bytes, mutated_json, over
 
 from llmlab.method.evidence.drift import read_drifts
 from llmlab.method.evidence.equivalence import EQUIVALENCE, read_equivalence
+from llmlab.method.evidence.manifest import MANIFEST, read_manifest
 from llmlab.method.judging.journal import read_journal
 from llmlab.method.project import Project
 from llmlab.method.running.packing import unpack
+from llmlab.method.running.parts import Part, Parts
 
 JOURNAL = (
     "hypothesis,scale,table,seeds,word,effect,low,high,rules,date\n"
@@ -30,6 +32,33 @@ EQUIVALENT = {
     "libraries": {"numpy": "2"},
     "date": "2026-11-26",
 }
+MADE = {
+    **dict.fromkeys(("experiment", "git_commit", "command", "host", "device"), "x"),
+    "scale": "smoke",
+    "fingerprint": {
+        "budget": "cd", "settings": "ef", "needs": {"base": "01"}, "reach": "ab",
+        "code": {"toy.run": "23"},
+    },
+    "git_dirty": False,
+    "started": "2026-01-01T00:00:00+00:00",
+    "finished": "2026-01-01T00:01:00+00:00",
+    "libraries": {"python": "3.11"},
+    "seeds": [0, 1],
+    "rows": 4,
+    "sha256": {"runs.csv": "23"},
+    "judged_before": [1],
+    "kept": {"weights.safetensors": "45"},
+    "commits": {"0123": 3},
+}  # fmt: skip
+PART = Part(
+    row={"run_id": "rate=1", "rate": 1.0, "seed": 0, "loss": 0.5, "status": "ok"},
+    curves={"loss": [(0, 1.0), (1, 0.5)]},
+    views={"look": {"kind": "text"}},
+    started="2026-01-01T00:00:00+00:00",
+    finished="2026-01-01T00:01:00+00:00",
+    device="2 x CPU",
+    commit="0123",
+)
 
 
 @pytest.fixture
@@ -86,3 +115,36 @@ def test_fuzz_packs(form: str, project: Project) -> None:
         unpack(project, pack)
 
     assert_survives(read, lambda draw: mutated_bytes(content.getvalue(), draw))
+
+
+@pytest.mark.parametrize("kind", ["values", "bytes"])
+def test_fuzz_manifests(kind: str, tmp_path: Path) -> None:
+    def read(content: bytes) -> None:
+        overwrite(tmp_path / MANIFEST, content)
+        assert read_manifest(tmp_path).looks
+
+    def make(draw: random.Random) -> bytes:
+        if kind == "values":
+            return mutated_json(MADE, draw)
+        return mutated_bytes(json.dumps(MADE).encode(), draw)
+
+    assert assert_survives(read, make) > 0
+
+
+@pytest.mark.parametrize("kind", ["values", "bytes"])
+def test_fuzz_finished_runs(kind: str, tmp_path: Path) -> None:
+    parts = Parts(tmp_path)
+    parts.write(PART)
+    path = parts.path(PART.run_id)
+    valid = path.read_bytes()
+
+    def read(content: bytes) -> None:
+        overwrite(path, content)
+        parts.read(PART.run_id)
+
+    def make(draw: random.Random) -> bytes:
+        if kind == "values":
+            return mutated_json(json.loads(valid), draw)
+        return mutated_bytes(valid, draw)
+
+    assert assert_survives(read, make) > 0

@@ -61,12 +61,14 @@ def train(folder: RunFolder, is_over: threading.Event) -> None:
 
 
 @contextmanager
-def serving(folder: Path, rules: AccessRules | None = None) -> Iterator[AccessRules]:
+def serving(
+    folder: Path, rules: AccessRules | None = None, *, read_only: bool = False
+) -> Iterator[AccessRules]:
     """A server of the runs below a folder, ended as by SIGTERM."""
     with command.listen(rules.port if rules else 0) as listening:
         port = listening.getsockname()[1]
         rules = rules or AccessRules(port, b"k" * 32, "the-token")
-        server = command.make_server(Watch(Catalog((folder,), folder)), rules)
+        server = command.make_server(Watch(Catalog((folder,), folder), read_only), rules)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
         thread.start()
         try:
@@ -159,6 +161,68 @@ def test_a_server_that_was_killed_is_found_again(trainer: RunFolder, opened) -> 
         shown = "[document.body.dataset.points, document.querySelector('.tiles dd').textContent]"
         n_points, step = page.evaluate(shown)
         assert step.split()[0] == n_points  # none twice, none missing
+
+
+def test_a_request_that_nobody_follows_is_said_to_have_no_answer(tmp_path: Path, opened) -> None:
+    silent = RunFolder(tmp_path / "runs" / "silent")
+    silent.log.start({"train.steps": 1000})
+    listen(silent.log)
+    with serving(tmp_path / "runs") as rules:
+        page = opened(rules)
+        page.get_by_role("button", name="Pause").wait_for()
+        page.clock.install()
+        with page.expect_response("**/api/control"):
+            page.get_by_role("button", name="Pause").click()
+        assert page.locator(".controls output").inner_text() == "pause: asked"
+        page.clock.fast_forward(10_000)
+        page.get_by_text("pause: no answer yet").wait_for()
+
+
+def test_a_page_that_may_only_look_has_no_controls(trainer: RunFolder, opened) -> None:
+    with serving(trainer.path.parent, read_only=True) as rules:
+        page = opened(rules)
+        wait_for(lambda: points(page) > 5)
+        for name in ("Pause", "Stop and save", "Start a run"):
+            assert not page.get_by_role("button", name=name).is_visible()
+
+
+HOSTILE = "<img src=x onerror=\"document.title='owned'\">"
+
+
+def test_runs_are_overlaid_with_their_speed_alarms_and_samples(tmp_path: Path, opened) -> None:
+    for name in ("first", "second"):
+        log = RunFolder(tmp_path / "runs" / name).log
+        log.start({"train.steps": 10})
+        log.append("machine", {"flops_per_token": 1e9, "peak_flops": 1e11})
+        for step in range(4):
+            seen = {"step": step, "tokens": 50, "seconds": 2.0, "loss": 3.0, "memory": 3e9}
+            log.append("point", seen)
+        log.append("validation", {"step": 4, "loss": 2.5})
+        log.append("alarm", {"step": 3, "kind": "spike", "message": HOSTILE})
+        log.append("sample", {"step": 4, "sample": HOSTILE})
+    with serving(tmp_path / "runs") as rules:
+        page = opened(rules)
+        for name in ("first", "second"):
+            page.get_by_role("checkbox", name=name).check()
+        page.get_by_text("and 1 more").wait_for()
+        shown = page.locator(".charts .u-label").all_text_contents()
+        for name in ("first", "second"):
+            assert {name, f"{name}, smoothed", f"{name}, validation"} <= set(shown)
+        tiles = dict(
+            zip(
+                page.locator(".tiles dt").all_inner_texts(),
+                page.locator(".tiles dd").all_inner_texts(),
+                strict=True,
+            )
+        )
+        assert tiles["Time left"] == "0:12"  # six steps of two seconds
+        assert (tiles["MFU"], tiles["Memory"]) == ("25 %", "3GB")
+        assert page.locator(".said .alarm").inner_text().endswith(HOSTILE)
+        assert page.locator(".samples pre").inner_text() == HOSTILE
+        for axis in ("tokens", "seconds"):
+            page.get_by_label("Over").select_option(axis)
+            assert page.locator(".charts canvas").first.is_visible()
+        assert "owned" not in page.title()
 
 
 NOSY = """<p>the model</p><p id="reached">nothing</p><script>

@@ -121,47 +121,43 @@ def check(
     folder: Annotated[
         Path | None, typer.Argument(metavar="[FOLDER]", help="A rendered book; default site/dev.")
     ] = None,
+    accessibility: Annotated[
+        bool, typer.Option("--accessibility", help="Also check WCAG 2.1 AA with axe, in Chromium.")
+    ] = False,
 ) -> None:
-    """Check a rendered book: chapters, links, references, external requests, image alt texts."""
+    """Check a rendered book: is it complete, does it work offline, is it valid HTML, is it light?
+
+    Links, references and images must lead somewhere, and nothing may be loaded from outside. A page
+    may weigh at most 500 KB as sent by a server, without fonts and explorers' data.
+    """
+    from llmlab.book.gates import validity, weight
     from llmlab.book.press.check import check_site
     from llmlab.book.press.contents import read_contents
 
     project = Project.find()
-    site = folder or project.site / "dev"
-    _refuse(site, check_site(site, read_contents(project)))
-    typer.echo(f"{site} is complete; all links and references resolve.")
+    site, contents = folder or project.site / "dev", read_contents(project)
+    problems = [*check_site(site, contents), *validity.invalid_pages(site)]
+    problems += weight.heavy_pages(site)
+    if accessibility:
+        problems += _inaccessible(site, [site / chapter.page for chapter in contents.chapters])
+    _refuse(site, problems)
+    accessible = ", and axe finds all pages accessible" if accessibility else ""
+    typer.echo(
+        f"{site} is complete, valid and light; all links and references resolve{accessible}."
+    )
 
 
-@app.command()
-def gates(
-    folder: Annotated[
-        Path | None, typer.Argument(metavar="[FOLDER]", help="A rendered book; default site/dev.")
-    ] = None,
-) -> None:
-    """Check the requirements for publishing: valid HTML, page weight, accessibility.
-
-    A page may weigh at most 500 KB as sent by a server, without fonts and explorers' data. axe
-    checks WCAG 2.1 AA if Chromium is installed.
-    """
-    from llmlab.book.gates import accessibility, validity, weight
-    from llmlab.book.press.check import require_rendered
-    from llmlab.book.press.contents import read_contents
+def _inaccessible(site: Path, pages: Sequence[Path]) -> list[str]:
+    """What axe finds on these pages; LabError if it or a browser is missing."""
+    from llmlab.book.gates.accessibility import inaccessible_pages, why_not
     from llmlab.method.console import progress
 
-    project = Project.find()
-    site = folder or project.site / "dev"
-    require_rendered(site)
-    problems = [*validity.invalid_pages(site), *weight.heavy_pages(site)]
-    if missing := accessibility.why_not():
-        typer.echo(f"Accessibility was not checked: {missing}.", err=True)
-    else:
-        pages = [site / chapter.page for chapter in read_contents(project).chapters]
-        with progress("accessibility") as tell:
-            problems += accessibility.inaccessible_pages(
-                site, list(filter(Path.is_file, pages)), tell
-            )
-    _refuse(site, problems)
-    typer.echo(f"{site} is valid{' and light' if missing else ', light and accessible'}.")
+    if missing := why_not():
+        raise LabError(
+            f"accessibility cannot be checked: {missing}; install it, or leave out --accessibility."
+        )
+    with progress("accessibility") as tell:
+        return inaccessible_pages(site, list(filter(Path.is_file, pages)), tell)
 
 
 def _refuse(site: Path, problems: Sequence[str]) -> None:

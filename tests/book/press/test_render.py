@@ -4,6 +4,7 @@ import shutil
 import pytest
 from filelock import FileLock
 
+from llmlab.book.press import render
 from llmlab.book.press.quarto import find_quarto
 from llmlab.book.press.render import render_book
 from llmlab.method.errors import LabError
@@ -34,6 +35,24 @@ def test_a_new_rendering_replaces_the_old_one_and_no_other(project):
     assert not (project.site / "dev" / "old.html").exists()
     assert sorted(path.name for path in project.site.iterdir()) == ["1.0", "dev", "versions.json"]
     assert json.loads((project.site / "versions.json").read_text()) == ["dev", "1.0"]
+
+
+def test_a_preview_of_a_change_is_no_version(project):
+    (project.site / "pr-7").mkdir(parents=True)
+    (project.site / "pr-7" / "index.html").touch()
+    render_book(project, "dev", "preview")
+    assert json.loads((project.site / "versions.json").read_text()) == ["dev"]
+
+
+def test_a_results_page_whose_evidence_changed_is_marked_and_no_other(project, monkeypatch):
+    note = '::: {.callout-note title="Changed since 1.0"}\nH-STEPS is new.\n:::'
+    monkeypatch.setattr(render, "CHANGES", "references")  # this book has no chapter of changes
+    monkeypatch.setattr(render, "changes_since_former", lambda project: object())
+    monkeypatch.setattr(render, "catalog", lambda: {"steps": None})
+    monkeypatch.setattr(render, "mark", lambda changes, name: note)
+    site = render_book(project, "dev", "preview").front_page.parent
+    pages = [path for path in site.rglob("*.html") if "Changed since 1.0" in path.read_text()]
+    assert pages == [site / "results" / "steps.html"]
 
 
 def test_a_failure_leaves_the_site_as_it_was(project):

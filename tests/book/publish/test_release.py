@@ -1,5 +1,6 @@
 import json
 import shutil
+import subprocess
 import zipfile
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import yaml
 
 from llmlab.book.press.contents import read_contents
 from llmlab.book.publish import release as releasing
-from llmlab.book.publish.bundle import ARCHIVE, CITATION, citation_of_any
+from llmlab.book.publish.bundle import ARCHIVE, CITATION, Release, citation, citation_of_any
 from llmlab.book.publish.release import release
 from llmlab.method.errors import LabError
 from llmlab.method.project import Project
@@ -54,8 +55,12 @@ def test_a_version_stands_beside_the_others_with_its_evidence_and_stays(project:
     assert crate["@context"].startswith("https://w3id.org/ro/crate/1.")
     inside = set(zipfile.ZipFile(done.folder / ARCHIVE).namelist())
     assert {"results/laptop/toy/runs.csv", "results/laptop/toy/manifest.json"} <= inside
+    assert {"CITATION.cff", ".zenodo.json", "ro-crate-metadata.json"} <= inside
     described = {part["@id"]: part for part in crate["@graph"]}
-    assert described["results/laptop/toy/runs.csv"]["sha256"] == "0" * 64
+    table, root = described["results/laptop/toy/runs.csv"], described["./"]
+    assert (table["sha256"], table["encodingFormat"]) == ("0" * 64, "text/csv")
+    assert all(root[key]["@id"] in described for key in ("license", "creator"))
+    assert {"name", "description", "datePublished", "hasPart"} <= root.keys()
     with pytest.raises(LabError, match="published version never changes"):
         release(project, "1.0", "preview")
 
@@ -64,6 +69,21 @@ def test_the_repository_says_how_to_cite_the_book() -> None:
     project = Project.find()
     said = yaml.safe_load((project.root / CITATION).read_text())
     assert said == citation_of_any(read_contents(project))
+
+
+def test_the_citation_of_a_version_has_the_form_of_its_standard(project: Project) -> None:
+    tool = shutil.which("check-jsonschema")
+    if tool is None:
+        pytest.skip("check-jsonschema is not installed")
+    released = Release("1.0", "0" * 40, "2026-01-31T10:00:00Z", read_contents(project), ())
+    (project.root / CITATION).write_text(citation(released), encoding="utf-8")
+    done = subprocess.run(
+        [tool, "--builtin-schema", "vendor.citation-file-format", CITATION],
+        cwd=project.root,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout
 
 
 def test_what_is_not_committed_is_not_released(project: Project) -> None:

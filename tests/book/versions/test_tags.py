@@ -1,5 +1,6 @@
 """Versions in a real repository."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -83,3 +84,19 @@ def test_a_tag_is_judged_by_its_own_code_from_its_own_tables(ledger_lab: Lab) ->
     assert found.former.version == "1.0"
     assert [(claim.id, claim.word) for claim in found.new] == [("H-TOY", "UNTESTED")]
     assert changes_since_former(ledger_lab.project) == found  # from what was kept
+
+
+def test_a_hypothesis_that_nobody_has_run_was_untested_in_that_version(ledger_lab: Lab) -> None:
+    root = ledger_lab.root
+    ledger_lab.add()
+    shutil.rmtree(root / "build" / "results", ignore_errors=True)
+    (ledger_lab.project.ledger / "questions.toml").write_text(QUESTION)
+    (ledger_lab.project.ledger / "hypotheses.toml").write_text(HYPOTHESIS)
+    git(root, "init", "-q")
+    git(root, "add", "--all")
+    git(root, "commit", "-m", "first")
+    git(root, "tag", "v1.0")
+    commit(root, "more")
+    found = changes_since_former(ledger_lab.project)
+    assert [(claim.id, claim.word) for claim in found.former.claims] == [("H-TOY", "UNTESTED")]
+    assert found.is_empty

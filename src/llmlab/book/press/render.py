@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,6 +26,8 @@ from llmlab.method.project import Project
 
 Renderer = Literal["auto", "quarto", "preview"]
 RENDERERS = ("auto", "quarto", "preview")
+PREVIEW = re.compile(r"pr-\d+")
+"""The folder of a change that is not merged (.ci/pages)."""
 CHANGES = "appendices/changes"
 """The chapter on what changed since the previous version."""
 RESULTS = "results/"
@@ -128,8 +131,12 @@ def _replacing(folder: Path) -> Iterator[Path]:
 
 
 def _list_versions(site: Path) -> None:
-    """List all versions for the menu on each page: dev first, then from new to old."""
-    names = [page.parent.name for page in site.glob("[!.]*/index.html")]
+    """List all versions for the menu on each page: dev first, then from new to old.
+
+    A preview of a change disappears with it: no menu leads there.
+    """
+    found = [page.parent.name for page in site.glob("[!.]*/index.html")]
+    names = [name for name in found if not PREVIEW.fullmatch(name)]
     released = [name for name in names if VERSION.fullmatch(name)]
     others = sorted(set(names) - set(released))
     versions = [*others, *sorted(released, key=numbers, reverse=True)]

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
+from rocrate.model import ContextEntity
 from rocrate.rocrate import ROCrate
 
 from llmlab.book.press.contents import Contents
@@ -18,9 +19,16 @@ from llmlab.method.files import unwritable, write_file, write_with
 
 ARCHIVE = "evidence.zip"
 CITATION = "CITATION.cff"
+ZENODO = ".zenodo.json"
+CRATE = "ro-crate-metadata.json"
 LICENCE = "MIT"
 LICENCE_URL = "https://spdx.org/licenses/MIT"
 KEYWORDS = ("language models", "reproducibility", "registered hypotheses")
+FORMATS = {
+    ".csv": "text/csv",
+    ".json": "application/json",
+    ".parquet": "application/vnd.apache.parquet",
+}
 EPOCH = (1980, 1, 1, 0, 0, 0)
 """Timestamp of every file in the archive, so that the same evidence gives the same bytes."""
 
@@ -49,12 +57,14 @@ def write_bundle(release: Release, results: Path, out: Path) -> None:
     Raises:
         LabError: a file cannot be read or written.
     """
-    write_file(out / CITATION, citation(release))
-    write_file(out / ".zenodo.json", json.dumps(zenodo(release), indent=2) + "\n")
-    crate = _crate(release, results)
-    write_file(out / "ro-crate-metadata.json", crate)
-    inside = {CITATION: citation(release), "ro-crate-metadata.json": crate}
-    write_with(out / ARCHIVE, lambda path: _write_archive(path, inside, results))
+    described = {
+        CITATION: citation(release),
+        ZENODO: json.dumps(zenodo(release), indent=2) + "\n",
+        CRATE: _crate(release, results),
+    }
+    for name, text in described.items():
+        write_file(out / name, text)
+    write_with(out / ARCHIVE, lambda path: _write_archive(path, described, results))
 
 
 def citation(release: Release) -> str:
@@ -105,7 +115,8 @@ def _crate(release: Release, results: Path) -> str:
     crate = ROCrate()
     crate.name = f"{release.contents.title} {release.version}"
     crate.description = release.contents.description.strip()
-    crate.license = LICENCE_URL
+    crate.license = crate.add(_licence(crate))
+    crate.creator = crate.add(_authors(crate, release.contents.author))
     crate.datePublished = release.date
     for table in release.tables:
         for name, digest in sorted(table.sha256.items()):
@@ -114,12 +125,23 @@ def _crate(release: Release, results: Path) -> str:
                 "name": f"{name} of {table.experiment} at {table.scale} scale",
                 "sha256": digest,
                 "contentSize": str(path.stat().st_size),
+                "encodingFormat": FORMATS.get(path.suffix, "application/octet-stream"),
                 "dateCreated": table.finished,
                 "version": table.git_commit,
             }
             where = f"results/{table.scale}/{table.experiment}/{name}"
             crate.add_file(path, dest_path=where, properties=described)
     return json.dumps(crate.metadata.generate(), indent=2, sort_keys=True) + "\n"
+
+
+def _licence(crate: ROCrate) -> ContextEntity:
+    return ContextEntity(
+        crate, LICENCE_URL, properties={"@type": "CreativeWork", "name": f"{LICENCE} License"}
+    )
+
+
+def _authors(crate: ROCrate, name: str) -> ContextEntity:
+    return ContextEntity(crate, "#authors", properties={"@type": "Organization", "name": name})
 
 
 def _write_archive(path: Path, inside: dict[str, str], results: Path) -> None:

@@ -43,6 +43,7 @@ class Claim(_Part):
 
     Attributes:
         effect, low, high: the effect and its interval, in `unit`; None if untested.
+        n: number of pairs; None without runs.
     """
 
     hypothesis: Hypothesis
@@ -51,7 +52,7 @@ class Claim(_Part):
     low: float | None = None
     high: float | None = None
     unit: str | None = None
-    n: int = 0
+    n: int | None = None
     scale: str | None = None
 
     @property

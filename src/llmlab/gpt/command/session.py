@@ -14,6 +14,7 @@ from torch import Tensor, device
 from llmlab.gpt.command.resuming import require_fitting_optimizer, resuming_from
 from llmlab.gpt.command.run_events import Diverged, Finished, Interrupted, Saved
 from llmlab.gpt.distributed import Workers
+from llmlab.gpt.generation import SamplingConfig, stream_text
 from llmlab.gpt.pretraining import Event, Pretraining, PretrainingRecipe, Validation
 from llmlab.gpt.saved.checkpoints import Checkpoint, checkpoints, keep_newest, load_checkpoint
 from llmlab.gpt.saved.saved_runs import (
@@ -34,6 +35,9 @@ from llmlab.runs.control import Helm, Steered, listen
 from llmlab.runs.folder import RunFolder
 from llmlab.runs.interrupt import deferred_interrupt
 from llmlab.runs.log import RunLog
+
+SAMPLE_TOKENS = 64
+SAMPLING = SamplingConfig(temperature=0.8)
 
 State = tuple[Mapping[str, Tensor], Mapping[str, object]]
 """Weights, and all else that a checkpoint holds."""
@@ -109,12 +113,28 @@ class PretrainingSession:
                 if workers.is_first:
                     with resume_hint(self.folder):
                         self._note(event, workers)
+                        if isinstance(event, Validation):
+                            self._sample(pretraining, event)
                 yield event
 
     def _note(self, event: "SessionEvent", workers: Workers) -> None:
         """Log an event; a step with the memory that is in use."""
         seen = {"memory": memory_bytes(workers.device)} if isinstance(event, Point) else {}
         self.log.append(type(event).__name__.lower(), asdict(event) | seen)
+
+    def _sample(self, pretraining: Pretraining, validation: Validation) -> None:
+        """Log what the model writes by now, for those who watch.
+
+        Several processes share the tensors of a model, and a compiled one would be compiled again
+        for each length of a text: these write none.
+        """
+        is_shared = pretraining.workers.world > 1
+        if is_shared or self.recipe.compiled or not math.isfinite(validation.loss):
+            return
+        model, is_training = pretraining.model, pretraining.model.training
+        text = "".join(stream_text(model, self.encoded.tokenizer, "", SAMPLE_TOKENS, SAMPLING))
+        model.train(is_training)
+        self.log.append("sample", {"step": validation.step, "sample": text})
 
     def _machine(self, workers: Workers) -> dict[str, object]:
         """The factor from speed to MFU; a CPU's peak would have to be measured first."""

@@ -8,7 +8,7 @@
   const here = top.pathname.split("/").filter(Boolean).at(-1);
   const answer = await fetch(new URL("../versions.json", top)).catch(() => null);
   if (!answer?.ok) return;
-  const versions = await answer.json();
+  const versions = [...new Set([...(await answer.json()), here])]; // a preview is not listed
   if (versions.length < 2) return;
 
   let label = document.querySelector(".versions");
