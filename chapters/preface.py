@@ -88,8 +88,8 @@ verdict("H-LR-5")
 # | laptop | two cores, up to about forty minutes each | evidence without a GPU: enough seeds for a verdict |
 # | gpu | one large GPU | larger models, the same code |
 #
-# An experiment differs between scales only in its budget. A chapter always shows the largest scale available, and a
-# verdict is about that scale: a larger model may reverse it. Where two scales have tested a claim, the chapter puts both
+# An experiment differs between scales only in its budget. A chapter always shows the largest scale whose table
+# is current, and a verdict is about that scale: a larger model may reverse it. Where two scales have tested a claim, the chapter puts both
 # verdicts side by side (@tbl-full-scales is an example). Smoke runs are not evidence: where there is nothing else, the page says so and the verdict is *untested*.
 #
 # ## Recorded, fresh, stale

@@ -296,7 +296,7 @@ Markdown(guessed)
 # %% [markdown]
 # ## The track in numbers
 #
-# Each verdict is about the largest scale that tested its claim; a smaller model may have given another one
+# Each verdict is about the largest scale with a current table; a smaller model may have given another one
 # (@tbl-full-scales, @tbl-modules-scales and @tbl-rank-scales compare).
 
 # %%

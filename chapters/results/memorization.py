@@ -14,6 +14,7 @@ from llmlab.book.show import (
     method,
     note,
     says,
+    scales,
     table,
     value,
     verdict,
@@ -157,6 +158,17 @@ Markdown(pipe_table(["", "Published", "Ours"], rows))
 # notebook does not give that of the last tenth. And its vocabulary brings knowledge of English with it, which ours does
 # not.
 #
+# ### A smaller and a larger model
+#
+# @tbl-memorization-scales has every claim at every scale. A table whose code has changed since is marked *stale*; this
+# page shows the largest scale that is current.
+
+# %%
+# | label: tbl-memorization-scales
+# | tbl-cap: "The verdict on each claim at each scale, with its effect, its 90 % interval and the number of seeds."
+scales("H-MEM-1")
+
+# %% [markdown]
 # ### Why this is a test of memory
 
 # %%

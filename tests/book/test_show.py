@@ -265,10 +265,10 @@ def test_a_box_says_what_its_verdict_holds_for(recorded_book, parameters, bases,
 def test_a_family_is_shown_at_every_scale_that_has_evidence(recorded_book):
     found = judge_all(recorded_book)
     scope = Scope("a GPT", "plays", (10, 10), base_seeds=1, seeds=10, device="2 x Abacus")
-    larger = [replace(each, scope=scope, word="REFUTED") for each in found]
+    larger = [replace(each, scope=scope, word="REFUTED", changes=("run",)) for each in found]
     none = [replace(each, manifest=None) for each in found]
     text = overviews.by_scale({"laptop": found, "gpu": larger, "moon": none}).data
-    assert "| Hypothesis | laptop | gpu: 10 parameters |" in text
+    assert "| Hypothesis | laptop | gpu: 10 parameters, stale |" in text
     assert re.search(r"\*\*H-UP\*\* .* \| \[Supported\].* \+29.7 points .* \| \[Refuted\]", text)
 
 

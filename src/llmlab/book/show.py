@@ -1,7 +1,7 @@
 """The functions that chapters call: numbers, tables, figures and verdicts, with their sources.
 
 A chapter names its experiment (or hypothesis) as a literal first argument, so that the build knows
-what the chapter depends on. Evidence comes from the largest available scale.
+what the chapter depends on. Evidence is the best there is: current before stale, then by scale.
 """
 
 import re
@@ -35,7 +35,7 @@ Condition = Mapping[str, Value]
 
 
 def evidence(experiment: str) -> Evidence:
-    """The evidence for an experiment at the largest available scale.
+    """The best evidence for an experiment (see `ranked_evidence`).
 
     Raises:
         LabError: there is no evidence.
@@ -442,7 +442,7 @@ def _verdicts(root: Path) -> tuple[Verdict, ...]:
 
 @cache
 def _family(root: Path, family: str, scale: str | None = None) -> tuple[Verdict, ...]:
-    """The verdicts that are corrected together, at one scale or the largest."""
+    """The verdicts that are corrected together, at one scale or the best."""
     members = [one for one in _ledger(root).hypotheses if one.family == family]
     return tuple(judge_hypotheses(Project(root), members, scale))
 

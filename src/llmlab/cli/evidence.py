@@ -138,7 +138,10 @@ def verdicts(
     scale: Annotated[
         str | None,
         typer.Option(
-            "--scale", "-s", metavar="SCALE", help="Judge this scale. Default: the largest."
+            "--scale",
+            "-s",
+            metavar="SCALE",
+            help="Judge this scale. Default: the largest that is current.",
         ),
     ] = None,
     as_json: Json = False,
@@ -260,6 +263,7 @@ def campaign(
     At home, `llmlab unpack FILE` adds them to build/results; another campaign continues from there.
     """
     from llmlab.method.console import print_campaign, print_done
+    from llmlab.method.evidence.lookup import answered
     from llmlab.method.judging.journal import read_journal, wanted
     from llmlab.method.judging.ledger_files import load_ledger
     from llmlab.method.options import parse_seconds
@@ -267,8 +271,9 @@ def campaign(
     from llmlab.method.running.packing import check_target, pack
 
     project, seconds, started = Project.find(), parse_seconds(within), time.monotonic()
-    values = wanted(load_ledger(project).hypotheses, read_journal(project), scale)
-    steps = plan_campaign(project, scale, values)
+    known = answered(project, scale)
+    waiting = [each for each in load_ledger(project).hypotheses if each.experiment not in known]
+    steps = plan_campaign(project, scale, wanted(waiting, read_journal(project)))
     print_campaign(steps, scale, seconds)
     if dry_run:
         return

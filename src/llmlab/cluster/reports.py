@@ -9,6 +9,7 @@ from rich.table import Table
 from llmlab.cluster.physics.prediction import Prediction
 from llmlab.cluster.physics.search import SearchResult
 from llmlab.cluster.scoring.score import Errors, Score
+from llmlab.cluster.show.formats import short
 from llmlab.cluster.wear.estimate import RunEstimate
 
 BAR = 24
@@ -132,8 +133,9 @@ def _cells(errors: Errors) -> list[str]:
 
 def _estimate_line(estimate: RunEstimate) -> str:
     return (
-        f"{estimate.tokens:.3g} tokens take {estimate.days:.1f} days ({estimate.days_without:.1f} "
-        f"without interruptions): {estimate.interruptions:.0f} interruptions, one every "
+        f"{short(estimate.tokens)} tokens take {estimate.days:.1f} days "
+        f"({estimate.days_without:.1f} without interruptions): "
+        f"{estimate.interruptions:.0f} interruptions, one every "
         f"{estimate.hours_between:.1f} h, a checkpoint every {estimate.interval_s / 60:.0f} min, "
         f"goodput {estimate.goodput:.1%}"
     )

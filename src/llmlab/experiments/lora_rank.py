@@ -24,9 +24,9 @@ def describe(trial: Trial) -> "Tuning":
 
 
 SWEEP = {
-    "rank": (1, 2, 4, 8, 16, 32, 64),
+    "rank": (1, 4, 8, 16, 64),
     "scaling": ("alpha/r", "rslora"),
-    "learning_rate": (5e-4, 1.5e-3, 5e-3, 1.5e-2),
+    "learning_rate": (6.25e-4, 1.25e-3, 2.5e-3, 5e-3, 1e-2),
 }
 
 EXPERIMENT = tuning_sweep(
@@ -34,7 +34,7 @@ EXPERIMENT = tuning_sweep(
     name="lora_rank",
     title="The rank of LoRA",
     question="Q-RANK",
-    summary="Memorises random facts at seven ranks, under two scaling rules, at four rates each.",
+    summary="Memorises random facts at five ranks, under two scaling rules, at five rates each.",
     subject=Subject("`micro` with LoRA", "random facts"),
     axes=(
         Axis("rank", "Inner width r of the adapter.", "dimensions"),
@@ -59,22 +59,22 @@ EXPERIMENT = tuning_sweep(
         ),
         "laptop": Budget(
             conditions=SWEEP,
-            seeds=5,
+            seeds=10,
             settings={
-                "facts": 256,
-                "steps": 300,
+                "facts": 192,
+                "steps": 200,
                 "batch_size": 32,
-                "suite_items": 250,
+                "suite_items": 50,
                 "precision": "float32",
             },
         ),
         "gpu": Budget(
             conditions=SWEEP,
-            seeds=10,
+            seeds=12,
             settings={
-                "facts": 512,
-                "steps": 300,
-                "batch_size": 64,
+                "facts": 256,
+                "steps": 400,
+                "batch_size": 32,
                 "suite_items": 1000,
                 "precision": "bfloat16",
             },

@@ -101,7 +101,7 @@ EXPERIMENT = pretraining_sweep(
         ),
         "laptop": Budget(
             conditions={"corpus": ("verdict", "tinyshakespeare")},
-            seeds=5,
+            seeds=10,
             settings={
                 "corpus_bytes": 1_200_000,
                 "vocab_size": 512,

@@ -2,7 +2,7 @@ import pytest
 from filelock import FileLock
 
 from llmlab.method.errors import LabError
-from llmlab.method.evidence.lookup import best_evidence, evidence_at
+from llmlab.method.evidence.lookup import answered, best_evidence, evidence_at, ranked_evidence
 from llmlab.method.evidence.recording import record
 from llmlab.method.running.parts import LOCK
 from llmlab.method.running.runner import run_experiment
@@ -68,6 +68,36 @@ def test_the_largest_scale_is_the_best_evidence(lab) -> None:
     run_experiment(toy, "smoke", lab.project)
     run_experiment(toy, "laptop", lab.project)
     assert best_evidence(lab.project, "toy").scale == "laptop"
+
+
+def test_a_larger_scale_whose_budget_was_given_up_stands_behind_a_current_one(lab) -> None:
+    lab.add()
+    toy = lab.edit(
+        "toy",
+        '"laptop": Budget(',
+        '"gpu": Budget({"rate": [1]}, 3, {"pause": 0.0}), "laptop": Budget(',
+    )
+    run_experiment(toy, "gpu", lab.project)
+    run_experiment(toy, "laptop", lab.project)
+    assert [each.scale for each in ranked_evidence(lab.project, "toy")] == ["gpu", "laptop"]
+    lab.edit("toy", '{"rate": [1]}', '{"rate": [2]}')
+    assert [each.scale for each in ranked_evidence(lab.project, "toy")] == ["laptop", "gpu"]
+
+
+def test_a_current_smoke_table_does_not_stand_before_a_stale_larger_one(lab) -> None:
+    toy = lab.add()
+    run_experiment(toy, "laptop", lab.project)
+    run_experiment(lab.edit("toy", "tokens=3", "tokens=4"), "smoke", lab.project)
+    assert [each.scale for each in ranked_evidence(lab.project, "toy")] == ["laptop"]
+
+
+def test_an_experiment_is_answered_while_its_table_is_current(lab) -> None:
+    toy = lab.add()
+    assert answered(lab.project, "smoke") == set()
+    run_experiment(toy, "smoke", lab.project)
+    assert answered(lab.project, "smoke") == {"toy"}
+    lab.edit("toy", "tokens=3", "tokens=4")
+    assert answered(lab.project, "smoke") == set()
 
 
 def test_a_scale_without_budget_has_no_evidence(lab) -> None:

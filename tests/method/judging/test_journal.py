@@ -74,5 +74,5 @@ def test_undecided_hypotheses_are_wanted_more_and_checks_not_at_all():
     check = replace(HYPOTHESIS, id="H-X-3", kind="check")
     decided = replace(SAME, hypothesis="H-X-2")
     journal = Journal((OLD, decided))
-    assert wanted([HYPOTHESIS, other, check], journal, "gpu") == {"toy": 3.0}
-    assert wanted([HYPOTHESIS], journal, "laptop") == {}
+    assert wanted([HYPOTHESIS, other, check], journal) == {"toy": 3.0}
+    assert wanted([check], journal) == {}

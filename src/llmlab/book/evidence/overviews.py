@@ -25,7 +25,6 @@ from llmlab.method.judging.progress import (
     question_statuses,
 )
 from llmlab.method.judging.progress import progress as tracks_progress
-from llmlab.method.judging.scope import Scope
 from llmlab.method.judging.verdict import SIGNS, Verdict
 from llmlab.method.project import Project
 
@@ -98,7 +97,7 @@ def by_scale(judged: Mapping[str, Sequence[Verdict]]) -> Markdown:
         ]
         for each in zip(*tested.values(), strict=True)
     ]
-    header = ["Hypothesis", *(_scale(name, found[0].scope) for name, found in tested.items())]
+    header = ["Hypothesis", *(_scale(name, found[0]) for name, found in tested.items())]
     return Markdown(markup.pipe_table(header, rows))
 
 
@@ -149,7 +148,7 @@ def progress(project: Project, verdicts: Sequence[Verdict], only: str | None = N
 def statistics(project: Project, verdicts: Sequence[Verdict], track_id: str) -> Markdown:
     """The runs, tokens, seconds and verdicts of each experiment of a track, and their sums.
 
-    Counts the runs that the chapters show, those of the largest available scale, and no checks.
+    Counts the runs that the chapters show, those of the best evidence, and no checks.
 
     Raises:
         LabError: there is no such track, or one of its experiments has no results.
@@ -276,9 +275,12 @@ def _tested_at(verdict: Verdict) -> str:
     return f"{verdict.scale or ''}{', stale' if verdict.changes else ''}"
 
 
-def _scale(name: str, scope: Scope | None) -> str:
-    """A scale with the size of its models, if that is known."""
-    return f"{name}: {boxes.parameters_text(scope)}" if scope and scope.parameters else name
+def _scale(name: str, verdict: Verdict) -> str:
+    """A scale with the size of its models, if that is known, and whether its table is stale."""
+    scope = verdict.scope
+    size = [boxes.parameters_text(scope)] if scope and scope.parameters else []
+    notes = [*size, *(["stale"] if verdict.changes else [])]
+    return f"{name}: {', '.join(notes)}" if notes else name
 
 
 def _effect(verdict: Verdict) -> str:

@@ -40,7 +40,7 @@ class Prices:
     def of(cls, bars: Bars) -> "Prices":
         values_CR = np.ascontiguousarray(bars.frame.to_numpy(float).T)
         columns = dict(zip(bars.frame.columns, values_CR, strict=True))
-        days = bars.frame.index.to_numpy("datetime64[D]").astype(np.int64)
+        days = bars.frame.index.to_numpy().astype("datetime64[D]").view(np.int64)
         return cls(day=days, **columns)
 
     @cached_property
@@ -58,9 +58,13 @@ class Prices:
             self._known[name] = compute()
         return self._known[name]
 
+    def remember(self, name: str, result: Any) -> None:
+        """Let `once` return this result for a name."""
+        self._known[name] = result
+
     @property
     def _is_traded(self) -> bool:
-        return float(np.mean(self.volume > 0)) >= MOSTLY
+        return np.count_nonzero(self.volume > 0) >= MOSTLY * len(self.volume)
 
     @cached_property
     def has(self) -> frozenset[Need]:

@@ -17,11 +17,15 @@ OWN = "definition"
 
 
 def log_return(window: int) -> Feature:
-    def compute(prices: Prices) -> Array:
-        return prices.log_close - lagged(prices.log_close, window)
-
-    name = f"return_{window}"
-    return Feature(name, f"ln(C / C_{window})", window + 1, "nats", OWN, "close", compute)
+    return Feature(
+        f"return_{window}",
+        f"ln(C / C_{window})",
+        window + 1,
+        "nats",
+        OWN,
+        "close",
+        lambda prices: talib.MOM(prices.log_close, window),
+    )
 
 
 AVERAGES: dict[str, tuple[str, Callable[..., Array], int]] = {
@@ -153,7 +157,9 @@ def bollinger(kind: str, window: int) -> Feature:
     }[kind]
 
     def compute(prices: Prices) -> Array:
-        upper, middle, lower = talib.BBANDS(prices.close, window)
+        upper, middle, lower = prices.once(
+            f"TA-Lib BBANDS {window}", lambda: talib.BBANDS(prices.close, window)
+        )
         if kind == "width":
             return (upper - lower) / middle
         return ratio(prices.close - lower, upper - lower)
@@ -276,7 +282,7 @@ def signed_volume(window: int) -> Feature:
 
     def compute(prices: Prices) -> Array:
         flow = talib.OBV(prices.close, prices.volume)
-        return (flow - lagged(flow, window)) / talib.SUM(prices.volume, window)
+        return talib.MOM(flow, window) / talib.SUM(prices.volume, window)
 
     formula = f"(OBV - OBV_{window}) / sum of V over {window}"
     name = f"signed_volume_{window}"

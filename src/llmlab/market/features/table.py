@@ -1,7 +1,7 @@
 """Compute features of bars as one table, one column each."""
 
 from collections.abc import Sequence
-from functools import partial
+from functools import cache, partial
 
 import numpy as np
 import pandas as pd
@@ -34,8 +34,14 @@ def compute(features: Sequence[Feature], bars: Bars) -> pd.DataFrame:
     with np.errstate(divide="ignore", invalid="ignore"):
         for row, feature in enumerate(features):
             values_FR[row] = prices.once(feature.name, partial(feature.compute, prices))
-    names = [feature.name for feature in features]
-    return pd.DataFrame(values_FR.T, index=bars.frame.index, columns=names, copy=False)
+            prices.remember(feature.name, values_FR[row])  # instead of a second copy
+    columns = _columns(tuple(feature.name for feature in features))
+    return pd.DataFrame(values_FR.T, index=bars.frame.index, columns=columns, copy=False)
+
+
+@cache
+def _columns(names: tuple[str, ...]) -> pd.Index:
+    return pd.Index(names)  # which takes as long as two indicators
 
 
 def warm_up(table: pd.DataFrame) -> int:

@@ -7,7 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from llmlab.method.declare.catalog import check_scale, load_experiment
+from llmlab.method.declare.catalog import check_scale, experiment_names, load_experiment
 from llmlab.method.declare.experiment import SCALES, Experiment
 from llmlab.method.errors import LabError
 from llmlab.method.evidence.equivalence import Equivalence, read_equivalence
@@ -84,19 +84,35 @@ def evidence_at(project: Project, name: str, scale: str) -> Evidence | None:
     return min(filter(None, found), key=lambda evidence: bool(evidence.changes), default=None)
 
 
+def ranked_evidence(project: Project, name: str) -> list[Evidence]:
+    """The evidence at each scale that has any, best first; smoke only if there is no other.
+
+    Current evidence comes before stale, whose code or budget has been given up; then a larger scale
+    before a smaller.
+    """
+    found = [evidence_at(project, name, scale) for scale in reversed(SCALES)]
+    ranked = sorted(filter(None, found), key=lambda evidence: bool(evidence.changes))
+    return [evidence for evidence in ranked if evidence.scale != "smoke"] or ranked
+
+
+def answered(project: Project, scale: str) -> set[str]:
+    """The experiments whose evidence at a scale is current."""
+    found = (evidence_at(project, name, scale) for name in experiment_names())
+    return {each.experiment.name for each in found if each and not each.changes}
+
+
 def best_evidence(project: Project, name: str) -> Evidence:
-    """The evidence at the largest scale that has any.
+    """The first of `ranked_evidence`.
 
     Raises:
         LabError: no scale has evidence.
     """
-    for scale in reversed(SCALES):
-        evidence = evidence_at(project, name, scale)
-        if evidence is not None:
-            return evidence
-    raise LabError(
-        f"there are no results of {name} yet; `llmlab run {name} --scale smoke` makes them."
-    )
+    ranked = ranked_evidence(project, name)
+    if not ranked:
+        raise LabError(
+            f"there are no results of {name} yet; `llmlab run {name} --scale smoke` makes them."
+        )
+    return ranked[0]
 
 
 def _evidence(folder: Path, name: str, scale: str, origin: Origin) -> Evidence | None:

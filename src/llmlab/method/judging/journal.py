@@ -137,17 +137,15 @@ def _path(project: Project) -> Path:
     return project.root / "results" / "verdicts.csv"
 
 
-def wanted(hypotheses: Iterable[Hypothesis], journal: Journal, scale: str) -> dict[str, float]:
-    """The value of more runs at a scale, by experiment.
+def wanted(hypotheses: Iterable[Hypothesis], journal: Journal) -> dict[str, float]:
+    """The value of a table that would judge these hypotheses, by experiment.
 
-    Each hypothesis without a verdict at that scale adds 1, or 2 if it has no verdict at all or its
-    last one at any scale is UNDECIDED; checks add nothing.
+    Each adds 1, or 2 if it has no verdict at all or its last one is UNDECIDED; checks add nothing.
     """
-    last = {(entry.hypothesis, entry.scale): entry.word for entry in journal.entries}
     undecided = {entry.hypothesis: entry.word == "UNDECIDED" for entry in journal.entries}
     values: dict[str, float] = {}
     for hypothesis in hypotheses:
-        if hypothesis.kind == "finding" and (hypothesis.id, scale) not in last:
+        if hypothesis.kind == "finding":
             worth = 2.0 if undecided.get(hypothesis.id, True) else 1.0
             values[hypothesis.experiment] = values.get(hypothesis.experiment, 0.0) + worth
     return values

@@ -15,6 +15,7 @@ from llmlab.method.evidence.lookup import (
     Evidence,
     evidence_at,
     fresh_evidence,
+    ranked_evidence,
     recorded_evidence,
 )
 from llmlab.method.evidence.reach import still_source
@@ -47,7 +48,7 @@ def judge_all(
     """The verdict on every hypothesis of the ledger, in the ledger's order.
 
     Args:
-        scale: judge evidence of this scale; by default the largest that allows a judgement.
+        scale: judge evidence of this scale; by default the best that allows a judgement.
         judge: how to judge; by default it reuses earlier judgements of the same evidence.
 
     Raises:
@@ -90,7 +91,7 @@ def verdicts(
     journal: Journal = Journal(),  # noqa: B008 (frozen)
     judge: Judging = judge_evidence,
 ) -> list[Verdict]:
-    """The verdicts on hypotheses, given the evidence of each experiment, largest scale first.
+    """The verdicts on hypotheses, given the evidence of each experiment, best first.
 
     A hypothesis is judged on the first evidence that allows it: a larger scale may have other
     conditions.
@@ -166,10 +167,11 @@ def smoke_agreement(project: Project, experiment: str) -> tuple[bool | None, str
 
 
 def _evidence(project: Project, name: str, scale: str | None) -> Sequence[Evidence]:
-    """The evidence of one scale or of all, largest first; smoke only if there is no other."""
-    scales = reversed(SCALES) if scale is None else [scale]
-    found = list(filter(None, (evidence_at(project, name, each) for each in scales)))
-    return [each for each in found if each.scale != "smoke"] or found
+    """The evidence of one scale, or of all, best first."""
+    if scale is None:
+        return ranked_evidence(project, name)
+    found = evidence_at(project, name, scale)
+    return [] if found is None else [found]
 
 
 @dataclass(frozen=True)

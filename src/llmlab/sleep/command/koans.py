@@ -82,7 +82,7 @@ def show(
         console.print(f"[bold]{koan.name}[/] ({koan.family}, red for {koan.error})")
         console.print(Syntax(koan.start.rstrip(), koan.language, line_numbers=True))
         for case in koan.cases:
-            console.print(f"  {case.expression} is to be {case.expected}", markup=False)
+            console.print(f"  {case.expression} must be {case.expected}", markup=False)
         console.print(f"Hint: {koan.hint}\n", markup=False)
         if solution:
             console.print(Syntax(koan.solution.rstrip(), koan.language, line_numbers=True))
