@@ -132,6 +132,7 @@ CALLS = [
     ('curves("x", "loss", by="rank")', "curves with bands, last values folded below"),
     ('verdict("H-X-1")', "the box of a verdict"),
     ('badge("H-X-1"), effect("H-X-1")', "its word and its effect, inside a sentence"),
+    ('cite("H-X-1")', "its id, word and effect, in the brackets of a sentence"),
     ('says("H-X-1", supported="...", ...)', "the sentence that fits the verdict, with its effect"),
     ("answer(sentence, ...)", "the answer to the question, the first paragraph of a results page"),
     ('method("x"), command("x"), note("x")', "conditions and budget; the command; cautions"),

@@ -212,7 +212,7 @@ for (name, values), marker in zip(rises.items(), style.MARKERS, strict=False):
 quadratic = rises["against the new task's gradient"][3] * (distances / distances[3]) ** 2
 axes.plot(distances, quadratic, "--", color=style.MUTED, linewidth=1)
 axes.set(xscale="log", yscale="log", xlabel="distance moved", ylabel="rise in the old loss")
-axes.set_ylim(1e-6, 30)
+axes.set_ylim(1e-6, 1e4)  # leaves room for the legend
 axes.legend(loc="upper left")
 figure
 

@@ -77,8 +77,9 @@ figure
 # ## Why the best rate does not carry over
 #
 # We train with Adam [@kingma2014adam], in the form with decoupled weight decay [@loshchilov2017adamw]. Adam divides a
-# running average of the gradient by a running average of its size. Its steps therefore have a length near $\eta$ in
-# *every* coordinate, however steep the loss is there. Two things follow.
+# running average of the gradient by a running average of its size. Where gradients agree, its steps
+# therefore have a length near $\eta$ in *every* coordinate, however steep the loss is there (@sec-optimizer-state says
+# what happens where they do not). Two things follow.
 #
 # - Multiplying the loss by ten changes almost nothing: gradients grow, steps do not.
 # - The rate is measured in units of the *weights*. A step that moves a small matrix far hardly moves a large one, and

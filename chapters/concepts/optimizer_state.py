@@ -1,10 +1,10 @@
 # %% [markdown]
 # # What the optimizer remembers {#sec-optimizer-state}
 #
-# Training a GPT of a million weights takes three numbers per weight, not one. The optimizer keeps two more next to each
-# weight: the mean of its recent gradients, and the mean of their squares. Most people never look at them, but they
-# decide how far each weight moves. @fig-optimizer-sizes looks at the second one in a tiny GPT that has just learned
-# something.
+# Between two steps, the training of a GPT keeps three numbers per weight, not one. Next to the weight itself the
+# optimizer keeps two: the mean of its recent gradients, and the mean of their squares. Most people never look at them,
+# but they decide how far each weight moves. @fig-optimizer-sizes looks at the second one in a tiny GPT that has just
+# learned something.
 
 # %%
 # | code-fold: true

@@ -7,7 +7,7 @@
 # %%
 from IPython.display import Markdown
 
-from llmlab.book.show import badge, progress, says, statistics_of, value
+from llmlab.book.show import cite, progress, says, statistics_of, value
 
 # %% [markdown]
 # ## A few formulas go far
@@ -21,10 +21,8 @@ Markdown(
         undecided="It is open whether the simulator predicts the step time of a held-out model to within a tenth",
         untested="We have not tested yet how well the simulator predicts the step time of a held-out model",
     )
-    + f" ({badge('H-PREDICT-1')}). Its mean error is {value('cluster_prediction', 'mean_absolute_error', predictor='simulator')}, "
-    f"while assuming a constant utilisation is off by "
-    f"{value('cluster_prediction', 'mean_absolute_error', predictor='constant MFU')} "
-    "(@sec-results-cluster-prediction). The physics does most of the work, and the fit only refines it: before any calibration the "
+    + f" (@sec-results-cluster-prediction; {cite('H-PREDICT-1')}). Assuming a constant utilisation is off by "
+    f"{value('cluster_prediction', 'mean_absolute_error', predictor='constant MFU')}. The physics does most of the work, and the fit only refines it: before any calibration the "
     f"error is {value('cluster_prediction', 'mean_absolute_error', predictor='uncalibrated')}, with starting values "
     "that we chose knowing such runs."
 )
@@ -46,7 +44,7 @@ Markdown(
         undecided="It is open how much the pipeline's bubble grows with a fixed batch",
         untested="We have not tested yet how much the pipeline's bubble grows with a fixed batch",
     )
-    + f" ({badge('H-SCALING-1')}; @sec-results-cluster-scaling). "
+    + f" (@sec-results-cluster-scaling; {cite('H-SCALING-1')}). "
     + says(
         "H-GOODPUT-2",
         supported="Young's interval from 1974 is good enough even where a checkpoint takes minutes",
@@ -54,7 +52,7 @@ Markdown(
         undecided="It is open whether Young's interval is good enough where a checkpoint takes minutes",
         untested="We have not tested yet whether Young's interval is good enough",
     )
-    + f" ({badge('H-GOODPUT-2')}; @sec-results-cluster-goodput)."
+    + f" (@sec-results-cluster-goodput; {cite('H-GOODPUT-2')})."
 )
 
 # %% [markdown]
@@ -69,7 +67,7 @@ Markdown(
         undecided="It is open whether simulated runs pass for real ones, judged by their numbers",
         untested="We have not tested yet whether simulated runs pass for real ones",
     )
-    + f" ({badge('H-REALISM-1')}; @sec-results-cluster-realism). "
+    + f" (@sec-results-cluster-realism; {cite('H-REALISM-1')}). "
     "Our first model had the right distribution and the right autocorrelation, but classifiers in pilots still told it from real runs: "
     "it had no drift, no calm stretches, and no stalls that come on a schedule. Writing times with more digits than the "
     "real log gave it away, too."

@@ -11,7 +11,7 @@ from IPython.display import Markdown
 
 from llmlab.book.markup import pipe_table
 from llmlab.book.numbers import number
-from llmlab.book.show import badge, progress, says, statistics_of, value
+from llmlab.book.show import cite, progress, says, statistics_of, value
 from llmlab.method.judging.ledger_files import load_ledger
 from llmlab.method.judging.statistics import wilson_interval
 from llmlab.method.judging.verdicts import judge_all
@@ -29,7 +29,7 @@ Markdown(
         undecided="The runs do not decide how much a learning rate that is far too high wastes",
         untested="We have not tested yet what a wrong learning rate wastes",
     )
-    + f" (@sec-results-learning-rate; H-LR-3 {badge('H-LR-3')}). The rate also decides which of LoRA and full fine-tuning looks better"
+    + f" (@sec-results-learning-rate; {cite('H-LR-3')}). The rate also decides which of LoRA and full fine-tuning looks better"
     + says(
         "H-FULL-8",
         supported=": at a rate that suits one of them, the other looks hopeless",
@@ -37,7 +37,7 @@ Markdown(
         undecided=", but the runs do not decide how unfair a rate that suits one is to the other",
         untested="; we have not tested yet how much",
     )
-    + f" (@sec-results-full; H-FULL-8 {badge('H-FULL-8')}). "
+    + f" (@sec-results-full; {cite('H-FULL-8')}). "
     + says(
         "H-FULL-2",
         supported="The published rule, ten times the rate for LoRA, also holds in a far smaller model",
@@ -45,7 +45,7 @@ Markdown(
         undecided="The runs do not decide whether the published rule, ten times the rate for LoRA, holds here",
         untested="We have not tested the published rule, ten times the rate for LoRA, yet",
     )
-    + f" (H-FULL-2 {badge('H-FULL-2')}). "
+    + f" ({cite('H-FULL-2')}). "
     + says(
         "H-FULL-6",
         supported="Once both are tuned, the adapter learns as much as the whole model",
@@ -53,7 +53,7 @@ Markdown(
         undecided="It is open whether the adapter learns as much as the whole model once both are tuned",
         untested="We have not tested yet which of the two learns more once both are tuned",
     )
-    + f" (H-FULL-6 {badge('H-FULL-6')}). Report a learning rate together with the method, the model size and the batch size."
+    + f" ({cite('H-FULL-6')}). Report a learning rate together with the method, the model size and the batch size."
 )
 
 # %% [markdown]
@@ -68,7 +68,7 @@ Markdown(
         undecided="The runs do not decide whether the scaling rule is more than another name for the learning rate",
         untested="We have not tested yet whether the scaling rule matters once the rate is tuned",
     )
-    + f" (@sec-results-lora-rank; H-RANK-4 {badge('H-RANK-4')}). "
+    + f" (@sec-results-lora-rank; {cite('H-RANK-4')}). "
     + says(
         "H-CAPACITY-1",
         supported="With little to store, rank does not matter",
@@ -76,7 +76,7 @@ Markdown(
         undecided="The runs do not decide whether rank matters with little to store",
         untested="We have not tested yet whether rank matters with little to store",
     )
-    + f" (@sec-results-capacity; H-CAPACITY-1 {badge('H-CAPACITY-1')}), "
+    + f" (@sec-results-capacity; {cite('H-CAPACITY-1')}), "
     + says(
         "H-CAPACITY-2",
         supported="and with much to store, it decides",
@@ -84,7 +84,7 @@ Markdown(
         undecided="and it is open whether rank decides with much to store",
         untested="nor whether it does with much",
     )
-    + f" (H-CAPACITY-2 {badge('H-CAPACITY-2')}). "
+    + f" ({cite('H-CAPACITY-2')}). "
     + says(
         "H-MODULES-3",
         supported="The place of the adapter matters less: the MLP alone does as well as all layers",
@@ -92,7 +92,7 @@ Markdown(
         undecided="The runs do not decide whether the MLP alone does as well as all layers",
         untested="We have not tested yet where the adapter should sit",
     )
-    + f" (@sec-results-modules; H-MODULES-3 {badge('H-MODULES-3')}). Both are best chosen by a sweep on the "
+    + f" (@sec-results-modules; {cite('H-MODULES-3')}). Both are best chosen by a sweep on the "
     "task at hand."
 )
 
@@ -108,7 +108,7 @@ Markdown(
         undecided="The runs do not decide whether four-bit frozen weights cost accuracy",
         untested="We have not tested yet whether four-bit frozen weights cost accuracy",
     )
-    + f" (@sec-results-qlora-basic; H-QLORA-1 {badge('H-QLORA-1')}). "
+    + f" (@sec-results-qlora-basic; {cite('H-QLORA-1')}). "
     + says(
         "H-QLORA-4",
         supported="They cost time",
@@ -116,7 +116,7 @@ Markdown(
         undecided="It is open whether they cost time",
         untested="We have not tested yet what they cost in time",
     )
-    + f" (H-QLORA-4 {badge('H-QLORA-4')}). "
+    + f" ({cite('H-QLORA-4')}). "
     + says(
         "H-QLORA-6",
         supported="The shapes predict what they save in memory before a single step",
@@ -124,7 +124,7 @@ Markdown(
         undecided="The runs do not decide whether the shapes predict what they save in memory",
         untested="We have not tested yet whether the shapes predict what they save in memory",
     )
-    + f" (H-QLORA-6 {badge('H-QLORA-6')})."
+    + f" ({cite('H-QLORA-6')})."
 )
 
 # %% [markdown]
@@ -142,7 +142,7 @@ Markdown(
         undecided="The runs do not decide how much of it is gone after ten steps",
         untested="We have not tested yet how soon it goes",
     )
-    + f" (@sec-dynamics-minimum; H-MINIMUM-1 {badge('H-MINIMUM-1')}), "
+    + f" (@sec-dynamics-minimum; {cite('H-MINIMUM-1')}), "
     + says(
         "H-MINIMUM-2",
         supported="before the model has learned anything",
@@ -150,7 +150,7 @@ Markdown(
         undecided="and it is open whether the model has learned anything by then",
         untested="nor how soon learning shows",
     )
-    + f" (H-MINIMUM-2 {badge('H-MINIMUM-2')}). "
+    + f" ({cite('H-MINIMUM-2')}). "
     + says(
         "H-FORGET-1",
         supported="At equal accuracy, with a little replay and each at the rate at which it learns best, LoRA forgets less "
@@ -159,7 +159,7 @@ Markdown(
         undecided="The runs do not decide whether LoRA forgets less at equal accuracy, with a little replay",
         untested="We have not tested yet whether LoRA forgets less at equal accuracy",
     )
-    + f" (@sec-results-forgetting; H-FORGET-1 {badge('H-FORGET-1')}), "
+    + f" (@sec-results-forgetting; {cite('H-FORGET-1')}), "
     + says(
         "H-FORGET-3",
         supported='but "LoRA always forgets less" is wrong: at some rates it forgets more',
@@ -167,7 +167,7 @@ Markdown(
         undecided='and it is open whether "LoRA always forgets less" is wrong',
         untested="nor whether it always does",
     )
-    + f" (H-FORGET-3 {badge('H-FORGET-3')}). "
+    + f" ({cite('H-FORGET-3')}). "
     + says(
         "H-REPLAY-1",
         supported="In full fine-tuning, a little replay of old items makes the model forget much less",
@@ -175,7 +175,7 @@ Markdown(
         undecided="The runs do not decide how much a little replay of old items helps",
         untested="We have not tested yet how much a little replay of old items helps",
     )
-    + f" (H-REPLAY-1 {badge('H-REPLAY-1')})."
+    + f" ({cite('H-REPLAY-1')})."
 )
 
 # %% [markdown]
@@ -190,7 +190,7 @@ Markdown(
         undecided="The runs do not decide whether a real pretrained model forgets more at every higher rate",
         untested="We have not tested yet what a real pretrained model forgets",
     )
-    + f" (@sec-results-real-model; H-REAL-3 {badge('H-REAL-3')}). "
+    + f" (@sec-results-real-model; {cite('H-REAL-3')}). "
     + says(
         "H-REAL-2",
         supported="Its best rate lies below any that is best for our small ones",
@@ -198,7 +198,7 @@ Markdown(
         undecided="It is open whether its best rate lies below any that is best for our small ones",
         untested="Its best rate is not known yet",
     )
-    + f" (H-REAL-2 {badge('H-REAL-2')})."
+    + f" ({cite('H-REAL-2')})."
 )
 
 # %% [markdown]
@@ -213,7 +213,7 @@ Markdown(
         undecided="The runs do not decide whether rules on the shape of a loss curve leave healthy runs alone",
         untested="We have not tested yet what the shape of a loss curve can tell",
     )
-    + f" (@sec-results-loss-curves; H-CURVES-1 {badge('H-CURVES-1')}), "
+    + f" (@sec-results-loss-curves; {cite('H-CURVES-1')}), "
     + says(
         "H-CURVES-5",
         supported="and they can tell wrong labels from other faults",
@@ -221,7 +221,7 @@ Markdown(
         undecided="and it is open whether they can tell wrong labels from other faults",
         untested="including wrong labels",
     )
-    + f" (H-CURVES-5 {badge('H-CURVES-5')}). A loss curve does not show what kind of minimum a run ends in: "
+    + f" ({cite('H-CURVES-5')}). A loss curve does not show what kind of minimum a run ends in: "
     + says(
         "H-LAND-1",
         supported="LoRA ends where the loss is more curved than where full fine-tuning ends",
@@ -229,7 +229,7 @@ Markdown(
         undecided="the runs do not decide whether LoRA ends where the loss is more curved",
         untested="we have not tested yet whether LoRA ends where the loss is more curved",
     )
-    + f" (@sec-results-training-dynamics; H-LAND-1 {badge('H-LAND-1')})."
+    + f" (@sec-results-training-dynamics; {cite('H-LAND-1')})."
 )
 
 # %% [markdown]

@@ -7,7 +7,7 @@
 # %%
 from IPython.display import Markdown
 
-from llmlab.book.show import badge, best, evidence, note, says, value
+from llmlab.book.show import badge, best, cite, evidence, note, says, value
 
 note("learning_rate")
 
@@ -57,7 +57,7 @@ Markdown(
         undecided="The runs do not decide whether the rules differ once both are tuned",
         untested="We have not tested yet whether the rules differ once both are tuned",
     )
-    + f" (@sec-results-lora-rank; H-RANK-4 {badge('H-RANK-4')}). "
+    + f" (@sec-results-lora-rank; {cite('H-RANK-4')}). "
     + says(
         "H-RANK-3",
         supported="And rank keeps paying under α/√r",
@@ -65,7 +65,7 @@ Markdown(
         undecided="It is open whether ranks above eight pay under α/√r",
         untested="We have not tested yet whether ranks above eight pay",
     )
-    + f' (H-RANK-3 {badge("H-RANK-3")}). "Which rank?" has no answer until you name the rule and the rate, and a '
+    + f' ({cite("H-RANK-3")}). "Which rank?" has no answer until you name the rule and the rate, and a '
     "comparison at one shared rate would have compared rates."
 )
 
@@ -81,7 +81,7 @@ Markdown(
         undecided="The runs do not decide whether higher rates always lose more of the old skills",
         untested="We have not tested yet whether higher rates lose more of the old skills",
     )
-    + f" (H-LR-6 {badge('H-LR-6')}). At the rate that is best for subtraction, the model can no longer answer "
+    + f" ({cite('H-LR-6')}). At the rate that is best for subtraction, the model can no longer answer "
     f"{value('learning_rate', 'forgetting', tuned=['learning_rate'])} of the old items (net, averaged over the four skills). "
     "If you report what a fine-tuned model learned, report this number next to it."
 )

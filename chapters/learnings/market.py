@@ -7,7 +7,7 @@
 # %%
 from IPython.display import Markdown
 
-from llmlab.book.show import badge, note, progress, says, statistics_of
+from llmlab.book.show import cite, note, progress, says, statistics_of
 
 note("market_control")
 
@@ -26,7 +26,7 @@ Markdown(
         undecided="The runs do not decide how much of a strong signal the pipeline captures on a synthetic market",
         untested="Beyond smoke runs, we have not tested yet whether the pipeline sees a strong signal on a synthetic market",
     )
-    + f" (@sec-results-market-control; H-KNOWN-2 {badge('H-KNOWN-2')}), "
+    + f" (@sec-results-market-control; {cite('H-KNOWN-2')}), "
     + says(
         "H-KNOWN-1",
         supported="and where there is nothing, it finds nothing",
@@ -34,7 +34,7 @@ Markdown(
         undecided="and it is open whether it is neutral where there is nothing",
         untested="nor what it does where there is nothing",
     )
-    + f" (H-KNOWN-1 {badge('H-KNOWN-1')}). Without that control, a flat line on a real market could come from the market or from "
+    + f" ({cite('H-KNOWN-1')}). Without that control, a flat line on a real market could come from the market or from "
     "the model."
 )
 
@@ -49,14 +49,14 @@ Markdown(
         refuted="On tomorrow's direction a transformer differs from the base rate by more than we said",
         undecided="Ten periods do not decide whether a transformer knows anything about tomorrow's direction",
     )
-    + f" (@sec-results-market-predictability; H-SKILL-1 {badge('H-SKILL-1')}). "
+    + f" (@sec-results-market-predictability; {cite('H-SKILL-1')}). "
     + says(
         "H-SKILL-3",
         supported="A large move is another matter, because volatile times last",
         refuted="A model predicts large moves less well than we thought, although volatile times last",
         undecided="A large move may be another matter, because volatile times last; the periods scatter too widely to be sure",
     )
-    + f" (H-SKILL-3 {badge('H-SKILL-3')}). "
+    + f" ({cite('H-SKILL-3')}). "
     + says(
         "H-FLAT-1",
         supported="A hundred times the parameters changed nothing",
@@ -64,7 +64,7 @@ Markdown(
         undecided="The runs do not decide what a hundred times the parameters change",
         untested="We have not tested yet what a hundred times the parameters change",
     )
-    + f" (@sec-results-market-scaling; H-FLAT-1 {badge('H-FLAT-1')})."
+    + f" (@sec-results-market-scaling; {cite('H-FLAT-1')})."
 )
 
 # %% [markdown]
@@ -79,9 +79,9 @@ Markdown(
 #   what everybody knows (the volatility). A target in units of the current volatility would have been cleaner.
 # - **The base rate moves.** We judge a model against the base rate of its training days; in a bull market the test days
 #   have another one. That shift is part of every gain and loss on these pages.
-# - **Test for leaks; do not just read formulas.** Computing prefixes, not reading formulas, showed that four of
-#   [188]{.setting} indicators of a popular package see the future. The alarm is a dozen lines, and it should be the
-#   first test of any such pipeline.
+# - **Test for leaks; do not just read formulas.** Computing prefixes, not reading formulas, showed that four
+#   indicators of `pandas-ta-classic` see the future: `dpo`, `ichimoku`, `tos_stdevall` and `vp`. The alarm is a dozen
+#   lines, and it should be the first test of any such pipeline.
 
 # %% [markdown]
 # ## The track in numbers

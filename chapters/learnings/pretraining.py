@@ -9,7 +9,7 @@
 from IPython.display import Markdown
 
 from llmlab.book.show import (
-    badge,
+    cite,
     note,
     progress,
     says,
@@ -35,16 +35,16 @@ note("optimizer")
 
 # %%
 Markdown(
-    says(
+    "A lab that trains its own models first has to show that it trains them well. "
+    + says(
         "H-PRE-1",
-        supported="A lab that trains its own models first has to show that it trains them well. With the settings of "
-        "nanoGPT's small run, ours ends within a tenth of a nat of the published loss",
+        supported="With the settings of nanoGPT's small run, ours ends within a tenth of a nat of the published loss",
         refuted="With the settings of nanoGPT's small run, ours does not end within a tenth of a nat of the published loss, "
         "and you should read every other result of this lab with that in mind",
         undecided="We do not know yet whether this lab trains as well as nanoGPT's small run",
         untested="We have not tested yet whether this lab trains as well as nanoGPT's small run",
     )
-    + f" (@sec-results-pretraining; H-PRE-1 {badge('H-PRE-1')}). The check costs minutes. It should be the first "
+    + f" (@sec-results-pretraining; {cite('H-PRE-1')}). The check costs minutes. It should be the first "
     "experiment of any lab, and a test that it keeps."
 )
 
@@ -60,7 +60,7 @@ Markdown(
         undecided="The runs do not decide how far the training and validation losses part on a single short story",
         untested="We have not tested yet how far the training and validation losses part on a single short story",
     )
-    + f" (@sec-results-memorization; H-MEM-1 {badge('H-MEM-1')}), "
+    + f" (@sec-results-memorization; {cite('H-MEM-1')}), "
     + says(
         "H-MEM-2",
         supported="and reading it more often makes the model worse on unseen text",
@@ -68,7 +68,7 @@ Markdown(
         undecided="and it is open whether reading it more often does harm",
         untested="nor what reading it more often does",
     )
-    + f" (H-MEM-2 {badge('H-MEM-2')}). "
+    + f" ({cite('H-MEM-2')}). "
     + says(
         "H-PRE-2",
         supported="Code takes far fewer bits per byte than plays, but it was also cut into longer "
@@ -77,7 +77,7 @@ Markdown(
         undecided="The runs do not decide whether code takes as many fewer bits per byte than plays as we said",
         untested="We have not tested yet whether code takes fewer bits per byte than plays",
     )
-    + f" (H-PRE-2 {badge('H-PRE-2')}). "
+    + f" ({cite('H-PRE-2')}). "
     + says(
         "H-TOK-1",
         supported="The tokenizer matters: merges pay",
@@ -85,7 +85,7 @@ Markdown(
         undecided="The runs do not decide whether merges pay",
         untested="We have not tested yet whether merges pay",
     )
-    + f" (@sec-results-tokenizer; H-TOK-1 {badge('H-TOK-1')}). A loss per token shows none of this. Bits per "
+    + f" (@sec-results-tokenizer; {cite('H-TOK-1')}). A loss per token shows none of this. Bits per "
     "byte was the most useful unit of this track, and the cheapest to compute."
 )
 
@@ -101,7 +101,7 @@ Markdown(
         undecided="The runs do not decide whether warm-up pays in runs of a few minutes",
         untested="We have not tested yet whether warm-up pays",
     )
-    + f" (@sec-results-optimizer; H-OPT-1 {badge('H-OPT-1')}), "
+    + f" (@sec-results-optimizer; {cite('H-OPT-1')}), "
     + says(
         "H-OPT-2",
         supported="and so does decaying the learning rate",
@@ -109,7 +109,7 @@ Markdown(
         undecided="and it is open whether decaying the learning rate pays",
         untested="nor whether decaying the learning rate does",
     )
-    + f" (H-OPT-2 {badge('H-OPT-2')}). "
+    + f" ({cite('H-OPT-2')}). "
     + says(
         "H-OPT-5",
         supported="Clipping changed nothing where nothing spikes, as expected",
@@ -117,7 +117,7 @@ Markdown(
         undecided="We had expected clipping to change nothing; the runs do not decide it",
         untested="We have not tested clipping yet",
     )
-    + f" (H-OPT-5 {badge('H-OPT-5')}). What acts at the start of a run acts in every run; what acts at its end, "
+    + f" ({cite('H-OPT-5')}). What acts at the start of a run acts in every run; what acts at its end, "
     "such as a cosine decay, is made for runs that end near their floor. Ours do not. So report each part of a recipe "
     "with the length of the run in which it was measured."
 )
@@ -134,7 +134,7 @@ Markdown(
         undecided="The runs do not decide whether induction heads, which continue what came before, appear with the second layer",
         untested="We have not tested yet whether induction heads, which continue what came before, take two layers",
     )
-    + f" (@sec-results-induction; H-IND-1 {badge('H-IND-1')}). "
+    + f" (@sec-results-induction; {cite('H-IND-1')}). "
     + says(
         "H-IND-2",
         supported="The first half of the circuit, a head that looks at the previous token, is there",
@@ -142,7 +142,7 @@ Markdown(
         undecided="It is open whether the first half of the circuit, a head that looks at the previous token, is there",
         untested="We have not tested yet whether some head looks at the previous token",
     )
-    + f" (H-IND-2 {badge('H-IND-2')}), "
+    + f" ({cite('H-IND-2')}), "
     + says(
         "H-IND-3",
         supported="and the gain on repeated text is large enough to measure without any theory of heads",
@@ -150,7 +150,7 @@ Markdown(
         undecided="and it is open whether repeated text gains from the second layer",
         untested="nor what repeated text gains",
     )
-    + f" (H-IND-3 {badge('H-IND-3')}). A score on artificial text says what a head does; only the loss on real text "
+    + f" ({cite('H-IND-3')}). A score on artificial text says what a head does; only the loss on real text "
     "says what it is good for. We would measure both again."
 )
 

@@ -9,7 +9,7 @@
 # %%
 from IPython.display import Markdown
 
-from llmlab.book.show import badge, note, progress, says, statistics_of
+from llmlab.book.show import cite, note, progress, says, statistics_of
 
 note("sleep_base")
 
@@ -24,13 +24,12 @@ Markdown(
     "- *LoRA cannot improve the model.* "
     + says(
         "H-SLEEP-1",
-        supported="Here it can: a night of naive LoRA raises the pass rate;",
-        refuted="Nor can it here: a night of naive LoRA does not raise the pass rate by our margin;",
-        undecided="Here a night of naive LoRA leaves it open;",
+        supported="Here it can: a night of naive LoRA raises the pass rate",
+        refuted="Nor can it here: a night of naive LoRA does not raise the pass rate by our margin",
+        undecided="Here a night of naive LoRA leaves it open",
         untested="No recorded night has tested this yet",
-        also="the rate changes by {}",
     )
-    + f" (H-SLEEP-1 {badge('H-SLEEP-1')}).\n"
+    + f" ({cite('H-SLEEP-1')}).\n"
     "- *Replay mends what targeted training breaks.* "
     + says(
         "H-SLEEP-2",
@@ -39,7 +38,7 @@ Markdown(
         undecided="Whether replay saves what was known is open",
         untested="No recorded night has tested this yet",
     )
-    + f" (H-SLEEP-2 {badge('H-SLEEP-2')}).\n"
+    + f" ({cite('H-SLEEP-2')}).\n"
     "- *Averaged adapters return to the baseline.* "
     + says(
         "H-SLEEP-3",
@@ -48,7 +47,7 @@ Markdown(
         undecided="Whether averaged factors do here is open",
         untested="No recorded night has tested this yet",
     )
-    + f" (H-SLEEP-3 {badge('H-SLEEP-3')}). "
+    + f" ({cite('H-SLEEP-3')}). "
     + says(
         "H-SLEEP-5",
         supported="Share's averaged coefficients do the same",
@@ -56,7 +55,7 @@ Markdown(
         undecided="Whether Share's averaged coefficients differ is open",
         untested="Share's averaged coefficients are untested",
     )
-    + f" (H-SLEEP-5 {badge('H-SLEEP-5')}).\n"
+    + f" ({cite('H-SLEEP-5')}).\n"
     "- *Advice beats training.* "
     + says(
         "H-PROMPT-1",
@@ -65,7 +64,7 @@ Markdown(
         undecided="What more answers are worth is open",
         untested="What more answers are worth is untested",
     )
-    + f" (H-PROMPT-1 {badge('H-PROMPT-1')}). "
+    + f" ({cite('H-PROMPT-1')}). "
     + says(
         "H-PROMPT-2",
         supported="The name of the family is worth nothing",
@@ -73,7 +72,7 @@ Markdown(
         undecided="What the name of the family is worth is open",
         untested="What the name of the family is worth is untested",
     )
-    + f" (H-PROMPT-2 {badge('H-PROMPT-2')}).\n"
+    + f" ({cite('H-PROMPT-2')}).\n"
 )
 
 # %% [markdown]
@@ -89,7 +88,7 @@ Markdown(
         undecided="Whether it does with all adapters at hand and twice their steps is open",
         untested="Whether it does is untested at this scale",
     )
-    + f" (H-SHARE-1 {badge('H-SHARE-1')}). "
+    + f" ({cite('H-SHARE-1')}). "
     + says(
         "H-SHARE-2",
         supported="Task after task it learns less than separate adapters",
@@ -97,7 +96,7 @@ Markdown(
         undecided="What a stream of tasks costs is open",
         untested="What a stream of tasks costs is untested",
     )
-    + f" (H-SHARE-2 {badge('H-SHARE-2')}).\n"
+    + f" ({cite('H-SHARE-2')}).\n"
     "- *Averages vanish by arithmetic.* "
     + says(
         "H-SHARE-5",
@@ -106,7 +105,7 @@ Markdown(
         undecided="Whether the gauge explains the size of mean factors is open",
         untested="Whether the gauge explains the size of mean factors is untested",
     )
-    + f" (H-SHARE-5 {badge('H-SHARE-5')}).\n"
+    + f" ({cite('H-SHARE-5')}).\n"
     "- *More adapters make a better basis.* "
     + says(
         "H-BASIS-1",
@@ -115,7 +114,7 @@ Markdown(
         undecided="Whether fifty-one do better than six is open",
         untested="Whether fifty-one do better than six is untested",
     )
-    + f" (H-BASIS-1 {badge('H-BASIS-1')}).\n"
+    + f" ({cite('H-BASIS-1')}).\n"
     "- *Choosing beats merging.* "
     + says(
         "H-ROUTING-2",
@@ -124,7 +123,7 @@ Markdown(
         undecided="Whether it does is open",
         untested="Whether it does is untested",
     )
-    + f" (H-ROUTING-2 {badge('H-ROUTING-2')}).\n"
+    + f" ({cite('H-ROUTING-2')}).\n"
     "- *A coder can live on its own repairs.* "
     + says(
         "H-CYCLES-1",
@@ -133,7 +132,7 @@ Markdown(
         undecided="Whether eight nights of them help is open",
         untested="Whether eight nights of them help is untested",
     )
-    + f" (H-CYCLES-1 {badge('H-CYCLES-1')}).\n"
+    + f" ({cite('H-CYCLES-1')}).\n"
 )
 
 # %% [markdown]

@@ -2,7 +2,7 @@
 # # Do you understand training? {#sec-learnings-dynamics}
 #
 # Here are ten questions about what happens inside a run. Answer each for yourself, on paper where it needs a number,
-# and then unfold the answer. A few lines of code compute most answers while this book is built; experiments of the book
+# and then read the answer. A few lines of code compute most answers while this book is built; experiments of the book
 # give the others. The last section asks how small an experiment can be and still show something, and answers in seconds
 # and lines.
 
@@ -19,7 +19,7 @@ from IPython.display import Markdown
 from llmlab.book import style
 from llmlab.book.markup import pipe_table
 from llmlab.book.show import (
-    badge,
+    cite,
     command,
     evidence,
     figure,
@@ -43,7 +43,7 @@ note("minimum")
 # $y = 1$, $w_1 = 0.5$ and $w_2 = -1$. What are the loss and its two gradients? What would both gradients be with
 # $w_1 = -0.5$, and what does that mean for training?
 #
-# ::: {.details summary="Unfold the answer"}
+# ::: {.details summary="The answer"}
 #
 # Go forward, and keep what the backward pass will need: $h = \max(0, w_1 x) = 1$, $\hat y = w_2 h = -1$,
 # $L = (-1-1)^2 = 4$. Then go backward, from the loss to the weights:
@@ -69,7 +69,7 @@ for start in (0.5, -0.5):
 # A linear layer maps a batch with one matrix product. How many matrix products does its backward pass take? And how
 # many if the layer is frozen, as under LoRA?
 #
-# ::: {.details summary="Unfold the answer"}
+# ::: {.details summary="The answer"}
 #
 # Two: one for the gradient of the input, which the layer below needs, and one for the gradient of the weights. So the
 # backward pass costs twice as much as the forward pass. A frozen layer needs no gradient of its weights, but the
@@ -106,7 +106,7 @@ for frozen in (False, True):
 # A new model with a vocabulary of $V$ tokens has seen nothing. What should its first loss be? What if the first loss
 # you see is twice as high? Or half as high?
 #
-# ::: {.details summary="Unfold the answer"}
+# ::: {.details summary="The answer"}
 #
 # A model that knows nothing should give every token the same probability, which is a loss of $\ln V$. A loss of twice
 # that means that the model is *confident and wrong*: the output weights start too large, and the first steps are spent
@@ -133,7 +133,7 @@ for size in (0.02, 1.0):
 # An adapter computes $B A x$, and $B$ starts at zero. Which of the two matrices receives a gradient in the very first
 # step? Why not start both at zero, or neither?
 #
-# ::: {.details summary="Unfold the answer"}
+# ::: {.details summary="The answer"}
 #
 # Only $B$. The gradient of $A$ passes through $B$, which is zero; the gradient of $B$ has $A x$ as a factor, which is
 # not. With both at zero neither would ever move: the run would sit at a saddle point where every gradient is zero. With
@@ -159,7 +159,7 @@ print(f"gradient of A: {a.grad.norm():.2f}, gradient of B: {b.grad.norm():.2f}")
 # rates does gradient descent converge, and what happens at the limit? If a bowl has two directions, one with a hundred
 # times the curvature of the other, how fast can the flat one be learned?
 #
-# ::: {.details summary="Unfold the answer"}
+# ::: {.details summary="The answer"}
 #
 # One step multiplies $w$ by $1 - \eta h$. That shrinks $w$ as long as $\eta < 2/h$; at $2/h$ it jumps from side to side
 # forever, and above it explodes. The direction with the largest curvature sets the limit for all: with a hundred times
@@ -189,7 +189,7 @@ drawn
 # Three weights have gradients of a thousandth, one, and a thousand. How far does the first step of Adam move each, at a
 # learning rate $\eta$? How far does plain gradient descent? What does this say about the first steps of fine-tuning?
 #
-# ::: {.details summary="Unfold the answer"}
+# ::: {.details summary="The answer"}
 #
 # Adam moves each of them by $\eta$. After one step both running means, corrected for their start at zero, hold that one
 # gradient, so $\hat m / \sqrt{\hat v}$ is plus or minus one, whatever the size. Plain gradient descent moves them in
@@ -219,7 +219,7 @@ for name, optimizer in {"Adam": torch.optim.Adam, "SGD": torch.optim.SGD}.items(
 # under Adam? Now we clip every gradient with a norm above one to a norm of one. What does that change, and in which
 # run?
 #
-# ::: {.details summary="Unfold the answer"}
+# ::: {.details summary="The answer"}
 #
 # They do not differ: a constant factor cancels in $\hat m / \sqrt{\hat v}$ (except for $\varepsilon$). If clipping
 # applies at every step of the run with the large gradients, all of them get norm one: they lose the information about
@@ -262,7 +262,7 @@ Markdown(
         undecided="We expected clipping to change nothing in our own short runs; the runs do not decide it",
         untested="We have not tested yet whether clipping matters in our own short runs",
     )
-    + f" (@sec-results-optimizer; H-OPT-5 {badge('H-OPT-5')})."
+    + f" (@sec-results-optimizer; {cite('H-OPT-5')})."
 )
 
 # %% [markdown]
@@ -273,7 +273,7 @@ Markdown(
 # You make the batch four times as large and take a quarter of the steps. What happens to the noise of the gradient? And
 # to the best learning rate? From which batch size on does a larger batch stop helping?
 #
-# ::: {.details summary="Unfold the answer"}
+# ::: {.details summary="The answer"}
 #
 # The noise of a mean over $B$ examples falls like $1/\sqrt{B}$: four times the batch halves the noise and quarters its
 # variance. While noise limits the learning rate, each step may then be longer: in plain gradient descent up to four
@@ -320,7 +320,7 @@ Markdown(
         undecided="the runs do not decide where the best rate of large batches is",
         untested="we have not tested at laptop or gpu scale yet where the best rate of large batches is",
     )
-    + f" (H-BATCH-2 {badge('H-BATCH-2')}), "
+    + f" ({cite('H-BATCH-2')}), "
     + says(
         "H-BATCH-1",
         supported="and that of small batches is low",
@@ -328,7 +328,7 @@ Markdown(
         undecided="and it is open where that of small batches is",
         untested="nor where that of small batches is",
     )
-    + f" (H-BATCH-1 {badge('H-BATCH-1')})."
+    + f" ({cite('H-BATCH-1')})."
 )
 
 # %% [markdown]
@@ -341,7 +341,7 @@ Markdown(
 # During a run the loss per token falls steadily. The share of exact answers stays near zero for half of the run, and
 # then rises quickly. Did the model suddenly understand?
 #
-# ::: {.details summary="Unfold the answer"}
+# ::: {.details summary="The answer"}
 #
 # Not necessarily. An answer of $n$ tokens is exact only if every token is right. If each token is right with
 # probability $p$, independently, the whole answer is right with probability $p^n$, which stays near zero until $p$ is
@@ -371,7 +371,7 @@ drawn
 # is one standard deviation). You run five seeds of each. How often will a one-sided test at five percent detect the
 # difference?
 #
-# ::: {.details summary="Unfold the answer"}
+# ::: {.details summary="The answer"}
 #
 # Not much more often than not. Simulate this before the experiment, not after. A claim of *no* difference needs even
 # more seeds.
@@ -525,7 +525,7 @@ Markdown(
         undecided="the runs do not decide how much ten steps at a good rate lose",
         untested="we have not tested at laptop or gpu scale yet what ten steps lose",
     )
-    + f" (H-MINIMUM-1 {badge('H-MINIMUM-1')}), "
+    + f" ({cite('H-MINIMUM-1')}), "
     + says(
         "H-MINIMUM-2",
         supported="and too few to learn anything",
@@ -533,7 +533,7 @@ Markdown(
         undecided="and it is open whether they already learn something",
         untested="nor what they learn",
     )
-    + f" (H-MINIMUM-2 {badge('H-MINIMUM-2')}). "
+    + f" ({cite('H-MINIMUM-2')}). "
     + says(
         "H-MINIMUM-4",
         supported="Addition, the nearest neighbour of the new skill, is lost within five.",

@@ -4,7 +4,18 @@
 # %%
 from IPython.display import Markdown
 
-from llmlab.book.show import answer, command, figure, method, note, says, table, value, verdict
+from llmlab.book.show import (
+    answer,
+    command,
+    evidence,
+    figure,
+    method,
+    note,
+    says,
+    table,
+    value,
+    verdict,
+)
 
 bubble = says(
     "H-SCALING-1",
@@ -121,7 +132,10 @@ Markdown(
 from llmlab.book.markup import pipe_table
 from llmlab.cluster.facts import RUNS, fact_table
 
-published = fact_table(RUNS).query("source == 'llama3_paper_table4' and seq_len_tokens == 8192")
+tried = evidence("cluster_scaling").runs["gpus"].unique()
+published = fact_table(RUNS).query(
+    "source == 'llama3_paper_table4' and seq_len_tokens == 8192 and gpus in @tried"
+)
 rows = [
     [
         f"{row.gpus:,}",

@@ -73,7 +73,7 @@ for axes, share in zip(panels, shares, strict=True):
     axes.set(title=f"{100 * share:.0f} % replay", xlabel="new task (%)", ylim=(-3, 103))
 panels[0].set_ylabel("old skills (%)")
 panels[-1].legend()
-drawn.supxlabel(footer(found), x=0.01, ha="left", fontsize=7, color=style.MUTED)
+style.sign(drawn, footer(found))
 drawn
 
 # %% [markdown]
@@ -187,7 +187,7 @@ axes.tick_params(top=True, labeltop=True, bottom=False, labelbottom=False, lengt
 axes.grid(visible=False)
 for spine in axes.spines.values():
     spine.set_visible(False)
-drawn.supxlabel(footer(found, legend=""), x=0.01, ha="left", fontsize=7, color=style.MUTED)
+style.sign(drawn, footer(found, legend=""))
 drawn
 
 # %%
@@ -252,7 +252,7 @@ for name, colour, marker in zip(methods, style.CYCLE, style.MARKERS, strict=Fals
         )
 axes.set(xlabel="accuracy on the new task (%)", ylabel="forgetting (%)")
 axes.legend()
-drawn.supxlabel(footer(found, legend=""), x=0.01, ha="left", fontsize=7, color=style.MUTED)
+style.sign(drawn, footer(found, legend=""))
 drawn
 
 # %% [markdown]
@@ -347,10 +347,11 @@ always = says(
     "The rate is part of the method: a claim about LoRA without a rate is half a claim.",
     refuted="Even at its usual rate LoRA does not lose more than full fine-tuning at a low rate, by the margin we set.",
     undecided="It is open whether LoRA at its usual rate loses more than full fine-tuning at a low one.",
-    also="LoRA minus full fine-tuning is {}.",
-) + (
-    f" They have not learned equally much by then: {learned('lora-32', 5e-3)} against {learned('full', 5e-4)} of the new "
-    "task."
+    also="LoRA minus full fine-tuning is {}. They have not learned equally much by then: "
+    f"{learned(methods[-1], 5e-3)} against {learned('full', min(runs['learning_rate']))} of the new task.",
+)
+correlation = value(
+    "forgetting", "loss_correlation", method=methods[-1], replay=0.0, tuned=["learning_rate"]
 )
 line = says(
     "H-FORGET-4",
@@ -358,10 +359,7 @@ line = says(
     refuted="Forgetting is not linear in the loss here. In this small model the old skills break in the first steps, "
     "when the new loss has hardly begun to fall.",
     undecided="It is open whether forgetting is linear in the loss.",
-) + (
-    " The mean correlation of the two losses is "
-    + value("forgetting", "loss_correlation", method="lora-32", replay=0.0, tuned=["learning_rate"])
-    + " for LoRA of rank 32; a falling line would have −1."
+    also=f"The mean correlation of the two losses is {correlation} for LoRA of rank 32; a falling line would have −1.",
 )
 near = says(
     "H-FORGET-5",

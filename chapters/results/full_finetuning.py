@@ -207,12 +207,12 @@ too_small = says(
 unfair = (
     says(
         "H-FULL-8",
-        supported="At a rate that suits full fine-tuning LoRA looks hopeless",
-        refuted="At a rate that suits full fine-tuning LoRA does better than we thought",
-        undecided="It is open how bad LoRA looks at a rate that suits full fine-tuning",
-        untested="We have not tested yet how bad LoRA looks at a rate that suits full fine-tuning",
+        supported="At a rate that suits full fine-tuning LoRA looks hopeless.",
+        refuted="At a rate that suits full fine-tuning LoRA does better than we thought.",
+        undecided="It is open how bad LoRA looks at a rate that suits full fine-tuning.",
+        untested="We have not tested yet how bad LoRA looks at a rate that suits full fine-tuning.",
     )
-    + f" (H-FULL-8 {badge('H-FULL-8')}). A comparison at one shared rate measures the rate."
+    + " A comparison at one shared rate measures the rate."
 )
 price = (
     "Neither is free: at its chosen rate each loses old items (net, averaged over the four skills), "

@@ -11,10 +11,8 @@ from llmlab.book.evidence.results import footer
 from llmlab.book.numbers import number
 from llmlab.book.show import (
     answer,
-    badge,
     command,
     curves,
-    effect,
     evidence,
     figure,
     means,
@@ -31,6 +29,7 @@ little = says(
     refuted="Even with little to store, rank matters.",
     undecided="It is open whether rank matters with little to store.",
     untested="We have not tested at laptop or gpu scale yet whether rank matters with little to store.",
+    also="In recall, rank eight minus rank sixty-four is {}.",
 )
 much = says(
     "H-CAPACITY-2",
@@ -38,6 +37,7 @@ much = says(
     refuted="With four times as much, rank matters less than we said.",
     undecided="It is open whether rank eight loses as much as we said with four times as much.",
     untested="We have not tested yet whether rank matters with four times as much.",
+    also="There, rank eight minus rank sixty-four is {}.",
 )
 answer(little, much)
 
@@ -156,7 +156,7 @@ axes.set_yscale("log")
 axes.set_xticks(ranks, ranks)
 axes.set(xlabel="rank", ylabel="bits recalled per parameter")
 axes.legend()
-drawn.supxlabel(footer(found), x=0.01, ha="left", fontsize=7, color=style.MUTED)
+style.sign(drawn, footer(found))
 drawn
 
 # %%
@@ -191,33 +191,30 @@ def by_rank(shares: dict[float, str]) -> str:
 
 
 smallest = recalled[recalled["rank"] == min(ranks)]
+tightest = smallest.loc[smallest["facts"].idxmax()]
 in_facts = [
     f"{share * facts:.0f} of {facts:.0f}"
     for facts, share in zip(smallest["facts"], smallest["mean"], strict=True)
 ]
-little += f" (H-CAPACITY-1 {badge('H-CAPACITY-1')}) Rank eight minus rank sixty-four is {effect('H-CAPACITY-1')}. The ranks recall these shares of the smaller load: {by_rank(few)}."
-much += f" (H-CAPACITY-2 {badge('H-CAPACITY-2')}) There rank eight minus rank sixty-four is {effect('H-CAPACITY-2')}."
+little += f" The ranks recall these shares of the smaller load: {by_rank(few)}."
 trend = (
     says(
         "H-CAPACITY-5",
-        supported="The higher the rank, the more of the larger load the adapter recalls",
-        refuted="Recall of the larger load does not rise with rank as we claimed",
-        undecided="It is open whether recall of the larger load rises with rank",
-        untested="We have not tested yet whether recall of the larger load rises with rank",
+        supported="The higher the rank, the more of the larger load the adapter recalls.",
+        refuted="Recall of the larger load does not rise with rank as we claimed.",
+        undecided="It is open whether recall of the larger load rises with rank.",
+        untested="We have not tested yet whether recall of the larger load rises with rank.",
     )
-    + f" (H-CAPACITY-5 {badge('H-CAPACITY-5')}): {by_rank(many)}."
+    + f" The ranks recall {by_rank(many)}."
 )
-load = (
-    says(
-        "H-CAPACITY-3",
-        supported="The load makes the difference: the same adapter, with as many steps and exposures, recalls a "
-        "smaller share of more facts",
-        refuted="The load alone costs rank eight less than we said",
-        undecided="It is open whether the load alone costs rank eight as much as we said",
-        untested="We have not tested yet what the load alone costs rank eight",
-    )
-    + f" (H-CAPACITY-3 {badge('H-CAPACITY-3')}). Its share of the larger load "
-    f"minus that of the smaller is {effect('H-CAPACITY-3')}."
+load = says(
+    "H-CAPACITY-3",
+    supported="The load makes the difference: the same adapter, with as many steps and exposures, recalls a smaller share "
+    "of more facts.",
+    refuted="The load alone costs rank eight less than we said.",
+    undecided="It is open whether the load alone costs rank eight as much as we said.",
+    untested="We have not tested yet what the load alone costs rank eight.",
+    also="Its share of the larger load minus that of the smaller is {}.",
 )
 overfull = f"In facts instead of shares, the smallest rank recalls about {' and '.join(in_facts)}."
 counts = smallest.sort_values("facts").eval("facts * mean").to_list()
@@ -236,12 +233,14 @@ saturation = says(
 bits = (
     says(
         "H-CAPACITY-6",
-        supported="A parameter of the smallest adapter stores far less than it could",
-        refuted="A parameter of the smallest adapter stores more than we thought",
-        undecided="It is open how little a parameter of the smallest adapter stores",
-        untested="We have not tested yet how little a parameter of the smallest adapter stores",
+        supported="A parameter of the smallest adapter stores far less than it could.",
+        refuted="A parameter of the smallest adapter stores more than we thought.",
+        undecided="It is open how little a parameter of the smallest adapter stores.",
+        untested="We have not tested yet how little a parameter of the smallest adapter stores.",
+        also=f"It recalls {number(tightest['mean'], 'share')} of the larger load, "
+        f"or {tightest['bits_mean']:.2f} bits per parameter.",
     )
-    + ". The model saw each fact some dozens of times, far fewer than the thousand behind the two bits in the literature. So "
+    + " The model saw each fact some dozens of times, far fewer than the thousand behind the two bits in the literature. So "
     "a higher rank may simply learn *faster* instead of holding more. These runs cannot tell the two apart; runs twenty "
     "times as long could."
 )

@@ -244,7 +244,7 @@ Markdown("\n".join(f"- {learning}" for learning in learnings))
 # catches up would overturn the last point. So may another kind of base model, a task with structure instead of random
 # facts, or a longer run: @sec-results-capacity has twice the steps.
 #
-# We have changed the budget once. The first one had 256 facts at `laptop` scale, 512 at `gpu` scale, and rates a factor
-# of three apart; most adapters recalled next to nothing, which decides no claim about recall. The present one was
-# chosen with a few runs at a seed that is not in the table, so that rank eight recalls neither nothing nor all. The
-# hypotheses stayed as they were registered, and their boxes list the former verdicts.
+# We have changed the budget once. The first one had [256]{.setting} facts at `laptop` scale, [512]{.setting} at `gpu`
+# scale, and rates a factor of three apart; most adapters recalled next to nothing, which decides no claim about recall.
+# The present one was chosen with a few runs at a seed that is not in the table, so that rank eight recalls neither
+# nothing nor all. The hypotheses stayed as they were registered, and their boxes list the former verdicts.

@@ -121,7 +121,7 @@ weeks = found.curves.merge(found.runs[["run_id", "model", "target", "seed"]], on
 rows = []
 for target, part in weeks.groupby("target"):
     gains = part.pivot_table(index=["seed", "step"], columns="model", values="value").dropna()
-    judged = contest(gains.drop(columns="constant"), block=8)
+    judged = contest(gains, block=8)
     rows.append([target, f"{len(gains)}", f"{judged.spa_p:.2f}", ", ".join(judged.confidence_set)])
 Markdown(
     pipe_table(

@@ -2,12 +2,12 @@
 # # A library of adapters {#sec-results-sleep-library}
 
 # %%
-from llmlab.book.show import answer, change, command, method, note, table
+from llmlab.book.show import answer, command, method, note, table, value
 
 answer(
-    f"An adapter of a whole family changes the pass rate of its family by {change('sleep_library', 'gain')}, or by "
-    f"{change('sleep_library', 'taught_gain')} in the families that the base was taught. A small adapter of a piece "
-    f"changes it by {change('sleep_pieces', 'gain')}."
+    f"An adapter of a whole family changes the pass rate of its family by {value('sleep_library', 'gain')}, or by "
+    f"{value('sleep_library', 'taught_gain')} in the families that the base was taught. A small adapter of a piece "
+    f"changes it by {value('sleep_pieces', 'gain')}."
 )
 
 # %% [markdown]

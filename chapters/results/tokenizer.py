@@ -152,7 +152,7 @@ for size, colour in zip(sizes, style.sequence(len(sizes)), strict=True):
     )
 axes.set(xlabel="text read (kB)", ylabel="validation loss (bits/byte)")
 axes.legend(title="vocabulary")
-drawn.supxlabel(results.footer(found), x=0.01, ha="left", fontsize=7, color=style.MUTED)
+style.sign(drawn, results.footer(found))
 drawn
 
 # %% [markdown]

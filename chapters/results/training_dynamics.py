@@ -223,8 +223,8 @@ ends = {
 # %%
 # | label: fig-results-dynamics-moments
 # | fig-cap: "Root mean square of recent gradients, √v̂, in the matrices and gains of the last block at the end of a run of each method, with batches of eight at the best learning rate (first seed). Dot: the median weight. Thick line: the middle half of the weights. Thin line: nine in ten."
-# | fig-alt: "Two panels of horizontal bars on a logarithmic axis, one bar for each parameter of the last block, for full fine-tuning and for LoRA."
-figure_of_moments, panels = style.subplots(1, 2, height=4.2, sharex=True)
+# | fig-alt: "Two panels of horizontal bars on a logarithmic axis, one bar for each parameter of the last block: full fine-tuning above, LoRA below."
+figure_of_moments, panels = style.subplots(2, height=5.4, sharex=True)
 for axes, (name, condition) in zip(panels, ends.items(), strict=True):
     _, view = find_view(found, "second moment", condition, seed=0)
     last = max(p["name"].split(".")[1] for p in view["parameters"] if "blocks." in p["name"])
@@ -244,11 +244,10 @@ for axes, (name, condition) in zip(panels, ends.items(), strict=True):
         .replace(".b_RO", ", B")
         for p in bars
     ]
-    axes.set_yticks(range(len(bars)), labels, fontsize=7)
+    axes.set_yticks(range(len(bars)), labels, fontsize=9.5)
     axes.set(xscale="log", title=NAMES[name], ylim=(len(bars) - 0.5, -0.5))
-panels[0].set_xlabel("√v̂")
 panels[1].set_xlabel("√v̂")
-figure_of_moments.supxlabel(footer(found), x=0.01, ha="left", fontsize=7, color=style.MUTED)
+style.sign(figure_of_moments, footer(found))
 figure_of_moments
 
 # %%
@@ -332,9 +331,9 @@ table(
 
 
 # %%
-def at_rate(rate: str) -> str:
+def at_rate(rate: float) -> str:
     """Where full runs with batches of eight end at a learning rate."""
-    condition = {"method": "full", "batch_size": 8, "learning_rate": float(rate)}
+    condition = {"method": "full", "batch_size": 8, "learning_rate": rate}
     return value("training_dynamics", "validation_loss", **condition)
 
 
@@ -397,15 +396,16 @@ sharper = says(
     supported="LoRA ends where the loss is more curved in the full weight space, whatever it looks like from within the adapter.",
     refuted="LoRA does not end in a more curved place than full fine-tuning, by the margin we set.",
     undecided="It is open which of the two methods ends in the more curved place.",
-    also="In powers of ten the difference is {}.",
+    also="LoRA minus full fine-tuning is {}.",
 )
+rates = found.runs["learning_rate"]
 edge = says(
     "H-LAND-2",
     supported="The higher the learning rate, the flatter the place where full fine-tuning ends.",
     refuted="A higher learning rate does not end in a flatter place here.",
     undecided="It is open whether a higher learning rate ends in a flatter place.",
-    also=f"But flat is not the same as good: at the highest rate the full runs end at a validation loss of {at_rate('1e-2')}, at the "
-    f"lowest at {at_rate('3e-4')} (batches of eight).",
+    also=f"But flat is not the same as good: at the highest rate the full runs end at a validation loss of {at_rate(max(rates))}, "
+    f"at the lowest at {at_rate(min(rates))} (batches of eight).",
 )
 hill = says(
     "H-LAND-4",

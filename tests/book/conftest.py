@@ -111,6 +111,8 @@ CLAIMS = {
     'treatment = { rule = "a" }',
     "H-BEST": 'metric = "score"\nclaim = "interval"\nbest = "dose"\ninterval = [0.05, 5]\n'
     'treatment = { rule = "a" }',
+    "H-MARK": 'metric = "score"\nclaim = "greater"\nreference = 0.4\nmargin = 0.0\n'
+    'treatment = { dose = 0.1, rule = "a" }',
 }
 
 

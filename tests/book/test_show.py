@@ -146,7 +146,7 @@ def test_one_seed_gives_a_difference_without_an_interval(smoke_book, displayed):
 def test_a_track_tells_what_it_took_and_what_became_of_its_hypotheses(recorded_book):
     text = show.statistics_of("medicine").data
     words = ["SUPPORTED", "REFUTED", "UNDECIDED", "UNTESTED"]
-    found = [show.word(name) for name in ("H-UP", "H-DOWN", "H-SAME", "H-TREND", "H-BEST")]
+    found = [verdict.word for verdict in judge_all(recorded_book)]
     counts = [found.count(word) for word in words]
     verdicts = " | ".join(map(str, counts))
     took = f"80, 2 diverged | 780 | 1\N{NO-BREAK SPACE}min | {verdicts} |"
@@ -284,12 +284,37 @@ SENTENCES = {"supported": "It rises.", "refuted": "It falls.", "undecided": "It 
 
 
 def test_a_learning_follows_the_verdict_and_names_its_effect(recorded_book):
-    assert show.says("H-DOWN", **SENTENCES) == f"It falls ({show.effect('H-DOWN')})."
+    assert re.match(r"It falls \(\[\+29\.7 points\].*\)\.$", show.says("H-DOWN", **SENTENCES))
     refuted = "At a rate of 1.5 it falls: too far. That is all."
     said = show.says("H-DOWN", **SENTENCES | {"refuted": refuted})
-    assert said == f"At a rate of 1.5 it falls ({show.effect('H-DOWN')}): too far. That is all."
+    assert re.match(r"At a rate of 1\.5 it falls \(\[.*\): too far\. That is all\.$", said)
+    assert (
+        show.says("H-DOWN", **SENTENCES | {"refuted": "it falls: too far"}) == "it falls: too far"
+    )
     said = show.says("H-UP", **SENTENCES, also="The difference is {}, not {1}.")
     assert said == f"It rises. The difference is {show.effect('H-UP')}, not {{1}}."
+
+
+def test_a_part_of_a_sentence_cites_its_verdict_and_effect(recorded_book):
+    cited = show.cite("H-UP")
+    assert cited.startswith("H-UP [Supported]{.badge .supported}, [+29.7 points]{.value title=")
+
+
+def test_what_is_untested_cites_no_effect(book):
+    assert show.cite("H-UP") == "H-UP [Untested]{.badge .untested}"
+
+
+@pytest.mark.parametrize(
+    ("hypothesis", "text"),
+    [
+        ("H-TREND", r"rank correlation [+\N{MINUS SIGN}]\d\.\d{3}"),
+        ("H-BEST", r"best: [\d.]+ mg"),
+        ("H-MARK", r"49\.\d % against 40\.0 %"),
+    ],
+)
+def test_an_effect_in_brackets_needs_no_heading(recorded_book, hypothesis, text):
+    said = show.says(hypothesis, **dict.fromkeys(SENTENCES, "So it is."))
+    assert re.match(rf"So it is \(\[{text}\]", said)
 
 
 def test_a_learning_names_no_effect_that_is_no_evidence(smoke_book):
@@ -374,7 +399,7 @@ def test_method_and_command_are_those_of_the_table(recorded_book):
     [
         (
             show.summary,
-            ["| **Medicine** | 2 | 2 | 1 | 0 | – | laptop on Abacus |"],
+            ["| **Medicine** | 3 | 2 | 1 | 0 | – | laptop on Abacus |"],
         ),
         (show.questions, ["**Q-DOSE**", ".badge .exploring", "H-UP\N{NO-BREAK SPACE}[Supported]"]),
         (show.ledger, ["**H-UP**", "+29.7 points", "above +10 points", "2026-01-31"]),

@@ -104,9 +104,11 @@ def bracket(unit: str) -> str:
     return f" ({unit_name(unit)})" if unit_name(unit) else ""
 
 
-def unit_name(unit: str) -> str:
-    """The unit in which numbers are shown; empty for plain numbers."""
-    return "%" if unit in SHARES else suffix(unit).strip()
+def unit_name(unit: str, *, is_change: bool = False) -> str:
+    """The unit in which numbers, or changes of them, are shown; empty for plain numbers."""
+    if unit in SHARES:
+        return "points" if is_change else "%"
+    return suffix(unit).strip()
 
 
 def suffix(unit: str) -> str:

@@ -58,14 +58,6 @@ def value(experiment: str, metric: str, *, tuned: Sequence[str] = (), **conditio
     return markup.value_span(reading.text, _origin(found, reading))
 
 
-def change(experiment: str, metric: str, **condition: Value) -> str:
-    """Like `value`, for a metric that is itself a difference: with its sign, shares in points."""
-    found = evidence(experiment)
-    reading = readings.read(found, metric, condition)
-    shown = numbers.change(reading.mean, reading.metric.unit)
-    return markup.value_span(shown, _origin(found, reading))
-
-
 def difference(
     experiment: str,
     metric: str,
@@ -303,10 +295,15 @@ def effect(hypothesis: str) -> str:
     Raises:
         LabError: the hypothesis is untested, so there is no effect.
     """
-    found = _verdict(hypothesis)
-    if found.judgement is None:
-        raise LabError(f"{hypothesis} has no effect to show: {found.reason}")
-    return boxes.effect_span(found)
+    return boxes.effect_span(_judged(hypothesis))
+
+
+def cite(hypothesis: str) -> str:
+    """The id of a hypothesis, its verdict and its effect, for brackets within a sentence."""
+    cited = f"{hypothesis} {badge(hypothesis)}"
+    if word(hypothesis) == "UNTESTED":
+        return cited
+    return f"{cited}, {boxes.bracketed_effect(_judged(hypothesis))}"
 
 
 def word(hypothesis: str) -> str:
@@ -331,6 +328,8 @@ def says(
 ) -> str:
     """The text that matches the verdict, with its effect, so that prose stays true after a rerun.
 
+    A text without a full stop at its end is part of a sentence, which brings the effect by `cite`.
+
     Args:
         also: follows any verdict except UNTESTED, with the effect in place of "{}". Without it the
             effect stands in parentheses at the end of the first sentence.
@@ -342,7 +341,10 @@ def says(
         return text
     if also:
         return f"{text} {also.replace('{}', effect(hypothesis))}"
-    return FIRST_STOP.sub(lambda stop: f" ({effect(hypothesis)}){stop[0]}", text, count=1)
+    if not text.endswith("."):
+        return text
+    bracketed = boxes.bracketed_effect(_judged(hypothesis))
+    return FIRST_STOP.sub(lambda stop: f" ({bracketed}){stop[0]}", text, count=1)
 
 
 def _text_for(hypothesis: str, **texts: str) -> str:
@@ -456,6 +458,14 @@ def _verdict(hypothesis_id: str) -> Verdict:
     root = Project.find().root
     family = _ledger(root).hypothesis(hypothesis_id).family
     return next(v for v in _family(root, family) if v.hypothesis.id == hypothesis_id)
+
+
+def _judged(hypothesis_id: str) -> Verdict:
+    """The verdict on a hypothesis that has one; LabError if it is untested."""
+    found = _verdict(hypothesis_id)
+    if found.judgement is None:
+        raise LabError(f"{hypothesis_id} has no effect to show: {found.reason}")
+    return found
 
 
 def _names(names: str | Sequence[str]) -> list[str]:

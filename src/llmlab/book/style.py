@@ -7,6 +7,7 @@ transparent.
 import base64
 import io
 from collections.abc import Sequence
+from textwrap import fill
 from typing import Any
 
 import matplotlib as mpl
@@ -39,6 +40,8 @@ VERDICT_COLOURS = {
 
 WIDTH = 5.6
 """Width in inches, narrow enough to keep text readable when a phone shrinks the figure."""
+FOOTER_COLUMNS = 88
+"""Characters of small type in that width."""
 
 _STYLE: dict[str, Any] = {
     "figure.dpi": 100,
@@ -123,5 +126,6 @@ def svg_uri(figure: Figure) -> str:
 
 
 def sign(figure: Figure, footer: str) -> None:
-    """Write the source of a figure below it, in small type."""
-    figure.supxlabel(footer, x=0.01, ha="left", fontsize=7, color=MUTED)
+    """Write the source of a figure below it, in small type, in lines that fit its width."""
+    lines = fill(footer, FOOTER_COLUMNS)
+    figure.supxlabel(lines, x=0.01, ha="left", fontsize=8, color=MUTED)

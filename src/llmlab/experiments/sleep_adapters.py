@@ -1,7 +1,7 @@
 """Does a basis of many adapters serve a new family of bugs better than few, or than chance?"""
 
 from llmlab.method.declare.experiment import Axis, Budget, Experiment, Outcome, Trial
-from llmlab.sleep.study.measures import CODER_WITH_LORA, share_of
+from llmlab.sleep.study.measures import CODER_WITH_LORA, change_of, share_of
 
 BASES = ("6", "12", "25", "51", "random")
 
@@ -56,7 +56,7 @@ EXPERIMENT = Experiment(
     axes=(Axis("basis", "Adapters that the basis is made of."),),
     metrics=(
         share_of("pass_rate", "Koans of new families that one answer turns green."),
-        share_of("gain", "Pass rate after the night minus before."),
+        change_of("gain", "Pass rate after the night minus before."),
         share_of("gains", "Koans that are green only after the night."),
         share_of("regressions", "Koans that were green only before the night.", "lower"),
         share_of("captured", "Share of the squared ΔW of free adapters that lies in the basis."),

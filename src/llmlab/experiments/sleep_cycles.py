@@ -1,7 +1,7 @@
 """Eight nights in a row: does a coder that learns from itself improve, level off, or collapse?"""
 
 from llmlab.method.declare.experiment import Axis, Budget, Experiment, Metric, Outcome, Trial
-from llmlab.sleep.study.measures import CODER_WITH_LORA, share_of
+from llmlab.sleep.study.measures import CODER_WITH_LORA, change_of, share_of
 
 METHODS = ("self", "unjudged", "references")
 SHOWN = 12
@@ -56,14 +56,14 @@ EXPERIMENT = Experiment(
     axes=(Axis("method", "What each night learns from."),),
     metrics=(
         share_of("pass_rate", "Koans that one answer turns green after the last night."),
-        share_of("gain", "Pass rate after the last night minus before the first."),
+        change_of("gain", "Pass rate after the last night minus before the first."),
         share_of("gains", "Koans that are green only after the last night."),
         share_of("regressions", "Koans that were green only before the first.", "lower"),
-        share_of("taught_gain", "Gain on the families that the base was taught."),
-        share_of("new_gain", "Gain on the families that the base was not taught."),
+        change_of("taught_gain", "Gain on the families that the base was taught."),
+        change_of("new_gain", "Gain on the families that the base was not taught."),
         Metric("mcnemar_p", "Exact McNemar test, before against after.", "1", tolerance=1.0),
-        share_of("first_gain", "Gain of the first night."),
-        share_of("late_change", "Change of the pass rate over the second half of the nights."),
+        change_of("first_gain", "Gain of the first night."),
+        change_of("late_change", "Change of the pass rate over the second half of the nights."),
         share_of("variety", "Distinct answers per koan of the exam."),
         share_of("day_rate", "Koans of the last day that ended green."),
     ),

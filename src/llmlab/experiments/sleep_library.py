@@ -4,7 +4,7 @@
 """
 
 from llmlab.method.declare.experiment import Axis, Budget, Experiment, Outcome, Trial
-from llmlab.sleep.study.measures import CODER_WITH_LORA, share_of
+from llmlab.sleep.study.measures import CODER_WITH_LORA, change_of, share_of
 
 
 def run(trial: Trial) -> Outcome:
@@ -63,8 +63,8 @@ EXPERIMENT = Experiment(
     axes=(Axis("kind", "What each adapter is trained on: a family, or a piece of one."),),
     metrics=(
         share_of("pass_rate", "Koans that the adapter of their own family turns green."),
-        share_of("gain", "Pass rate with it minus without."),
-        share_of("taught_gain", "Gain on the families that the base was taught."),
+        change_of("gain", "Pass rate with it minus without."),
+        change_of("taught_gain", "Gain on the families that the base was taught."),
     ),
     needs=("sleep_base",),
     budgets={

@@ -5,7 +5,7 @@ known, as in the paper; methods that make one adapter for all ignore it.
 """
 
 from llmlab.method.declare.experiment import Axis, Budget, Experiment, Metric, Outcome, Trial
-from llmlab.sleep.study.measures import CODER_WITH_LORA, EXAM_METRICS, share_of
+from llmlab.sleep.study.measures import CODER_WITH_LORA, EXAM_METRICS, change_of
 
 METHODS = (
     "separate",
@@ -76,8 +76,8 @@ EXPERIMENT = Experiment(
     axes=(Axis("method", "How the weights for each family are made."),),
     metrics=(
         *EXAM_METRICS,
-        share_of("early_gain", "Gain on the half of the families that came first."),
-        share_of("late_gain", "Gain on the half that came last."),
+        change_of("early_gain", "Gain on the half of the families that came first."),
+        change_of("late_gain", "Gain on the half that came last."),
         Metric(
             "size",
             "Norm of the added weights over that of the separate adapters.",

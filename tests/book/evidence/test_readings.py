@@ -152,3 +152,12 @@ def test_a_mistake_is_one_sentence_with_a_remedy(evidence, call, message):
 )
 def test_a_column_says_its_unit_once(name, unit, text):
     assert readings.heading(Metric(name, "A column.", unit)) == text
+
+
+def test_a_change_of_a_share_is_in_points_with_its_sign(evidence):
+    reading = readings.read(evidence, "score", {"dose": 0.1, "rule": "a"})
+    change = replace(reading, metric=replace(reading.metric, is_change=True))
+    assert readings.heading(change.metric) == "score (points)"
+    assert change.text.startswith("+")
+    assert change.text.endswith(" points")
+    assert " points, n = 10 seeds" in change.interval_text

@@ -78,7 +78,7 @@ def test_a_drawing_stands_in_the_middle_of_a_printed_verdict_and_is_smaller_ther
     paper = filtered("typst", text)
     assert paper.count("#align(center)[") == 1
     assert paper.index("two.") < paper.index("#align(center)[")
-    assert "width: 3.125in" in paper  # 300 of 400 pixels
+    assert "width: 2.5in" in paper  # 240 of 400 pixels
 
 
 def test_a_badge_has_a_sign(screen, paper):
@@ -92,6 +92,11 @@ def test_a_badge_has_a_sign(screen, paper):
 def test_details_are_closed_on_screen_and_open_in_print(screen, paper):
     assert '<details class="details"><summary>' in screen
     assert "#emph[The numbers]" in paper
+
+
+def test_details_of_one_paragraph_begin_with_their_title_in_print():
+    text = '::: {.details summary="Why"}\nA *theory*.\n:::\n'
+    assert "#emph[Why.] A #emph[theory]." in filtered("typst", text)
 
 
 def test_a_printed_table_wider_than_the_page_gets_columns_by_their_text():

@@ -64,6 +64,13 @@ def test_a_contest_names_the_model_that_is_better() -> None:
     assert list(found.confidence_set) == ["good"]
 
 
+def test_a_model_that_never_gains_is_the_climatology() -> None:
+    noise = RNG.normal(0, 1, 300)
+    found = contest(pd.DataFrame({"one": noise, "still": 0.0}), block=4)
+    assert found == contest(pd.DataFrame({"one": noise}), block=4)
+    assert set(found.confidence_set) == {"one", "climatology"}
+
+
 def test_a_contest_among_noise_has_no_winner() -> None:
     noise = RNG.normal(0, 1, (300, 2))
     found = contest(pd.DataFrame({"one": noise[:, 0], "other": noise[:, 1]}), block=4)

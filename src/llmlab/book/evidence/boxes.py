@@ -6,17 +6,21 @@ from collections.abc import Sequence
 import numpy as np
 
 from llmlab.book import markup, numbers
+from llmlab.book.evidence import readings
 from llmlab.book.evidence.effects import (
     amount,
+    bracketed_text,
     claim_text,
     declared,
     difference_name,
     drawing,
     effect_text,
     interval_text,
+    quantity,
 )
 from llmlab.book.evidence.origins import hardware
 from llmlab.book.evidence.readings import condition_text
+from llmlab.method.declare.catalog import load_experiment
 from llmlab.method.documents import listed
 from llmlab.method.judging import statistics
 from llmlab.method.judging.journal import RULES, table_key
@@ -59,10 +63,18 @@ def verdict_badge(verdict: Verdict) -> str:
 
 def effect_span(verdict: Verdict) -> str:
     """The effect of a verdict with its provenance."""
-    return markup.value_span(
-        effect_text(verdict),
-        f"{interval_text(verdict)}; {verdict.hypothesis.id}, {_evidence(verdict)}",
-    )
+    return markup.value_span(effect_text(verdict), _origin(verdict))
+
+
+def bracketed_effect(verdict: Verdict) -> str:
+    """The effect with its provenance, in words that need no heading."""
+    effect = f"{quantity(verdict)} {effect_text(verdict)}"
+    return markup.value_span(bracketed_text(verdict), f"{effect}, {_origin(verdict)}")
+
+
+def _origin(verdict: Verdict) -> str:
+    """The interval of an effect, and where it comes from."""
+    return f"{interval_text(verdict)}; {verdict.hypothesis.id}, {_evidence(verdict)}"
 
 
 def change_of_mind(verdict: Verdict) -> str:
@@ -198,9 +210,11 @@ def _sides(verdict: Verdict) -> str:
     found = verdict.judgement
     if verdict.hypothesis.swept:
         return f"{len(found.sides)} levels of {label(verdict.hypothesis.swept)}"
+    metric = readings.find_metric(
+        load_experiment(verdict.hypothesis.experiment), verdict.hypothesis.metric
+    )
     return "; ".join(
-        f"{side.name}: {condition_text(side.condition)} "
-        f"(mean {numbers.number(side.mean, found.unit)})"
+        f"{side.name}: {condition_text(side.condition)} (mean {readings.amount(metric, side.mean)})"
         for side in found.sides
     )
 

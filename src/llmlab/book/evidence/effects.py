@@ -16,6 +16,20 @@ def effect_text(verdict: Verdict) -> str:
     return amount(verdict, verdict.judgement.effect)
 
 
+def bracketed_text(verdict: Verdict) -> str:
+    """The effect in words that need no heading: `+2.0 points`, `62.0 % against 50.0 %`."""
+    hypothesis, found = verdict.hypothesis, verdict.judgement
+    if hypothesis.claim == "monotone":
+        return f"rank correlation {effect_text(verdict)}"
+    if hypothesis.claim == "interval":
+        return f"best: {effect_text(verdict)}"
+    if hypothesis.reference:
+        measured = found.effect + hypothesis.reference
+        ends = (numbers.number(x, found.unit) for x in (measured, hypothesis.reference))
+        return " against ".join(ends)
+    return effect_text(verdict)
+
+
 def interval_text(verdict: Verdict) -> str:
     """The interval of the effect, with n."""
     found = verdict.judgement

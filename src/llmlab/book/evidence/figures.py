@@ -171,7 +171,7 @@ def draw_differences(
     axes.set_yticks(range(len(differences)), levels)
     axes.set_ylim(len(differences) - 0.5, -0.5)
     axes.grid(visible=False, axis="y")
-    unit = "points" if metric.unit in numbers.SHARES else numbers.unit_name(metric.unit)
+    unit = numbers.unit_name(metric.unit, is_change=True)
     axes.set_xlabel(f"{label(metric.name)} minus that of {label(axis)} = {control} ({unit})")
     style.sign(figure, footer)
     return figure

@@ -64,8 +64,8 @@ class Reading:
 
     @property
     def text(self) -> str:
-        """The mean with its unit; "diverged" if every run diverged."""
-        return "diverged" if self.all_diverged else numbers.number(self.mean, self.metric.unit)
+        """The mean with its unit, a change with its sign; "diverged" if every run diverged."""
+        return "diverged" if self.all_diverged else amount(self.metric, self.mean)
 
     @property
     def all_diverged(self) -> bool:
@@ -80,10 +80,10 @@ class Reading:
     @property
     def interval_text(self) -> str:
         """The interval in words, with n and diverged runs."""
-        unit = self.metric.unit
+        show = numbers.changes if self.metric.is_change else numbers.interval
         seeds = f"n = {counted(self.n, 'seed')}"
         if self.n > 1:
-            seeds = f"95 % interval {numbers.interval(self.low, self.high, unit)}, {seeds}"
+            seeds = f"95 % interval {show(self.low, self.high, self.metric.unit)}, {seeds}"
         if self.diverged:
             seeds += f", {self.diverged} diverged (counted as the worst completed value)"
         return seeds
@@ -264,6 +264,11 @@ def frame(readings: Sequence[Reading], axes: Sequence[str]) -> pd.DataFrame:
     )
 
 
+def amount(metric: Metric, x: float) -> str:
+    """A value of a metric with its unit, a change with its sign."""
+    return (numbers.change if metric.is_change else numbers.number)(x, metric.unit)
+
+
 def condition_text(condition: Mapping[str, Value]) -> str:
     """A condition as text, such as `rank = 8, scaling = rslora`."""
     return ", ".join(
@@ -273,7 +278,8 @@ def condition_text(condition: Mapping[str, Value]) -> str:
 
 def heading(column: Metric | Axis) -> str:
     """The name of a metric or an axis, with its unit once: `seconds`, `best epoch`, `save (s)`."""
-    name, unit = label(column.name), numbers.unit_name(column.unit)
+    is_change = isinstance(column, Metric) and column.is_change
+    name, unit = label(column.name), numbers.unit_name(column.unit, is_change=is_change)
     if not unit or _says(name, UNIT_NAMES.get(unit, unit)):
         return name
     return f"{name.removesuffix(f' {unit}')} ({unit})"

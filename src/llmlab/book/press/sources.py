@@ -11,10 +11,10 @@ from llmlab.method.errors import LabError
 from llmlab.method.files import read_text
 
 OF_EXPERIMENT = {
-    "value", "change", "difference", "best", "means", "table", "figure", "curves", "evidence",
+    "value", "difference", "best", "means", "table", "figure", "curves", "evidence",
     "method", "command", "note", "explorer", "differences", "confusion",
 }  # fmt: skip
-OF_HYPOTHESIS = {"verdict", "badge", "effect", "word", "says", "finding", "scales"}
+OF_HYPOTHESIS = {"verdict", "badge", "cite", "effect", "word", "says", "finding", "scales"}
 OF_EVERYTHING = {
     "summary", "questions", "ledger", "progress", "dictionary", "provenance", "reproduction",
     "tolerances", "statistics_of", "changes",

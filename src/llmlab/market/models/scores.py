@@ -93,10 +93,12 @@ class Contest:
 def contest(gains: pd.DataFrame, block: int, seed: int = 0) -> Contest:
     """Compare models by their gains: one row per period, in order, and one column per model.
 
+    A model that never gains or loses anything is the climatology, not a rival of it.
+
     Args:
         block: length of a bootstrap block, in periods.
     """
-    losses = -gains
+    losses = -gains.loc[:, gains.any()]
     nothing = np.zeros(len(gains))
     spa = SPA(nothing, losses.to_numpy(), block_size=block, reps=RESAMPLES, seed=seed)
     spa.compute()

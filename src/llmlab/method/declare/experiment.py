@@ -34,6 +34,7 @@ class Metric:
     Attributes:
         direction: which way is better; "none" if neither is.
         tolerance: largest absolute difference at which a rerun on another machine still agrees.
+        is_change: whether it is itself a difference, so that a share is shown in points, with sign.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Metric:
     unit: str
     direction: Literal["lower", "higher", "none"] = "none"
     tolerance: float = 0.0
+    is_change: bool = False
 
 
 @dataclass(frozen=True)

@@ -100,7 +100,7 @@ def _draw_scale(axes: Axes) -> None:
     shares = [0, 0.05, 0.25, 0.5, 1]
     bar = axes.figure.colorbar(ScalarMappable(SHARES, HEAT), axes, orientation="horizontal")
     bar.set_ticks(shares, labels=[f"{share:.0%}" for share in shares])
-    bar.ax.tick_params(labelsize=6, length=2, pad=1)
+    bar.ax.tick_params(labelsize=7, length=2, pad=1)
     bar.outline.set_visible(False)
 
 

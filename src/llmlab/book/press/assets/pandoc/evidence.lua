@@ -18,7 +18,7 @@ local KINDS = {
 
 local LINE, SHORT, GUTTER = 95, 16, 3 -- letters in a line of a printed table, in a short cell, between two columns
 
-local DRAWING = 0.75 -- width of a drawing in a printed verdict, beside one outside of it
+local DRAWING = 0.6 -- width of a drawing in a printed verdict, beside one outside of it
 
 local in_print = FORMAT:match 'typst' ~= nil
 
@@ -71,9 +71,9 @@ end
 --- A box that no page break divides, unless it is longer than a page; small enough that two of them
 -- often share one.
 local WHOLE_BOX = '#block(width: 100%%, above: 1.1em, below: 1.1em, layout(area => { '
-  .. 'let verdict = block.with(width: area.width, inset: (x: 1.1em, y: 0.8em), radius: 3pt, '
+  .. 'let verdict = block.with(width: area.width, inset: (x: 1.1em, y: 0.7em), radius: 3pt, '
   .. 'fill: rgb("%s"), stroke: (left: 3pt + rgb("%s"))); let content = [#set text(size: 0.92em); '
-  .. '#set par(spacing: 0.8em); #set table(fill: none, inset: (x: 5pt, y: 2.5pt)); #show table: set text(size: 8.3pt)'
+  .. '#set par(spacing: 0.75em); #set table(fill: none, inset: (x: 5pt, y: 2.2pt)); #show table: set text(size: 8.3pt)'
 local WHOLE_BOX_END = ']; verdict(content, breakable: measure(verdict(content)).height > area.height) }))'
 
 --- A drawing that is a paragraph of its own stands in the middle, a little smaller.
@@ -125,9 +125,15 @@ end
 local function details(div)
   local summary = div.attributes.summary or 'Details'
   if in_print then
+    local box = '#block(width: 100%, above: 1.2em, below: 1.2em)[#set text(size: 0.9em)'
+    local only = #div.content == 1 and div.content[1]
+    if only and only.t == 'Para' then
+      only.content = pandoc.Inlines { pandoc.Emph(summary .. '.'), pandoc.Space() } .. only.content
+      return enclosed(box:gsub('1.2em', '0.9em'), { only })
+    end
     local title = enclosed('#block(sticky: true)[', { pandoc.Para { pandoc.Emph(summary) } })
     for index, block in ipairs(title) do div.content:insert(index, block) end
-    return enclosed('#block(width: 100%, above: 1.2em, below: 1.2em)[#set text(size: 0.9em)', div.content)
+    return enclosed(box, div.content)
   end
   local blocks = pandoc.Blocks {
     pandoc.RawBlock('html', '<details class="details"><summary>'),

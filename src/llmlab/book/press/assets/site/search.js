@@ -36,7 +36,10 @@
     return count ? (starts ? 2 + Math.log(starts) : 0.5) : 0;
   }
 
-  // Every word must be found; a hit in a heading counts more than one in the text.
+  const LISTS = /^(appendices\/|references\.)/;
+
+  // Every word must be found; a hit in a heading counts more than one in the text, and one in the
+  // lists at the end less than one in a chapter.
   function score(entry, words) {
     let sum = 0;
     for (const word of words) {
@@ -44,7 +47,7 @@
       if (!found) return 0;
       sum += found;
     }
-    return sum;
+    return LISTS.test(entry.url) ? sum / 3 : sum;
   }
 
   function marked(text, words) {
