@@ -19,6 +19,7 @@ from llmlab.sleep.koans.check import Checked, check_koans
 from llmlab.sleep.koans.generated import GRAMMARS, SHARES, generate
 from llmlab.sleep.koans.koan import Koan, choose_koans
 from llmlab.sleep.koans.store import usable_store
+from llmlab.sleep.sandbox.levels import require_limits
 from llmlab.sleep.sandbox.sandbox import Unguarded
 
 app = typer.Typer(no_args_is_help=True, help="List, show and check small broken programs.")
@@ -101,6 +102,7 @@ def check(
     Results of generated koans are cached by their content, so a second check runs no compiler.
     """
     began = time.monotonic()
+    require_limits()
     koans = chosen(which, generated, language, split, seed)
     checked = check_koans(koans, Unguarded(), usable_store() if generated else None)
     faults = [found for found in checked if found.fault]
