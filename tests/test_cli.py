@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from calling import LlmLab, exit_status
 
+from llmlab.cli import main
 from llmlab.method.running.runner import run_experiment
 
 HEAVY = ["torch", "pandas", "matplotlib", "jupytext", "nbformat", "snakemake", "transformers"]
@@ -52,6 +53,15 @@ def test_a_terminal_of_no_width_is_measured(
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is full")
+def test_python_without_docstrings_is_named_as_the_cause(
+    llmlab: LlmLab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(main, "__doc__", None)  # as PYTHONOPTIMIZE=2 does
+    done = llmlab("status")
+    assert (done.code, done.out) == (1, "")
+    assert done.err.startswith("error: Python drops all docstrings (PYTHONOPTIMIZE=2 or -OO)")
+
+
 def test_an_output_without_room_is_one_sentence() -> None:
     with open("/dev/full", "w") as full:
         done = subprocess.run(

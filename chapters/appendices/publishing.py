@@ -113,7 +113,7 @@ still
 # takes them.
 #
 # `llmlab book check` requires that links and references lead somewhere, that pages load nothing from outside, valid HTML,
-# and at most 500 KB a page as a server sends it, compressed and without fonts and the data of explorers. With
+# and at most 500 KB a page as a server sends it, compressed, fonts included, without the data of explorers. With
 # `--accessibility` it also requires WCAG 2.1 AA as far as axe can tell, on a wide light and a narrow dark screen; that
 # takes some seconds a page, in Chromium.
 #

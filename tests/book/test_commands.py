@@ -56,6 +56,16 @@ def test_check_passes_a_good_book_and_names_the_flaws_of_a_bad_one(inside):
         assert flaw in said.output
 
 
+def test_check_reports_the_flaws_of_pages_that_quarto_wrote(inside):
+    run("render", "--renderer", "preview")
+    index = inside / "site" / "dev" / "index.html"
+    page = index.read_text(encoding="utf-8").replace("llmlab preview renderer", "quarto-1.9")
+    index.write_text(page.replace("</body>", "</div></body>"), encoding="utf-8")
+    said = run("check")
+    assert "index.html is not valid HTML" in said.output
+    assert "site/dev is complete; all links" in said.output
+
+
 def test_check_passes_no_folder_without_a_book(inside):
     with pytest.raises(LabError, match="site/9 holds no rendered book"):
         run("check", "site/9")

@@ -158,6 +158,17 @@ def test_rows_that_lack_something_are_counted_and_named(tmp_path: Path) -> None:
     assert {"mean_absolute_error", "median_absolute_error", "bias"} <= set(found["overall"])
 
 
+def test_a_precision_that_tells_no_bits_is_not_taken_for_16(tmp_path: Path) -> None:
+    table = tmp_path / "runs.csv"
+    precisions = ("bf16-mixed", "NVFP4", "", "int8", "e4m3", "fp32")
+    rows = [f"here,GPT,24,2048,16,2048,64,8,A100-80GB,2.0,{one}" for one in precisions]
+    header = f"{HEADER},step_time_s,precision"
+    table.write_text("\n".join([header, *rows]) + "\n", encoding="utf-8")
+    found = predicted("--score", table)
+    assert found["overall"]["rows"] == 3
+    assert found["skipped"][0]["reason"] == "precision int8 is not one that we know"
+
+
 def test_a_score_file_that_is_none_is_refused(tmp_path: Path) -> None:
     table = tmp_path / "runs.csv"
     assert "cannot read" in refused("--score", table)
@@ -165,3 +176,5 @@ def test_a_score_file_that_is_none_is_refused(tmp_path: Path) -> None:
     assert "has no column model, gpus" in refused("--score", table)
     table.write_text(f"{HEADER}\nhere,GPT,,,,2048,64,8,A100-80GB\n", encoding="utf-8")
     assert "no row of" in refused("--score", table)
+    table.write_text(HEADER.replace(",", ";") + "\n", encoding="utf-8")
+    assert "separates cells by ';'; save it with commas" in refused("--score", table)

@@ -93,6 +93,13 @@ def test_mixed_evaluation_sets_are_warned_of(tmp_path, monkeypatch, capsys) -> N
     assert "--where" in capsys.readouterr().out
 
 
+def test_rows_that_stand_twice_are_warned_of(tmp_path, monkeypatch, capsys) -> None:
+    path = tmp_path / "runs.csv"
+    path.write_text(rows(12) + rows(12).partition("\n")[2])
+    assert call(monkeypatch, path, *COLUMNS, "--resamples", "20") == 0
+    assert "12 of 24 rows repeat another one exactly" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("cell", "said"),
     [
@@ -135,13 +142,18 @@ def test_no_size_at_all_is_no_fit(complaint) -> None:
     [
         ("", "has no rows"),
         ("params,tokens,loss\n", "has no rows"),
-        ("params,tokens,loss\n1,2\n", "line 2: it has 2 cells, but the header has 3"),
+        ("params,tokens,loss\n1,2\n", "line 2: it has 2 cells, but the header in line 1 has 3"),
         ("params,params,loss\n1,2,3\n", "two columns named 'params'"),
         (b"\xff\xfe\x00p", "is not UTF-8 text"),
     ],
 )
 def test_what_is_no_table_is_one_sentence(complaint, text: str | bytes, said: str) -> None:
     assert said in complaint(text)
+
+
+def test_one_column_is_no_size_and_loss(complaint) -> None:
+    said = complaint(rows(9), "--params", "params", "--loss", "params")
+    assert "--params, --loss name one column twice" in said
 
 
 def test_a_condition_that_no_row_meets_names_what_there_is(complaint) -> None:

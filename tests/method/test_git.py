@@ -25,6 +25,8 @@ SETTINGS = {
     "roots without files": "[log]\n\tshowRoot = false\n\tdiffMerges = on\n\tmailmap = true\n",
     "another diff": "[diff]\n\texternal = false\n\tnoPrefix = true\n\tsubmodule = log\n",
     "columns": "[column]\n\tui = always\n[core]\n\tabbrev = 4\n\tcommentChar = %\n",
+    "no files": "[core]\n\tbare = true\n",
+    "files elsewhere": "[core]\n\tworktree = /nowhere\n",
     "renames": "[log]\n\tfollow = true\n[diff]\n\trenames = copies\n[status]\n\trenames = copies\n",
 }
 VARIABLES = {

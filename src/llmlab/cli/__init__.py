@@ -54,6 +54,11 @@ def main() -> None:
     _open_closed_streams()
     _escape_what_the_terminal_lacks()
     _ignore_zero_columns()
+    if main.__doc__ is None:
+        _fail(
+            "Python drops all docstrings (PYTHONOPTIMIZE=2 or -OO), and transformers cannot load "
+            "a model without them: unset PYTHONOPTIMIZE."
+        )
     try:
         try:
             app(prog_name="llmlab")

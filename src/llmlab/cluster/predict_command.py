@@ -13,9 +13,10 @@ from llmlab.cluster.physics.planfile import PlanFile, parsed, read_plan
 from llmlab.cluster.physics.prediction import predict, predict_checked
 from llmlab.cluster.physics.search import search
 from llmlab.cluster.reports import print_comparison, print_prediction, print_score, print_search
-from llmlab.cluster.scoring.rows import read_published
+from llmlab.cluster.scoring.rows import Published, Skipped, read_published
 from llmlab.cluster.scoring.score import Score, score, score_runs
 from llmlab.cluster.wear.estimate import estimate_run
+from llmlab.method.delimited import delimiter_of
 from llmlab.method.errors import LabError
 from llmlab.method.files import read_text
 from llmlab.method.json_values import print_json
@@ -24,6 +25,8 @@ from llmlab.method.options import Json, expand_options
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="markdown")
 
 EXAMPLE = "for example `llmlab predict --model 'Llama 3.1 70B' --gpus 64 --tp 4 --pp 4 --batch 256`"
+PRECISIONS = ("unknown", "16", "half", "amp", "mixed", "fp8", "float8", "fp4", "float4")
+"""Words in a published precision that tell its bits."""
 
 
 @dataclass(frozen=True)
@@ -195,9 +198,18 @@ def scored(file: Path) -> Score:
     Raises:
         LabError: the file cannot be read, or holds no run that can be predicted.
     """
-    if not read_text(file).strip():
+    text = read_text(file)
+    if not text.strip():
         raise LabError(f"{file} is empty; give it the columns of published_runs.csv, and rows.")
-    runs, skipped = read_published(file)
+    if (delimiter := delimiter_of(text)) != ",":
+        raise LabError(f"{file} separates cells by {delimiter!r}; save it with commas.")
+    found, skipped = read_published(file)
+    runs = [run for run in found if _is_known_precision(run)]
+    skipped += [
+        Skipped(run.row.name, run.source, f"precision {run.row.precision} is not one that we know")
+        for run in found
+        if not _is_known_precision(run)
+    ]
     if not runs:
         raise LabError(
             f"no row of {file} can be scored; correct them, first {skipped[0].row}: "
@@ -211,6 +223,12 @@ def scored(file: Path) -> Score:
         raise LabError(
             f"{file} has a number that is too large to compute with; correct or remove its row."
         ) from error
+
+
+def _is_known_precision(run: Published) -> bool:
+    """Whether the cell tells the bits of matrix products; what it does not would pass for 16."""
+    text = (run.row.precision or "unknown").casefold()
+    return any(word in text for word in PRECISIONS)
 
 
 def token_count(text: str) -> float:

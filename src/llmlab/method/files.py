@@ -174,6 +174,13 @@ def asides(_folder: str, names: list[str]) -> set[str]:
     return {name for name in names if is_aside(name)}
 
 
+def remove_asides(folder: Path) -> None:
+    """Remove the temporary files below a folder that no process writes to."""
+    for path in folder.rglob(".*"):
+        if is_aside(path.name):
+            _discard(path)
+
+
 def flush_folder(folder: Path) -> None:
     """Flush every file below a folder to disk."""
     for path in folder.rglob("*"):

@@ -42,7 +42,7 @@ def git(root: Path, *arguments: str | Path, stdin: bytes | None = None) -> bytes
             stdin=None if stdin is not None else subprocess.DEVNULL,
             capture_output=True,
             check=False,
-            env=_environment(),
+            env=_environment(root),
         )
     except OSError:  # git or the folder does not exist
         return None
@@ -81,8 +81,12 @@ def _why_not(root: Path, commit: str) -> str:
     )
 
 
-def _environment() -> Mapping[str, str]:
-    """The environment without git's variables; in a hook, for example, they name a repository."""
+def _environment(root: Path) -> Mapping[str, str]:
+    """The environment without git's variables; in a hook, for example, they name a repository.
+
+    The files are those around `root`, whatever a repository's own file says of them (core.bare,
+    core.worktree).
+    """
     kept = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
     neutral = {
         "GIT_CONFIG_GLOBAL": os.devnull,
@@ -92,4 +96,8 @@ def _environment() -> Mapping[str, str]:
         "GIT_TERMINAL_PROMPT": "0",
         "LC_ALL": "C",
     }
+    folder = root.resolve()
+    around = (place for place in (folder, *folder.parents) if (place / ".git").exists())
+    if top := next(around, None):
+        neutral["GIT_WORK_TREE"] = str(top)
     return kept | neutral

@@ -33,6 +33,8 @@ LARGEST_SEED = 2**63 - 1
 LARGEST_BATCH = 2**20
 """More sequences or examples than any step needs; their indices alone would fill the memory."""
 
+MOST_EPOCHS = 1_000_000
+
 
 def expand_options(command: Callable[..., None]) -> Callable[..., None]:
     """Give typer one parameter for each field of a dataclass that `command` takes.
@@ -96,6 +98,19 @@ def require_learning_rate(option: str, value: float) -> None:
     """
     if not 0 < value < math.inf:
         raise LabError(f"{option} {value:g} learns nothing: take a number above 0.")
+
+
+def require_epochs(epochs: float) -> None:
+    """Check a number of passes over a text or a data set.
+
+    Raises:
+        LabError: it is zero, negative, NaN, or so large that training would never end.
+    """
+    if not 0 < epochs <= MOST_EPOCHS:
+        raise LabError(
+            f"{epochs:g} epochs train nothing, or for ever: take --epochs above 0 and up to "
+            f"{MOST_EPOCHS:,}, or --steps."
+        )
 
 
 def _parameters(form: type) -> list[Parameter]:

@@ -50,6 +50,13 @@ def test_a_page_weighs_what_is_sent_once_without_data_of_explorers(tmp_path: Pat
     assert 2000 < weight(page) < 2700
 
 
+def test_the_fonts_that_a_stylesheet_names_count(tmp_path: Path) -> None:
+    (tmp_path / "a.css").write_text('@font-face { src: url("a.woff2") format("woff2"); }')
+    (tmp_path / "a.woff2").write_bytes(random.Random(0).randbytes(3000))
+    page = written(tmp_path, "", '<link rel="stylesheet" href="a.css">')
+    assert 3000 < weight(page) < 3700
+
+
 def test_a_heavy_page_is_named(tmp_path: Path) -> None:
     written(tmp_path, random.Random(0).randbytes(600_000).hex())
     (found,) = heavy_pages(tmp_path)

@@ -9,7 +9,7 @@ import torch
 from calling import LlmLab, Result
 from torch import nn
 
-from llmlab.finetune.command.generation import continue_text
+from llmlab.finetune.command.generation import continue_text, prompt_ids
 from llmlab.finetune.model.adapters import lora_layers, save_adapter
 from llmlab.finetune.model.catalog import open_pretrained
 from llmlab.finetune.model.codecs import INCOMPLETE, HubCodec, decode_stream
@@ -144,6 +144,17 @@ def test_a_text_goes_on_with_the_spaces_that_it_has(name: str) -> None:
         if not before.endswith(INCOMPLETE):  # a prompt is whole characters
             after = "".join(decode_stream(codec.decode, ids[:cut], ids[cut:]))
             assert (before + after).endswith("hello world yo caf\u00e9 \U0001f600 fine")
+
+
+@pytest.mark.parametrize("name", sorted(TOKENIZERS.keys() - {"gpt2"}))  # which has no template
+def test_a_conversation_begins_as_its_template_begins_it(name: str) -> None:
+    tokenizer = TOKENIZERS[name]()
+    asked = [{"role": "user", "content": "hello world"}]
+    form = {"add_generation_prompt": True, "return_dict": False}
+    text = tokenizer.apply_chat_template(asked, tokenize=False, **form)
+    codec = HubCodec(tokenizer)
+    assert prompt_ids(codec, text) == tokenizer.apply_chat_template(asked, **form)
+    assert prompt_ids(codec, "hello world") == codec.encode_prompt("hello world")
 
 
 def test_a_text_may_outgrow_the_context(made: Folder) -> None:

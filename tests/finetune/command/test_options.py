@@ -19,6 +19,7 @@ BAD = {
     "--steps and --epochs both say": {"steps": 3, "epochs": 1.0},
     "0 epochs train nothing": {"epochs": 0.0},
     "nan epochs train nothing": {"epochs": float("nan")},
+    "1e+300 epochs train nothing, or for ever": {"epochs": 1e300},
     "--learning-rate 0 learns nothing": {"learning_rate": 0.0},
     "--learning-rate nan learns nothing": {"learning_rate": float("nan")},
     "--alpha -1 learns nothing": {"alpha": -1.0},

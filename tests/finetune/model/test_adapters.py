@@ -81,6 +81,17 @@ def test_an_adapter_of_peft_is_loaded(
     torch.testing.assert_close(logits(ours), logits(theirs), rtol=0, atol=1e-5)
 
 
+def test_an_adapter_of_some_layers_is_loaded_as_peft_loads_it(made: Folder, tmp_path: Path) -> None:
+    config = LoraConfig(r=2, target_modules=["q_proj", "up_proj"], layers_to_transform=[1])
+    theirs = get_peft_model(bare(opened(made("llama"))), config)
+    for name, parameter in theirs.named_parameters():
+        if "lora_B" in name:
+            nn.init.normal_(parameter, std=0.3)
+    theirs.save_pretrained(tmp_path)
+    ours = load_adapter(tmp_path, opened(made("llama")))
+    torch.testing.assert_close(logits(ours), logits(theirs), rtol=0, atol=1e-5)
+
+
 def test_a_loaded_adapter_can_be_trained_on_a_frozen_base(made: Folder, tmp_path: Path) -> None:
     model = load_adapter(saved(tmp_path, made("skilled")), opened(made("skilled")))
     trained = {name for name, p in model.named_parameters() if p.requires_grad}
@@ -203,6 +214,11 @@ def test_weights_of_peft_that_were_cut_short_are_refused(made: Folder, tmp_path:
         ({"r": 5}, "lacks a part of rank 5"),
         ({"r": 0}, "has r 0 .*greater than 0"),
         ({"lora_alpha": None}, "has lora_alpha None"),
+        ({"rank_pattern": {"qkv": 8}}, "has rank_pattern {'qkv': 8}"),
+        ({"layers_to_transform": [0]}, r"adapts blocks\.0\.\S+, a layer that .*do not choose"),
+        ({"target_modules": ["up"]}, "adapts .*, a layer that target_modules in"),
+        ({"exclude_modules": "blocks.0.*"}, r"adapts blocks\.0\..*do not choose"),
+        ({"target_modules": "(", "layers_to_transform": 1}, "does not say which layers"),
     ],
 )
 def test_an_adapter_of_another_kind_is_refused(

@@ -101,7 +101,7 @@ def test_a_taken_folder_is_refused_before_the_text_is_cut(
     options: TrainOptions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        "llmlab.gpt.command.opening.named_corpus", lambda name: pytest.fail("was cut")
+        "llmlab.gpt.command.opening.open_texts", lambda name: pytest.fail("was cut")
     )
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "notes.txt").touch()

@@ -22,6 +22,7 @@ from llmlab.gpt.text.corpora import (
     cache_folder,
     left_out,
     open_corpus,
+    open_texts,
 )
 from llmlab.method.environment import CACHE_DIR, DATA_DIR
 from llmlab.method.errors import LabError
@@ -317,3 +318,23 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     (tmp_path / "link.txt").symlink_to(tmp_path / "gone.txt")
     with pytest.raises(LabError, match=r"cannot read .*link\.txt: No such file"):
         open_corpus(tmp_path)
+
+
+def test_binaries_beside_texts_are_left_out_with_their_sizes(tmp_path: Path) -> None:
+    (tmp_path / "text.txt").write_text("text\n")
+    (tmp_path / "Thumbs.db").write_bytes(bytes.fromhex("d0cf11e0a1b11ae1") + bytes(504))
+    (tmp_path / "cover.jpg").write_bytes(b"\xff\xd8\xff\xe0\x00\x10JFIF\x00")
+    corpus = open_texts(tmp_path)
+    assert text_of(corpus) == "text\n"
+    assert left_out(tmp_path, corpus) == {
+        "Thumbs.db": "binary, 512 bytes",
+        "cover.jpg": "binary, 11 bytes",
+    }
+
+
+@pytest.mark.parametrize("content", ["café\n".encode("latin-1"), "text\n".encode("utf-16")])
+def test_a_text_in_another_encoding_is_refused_not_left_out(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "text.txt").write_text("text\n")
+    (tmp_path / "other.txt").write_bytes(content)
+    with pytest.raises(LabError, match=r"other.txt is not text in UTF-8: convert it"):
+        open_texts(tmp_path)

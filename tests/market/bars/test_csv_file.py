@@ -29,13 +29,13 @@ def test_bars_are_read_by_name_of_column(written) -> None:
 @pytest.mark.parametrize(
     ("lines", "said"),
     [
-        ([HEADER.replace(",Volume", ""), "2001-01-01,1,1,1,1"], "no column 'volume'"),
-        ([HEADER, DAYS[1], DAYS[0]], "not in order of its dates at 2001-01-01"),
+        ([HEADER.replace(",Close", ""), "2001-01-01,1,1,1,1"], "no column 'close'"),
+        ([HEADER, DAYS[1], DAYS[0], DAYS[2]], "not in order of its dates at 2001-01-01"),
         ([HEADER, DAYS[0], DAYS[0]], "two rows for 2001-01-01"),
         ([HEADER, DAYS[0].replace(",", " 16:00:00+01:00,", 1)], "has a time zone"),
         ([HEADER, "2001-01-01T00:00:00Z,1,1,1,1,1"], "has a time zone"),
         ([HEADER, DAYS[0].replace("10.5", '"10,5"')], "use a point for decimals"),
-        ([HEADER, DAYS[0].replace("10.5", "10,5")], "if commas mark decimals"),
+        ([HEADER, DAYS[0].replace("10.5", "10,5")], "line 2: .* header in line 1 has 6; if commas"),
         ([HEADER, "yesterday,1,1,1,1,1"], "'yesterday' is not a date"),
         ([HEADER, ",1,1,1,1,1"], "line 2: '' is not a date"),
         ([HEADER, "NaT,1,1,1,1,1"], "'NaT' is not a date"),
@@ -50,6 +50,27 @@ def test_bars_are_read_by_name_of_column(written) -> None:
 def test_what_cannot_be_used_is_one_sentence(written, lines: list[str], said: str) -> None:
     with pytest.raises(LabError, match=said):
         read_csv(written(*lines))
+
+
+def test_an_index_has_no_volume(written) -> None:
+    closes = [day.rpartition(",")[0] for day in DAYS]
+    bars = read_csv(written(HEADER.removesuffix(",Volume"), *closes))
+    assert bars.frame["close"].tolist() == [10.5] * 5
+    assert bars.frame["volume"].isna().all()
+
+
+def test_a_file_with_the_newest_day_first_is_turned_round(written) -> None:
+    newest = [f"2001-01-{day:02d},10,11,9,{9 + day / 10},1000" for day in range(5, 0, -1)]
+    bars = read_csv(written(HEADER, *newest))
+    assert bars.frame.index.is_monotonic_increasing
+    assert bars.frame["close"].tolist() == [9.1, 9.2, 9.3, 9.4, 9.5]
+
+
+@pytest.mark.parametrize("before", ["sep=;", "# of a program", "https://example.org"])
+def test_semicolons_decimal_commas_and_a_title_do_no_harm(written, before: str) -> None:
+    days = [day.replace(",", ";").replace(".", ",") for day in DAYS]
+    bars = read_csv(written(before, HEADER.replace(",", ";"), *days))
+    assert bars.frame["close"].tolist() == [10.5] * 5
 
 
 HALVED = [*DAYS, "2001-01-08,5.25,5.5,5,5.2,2000"]

@@ -43,6 +43,23 @@ def test_a_finished_table_comes_home_and_can_be_recorded(lab, home, tmp_path):
     assert record(home, "toy", "smoke").is_dir()
 
 
+def test_unpacking_and_running_remove_what_killed_processes_left(lab, home, tmp_path):
+    toy = lab.add()
+    run_experiment(toy, "smoke", lab.project, workers=1)
+    file, _ = packing.pack(lab.project, "smoke", tmp_path / "pack.tar.gz")
+    left = home.fresh("smoke", "toy") / ".runs.csv.12345"
+    for again in (lambda: packing.unpack(home, file), lambda: _run_anew(toy, home)):
+        left.parent.mkdir(parents=True, exist_ok=True)
+        left.write_text("half")
+        again()
+        assert not left.exists()
+
+
+def _run_anew(experiment, project):
+    (project.fresh("smoke", "toy") / "manifest.json").unlink()
+    run_experiment(experiment, "smoke", project, workers=1)
+
+
 def test_a_disk_that_is_full_leaves_the_former_tables_whole(lab, home, tmp_path, monkeypatch):
     toy = lab.add()
     run_experiment(toy, "smoke", lab.project, workers=1)

@@ -1,9 +1,12 @@
 """The state of an experiment whose runs are unfinished, or being computed."""
 
+import shutil
+
 from filelock import FileLock
 
 from llmlab.method.evidence.fingerprint import fingerprint
 from llmlab.method.running.parts import LOCK, Parts, trials
+from llmlab.method.running.runner import run_experiment
 from llmlab.method.running.status import State, state, states
 
 
@@ -21,6 +24,16 @@ def test_finished_runs_without_tables_are_partial(lab) -> None:
         "smoke": State("partial", "1 of 4 runs"),
         "laptop": State("missing"),
     }
+
+
+def test_tables_that_are_not_those_of_their_manifest_are_not_current(lab) -> None:
+    run_experiment(lab.add(), "smoke", lab.project, workers=1)
+    assert state(lab.project, "toy", "smoke").word == "current"
+    folder = lab.project.fresh("smoke", "toy")
+    shutil.rmtree(folder / "parts")  # as in a pack of tables
+    (folder / "runs.csv").write_text("of another pack\n")
+    found = state(lab.project, "toy", "smoke")
+    assert found == State("stale", "runs.csv is damaged", "fresh")
 
 
 def test_a_run_that_a_process_computes_is_running(lab) -> None:

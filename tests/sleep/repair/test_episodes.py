@@ -39,9 +39,25 @@ def test_a_torn_last_line_is_passed_over_and_cut_off(tmp_path, torn):
 
 def test_a_file_of_one_torn_line_begins_anew(tmp_path):
     file = EpisodeFile(tmp_path / "e.jsonl")
-    file.path.write_bytes(b'{"id"')
+    file.path.write_bytes(b'{"schema_ver')
     file.append(episode())
     assert file.read() == [episode()]
+
+
+def test_a_last_episode_without_the_end_of_its_line_counts(tmp_path):
+    file = EpisodeFile(tmp_path / "e.jsonl")
+    file.append(episode("a"))
+    file.path.write_bytes(file.path.read_bytes().rstrip(b"\n"))
+    assert file.read() == [episode("a")]
+    file.append(episode("b"))
+    assert file.read() == [episode("a"), episode("b")]
+
+
+def test_another_file_without_line_ends_is_refused(tmp_path):
+    file = EpisodeFile(tmp_path / "trajectory.json")
+    file.path.write_bytes(b'[{"run": "a"}]')
+    with pytest.raises(LabError, match="holds no episode: name the file of episodes"):
+        file.read()
 
 
 def test_a_damaged_line_in_the_middle_is_named(tmp_path):

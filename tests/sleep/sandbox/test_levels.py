@@ -1,11 +1,14 @@
+import resource
+
 import pytest
 
 from llmlab.method.errors import LabError
+from llmlab.sleep.koans import python, rust
 from llmlab.sleep.sandbox import levels
 from llmlab.sleep.sandbox.bubblewrap import Bubblewrap
 from llmlab.sleep.sandbox.container import Container
 from llmlab.sleep.sandbox.landlock import Landlock
-from llmlab.sleep.sandbox.levels import Probe, open_sandbox, strongest
+from llmlab.sleep.sandbox.levels import Probe, open_sandbox, require_limits, strongest
 from llmlab.sleep.sandbox.sandbox import Unguarded
 
 ABSENT = "neither podman nor docker is installed"
@@ -66,3 +69,20 @@ def test_a_level_that_does_not_start_is_left_with_what_it_said(
     assert levels.probe.__wrapped__() == Probe(
         Unguarded(), ("bubblewrap: it does not start (no namespaces)",)
     )
+
+
+def test_a_low_limit_of_the_shell_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(kind: int, limits: tuple[int, int]) -> None:
+        raise ValueError("not allowed to raise maximum limit")
+
+    monkeypatch.setattr(resource, "getrlimit", lambda kind: (2**30, 2**30))
+    monkeypatch.setattr(resource, "setrlimit", refuse)
+    with pytest.raises(LabError, match=r"`ulimit -v` is lower \(1,073,741,824 where 4,294,967,296"):
+        require_limits()
+
+
+def test_the_highest_limits_are_those_of_the_judges() -> None:
+    judges = (python.RUN, rust.COMPILE, rust.RUN)
+    most = {kind: value for _, kind, value in levels.MOST}
+    assert most[resource.RLIMIT_AS] == max(judge.memory_bytes for judge in judges)
+    assert most[resource.RLIMIT_CPU] == max(judge.cpu_seconds for judge in judges) + 1

@@ -9,11 +9,12 @@ from urllib.parse import unquote, urlsplit
 from llmlab.method.files import read_text
 
 MOST_KB = 500
-"""Limit for a page with styles, scripts and images; fonts are loaded once for the whole book."""
+"""Limit for a page with styles, scripts, images, and all fonts that its styles name."""
 
 PACKED = frozenset({".css", ".js", ".svg"})
 
 _DATA = re.compile(r'<script type="application/json">.*?</script>', re.DOTALL)
+_FONT = re.compile(r'url\(["\']?([^"\')]+\.woff2?)["\']?\)')
 _LOADED = re.compile(
     r'<(?:script|img)\b[^>]*?\bsrc="([^"]+)"|<link\b[^>]*?rel="stylesheet"[^>]*?href="([^"]+)"'
 )
@@ -33,7 +34,14 @@ def weight(page: Path) -> int:
     sources = {first or second for first, second in _LOADED.findall(text)}
     ways = {unquote(urlsplit(source).path) for source in sources if not source.startswith("data:")}
     files = {(page.parent / way).resolve() for way in ways}
+    files |= {font for file in files if file.suffix == ".css" for font in _fonts(file)}
     return len(gzip.compress(text.encode())) + sum(_sent(file) for file in files if file.is_file())
+
+
+def _fonts(style: Path) -> set[Path]:
+    """The fonts that a stylesheet names; a browser loads those that a page uses."""
+    names = _FONT.findall(read_text(style)) if style.is_file() else []
+    return {(style.parent / name).resolve() for name in names}
 
 
 def _sent(file: Path) -> int:

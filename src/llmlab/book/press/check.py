@@ -9,6 +9,7 @@ from urllib.parse import unquote, urlsplit
 
 from llmlab.book.press.contents import Contents
 from llmlab.method.errors import LabError
+from llmlab.method.files import read_text
 
 UNRESOLVED = re.compile(r"\?@?(?:fig|tbl|sec|eq)-[\w-]+|@(?:fig|tbl|sec|eq)-[\w-]+|\?\?\?")
 """What a renderer writes for an unresolved reference."""
@@ -71,6 +72,12 @@ def require_rendered(folder: Path) -> None:
     """Raise LabError if there is no rendered book in `folder`."""
     if not (folder / "index.html").is_file():
         raise LabError(f"{folder} holds no rendered book; run `llmlab book render` first.")
+
+
+def is_preview(folder: Path) -> bool:
+    """Whether the preview renderer wrote the book in `folder`, rather than Quarto."""
+    require_rendered(folder)
+    return 'name="generator" content="llmlab' in read_text(folder / "index.html")
 
 
 def check_site(folder: Path, contents: Contents) -> tuple[str, ...]:

@@ -14,7 +14,8 @@ from llmlab.finetune.model.catalog import (
     open_pretrained,
     unknown_model,
 )
-from llmlab.finetune.model.codecs import decode_stream
+from llmlab.finetune.model.chat_templates import is_conversation
+from llmlab.finetune.model.codecs import TextCodec, decode_stream
 from llmlab.finetune.model.hub import require_end, require_spelling
 from llmlab.finetune.model.merging import open_merged
 from llmlab.finetune.model.peft_format import ADAPTER
@@ -84,13 +85,20 @@ def continue_text(
     """
     codec = base.tokenizer
     require_spelling(base)
-    ids = codec.encode_prompt(prompt) or _start(base)
+    ids = prompt_ids(codec, prompt) or _start(base)
     _say_what_is_unread(len(ids), base.context)
     if isinstance(model, GPT):
         tokens = generate(model, ids, n_tokens, config, cached=cached, stop=codec.end)
     else:
         tokens = _sample(base, model.eval(), ids, n_tokens, config)
     return decode_stream(codec.decode, ids, tokens)
+
+
+def prompt_ids(codec: TextCodec, prompt: str) -> list[int]:
+    """The tokens of a prompt as in training, where the template alone begins a conversation."""
+    if codec.chat and is_conversation(prompt, codec.chat):
+        return codec.chat.codec.tokens(prompt)[0]
+    return codec.encode_prompt(prompt)
 
 
 def _say_what_is_unread(n_ids: int, context: int) -> None:

@@ -1,6 +1,5 @@
 """The options of `llmlab finetune`, and checks that they fit each other."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated
@@ -10,7 +9,12 @@ from typer import Option
 from llmlab.gpt.command.options import PRECISIONS
 from llmlab.method.declare.catalog import suggestion
 from llmlab.method.errors import LabError
-from llmlab.method.options import LARGEST_BATCH, LARGEST_SEED, require_learning_rate
+from llmlab.method.options import (
+    LARGEST_BATCH,
+    LARGEST_SEED,
+    require_epochs,
+    require_learning_rate,
+)
 
 METHODS = ("full", "lora", "qlora")
 SCALINGS = ("alpha/r", "rslora")
@@ -130,10 +134,8 @@ def _check_method(options: FinetuneOptions) -> None:
 def _check_length(options: FinetuneOptions) -> None:
     if options.steps is not None and options.epochs is not None:
         raise LabError("--steps and --epochs both say how long to train: leave one of them out.")
-    if options.epochs is not None and not 0 < options.epochs < math.inf:
-        raise LabError(
-            f"{options.epochs:g} epochs train nothing: take --epochs above 0, or --steps."
-        )
+    if options.epochs is not None:
+        require_epochs(options.epochs)
 
 
 def _check_replay(options: FinetuneOptions) -> None:

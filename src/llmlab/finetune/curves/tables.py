@@ -22,6 +22,7 @@ from llmlab.finetune.curves.readings import (
     as_step,
     as_value,
 )
+from llmlab.method.delimited import COMMENT, delimiter_of, rows_before_header, with_points
 from llmlab.method.documents import listed
 from llmlab.method.errors import LabError
 from llmlab.method.files import read_text
@@ -46,13 +47,7 @@ BESIDE = (
 """Columns that are not curves and that nobody misses, in lower case."""
 SECOND = " (column {})"
 """Suffix of a column whose name an earlier column has, too."""
-DECIMAL_COMMA = re.compile(r"[+-]?(\d+|[1-9]\d{0,2}(\.\d{3})+),\d+([eE][+-]?\d+)?")
-"""A number as programs of many languages write it where semicolons part the cells."""
 THOUSANDS = re.compile(r"\d{1,3}(,\d{3})+")
-POINTED_THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}(\.\d{3})+")
-"""A whole number of such a program, as far as a fraction does not look alike."""
-COMMENT = "#"
-"""Begins lines before the header, or the header itself, as `numpy` writes it."""
 LONGEST_CELL = 40
 """Characters of a cell that a note repeats."""
 EMPTY = ("", "-", "none", "null", "n/a", "no log")
@@ -215,7 +210,7 @@ def _from_long(file: Path, columns: Mapping[str, Sequence], places: Iterable[str
 def _cells(file: Path) -> Cells:
     text = read_text(file)
     lines, rows = [], []
-    delimiter = _delimiter(text)
+    delimiter = delimiter_of(text)
     reader = csv.reader(io.StringIO(text), skipinitialspace=True, delimiter=delimiter)
     try:
         for row in reader:
@@ -226,8 +221,8 @@ def _cells(file: Path) -> Cells:
         raise LabError(
             f"{file}, line {reader.line_num}: {error}; correct or remove that line."
         ) from error
-    n_comments = _comments(rows)
-    lines, rows = lines[n_comments:], rows[n_comments:]
+    n_before = rows_before_header(rows)
+    lines, rows = lines[n_before:], rows[n_before:]
     if not rows:
         raise LabError(
             f"{file} is empty: wait until the run has written its first step, or give another file."
@@ -243,42 +238,9 @@ def _cells(file: Path) -> Cells:
             )
     values = [row for _, row in body]
     if delimiter == ";":
-        values = _with_points(values)
+        values = with_points(values)
     columns = zip(*values, strict=True) if values else [()] * len(header)
     return Cells([line for line, _ in body], _columns_by_name(header, columns))
-
-
-def _comments(rows: Sequence[Sequence[str]]) -> int:
-    """How many rows before the header are comments: they have fewer cells than the next."""
-    n_comments = 0
-    for row, after in pairwise(rows):
-        if not row[0].startswith(COMMENT) or len(row) == len(after) > 1:
-            break
-        n_comments += 1
-    return n_comments
-
-
-def _with_points(rows: Sequence[Sequence[str]]) -> list[list[str]]:
-    """The cells, with a point in each number that has a comma.
-
-    Points then part thousands, unless a number has one elsewhere.
-    """
-    cells = {cell for row in rows for cell in row}
-    commas = {cell for cell in cells if DECIMAL_COMMA.fullmatch(cell)}
-    thousands = {cell for cell in cells if POINTED_THOUSANDS.fullmatch(cell)}
-    fractions = (cell for cell in cells - commas - thousands if "." in cell)
-    if commas and not any(as_value(cell) is not None for cell in fractions):
-        commas |= thousands
-    return [
-        [cell.replace(".", "").replace(",", ".") if cell in commas else cell for cell in row]
-        for row in rows
-    ]
-
-
-def _delimiter(text: str) -> str:
-    """The delimiter of the header's cells."""
-    header = text.split("\n", 1)[0]
-    return max(",;\t", key=header.count)
 
 
 def _columns_by_name(

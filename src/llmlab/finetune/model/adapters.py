@@ -29,6 +29,7 @@ from llmlab.finetune.model.peft_format import (
     read_about,
     read_adapter,
     read_config,
+    require_chosen,
 )
 from llmlab.finetune.model.pretrained import Pretrained
 from llmlab.finetune.model.qlora import FourBit
@@ -119,9 +120,12 @@ def load_adapter(folder: Path, base: Pretrained) -> nn.Module:
     scale = LoraSpec(
         config.r, config.lora_alpha, "rslora" if config.use_rslora else "alpha/r"
     ).scale
+    matrices = matrices_by_layer(tensors, config.r, folder)
+    if read_about(folder) is None:  # not ours
+        require_chosen(matrices, config, folder)
     adapted = {
         path: _adapted(path, a_RI, b_OR, scale, base, folder)
-        for path, (a_RI, b_OR) in matrices_by_layer(tensors, config.r, folder).items()
+        for path, (a_RI, b_OR) in matrices.items()
     }
     base.model.requires_grad_(False)
     for path, layer in adapted.items():

@@ -232,6 +232,18 @@ class ChatTemplate:
         return (start, stop) if start < stop else None
 
 
+def is_conversation(text: str, template: ChatTemplate) -> bool:
+    """Whether a text begins as the template begins a conversation."""
+    placeholder = _placeholder(text)
+    for role in ("user", "system"):
+        with suppress(LabError):  # not every template has a system message
+            probe = Conversation(({"role": role, "content": placeholder},))
+            opening, found, _ = template.write(probe).partition(placeholder)
+            if found and opening and text.startswith(opening):
+                return True
+    return False
+
+
 def _last_counted(text: TokenizedText) -> int | None:
     counted = [index for index, counts in zip(text.ids, text.counts, strict=True) if counts]
     return counted[-1] if counted else None

@@ -2,7 +2,8 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, TypeVar
 
@@ -33,6 +34,8 @@ SUPPORTED_STARTS = (True, False, None, "gaussian", "orthogonal", "eva")
 """Ways to initialise an adapter that leave the base as it is."""
 LARGEST_JSON = 2**24
 """Most bytes of a configuration that is read."""
+CHOOSING = ("target_modules", "exclude_modules", "layers_to_transform", "layers_pattern")
+"""Settings of peft that choose the layers of an adapter."""
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
@@ -204,6 +207,31 @@ def matrices_by_layer(
     if not found:
         raise LabError(f"{folder / WEIGHTS} adapts no layer: train the adapter again.")
     return {path: (parts["A.weight"], parts["B.weight"]) for path, parts in found.items()}
+
+
+def require_chosen(paths: Iterable[str], config: AdapterConfig, folder: Path) -> None:
+    """Raise LabError if peft would leave out one of these layers, as `CHOOSING` says."""
+    given = {name: value for name in CHOOSING if (value := (config.model_extra or {}).get(name))}
+    targets = given.get("target_modules", "all-linear")
+    leaves = {path.rpartition(".")[2] for path in paths}
+    if len(given) < 2 and (targets == "all-linear" or leaves.issubset(targets)):
+        return  # as most are, and peft takes seconds to import
+    from peft import LoraConfig
+    from peft.tuners.tuners_utils import check_target_module_exists
+
+    try:
+        chosen = LoraConfig(**given)
+        other = next((path for path in paths if not check_target_module_exists(chosen, path)), None)
+    except (ValueError, TypeError, re.error) as error:
+        raise LabError(
+            f"{folder / ADAPTER} does not say which layers it adapts ({first_line(error)}): copy "
+            "the adapter again."
+        ) from error
+    if other:
+        raise LabError(
+            f"{folder / WEIGHTS} adapts {other}, a layer that {' and '.join(given)} in {ADAPTER} "
+            f"do not choose, so that peft leaves it out: {MERGE_IT}"
+        )
 
 
 def _fit(a_RI: Tensor, b_OR: Tensor, rank: int) -> bool:

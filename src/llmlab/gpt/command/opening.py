@@ -15,13 +15,12 @@ from llmlab.gpt.distributed import Workers
 from llmlab.gpt.pretraining import PretrainingRecipe
 from llmlab.gpt.saved.checkpoints import require_checkpoint
 from llmlab.gpt.saved.saved_runs import require_new
-from llmlab.gpt.text.corpora import CORPORA, CorpusText, left_out
+from llmlab.gpt.text.corpora import CORPORA, CorpusText, left_out, open_texts
 from llmlab.gpt.text.encoded_corpus import (
     EncodedCorpus,
     byte_pairs,
     each_character,
     encode,
-    named_corpus,
 )
 from llmlab.gpt.text.text_tokenizers import TextTokenizer, gpt2_tokenizer, load_tokenizer
 from llmlab.gpt.text.token_dataset import TokenBatches
@@ -29,11 +28,10 @@ from llmlab.gpt.training import Precision, TrainConfig, best_precision
 from llmlab.method.declare.catalog import suggestion
 from llmlab.method.documents import escaped, listed
 from llmlab.method.errors import LabError
-from llmlab.method.options import require_learning_rate
+from llmlab.method.options import require_epochs, require_learning_rate
 from llmlab.method.wording import counted
 from llmlab.runs.folder import RunFolder, default_folder
 
-MOST_EPOCHS = 1_000_000
 SHOWN = 3
 """Files left out of a corpus that are named."""
 
@@ -82,7 +80,7 @@ def _prepared(
 ) -> tuple[PretrainingRecipe, EncodedCorpus]:
     chosen = preset(options.config)
     precision = _precision(options.precision, device)
-    corpus = named_corpus(options.corpus)
+    corpus = open_texts(options.corpus)
     tokenizer = _tokenizer(options.tokenizer, corpus, chosen.shape.vocab_size)
     encoded = encode(corpus, tokenizer)
     shape = replace(
@@ -149,11 +147,7 @@ def _about(option: str, corpus: CorpusText) -> str:
 
 
 def _check_ranges(options: TrainOptions) -> None:
-    if not 0 < options.epochs <= MOST_EPOCHS:
-        raise LabError(
-            f"{options.epochs:g} epochs train nothing, or for ever: take --epochs above 0 and up "
-            f"to {MOST_EPOCHS:,}, or --steps."
-        )
+    require_epochs(options.epochs)
     if options.learning_rate is not None:
         require_learning_rate("--learning-rate", options.learning_rate)
 

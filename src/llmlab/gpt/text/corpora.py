@@ -20,9 +20,13 @@ import pooch
 from llmlab.method.declare.catalog import suggestion
 from llmlab.method.environment import CACHE_DIR, DATA_DIR
 from llmlab.method.errors import LabError
+from llmlab.method.files import UTF_16
 
 PIECE = 1 << 16
 """Bytes that are read at once."""
+
+BINARY_HEAD = 8000
+"""First bytes of a file that show whether it is binary; git reads as many."""
 
 
 @dataclass(frozen=True)
@@ -165,6 +169,15 @@ def open_corpus(name_or_path: str | Path) -> CorpusText:
     )
 
 
+def open_texts(name_or_path: str | Path) -> CorpusText:
+    """As `open_corpus`, but of a folder the files that are not binary."""
+    path = Path(name_or_path)
+    if str(name_or_path) in CORPORA or not path.is_dir():
+        return open_corpus(name_or_path)
+    files = {name: file for name, file in _visible_files(path).items() if not _is_binary(file)}
+    return _collect(path.resolve().name, files)
+
+
 def left_out(folder: Path, corpus: CorpusText) -> dict[str, str]:
     """Visible entries below `folder` that gave `corpus` no text: the reason, by path."""
     read = {document.path.resolve() for document in corpus.documents}
@@ -187,8 +200,27 @@ def left_out(folder: Path, corpus: CorpusText) -> dict[str, str]:
             starts += (path for name in folders if (path := Path(parent, name)).is_symlink())
             for path in (Path(parent, name) for name in names if name[0] != "."):
                 if path.resolve() not in read:
-                    note(path, "empty" if path.is_file() else "not a regular file")
+                    note(path, _why_left_out(path))
     return found
+
+
+def _why_left_out(path: Path) -> str:
+    if not path.is_file():
+        return "not a regular file"
+    return f"binary, {path.stat().st_size:,} bytes" if _is_binary(path) else "empty"
+
+
+def _is_binary(path: Path) -> bool:
+    """Whether a file holds a zero byte, as git tells, and is no text in UTF-16.
+
+    One that cannot be read is not, so that reading it tells why.
+    """
+    try:
+        with path.open("rb") as file:
+            head = file.read(BINARY_HEAD)
+    except OSError:
+        return False
+    return b"\0" in head and not head.startswith(UTF_16)
 
 
 def cache_folder() -> Path:

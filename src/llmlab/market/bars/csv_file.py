@@ -5,12 +5,14 @@ import math
 import re
 from collections.abc import Sequence
 from io import StringIO
+from itertools import pairwise
 from pathlib import Path
 
 import pandas as pd
 
 from llmlab.market.bars.bars import COLUMNS, Bars, checked
 from llmlab.market.bars.stock_splits import adjusted, refuse_splits
+from llmlab.method.delimited import delimiter_of, rows_before_header, with_points
 from llmlab.method.errors import LabError
 from llmlab.method.files import read_text
 
@@ -20,7 +22,8 @@ NAMES = {
     **{column: (column,) for column in COLUMNS},
 }
 """Names of the columns in files, in lower case."""
-NEEDED = ("date", "open", "high", "low", "close", "volume")
+NEEDED = ("date", "open", "high", "low", "close")
+"""An index may have no volume."""
 EARLIEST, LATEST = 1, 9999
 """First and last year of Python's calendar."""
 LONGEST_CELL = 40
@@ -29,7 +32,9 @@ ZONE = re.compile(r"(Z|[+-]\d\d:?\d\d| [A-Z]{3,4})$")
 
 
 def read_csv(path: Path, jumps: str = "refuse") -> Bars:
-    """Read bars from a file with columns for the date, each price and the volume.
+    """Read bars from a file with columns for the date, each price and, if there is one, the volume.
+
+    The newest may stand first, as in many exports.
 
     Args:
         jumps: what to do if a price falls overnight by a simple ratio, as at a split: "refuse",
@@ -44,11 +49,14 @@ def read_csv(path: Path, jumps: str = "refuse") -> Bars:
     header, rows = _cells(path)
     places = _places(path, header)
     dates = [_date(path, line, row[places["date"]]) for line, row in rows]
+    if all(later > earlier for later, earlier in pairwise(dates)):
+        rows, dates = rows[::-1], dates[::-1]
     numbers = {
         column: [_number(path, line, column, row[place]) for line, row in rows]
         for column, place in places.items()
         if column != "date"
     }
+    numbers.setdefault("volume", [math.nan] * len(rows))
     frame = pd.DataFrame(numbers, index=pd.DatetimeIndex(dates, name="date"))
     bars = checked(Bars(path.stem, frame, source=str(path)))
     if jumps == "keep":
@@ -60,26 +68,30 @@ def _cells(path: Path) -> tuple[list[str], list[tuple[int, Sequence[str]]]]:
     if not path.is_file():
         raise LabError(f"there is no file {path}; give the path of a CSV file of bars.")
     text = read_text(path)
-    first = text.split("\n", 1)[0]
-    reader = csv.reader(StringIO(text), delimiter=max(",;\t", key=first.count))
+    delimiter = delimiter_of(text)
+    reader = csv.reader(StringIO(text), delimiter=delimiter)
     try:
-        rows = [(reader.line_num, row) for row in reader if any(map(str.strip, row))]
+        found = [(reader.line_num, row) for row in reader if any(map(str.strip, row))]
     except csv.Error as error:
         raise LabError(
             f"{path} is not CSV up to line {reader.line_num} ({error}); look for an unclosed quote."
         ) from error
+    lines, rows = zip(*found, strict=True) if found else ((), ())
+    n_before = rows_before_header(rows)
+    lines, rows = lines[n_before:], rows[n_before:]
     if len(rows) < 2:
         raise LabError(
             f"{path} has no bars; give one line of column names and then one line per day."
         )
-    (_, header), *body = rows
-    for line, row in body:
+    header, *body = with_points(rows) if delimiter == ";" else rows
+    for line, row in zip(lines[1:], body, strict=True):
         if len(row) != len(header):
             raise LabError(
-                f"{path}, line {line}: it has {len(row)} cells, but the header has {len(header)}; "
-                "if commas mark decimals, use points, or separate cells with semicolons."
+                f"{path}, line {line}: it has {len(row)} cells, but the header in line {lines[0]} "
+                f"has {len(header)}; if commas mark decimals, separate cells with semicolons; else "
+                "correct one of these lines."
             )
-    return header, body
+    return header, list(zip(lines[1:], body, strict=True))
 
 
 def _places(path: Path, header: Sequence[str]) -> dict[str, int]:
@@ -93,8 +105,8 @@ def _places(path: Path, header: Sequence[str]) -> dict[str, int]:
     for column in NEEDED:
         if column not in places:
             raise LabError(
-                f"{path} has no column '{column}'; add it: bars need {', '.join(NEEDED)} (found "
-                f"{', '.join(header)})."
+                f"{path} has no column '{column}'; name it so: bars need {', '.join(NEEDED)} "
+                f"(found {', '.join(header)})."
             )
     return places
 

@@ -41,6 +41,11 @@ def warnings(fit: Fit) -> Iterator[str]:
             f"Only {fit.optimum.reached:.0%} of the starts reached the optimum: there may be a "
             "better one."
         )
+    if copies := len(fit.runs) - len(set(_rows(fit))):
+        yield (
+            f"{copies} of {len(fit.runs)} rows repeat another one exactly: if they are the same "
+            "run, remove them, since they make the intervals too narrow."
+        )
     repeated = _repeated(fit)
     if repeated:
         yield (
@@ -106,9 +111,14 @@ def _ends(found: Interval) -> str:
     return f"{found.low:.3g} to {found.high:.3g}"
 
 
+def _rows(fit: Fit) -> Iterator[tuple[float, ...]]:
+    """Sizes and loss of each run."""
+    return zip(*fit.runs.sizes.values(), fit.runs.loss_M, strict=True)
+
+
 def _repeated(fit: Fit) -> int:
     """Number of runs that share their sizes with runs whose loss differs by more than a tenth."""
     places: dict[tuple[float, ...], list[float]] = {}
-    for *sizes, loss in zip(*fit.runs.sizes.values(), fit.runs.loss_M, strict=True):
+    for *sizes, loss in _rows(fit):
         places.setdefault(tuple(sizes), []).append(loss)
     return sum(len(found) for found in places.values() if max(found) > 1.1 * min(found))

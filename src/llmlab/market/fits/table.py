@@ -10,6 +10,7 @@ import numpy as np
 
 from llmlab.market.fits.law import Runs
 from llmlab.method.declare.catalog import suggestion
+from llmlab.method.delimited import delimiter_of, rows_before_header, with_points
 from llmlab.method.documents import listed
 from llmlab.method.errors import LabError
 from llmlab.method.files import read_text
@@ -92,8 +93,8 @@ def read_table(file: Path) -> Table:
     """
     if not file.is_file():
         raise LabError(f"there is no file {file}; give the path of a CSV file of runs.")
-    header, *rows = _cells(file, read_text(file)) or [(1, [])]
-    columns = [name.strip() for name in header[1]]
+    (header_line, header), *rows = _cells(file, read_text(file)) or [(1, [])]
+    columns = [name.strip() for name in header]
     if not rows:
         raise LabError(
             f"{file} has no rows; give one line of column names and then one line per run."
@@ -104,13 +105,13 @@ def read_table(file: Path) -> Table:
     for line, row in rows:
         if len(row) != len(columns):
             raise LabError(
-                f"{file}, line {line}: it has {len(row)} cells, but the header has {len(columns)}; "
-                "correct or remove that line."
+                f"{file}, line {line}: it has {len(row)} cells, but the header in line "
+                f"{header_line} has {len(columns)}; correct or remove one of them."
             )
     return Table(
         file,
         tuple(columns),
-        tuple(dict(zip(columns, map(str.strip, row), strict=True)) for _, row in rows),
+        tuple(dict(zip(columns, row, strict=True)) for _, row in rows),
         tuple(line for line, _ in rows),
     )
 
@@ -125,6 +126,10 @@ def runs_of(table: Table, sizes: Mapping[str, str | None], loss: str) -> Runs:
         LabError: a column is missing, a cell is not a positive number, or there are too few runs.
     """
     columns = {name: column for name, column in sizes.items() if column is not None}
+    if len({loss, *columns.values()}) <= len(columns):
+        raise LabError(
+            f"--{', --'.join([*columns, 'loss'])} name one column twice; name a column for each."
+        )
     if not columns:
         raise LabError(
             "a law needs at least one size; name its column with --params, --tokens, or both."
@@ -148,16 +153,22 @@ def runs_of(table: Table, sizes: Mapping[str, str | None], loss: str) -> Runs:
 
 
 def _cells(file: Path, text: str) -> list[tuple[int, Sequence[str]]]:
-    """The non-empty lines, each with its number."""
-    first = text.split("\n", 1)[0]
-    delimiter = max(",;\t|", key=first.count)
+    """The header and the non-empty lines after it, each with its number."""
+    delimiter = delimiter_of(text, ",;\t|")
     reader = csv.reader(text.splitlines(), delimiter=delimiter, skipinitialspace=True, strict=True)
     try:
-        return [(reader.line_num, row) for row in reader if any(map(str.strip, row))]
+        found = [
+            (reader.line_num, [*map(str.strip, row)]) for row in reader if any(map(str.strip, row))
+        ]
     except csv.Error as error:
         raise LabError(
             f"{file}, line {reader.line_num}: not valid CSV ({error}); correct that line."
         ) from error
+    lines, rows = zip(*found, strict=True) if found else ((), ())
+    n_before = rows_before_header(rows)
+    if delimiter == ";":
+        rows = with_points(rows)
+    return list(zip(lines, rows, strict=True))[n_before:]
 
 
 def _number(cell: str) -> float | None:

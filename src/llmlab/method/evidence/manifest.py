@@ -124,12 +124,18 @@ def verified(folder: Path, name: str) -> Path:
     return path
 
 
+def damaged(folder: Path, expected: Mapping[str, str]) -> tuple[str, ...]:
+    """Names of the files in a folder that are missing or have another SHA-256 than expected."""
+    return tuple(
+        name
+        for name, sha256 in expected.items()
+        if not (folder / name).is_file() or file_sha256(folder / name) != sha256
+    )
+
+
 def is_intact(folder: Path, manifest: Manifest) -> bool:
     """Whether all files that a manifest lists exist with the right checksums."""
-    return all(
-        (folder / name).is_file() and file_sha256(folder / name) == sha256
-        for name, sha256 in manifest.files.items()
-    )
+    return not damaged(folder, manifest.files)
 
 
 def checksums(folder: Path) -> dict[str, str]:

@@ -21,6 +21,7 @@ from llmlab.method.errors import LabError
 from llmlab.method.evidence.manifest import KEPT, MANIFEST, content_sha256, parse_manifest
 from llmlab.method.files import (
     is_aside,
+    remove_asides,
     require_writable,
     unreadable,
     unwritable,
@@ -159,6 +160,7 @@ def unpack(project: Project, source: Path) -> list[str]:
                 "to end, then unpack again."
             )
             held.enter_context(locked(project.build / "results" / folder / LOCK, taken, 1.0))
+            remove_asides(project.build / "results" / folder)
         ordered = sorted(contents, key=_is_manifest)  # manifests last: they vouch
         write_files({project.build / "results" / name: contents[name] for name in ordered})
     return list(contents)

@@ -35,7 +35,7 @@ from llmlab.method.evidence.manifest import (
 )
 from llmlab.method.evidence.provenance import host, libraries
 from llmlab.method.evidence.views import VIEWS, write_views
-from llmlab.method.files import asides, flush_folder, remove_file, unwritable
+from llmlab.method.files import asides, flush_folder, remove_asides, remove_file, unwritable
 from llmlab.method.locks import locked
 from llmlab.method.project import Project
 from llmlab.method.running.added_seeds import judged_before
@@ -87,6 +87,7 @@ def run_experiment(
             f"or stale; run `llmlab run {name} --scale {scale}` first."
         )
     with _alone(plan):
+        remove_asides(plan.folder)
         _make_kept(plan)
         _discard_damaged(plan)
         _compute(plan, report)

@@ -6,7 +6,8 @@ from typing import Literal
 from llmlab.method.declare.catalog import catalog, load_experiment
 from llmlab.method.declare.experiment import SCALES
 from llmlab.method.evidence.fingerprint import fingerprint
-from llmlab.method.evidence.lookup import Origin, evidence_at
+from llmlab.method.evidence.lookup import Evidence, Origin, evidence_at
+from llmlab.method.evidence.manifest import damaged
 from llmlab.method.evidence.reach import still_source
 from llmlab.method.project import Project
 from llmlab.method.running.parts import Parts, is_running, trials
@@ -22,8 +23,8 @@ class State:
     Attributes:
         word: "running" while a process computes it, "partial" if some runs are finished but there
             are no current tables.
-        reason: what made it stale, how many runs are finished, or that it is current by
-            equivalence; empty otherwise.
+        reason: what made it stale or is damaged, how many runs are finished, or that it is current
+            by equivalence; empty otherwise.
         origin: where the tables are; None if there are none.
     """
 
@@ -37,15 +38,24 @@ def state(project: Project, name: str, scale: str) -> State:
     if is_running(project.fresh(scale, name)):
         return State("running", _progress(*finished_runs(project, name, scale)))
     evidence = evidence_at(project, name, scale)
-    if evidence is not None and not evidence.changes:
+    broken = _damaged(evidence) if evidence is not None else ()
+    if evidence is not None and not evidence.changes and not broken:
         reason = "by equivalence" if evidence.equivalence else ""
         return State("current", reason, evidence.origin)
     finished, total = finished_runs(project, name, scale)
     if finished:
         return State("partial", _progress(finished, total))
     if evidence is not None:
-        return State("stale", ", ".join(evidence.changes), evidence.origin)
+        reasons = (*evidence.changes, *(f"{name} is damaged" for name in broken))
+        return State("stale", ", ".join(reasons), evidence.origin)
     return State("missing")
+
+
+def _damaged(evidence: Evidence) -> tuple[str, ...]:
+    """Files that are not those of the manifest; recorded evidence is without what runs kept."""
+    manifest = evidence.manifest
+    expected = manifest.files if evidence.origin == "fresh" else manifest.sha256
+    return damaged(evidence.folder, expected)
 
 
 def states(project: Project) -> dict[str, dict[str, State]]:

@@ -20,6 +20,7 @@ from llmlab.sleep.koans.check import Checked, check_koans
 from llmlab.sleep.koans.generated import GRAMMARS, SHARES, generate
 from llmlab.sleep.koans.koan import Koan, choose_koans
 from llmlab.sleep.koans.store import usable_store
+from llmlab.sleep.sandbox.levels import require_limits
 from llmlab.sleep.sandbox.sandbox import Unguarded
 
 app = typer.Typer(no_args_is_help=True, help="List, show and check small broken programs.")
@@ -122,6 +123,7 @@ def check(options: KoanOptions, seed: Seed = 0, as_json: Json = False) -> None:
     Results of generated koans are cached by their content, so a second check runs no compiler.
     """
     began = time.monotonic()
+    require_limits()
     koans = options.koans(seed)
     checked = check_koans(koans, Unguarded(), usable_store() if options.generated else None)
     faults = [found for found in checked if found.fault]

@@ -16,6 +16,8 @@ from llmlab.method.documents import first_mistake
 from llmlab.method.errors import LabError
 
 SCHEMA = 1
+BEGINNING = b'{"schema_version":'
+"""How the line of an episode begins."""
 
 
 class Turn(BaseModel):
@@ -98,6 +100,9 @@ class EpisodeFile:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             with self.path.open("ab") as file:
                 end = _whole_length(self.path)
+                rest = _rest(self.path, end)
+                if _is_episode(rest):  # an editor removed the end of its line
+                    end, line = end + len(rest), b"\n" + line
                 file.truncate(end)
                 try:
                     _write(file.fileno(), line)
@@ -126,7 +131,15 @@ class EpisodeFile:
                 f"{self.path} cannot be read ({error.strerror}): name the file of episodes that "
                 "`llmlab sleep run` wrote."
             ) from None
-        for number, line in enumerate(content.split(b"\n")[:-1], 1):
+        *lines, rest = content.split(b"\n")
+        if _is_episode(rest):
+            lines.append(rest)
+        elif not lines and rest[: len(BEGINNING)] != BEGINNING[: len(rest)]:
+            raise LabError(
+                f"{self.path} holds no episode: name the file of episodes that `llmlab sleep run` "
+                "wrote, or a new one."
+            )
+        for number, line in enumerate(lines, 1):
             try:
                 yield Episode.model_validate_json(line)
             except ValidationError as error:
@@ -134,6 +147,20 @@ class EpisodeFile:
                     f"line {number} of {self.path} is not an episode "
                     f"({first_mistake(error)}): remove the line, or run again into a new file."
                 ) from None
+
+
+def _is_episode(line: bytes) -> bool:
+    try:
+        Episode.model_validate_json(line)
+    except ValidationError:
+        return False
+    return True
+
+
+def _rest(path: Path, start: int) -> bytes:
+    with path.open("rb") as file:
+        file.seek(start)
+        return file.read()
 
 
 def _whole_length(path: Path) -> int:

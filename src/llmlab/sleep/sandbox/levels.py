@@ -1,5 +1,6 @@
 """Which isolation this machine has: tested, not guessed."""
 
+import resource
 import sys
 from dataclasses import dataclass, replace
 from functools import cache
@@ -15,6 +16,14 @@ from llmlab.sleep.sandbox.scratch import scratch
 
 LEVELS: tuple[Sandbox, ...] = (Bubblewrap(), Landlock())
 """The strongest first; a container, which starts slowly, is the last resort (`strongest`)."""
+
+MOST = (
+    ("-v", resource.RLIMIT_AS, 4 * 2**30),
+    ("-t", resource.RLIMIT_CPU, 61),
+    ("-f", resource.RLIMIT_FSIZE, Limits.file_bytes),
+    ("-n", resource.RLIMIT_NOFILE, Limits.open_files),
+)
+"""The highest limits that a judge sets: bytes of memory, seconds, bytes of a file, open files."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +58,8 @@ def failure(sandbox: Sandbox) -> str:
 
 
 def strongest() -> Probe:
-    """As `probe`, with a container if neither of its levels works."""
+    """As `probe`, with a container if neither of its levels works; errors as `require_limits`."""
+    require_limits()
     own = probe()
     if own.sandbox.isolates:
         return own
@@ -57,6 +67,26 @@ def strongest() -> Probe:
     if reason := container.missing() or failure(container):
         return replace(own, reasons=(*own.reasons, f"container: {reason}"))
     return replace(own, sandbox=container)
+
+
+def require_limits() -> None:
+    """See that this process may set the limits of every program.
+
+    Raises:
+        LabError: it may not, since those of its shell are lower.
+    """
+    for option, kind, value in MOST:
+        soft, hard = resource.getrlimit(kind)
+        if hard == resource.RLIM_INFINITY or hard >= value:
+            continue
+        try:
+            resource.setrlimit(kind, (soft, value))  # root may
+            resource.setrlimit(kind, (soft, hard))
+        except (ValueError, OSError):
+            raise LabError(
+                f"programs are run with limits of their own, and this shell's `ulimit {option}` "
+                f"is lower ({hard:,} where {value:,} is needed): use a shell without that limit."
+            ) from None
 
 
 def open_sandbox(allow_unsandboxed: bool = False) -> Sandbox:
