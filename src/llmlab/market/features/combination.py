@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 
 import pandas as pd
 
@@ -28,9 +29,8 @@ class Overlap:
 
 
 def overlaps(assets: Sequence[Bars]) -> list[Overlap]:
-    """The overlap of the first asset with each other one."""
-    one, *others = assets
-    return [_overlap(one, other) for other in others]
+    """The overlap of each pair of assets."""
+    return [_overlap(one, other) for one, other in combinations(assets, 2)]
 
 
 def combined(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
@@ -43,7 +43,7 @@ def combined(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
 
 
 def require_overlap(assets: Sequence[Bars]) -> None:
-    """Raise LabError if an asset has too few days in common with the first."""
+    """Raise LabError if two of the assets have too few days in common."""
     for found in overlaps(assets):
         if found.common < FEWEST_COMMON:
             raise LabError(

@@ -19,6 +19,8 @@ TOLERANCE = 1e-9
 """Largest relative difference explained by rounding."""
 SAMPLE = 360
 """Number of final bars to check, more than the longest window."""
+PREFIXES = 90
+"""Most prefixes that end in the last quarter of a sample."""
 
 
 @dataclass(frozen=True)
@@ -57,9 +59,14 @@ def leaks(compute: Compute, bars: Bars, prefixes: Iterable[int] | None = None) -
 
 
 def require_no_leak(compute: Compute, bars: Bars, sample: int = SAMPLE) -> None:
-    """Raise LabError if a column changes on the last quarter of the last `sample` bars."""
+    """Raise LabError if a column changes on the last quarter of the last `sample` bars.
+
+    Args:
+        sample: more bars than the longest window, or a column is empty and hides its leak.
+    """
     last = replace(bars, frame=bars.frame.iloc[-sample:])
-    found = leaks(compute, last, range(3 * len(last) // 4, len(last)))
+    ends = np.linspace(3 * len(last) // 4, len(last) - 1, PREFIXES)
+    found = leaks(compute, last, np.unique(ends.astype(int)).tolist())
     if found:
         leak = found[0]
         more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""

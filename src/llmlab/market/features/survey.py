@@ -8,7 +8,7 @@ import pandas as pd
 
 from llmlab.market.bars.bars import Bars
 from llmlab.market.features.combination import combined, require_overlap
-from llmlab.market.features.leaks import require_no_leak
+from llmlab.market.features.leaks import SAMPLE, require_no_leak
 from llmlab.market.features.resampling import resampled
 from llmlab.market.features.table import compute, usable, warm_up
 from llmlab.market.features.tiers import tier
@@ -78,7 +78,8 @@ def compute_features(
             f"{bars.name} has only {len(table)} bars, too few for the windows of tier "
             f"{settings.tier}; give more bars, or choose a smaller tier."
         )
-    require_no_leak(table_of, bars)
+    days_per_row = -(-len(bars) // len(table))
+    require_no_leak(table_of, bars, SAMPLE * days_per_row)
     names = {feature.name for feature in usable(wanted, bars)}
     left_out = tuple(feature.name for feature in wanted if feature.name not in names)
     return FeatureTable(bars.name, table, left_out, start)
