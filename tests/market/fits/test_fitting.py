@@ -1,5 +1,7 @@
 """The gates of the fitter: another optimizer agrees, a bad objective does not, truth is covered."""
 
+from functools import cache
+
 import numpy as np
 import pytest
 from scipy.optimize import least_squares, minimize
@@ -21,12 +23,20 @@ def grid_runs(spread: float, seed: int = 0, n: int = 6) -> Runs:
     return Runs({"params": params, "tokens": tokens}, loss * np.exp(noise))
 
 
-@pytest.fixture(scope="module")
+EVALUATION_SETS = ("c4_val", "paloma_c4_en", "openlm")
+
+
+@cache
+def fitted(evaluation_set: str) -> Fit:
+    return fit_law(public_runs(evaluation_set))
+
+
+@pytest.fixture
 def public() -> Fit:
-    return fit_law(public_runs())
+    return fitted("c4_val")
 
 
-def by_least_squares(runs: Runs, n_starts: int) -> np.ndarray:
+def by_least_squares(runs: Runs, start_SP: np.ndarray) -> np.ndarray:
     """The best that scipy's `least_squares` with a Huber loss finds."""
     tries = [
         least_squares(
@@ -38,9 +48,26 @@ def by_least_squares(runs: Runs, n_starts: int) -> np.ndarray:
             xtol=1e-12,
             gtol=1e-12,
         )
-        for start in starts(runs, n_starts)
+        for start in start_SP
     ]
     return min(tries, key=lambda found: found.cost).x
+
+
+def resampled(runs: Runs, seed: int) -> Runs:
+    """As many runs, drawn with replacement."""
+    rows = np.random.default_rng(seed).integers(0, len(runs), len(runs))
+    sizes = {name: size_M[rows] for name, size_M in runs.sizes.items()}
+    return Runs(sizes, runs.loss_M[rows])
+
+
+def moved(theta_P: np.ndarray, runs: Runs, other: Runs) -> np.ndarray:
+    """The same law in parameters that are centred on the sizes of other runs."""
+    shift_T = [
+        np.log(other.sizes[name]).mean() - np.log(size).mean() for name, size in runs.sizes.items()
+    ]
+    found = theta_P.copy()
+    found[1::2] -= found[2::2] * shift_T
+    return found
 
 
 def agrees(fit: Fit, theta_P: np.ndarray) -> bool:
@@ -53,8 +80,25 @@ def agrees(fit: Fit, theta_P: np.ndarray) -> bool:
     )
 
 
-def test_least_squares_from_the_same_starts_agrees_on_public_models(public: Fit) -> None:
-    assert agrees(public, by_least_squares(public.runs, n_starts=8))
+@pytest.mark.parametrize("evaluation_set", EVALUATION_SETS)
+def test_least_squares_from_the_same_starts_agrees_on_public_models(evaluation_set: str) -> None:
+    fit = fitted(evaluation_set)
+    assert agrees(fit, by_least_squares(fit.runs, starts(fit.runs, 8)))
+
+
+@pytest.mark.parametrize("evaluation_set", EVALUATION_SETS)
+def test_values_lie_inside_the_intervals_of_least_squares(evaluation_set: str) -> None:
+    """Its intervals come from twenty resamples, each fitted by `least_squares`."""
+    fit = fitted(evaluation_set)
+    tables = [resampled(fit.runs, seed) for seed in range(20)]
+    begun = [moved(fit.optimum.theta_P, fit.runs, table)[None] for table in tables]
+    drawn = [
+        table.plain(by_least_squares(table, start_SP)[None])
+        for table, start_SP in zip(tables, begun, strict=True)
+    ]
+    for name, found in fit.parameters.items():
+        low, high = np.quantile([one[name][0] for one in drawn], [0.025, 0.975])
+        assert low <= found.value <= high
 
 
 def test_an_unscaled_mean_with_default_tolerance_does_not_agree(public: Fit) -> None:
