@@ -128,15 +128,15 @@ from llmlab.experiments.market_scaling import EXPERIMENT
 plan = EXPERIMENT.budgets["gpu"]
 cells = {axis: len(levels) for axis, levels in plan.conditions.items()}
 runs_each = plan.seeds * cells["horizon"] * cells["threshold"] * cells["tier"]
-rows = []
-for budget in plan.conditions["parameters"]:
-    operations = 6 * budget * 4000 * 4 * 10 * runs_each
-    rows.append(
-        [f"{budget:,}", f"{runs_each}", scientific(operations), f"{operations / 1e14:,.0f}"]
-    )
-Markdown(
-    pipe_table(["parameters", "runs", "operations", "GPU seconds"], rows, numeric=[0, 1, 2, 3])
-)
+costs = {f"{n:,}": 6 * n * 4000 * 4 * 10 * runs_each for n in plan.conditions["parameters"]}
+rows = [
+    [budget, f"{runs_each}", scientific(operations), f"{operations / 1e14 / 3600:.2g}"]
+    for budget, operations in costs.items()
+]
+total = sum(costs.values())
+n_runs = f"{len(costs) * runs_each}"
+rows.append(["all", n_runs, scientific(total), f"{total / 1e14 / 3600:.2g}"])
+Markdown(pipe_table(["parameters", "runs", "operations", "GPU hours"], rows, numeric=[0, 1, 2, 3]))
 
 # %% [markdown]
 # ## Learnings
