@@ -4,7 +4,7 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from llmlab.market.bars.bars import Bars, bad_days, gaps
+from llmlab.market.bars.bars import Bars, bad_days, gaps, named
 from llmlab.method.files import write_file
 
 
@@ -19,7 +19,7 @@ class Manifest:
         duplicates: number of repeated dates.
         zero_volume, missing_volume: number of rows; allowed for an index.
         bad: dates of invalid bars, by the kind of error.
-        notes: processing steps.
+        notes: processing steps, and days on which a traded asset has no volume.
     """
 
     name: str
@@ -55,8 +55,19 @@ def describe(bars: Bars, version: str, licence: str) -> Manifest:
         zero_volume=0 if volume is None else int((volume == 0).sum()),
         missing_volume=len(bars) if volume is None else int(volume.isna().sum()),
         bad={what: days for what, days in bad_days(bars).items() if days},
-        notes=bars.notes,
+        notes=(*bars.notes, *_days_without_trades(bars)),
     )
+
+
+def _days_without_trades(bars: Bars) -> list[str]:
+    """A note on an asset that is no index and lacks volume on some days, but not on all."""
+    if bars.is_index or "volume" not in bars.frame:
+        return []
+    has_none = ~(bars.frame["volume"] > 0)
+    if not has_none.any() or has_none.all():
+        return []
+    days = [str(day.date()) for day in bars.frame.index[has_none]]
+    return [f"no volume on {named(days)}"]
 
 
 def write(manifest: Manifest, folder: Path) -> Path:
