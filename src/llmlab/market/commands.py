@@ -219,7 +219,7 @@ def search(
     """
     from llmlab.market.models.architecture import Architecture
     from llmlab.market.models.report import print_answers, write_result
-    from llmlab.market.models.search import Space
+    from llmlab.market.models.search import Space, n_finished
     from llmlab.market.models.search import search as search_for
     from llmlab.market.models.study import require_memory, require_samples
     from llmlab.market.models.training import Training, train
@@ -247,7 +247,7 @@ def search(
         write_result(folder.path, asked | {"best": dict(found.best_trial.params)}, answers)
     print_answers(f"{task.assets[0].name}, {study.recipe.target}", answers)
     tried = _settings(found.best_trial.params)
-    print(f"The best of {counted(len(found.trials), 'trial')}: {tried}.")
+    print(f"The best of {counted(n_finished(found), 'trial')}: {tried}.")
     print(f"Trials and results are in {folder.path}.")
 
 

@@ -37,6 +37,7 @@ def test_a_search_goes_on_and_judges_its_best(
     told = capsys.readouterr()
     assert [line.split(":")[0] for line in told.err.splitlines()] == ["trial 0", "trial 1"]
     assert "best of the search" in told.out
+    assert "The best of 2 trials: shape" in told.out
     assert call(monkeypatch, "search", *options, "--trials", 2, "--horizon", 2) == 1
     assert "another space (horizon differ" in capsys.readouterr().err
 

@@ -8,7 +8,7 @@ from optuna.trial import TrialState
 
 from llmlab.market.models import search as module
 from llmlab.market.models.architecture import TOLERANCE, Architecture
-from llmlab.market.models.search import TRIALS, Space, search
+from llmlab.market.models.search import TRIALS, Space, n_finished, search
 from llmlab.market.models.search_log import BEST, CURVE, LOSS
 from llmlab.market.models.training import Training
 from llmlab.method.errors import LabError
@@ -68,8 +68,10 @@ def test_a_trial_that_a_kill_cut_short_is_made_up_for(
 ) -> None:
     parts = draw_parts(1.0)
     run(parts, space, tmp_path, 1).ask()  # left running
-    states = [trial.state for trial in run(parts, space, tmp_path, 2).trials]
+    study = run(parts, space, tmp_path, 2)
+    states = [trial.state for trial in study.trials]
     assert states == [TrialState.COMPLETE, TrialState.FAIL, TrialState.COMPLETE]
+    assert n_finished(study) == 2
 
 
 def test_a_search_of_another_space_is_refused(draw_parts, space: Space, tmp_path: Path) -> None:

@@ -109,7 +109,7 @@ def search(
     study = _open(folder, asked, space)
     log = SearchLog(RunFolder(folder).log)
     log.start(n_trials, study.trials)
-    while _finished(study) < n_trials:
+    while n_finished(study) < n_trials:
         number = len(study.trials)
         study.sampler = optuna.samplers.TPESampler(seed=seed * 100_000 + number)
         try:
@@ -204,7 +204,8 @@ def _check(trial: FrozenTrial, space: Space) -> None:
         raise ValueError(f"trial {trial.number} has no loss, or one that is no number")
 
 
-def _finished(study: optuna.Study) -> int:
+def n_finished(study: optuna.Study) -> int:
+    """Number of trials that no kill cut short."""
     return len(study.get_trials(False, states=FINISHED))
 
 
