@@ -2,21 +2,51 @@
 # # Bars, indicators and leaks {#sec-market-features}
 #
 # A market leaves five numbers a day: the first price, the highest, the lowest, the last (the *close*), and the volume
-# traded. Together they are a *bar*. A *return* is the relative change of the close from bar to bar; everything below is
-# made of these. In this field, most results that look too good to be true are: some number that the model was given for
-# a day was not known on that day. This is a *leak*, and @fig-market-leak shows one.
+# traded. Together they are a *bar*. A *return* is the relative change of the close from bar to bar. An *indicator* is a
+# formula over the bars so far. @fig-market-bars shows two: a mean of closes, and the relative strength index,
+#
+# $$ \mathrm{RSI}_t = 100 \, \frac{U_t}{U_t + D_t}, $$ {#eq-rsi}
+#
+# where $U_t$ and $D_t$ are running means of the rises and of the falls of the close. It is 100 if the price only rose,
+# and 0 if it only fell.
+
+# %%
+# | label: fig-market-bars
+# | fig-cap: "Sixty days of a synthetic market. Top: bars, each a line from the lowest to the highest price, with the first price as a tick on the left and the close on the right; the blue line is the mean of 20 closes. Bottom: the relative strength index over 14 days."
+# | fig-alt: "Two panels over sixty days: price bars with a smooth line through them, and an index that rises and falls with the price."
+# | echo: true
+import numpy as np
+
+from llmlab.book import style
+from llmlab.market.bars.synthetic import known_market
+from llmlab.market.features.table import compute
+from llmlab.market.features.tiers import tier
+
+bars = known_market(200, strength=0.0, seed=3).bars
+features = compute(tier("a"), bars)
+prices, day = bars.frame[-60:], np.arange(60)
+
+figure, (top, bottom) = style.subplots(2, 1, height=3.8, sharex=True)
+top.vlines(day, prices["low"], prices["high"], color=style.INK, linewidth=1)
+top.hlines(prices["open"], day - 0.35, day, color=style.INK, linewidth=1)
+top.hlines(prices["close"], day, day + 0.35, color=style.INK, linewidth=1)
+top.plot(day, bars.frame["close"].rolling(20).mean()[-60:], color=style.BLUE)
+bottom.plot(day, features["rsi_14"][-60:], color=style.INK)
+top.set(ylabel="price")
+bottom.set(xlabel="day", ylabel="RSI")
+figure
+
+# %% [markdown]
+# ## A leak
+#
+# In this field, most results that look too good to be true are: some number that the model was given for a day was not
+# known on that day. This is a *leak*, and @fig-market-leak shows one.
 
 # %%
 # | label: fig-market-leak
 # | fig-cap: "A leak. Top: closes of a synthetic market; dashed lines mark three days up to which the closes are known. Bottom: a detrended price as charting packages compute it, from the closes known on each of the three days (colours) and from all closes (grey). The coloured lines end early because the average is centred: each value needs days that come after it."
 # | fig-alt: "Two panels over days. In the lower one coloured lines end ten days before the day up to which prices are known, while a grey line continues."
 # | echo: true
-import numpy as np
-
-from llmlab.book import style
-from llmlab.market.bars.synthetic import known_market
-
-bars = known_market(200, strength=0.0, seed=3).bars
 close = bars.frame["close"]
 
 
@@ -51,8 +81,6 @@ figure
 # %%
 # | echo: true
 from llmlab.market.features.leaks import leaks
-from llmlab.market.features.table import compute
-from llmlab.market.features.tiers import tier
 
 
 def with_a_leak(some):
