@@ -115,6 +115,7 @@ Markdown(
 # | label: tbl-results-market-contest
 # | tbl-cap: "All test periods in a row, week by week: the p value that no model beats the base rate, and the models that may be the best, at 95 % confidence. The blocks of the bootstrap are eight weeks long."
 from llmlab.market.models.scores import contest
+from llmlab.method.levels import signed
 
 found = evidence("market_predictability")
 weeks = found.curves.merge(found.runs[["run_id", "model", "target", "seed"]], on="run_id")
@@ -128,6 +129,30 @@ Markdown(
         ["question", "weeks", "p (no model is better)", "may be the best"], rows, numeric=[1, 2]
     )
 )
+
+# %% [markdown]
+# Within a single period two tests allow for the dependence between its days: the statistic of Diebold and Mariano
+# [@diebold1995comparing], and an interval of the gain by a bootstrap of blocks of days [@politis1994stationary]. A model
+# that gains in some periods and loses in others has no skill that one could rely on.
+
+# %%
+# | label: tbl-results-market-periods
+# | tbl-cap: "Test periods one by one: the range of the Diebold-Mariano statistic (by chance beyond ±1.96 in one period of twenty), and the number of periods whose own 95 % interval of the gain lies above or below zero."
+rows = [
+    [
+        target,
+        model,
+        f"{len(part)}",
+        signed(f"{part['diebold_mariano'].min():.1f}"),
+        signed(f"{part['diebold_mariano'].max():.1f}"),
+        f"{(part['gain_low'] > 0).sum()}",
+        f"{(part['gain_high'] < 0).sum()}",
+    ]
+    for (target, model), part in found.runs.groupby(["target", "model"])
+    if model != "constant"
+]
+columns = ["question", "model", "periods", "lowest DM", "highest DM", "above 0", "below 0"]
+Markdown(pipe_table(columns, rows, numeric=range(2, 7)))
 
 # %% [markdown]
 # ## Learnings
