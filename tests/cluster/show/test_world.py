@@ -6,7 +6,16 @@ import numpy as np
 import pytest
 
 from llmlab.cluster.dynamics.library import loss_dynamics, real_runs, step_dynamics
-from llmlab.cluster.show.events import Event, Message, RunEnd, RunStart, Saved, Step, Validation
+from llmlab.cluster.show.events import (
+    Event,
+    GpuTable,
+    Message,
+    RunEnd,
+    RunStart,
+    Saved,
+    Step,
+    Validation,
+)
 from llmlab.cluster.show.fleet import RANK_SPREAD, Fleet
 from llmlab.cluster.show.scenario import Scenario, cast
 from llmlab.cluster.show.world import World
@@ -50,6 +59,48 @@ def test_steps_count_up_except_after_a_rollback_to_the_last_checkpoint(events: l
             last = event.step
     assert falls > 0
     assert last == 600
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "world size 16",
+        "NCCL version",
+        "tokenizer: ",
+        "shards found",
+        "ECC: ",
+        "slow rank ",
+        "watchdog caught collective operation timeout",
+        "loss spike at step ",
+        "rolling back to step ",
+        "replaced by node-",
+        "restart from checkpoint step-",
+    ],
+)
+def test_a_run_starts_up_and_meets_every_mishap(troubled: str, words: str) -> None:
+    assert words in troubled
+
+
+@pytest.fixture(scope="module")
+def troubled() -> str:
+    """All that a run says in which much goes wrong."""
+    run = world(checkpoint_every=20, hours_between=0.01, warnings_per_hour=400, spikes_per_hour=60)
+    return "\n".join(event.text for event in run.events() if isinstance(event, Message))
+
+
+def test_the_gpus_that_are_not_shown_are_summed_up_by_their_mean() -> None:
+    tables = [one for one in world(gpus=512).events() if isinstance(one, GpuTable)]
+    busy = tables[1:]
+    assert {(len(one.rows), one.others) for one in busy} == {(16, 496)}
+    alone = np.std([one.rows[0].power_w for one in busy])
+    assert np.std([one.rest.power_w for one in busy]) < alone / 4
+
+
+def test_no_gpu_holds_more_than_it_has() -> None:
+    full = world(model="8B", gpus=64, steps=40)
+    assert full.prediction.memory.total > 0.99 * full.plan.accelerator.memory
+    tables = [one for one in full.events() if isinstance(one, GpuTable)]
+    assert max(row.memory_gb for one in tables for row in one.rows) <= tables[0].memory_gb
 
 
 def test_the_loss_falls(events: list[Event]) -> None:
