@@ -1,11 +1,13 @@
 """Runs on small clusters, played to their end."""
 
 import random
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
 
 from llmlab.cluster.dynamics.library import loss_dynamics, real_runs, step_dynamics
+from llmlab.cluster.dynamics.steps import StepDynamics
 from llmlab.cluster.show.events import (
     Event,
     GpuTable,
@@ -16,7 +18,7 @@ from llmlab.cluster.show.events import (
     Step,
     Validation,
 )
-from llmlab.cluster.show.fleet import RANK_SPREAD, Fleet
+from llmlab.cluster.show.fleet import Fleet
 from llmlab.cluster.show.scenario import Scenario, cast
 from llmlab.cluster.show.world import World
 
@@ -125,15 +127,24 @@ def test_what_is_shown_does_not_change_what_happens() -> None:
     assert (shown.env.now, shown.run) == (unseen.env.now, unseen.run)
 
 
-def test_the_wait_for_the_slowest_rank_agrees_with_drawing_every_rank() -> None:
-    rng = np.random.default_rng(0)
-    fleet = Fleet(256, rng)
-    noise = RANK_SPREAD * rng.standard_normal((4000, 256))
-    times = fleet.speeds + noise
-    drawn = times.max(axis=1) / fleet.speeds.mean()
-    waits = fleet.waits(4000, rng)
-    assert waits.mean() == pytest.approx(drawn.mean(), abs=2e-4)
-    assert waits.std() == pytest.approx(drawn.std(), rel=0.1)
+@dataclass(frozen=True)
+class Calm:
+    """Noise that is none."""
+
+    def draw(self, length: int, _: np.random.Generator) -> np.ndarray:
+        return np.zeros(length)
+
+
+def test_steps_scatter_as_in_the_run_that_they_follow_with_its_stalls() -> None:
+    """Such draws are what classifiers are asked to tell from real runs."""
+    shown = world(steps=63, spikes_per_hour=0.0)
+    shown.step_dynamics = StepDynamics(
+        "calm", np.zeros(3), Calm(), np.full(2, np.log(2.0)), places=np.array([4, 9]), length=10
+    )
+    steps = [event.seconds for event in shown.events() if isinstance(event, Step)]
+    relative = np.array(steps[3:]).reshape(-1, 10) / shown.prediction.seconds
+    assert np.sort(relative) == pytest.approx(np.tile([1.0] * 8 + [2.0] * 2, (6, 1)))
+    assert (relative[:, :5] == relative[:, 5:]).all()  # on the schedule of the run
 
 
 def test_a_slow_rank_is_the_slowest_more_often_than_another() -> None:

@@ -1,9 +1,10 @@
 """A run on a cluster in simulated time: `simpy` keeps the clock, the physics gives step times.
 
 Processes: training itself, interruptions at the rates of published runs, and smaller problems. The
-time of a step is the physics' time, times the wait for the slowest of all ranks, times the scatter
-of a real run's steps (`dynamics`). Training moves from one halt (validation, checkpoint, spike) to
-the next in one stride of many steps, which are expanded only for display.
+time of a step is the physics' time, which includes the wait for the slowest rank, times the scatter
+of a real run's steps (`dynamics`), drawn as in the test of looking real. Training moves from one
+halt (validation, checkpoint, spike) to the next in one stride of many steps, which are expanded
+only for display.
 """
 
 import heapq
@@ -17,7 +18,7 @@ import numpy as np
 import simpy
 
 from llmlab.cluster.dynamics.loss import LossDynamics, early_loss
-from llmlab.cluster.dynamics.steps import StepDynamics
+from llmlab.cluster.dynamics.steps import START, StepDynamics
 from llmlab.cluster.physics.hardware import GPUS_PER_NODE
 from llmlab.cluster.physics.prediction import Prediction, predict
 from llmlab.cluster.show import script
@@ -195,10 +196,9 @@ class World:
         step = self.run.step
         halts = (self.scenario.validate_every, self.checkpoint_every)
         count = min(BLOCK, self.cast.steps - step, *(every - step % every for every in halts))
-        if len(self.ahead) < count:
-            waits = self.fleet.waits(BLOCK, self.rng)
-            life = np.exp(self.step_dynamics.noise.draw(BLOCK, self.rng))
-            self.ahead = np.append(self.ahead, self.prediction.seconds * waits * life)
+        while len(self.ahead) < count:  # a run as long as the real one, so that it drifts as fast
+            relative, _ = self.step_dynamics.draw(START + self.step_dynamics.length, self.rng)
+            self.ahead = np.append(self.ahead, self.prediction.seconds * relative[START:])
         seconds, self.ahead = self.ahead[:count], self.ahead[count:]
         return seconds
 
