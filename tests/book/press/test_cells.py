@@ -101,5 +101,5 @@ def test_what_not_every_renderer_shows_is_an_error(tmp_path, cell, message):
 
 
 def test_a_chapter_that_was_not_executed_is_an_error(tmp_path):
-    with pytest.raises(LabError, match="run `llmlab book execute chapter` first"):
+    with pytest.raises(LabError, match="run `llmlab book execute chapter`, or `make`"):
         read_sheet(chapter_in(tmp_path), {})

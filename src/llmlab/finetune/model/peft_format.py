@@ -214,7 +214,8 @@ def require_chosen(paths: Iterable[str], config: AdapterConfig, folder: Path) ->
     given = {name: value for name in CHOOSING if (value := (config.model_extra or {}).get(name))}
     targets = given.get("target_modules", "all-linear")
     leaves = {path.rpartition(".")[2] for path in paths}
-    if len(given) < 2 and (targets == "all-linear" or leaves.issubset(targets)):
+    named = isinstance(targets, list) and all(leaf in targets for leaf in leaves)
+    if len(given) < 2 and (named or targets == "all-linear"):
         return  # as most are, and peft takes seconds to import
     from peft import LoraConfig
     from peft.tuners.tuners_utils import check_target_module_exists
@@ -222,7 +223,7 @@ def require_chosen(paths: Iterable[str], config: AdapterConfig, folder: Path) ->
     try:
         chosen = LoraConfig(**given)
         other = next((path for path in paths if not check_target_module_exists(chosen, path)), None)
-    except (ValueError, TypeError, re.error) as error:
+    except (ValueError, TypeError, AttributeError, re.error) as error:
         raise LabError(
             f"{folder / ADAPTER} does not say which layers it adapts ({first_line(error)}): copy "
             "the adapter again."
