@@ -12,7 +12,7 @@ test: .venv/installed  ## style, import contracts, tests
 	$(BIN)/ruff check
 	$(BIN)/snakefmt --check Snakefile
 	$(BIN)/lint-imports --no-logo
-	OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --dist loadfile --no-loadscope-reorder
 
 hostile: .venv/installed  ## run all hundred hostile programs against the sandbox
 	LLMLAB_ALL_HOSTILE=1 $(BIN)/pytest tests/sleep/sandbox

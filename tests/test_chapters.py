@@ -4,6 +4,8 @@ import matplotlib as mpl
 import pytest
 from small_book import ROOT
 
+pytestmark = pytest.mark.long
+
 SHOWING = ("results", "learnings")
 CHAPTERS = sorted(path for part in SHOWING for path in (ROOT / "chapters" / part).glob("*.py"))
 

@@ -14,6 +14,8 @@ import pytest
 import yaml
 from small_book import CHAPTERS, ROOT, Book, Edit, write_book
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture(scope="module")
 def book(tmp_path_factory: pytest.TempPathFactory) -> Book:

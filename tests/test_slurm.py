@@ -13,6 +13,8 @@ import pytest
 from slurm_node import Node, one_node, wait_for, why_not
 from small_book import TRAINER, Book, write_book
 
+pytestmark = pytest.mark.long
+
 if importlib.util.find_spec("snakemake_executor_plugin_slurm") is None:
     pytest.skip("snakemake-executor-plugin-slurm is not installed", allow_module_level=True)
 if reason := why_not():

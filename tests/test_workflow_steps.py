@@ -16,6 +16,8 @@ import yaml
 from gitlab_server import TOKEN, GitLab, serving
 from small_book import ROOT, write_book
 
+pytestmark = pytest.mark.long
+
 MAKEFILE = """book:
 \t.venv/bin/python -m snakemake --cores 1
 test:

@@ -58,8 +58,8 @@ figure
 # : How the levels differ; Landlock comes with seccomp. {#tbl-sandboxes}
 #
 # All levels share the rest: kernel limits on processes, memory, processor time and file size; time, output and total disk
-# use, watched from outside; an empty environment. At the first two levels each command runs as a user of its own, whose
-# processes the kernel counts; a container has a control group for that. The container comes last because it starts
+# use, watched from outside; an empty environment. At the first two levels root runs each command as a user of its own,
+# whose processes the kernel counts; a container has a control group for that. The container comes last because it starts
 # slowly, once for each command. A test puts a script in place of the runtime and checks the commands that it receives. The
 # hostile programs below try a real runtime where there is one.
 #
@@ -106,6 +106,8 @@ for verdict in judge("python", [Program(code, CASES) for code in CODES], probe()
 #   of a model at its worst, use a virtual machine.
 # - **The hundred programs are the attacks that we thought of.** That all of them fail says nothing about the next one, and
 #   no rate follows: they were not drawn at random.
+# - **Memory is limited for each process.** At the first two levels sixty-four processes may each take their limit; only a
+#   container counts them together.
 # - **Time leaks.** A program can tell how busy the machine is.
 # - **The small coder's programs share one sandbox per batch.** Its vocabulary has no word for an import, a file or a
 #   process. Models that can say more get a sandbox for each program.

@@ -1,7 +1,9 @@
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
+from llmlab.book.numbers import deviation
 from llmlab.cluster.scoring.held_out import comparable_runs, dense_models
 from llmlab.cluster.scoring.rows import Published
 from llmlab.experiments import cluster_prediction
@@ -9,6 +11,8 @@ from llmlab.experiments.cluster_prediction import EXPERIMENT, PREDICTORS
 from llmlab.method.declare.experiment import Outcome, Trial
 
 RUNS = comparable_runs()
+ROOT = Path(__file__).parents[2]
+RECORDED = ROOT / "results" / "laptop" / EXPERIMENT.name
 
 
 @pytest.fixture(autouse=True)
@@ -59,3 +63,32 @@ def test_what_is_predicted_is_not_learnt_from(
     assert held_out
     assert not others & held_out
     assert metrics["mean_absolute_error"] == 0
+
+
+@pytest.mark.parametrize(
+    ("source", "called"),
+    [
+        ("vtrain_multi", "vTrain, several nodes"),
+        ("mpt_llm_foundry", "MPT, LLM Foundry"),
+        ("korthikanti2022_table5", "Megatron-LM (arXiv:2205.05198)"),
+        ("torchtitan_benchmarks", "torchtitan"),
+        ("", "all, with TinyLlama"),
+    ],
+)
+def test_the_readme_says_what_is_recorded(source: str, called: str) -> None:
+    sources = {one.row.line: one.source for one in RUNS}
+    runs = pd.read_csv(RECORDED / "runs.csv")
+    each = pd.read_parquet(RECORDED / "curves.parquet").merge(runs[["run_id", "predictor"]])
+    each = each[each["step"].map(sources).str.startswith(source)]
+    ours, flat = (
+        each.loc[each["predictor"] == name, "value"] for name in ("simulator", "constant MFU")
+    )
+    errors = (ours.abs().mean(), ours.abs().median())
+    cells = [
+        called,
+        f"{len(ours)}",
+        *(f"{100 * error:.1f} %" for error in errors),
+        deviation(ours.mean()).replace("\u2212", "-"),
+        f"{100 * flat.abs().mean():.1f} %",
+    ]
+    assert f"| {' | '.join(cells)} |" in (ROOT / "README.md").read_text(encoding="utf-8")

@@ -21,6 +21,8 @@ from llmlab.method.running.parts import LOCK
 from llmlab.method.running.plan import make_plan
 from llmlab.method.running.runner import run_experiment
 
+pytestmark = pytest.mark.long
+
 
 def rows(folder: Path, experiment: Experiment) -> list[dict]:
     """The rows of a table without what differs between any two runs."""

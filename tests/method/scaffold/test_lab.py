@@ -12,6 +12,8 @@ from llmlab.method.errors import LabError
 from llmlab.method.judging.ledger_files import load_ledger
 from llmlab.method.scaffold.lab import new_lab
 
+pytestmark = pytest.mark.long
+
 CONTENTS = """book:
   chapters:
     - part: Results

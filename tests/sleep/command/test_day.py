@@ -16,7 +16,10 @@ from llmlab.sleep.repair.episodes import EpisodeFile
 from llmlab.sleep.repair.task import Answer, Task
 from llmlab.sleep.sandbox.sandbox import Unguarded
 
-KOANS = f"""
+
+def one_koan(start: str = EPISODE.start, solution: str = EPISODE.solution) -> str:
+    """A file of koans."""
+    return f"""
 family = "names"
 language = "python"
 hint = "Use a name that there is."
@@ -24,8 +27,8 @@ hint = "Use a name that there is."
 [[koan]]
 name = "total"
 error = "NameError"
-start = {json.dumps(EPISODE.start)}
-solution = {json.dumps(EPISODE.solution)}
+start = {json.dumps(start)}
+solution = {json.dumps(solution)}
 cases = [["draw(1)", "1"]]
 """
 
@@ -52,7 +55,7 @@ def no_walls(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def koans(tmp_path: Path) -> Path:
     path = tmp_path / "koans.toml"
-    path.write_text(KOANS, encoding="utf-8")
+    path.write_text(one_koan(), encoding="utf-8")
     return path
 
 
@@ -68,6 +71,31 @@ def test_a_model_that_answers_nothing_leaves_nothing_to_remove(
     sleep(*run)
     assert [episode.turns[0].outcome for episode in EpisodeFile(out).read()] == ["no edit"]
     assert client.asked == [EPISODE.start] * 2
+
+
+@pytest.mark.parametrize(
+    ("start", "solution", "says"),
+    [
+        (EPISODE.solution, EPISODE.solution, "its start is green already"),
+        (EPISODE.start, EPISODE.start, "its solution is red"),
+    ],
+)
+def test_a_koan_that_is_not_what_it_says_is_no_exam(
+    sleep: Callable[..., None],
+    koans: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    start: str,
+    solution: str,
+    says: str,
+) -> None:
+    client, out = Moody(failures=0), tmp_path / "day.jsonl"
+    monkeypatch.setattr(day, "open_client", lambda *_: client)
+    koans.write_text(one_koan(start, solution), encoding="utf-8")
+    with pytest.raises(LabError, match=says):
+        sleep("run", koans, "--out", out)
+    assert client.asked == []
+    assert not out.exists()
 
 
 def test_a_coder_is_not_asked_about_a_language_that_it_does_not_know(

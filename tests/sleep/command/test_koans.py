@@ -6,7 +6,12 @@ import pytest
 
 from llmlab.method.environment import CACHE_DIR
 from llmlab.method.errors import LabError
+from llmlab.sleep.command import koans
 from llmlab.sleep.command.app import app
+from llmlab.sleep.command.koans import KoanOptions
+from llmlab.sleep.sandbox.bubblewrap import Bubblewrap
+from llmlab.sleep.sandbox.levels import Probe
+from llmlab.sleep.sandbox.sandbox import Unguarded
 
 Call = Callable[..., str]
 
@@ -44,6 +49,11 @@ def test_list_as_json_survives_a_terminal_of_few_characters(sleep: Call) -> None
 def test_show_gives_the_solution_only_when_asked(sleep: Call) -> None:
     assert "label.clone()" not in sleep("koans", "show", "moved_in_a_loop")
     assert "label.clone()" in sleep("koans", "show", "moved_in_a_loop", "--solution")
+
+
+def test_show_as_json_holds_the_solution(sleep: Call) -> None:
+    (koan,) = json.loads(sleep("koans", "show", "moved_in_a_loop", "--json"))
+    assert "label.clone()" in koan["solution"]
 
 
 def test_check_counts_by_family(sleep: Call) -> None:
@@ -84,6 +94,14 @@ cases = [["f()", "1"]]
         LabError, match="1 of 1 koans are not what they say, first one: its start is green"
     ):
         app(["koans", "check", str(path)])
+
+
+def test_a_file_of_koans_is_checked_in_the_sandbox(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(koans, "strongest", lambda: Probe(Bubblewrap()))
+    assert KoanOptions(str(tmp_path / "mine.toml")).sandbox() == Bubblewrap()
+    assert KoanOptions().sandbox() == Unguarded()
 
 
 @pytest.mark.parametrize(("option", "value"), [("--language", "cobol"), ("--split", "dev")])

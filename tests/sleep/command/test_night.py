@@ -77,7 +77,9 @@ def test_the_command_for_another_day_can_be_pasted(
     after = tmp_path / "my coder"
     sleep("train", episodes, "--base", coder, "--out", after, "--steps", 1, "--method", "naive")
     *_, last = capsys.readouterr().out.splitlines()
-    assert shlex.split(last)[-5:] == ["llmlab", "sleep", "run", "--base", str(after)]
+    known = ["--generated", "200", "--language", "python"]
+    pasted = shlex.split(last.partition(": ")[2])
+    assert pasted == ["llmlab", "sleep", "run", *known, "--base", str(after)]
 
 
 def test_a_coder_with_another_vocabulary_of_equal_size_is_refused(

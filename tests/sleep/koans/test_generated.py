@@ -11,6 +11,7 @@ from llmlab.sleep.koans.check import check_koans
 from llmlab.sleep.koans.generated import (
     GRAMMARS,
     SHARES,
+    Split,
     _drafts,
     _verified,
     generate,
@@ -49,12 +50,21 @@ def test_no_template_is_in_two_parts_and_each_family_is_in_all(language: Languag
         assert {template.family for template in part} == set(GRAMMARS[language].families)
 
 
-def test_no_structure_of_the_test_part_is_trained_on() -> None:
-    structures = {
-        split: {structure(koan.start) for koan in generate("python", split, 300, seed=0)}
-        for split in ("train", "test")
-    }
-    assert not structures["train"] & structures["test"]
+@pytest.mark.parametrize("language", list(GRAMMARS))
+def test_no_structure_of_the_test_part_is_trained_on(language: Language) -> None:
+    assert not structures(language, "train", 1000) & structures(language, "test", 1000)
+
+
+@pytest.mark.parametrize("language", list(GRAMMARS))
+def test_an_exam_has_a_thousand_structures_or_more(language: Language) -> None:
+    assert len(structures(language, "test", 1000)) == 1000
+
+
+def structures(language: Language, split: Split, count: int) -> set[str]:
+    """Those of the first drafts of a part."""
+    families = list(GRAMMARS[language].families)
+    drafts = _drafts(language, split, families, random.Random(0))
+    return {structure(found.start) for found, _ in zip(drafts, range(count), strict=False)}
 
 
 def test_koans_differ_in_structure_as_long_as_they_can() -> None:

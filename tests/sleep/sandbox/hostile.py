@@ -176,6 +176,7 @@ DISK = [
         "open('/tmp/x', 'wb').write(b'x' * 10**9)\nreturn True",
         "open('OUTSIDE/x', 'w').write('x')\nreturn True",
         "import os\nos.mkdir('/x')\nreturn True",
+        "for k in range(99):\n    open(f'/dev/shm/{k}', 'wb').write(b'x' * 10**7)\nreturn True",
     ),
     *_rust("disk", 'std::fs::write("/usr/bin/ls", "x").is_ok()'),
 ]

@@ -17,10 +17,17 @@ from llmlab.sleep.koans.judges import judge
 from llmlab.sleep.koans.koan import Case, Program
 from llmlab.sleep.koans.rust import compiler
 from llmlab.sleep.sandbox.container import Container
-from llmlab.sleep.sandbox.levels import LEVELS, failure
+from llmlab.sleep.sandbox.landlock import Landlock
+from llmlab.sleep.sandbox.levels import failure
 from llmlab.sleep.sandbox.sandbox import Sandbox
+from llmlab.sleep.sandbox.sealed import SealedBubblewrap
 
 ALL_OF_THEM = "LLMLAB_ALL_HOSTILE"
+KINDS = {
+    *("network", "files", "build", "processes", "memory", "time", "disk", "output", "links"),
+    *("tricks", "imitation"),
+}
+LEVELS = (SealedBubblewrap(), Landlock(), Container())
 CASES = (Case("f(2)", "3"), Case("f(3)", "4"))
 
 
@@ -52,9 +59,10 @@ def port() -> Iterator[int]:
 def test_the_suite_has_a_hundred_programs_of_every_kind() -> None:
     assert len(SUITE) >= 100
     assert len({one.code for one in SUITE}) == len(SUITE)
+    assert {one.kind for one in SUITE} == KINDS
 
 
-@pytest.mark.parametrize("sandbox", [*LEVELS, Container()], ids=lambda sandbox: sandbox.level)
+@pytest.mark.parametrize("sandbox", LEVELS, ids=lambda sandbox: sandbox.level)
 def test_no_hostile_program_gets_out_or_counts_as_green(
     sandbox: Sandbox, tmp_path: Path, port: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:

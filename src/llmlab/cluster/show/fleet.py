@@ -1,7 +1,7 @@
-"""The waiting time for the slowest of many ranks, without drawing each rank at each step.
+"""The slowest of many ranks at a step, without drawing each rank.
 
-A rank's time is its own speed plus noise. The distribution function of the maximum over all ranks
-is the product of theirs; it is tabulated once, and each step then costs one draw.
+A rank's time is its own speed plus noise. Its chance to be the slowest is in proportion to the
+density of its time at the median of the slowest rank's, given that it takes no longer than this.
 """
 
 from bisect import bisect_right
@@ -26,19 +26,13 @@ class Fleet:
 
     def __init__(self, gpus: int, rng: np.random.Generator) -> None:
         self.speeds = 1 + RANK_SPREAD * np.abs(rng.standard_normal(gpus))
-        self._mean = float(self.speeds.mean())
-        self._waits = np.linspace(1 - 4 * RANK_SPREAD, self.speeds.max() + 6 * RANK_SPREAD, KNOTS)
+        waits = np.linspace(1 - 4 * RANK_SPREAD, self.speeds.max() + 6 * RANK_SPREAD, KNOTS)
         log_share = np.zeros(KNOTS)
         for ranks in np.split(self.speeds, range(CHUNK, gpus, CHUNK)):
-            log_share += log_ndtr((self._waits[:, None] - ranks) / RANK_SPREAD).sum(axis=1)
-        self._share = np.exp(log_share)
-        median = float(np.interp(0.5, self._share, self._waits))
+            log_share += log_ndtr((waits[:, None] - ranks) / RANK_SPREAD).sum(axis=1)
+        median = float(np.interp(0.5, np.exp(log_share), waits))
         far = (median - self.speeds) / RANK_SPREAD
         self._chances = list(accumulate(np.exp(-(far**2) / 2 - log_ndtr(far)).tolist()))
-
-    def waits(self, steps: int, rng: np.random.Generator) -> np.ndarray:
-        """Draw the time of the slowest rank relative to the mean rank's, for each step (steps,)."""
-        return np.interp(rng.random(steps), self._share, self._waits) / self._mean
 
     def slowest(self, draw: float) -> int:
         """The rank that a step waits for, by a uniform draw from [0, 1)."""

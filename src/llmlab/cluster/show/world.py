@@ -1,22 +1,24 @@
 """A run on a cluster in simulated time: `simpy` keeps the clock, the physics gives step times.
 
 Processes: training itself, interruptions at the rates of published runs, and smaller problems. The
-time of a step is the physics' time, times the wait for the slowest of all ranks, times the scatter
-of a real run's steps (`dynamics`). Training moves from one halt (validation, checkpoint, spike) to
-the next in one stride of many steps, which are expanded only for display.
+time of a step is the physics' time, which includes the wait for the slowest rank, times the scatter
+of a real run's steps (`dynamics`), drawn as in the test of looking real. Training moves from one
+halt (validation, checkpoint, spike) to the next in one stride of many steps, which are expanded
+only for display.
 """
 
 import heapq
 import math
 import random
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from statistics import fmean
 
 import numpy as np
 import simpy
 
 from llmlab.cluster.dynamics.loss import LossDynamics, early_loss
-from llmlab.cluster.dynamics.steps import StepDynamics
+from llmlab.cluster.dynamics.steps import START, StepDynamics
 from llmlab.cluster.physics.hardware import GPUS_PER_NODE
 from llmlab.cluster.physics.prediction import Prediction, predict
 from llmlab.cluster.show import script
@@ -41,6 +43,8 @@ BLOCK = 4096
 FIRST_SPIKE = 50
 """First step at which the loss may spike."""
 VALIDATION_BATCHES = 40
+SAMPLE = 64
+"""About how many of the GPUs that are not shown stand for all of these in their mean."""
 FORWARD_SHARE = 0.35
 """Share of a step's time for the forward pass and its communication."""
 
@@ -192,10 +196,9 @@ class World:
         step = self.run.step
         halts = (self.scenario.validate_every, self.checkpoint_every)
         count = min(BLOCK, self.cast.steps - step, *(every - step % every for every in halts))
-        if len(self.ahead) < count:
-            waits = self.fleet.waits(BLOCK, self.rng)
-            life = np.exp(self.step_dynamics.noise.draw(BLOCK, self.rng))
-            self.ahead = np.append(self.ahead, self.prediction.seconds * waits * life)
+        while len(self.ahead) < count:  # a run as long as the real one, so that it drifts as fast
+            relative, _ = self.step_dynamics.draw(START + self.step_dynamics.length, self.rng)
+            self.ahead = np.append(self.ahead, self.prediction.seconds * relative[START:])
         seconds, self.ahead = self.ahead[:count], self.ahead[count:]
         return seconds
 
@@ -371,22 +374,23 @@ class World:
     def _gpu_table(self, at: float, busy: bool) -> GpuTable:
         shown = min(self.plan.gpus, 2 * GPUS_PER_NODE)
         rows = tuple(self._gpu(index, busy) for index in range(shown))
-        others = self.plan.gpus - shown
-        rest = self._gpu(shown, busy) if others else None
+        others = range(shown, self.plan.gpus)
+        sample = others[:: max(len(others) // SAMPLE, 1)]
+        rest = _mean([self._gpu(index, busy) for index in sample]) if others else None
         gpu = self.plan.accelerator
-        return GpuTable(at, gpu.name, gpu.memory / 1e9, rows, others, rest)
+        return GpuTable(at, gpu.name, gpu.memory / 1e9, rows, len(others), rest)
 
     def _gpu(self, index: int, busy: bool) -> GpuRow:
         gpu, dice = self.plan.accelerator, self.display_dice
         load = 0.9 + 0.08 * dice.random() if busy else 0.02 * dice.random()
         drawn = (0.12 + 0.83 * load) * gpu.power * (1 + 0.02 * dice.gauss(0, 1))
         warmth = 28 + 40 * drawn / gpu.power + 3 * float(self.fleet.speeds[index] - 1) / RANK_SPREAD
-        held = self.prediction.memory.total if busy else 1.4e9
+        held = (self.prediction.memory.total if busy else 1.4e9) * (1 + 0.01 * dice.random())
         return GpuRow(
             node=index // GPUS_PER_NODE,
             gpu=index % GPUS_PER_NODE,
             utilisation=min(100.0, 100 * (load + 0.05)) if busy else 0.0,
-            memory_gb=held * (1 + 0.01 * dice.random()) / 1e9,
+            memory_gb=min(held, gpu.memory) / 1e9,
             temperature_c=warmth,
             power_w=min(drawn, gpu.power),
         )
@@ -405,3 +409,9 @@ class World:
             interruptions=self.run.interruptions,
             goodput=min(kept / seconds, 1.0),
         )
+
+
+def _mean(rows: Sequence[GpuRow]) -> GpuRow:
+    """The mean of several GPUs, in the place of the first."""
+    names = ("utilisation", "memory_gb", "temperature_c", "power_w")
+    return replace(rows[0], **{name: fmean(getattr(row, name) for row in rows) for name in names})

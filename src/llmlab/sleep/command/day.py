@@ -19,8 +19,9 @@ from llmlab.method.files import require_writable
 from llmlab.method.json_values import print_json
 from llmlab.method.locks import beside, locked
 from llmlab.method.options import LARGEST_SEED, Json, expand_options
-from llmlab.sleep.command.koans import KoanOptions
+from llmlab.sleep.command.koans import KoanOptions, require_right
 from llmlab.sleep.command.options import ClientOptions, open_client, weights_folder
+from llmlab.sleep.koans.check import check_koans
 from llmlab.sleep.koans.koan import Koan
 from llmlab.sleep.repair.episodes import Episode, EpisodeFile
 from llmlab.sleep.repair.examples import examples_for
@@ -83,6 +84,8 @@ def run(
     sandbox = open_sandbox(allow_unsandboxed)
     client = open_client(client_options, temperature, seed)
     _require_language(client, koans)
+    if koan_options.is_file:
+        require_right(check_koans(koans, sandbox))
     setting = setting_options.setting(koans)
     file = EpisodeFile(out)
     name = _run_name(_identity(client.name), setting, temperature, seed)

@@ -71,7 +71,8 @@ def train(
     print(f"Learned by '{method}' from {counted(len(day), 'episode')}, {failed} of them failed.")
     if by_family:
         print("Each family has its own weights: `--hints` names it, else the coder guesses.")
-    print(f"Try it on other koans: {pasted('llmlab', 'sleep', 'run', '--base', out)}")
+    koans = ("--generated", "200", "--language", coder.language)
+    print(f"Try it on other koans: {pasted('llmlab', 'sleep', 'run', *koans, '--base', out)}")
 
 
 def _require_lessons(day: Sequence[Episode], language: str, file: Path) -> None:

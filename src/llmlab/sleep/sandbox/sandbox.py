@@ -47,7 +47,7 @@ class Sandbox(Protocol):
 
 @dataclass(frozen=True)
 class Unguarded:
-    """Limits of time, memory, processes and output, an emptied environment, and no wall at all.
+    """Limits of time, memory, output and file size, an emptied environment, and no wall at all.
 
     For code that stands in this repository or comes from its grammar.
     """
