@@ -31,3 +31,10 @@ def test_a_bad_file_leaves_nothing_behind(tmp_path: Path, monkeypatch, capsys) -
 def test_nothing_to_read_is_one_sentence(monkeypatch, capsys) -> None:
     assert call(monkeypatch) == 1
     assert "give --source, --csv or --url" in capsys.readouterr().err
+
+
+def test_a_symbol_never_leads_out_of_the_folder(tmp_path: Path, monkeypatch, capsys) -> None:
+    asked = ("--url", "http://127.0.0.1:9/{symbol}", "--symbols", "A,../B")
+    assert call(monkeypatch, *asked, "--out", tmp_path / "out") == 1
+    assert "--symbols has ../B, which cannot name a file" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []

@@ -28,6 +28,8 @@ def fetched(template: str, symbols: list[str], jumps: str, folder: Path) -> list
     """Fetch the bars of each symbol and write manifests; errors as `fetch_all` and `read_csv`."""
     if not symbols:
         raise LabError("--url needs symbols to fetch; name them with --symbols A,B.")
+    if path := next((symbol for symbol in symbols if Path(symbol).name != symbol), None):
+        raise LabError(f"--symbols has {path}, which cannot name a file; write it without slashes.")
     taken = f"another process is fetching bars into {folder}: wait until it ends."
     with locked(beside(folder), taken):
         fetch_all(template, symbols, folder, tell=lambda event: print(event, file=sys.stderr))
