@@ -111,7 +111,8 @@ figure
 
 # %%
 # | echo: true
-from llmlab.finetune.curves.shapes import overfitting, plateau, spikes
+from llmlab.finetune.curves.shapes import overfitting, plateau
+from llmlab.finetune.curves.spikes import spikes
 
 (spike,) = spikes(Curve.of(enumerate(values)))
 stuck = plateau(runs["rate too high"][0])
