@@ -2,7 +2,7 @@
 and no chapter or benchmark imports a name that is gone."""
 
 import ast
-import importlib
+import importlib.util
 from collections.abc import Iterator
 from pathlib import Path
 
