@@ -16,8 +16,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
 
+from llmlab.method.checksums import file_sha256
 from llmlab.method.errors import LabError
-from llmlab.method.evidence.manifest import MANIFEST, file_sha256, read_manifest
+from llmlab.method.evidence.manifest import MANIFEST, read_manifest
 
 ROUNDS = int(os.environ.get("LLMLAB_FUZZ", "300"))
 """Inputs for each loader."""

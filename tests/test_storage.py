@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 from small_book import EXPERIMENT, Book, write_book
 
-from llmlab.method.evidence.manifest import file_sha256, read_manifest
+from llmlab.method.checksums import file_sha256
+from llmlab.method.evidence.manifest import read_manifest
 
 pytest.importorskip("snakemake_storage_plugin_s3", reason="its plugin is not installed")
 moto = pytest.importorskip("moto.server", reason="moto, a local S3 server, is not installed")

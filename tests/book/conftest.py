@@ -11,11 +11,12 @@ import llmlab.experiments
 from llmlab.book.press.contents import read_contents
 from llmlab.book.press.execute import execute_chapter
 from llmlab.book.press.render import render_book
+from llmlab.method.checksums import file_sha256
 from llmlab.method.declare.catalog import load_experiment
 from llmlab.method.declare.experiment import Trial
 from llmlab.method.evidence import modules
 from llmlab.method.evidence.fingerprint import fingerprint
-from llmlab.method.evidence.manifest import Manifest, file_sha256, write_manifest
+from llmlab.method.evidence.manifest import Manifest, write_manifest
 from llmlab.method.evidence.tables import (
     CURVES,
     RUNS,

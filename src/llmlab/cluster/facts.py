@@ -2,32 +2,32 @@
 
 import os
 from functools import cache
-from importlib.resources import files
 from pathlib import Path
 
 import pandas as pd
 
 from llmlab.method.environment import DATA_DIR
+from llmlab.method.files import packaged
 
-RUNS = "published_runs.csv"
-SINGLE_NODE_RUNS = "published_runs_single_node.csv"
-MLPERF_STEPS = "mlperf_steps.parquet"
-NANOGPT_STEPS = "modded_nanogpt_logs.parquet"
-INTERRUPTIONS = "interruptions.csv"
-MEMORY = "published_memory.csv"
+RUNS = "llmlab/cluster/data/published_runs.csv"
+SINGLE_NODE_RUNS = "llmlab/cluster/data/published_runs_single_node.csv"
+MLPERF_STEPS = "llmlab/cluster/data/mlperf_steps.parquet"
+NANOGPT_STEPS = "llmlab/cluster/data/modded_nanogpt_logs.parquet"
+INTERRUPTIONS = "llmlab/cluster/data/interruptions.csv"
+MEMORY = "llmlab/cluster/data/published_memory.csv"
 
 
-def fact_file(name: str) -> Path:
-    """The file with this name: from the folder of `DATA_DIR` if it is there, else the package's."""
+def fact_file(fact: str) -> Path:
+    """The packaged file, or the one of its name in the folder of `DATA_DIR` if there is one."""
     folder = os.environ.get(DATA_DIR)
-    if folder and (own := Path(folder) / name).is_file():
+    if folder and (own := Path(folder) / Path(fact).name).is_file():
         return own
-    return Path(str(files("llmlab.cluster").joinpath("data", name)))
+    return packaged(fact)
 
 
-def fact_table(name: str) -> pd.DataFrame:
-    """The table in `fact_file(name)`."""
-    return _read(fact_file(name))
+def fact_table(fact: str) -> pd.DataFrame:
+    """The table in `fact_file(fact)`."""
+    return _read(fact_file(fact))
 
 
 @cache

@@ -9,9 +9,19 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryFile
 
+import llmlab
 from llmlab.method.errors import LabError
 
+PACKAGES = Path(llmlab.__file__).resolve().parent.parent
 UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+
+
+def packaged(name: str) -> Path:
+    """A file of data that comes with the package, by its path, such as "llmlab/lab/facts.csv".
+
+    Write the whole path as one string: fingerprints find the files of an experiment by it.
+    """
+    return PACKAGES / name
 
 
 def read_text(path: Path, name: str = "") -> str:

@@ -19,9 +19,10 @@ from llmlab.book.press.execute import execute_chapter
 from llmlab.book.press.render import render_book
 from llmlab.book.views import read_view, widgets
 from llmlab.book.views.kinds import kinds
+from llmlab.method.checksums import file_sha256
 from llmlab.method.errors import LabError
 from llmlab.method.evidence.lookup import best_evidence
-from llmlab.method.evidence.manifest import file_sha256, read_manifest, write_manifest
+from llmlab.method.evidence.manifest import read_manifest, write_manifest
 from llmlab.method.evidence.views import VIEWS, write_views
 from llmlab.method.project import Project
 

@@ -2,12 +2,12 @@ from pathlib import Path
 
 import pytest
 
+from llmlab.method.checksums import file_sha256
 from llmlab.method.errors import LabError
 from llmlab.method.evidence.fingerprint import Fingerprint
 from llmlab.method.evidence.manifest import (
     MANIFEST,
     Manifest,
-    file_sha256,
     read_manifest,
     write_manifest,
 )

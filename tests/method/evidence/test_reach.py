@@ -354,6 +354,40 @@ def test_a_module_that_appears_after_it_was_looked_for_is_seen(package: Package,
     assert "lab.late.draw" in package.reach("plain").code
 
 
+READS_FACTS = '    open("llmlab/lab/facts.csv")\n    return'
+
+
+def test_a_file_of_data_counts_by_its_content(package: Package) -> None:
+    package.write("llmlab/lab/facts.csv", "gpu,watts\nH100,700\n")
+    package.replace("llmlab/experiments/plain.py", "    return", READS_FACTS)
+    before, elsewhere = package.reach("plain"), package.reach()
+    assert before.data == (package.root / "llmlab/lab/facts.csv",)
+    assert {*before.data} < {*before.files}
+
+    package.write("llmlab/lab/facts.csv", "gpu,watts\nH100,350\n")
+    after = package.reach("plain")
+    assert after.digest != before.digest
+    assert {label for label, _ in {*before.code.items()} ^ {*after.code.items()}} == {
+        "lab/facts.csv"
+    }
+    assert package.reach().digest == elsewhere.digest
+
+
+def test_a_file_of_data_counts_without_its_line_endings(package: Package) -> None:
+    package.replace("llmlab/experiments/plain.py", "    return", READS_FACTS)
+    package.write("llmlab/lab/facts.csv", "gpu,watts\n")
+    before = package.reach("plain").digest
+    (package.root / "llmlab/lab/facts.csv").write_bytes(b"gpu,watts\r\n")
+    assert package.reach("plain").digest == before
+
+
+def test_a_file_of_data_that_appears_is_seen(package: Package) -> None:
+    package.replace("llmlab/experiments/plain.py", "    return", READS_FACTS)
+    assert package.reach("plain").data == ()
+    package.write("llmlab/lab/facts.csv", "gpu,watts\n")
+    assert "lab/facts.csv" in package.reach("plain").code
+
+
 def test_files_are_compared_once_for_many_definitions(package: Package, monkeypatch) -> None:
     before = package.reach()
     package.replace("llmlab/lab/config.py", "WIDTH = 4", "WIDTH = 5")

@@ -7,10 +7,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pandas.testing import assert_frame_equal
 
+from llmlab.method.checksums import file_sha256
 from llmlab.method.declare.experiment import Axis, Budget, Experiment, Metric, Trial
 from llmlab.method.errors import LabError
 from llmlab.method.evidence.fingerprint import Fingerprint
-from llmlab.method.evidence.manifest import Manifest, file_sha256, write_manifest
+from llmlab.method.evidence.manifest import Manifest, write_manifest
 from llmlab.method.evidence.tables import (
     CURVES,
     CURVES_SCHEMA,

@@ -3,6 +3,9 @@ from pathlib import Path
 import pytest
 
 from llmlab.method.errors import LabError
+from llmlab.method.evidence.equivalence import Equivalence, write_equivalence
+from llmlab.method.evidence.fingerprint import fingerprint
+from llmlab.method.evidence.manifest import read_manifest
 from llmlab.method.evidence.recording import record
 from llmlab.method.evidence.tables import TIMING, read_curves, read_runs
 from llmlab.method.running import added_seeds
@@ -74,6 +77,27 @@ def test_other_code_is_another_experiment(lab) -> None:
     assert judged_before(plan, lab.project) == ()
     with pytest.raises(LabError, match=r"come from other code \(run, budget changed"):
         take_over(plan, lab.project)
+
+
+def test_code_that_was_shown_to_give_the_same_results_extends_them(lab) -> None:
+    recorded_toy(lab)
+    folder = lab.project.recorded("smoke", "toy")
+    then = read_manifest(folder).fingerprint
+    now = fingerprint(lab.edit("toy", "tokens=3", "tokens=3 + 0"), "smoke")
+    write_equivalence(folder, equivalence(then.digest, now.digest))
+    plan = make_plan(with_three_seeds(lab), "smoke", lab.project)
+    assert plan.fingerprint.run_digest != then.run_digest
+    assert judged_before(plan, lab.project) == (2,)
+    assert take_over(plan, lab.project) == 4
+
+    later = make_plan(lab.edit("toy", "tokens=3 + 0", "tokens=3 + 1"), "smoke", lab.project)
+    assert judged_before(later, lab.project) == ()
+
+
+def equivalence(recorded: str, now: str) -> Equivalence:
+    """What `attest` leaves for two states of the code."""
+    run = {"scale": "smoke", "rows": 4, "sha256": {}, "host": "", "device": "", "libraries": {}}
+    return Equivalence(recorded, now, "then", "now", ("run",), **run, date="2026-01-01")
 
 
 def test_nothing_recorded_can_not_be_extended(lab) -> None:

@@ -48,16 +48,21 @@ def recorded(lab, made: Path):
     imports = "    from llmlab.tools import double, never\n\n    time.sleep"
     lab.edit("toy", "    time.sleep", imports)
     toy = lab.edit("toy", '{"loss": draw()}', '{"loss": double(draw()) or never(1)}')
-    (lab.project.ledger / "questions.toml").write_text("# Questions.\n")
-    (lab.root / ".gitignore").write_text("build/\n__pycache__/\n")
-    git(lab, "init")
-    git(lab, "add", ".")
-    git(lab, "commit", "-m", "code")
+    commit(lab)
     for scale in ("smoke", "laptop"):
         run_experiment(toy, scale, lab.project)
         record(lab.project, "toy", scale)
     shutil.copytree(lab.root, made)
     return lab
+
+
+def commit(lab) -> None:
+    """Make a repository of the lab."""
+    (lab.project.ledger / "questions.toml").write_text("# Questions.\n")
+    (lab.root / ".gitignore").write_text("build/\n__pycache__/\n")
+    git(lab, "init")
+    git(lab, "add", ".")
+    git(lab, "commit", "-m", "code")
 
 
 def edit_tools(lab, old: str, new: str) -> None:
@@ -135,6 +140,23 @@ def test_a_change_that_the_run_passes_by_is_refused(recorded) -> None:
     edit_tools(recorded, "    return x\n", "    return -x\n")
     with pytest.raises(LabError, match=r"does not execute tools\.never, so it proves nothing"):
         attest(recorded.project, "toy", "smoke")
+
+
+def test_a_change_in_a_file_of_data_is_refused(lab) -> None:
+    """The toy's runs read nothing of it, so that their results are equal."""
+    facts = lab.root / "src" / "llmlab" / "room" / "facts.csv"
+    facts.parent.mkdir()
+    facts.write_text("gpu,watts\n")
+    lab.add()
+    toy = lab.edit("toy", "    time.sleep", '    Path("llmlab/room/facts.csv")\n    time.sleep')
+    toy = lab.edit("toy", "import time", "import time\nfrom pathlib import Path")
+    commit(lab)
+    run_experiment(toy, "smoke", lab.project)
+    record(lab.project, "toy", "smoke")
+    facts.write_text("gpu,Watts\n")
+    assert recorded_evidence(lab.project, "toy", "smoke").changes == ("facts.csv",)
+    with pytest.raises(LabError, match=r"facts\.csv changed since that commit"):
+        attest(lab.project, "toy", "smoke")
 
 
 def test_more_than_code_is_refused(recorded) -> None:

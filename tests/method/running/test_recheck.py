@@ -2,8 +2,8 @@
 
 from datetime import date, timedelta
 
+from llmlab.method.checksums import file_sha256
 from llmlab.method.evidence.lookup import recorded_evidence
-from llmlab.method.evidence.manifest import file_sha256
 from llmlab.method.evidence.recording import record
 from llmlab.method.running.recheck import recheck, todays_row
 from llmlab.method.running.runner import run_experiment

@@ -7,9 +7,10 @@ none is specific to a row, a model or a source.
 import json
 from dataclasses import asdict, dataclass, fields
 from functools import cache
-from importlib.resources import files
 
-FILE = "data/coefficients.json"
+from llmlab.method.files import packaged
+
+FILE = "llmlab/cluster/data/coefficients.json"
 
 
 @dataclass(frozen=True)
@@ -93,7 +94,7 @@ NAMES = tuple(field.name for field in fields(Coefficients))
 @cache
 def calibrated() -> Coefficients:
     """The packaged coefficients, fitted to all packaged published runs."""
-    text = files("llmlab.cluster").joinpath(FILE).read_text(encoding="utf-8")
+    text = packaged(FILE).read_text(encoding="utf-8")
     return Coefficients(**json.loads(text)["coefficients"])
 
 

@@ -8,11 +8,11 @@ import re
 import tomllib
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
 from typing import TYPE_CHECKING
 
 from llmlab.method.declare.catalog import suggestion
 from llmlab.method.errors import LabError
+from llmlab.method.files import packaged
 
 if TYPE_CHECKING:
     import pint
@@ -98,7 +98,7 @@ def accelerator(name: str) -> Accelerator:
 @cache
 def accelerators() -> dict[str, Accelerator]:
     """The whole catalogue, by name."""
-    text = files("llmlab.cluster").joinpath("data/hardware.toml").read_text(encoding="utf-8")
+    text = packaged("llmlab/cluster/data/hardware.toml").read_text(encoding="utf-8")
     return {name: _parsed(name, row) for name, row in tomllib.loads(text).items()}
 
 

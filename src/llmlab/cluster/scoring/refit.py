@@ -5,14 +5,13 @@ With `--check`, compares with the file digit for digit instead, and fails if the
 
 import sys
 from collections import Counter
-from importlib.resources import files
-from pathlib import Path
 
 from llmlab.cluster.facts import SINGLE_NODE_RUNS, fact_file
 from llmlab.cluster.physics.coefficients import FILE, to_json
 from llmlab.cluster.scoring.calibration import calibrate
 from llmlab.cluster.scoring.held_out import comparable_runs
 from llmlab.cluster.scoring.rows import Published, read_published
+from llmlab.method.files import packaged
 
 SINGLE_NODE_EVERY = 6
 """Use every sixth of the many single-node runs."""
@@ -31,7 +30,7 @@ def refitted() -> str:
 
 
 if __name__ == "__main__":
-    path, text = Path(str(files("llmlab.cluster").joinpath(FILE))), refitted()
+    path, text = packaged(FILE), refitted()
     if sys.argv[1:] != ["--check"]:
         path.write_text(text, encoding="utf-8")
     elif text != path.read_text(encoding="utf-8"):

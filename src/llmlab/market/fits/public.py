@@ -5,14 +5,14 @@ Gadre et al. 2024, "Language models scale reliably with over-training and on dow
 token.
 """
 
-from pathlib import Path
-
 from llmlab.market.fits.law import Runs
 from llmlab.market.fits.table import read_table, runs_of
+from llmlab.method.files import packaged
 
-FILE = Path(__file__).with_name("public_points.csv")
+POINTS = "llmlab/market/fits/public_points.csv"
 
 
 def public_runs(evaluation_set: str = "c4_val") -> Runs:
     """The runs with their loss on one evaluation set; LabError if there is no such set."""
-    return runs_of(read_table(FILE), {"params": "params", "tokens": "tokens"}, evaluation_set)
+    table = read_table(packaged(POINTS))
+    return runs_of(table, {"params": "params", "tokens": "tokens"}, evaluation_set)

@@ -6,7 +6,7 @@ fingerprint and the one it was compared with; any later change makes the evidenc
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cache
 from pathlib import Path
 
@@ -50,6 +50,10 @@ class Equivalence:
     def holds(self, recorded: Fingerprint, now: Fingerprint) -> bool:
         """Whether it covers exactly these two fingerprints."""
         return (self.recorded, self.now) == (recorded.digest, now.digest)
+
+    def holds_for_runs(self, recorded: Fingerprint, now: Fingerprint) -> bool:
+        """Whether it covers their runs: as `holds`, whatever number of seeds or conditions."""
+        return self.holds(recorded, replace(now, budget=recorded.budget))
 
 
 def write_equivalence(folder: Path, equivalence: Equivalence) -> None:

@@ -1,9 +1,10 @@
-"""Fingerprints of what a result depends on: code that its runs reach, budget, needed results."""
+"""Fingerprints of what a result depends on: code and data it reaches, budget, needed results."""
 
 import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import PurePath
 
 from llmlab.method.declare.catalog import load_experiment, scale_budget
 from llmlab.method.declare.experiment import Budget, Experiment
@@ -20,7 +21,8 @@ class Fingerprint:
         budget: digest of the conditions, the number of seeds and the names of what is measured.
         settings: digest of the settings and the number of threads.
         needs: digest of the fingerprint of each needed experiment at the same scale, by name.
-        reach: digest of all code that a run reaches; empty in manifests of an older form.
+        reach: digest of all code and files of data that a run reaches; empty in manifests of an
+            older form.
         together: whether the runs were computed together, as a `Sweep` allows.
         code: digest of each reached definition by its label; used to name what changed.
         whole: modules that count as a whole, since their use does not show which names are read.
@@ -128,10 +130,11 @@ def _changed_code(new: Mapping[str, str], other: Fingerprint) -> tuple[str, ...]
 
 
 def _by_bare_name(code: Mapping[str, str]) -> dict[str, list[str]]:
-    """The digests of definitions by name, without their modules."""
+    """The digests of definitions by name, without their modules, and of files by their names."""
     found: dict[str, list[str]] = {}
     for label, digest in code.items():
-        found.setdefault(label.rpartition(".")[2], []).append(digest)
+        name = PurePath(label).name if "/" in label else label.rpartition(".")[2]
+        found.setdefault(name, []).append(digest)
     return {name: sorted(digests) for name, digests in found.items()}
 
 

@@ -3,7 +3,7 @@
 The text has no docstrings, comments, layout, imports, annotations of functions and locals,
 arguments of raised exceptions, nor the definition's own name. Every global name that a definition
 reads is a reference, resolved by Python's rules: locals hide globals, and methods do not see the
-scope of their class.
+scope of their class. A string that names a file of data in the package is a reference, too.
 """
 
 import ast
@@ -26,6 +26,8 @@ from llmlab.method.evidence.syntax import (
 
 ENTRY_POINT = re.compile(rf"{PACKAGE}(\.\w+)+:\w+")
 """A string that names a definition, such as "llmlab.gpt.model:GPT"."""
+PACKAGED = re.compile(rf"{PACKAGE}(/[\w.-]+){{2,}}")
+"""A string that names a file of data in a room, such as "llmlab/cluster/data/hardware.toml"."""
 
 DECLARED = frozenset(
     {"name", "title", "question", "summary", "axes", "metrics", "budgets", "curves"}
@@ -45,7 +47,15 @@ class Reference:
     together: bool = False
 
 
-Form = tuple[str | Reference, ...]
+@dataclass(frozen=True)
+class DataFile:
+    """The path of a file of data, from the folder that holds the package."""
+
+    path: str
+
+
+Piece = str | Reference | DataFile
+Form = tuple[Piece, ...]
 """The text of a definition, split at its references to the package."""
 
 
@@ -67,7 +77,7 @@ class FormWriter:
         self.module, self.package = module, package
         self.defined, self.imports = defined, imports
         self.scopes: list[_Scope] = []
-        self.pieces: list[str | Reference] = []
+        self.pieces: list[Piece] = []
         self.together = False
 
     def definition(self, bound: list[tuple[int, ast.stmt]]) -> Form:
@@ -193,6 +203,8 @@ class FormWriter:
     def _write_Constant(self, node: ast.Constant) -> None:
         if isinstance(node.value, str) and ENTRY_POINT.fullmatch(node.value):
             self._refer(node.value.replace(":", "."))
+        elif isinstance(node.value, str) and PACKAGED.fullmatch(node.value):
+            self.pieces.append(DataFile(node.value))
         else:
             self.say(repr(node.value))
 

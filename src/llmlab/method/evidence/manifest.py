@@ -1,6 +1,5 @@
 """The manifest beside a table: its provenance and checksums."""
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -9,10 +8,11 @@ from pathlib import Path, PurePath
 
 from pydantic import TypeAdapter, ValidationError
 
+from llmlab.method.checksums import file_sha256
 from llmlab.method.documents import first_mistake
 from llmlab.method.errors import LabError
 from llmlab.method.evidence.fingerprint import Fingerprint
-from llmlab.method.files import is_aside, write_file
+from llmlab.method.files import write_file
 
 MANIFEST = "manifest.json"
 KEPT = "kept"
@@ -136,30 +136,3 @@ def damaged(folder: Path, expected: Mapping[str, str]) -> tuple[str, ...]:
 def is_intact(folder: Path, manifest: Manifest) -> bool:
     """Whether all files that a manifest lists exist with the right checksums."""
     return not damaged(folder, manifest.files)
-
-
-def checksums(folder: Path) -> dict[str, str]:
-    """SHA-256 of each file below a folder, by its path; skips files left half-written."""
-    found = sorted(path for path in folder.rglob("*") if path.is_file() and not is_aside(path.name))
-    return {path.relative_to(folder).as_posix(): file_sha256(path) for path in found}
-
-
-TEXT = frozenset({".csv", ".json", ".toml", ".txt"})
-
-
-def file_sha256(path: Path) -> str:
-    """SHA-256 of a file, in hexadecimal, as by `content_sha256`."""
-    if path.suffix in TEXT:
-        return content_sha256(path, path.read_bytes())
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def content_sha256(path: PurePath, content: bytes) -> str:
-    """SHA-256 of what a file holds; line endings of text files are normalised to LF first.
-
-    A checkout may have CRLF: git rewrites line endings if `core.autocrlf` is set.
-    """
-    if path.suffix in TEXT:
-        content = content.replace(b"\r\n", b"\n")
-    return hashlib.sha256(content).hexdigest()

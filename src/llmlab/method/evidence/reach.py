@@ -4,7 +4,7 @@ From one definition, references are followed through the modules of the package.
 Merkle digest: each reference in a definition is replaced by the digest of its target, so that no
 name of a module, file or definition enters. Definitions that refer to each other in a cycle are
 hashed together. A module used as a value counts as a whole, since the source does not show which
-of its names are read.
+of its names are read. A file of data that a definition names counts by its content.
 """
 
 import hashlib
@@ -16,8 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+from llmlab.method.checksums import content_sha256
 from llmlab.method.evidence.definitions import Module, parse_module
-from llmlab.method.evidence.forms import Form, Reference
+from llmlab.method.evidence.forms import DataFile, Form, Reference
 from llmlab.method.evidence.modules import file_version, find_module
 from llmlab.method.evidence.syntax import PACKAGE
 
@@ -28,20 +29,31 @@ Node = TypeVar("Node", bound=Hashable)
 
 WHOLE = "*"
 """Stands for a name where a module counts as a whole."""
+CONTENT = "/"
+"""Stands for a name where a file of data is reached, which takes the place of a module."""
 
 
 @dataclass(frozen=True, order=True)
 class Definition:
-    """A top-level name of a module, all of a module ("*"), or one of its statements ("#0")."""
+    """A top-level name of a module, all of a module ("*"), or one of its statements ("#0").
+
+    A file of data is the definition "/" of a module that is named by its path.
+    """
 
     module: str
     name: str
 
     @property
     def label(self) -> str:
-        """Readable name, e.g. "gpt.model.GPT"."""
+        """Readable name, e.g. "gpt.model.GPT" or "cluster/data/hardware.toml"."""
+        if self.is_data:
+            return self.module.removeprefix(f"{PACKAGE}/")
         module = self.module.removeprefix(f"{PACKAGE}.")
         return module if self.name == WHOLE else f"{module}.{self.name}"
+
+    @property
+    def is_data(self) -> bool:
+        return self.name == CONTENT
 
 
 @dataclass(frozen=True)
@@ -52,7 +64,8 @@ class Reach:
         digest: changes if, and only if, something that is reached changes.
         code: digest of each reached definition by its label, with references by name.
         whole: modules that count as a whole.
-        files: the files of the reached definitions.
+        files: the files of the reached definitions, those of data included.
+        data: the files of data.
         places: location of each definition: its file, and first and last line of each statement.
     """
 
@@ -60,6 +73,7 @@ class Reach:
     code: Mapping[str, str]
     whole: tuple[str, ...]
     files: tuple[Path, ...]
+    data: tuple[Path, ...]
     places: Mapping[str, "Place"]
 
 
@@ -139,7 +153,8 @@ class _Program:
         reached = self._follow(start)
         self._digest(reached)
         statements = sorted(self.digests[one] for one in reached if one.name.startswith("#"))
-        paths = {find_module(self.source, one.module) for one in reached}
+        data = {self.source / one.module for one in reached if one.is_data}
+        paths = {find_module(self.source, one.module) for one in reached if not one.is_data}
         return Reach(
             digest=_hash([self.digests[start], *statements]),
             code={
@@ -148,12 +163,13 @@ class _Program:
                 if one.name != WHOLE
             },
             whole=tuple(sorted(one.module for one in reached if one.name == WHOLE)),
-            files=tuple(sorted(path for path in paths if path)),
+            files=tuple(sorted(data | {path for path in paths if path})),
+            data=tuple(sorted(data)),
             places={one.label: self._place(one) for one in reached if self._is_named(one)},
         )
 
     def _is_named(self, one: Definition) -> bool:
-        return one.name in self.modules[one.module].definitions
+        return not one.is_data and one.name in self.modules[one.module].definitions
 
     def _place(self, one: Definition) -> Place:
         path = find_module(self.source, one.module)
@@ -218,7 +234,8 @@ class _Program:
             one = waiting.pop()
             if one not in reached:
                 reached.add(one)
-                waiting += [*self._leads_to(one), *self._statements(one.module)]
+                waiting += self._leads_to(one)
+                waiting += [] if one.is_data else self._statements(one.module)
         return reached
 
     def _leads_to(self, one: Definition) -> list[Definition]:
@@ -234,6 +251,8 @@ class _Program:
         for piece in form:
             if isinstance(piece, str):
                 yield piece
+            elif isinstance(piece, DataFile):
+                yield self._data(piece)
             elif piece.together and not self.together:
                 yield "<together>"
             else:
@@ -242,7 +261,18 @@ class _Program:
                     yield f"<{target.name}>" if _is_declaration(target) else target
                 yield rest
 
+    def _data(self, named: DataFile) -> str | Definition:
+        """The file of data with this name; its name as text if there is no such file."""
+        path = self.source / named.path
+        if not path.is_file():
+            self.searched.setdefault(path.parent, _entries(path.parent))
+            return named.path
+        self.versions[path] = file_version(path)
+        return Definition(named.path, CONTENT)
+
     def _form(self, one: Definition) -> Form:
+        if one.is_data:
+            return (content_sha256(Path(one.module), (self.source / one.module).read_bytes()),)
         module = self._module(one.module)
         if one.name == WHOLE:
             pieces: list[str | Reference] = []

@@ -3,11 +3,12 @@
 import shutil
 from pathlib import Path
 
+from llmlab.method.checksums import content_sha256
 from llmlab.method.declare.catalog import catalog, load_experiment, scale_budget
 from llmlab.method.declare.experiment import SCALES
 from llmlab.method.errors import LabError
 from llmlab.method.evidence.lookup import Evidence, fresh_evidence
-from llmlab.method.evidence.manifest import MANIFEST, content_sha256, parse_manifest
+from llmlab.method.evidence.manifest import MANIFEST, parse_manifest
 from llmlab.method.files import unwritable, write_file
 from llmlab.method.locks import writing_results
 from llmlab.method.project import Project

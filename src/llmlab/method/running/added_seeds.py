@@ -1,10 +1,12 @@
 """Add seeds to recorded runs: the recorded runs are reused, and count as a look."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from llmlab.method.declare.catalog import catalog
 from llmlab.method.errors import LabError
+from llmlab.method.evidence.equivalence import read_equivalence
 from llmlab.method.evidence.manifest import Manifest, read_manifest
 from llmlab.method.evidence.provenance import GitState, libraries
 from llmlab.method.project import Project
@@ -20,11 +22,12 @@ def judged_before(plan: Plan, project: Project) -> tuple[int, ...]:
 
     Tables of other code, other settings or other needed results do not count.
     """
+    folder = project.recorded(plan.scale, plan.experiment.name)
     try:
-        recorded = read_manifest(project.recorded(plan.scale, plan.experiment.name))
+        recorded = read_manifest(folder)
     except LabError:  # never recorded
         return ()
-    if not _same_runs(plan, recorded):
+    if not _same_runs(plan, recorded, folder):
         return ()
     n_seeds = len({trial.seed for trial in plan.trials})
     return tuple(seeds for seeds in recorded.looks if seeds < n_seeds)
@@ -59,7 +62,7 @@ def _recorded(plan: Plan, project: Project) -> "Evidence":
             f"{name} has no recorded runs at scale '{plan.scale}' to extend; run it without "
             "--extend."
         )
-    if not _same_runs(plan, evidence.manifest):
+    if not _same_runs(plan, evidence.manifest, evidence.folder):
         raise LabError(
             f"{what} come from other code ({', '.join(evidence.changes)} changed since) and cannot "
             "be extended; run it without --extend."
@@ -77,8 +80,13 @@ def _recorded(plan: Plan, project: Project) -> "Evidence":
     return evidence
 
 
-def _same_runs(plan: Plan, recorded: Manifest) -> bool:
-    return recorded.fingerprint.run_digest == plan.fingerprint.run_digest
+def _same_runs(plan: Plan, recorded: Manifest, folder: Path) -> bool:
+    """Whether the plan's code makes the recorded runs: it is theirs, or was shown to be as good."""
+    then, now = recorded.fingerprint, plan.fingerprint
+    shown = read_equivalence(folder)
+    return then.run_digest == now.run_digest or (
+        shown is not None and shown.holds_for_runs(then, now)
+    )
 
 
 def _changed_libraries(recorded: Manifest) -> list[str]:

@@ -18,14 +18,16 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from llmlab.method.checksums import checksums, file_sha256
 from llmlab.method.declare.catalog import load_experiment, scale_budget
 from llmlab.method.declare.experiment import SCALES, Experiment
 from llmlab.method.environment import CACHE_DIR
 from llmlab.method.errors import LabError
+from llmlab.method.evidence import modules
 from llmlab.method.evidence.equivalence import Equivalence, write_equivalence
 from llmlab.method.evidence.fingerprint import fingerprint, reached_code
 from llmlab.method.evidence.lookup import Evidence, recorded_evidence
-from llmlab.method.evidence.manifest import KEPT, checksums
+from llmlab.method.evidence.manifest import KEPT
 from llmlab.method.evidence.provenance import device, git_state, host, libraries
 from llmlab.method.evidence.reach import Place, Reach, reach
 from llmlab.method.evidence.syntax import without_docstrings
@@ -104,14 +106,16 @@ def _origins(project: Project, stale: Sequence[Evidence], commit: str | None) ->
     """The code that each piece of evidence comes from, at `commit` or where it was recorded.
 
     Raises:
-        LabError: the code at that commit is another.
+        LabError: the code at that commit is another, or its files of data are.
     """
     left = list(stale)
     while left:
         experiment, at = left[0].experiment, commit or left[0].manifest.git_commit
         with worktree(project.root, at) as tree:
             before = reach(tree / "src", f"llmlab.experiments.{experiment.name}", "EXPERIMENT")
-            changed = _changed_functions(before, reached_code(experiment))
+            now = reached_code(experiment)
+            _check_same_data(experiment.name, now, tree / "src")
+            changed = _changed_functions(before, now)
         ours = [one for one in left if one.manifest.fingerprint.reach == before.digest]
         left = [one for one in left if one not in ours]
         if not ours or (commit and left):
@@ -120,6 +124,17 @@ def _origins(project: Project, stale: Sequence[Evidence], commit: str | None) ->
                 f"{at[:12]}; name a commit at which it was current with --at."
             )
         yield _Origin(at, tuple(ours), changed)
+
+
+def _check_same_data(name: str, now: Reach, source: Path) -> None:
+    """Raise LabError if a file of data differs there: a run need not read all of it."""
+    for path in now.data:
+        there = source / path.relative_to(modules.SOURCE)
+        if not there.is_file() or file_sha256(there) != file_sha256(path):
+            raise LabError(
+                f"{path.name} changed since that commit, and a run of {name} at a small scale need "
+                "not read all of it; run the experiment again."
+            )
 
 
 def _proof(

@@ -15,10 +15,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path, PurePath, PurePosixPath
 
+from llmlab.method.checksums import content_sha256
 from llmlab.method.declare.catalog import catalog
 from llmlab.method.declare.experiment import SCALES
 from llmlab.method.errors import LabError
-from llmlab.method.evidence.manifest import KEPT, MANIFEST, content_sha256, parse_manifest
+from llmlab.method.evidence.manifest import KEPT, MANIFEST, parse_manifest
 from llmlab.method.files import (
     is_aside,
     remove_asides,

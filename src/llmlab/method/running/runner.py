@@ -21,6 +21,7 @@ from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from pathlib import Path
 
+from llmlab.method.checksums import checksums, file_sha256
 from llmlab.method.declare.catalog import scale_budget
 from llmlab.method.declare.experiment import Experiment, Trial
 from llmlab.method.errors import LabError
@@ -28,8 +29,6 @@ from llmlab.method.evidence.manifest import (
     KEPT,
     MANIFEST,
     Manifest,
-    checksums,
-    file_sha256,
     read_manifest,
     write_manifest,
 )

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
+from llmlab.method.checksums import file_sha256
 from llmlab.method.errors import LabError
-from llmlab.method.evidence.manifest import file_sha256
 from llmlab.method.files import write_file
 
 CHECKSUMS = "checksums.json"

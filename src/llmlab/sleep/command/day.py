@@ -12,9 +12,9 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from llmlab.method.checksums import checksums
 from llmlab.method.documents import listed
 from llmlab.method.errors import LabError
-from llmlab.method.evidence.manifest import checksums
 from llmlab.method.files import require_writable
 from llmlab.method.json_values import print_json
 from llmlab.method.locks import beside, locked
