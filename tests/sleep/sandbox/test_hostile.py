@@ -16,18 +16,18 @@ import pytest
 from llmlab.sleep.koans.judges import judge
 from llmlab.sleep.koans.koan import Case, Program
 from llmlab.sleep.koans.rust import compiler
+from llmlab.sleep.sandbox.bubblewrap import Bubblewrap
 from llmlab.sleep.sandbox.container import Container
 from llmlab.sleep.sandbox.landlock import Landlock
 from llmlab.sleep.sandbox.levels import failure
 from llmlab.sleep.sandbox.sandbox import Sandbox
-from llmlab.sleep.sandbox.sealed import SealedBubblewrap
 
 ALL_OF_THEM = "LLMLAB_ALL_HOSTILE"
 KINDS = {
     *("network", "files", "build", "processes", "memory", "time", "disk", "output", "links"),
     *("tricks", "imitation"),
 }
-LEVELS = (SealedBubblewrap(), Landlock(), Container())
+LEVELS = (Bubblewrap(), Landlock(), Container())
 CASES = (Case("f(2)", "3"), Case("f(3)", "4"))
 
 

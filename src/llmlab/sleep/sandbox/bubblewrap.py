@@ -1,9 +1,10 @@
 """Bubblewrap: separate namespaces for each command, and a user that owns nothing.
 
 The command sees the system's programs, read-only, its own folder as /work, and nothing else: no
-network, no home, no processes but its own. Root starts it without a user namespace and gives up
-its rights inside, since the kernel counts processes by real user: under root's own user namespace a
-limit of processes holds nothing.
+network, no home, no processes but its own. It writes to its folder and to /tmp alone: the root and
+/dev that bubblewrap makes are memory without a limit, so both are read-only. Root starts it without
+a user namespace and gives up its rights inside, since the kernel counts processes by real user:
+under root's own user namespace a limit of processes holds nothing.
 """
 
 import os
@@ -75,6 +76,7 @@ def _walls(folder: Path, limits: Limits, places: Mapping[Path, Path]) -> list[st
         *("--setenv", "PATH", PATH, "--setenv", "HOME", str(INSIDE)),
         *("--setenv", "LANG", "C.UTF-8"),
         *(_may_change_user() if os.geteuid() == 0 else ("--unshare-user",)),
+        *("--remount-ro", "/", "--remount-ro", "/dev"),
     ]
 
 

@@ -13,7 +13,6 @@ from llmlab.sleep.sandbox.landlock import Landlock
 from llmlab.sleep.sandbox.process import Limits
 from llmlab.sleep.sandbox.sandbox import Sandbox, Unguarded
 from llmlab.sleep.sandbox.scratch import scratch
-from llmlab.sleep.sandbox.sealed import SealedBubblewrap
 
 LEVELS: tuple[Sandbox, ...] = (Bubblewrap(), Landlock())
 """The strongest first; a container, which starts slowly, is the last resort (`strongest`)."""
@@ -62,8 +61,6 @@ def strongest() -> Probe:
     """As `probe`, with a container if neither of its levels works; errors as `require_limits`."""
     require_limits()
     own = probe()
-    if isinstance(own.sandbox, Bubblewrap):
-        return replace(own, sandbox=SealedBubblewrap())
     if own.sandbox.isolates:
         return own
     container = Container()

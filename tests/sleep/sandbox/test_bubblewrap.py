@@ -5,34 +5,33 @@ from pathlib import Path
 
 import pytest
 
-from llmlab.sleep.sandbox import levels, sealed
+from llmlab.sleep.sandbox import bubblewrap
 from llmlab.sleep.sandbox.bubblewrap import INSIDE, Bubblewrap
-from llmlab.sleep.sandbox.levels import failure, strongest
+from llmlab.sleep.sandbox.levels import failure
 from llmlab.sleep.sandbox.process import Limits, Ran, run_limited
-from llmlab.sleep.sandbox.sealed import SealedBubblewrap
 
 NOBODY = 65534
 AS_NOBODY = ("setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups")
 pytestmark = [
     pytest.mark.skipif(os.geteuid() != 0, reason="only root can become someone else"),
-    pytest.mark.skipif(bool(SealedBubblewrap().missing()), reason="there is no bubblewrap"),
+    pytest.mark.skipif(bool(Bubblewrap().missing()), reason="there is no bubblewrap"),
 ]
 
 
 @pytest.fixture
 def shell(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], Ran]]:
     """Runs a line of sh in the sandbox of a user who is not root."""
-    if reason := failure(SealedBubblewrap()):
+    if reason := failure(Bubblewrap()):
         pytest.skip(f"bubblewrap does not work here: {reason}")
     monkeypatch.setattr(
-        sealed,
+        bubblewrap,
         "run_limited",
         lambda command, *rest, **more: run_limited([*AS_NOBODY, *command], *rest, **more),
     )
     monkeypatch.setattr(os, "geteuid", lambda: NOBODY)
     with tempfile.TemporaryDirectory() as folder:
         os.chown(folder, NOBODY, NOBODY)
-        run = SealedBubblewrap().run
+        run = Bubblewrap().run
         if run(["/bin/true"], Path(folder), Limits()).code:
             pytest.skip("only root may make namespaces here")
         yield lambda line: run(["/bin/sh", "-c", line], Path(folder), Limits())
@@ -45,8 +44,3 @@ def test_without_root_only_the_folder_and_tmp_take_files(
     ran = shell(f"echo 1 > {INSIDE}/x; echo 1 > /tmp/x; echo 1 > /dev/null; echo 1 > {place}/x")
     assert ran.code != 0
     assert ran.stderr.count("Read-only file system") == 1
-
-
-def test_bubblewrap_is_sealed_where_it_is_the_strongest(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(levels, "probe", lambda: levels.Probe(Bubblewrap()))
-    assert strongest().sandbox == SealedBubblewrap()
