@@ -2,13 +2,13 @@
 
 import json
 from collections import Counter
-from importlib.resources import files
 
 from llmlab.cluster.physics.coefficients import FILE, Coefficients, to_json
 from llmlab.cluster.scoring.calibration import calibrate
 from llmlab.cluster.scoring.refit import calibration_rows
+from llmlab.method.files import packaged
 
-CARRIED = json.loads(files("llmlab.cluster").joinpath(FILE).read_text(encoding="utf-8"))
+CARRIED = json.loads(packaged(FILE).read_text(encoding="utf-8"))
 
 
 def test_the_carried_coefficients_were_fitted_to_these_rows() -> None:

@@ -41,6 +41,8 @@ NOISE = re.compile(
 )
 """Words in a name that do not tell accelerators of the catalogue apart."""
 SIZE = re.compile(r"\d+gb")
+NUMBER = re.compile(r"^\d+(?:\s*x\s*\d+)?(?:\s*[x*]\s*|\s+)(?=\D)|\s*[x*:]\s*\d+$")
+"""How many, before a name or after it: "8x H100", "H100:8"."""
 
 
 @dataclass(frozen=True)
@@ -143,9 +145,13 @@ def _keys() -> dict[str, str]:
 
 
 def _described(name: str) -> str | None:
-    """The accelerator of a name with its maker, form factor or memory size, such as
-    "NVIDIA H100 80GB HBM3"; None if the memory is another, or nothing in the catalogue fits."""
-    words = [word for word in re.split(r"[\s_-]+", name.casefold()) if not NOISE.fullmatch(word)]
+    """The accelerator of a name with its number, maker, form factor or memory size, such as
+    "8x NVIDIA H100 80GB HBM3"; None if the memory is another, or nothing in the catalogue fits."""
+    one = NUMBER.sub("", name.strip().casefold().replace("×", "x"))
+    joined = re.sub(r"(\d+) ?gi?b?\b", r"\1gb", one)
+    words = [word for word in re.split(r"[\s_/,()-]+", joined) if not NOISE.fullmatch(word)]
+    if named := _keys().get(_key("".join(words))):
+        return named
     sizes = [word for word in words if SIZE.fullmatch(word)]
     found = _keys().get(_key("".join(word for word in words if word not in sizes)))
     if not found or len(sizes) > 1:

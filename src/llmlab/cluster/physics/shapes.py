@@ -205,6 +205,8 @@ def _mla(name: str, d_ff: int, heads: int, vocab: int) -> Shape:
     return llama(name, 61, 7168, heads, heads, d_ff, vocab, head_dim=192, latent=inner)
 
 
+NEMOTRON = {"tied": False, "biases": False}
+
 SHAPES = (
     gpt("GPT-2 124M", 12, 768, 12, positions=1024),
     gpt("GPT-2 1.5B", 48, 1600, 25, positions=1024),
@@ -212,6 +214,16 @@ SHAPES = (
     gpt("Megatron 22B", 48, 6144, 64, 51200, positions=2048),
     gpt("Megatron 1T", 128, 25600, 160, 51200, positions=2048),
     gpt("BLOOM 176B", 70, 14336, 112, 250880),
+    gpt("GPT-J 6B", 28, 4096, 16, 50400, tied=False),
+    gpt("GPT-NeoX 20B", 44, 6144, 64, 50432, tied=False),
+    gpt("OPT 175B", 96, 12288, 96, 50272, positions=2050),
+    gpt("MT-NLG 530B", 105, 20480, 128, positions=2048),
+    gpt("Nemotron-4 15B", 32, 6144, 48, 256000, kv_heads=8, **NEMOTRON),
+    gpt("Nemotron-4 340B", 96, 18432, 96, 256000, kv_heads=8, **NEMOTRON),
+    llama("Llama 7B", 32, 4096, 32, 32, 11008, 32000),
+    llama("Llama 13B", 40, 5120, 40, 40, 13824, 32000),
+    llama("Llama 33B", 60, 6656, 52, 52, 17920, 32000),
+    llama("Llama 65B", 80, 8192, 64, 64, 22016, 32000),
     llama("TinyLlama 1.1B", 22, 2048, 32, 4, 5632, 32000),
     llama("Llama 2 7B", 32, 4096, 32, 32, 11008, 32000),
     llama("Llama 2 13B", 40, 5120, 40, 40, 13824, 32000),
@@ -222,6 +234,19 @@ SHAPES = (
     llama("Llama 3.1 70B", 80, 8192, 64, 8, 28672, 128256),
     llama("Llama 3.1 405B", 126, 16384, 128, 8, 53248, 128256),
     llama("Mistral 7B", 32, 4096, 32, 8, 14336, 32000),
+    llama("Qwen2.5 0.5B", 24, 896, 14, 2, 4864, 151936, tied=True),
+    llama("Qwen2.5 1.5B", 28, 1536, 12, 2, 8960, 151936, tied=True),
+    llama("Qwen2.5 3B", 36, 2048, 16, 2, 11008, 151936, tied=True),
+    llama("Qwen2.5 7B", 28, 3584, 28, 4, 18944, 152064),
+    llama("Qwen2.5 14B", 48, 5120, 40, 8, 13824, 152064),
+    llama("Qwen2.5 32B", 64, 5120, 40, 8, 27648, 152064),
+    llama("Qwen2.5 72B", 80, 8192, 64, 8, 29568, 152064),
+    llama("Qwen3 0.6B", 28, 1024, 16, 8, 3072, 151936, head_dim=128, tied=True),
+    llama("Qwen3 1.7B", 28, 2048, 16, 8, 6144, 151936, head_dim=128, tied=True),
+    llama("Qwen3 4B", 36, 2560, 32, 8, 9728, 151936, head_dim=128, tied=True),
+    llama("Qwen3 8B", 36, 4096, 32, 8, 12288, 151936, head_dim=128),
+    llama("Qwen3 14B", 40, 5120, 40, 8, 17408, 151936, head_dim=128),
+    llama("Qwen3 32B", 64, 5120, 64, 8, 25600, 151936, head_dim=128),
     moe(llama("Mixtral 8x7B", 32, 4096, 32, 8, 14336, 32000), 8, 2, 14336),
     moe(llama("Mixtral 8x22B", 56, 6144, 48, 8, 16384, 32768), 8, 2, 16384),
     moe(llama("Qwen3 30B A3B", 48, 2048, 32, 4, 6144, 151936, head_dim=128), 128, 8, 768),
@@ -234,24 +259,33 @@ SHAPES = (
     moe(_mla("Kimi K2", 18432, 64, 163840), 384, 8, 2048, shared_experts=1, dense_layers=1),
 )
 """Public sizes: GPT-2 and GPT-3 from their papers (GPT-3: table 2.1), Megatron from
-arXiv:2205.05198, table 3, BLOOM from arXiv:2211.05100, table 3, the others from the `config.json`
-of their release."""
+arXiv:2205.05198, table 3, BLOOM from arXiv:2211.05100, table 3, OPT from arXiv:2205.01068, table 1,
+MT-NLG from arXiv:2201.11990, section 3.2, Nemotron-4 from arXiv:2402.16819 and 2406.11704, table 1,
+the first Llama from arXiv:2302.13971, table 2, the others from the `config.json` of their release.
+Of Qwen2.5 the biases of queries, keys and values are left out."""
 
 SAME = {
+    "llama30b": "Llama 33B",
     "llama38b": "Llama 3.1 8B",
     "llama370b": "Llama 3.1 70B",
     "llama3405b": "Llama 3.1 405B",
+    "llama3370b": "Llama 3.1 70B",
+    "mtnlg": "MT-NLG 530B",
+    "opt": "OPT 175B",
     "gpt3": "GPT-3 175B",
     "gpt2": "GPT-2 124M",
     "bloom": "BLOOM 176B",
     "deepseekv3671b": "DeepSeek V3",
+    "deepseekr1": "DeepSeek V3",
 }
+RELEASE = re.compile(r"^.*/(?:meta-)?|^meta-|-(?:base|chat|hf|instruct|it|\d{4}|v0\.\d)(?=-|$)")
+"""What a hub adds to a model's name: an owner before it, the kind of release after it."""
 
 
 def known_shape(name: str) -> Shape | None:
-    """Find a public model by name, or None; case and punctuation do not matter."""
-    key = _key(name)
-    return _by_key().get(_key(SAME.get(key, name)))
+    """Find a public model by name or hub id, or None; case and punctuation do not matter."""
+    key = _key(RELEASE.sub("", name.strip().casefold()))
+    return _by_key().get(_key(SAME.get(key, key)))
 
 
 def shape_named(name: str) -> Shape:
