@@ -22,7 +22,7 @@ tenth = says(
     supported="You can predict the step time of a dense model before anybody pays for the run, to within a tenth on average "
     "over models.",
     refuted="The simulator misses the step time of a held-out model by more than a tenth.",
-    undecided="So few models do not decide whether the simulator stays within a tenth on held-out models.",
+    undecided="There are too few models to decide whether the simulator stays within a tenth on held-out models.",
 )
 misses = (
     "The simulator misses the step time of a held-out model by "
@@ -397,13 +397,13 @@ better = says(
     "H-PREDICT-2",
     supported="The formulas are worth it: one utilisation for all runs misses by far more.",
     refuted="The formulas gain less than we said over one utilisation for all runs.",
-    undecided="So few models do not decide whether the formulas gain as much as we said.",
+    undecided="There are too few models to decide whether the formulas gain as much as we said.",
 )
 centred = says(
     "H-PREDICT-3",
     supported="On held-out models the simulator is neither too fast nor too slow on average, within the margin.",
     refuted="On held-out models the simulator is biased, although the fit was centred on the others.",
-    undecided="So few models do not decide whether the simulator is biased on held-out models.",
+    undecided="There are too few models to decide whether the simulator is biased on held-out models.",
 )
 Markdown("\n".join(f"- {learning}" for learning in dict.fromkeys((tenth, better, centred))))
 

@@ -12,9 +12,11 @@ from llmlab.book.show import answer, command, evidence, figure, method, note, sa
 
 hidden = says(
     "H-REALISM-1",
-    supported="Judged by their numbers, simulated runs pass for real ones, within five points of chance.",
-    refuted="Judged by their numbers, simulated runs can be told from real ones.",
-    undecided="So few systems do not decide whether simulated runs pass for real ones, judged by their numbers.",
+    supported="A classifier that sees the numbers of runs tells simulated ones from real ones no better than by chance, within "
+    "five points.",
+    refuted="A classifier that sees the numbers of runs can tell simulated ones from real ones.",
+    undecided="With so few systems it is open whether a classifier that sees the numbers of runs is right about simulated and "
+    "real ones only half of the time.",
 )
 naive = says(
     "H-REALISM-9",

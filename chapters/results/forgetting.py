@@ -38,7 +38,7 @@ little = says(
     supported="One old item in twenty already helps.",
     refuted="One old item in twenty is too little to help by as much as we called relevant.",
     undecided="It is open whether one old item in twenty helps.",
-    also="In full fine-tuning forgetting changes by {}.",
+    also="In full fine-tuning, forgetting {moves}.",
 )
 answer(equal, little)
 
@@ -387,7 +387,7 @@ cost = says(
     supported="Replay is not free. In a run of fixed length, the new task pays for what the old ones keep.",
     refuted="Replay costs the new task less than we said, although it takes its share of the steps.",
     undecided="It is open whether replay costs the new task accuracy.",
-    also="With the largest share the accuracy of LoRA of rank 32 changes by {}.",
+    also="With the largest share, the accuracy of LoRA of rank 32 {moves}.",
 )
 Markdown(
     "\n".join(

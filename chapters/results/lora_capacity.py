@@ -33,9 +33,9 @@ little = says(
 )
 much = says(
     "H-CAPACITY-2",
-    supported="With four times as much, rank decides.",
-    refuted="With four times as much, rank matters less than we said.",
-    undecided="It is open whether rank eight loses as much as we said with four times as much.",
+    supported="With four times as much to store, rank decides.",
+    refuted="With four times as much to store, rank matters less than we said.",
+    undecided="With four times as much to store, it is open whether rank eight falls as far behind as we said.",
     untested="We have not tested yet whether rank matters with four times as much.",
     also="There, rank eight minus rank sixty-four is {}.",
 )

@@ -217,7 +217,7 @@ rules = says(
     refuted="The rules differ even when each has its own best learning rate, so the scale is more than another name "
     "for the rate. We had expected the opposite.",
     undecided="It is open whether the rules differ once both are tuned.",
-    also="At the largest rank rsLoRA is ahead by {}.",
+    also="At the largest rank, recall {moves} with rsLoRA.",
 )
 rates = (
     says(

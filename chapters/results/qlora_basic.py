@@ -137,8 +137,8 @@ Markdown(
     f"{best('qlora_basic', 'learning_rate', method='lora')} for LoRA, "
     f"{best('qlora_basic', 'learning_rate', method='qlora')} for QLoRA and "
     f"{best('qlora_basic', 'learning_rate', method='qlora-double')} for QLoRA with double quantisation. "
-    f"At these rates four bits change accuracy by {gaps['qlora']} (QLoRA minus LoRA) and double quantisation by "
-    f"{gaps['qlora-double']} more. LoRA minus full fine-tuning is {gaps['lora']}."
+    f"At these rates, accuracy differs by {gaps['qlora']} (QLoRA minus LoRA), {gaps['qlora-double']} (double "
+    f"quantisation minus QLoRA) and {gaps['lora']} (LoRA minus full fine-tuning)."
 )
 
 # %%

@@ -61,7 +61,7 @@ verdict("H-BASIS-3")
 method("sleep_adapters")
 
 # %% [markdown]
-# The table is made by
+# This command makes the table:
 
 # %%
 command("sleep_adapters")

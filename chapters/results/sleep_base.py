@@ -34,7 +34,7 @@ note("sleep_base")
 method("sleep_base")
 
 # %% [markdown]
-# The table is made by
+# This command makes the table:
 
 # %%
 command("sleep_base")

@@ -22,14 +22,14 @@ better = says(
     supported="Nights of a coder's own green repairs make it better.",
     refuted="Nights of a coder's own green repairs do not make it better, by our margin.",
     undecided="It is open whether nights of a coder's own green repairs make it better.",
-    also="The pass rate changes by {}.",
+    also="The pass rate {moves}.",
 )
 judge = says(
     "H-CYCLES-3",
     supported="Without a judge the coder does worse.",
     refuted="Without a judge the coder does no worse, by our margin.",
     undecided="It is open what a judge of these repairs is worth.",
-    also="Learning from all edits instead of the green ones changes the pass rate by {}.",
+    also="With all edits instead of the green ones alone, the pass rate {moves}.",
 )
 answer(better, judge)
 
@@ -78,7 +78,7 @@ verdict("H-CYCLES-4")
 method("sleep_cycles")
 
 # %% [markdown]
-# The table is made by
+# This command makes the table:
 
 # %%
 command("sleep_cycles")

@@ -37,7 +37,7 @@ note("sleep_pieces")
 method("sleep_library")
 
 # %% [markdown]
-# The tables are made by
+# These commands make the tables:
 
 # %%
 command("sleep_library")

@@ -11,7 +11,7 @@ night = says(
     supported="A night of naive LoRA improves the coder.",
     refuted="A night of naive LoRA does not improve the coder by our margin.",
     undecided="It is open whether a night of naive LoRA improves the coder.",
-    also="The pass rate changes by {}.",
+    also="The pass rate {moves}.",
 )
 failures = says(
     "H-SLEEP-2",
@@ -79,7 +79,7 @@ verdict("H-SLEEP-6")
 method("sleep_methods")
 
 # %% [markdown]
-# The table is made by
+# This command makes the table:
 
 # %%
 command("sleep_methods")

@@ -56,7 +56,7 @@ verdict("H-PROMPT-2")
 method("sleep_prompting")
 
 # %% [markdown]
-# The table is made by
+# This command makes the table:
 
 # %%
 command("sleep_prompting")

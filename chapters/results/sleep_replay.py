@@ -11,6 +11,7 @@ fifth = says(
     supported="Lessons with a fifth of passed episodes save a part of what was known.",
     refuted="Lessons with a fifth of passed episodes save little of what was known.",
     undecided="It is open whether a fifth of passed episodes among the lessons saves what was known.",
+    also="The share of koans lost {moves}.",
 )
 half = says(
     "H-SLEEP-REPLAY-2",
@@ -55,7 +56,7 @@ verdict("H-SLEEP-REPLAY-2")
 method("sleep_replay")
 
 # %% [markdown]
-# The table is made by
+# This command makes the table:
 
 # %%
 command("sleep_replay")

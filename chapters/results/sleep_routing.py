@@ -63,7 +63,7 @@ verdict("H-ROUTING-4")
 method("sleep_routing")
 
 # %% [markdown]
-# The table is made by
+# This command makes the table:
 
 # %%
 command("sleep_routing")

@@ -118,7 +118,7 @@ verdict("H-SHARE-9")
 method("sleep_share")
 
 # %% [markdown]
-# The table is made by
+# This command makes the table:
 
 # %%
 command("sleep_share")

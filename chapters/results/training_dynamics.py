@@ -29,7 +29,7 @@ price = says(
     supported="Examples are better spent in small batches: four times the batch size learns far less from as many.",
     refuted="Four times the batch size costs less than we said, at equal examples.",
     undecided="It is open whether four times the batch size costs as much as we said, at equal examples.",
-    also="Accuracy differs by {}.",
+    also="Accuracy {moves}.",
 )
 rate_of_large = says(
     "H-BATCH-2",

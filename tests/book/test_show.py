@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 
 from llmlab.book import numbers, show
 from llmlab.book.evidence import boxes, overviews
+from llmlab.book.evidence.effects import movement_text
 from llmlab.method.errors import LabError
 from llmlab.method.judging.journal import Entry, Journal, table_key, write_journal
 from llmlab.method.judging.scope import Scope
@@ -295,6 +296,14 @@ def test_a_learning_follows_the_verdict_and_names_its_effect(recorded_book):
     assert said == f"It rises. The difference is {show.effect('H-UP')}, not {{1}}."
 
 
+def test_an_effect_may_be_a_verb_that_follows_its_sign(recorded_book):
+    risen = show.says("H-UP", **SENTENCES, also="Recall {moves}.")
+    assert re.match(r"It rises\. Recall \[rises by 29\.7 points\]", risen)
+    verdict = show._verdict("H-UP")
+    fallen = replace(verdict, judgement=replace(verdict.judgement, effect=-0.2))
+    assert movement_text(fallen) == "falls by 20.0 points"
+
+
 def test_a_part_of_a_sentence_cites_its_verdict_and_effect(recorded_book):
     cited = show.cite("H-UP")
     assert cited.startswith("H-UP [Supported]{.badge .supported}, [+29.7 points]{.value title=")
@@ -309,7 +318,7 @@ def test_what_is_untested_cites_no_effect(book):
     [
         ("H-TREND", r"rank correlation [+\N{MINUS SIGN}]\d\.\d{3}"),
         ("H-BEST", r"best: [\d.]+ mg"),
-        ("H-MARK", r"49\.\d % against 40\.0 %"),
+        ("H-MARK", r"49\.\d %, claimed above 40\.0 %"),
     ],
 )
 def test_an_effect_in_brackets_needs_no_heading(recorded_book, hypothesis, text):

@@ -331,8 +331,9 @@ def says(
     A text without a full stop at its end is part of a sentence, which brings the effect by `cite`.
 
     Args:
-        also: follows any verdict except UNTESTED, with the effect in place of "{}". Without it the
-            effect stands in parentheses at the end of the first sentence.
+        also: follows any verdict except UNTESTED, with the effect in place of "{}", or as a verb in
+            place of "{moves}": "falls by 4.4 points". Without it the effect stands in parentheses
+            at the end of the first sentence.
     """
     text = _text_for(
         hypothesis, supported=supported, refuted=refuted, undecided=undecided, untested=untested
@@ -340,7 +341,9 @@ def says(
     if word(hypothesis) == "UNTESTED":
         return text
     if also:
-        return f"{text} {also.replace('{}', effect(hypothesis))}"
+        found = _judged(hypothesis)
+        told = also.replace("{}", boxes.effect_span(found))
+        return f"{text} {told.replace('{moves}', boxes.movement_span(found))}"
     if not text.endswith("."):
         return text
     bracketed = boxes.bracketed_effect(_judged(hypothesis))

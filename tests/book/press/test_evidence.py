@@ -109,6 +109,14 @@ def test_a_printed_table_wider_than_the_page_gets_columns_by_their_text():
     assert sum(widths) == pytest.approx(100, abs=0.1)
 
 
+def test_a_printed_table_of_many_numbers_is_set_small_and_divides_none_of_them():
+    heads = "| " + " | ".join(["a long heading"] * 10) + " |\n" + "|--:" * 10 + "|\n"
+    table = filtered("typst", heads + "| 35.1\u00a0±\u00a012.4 " * 10 + "|\n")
+    assert "#show table: set text(size: 7.8pt)" in table
+    widths = [float(width) for width in re.findall(r"([\d.]+)%", table.split("columns:")[1])]
+    assert widths == pytest.approx([10] * 10, abs=0.1)
+
+
 def test_a_printed_table_that_fits_keeps_the_widths_of_its_text(paper):
     assert "columns: 2," in paper
 

@@ -153,20 +153,46 @@ def test_the_search_knows_every_section(rendered_sample):
     assert any("0.93" in entry["text"] for entry in index)
 
 
-def test_the_pdf_has_the_same_numbers(executed_sample, tmp_path):
-    """Its typst text, because a PDF holds glyphs and no words."""
-    contents = read_contents(executed_sample)
+def _set_in_type(contents, chapters, site) -> str:
+    """The typst text of a book, because a PDF holds glyphs and no words."""
     seen = []
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(typst, "compile", lambda source, **_: seen.append(Path(source).read_text()))
         patch.setattr("llmlab.book.press.preview.pack", lambda path: None)
-        render_preview(contents, executed_sample.chapters, Edition("dev", "none"), tmp_path)
-    text = seen[0]
+        render_preview(contents, chapters, Edition("dev", "none"), site)
+    return seen[0]
+
+
+def _with_front_page(contents, text, notebook):
+    nbformat.write(new_notebook(cells=[new_markdown_cell(text)]), notebook)
+    front, *others = contents.chapters
+    return replace(contents, chapters=(replace(front, notebook=notebook), *others))
+
+
+def test_the_pdf_has_the_same_numbers(executed_sample, tmp_path):
+    text = _set_in_type(read_contents(executed_sample), executed_sample.chapters, tmp_path)
     assert '#chapter(number: "1", appendix: false)[Step sizes] <sec-idea>' in text
     assert 'number: "Figure 1.1"' in text
     assert "#link(<fig-parabola>)[Figure~1.1]" in text
     assert "#footnote[0.93, 95 % interval" in text
     assert 'alt: "A curve that falls to zero and rises again."' in text
+
+
+def test_typst_spaces_the_operators_of_a_formula(executed_sample, tmp_path):
+    formula = r"# A" "\n\n" r"$$ y \;\approx\; \operatorname{softmax}\!\left( x \right) $$"
+    changed = _with_front_page(read_contents(executed_sample), formula, tmp_path / "index.ipynb")
+    text = _set_in_type(changed, executed_sample.chapters, tmp_path / "site")
+    assert '$ y approx op("softmax") (x) $' in text
+
+
+def test_no_page_of_print_ends_with_what_announces_the_next(executed_sample, tmp_path):
+    command = "This command makes it:\n\n```\nmake\n```"
+    table = "| a |\n|--|\n| 1 |\n\n::: {.source}\nHere.\n:::"
+    prose = f"# A\n\n{command}\n\n{table}"
+    changed = _with_front_page(read_contents(executed_sample), prose, tmp_path / "index.ipynb")
+    text = _set_in_type(changed, executed_sample.chapters, tmp_path / "site")
+    assert re.search(r"#announcing\(\)\[\s+This command makes it:\s+\]", text)
+    assert re.search(r"#kept\(\)\[.*#figure\(.*Here\.", text, re.S)
 
 
 def test_rendering_again_gives_the_same_bytes(executed_sample, rendered_sample, tmp_path):
@@ -194,18 +220,18 @@ def test_what_was_read_before_is_read_again_if_it_is_damaged(
 
 
 def test_what_is_read_as_one_stays_on_its_line(executed_sample, tmp_path):
-    contents = read_contents(executed_sample)
-    notebook = tmp_path / "index.ipynb"
-    text = "# A\n\nBetween 1e-3 and 90 % (n = 5 seeds) lies $x$, they say. H-A-1 [No]{.badge}"
-    nbformat.write(new_notebook(cells=[new_markdown_cell(text)]), notebook)
-    index = replace(contents.chapters[0], notebook=notebook)
-    changed = replace(contents, chapters=(index, *contents.chapters[1:]))
+    text = (
+        "# A\n\nBetween 1e-3 and 90 % (n = 5 seeds) lies $x$, they say. H-A-1 [No]{.badge} "
+        "or ≈ 3 ± 1"
+    )
+    changed = _with_front_page(read_contents(executed_sample), text, tmp_path / "index.ipynb")
     site = tmp_path / "site"
     render_preview(changed, executed_sample.chapters, Edition("dev", "none"), site)
     page = (site / "index.html").read_text()
     assert '<span class="unbroken">1e-3</span>' in page
     assert "90\u00a0%" in page
     assert "n\u00a0=\u00a05\u00a0seeds" in page
+    assert "≈\u00a03\u00a0±\u00a01" in page
     assert 'H-A-1</span>\u00a0<span class="badge">' in page
     assert re.search(r'<span class="unbroken"><math.*?</math>,</span>', page, re.S)
 

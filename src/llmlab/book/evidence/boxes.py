@@ -16,6 +16,7 @@ from llmlab.book.evidence.effects import (
     drawing,
     effect_text,
     interval_text,
+    movement_text,
     quantity,
 )
 from llmlab.book.evidence.origins import hardware
@@ -64,6 +65,12 @@ def verdict_badge(verdict: Verdict) -> str:
 def effect_span(verdict: Verdict) -> str:
     """The effect of a verdict with its provenance."""
     return markup.value_span(effect_text(verdict), _origin(verdict))
+
+
+def movement_span(verdict: Verdict) -> str:
+    """A difference as a verb, "falls by 4.4 points", with its provenance."""
+    effect = f"{quantity(verdict)} {effect_text(verdict)}"
+    return markup.value_span(movement_text(verdict), f"{effect}, {_origin(verdict)}")
 
 
 def bracketed_effect(verdict: Verdict) -> str:

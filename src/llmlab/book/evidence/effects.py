@@ -16,18 +16,33 @@ def effect_text(verdict: Verdict) -> str:
     return amount(verdict, verdict.judgement.effect)
 
 
+def movement_text(verdict: Verdict) -> str:
+    """The effect as a verb, without its sign: `rises by 2.0 points`."""
+    verb = "falls" if verdict.judgement.effect < 0 else "rises"
+    return f"{verb} by {effect_text(verdict).lstrip('+−')}"
+
+
 def bracketed_text(verdict: Verdict) -> str:
-    """The effect in words that need no heading: `+2.0 points`, `62.0 % against 50.0 %`."""
+    """The effect in words that need no heading: `+2.0 points`, `62.0 %, claimed above 50.0 %`."""
     hypothesis, found = verdict.hypothesis, verdict.judgement
     if hypothesis.claim == "monotone":
         return f"rank correlation {effect_text(verdict)}"
     if hypothesis.claim == "interval":
         return f"best: {effect_text(verdict)}"
     if hypothesis.reference:
-        measured = found.effect + hypothesis.reference
-        ends = (numbers.number(x, found.unit) for x in (measured, hypothesis.reference))
-        return " against ".join(ends)
+        measured = numbers.number(found.effect + hypothesis.reference, found.unit)
+        return f"{measured}, claimed {_claimed_values(hypothesis, found.unit)}"
     return effect_text(verdict)
+
+
+def _claimed_values(hypothesis: Hypothesis, unit: str) -> str:
+    """The values of a metric for which a claim about its distance from a number is true."""
+    low, high = (hypothesis.reference + end for end in claimed_region(hypothesis))
+    if np.isinf(high):
+        return f"above {numbers.number(low, unit)}"
+    if np.isinf(low):
+        return f"below {numbers.number(high, unit)}"
+    return numbers.interval(low, high, unit)
 
 
 def interval_text(verdict: Verdict) -> str:

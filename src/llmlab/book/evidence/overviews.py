@@ -31,6 +31,7 @@ from llmlab.method.project import Project
 _LABEL = re.compile(r"\{#(sec-[\w-]+)")
 NO_BREAK = "\N{NO-BREAK SPACE}"
 WORDS = ("SUPPORTED", "REFUTED", "UNDECIDED", "UNTESTED")
+_HEADS = [f"{SIGNS[word]}{NO_BREAK}{word.capitalize()}" for word in WORDS]
 
 
 def summary(project: Project, verdicts: Sequence[Verdict]) -> Markdown:
@@ -46,8 +47,7 @@ def summary(project: Project, verdicts: Sequence[Verdict]) -> Markdown:
         for track in ledger.tracks
         if (own := _of_track(ledger, track, verdicts))
     ]
-    words = [f"{SIGNS[word]} {word.capitalize()}" for word in WORDS]
-    header = ["Lab", *words, "Checks that hold", "Evidence"]
+    header = ["Lab", *_HEADS, "Checks that hold", "Evidence"]
     return Markdown(markup.pipe_table(header, rows, numeric=range(1, 2 + len(WORDS))))
 
 
@@ -166,8 +166,7 @@ def statistics(project: Project, verdicts: Sequence[Verdict], track_id: str) -> 
         for count in counted
     ]
     rows.append(["**Together**", *sum(counted[1:], counted[0]).cells()])
-    words = [f"{SIGNS[word]} {word.capitalize()}" for word in WORDS]
-    header = ["Experiment, scale", "Runs", "Tokens", "Time", *words]
+    header = ["Experiment, scale", "Runs", "Tokens", "Time", *_HEADS]
     return Markdown(markup.pipe_table(header, rows, numeric=range(1, len(header))))
 
 

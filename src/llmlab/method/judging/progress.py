@@ -182,7 +182,7 @@ class _Gates:
     def missing_answers(self, feature: Feature) -> Iterator[str]:
         for question in feature.questions:
             if self.statuses[question] != "ANSWERED":
-                yield f"question {question} is {self.statuses[question]}"
+                yield f"question {question} is {self.statuses[question].lower()}"
 
     def missing_chapters(self, feature: Feature) -> Iterator[str]:
         for chapter in feature.chapters:

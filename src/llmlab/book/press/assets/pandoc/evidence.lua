@@ -16,7 +16,14 @@ local KINDS = {
   missing = { '–', GREY }, open = { '–', GREY }, todo = { '–', GREY },
 }
 
-local LINE, SHORT, GUTTER = 95, 16, 3 -- letters in a line of a printed table, in a short cell, between two columns
+--- Ways to print a wide table, in letters: in its line, between two columns, in a cell that stays whole.
+local SETTINGS = {
+  { line = 104, gutter = 3, short = 20 },
+  { line = 120, gutter = 2, short = 20, small = true },
+  { line = 120, gutter = 2, short = 0, small = true },
+}
+local FULL = 0.88 -- share of a line above which words would crowd
+local BOLD = 1.1 -- width of a bold letter
 
 local DRAWING = 0.6 -- width of a drawing in a printed verdict, beside one outside of it
 
@@ -70,10 +77,10 @@ end
 
 --- A box that no page break divides, unless it is longer than a page; small enough that two of them
 -- often share one.
-local WHOLE_BOX = '#block(width: 100%%, above: 1.1em, below: 1.1em, layout(area => { '
-  .. 'let verdict = block.with(width: area.width, inset: (x: 1.1em, y: 0.7em), radius: 3pt, '
+local WHOLE_BOX = '#block(width: 100%%, above: 0.9em, below: 0.9em, layout(area => { '
+  .. 'let verdict = block.with(width: area.width, inset: (x: 1.1em, y: 0.55em), radius: 3pt, '
   .. 'fill: rgb("%s"), stroke: (left: 3pt + rgb("%s"))); let content = [#set text(size: 0.92em); '
-  .. '#set par(spacing: 0.75em); #set table(fill: none, inset: (x: 5pt, y: 2.2pt)); #show table: set text(size: 8.3pt)'
+  .. '#set par(spacing: 0.65em); #set table(fill: none, inset: (x: 5pt, y: 1.7pt)); #show table: set text(size: 8.3pt)'
 local WHOLE_BOX_END = ']; verdict(content, breakable: measure(verdict(content)).height > area.height) }))'
 
 --- A drawing that is a paragraph of its own stands in the middle, a little smaller.
@@ -125,7 +132,7 @@ end
 local function details(div)
   local summary = div.attributes.summary or 'Details'
   if in_print then
-    local box = '#block(width: 100%, above: 1.2em, below: 1.2em)[#set text(size: 0.9em)'
+    local box = '#block(width: 100%, above: 1.2em, below: 1.2em)[#set text(size: 0.9em); #set par(justify: false)'
     local only = #div.content == 1 and div.content[1]
     if only and only.t == 'Para' then
       only.content = pandoc.Inlines { pandoc.Emph(summary .. '.'), pandoc.Space() } .. only.content
@@ -169,22 +176,30 @@ local function cards(div)
   return enclosed(('#grid(columns: (1fr,) * %d, gutter: 0.8em, '):format(#div.content), blocks, ')')
 end
 
+--- The letters of each word, or of the whole of a cell; bold ones are wider.
+local function lengths(cell, pattern, is_bold)
+  local first = cell.contents[1] and cell.contents[1].content and cell.contents[1].content[1]
+  local wider = (is_bold or first and first.t == 'Strong') and BOLD or 1
+  local found = pandoc.List { 0 }
+  for part in pandoc.utils.stringify(cell.contents):gmatch(pattern) do found:insert(wider * utf8.len(part)) end
+  return found
+end
+
 --- The columns of a table: for each the longest cell, its longest word, and the typical cell, in letters.
+-- The head of a column may take several lines, so only its words count.
 local function measured(tbl)
-  local columns = pandoc.List {}
-  local function read(row)
+  local columns = tbl.colspecs:map(function() return { longest = 0, word = 0, squares = 0, cells = 0 } end)
+  local function read(row, in_head)
     for index, cell in ipairs(row.cells) do
-      local text = pandoc.utils.stringify(cell.contents)
-      local column = columns[index] or { longest = 0, word = 0, squares = 0, cells = 0 }
-      local length = utf8.len(text)
-      column.longest = math.max(column.longest, length)
-      for word in text:gmatch '[^ ]+' do column.word = math.max(column.word, utf8.len(word)) end
-      column.squares, column.cells = column.squares + length ^ 2, column.cells + 1
-      columns[index] = column
+      local column = columns[index]
+      local word = math.max(table.unpack(lengths(cell, '[^ ]+', in_head)))
+      local whole = in_head and word or math.max(table.unpack(lengths(cell, '.+')))
+      column.word, column.longest = math.max(column.word, word), math.max(column.longest, whole)
+      column.squares, column.cells = column.squares + whole ^ 2, column.cells + 1
     end
   end
-  tbl.head.rows:map(read)
-  for _, body in ipairs(tbl.bodies) do body.body:map(read) end
+  tbl.head.rows:map(function(row) read(row, true) end)
+  for _, body in ipairs(tbl.bodies) do body.body:map(function(row) read(row, false) end) end
   return columns
 end
 
@@ -194,24 +209,40 @@ local function sum(list)
   return total
 end
 
+--- The least width of each column: its longest word, or its longest cell if all are short.
+local function least_widths(columns, setting)
+  return columns:map(function(column)
+    return (column.longest <= setting.short and column.longest or column.word) + setting.gutter
+  end)
+end
+
+local function setting_for(columns)
+  for _, setting in ipairs(SETTINGS) do
+    if sum(least_widths(columns, setting)) <= FULL * setting.line then return setting end
+  end
+  return SETTINGS[#SETTINGS]
+end
+
 --- A table that is wider than the page gets columns in proportion to their text, none of them
--- narrower than its longest word, nor than its longest cell if all are short. Typst would make the
--- wide ones equal.
+-- narrower than its longest word, and smaller type if they would crowd. Typst would make the wide
+-- ones equal.
 local function proportioned(tbl)
   if not in_print then return nil end
   local columns = measured(tbl)
-  if sum(columns:map(function(column) return column.longest + GUTTER end)) <= LINE then return nil end
-  local least = columns:map(function(column)
-    return (column.longest <= SHORT and column.longest or column.word) + GUTTER
-  end)
+  local usual = SETTINGS[1]
+  if sum(columns:map(function(column) return column.longest + usual.gutter end)) <= usual.line then return nil end
+  local setting = setting_for(columns)
+  local least = least_widths(columns, setting)
   local more = columns:map(function(column, index)
-    return math.max(0, math.sqrt(column.squares / column.cells) + GUTTER - least[index])
+    return math.max(0, math.sqrt(column.squares / column.cells) + setting.gutter - least[index])
   end)
-  local room = math.max(0, LINE - sum(least)) / math.max(1, sum(more))
+  local room = math.max(0, setting.line - sum(least)) / math.max(1, sum(more))
   local widths = least:map(function(letters, index) return letters + room * more[index] end)
   local whole = sum(widths)
   tbl.colspecs = tbl.colspecs:map(function(spec, index) return { spec[1], widths[index] / whole } end)
-  return tbl
+  if not setting.small then return tbl end
+  local small = '#block(width: 100%)[#set table(inset: (x: 3pt, y: 4pt)); #show table: set text(size: 7.8pt)'
+  return enclosed(small, { tbl })
 end
 
 local SPANS = { value = value, badge = badge }

@@ -56,7 +56,41 @@ local function callout(div)
   return call('callout', ('kind: "%s", title: [%s]'):format(div.classes[2], title), div.content[2].content)
 end
 
+--- Typst spaces operators and relations itself. Pandoc would write `\!` as a whole em backwards, `\;`
+-- as a space of no width, and the name of a function as text, with a space before its bracket.
+local function formula(math)
+  math.text = math.text:gsub('\\[!;]', ' ')
+  local set = text { math }:gsub('"(%a+)" *(\\?%()', 'op("%1") %2')
+  return pandoc.RawInline('typst', set)
+end
+
+local function is_announcing(block, following)
+  if block.t ~= 'Para' or not following then return false end
+  local is_verdict = following.t == 'Div' and following.classes:includes 'verdict'
+  return is_verdict or pandoc.utils.stringify(block):match ':$' ~= nil
+end
+
+--- A sentence stays with what it announces, and a table with its source.
+local function joined(blocks)
+  local found, index = pandoc.Blocks {}, 1
+  while index <= #blocks do
+    local block, following = blocks[index], blocks[index + 1]
+    if block.t == 'Table' then
+      local source = following and following.t == 'Div' and following.classes:includes 'source'
+      block = pandoc.Div(source and { block, following } or { block }, { class = 'kept' })
+      index = source and index + 1 or index
+    elseif is_announcing(block, following) then
+      block = pandoc.Div({ block }, { class = 'announcing' })
+    end
+    found:insert(block)
+    index = index + 1
+  end
+  return found
+end
+
 local function div(element)
+  if element.classes:includes 'kept' then return call('kept', '', element.content) end
+  if element.classes:includes 'announcing' then return call('announcing', '', element.content) end
   if element.classes:includes 'float' then return float(element) end
   if element.classes:includes 'callout' then return callout(element) end
   if element.identifier == 'refs' then return call('references', '', element.content) end
@@ -112,10 +146,11 @@ local function bold_head(tbl)
 end
 
 local function body(chapter, evidence)
-  return written(chapter.blocks:walk(evidence):walk {
+  return written(chapter.blocks:walk { Blocks = joined }:walk(evidence):walk {
     Header = function(element) return header(chapter, element) end,
     Link = function(element) return link(chapter, element) end,
     Div = div,
+    Math = formula,
     Span = function(span) return equation(span) or unbroken(span) end,
     CodeBlock = code,
     Image = image,

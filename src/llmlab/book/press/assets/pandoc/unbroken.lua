@@ -3,9 +3,15 @@
 
 local NO_BREAK_SPACE = '\u{a0}'
 local CLOSING = '^[,.;:)%]?!]'
+local BEFORE_A_NUMBER = { ['='] = true, ['<'] = true, ['≈'] = true, ['±'] = true, ['(mean'] = true }
+local AFTER_A_NUMBER = { ['='] = true, ['<'] = true, ['±'] = true }
 
 local function is_text(inline, pattern)
   return inline ~= nil and inline.t == 'Str' and inline.text:match(pattern) ~= nil
+end
+
+local function is_one_of(words, inline)
+  return inline ~= nil and inline.t == 'Str' and words[inline.text] ~= nil
 end
 
 local function span(content)
@@ -16,10 +22,10 @@ local function is_badge(inline)
   return inline ~= nil and inline.t == 'Span' and inline.classes:includes 'badge'
 end
 
---- Whether the space between two inlines belongs to a number, as in "90 %", "n = 5 seeds", "(mean 3)"
--- and "p < 0.1", or stands between a hypothesis and its verdict.
+--- Whether the space between two inlines belongs to a number, as in "90 %", "n = 5 seeds", "(mean 3)",
+-- "≈ 3 ± 1" and "p < 0.1", or stands between a hypothesis and its verdict.
 local function joins(before, after)
-  return is_text(before, '^[=<≈]$') or is_text(before, '^%(mean$') or is_text(after, '^[=<]$')
+  return is_one_of(BEFORE_A_NUMBER, before) or is_one_of(AFTER_A_NUMBER, after)
     or (is_text(before, '%d$') and (is_text(after, '^%%') or is_text(after, '^seeds?%f[%A]') or is_badge(after)))
 end
 
