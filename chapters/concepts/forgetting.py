@@ -44,8 +44,9 @@ for share, colour, marker in zip((0, 0.05, 0.2), style.CYCLE, style.MARKERS, str
     axes.plot(*path.T, color=colour)
     axes.plot(*path[-1], marker, color=colour, markersize=8, label=f"{100 * share:.0f} % replay")
 axes.plot(*OLD, "s", color=style.INK)
-axes.text(-0.9, 1.9, "old task", color=style.MUTED)
-axes.text(2.0, 0.55, "new task", color=style.BLUE, ha="center")
+ground = {"facecolor": "white", "edgecolor": "none", "pad": 1}
+axes.text(-0.9, 1.9, "old task", color=style.MUTED, bbox=ground)
+axes.text(2.0, 0.55, "new task", color=style.BLUE, ha="center", bbox=ground)
 axes.set(xlabel="one weight", ylabel="another weight", aspect="equal")
 axes.grid(visible=False)
 axes.legend(loc="lower right")

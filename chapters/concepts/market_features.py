@@ -3,12 +3,8 @@
 #
 # A market leaves five numbers a day: the first price, the highest, the lowest, the last (the *close*), and the volume
 # traded. Together they are a *bar*. A *return* is the relative change of the close from bar to bar. An *indicator* is a
-# formula over the bars so far. @fig-market-bars shows two: a mean of closes, and the relative strength index,
-#
-# $$ \mathrm{RSI}_t = 100 \, \frac{U_t}{U_t + D_t}, $$ {#eq-rsi}
-#
-# where $U_t$ and $D_t$ are running means of the rises and of the falls of the close. It is 100 if the price only rose,
-# and 0 if it only fell.
+# formula over the bars so far. @fig-market-bars shows two: a mean of closes, and the relative strength index, which is
+# 100 if the price only rose of late, and 0 if it only fell.
 
 # %%
 # | label: fig-market-bars
@@ -37,6 +33,10 @@ bottom.set(xlabel="day", ylabel="RSI")
 figure
 
 # %% [markdown]
+# Let $U_t$ and $D_t$ be running means of the rises and of the falls of the close. The relative strength index is
+#
+# $$ \mathrm{RSI}_t = 100 \, \frac{U_t}{U_t + D_t} . $$ {#eq-rsi}
+#
 # ## A leak
 #
 # In this field, most results that look too good to be true are: some number that the model was given for a day was not

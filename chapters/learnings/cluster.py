@@ -31,7 +31,7 @@ Markdown(
 # Coefficients cover what no datasheet says. All runs share them; none belongs to a single row or model. That rule cost
 # accuracy on single runs, but it lets us predict new ones. Where the software is not described, no coefficient can help:
 # our largest error came from a word that two libraries use for different things, and went away once we had read the code
-# of both. How evenly tokens go to their experts, no library says.
+# of both. No library says how evenly tokens go to their experts.
 #
 # ## Large clusters wait and break
 

@@ -183,34 +183,19 @@ table("loss_curves", ["recognised", "accuracy"], by="cause", compare=False, dose
 def words(cause: str, sign: str) -> dict[str, str]:
     """What a verdict on one cause at its strong dose says."""
     return {
-        "supported": f"The rules recognise *{cause}* from the curves, by {sign}.",
+        "supported": f"The rules recognise *{cause}* from the curves in most of its runs, by {sign}.",
         "refuted": f"Our rule for *{cause}* ({sign}) does not recognise it from the curves.",
         "undecided": f"It is open whether the rules recognise *{cause}* more often than not, by {sign}.",
     }
 
 
-def right(cause: str) -> str:
-    """How often the cause was named at its strong dose."""
-    return f"The name is right in {value('loss_curves', 'recognised', cause=cause, dose='strong')} of its runs."
-
-
 learned = [
-    says("H-CURVES-1", **words("healthy", "the absence of any sign")) + " " + right("healthy"),
-    says("H-CURVES-2", **words("rate too high", "an early, high plateau"))
-    + " "
-    + right("rate too high"),
-    says("H-CURVES-3", **words("no warm-up", "the rise in the first steps"))
-    + " "
-    + right("no warm-up"),
-    says("H-CURVES-4", **words("tiny data", "the turn of the validation loss"))
-    + " "
-    + right("tiny data"),
-    says("H-CURVES-5", **words("label noise", "a training loss above the validation loss"))
-    + " "
-    + right("label noise"),
-    says("H-CURVES-6", **words("rate too low", "a fall without an elbow"))
-    + " "
-    + right("rate too low"),
+    says("H-CURVES-1", **words("healthy", "the absence of any sign")),
+    says("H-CURVES-2", **words("rate too high", "an early, high plateau")),
+    says("H-CURVES-3", **words("no warm-up", "the rise in the first steps")),
+    says("H-CURVES-4", **words("tiny data", "the turn of the validation loss")),
+    says("H-CURVES-5", **words("label noise", "a training loss above the validation loss")),
+    says("H-CURVES-6", **words("rate too low", "a fall without an elbow")),
     mild,
     says(
         "H-CURVES-8",

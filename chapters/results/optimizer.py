@@ -163,33 +163,31 @@ curves("optimizer", "gradient_norm", by="change", log_y=True)
 # ## Learnings
 
 # %%
-changed = {change: f" The cost at the end is {cost}." for change, cost in final_costs.items()}
 warmup = says(
     "H-OPT-1",
     supported="Warm-up pays: a run that starts at the full rate does not make up for it.",
     refuted="Warm-up buys little here: without it the loss ends higher by less than the margin we set.",
     undecided="It is open whether warm-up buys as much as we said.",
-) + changed.get("no warm-up", "")
-cosine += changed.get("no rate decay", "").replace("cost at", "cost of the constant rate at")
+)
 decay = says(
     "H-OPT-3",
     supported="Weight decay does not matter in a run this short: leave it in, and do not expect anything from it.",
     refuted="Weight decay matters even in a run this short.",
     undecided="It is open whether weight decay matters in a run this short: seeds differ too much.",
-) + changed.get("no weight decay", "")
+)
 beta = says(
     "H-OPT-4",
     supported="A long memory for squared gradients costs: with the larger β₂ the loss ends higher.",
     refuted="The larger β₂ costs less than the margin we set.",
     undecided="After correction for five tests, it is open whether the larger β₂ costs as much as we said.",
-) + changed.get("beta2 0.999", "")
+)
 clipping = says(
     "H-OPT-5",
     supported="Clipping does not matter when nothing spikes: it is insurance, and these runs had no accident.",
     refuted="Clipping matters even though nothing diverged.",
     undecided="It is open whether clipping matters. We thought that it would not, but the seeds differ widely, "
     "so nothing here supports that.",
-) + changed.get("no clipping", "")
+)
 Markdown("\n".join(f"- {learning}" for learning in (warmup, cosine, decay, beta, clipping)))
 
 # %% [markdown]
