@@ -41,7 +41,8 @@ APPENDED = 100
 QUIET_SECONDS = 10
 STALLED_SECONDS = 5
 POLLS = 20_000
-BLOCK, N_BLOCKS = 20, 62
+BLOCK, N_BLOCKS = 5, 4002
+"""Short blocks follow each other faster than the machine changes its pace; see `watched_slowdown`."""
 STEP_SECONDS = 0.01
 """A fast step: that of `micro` on two cores takes some ten times as long."""
 
