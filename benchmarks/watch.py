@@ -42,7 +42,7 @@ QUIET_SECONDS = 10
 STALLED_SECONDS = 5
 POLLS = 20_000
 BLOCK, N_BLOCKS = 5, 4002
-"""Short blocks follow each other faster than the machine changes its pace; see `watched_slowdown`."""
+"""Steps of a block, and blocks: so short that the machine keeps its pace within a pair."""
 STEP_SECONDS = 0.01
 """A fast step: that of `micro` on two cores takes some ten times as long."""
 
