@@ -78,6 +78,19 @@ def parse_seconds(text: str) -> float:
     return float(found[1]) * {"s": 1, "m": 60, "h": 3600}[found[2] or "s"]
 
 
+UNITS = {"K": 1e3, "M": 1e6, "B": 1e9, "T": 1e12}
+
+
+def parse_count(text: str) -> float:
+    """Parse a number of parameters or tokens such as "20k", "7B", "15T" or "1e12"; else NaN."""
+    is_short = text[-1:].upper() in UNITS
+    digits, unit = (text[:-1], UNITS[text[-1].upper()]) if is_short else (text, 1.0)
+    try:
+        return float(digits) * unit
+    except ValueError:
+        return math.nan
+
+
 def parse_date(text: str | None) -> date:
     """Parse a day such as "2026-11-26"; today if None.
 
