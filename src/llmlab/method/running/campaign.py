@@ -102,7 +102,7 @@ def _step(
     project: Project, plan: Plan, values: Mapping[str, float], left: Mapping[str, Plan]
 ) -> Step:
     name = plan.experiment.name
-    unfinished = sum(not plan.finished(trial) for trial in plan.trials)
+    unfinished = len(plan.pending)
     needing = [other for other in left if name in left[other].experiment.needs]
     return Step(
         experiment=name,
@@ -212,8 +212,7 @@ def _run(project: Project, scale: str, step: Step, left: float) -> Done:
         problem = ""
     experiment = catalog()[step.experiment]
     plan = make_plan(experiment, scale, project, workers=processes())
-    unfinished = sum(not plan.finished(trial) for trial in plan.trials)
-    finished = step.runs - unfinished
+    finished = step.runs - len(plan.pending)
     return Done(step.experiment, finished, step.runs, time.monotonic() - started, problem)
 
 

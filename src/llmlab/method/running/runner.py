@@ -130,8 +130,7 @@ def _make_kept(plan: Plan) -> None:
 
 def _compute(plan: Plan, report: Report) -> None:
     """Run all unfinished trials; if any raised, raise LabError after all were tried."""
-    pending = [trial for trial in plan.chosen if not plan.finished(trial)]
-    total = len(plan.chosen)
+    pending, total = plan.pending, len(plan.chosen)
     done = total - len(pending)
     report(done, total, f"starting, {plan.way}")
     if not pending:
