@@ -34,7 +34,14 @@ from llmlab.method.evidence.manifest import (
 )
 from llmlab.method.evidence.provenance import host, libraries
 from llmlab.method.evidence.views import VIEWS, write_views
-from llmlab.method.files import asides, flush_folder, remove_asides, remove_file, unwritable
+from llmlab.method.files import (
+    asides,
+    flush_folder,
+    remove_asides,
+    remove_file,
+    replaced,
+    unwritable,
+)
 from llmlab.method.locks import locked
 from llmlab.method.project import Project
 from llmlab.method.running.added_seeds import judged_before
@@ -274,15 +281,12 @@ def _publish_kept(plan: Plan) -> dict[str, str]:
     Returns:
         The SHA-256 of each, by its path.
     """
-    kept, aside = plan.folder / KEPT, plan.folder / f".{KEPT}"
+    kept = plan.folder / KEPT
     try:
-        shutil.rmtree(aside, ignore_errors=True)
-        shutil.copytree(plan.parts.kept, aside, ignore=asides)
-        flush_folder(aside)
-        shutil.rmtree(kept, ignore_errors=True)
-        aside.rename(kept)
+        with replaced(kept) as new:
+            shutil.copytree(plan.parts.kept, new, ignore=asides)
+            flush_folder(new)
     except OSError as error:  # of one file, or shutil.Error: a list of those of all
-        shutil.rmtree(aside, ignore_errors=True)
         raise unwritable(kept, _first_cause(error)) from error
     return checksums(kept)
 
