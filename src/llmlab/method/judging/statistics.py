@@ -254,7 +254,7 @@ def best_columns(values: ArrayLike) -> np.ndarray:
     return np.isclose(means, means.max(), rtol=1e-12, atol=1e-12)
 
 
-def resampled_best_columns(values: ArrayLike, seed: int = 0) -> np.ndarray:
+def resampled_best_columns(values: ArrayLike) -> np.ndarray:
     """`best_columns` of each of RESAMPLES bootstrap samples of the rows.
 
     Args:
@@ -263,10 +263,8 @@ def resampled_best_columns(values: ArrayLike, seed: int = 0) -> np.ndarray:
     Returns:
         [RESAMPLES, k], True where the column is best.
     """
-    values = np.asarray(values, dtype=float)
-    n = len(values)
-    counts = np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), size=RESAMPLES)
-    means = counts @ values / n
+    shares, values = _resamples(values)
+    means = shares @ values
     return np.isclose(means, means.max(axis=1, keepdims=True), rtol=1e-12, atol=1e-12)
 
 
