@@ -34,6 +34,7 @@ LARGEST_BATCH = 2**20
 """More sequences or examples than any step needs; their indices alone would fill the memory."""
 
 MOST_EPOCHS = 1_000_000
+"""More passes over the data than any run finishes."""
 
 
 def expand_options(command: Callable[..., None]) -> Callable[..., None]:

@@ -24,6 +24,7 @@ VERBS = ("train", "finetune", "run", "simulate")
 PREFIX = (sys.executable, "-m", "llmlab")
 MOST_RUNNING = 4
 MOST_KEPT = 20
+"""Most commands that run at once, and that the page lists."""
 MOST_OUTPUT = 4000
 """Bytes that are kept of the end of a command's output."""
 

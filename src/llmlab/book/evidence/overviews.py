@@ -238,7 +238,7 @@ def chapter_of(project: Project, experiment: str) -> str:
 
 
 def _calls_that_show(project: Project, experiment: str) -> re.Pattern[str]:
-    """The calls by which a chapter on something else shows an experiment, too."""
+    """The calls with which chapters on something else show an experiment."""
     own = [one.id for one in load_ledger(project).hypotheses if one.experiment == experiment]
     calls = [f'command("{experiment}")', *(f'verdict("{name}")' for name in own)]
     return re.compile("|".join(map(re.escape, calls)))

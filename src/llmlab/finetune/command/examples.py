@@ -152,7 +152,7 @@ UNSUPPORTED = frozenset(
         *("loss", "loss_mask", "mask", "masked"),
     }
 )
-"""Keys by which other programs change what is learned. Elsewhere unknown keys are labels."""
+"""Keys with which other programs change what is learned. Elsewhere unknown keys are labels."""
 NOTHING = (None, "", [], {})
 """Values of such a key that change nothing; tables of other programs are filled up with them."""
 FORMS = '{"prompt": "1+1=", "response": "2"}, or with "messages"'

@@ -11,6 +11,7 @@ TOLERANCE = 1e-3
 LAYERS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48)
 HEAD_WIDTHS = (2, 4, 5, 6, 8, 12, 16, 32, 64, 128)
 WIDEST = 4096
+"""Largest width of the grid."""
 SHAPE_FACTOR = (0.5, 8.0)
 """Range of the ratio of feed-forward width to model width; 4 is usual."""
 

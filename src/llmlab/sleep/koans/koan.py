@@ -134,7 +134,7 @@ def choose_koans(which: str) -> tuple[Koan, ...]:
     """The koans of a file, of a name or a family, or all that come with the lab.
 
     Raises:
-        LabError: there is none of that name.
+        LabError: there is none with this name.
     """
     if which == "all":
         return builtin_koans()
