@@ -115,17 +115,9 @@ def _step(
 
 def _seconds_per_run(project: Project, plan: Plan) -> float:
     """Estimated machine time per run; parallel runs share it."""
-    recorded = next(
-        filter(
-            None,
-            (
-                recorded_evidence(project, plan.experiment.name, scale)
-                for scale in (plan.scale, *reversed(SCALES))
-                if scale in plan.experiment.budgets
-            ),
-        ),
-        None,
-    )
+    scales = (plan.scale, *reversed(SCALES))
+    found = (recorded_evidence(project, plan.experiment.name, scale) for scale in scales)
+    recorded = next(filter(None, found), None)
     if recorded is None:
         return UNKNOWN_RUN_SECONDS / plan.workers
     seconds = float(recorded.runs["seconds"].mean())
