@@ -157,6 +157,16 @@ def test_a_change_that_the_run_passes_by_is_refused(recorded) -> None:
         attest(recorded.project, "toy", "smoke")
 
 
+def test_a_commit_with_another_budget_for_the_run_is_refused(recorded) -> None:
+    """The laptop evidence is stale because of its code alone; the smoke budget is another, too."""
+    recorded.edit("toy", "seeds=2, settings", "seeds=3, settings")
+    edit_tools(recorded, "return x + x", "y = x\n    return y + x")
+    run_experiment(recorded.load("toy"), "smoke", recorded.project)
+    record(recorded.project, "toy", "smoke")
+    with pytest.raises(LabError, match=r"toy had another smoke budget at [0-9a-f]{12}"):
+        attest(recorded.project, "toy", "smoke")
+
+
 def test_a_change_in_a_file_of_data_is_refused(lab) -> None:
     """The toy's runs read nothing of it, so that their results are equal."""
     facts = lab.root / "src" / "llmlab" / "room" / "facts.csv"
