@@ -122,7 +122,7 @@ class Starter:
         return self._started[-1]
 
     def _forget(self) -> None:
-        """Of the finished commands, keep the latest."""
+        """Forget the oldest finished commands beyond `MOST_KEPT`."""
         ended = [one for one in self._started if one.code is not None]
         for one in ended[: max(0, len(self._started) - MOST_KEPT)]:
             one.printed.close()
