@@ -41,7 +41,8 @@ APPENDED = 100
 QUIET_SECONDS = 10
 STALLED_SECONDS = 5
 POLLS = 20_000
-BLOCK, N_BLOCKS = 20, 62
+BLOCK, N_BLOCKS = 5, 4002
+"""Steps of a block, and blocks: so short that the machine keeps its pace within a pair."""
 STEP_SECONDS = 0.01
 """A fast step: that of `micro` on two cores takes some ten times as long."""
 

@@ -20,13 +20,17 @@ TRAINER = '''"""Trains a toy."""
 import random
 import time
 
+from llmlab.method.files import packaged
+
 NOISE = 0.1
+BEST = "llmlab/facts/best_rate.txt"
 
 
 def train(rate: float, seed: int, pause: float) -> float:
     """The loss after training."""
     time.sleep(pause)
-    return abs(rate - 0.5) + NOISE * random.Random(seed).random()
+    best = float(packaged(BEST).read_text())
+    return abs(rate - best) + NOISE * random.Random(seed).random()
 '''
 
 EXPERIMENT = '''"""Varies the rate of {name}."""
@@ -222,6 +226,7 @@ def write_book(root: Path) -> Book:
     shutil.copytree(ROOT / "envs", small.root / "envs")
     shutil.copy(ROOT / "Snakefile", small.root)
     small.write("src/llmlab/toys.py", TRAINER)
+    small.write("src/llmlab/facts/best_rate.txt", "0.5")
     small.write("src/llmlab/experiments/__init__.py", "")
     for name, needs in (("alpha", []), ("beta", ["alpha"])):
         source = EXPERIMENT.format(name=name, upper=name.upper(), needs=needs)

@@ -64,6 +64,12 @@ def test_a_second_build_runs_nothing(book: Book) -> None:
             id="constant in the trainer",
         ),
         pytest.param(
+            "src/llmlab/facts/best_rate.txt",
+            replaced("0.5", "0.6"),
+            {ALPHA, BETA, COMPARED} | SHOWS_ALPHA | SHOWS_BETA,
+            id="file of data",
+        ),
+        pytest.param(
             "src/llmlab/experiments/beta.py",
             replaced('"smoke": Budget({"rate": [0.1,', '"smoke": Budget({"rate": [0.2,'),
             {BETA, COMPARED} | SHOWS_BETA,

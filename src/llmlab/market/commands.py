@@ -176,6 +176,7 @@ def run(
     from llmlab.market.models.report import as_row, print_answers, write_result
     from llmlab.market.models.study import BASELINES, require_memory, require_samples
     from llmlab.market.models.training import Training
+    from llmlab.market.samples.targets import in_words
     from llmlab.runs.folder import RunFolder, first_free
 
     require_learning_rate("--learning-rate", learning_rate)
@@ -195,7 +196,7 @@ def run(
     if as_json:
         print_json({name: as_row(one) for name, one in answers.items()})
         return
-    print_answers(f"{task.assets[0].name}, {study.recipe.target}", answers)
+    print_answers(f"{task.assets[0].name}, {in_words(study.recipe.target)}", answers)
     print(f"The results are in {folder.path}.")
 
 
@@ -223,6 +224,7 @@ def search(
     from llmlab.market.models.search import search as search_for
     from llmlab.market.models.study import require_memory, require_samples
     from llmlab.market.models.training import Training, train
+    from llmlab.market.samples.targets import in_words
     from llmlab.runs.folder import RunFolder
 
     task = options.task()
@@ -245,7 +247,7 @@ def search(
             "constant": study.baseline("constant", chunk),
         }
         write_result(folder.path, asked | {"best": dict(found.best_trial.params)}, answers)
-    print_answers(f"{task.assets[0].name}, {study.recipe.target}", answers)
+    print_answers(f"{task.assets[0].name}, {in_words(study.recipe.target)}", answers)
     tried = _settings(found.best_trial.params)
     print(f"The best of {counted(n_finished(found), 'trial')}: {tried}.")
     print(f"Trials and results are in {folder.path}.")

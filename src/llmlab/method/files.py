@@ -12,7 +12,8 @@ from tempfile import TemporaryFile
 import llmlab
 from llmlab.method.errors import LabError
 
-PACKAGES = Path(llmlab.__file__).resolve().parent.parent
+SOURCE = Path(llmlab.__file__).resolve().parent.parent
+"""The folder that holds the package."""
 UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
@@ -21,7 +22,7 @@ def packaged(name: str) -> Path:
 
     Write the whole path as one string: fingerprints find the files of an experiment by it.
     """
-    return PACKAGES / name
+    return SOURCE / name
 
 
 def read_text(path: Path, name: str = "") -> str:

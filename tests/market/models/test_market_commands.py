@@ -71,7 +71,7 @@ def test_the_balance_of_targets_is_shown(file: Path, monkeypatch, capsys) -> Non
         (["--horizon", "9" * 20], f"--horizon {'9' * 20} is longer than the 900 bars"),
         (["--look-back", "8" * 20], f"--look-back {'8' * 20} is longer than the 900 bars"),
         (["--threshold", "-1"], "--threshold cannot be -1"),
-        (["--threshold", "60"], "never comes true on the training days"),
+        (["--threshold", "60"], "comes true on none of the training days"),
         (["--learning-rate", "nan"], "--learning-rate nan learns nothing"),
         (["--chunk", "10"], "numbered 0 to 9"),
         (["--source", "arch"], "either --source or --csv"),

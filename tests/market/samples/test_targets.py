@@ -4,7 +4,7 @@ import pytest
 
 from llmlab.market.bars.bars import Bars
 from llmlab.market.features.leaks import first
-from llmlab.market.samples.targets import HORIZONS, THRESHOLDS, Target, balance, labels
+from llmlab.market.samples.targets import HORIZONS, THRESHOLDS, Target, balance, in_words, labels
 from llmlab.method.errors import LabError
 
 
@@ -35,6 +35,18 @@ def test_no_label_is_made_of_days_beyond_the_reach(bars: Bars, horizon: str) -> 
     known = np.isfinite(part)
     np.testing.assert_array_equal(part[known], whole[:n][known])
     assert known[: n - target.reach - 3].all()  # a week of holidays has fewer bars
+
+
+@pytest.mark.parametrize(
+    ("target", "words"),
+    [
+        (Target("1", 2), "a rise of more than 2 % over 1 day"),
+        (Target("5", 0), "a rise of more than 0 % over 5 days"),
+        (Target("week", 1.5), "a rise of more than 1.5 % over a week"),
+    ],
+)
+def test_a_target_in_words(target: Target, words: str) -> None:
+    assert in_words(target) == words
 
 
 def test_the_balance_falls_with_the_threshold(bars: Bars) -> None:

@@ -13,7 +13,7 @@ from llmlab.market.models import baselines
 from llmlab.market.models.architecture import Architecture, within_budget
 from llmlab.market.models.scores import Score, score
 from llmlab.market.models.training import Trained, Training, train
-from llmlab.market.samples.targets import labels
+from llmlab.market.samples.targets import in_words, labels
 from llmlab.market.samples.windows import Label, Parts, Recipe, make_parts
 from llmlab.method.errors import LabError
 
@@ -135,8 +135,9 @@ def require_samples(study: Study, test_chunk: int) -> None:
         )
     if len(np.unique(parts.train.y_M)) == 1:
         raise LabError(
-            f"{recipe.target} {'always' if parts.train.y_M[0] else 'never'} comes true on the "
-            f"training days, so there is nothing to learn; choose another --threshold or --horizon."
+            f"{in_words(recipe.target)} comes true on {'all' if parts.train.y_M[0] else 'none'} of "
+            "the training days, so there is nothing to learn; choose another --threshold or "
+            "--horizon."
         )
 
 

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from llmlab.market.bars.bars import Bars
 from llmlab.method.errors import LabError
+from llmlab.method.wording import counted
 
 Array = NDArray[np.float64]
 
@@ -46,9 +47,11 @@ class Target:
         """The most bars that it looks ahead."""
         return WEEK_BARS if self.horizon == WEEK else int(self.horizon)
 
-    def __str__(self) -> str:
-        unit = "a week" if self.horizon == WEEK else f"{self.horizon} days"
-        return f"a rise of more than {self.threshold:g} % over {unit}"
+
+def in_words(target: Target) -> str:
+    """A target as messages name it: "a rise of more than 2 % over 1 day"."""
+    horizon = "a week" if target.horizon == WEEK else counted(target.reach, "day")
+    return f"a rise of more than {target.threshold:g} % over {horizon}"
 
 
 def labels(bars: Bars, target: Target) -> Array:

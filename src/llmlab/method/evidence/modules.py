@@ -10,7 +10,6 @@ from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
 
-import llmlab
 from llmlab.method.evidence.syntax import (
     DOCUMENTED,
     PACKAGE,
@@ -18,9 +17,7 @@ from llmlab.method.evidence.syntax import (
     children,
     is_bare_string,
 )
-
-SOURCE = Path(llmlab.__file__).resolve().parent.parent
-"""The folder that holds the package."""
+from llmlab.method.files import SOURCE
 
 Module = tuple[str, Path]
 """A module of the package and its file."""

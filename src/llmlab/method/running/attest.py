@@ -27,7 +27,7 @@ from llmlab.method.evidence import modules
 from llmlab.method.evidence.equivalence import Equivalence, write_equivalence
 from llmlab.method.evidence.fingerprint import fingerprint, reached_code
 from llmlab.method.evidence.lookup import Evidence, recorded_evidence
-from llmlab.method.evidence.manifest import KEPT
+from llmlab.method.evidence.manifest import KEPT, read_manifest
 from llmlab.method.evidence.provenance import device, git_state, host, libraries
 from llmlab.method.evidence.reach import Place, Reach, reach
 from llmlab.method.evidence.syntax import without_docstrings
@@ -143,16 +143,28 @@ def _proof(
     """Run with the code of the origin, and compare with the run of the present code.
 
     Raises:
-        LabError: the run there fails, the runs differ, or they pass a change by.
+        LabError: the run there fails or has another budget, the runs differ, or they pass a change
+            by.
     """
     experiment = origin.evidence[0].experiment
     _check_executed(experiment.name, origin.changed, called)
     there = project.build / "attest" / origin.commit
     with worktree(project.root, origin.commit) as tree:
         _run_there(tree, experiment, scale, there)
-    folders = (side / scale / experiment.name for side in (there, here))
+    folders = [side / scale / experiment.name for side in (there, here)]
+    _check_same_budget(experiment.name, scale, origin.commit, *folders)
     sha256, rows = _compared(experiment, *folders)
     return _Proof(origin, scale, rows, sha256)
+
+
+def _check_same_budget(name: str, scale: str, commit: str, there: Path, here: Path) -> None:
+    """Raise LabError if the two runs had other conditions, seeds or settings."""
+    then, now = (read_manifest(folder).fingerprint for folder in (there, here))
+    if (then.budget, then.settings) != (now.budget, now.settings):
+        raise LabError(
+            f"{name} had another {scale} budget at {commit[:12]}, so its runs cannot be compared; "
+            "name a later commit at which its evidence was current with --at."
+        )
 
 
 def _recorded(project: Project, experiment: Experiment) -> Iterator[Evidence]:
