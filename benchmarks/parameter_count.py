@@ -9,8 +9,9 @@ import time
 import torch
 from report import save
 
-from llmlab.market.models.architecture import Architecture, read_budget, within_budget
+from llmlab.market.models.architecture import Architecture, within_budget
 from llmlab.market.models.transformer import MarketTransformer
+from llmlab.market.options import read_budget
 
 BUDGETS = ("2k", "20k", "2M", "20M", "200M", "2B")
 N_FEATURES = 20

@@ -108,7 +108,7 @@ def learn(model: GPT, training: list[Item], steps: int, look_every: int) -> list
     """Train in place; (step, accuracy of reversing, accuracy of rotating) at every look."""
     trainer = Trainer(model, TrainConfig(learning_rate=1e-3, steps=steps))
     looks = [(0, grade(model, "reverse").accuracy, grade(model, "rotate").accuracy)]
-    for point in trainer.points(epochs(encode(training), 64, seed=1)):
+    for point in trainer.points(epochs(encode(training), 32, seed=1)):
         if (point.step + 1) % look_every == 0:
             accuracies = (grade(model, task).accuracy for task in ("reverse", "rotate"))
             looks.append((point.step + 1, *accuracies))
@@ -118,8 +118,8 @@ def learn(model: GPT, training: list[Item], steps: int, look_every: int) -> list
 base = GPT(GPTConfig(TOKENIZER.vocab_size, context=20, d_model=64, n_layers=2, n_heads=4))
 train(
     base,
-    epochs(encode(items("reverse", learned)), 64, seed=0),
-    TrainConfig(learning_rate=3e-3, steps=250),
+    epochs(encode(items("reverse", learned)), 32, seed=0),
+    TrainConfig(learning_rate=3e-3, steps=200),
 )
 
 models, followed = {}, {}

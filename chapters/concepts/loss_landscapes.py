@@ -33,7 +33,7 @@ from llmlab.gpt.model import GPT, GPTConfig, next_token_loss
 from llmlab.gpt.training import TrainConfig, train
 
 torch.set_num_threads(1)  # the same numbers on every run
-words = ["".join(letters) for letters in itertools.product("abcd", repeat=4)]
+words = ["".join(letters) for letters in itertools.product("abc", repeat=4)]
 reverse = encode([Item(f"{word}=", word[::-1]) for word in words])
 rotate = encode([Item(f"{word}=", word[1:] + word[0]) for word in words])
 tiny = GPTConfig(TOKENIZER.vocab_size, context=12, d_model=64, n_layers=2, n_heads=4)
@@ -187,7 +187,7 @@ def hessian_times(v: Tensor) -> Tensor:
 # %%
 # | label: fig-landscape-lanczos
 # | fig-cap: "Share of the largest eigenvalue that is still missing after each multiplication by the Hessian, from the same random start. Live demonstration on the matrices of the tiny GPT."
-# | fig-alt: "Two falling curves over the number of products on a logarithmic axis. That of Lanczos falls ever faster; that of power iteration falls evenly and lies far above it from the fourth product on."
+# | fig-alt: "Two falling curves over the number of products on a logarithmic axis. That of Lanczos falls ever faster; that of power iteration falls evenly and lies far above it from the fifth product on."
 # | echo: true
 from llmlab.finetune.observe.curvature import lanczos
 
@@ -274,9 +274,9 @@ figure
 # | echo: true
 shares = np.linspace(0, 1, 11)
 pairs = {
-    "fine-tuned from one base": [trained(rotate, 1e-3, 150, order, minimum) for order in (1, 2)],
+    "fine-tuned from one base": [trained(rotate, 1e-3, 100, order, minimum) for order in (1, 2)],
     "trained from two random initialisations": [
-        trained(rotate, 3e-3, 250, order, None, init=order) for order in (1, 2)
+        trained(rotate, 3e-3, 150, order, None, init=order) for order in (1, 2)
     ],
 }
 rotating = Landscape(GPT(tiny), rotate)

@@ -1,4 +1,4 @@
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -22,13 +22,14 @@ def sleep_needs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     return sleep_folders.sleep_needs(tmp_path_factory.mktemp("sleep"))
 
 
-@pytest.fixture
-def brief_trial(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Trial]:
+@pytest.fixture(scope="module")
+def brief_trial(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Trial]]:
     """Makes a trial of an experiment's smoke budget, on less text in smaller batches.
 
-    Changes go to the condition where it has such an axis, else to the settings.
+    Changes go to the condition where it has such an axis, else to the settings. The trials of a
+    module share a cache of texts and tokens.
     """
-    monkeypatch.setenv(CACHE_DIR, str(tmp_path))
+    folder = tmp_path_factory.mktemp("trials")
     brief = {"steps": 50, "corpus_bytes": 30_000, "batch_size": 4, "validation_bytes": 2000}
 
     def make(experiment: Experiment, **changes: object) -> Trial:
@@ -41,6 +42,8 @@ def brief_trial(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[...
                     condition[name] = value
                 elif name in settings:
                     settings[name] = value
-        return Trial(experiment.name, "smoke", condition, 0, settings, {}, tmp_path)
+        return Trial(experiment.name, "smoke", condition, 0, settings, {}, folder)
 
-    return make
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(CACHE_DIR, str(folder))
+        yield make

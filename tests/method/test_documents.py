@@ -2,11 +2,13 @@
 
 import random
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import pytest
 from fuzzing import assert_survives, mutated_bytes, mutated_json
+from pydantic import TypeAdapter, ValidationError
 
-from llmlab.method.documents import listed, parse_json, parse_toml
+from llmlab.method.documents import first_mistake, listed, parse_json, parse_toml
 from llmlab.method.errors import LabError
 
 DEEP = 100_000
@@ -15,6 +17,15 @@ BOMBS = {
     "open lists": "[" * DEEP,
     "tables": '{"a":' * DEEP + "1" + "}" * DEEP,
 }
+
+
+@dataclass
+class Point:
+    x: int
+
+    def __post_init__(self) -> None:
+        if self.x < 0:
+            raise ValueError("left of the axis")
 
 
 def test_toml_is_a_table() -> None:
@@ -60,3 +71,17 @@ def test_fuzz_documents(parse: Callable, make: Callable[[random.Random], bytes])
 def test_of_many_names_the_first_are_listed():
     assert listed(["a", "b"], 4) == "a, b"
     assert listed(list("abcdef"), 4) == "a, b, c, d and 2 more"
+
+
+@pytest.mark.parametrize(
+    ("form", "value", "mistake"),
+    [
+        (list[int], [1, "a"], "1: Input should be a valid integer"),
+        (Point, {}, "'x' is missing"),
+        (Point, {"x": -1}, "left of the axis"),
+    ],
+)
+def test_the_first_mistake_has_its_place(form: type, value: object, mistake: str) -> None:
+    with pytest.raises(ValidationError) as error:
+        TypeAdapter(form).validate_python(value)
+    assert first_mistake(error.value).startswith(mistake)

@@ -1,3 +1,4 @@
+import math
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -5,7 +6,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from llmlab.method.options import expand_options
+from llmlab.method.options import expand_options, parse_count
 
 
 @dataclass(frozen=True)
@@ -59,3 +60,16 @@ def test_help_shows_the_commands_docstring_and_the_fields_in_their_order(app: ty
     assert "Walk somewhere." in shown
     places = [shown.index(said) for said in ("--goal PLACE", "--steps", "--slow", "Sing.")]
     assert places == sorted(places)
+
+
+@pytest.mark.parametrize(
+    ("text", "count"),
+    [("700", 700), ("20k", 2e4), ("1.5M", 1.5e6), ("7b", 7e9), ("15T", 1.5e13), ("1e12", 1e12)],
+)
+def test_a_count_is_read_with_its_unit(text: str, count: float) -> None:
+    assert parse_count(text) == count
+
+
+@pytest.mark.parametrize("text", ["", "k", "two", "2kk", "7 GB"])
+def test_what_is_no_count_is_nan(text: str) -> None:
+    assert math.isnan(parse_count(text))

@@ -64,10 +64,7 @@ def train(
         raise LabError(
             "interrupted; if there is a checkpoint, --resume continues from the newest."
         ) from None
-    generate_it, inspect_it = (
-        command("llmlab", v, session.folder) for v in ("generate", "inspect")
-    )
-    print(f"Next: {generate_it} or {inspect_it}.")
+    _say_next(session.folder)
 
 
 @app.command()
@@ -177,8 +174,8 @@ def merge(
     origin = write_merged(weights_folder(adapter), out, base, micro_folders)
     if origin.four_bit:
         print("The base model was in 4 bits: the adapter is merged into its dequantised weights.")
-    generate_it = command("llmlab", "generate", out)
-    print(f"Next: {generate_it} or {command('llmlab', 'finetune', '--base', out)}.")
+    use, teach = command("llmlab", "generate", out), command("llmlab", "finetune", "--base", out)
+    print(f"Next: {use} or {teach}.")
 
 
 @app.command()
@@ -275,5 +272,9 @@ def import_(
 
     folder = out or Path("runs") / Path(source).name
     import_run(source, folder)
-    generate_it, inspect_it = (command("llmlab", v, folder) for v in ("generate", "inspect"))
-    print(f"Next: {generate_it} or {inspect_it}.")
+    _say_next(folder)
+
+
+def _say_next(run: Path) -> None:
+    """Print what to do with a trained model."""
+    print(f"Next: {command('llmlab', 'generate', run)} or {command('llmlab', 'inspect', run)}.")

@@ -19,7 +19,7 @@ from llmlab.cluster.scoring.tables import read_runs
 from llmlab.cluster.wear.estimate import estimate_run
 from llmlab.method.errors import LabError
 from llmlab.method.json_values import print_json
-from llmlab.method.options import Json, expand_options
+from llmlab.method.options import Json, expand_options, parse_count
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="markdown")
 
@@ -231,12 +231,7 @@ def token_count(text: str) -> float:
     Raises:
         LabError: the text is not a positive number.
     """
-    units = {"T": 1e12, "B": 1e9, "M": 1e6}
-    digits, unit = (text[:-1], text[-1].upper()) if text[-1:].upper() in units else (text, "")
-    try:
-        number = float(digits) * units.get(unit, 1.0)
-    except ValueError:
-        number = math.nan
+    number = parse_count(text)
     if not 0 < number < math.inf:
         raise LabError(f"--tokens cannot be {text}; write a positive number, as in 300B or 15T.")
     return number

@@ -78,7 +78,7 @@ PRESETS = {
 
 
 def preset(name: str) -> Preset:
-    """The preset of that name.
+    """Find a preset by name.
 
     Raises:
         LabError: there is none.

@@ -128,7 +128,7 @@ def decode(model: GPT, token: int, cache: Sequence[KVCache]) -> Tensor:
     """[V] logits that `model`, without dropout, gives after one more token.
 
     The same arithmetic as the model's own, on vectors: one sequence needs no dimensions for batch
-    and time, and to make and check these is a third of what a token costs a small model.
+    and time, which take a third of the time per token of a small model.
     """
     position = cache[0].length
     x_D = model.token_embedding.weight[token] + model.position_embedding.weight[position]

@@ -64,8 +64,8 @@ def flops_per_token(shape: GPTConfig) -> float:
     """Floating-point operations of one training step for each token of it.
 
     Six for every weight of a matrix product, the output layer's among them (forward 2, backward
-    4), and 12 n_layers d_model context for attention's two products, of which the causal mask is
-    not subtracted (PaLM, Chowdhery et al. 2022, appendix B).
+    4), and 12 n_layers d_model context for attention's two products, as if there were no causal
+    mask (PaLM, Chowdhery et al. 2022, appendix B).
     """
     d = shape.d_model
     weights = shape.n_layers * 12 * d**2 + shape.vocab_size * d

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from llmlab.method.errors import LabError
+from llmlab.method.options import parse_count
 
 if TYPE_CHECKING:
     from llmlab.market.bars.bars import Bars
@@ -97,8 +98,6 @@ class Task:
 
     @property
     def parameters(self) -> int:
-        from llmlab.market.models.architecture import read_budget
-
         return read_budget(self.budget)
 
     def as_json(self) -> dict[str, object]:
@@ -142,3 +141,17 @@ def chosen_assets(assets: "dict[str, Bars]", names: str) -> "list[Bars]":
                 f"{', '.join(assets)}."
             )
     return [assets[name] for name in wanted]
+
+
+def read_budget(text: str) -> int:
+    """Parse a number of parameters such as "20k", "2M", "2B" or "2000".
+
+    Raises:
+        LabError: the text is not a number of parameters.
+    """
+    count = parse_count(text)
+    if not 1 <= count < 1e13:
+        raise LabError(
+            f"--budget {text} is not a number of parameters; write one such as 20k, 2M or 2B."
+        )
+    return round(count)

@@ -12,6 +12,7 @@ from rich.table import Table
 
 from llmlab.method.declare.experiment import SCALES
 from llmlab.method.running.status import State
+from llmlab.method.wording import counted
 
 if TYPE_CHECKING:
     from llmlab.method.evidence.reproduction import Agreement
@@ -92,7 +93,6 @@ def print_plan(plan: "Plan") -> None:
         seeds = ", ".join(str(t.seed) for t in cells)
         table.add_row(*map(str, condition.values()), seeds, f"{finished} of {len(cells)}")
     _print(table)
-    left = sum(not plan.finished(trial) for trial in plan.chosen)
     settings = ", ".join(f"{name}={value}" for name, value in budget.settings.items())
     print(f"settings: {settings or 'none'}")
     print(f"workers: {plan.workers} in parallel, {budget.threads} threads each")
@@ -101,7 +101,11 @@ def print_plan(plan: "Plan") -> None:
     print(f"tables: {plan.folder}")
     for name in plan.unmet:
         print(f"needs first: llmlab run {name} --scale {plan.scale}")
-    print("The tables are current: nothing to do." if plan.is_done else f"{left} runs to do.")
+    print(
+        "The tables are current: nothing to do."
+        if plan.is_done
+        else f"{counted(len(plan.pending), 'run')} to do."
+    )
 
 
 def print_campaign(steps: Sequence["Step"], scale: str, within: float) -> None:

@@ -1,13 +1,13 @@
-"""Tables of cells in text, as spreadsheets and programs of many languages export them."""
+"""Tables in text files, as spreadsheets in many languages export them."""
 
 import re
 from collections.abc import Sequence
 from itertools import pairwise
 
 DECIMAL_COMMA = re.compile(r"[+-]?(\d+|[1-9]\d{0,2}(\.\d{3})+),\d+([eE][+-]?\d+)?")
-"""A number as programs of many languages write it where semicolons part the cells."""
+"""A number with a decimal comma, as in files that separate cells by semicolons."""
 POINTED_THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}(\.\d{3})+")
-"""A whole number of such a program, as far as a fraction does not look alike."""
+"""A whole number with points between thousands; 1.234 may be a fraction instead."""
 COMMENT = "#"
 """Begins lines before the header, or the header itself, as `numpy` writes it."""
 SEPARATOR = "sep="
@@ -26,7 +26,7 @@ def delimiter_of(text: str, among: str = ",;\t") -> str:
 
 
 def rows_before_header(rows: Sequence[Sequence[str]]) -> int:
-    """How many rows stand before the header: comments and titles, shorter than the next row."""
+    """The number of rows before the header: comments and titles, shorter than the next row."""
     n_before = 0
     for row, after in pairwise(rows):
         is_comment = row[0].startswith((COMMENT, SEPARATOR)) and not len(row) == len(after) > 1
@@ -38,9 +38,9 @@ def rows_before_header(rows: Sequence[Sequence[str]]) -> int:
 
 
 def with_points(rows: Sequence[Sequence[str]]) -> list[list[str]]:
-    """The cells, with a point in each number that has a comma.
+    """The cells, with decimal commas replaced by points.
 
-    Points then part thousands, unless a number has one elsewhere.
+    Points then separate thousands, unless another number has a decimal point.
     """
     cells = {cell for row in rows for cell in row}
     commas = {cell for cell in cells if DECIMAL_COMMA.fullmatch(cell)}

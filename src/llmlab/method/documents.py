@@ -69,7 +69,13 @@ def listed(names: Sequence[str], most: int) -> str:
 
 
 def first_mistake(error: ValidationError) -> str:
-    """The place and cause of the first validation error, in one line."""
+    """The place and cause of the first validation error, in one line.
+
+    For the middle of a sentence: "'steps.0.loss' is missing" or "loss: Input should be a number".
+    """
     first = error.errors(include_url=False, include_input=False)[0]
     place = ".".join(map(str, first["loc"]))
-    return in_one_line(f"{place}: {first['msg']}".removeprefix(": "))
+    if first["type"] == "missing":
+        return f"'{place}' is missing"
+    cause = in_one_line(first["msg"].removeprefix("Value error, "))
+    return f"{place}: {cause}" if place else cause

@@ -34,6 +34,7 @@ LARGEST_BATCH = 2**20
 """More sequences or examples than any step needs; their indices alone would fill the memory."""
 
 MOST_EPOCHS = 1_000_000
+"""More passes over the data than any run finishes."""
 
 
 def expand_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -76,6 +77,19 @@ def parse_seconds(text: str) -> float:
     if not found:
         raise LabError(f"'{text}' is not a time; give a number with s, m or h, such as 90s or 9m.")
     return float(found[1]) * {"s": 1, "m": 60, "h": 3600}[found[2] or "s"]
+
+
+UNITS = {"K": 1e3, "M": 1e6, "B": 1e9, "T": 1e12}
+
+
+def parse_count(text: str) -> float:
+    """Parse a number of parameters or tokens such as "20k", "7B", "15T" or "1e12"; else NaN."""
+    is_short = text[-1:].upper() in UNITS
+    digits, unit = (text[:-1], UNITS[text[-1].upper()]) if is_short else (text, 1.0)
+    try:
+        return float(digits) * unit
+    except ValueError:
+        return math.nan
 
 
 def parse_date(text: str | None) -> date:

@@ -3,7 +3,7 @@
 Read in this order:
 
 - `catalog`: which runs there are; a name that a browser sends means one of them, or nothing.
-- `rows`: reads a log from a byte on. That byte is all the state: a client that knows it can go on.
+- `rows`: reads a log from a byte offset on: all the state that a client needs to continue.
 - `access`: who may ask. Host, Origin, a token that becomes a cookie, and what a page may load.
 - `starting`: starts a command from the page.
 - `schemas`: what the server sends and takes; `openapi` describes it for other programs.

@@ -10,6 +10,7 @@
 
 import hashlib
 import hmac
+import re
 import secrets
 from dataclasses import dataclass
 from http.cookies import CookieError, SimpleCookie
@@ -170,19 +171,18 @@ def user_key() -> bytes:
         raise unwritable(path, error) from error
 
 
+_NAME = re.compile(r"[a-z0-9.-]+:[0-9]+")
+
+
 def parse_name(text: str) -> str:
     """A further name of the server, as a browser sends it: name and port.
 
     Raises:
         LabError: it is not one.
     """
-    name, _, port = text.rpartition(":")
-    if not name or not port.isdigit() or not set(name) <= set(_LETTERS):
+    if not _NAME.fullmatch(text):
         raise LabError(f"--name {text!r} is not a name with a port: write it as localhost:9000.")
     return text
-
-
-_LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789.-"
 
 
 def _same(given: str, secret: str) -> bool:

@@ -1,4 +1,4 @@
-"""Reading a log from a byte on."""
+"""Read a log from a byte offset on."""
 
 import json
 import os

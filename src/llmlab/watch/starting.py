@@ -24,6 +24,7 @@ VERBS = ("train", "finetune", "run", "simulate")
 PREFIX = (sys.executable, "-m", "llmlab")
 MOST_RUNNING = 4
 MOST_KEPT = 20
+"""Most commands that run at once, and that the page lists."""
 MOST_OUTPUT = 4000
 """Bytes that are kept of the end of a command's output."""
 
@@ -121,7 +122,7 @@ class Starter:
         return self._started[-1]
 
     def _forget(self) -> None:
-        """Of the finished commands, keep the latest."""
+        """Forget the oldest finished commands beyond `MOST_KEPT`."""
         ended = [one for one in self._started if one.code is not None]
         for one in ended[: max(0, len(self._started) - MOST_KEPT)]:
             one.printed.close()

@@ -73,8 +73,8 @@ any_float = st.floats(allow_subnormal=True)
 printable = st.text(st.characters(exclude_categories=["C", "Z"]), min_size=1)
 
 
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(losses=st.lists(any_float, min_size=1, max_size=4), level=any_float.filter(lambda x: x == x))
+@settings(max_examples=5, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(losses=st.lists(any_float, min_size=50), level=any_float.filter(lambda x: x == x))
 def test_every_float_comes_back_as_it_was(tmp_path: Path, losses: list[float], level) -> None:
     toy = experiment(levels=(level,))
     rows = [row(level, seed, loss) for seed, loss in enumerate(losses)]
@@ -82,12 +82,13 @@ def test_every_float_comes_back_as_it_was(tmp_path: Path, losses: list[float], l
     assert_frame_equal(read_runs(folder, toy), runs_frame(toy, rows), check_exact=True)
 
 
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(level=st.one_of(printable, st.sampled_from(["None", "NA", "nan", "1", 'a,"b"', "alpha/r"])))
-def test_every_word_comes_back_as_it_was(tmp_path: Path, level: str) -> None:
-    toy = experiment(levels=(level,))
-    folder = written(tmp_path, toy, [row(level)])
-    assert read_runs(folder, toy)["level"].tolist() == [level]
+@settings(max_examples=5, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(words=st.lists(printable, min_size=50, unique=True))
+def test_every_word_comes_back_as_it_was(tmp_path: Path, words: list[str]) -> None:
+    levels = list(dict.fromkeys(["None", "NA", "nan", "1", 'a,"b"', "alpha/r", *words]))
+    toy = experiment(levels=levels)
+    folder = written(tmp_path, toy, list(map(row, levels)))
+    assert read_runs(folder, toy)["level"].tolist() == levels
 
 
 @pytest.mark.parametrize(

@@ -271,6 +271,8 @@ def test_a_missing_file_is_named(book, tmp_path):
         load_ledger(Project(tmp_path), simple_experiment)
 
 
+CHECKED = TypeAdapter(Hypothesis)
+
 levels = st.one_of(st.text("ab-/0", min_size=1), st.integers(-9, 9), st.floats(0, 1), st.booleans())
 
 
@@ -279,7 +281,7 @@ def test_levels_and_numbers_survive_the_way_through_toml(conditions, margin, reg
     (entry, _) = tomllib.loads(HYPOTHESES)["hypothesis"]
     cells = ", ".join(f"{axis} = {_toml(level)}" for axis, level in conditions.items())
     text = f"treatment = {{ {cells} }}\nmargin = {margin!r}\nregistered = {registered}"
-    hypothesis = TypeAdapter(Hypothesis).validate_python({**entry, **tomllib.loads(text)})
+    hypothesis = CHECKED.validate_python({**entry, **tomllib.loads(text)})
     assert hypothesis.treatment == conditions
     assert [type(level) for level in hypothesis.treatment.values()] == [
         type(level) for level in conditions.values()

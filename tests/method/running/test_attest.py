@@ -8,8 +8,14 @@ import pytest
 
 from llmlab.method.environment import CACHE_DIR
 from llmlab.method.errors import LabError
-from llmlab.method.evidence.equivalence import EQUIVALENCE, read_equivalence
-from llmlab.method.evidence.lookup import recorded_evidence
+from llmlab.method.evidence.equivalence import (
+    EQUIVALENCE,
+    Equivalence,
+    read_equivalence,
+    write_equivalence,
+)
+from llmlab.method.evidence.fingerprint import fingerprint
+from llmlab.method.evidence.lookup import Evidence, recorded_evidence
 from llmlab.method.evidence.recording import record
 from llmlab.method.running.attest import attest
 from llmlab.method.running.runner import run_experiment
@@ -97,9 +103,18 @@ def test_scales_may_come_from_different_code(recorded) -> None:
     assert len({evidence.equivalence.commit_recorded for evidence in found}) == 2
 
 
+def equivalence(stale: Evidence) -> Equivalence:
+    """What attest would find for stale evidence, without the runs."""
+    now = fingerprint(stale.experiment, stale.scale).digest
+    unsaid = dict.fromkeys(("commit_recorded", "commit_now", "scale", "host", "device", "date"), "")
+    recorded = stale.manifest.fingerprint.digest
+    return Equivalence(recorded, now, changed=(), rows=4, sha256={}, libraries={}, **unsaid)
+
+
 def test_status_tells_it_from_plain_current(recorded) -> None:
     edit_tools(recorded, "return x + x", "y = x\n    return y + x")
-    attest(recorded.project, "toy", "smoke")
+    stale = recorded_evidence(recorded.project, "toy", "laptop")
+    write_equivalence(stale.folder, equivalence(stale))
     fresh = recorded.project.fresh("laptop", "toy")
     fresh.rename(fresh.with_name("elsewhere"))
     assert state(recorded.project, "toy", "laptop") == State(

@@ -424,7 +424,7 @@ def test_kept_files_without_room_are_one_sentence_and_leave_no_half(lab) -> None
     (parts / "2.txt").symlink_to("2.txt")  # a link to itself cannot be copied
     with pytest.raises(LabError, match=r"kept: Too many levels of symbolic links; free"):
         run_experiment(toy, "smoke", lab.project)
-    assert not (parts.parents[2] / ".kept").exists()
+    assert not (parts.parents[2] / ".kept.new").exists()
 
 
 def test_a_manifest_counts_the_runs_at_each_commit(lab) -> None:

@@ -12,7 +12,6 @@ from llmlab.book.evidence.effects import (
     bracketed_text,
     claim_text,
     declared,
-    difference_name,
     drawing,
     effect_text,
     interval_text,
@@ -152,13 +151,10 @@ def seeds_needed(distance: float, spread: float, alpha: float) -> int | None:
 def _finding(verdict: Verdict) -> str:
     if verdict.judgement is None:
         return verdict.reason
-    what = {
-        "monotone": f"rank correlation of {label(verdict.hypothesis.metric)} with "
-        f"{label(str(verdict.hypothesis.along))}",
-        "interval": f"best {label(str(verdict.hypothesis.best))}",
-    }.get(verdict.hypothesis.claim, difference_name(verdict.hypothesis, verdict.judgement.unit))
     claim = claim_text(verdict.hypothesis, verdict.judgement.unit)
-    found = f"**{_capitalised(what)}: {effect_text(verdict)}** ({interval_text(verdict)})"
+    found = (
+        f"**{_capitalised(quantity(verdict))}: {effect_text(verdict)}** ({interval_text(verdict)})"
+    )
     return f"{found}; the claim: {claim}. {_why_not(verdict)}".strip()
 
 

@@ -68,8 +68,11 @@ def declared(hypothesis: Hypothesis, edge: float, unit: str) -> str:
 
 
 def amount(verdict: Verdict, x: float) -> str:
-    """A number on the scale of the effect, with sign and unit."""
-    return _of_claim(verdict.hypothesis, x, verdict.judgement.unit)
+    """A number on the scale of the effect: a level, a rank correlation or a signed difference."""
+    claim, unit = verdict.hypothesis.claim, verdict.judgement.unit
+    if claim == "interval":
+        return numbers.level(x) + numbers.suffix(unit)
+    return numbers.correlation(x) if claim == "monotone" else numbers.change(x, unit)
 
 
 def difference_name(hypothesis: Hypothesis, unit: str) -> str:
@@ -184,12 +187,3 @@ def _axis_label(verdict: Verdict) -> str:
         return quantity(verdict)
     unit = verdict.judgement.unit
     return quantity(verdict) + (" (points)" if unit in numbers.SHARES else numbers.bracket(unit))
-
-
-def _of_claim(hypothesis: Hypothesis, x: float, unit: str) -> str:
-    """A number on the scale of the effect: a level, a rank correlation or a difference."""
-    if hypothesis.claim == "interval":
-        return numbers.level(x) + numbers.suffix(unit)
-    if hypothesis.claim == "monotone":
-        return numbers.correlation(x)
-    return numbers.change(x, unit)

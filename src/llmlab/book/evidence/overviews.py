@@ -4,6 +4,7 @@ import operator
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import get_args
 
 from IPython.display import Markdown
 
@@ -16,6 +17,7 @@ from llmlab.method.declare.experiment import SCALES
 from llmlab.method.errors import LabError
 from llmlab.method.evidence.lookup import Evidence, best_evidence
 from llmlab.method.files import read_text
+from llmlab.method.judging.journal import Word
 from llmlab.method.judging.ledger import Ledger, Track
 from llmlab.method.judging.ledger_files import load_ledger
 from llmlab.method.judging.progress import (
@@ -30,7 +32,7 @@ from llmlab.method.project import Project
 
 _LABEL = re.compile(r"\{#(sec-[\w-]+)")
 NO_BREAK = "\N{NO-BREAK SPACE}"
-WORDS = ("SUPPORTED", "REFUTED", "UNDECIDED", "UNTESTED")
+WORDS = get_args(Word)
 
 
 def summary(project: Project, verdicts: Sequence[Verdict]) -> Markdown:
@@ -236,7 +238,7 @@ def chapter_of(project: Project, experiment: str) -> str:
 
 
 def _calls_that_show(project: Project, experiment: str) -> re.Pattern[str]:
-    """The calls by which a chapter on something else shows an experiment, too."""
+    """The calls with which chapters on something else show an experiment."""
     own = [one.id for one in load_ledger(project).hypotheses if one.experiment == experiment]
     calls = [f'command("{experiment}")', *(f'verdict("{name}")' for name in own)]
     return re.compile("|".join(map(re.escape, calls)))

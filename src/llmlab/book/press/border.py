@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 import yaml
 from pydantic import TypeAdapter, ValidationError
 
-from llmlab.method.documents import in_one_line
+from llmlab.method.documents import first_mistake, in_one_line
 from llmlab.method.errors import LabError
 
 Parsed = TypeVar("Parsed")
@@ -55,11 +55,7 @@ def validated(form: type[Parsed], value: object, name: str) -> Parsed:
     try:
         return TypeAdapter(form).validate_python(value)
     except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"])
-        message = first["msg"].removeprefix("Value error, ")
-        at = f" at '{place}'" if place else ""
-        raise LabError(f"{name} is wrong{at}: {in_one_line(message)}; correct it.") from None
+        raise LabError(f"{name} is wrong ({first_mistake(error)}); correct it.") from None
 
 
 class _Loader(yaml.SafeLoader):

@@ -1,4 +1,4 @@
-"""The PDF of the book, whoever made it."""
+"""Compress the PDF of the book, whichever renderer made it."""
 
 import re
 from pathlib import Path
@@ -7,7 +7,7 @@ import pikepdf
 from pikepdf import Name, Pdf, Stream
 
 _FINER = re.compile(rb"(?<=\d)(\.0*\d{3})\d+(?=[ \n])")
-"""Of numbers in drawings, digits beyond a thousandth of a point, or of three that count."""
+"""Digits of numbers in drawings beyond a thousandth of a point, or three significant ones."""
 
 _LETTER = re.compile(rb"(?<=scn )((?:(?:-?\d+ )+[mlc]\s|h\s){4,}f\s)")
 """The filled outline of a letter in a figure: whole units of its font."""
@@ -19,9 +19,9 @@ _ROOM = 100
 
 
 def pack(path: Path) -> None:
-    """Compress what typst leaves open: the tags that screen readers need, half of its file.
+    """Compress what typst does not: the tags that screen readers need, half of its file.
 
-    Drawings lose the digits that nobody sees, and name the letters that the file holds once.
+    Drops invisible digits from drawings, and stores the outline of each letter once.
     """
     pikepdf.settings.set_flate_compression_level(9)
     with pikepdf.open(path, allow_overwriting_input=True) as pdf:
@@ -51,7 +51,7 @@ def _keep_letters_once(pdf: Pdf) -> None:
 
 
 def _form(pdf: Pdf, outline: bytes) -> Stream:
-    """A letter that takes colour and place from whoever names it."""
+    """A letter that takes its colour and place from where it is used."""
     units = list(map(int, _UNITS.findall(outline)))
     x, y = units[::2], units[1::2]
     box = [min(x) - _ROOM, min(y) - _ROOM, max(x) + _ROOM, max(y) + _ROOM]

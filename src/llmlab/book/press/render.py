@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 from llmlab.book.press.contents import Contents, Edition, read_contents
 from llmlab.book.press.lint import check_prose
@@ -25,7 +25,6 @@ from llmlab.method.locks import locked
 from llmlab.method.project import Project
 
 Renderer = Literal["auto", "quarto", "preview"]
-RENDERERS = ("auto", "quarto", "preview")
 PREVIEW = re.compile(r"pr-\d+")
 """The folder of a change that is not merged (.ci/pages)."""
 CHANGES = "appendices/changes"
@@ -98,7 +97,7 @@ def _marked(project: Project, contents: Contents) -> Contents:
 
 def _choose(renderer: str) -> Path | None:
     """Quarto's program, or None for the preview renderer."""
-    if renderer not in RENDERERS:
+    if renderer not in get_args(Renderer):
         raise LabError(f"there is no renderer {renderer!r}; choose auto, quarto or preview.")
     quarto = find_quarto() if renderer != "preview" else None
     if renderer == "quarto" and quarto is None:

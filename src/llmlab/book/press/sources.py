@@ -68,7 +68,7 @@ def code_of(chapter: Path) -> str:
 
 
 def _calls(tree: ast.Module) -> Iterator[tuple[str, ast.Call]]:
-    """Calls to functions of the show module, under any name by which they were imported."""
+    """Calls to functions of the show module, under whatever name they were imported."""
     functions, modules = _imports(tree)
     for node in ast.walk(tree):
         if not isinstance(node, ast.Call):

@@ -11,8 +11,6 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap, PowerNorm
 from matplotlib.figure import Figure, SubFigure
 
-from llmlab.book import style
-
 HEAT = LinearSegmentedColormap.from_list("heat", ["#ffffff", "#56a4d8", "#07305c"])
 
 SHARES = PowerNorm(0.5, 0, 1)
@@ -21,7 +19,6 @@ SHARES = PowerNorm(0.5, 0, 1)
 FONT = "DejaVu Sans Mono"
 
 TEXT_COLUMNS, TEXT_LINES = 100, 7
-FOOTER_COLUMNS = 105
 SIGNS = {"\n": "↵", "\t": "⇥", "\r": "␍"}
 
 
@@ -103,8 +100,3 @@ def _glyphs() -> frozenset[int]:
     """The code points that the font can show."""
     font = font_manager.get_font(font_manager.findfont(FONT))
     return frozenset(font.get_charmap())
-
-
-def draw_footer(figure: Figure, footer: str) -> None:
-    """Sign a figure with a footer that is broken into lines."""
-    style.sign(figure, textwrap.fill(footer, FOOTER_COLUMNS))

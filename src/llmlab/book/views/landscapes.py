@@ -19,8 +19,8 @@ from pydantic import Field, TypeAdapter, ValidationError
 from llmlab.book import style
 from llmlab.book.evidence import readings
 from llmlab.book.views.kinds import NonEmptyList, Number
-from llmlab.book.views.reading import first_mistake
 from llmlab.method.declare.experiment import Value
+from llmlab.method.documents import first_mistake
 from llmlab.method.errors import LabError
 from llmlab.method.evidence.lookup import Evidence
 from llmlab.method.evidence.tables import level_type

@@ -13,6 +13,7 @@ from llmlab.book.evidence import readings
 from llmlab.book.views.kinds import View, kinds
 from llmlab.method.declare.catalog import suggestion
 from llmlab.method.declare.experiment import Value
+from llmlab.method.documents import first_mistake
 from llmlab.method.errors import LabError
 from llmlab.method.evidence.lookup import Evidence
 
@@ -62,16 +63,6 @@ def find_view(
         f"{run_id} of {evidence.experiment.name} at {evidence.scale} scale has no view "
         f"'{name}'{suggestion(name, views)}; known: {seen}."
     )
-
-
-def first_mistake(error: ValidationError) -> str:
-    """The first validation error and its place, for the middle of a sentence."""
-    first = error.errors()[0]
-    place = ".".join(str(part) for part in first["loc"])
-    if first["type"] == "missing":
-        return f"'{place}' is missing"
-    message = first["msg"].removeprefix("Value error, ")
-    return f"in '{place}', {message[0].lower()}{message[1:]}" if place else message
 
 
 def shortened(value: object) -> str:

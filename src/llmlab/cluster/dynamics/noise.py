@@ -44,7 +44,7 @@ class Noise:
 
 
 def fit_noise(values: np.ndarray) -> Noise:
-    """Fit noise to `values` (n,), of which there must be at least `FEWEST`."""
+    """Fit noise to `values` (n,), at least `FEWEST` of them."""
     scores = normal_scores(values)
     order = min(ORDER, len(values) // 16)
     correlations = autocorrelation(scores, order)

@@ -40,7 +40,7 @@ class Pieces:
 
 
 def fit_pieces(values: np.ndarray) -> Pieces:
-    """Fit pieces to `values` (n,), of which there must be at least `FEWEST`."""
+    """Fit pieces to `values` (n,), at least `FEWEST` of them."""
     low, high = np.quantile(values, [0.25, 0.75])
     return Pieces(values, SMOOTHING * float(high - low))
 

@@ -228,7 +228,7 @@ def _bubble(plan: Plan, stage: Stage) -> float:
 
 
 def _slowest(plan: Plan, c: Coefficients) -> float:
-    """By which share the slowest node is slower than the mean: the expected maximum of n normal
+    """How much slower than the mean the slowest node is: the expected maximum of n normal
     deviations tends to sqrt(2 ln n) (Cramér 1946, "Mathematical Methods of Statistics", section
     28.6)."""
     return c.jitter * math.sqrt(2 * math.log(max(plan.gpus / GPUS_PER_NODE, 1.0)))

@@ -13,6 +13,7 @@ from scipy.special import log_ndtr
 RANK_SPREAD = 0.004
 """Standard deviation of a rank's own speed and of its steps, as a share: an assumption."""
 KNOTS = 512
+"""Points at which the distribution of the slowest rank is evaluated."""
 CHUNK = 1024
 """Number of ranks whose distributions are multiplied at once."""
 

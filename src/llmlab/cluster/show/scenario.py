@@ -26,6 +26,7 @@ NAMES = (
 )
 """Models to draw from if none is named."""
 PATIENCE = 2.0
+"""Longest mean time between interruptions, in simulated hours."""
 NICKNAMES = (
     "overfit-final-v2-really-final",
     "stochastic-parrot-supreme",

@@ -33,6 +33,7 @@ TWO_NODES = 72
 TABLE_LINES = 20
 """Fewest lines to show the table of GPUs."""
 HOT_C = 75
+"""Temperature in °C from which a GPU is highlighted."""
 
 
 class Screen:

@@ -11,6 +11,7 @@ from llmlab.cluster.show.scenario import Cast
 from llmlab.cluster.wear.causes import Cause
 
 SHARD_BYTES = 5_000_000_000
+"""Largest file of a released model: 5 GB, the default of `transformers` 4."""
 COMPANIONS = {
     "config.json": 731,
     "generation_config.json": 184,

@@ -43,6 +43,7 @@ BLOCK = 4096
 FIRST_SPIKE = 50
 """First step at which the loss may spike."""
 VALIDATION_BATCHES = 40
+"""Batches of one validation."""
 SAMPLE = 64
 """About how many of the GPUs that are not shown stand for all of these in their mean."""
 FORWARD_SHARE = 0.35

@@ -46,7 +46,7 @@ def _tested(n_items: int, data: TokenizedDataset) -> str:
 
 
 def _not_adapted(method: Method, base: Pretrained) -> str:
-    """What "all linear layers" does not hold: gates of experts, or their fused weights."""
+    """What "all linear layers" leaves out: gates of experts, or their fused weights."""
     lora = method.lora if isinstance(method, QloraSpec) else method
     if isinstance(lora, Full):
         return ""
@@ -85,7 +85,7 @@ def _unread(keys: Mapping[str, int]) -> str:
 
 
 def _splitting(n_examples: int) -> str:
-    """A warning of answers that begin inside a token."""
+    """A warning about answers that begin inside a token."""
     if not n_examples:
         return ""
     return (

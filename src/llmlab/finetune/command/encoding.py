@@ -76,7 +76,7 @@ def prompt_of(example: Example, tokenizer: TextCodec) -> str:
 def splits_token(example: Example, tokenizer: TextCodec) -> bool:
     """Whether the answer to a prompt begins inside a token, as after a prompt that ends in a space.
 
-    A model that is asked by the prompt alone then sees other tokens than in training.
+    A model that is given the prompt alone then sees other tokens than in training.
     """
     if not isinstance(example.content, Pair):
         return False

@@ -119,12 +119,12 @@ Event = Prepared | Step | Validation | Alarm | Saved | Steered | Diverged | Inte
 
 
 def event_name(event: Event) -> str:
-    """What the event is called in the log."""
+    """The event's name in the log."""
     return "point" if isinstance(event, Step) else type(event).__name__.lower()
 
 
 def event_fields(event: Event, on: device) -> dict[str, object]:
-    """What the log says of an event; a step has its point, speed, memory in use and layers."""
+    """What the log says about an event; a step has its point, speed, memory in use and layers."""
     if not isinstance(event, Step):
         return asdict(event)
     speed = event.point.tokens / event.point.seconds

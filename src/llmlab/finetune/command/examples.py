@@ -30,6 +30,7 @@ from llmlab.finetune.command.strict_json import (
 )
 from llmlab.finetune.tasks.skills import SKILLS, Item, Split, new_facts, subtraction
 from llmlab.method.declare.catalog import suggestion
+from llmlab.method.documents import first_mistake
 from llmlab.method.errors import LabError
 
 SKILL = "skills:"
@@ -151,7 +152,7 @@ UNSUPPORTED = frozenset(
         *("loss", "loss_mask", "mask", "masked"),
     }
 )
-"""Keys by which other programs change what is learned. Elsewhere unknown keys are labels."""
+"""Keys with which other programs change what is learned. Elsewhere unknown keys are labels."""
 NOTHING = (None, "", [], {})
 """Values of such a key that change nothing; tables of other programs are filled up with them."""
 FORMS = '{"prompt": "1+1=", "response": "2"}, or with "messages"'
@@ -326,7 +327,7 @@ def _parsed(value: dict[str, object]) -> Pair | Chat:
     try:
         return form.model_validate(value)
     except ValidationError as error:
-        raise ValueError(_reason(error)) from None
+        raise ValueError(first_mistake(error)) from None
 
 
 def _unread_keys(value: dict[str, object]) -> set[str]:
@@ -353,10 +354,3 @@ def _unknown(value: dict[str, object], known: frozenset[str], where: str) -> set
                 f"{where} has the key {shown_key(key)}{likely}, which is not supported"
             )
     return unknown
-
-
-def _reason(error: ValidationError) -> str:
-    first = error.errors()[0]
-    place = ".".join(map(str, first["loc"]))
-    said = first["msg"].removeprefix("Value error, ").removesuffix(".")
-    return f"{place}: {said}" if place else said

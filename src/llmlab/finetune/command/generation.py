@@ -37,7 +37,7 @@ def generate_text(
     base_name: str | None = None,
     micro: MicroFolders = tuple,
 ) -> Iterator[str]:
-    """Stream the text by which the model of that name continues `prompt`.
+    """Stream a model's continuation of `prompt`.
 
     Args:
         name: a run or checkpoint of `llmlab train`, an adapter, or the name of a base model.
@@ -71,7 +71,7 @@ def continue_text(
     *,
     cached: bool = True,
 ) -> Iterator[str]:
-    """Stream the text by which `model`, in the format of `base`, continues `prompt`.
+    """Stream how `model`, in the format of `base`, continues `prompt`.
 
     The text ends after `n_tokens` or at the end of an answer, if the tokenizer has a token for it.
     An empty prompt starts a new text.

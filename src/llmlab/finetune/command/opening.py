@@ -1,4 +1,4 @@
-"""From what a user asks for to a fine-tuning run that can begin."""
+"""From the user's options to a fine-tuning run that can begin."""
 
 import math
 import random
@@ -44,6 +44,7 @@ from llmlab.runs.folder import RUNS, RunFolder, first_free
 RANK = 8
 EPOCHS = 3.0
 SUITE_ITEMS = 500
+"""Defaults: rank of an adapter, passes over the data, test items of each old skill."""
 TEST_SHARE = 0.1
 """Share of a file's examples that are held out for testing."""
 RATES = {
@@ -127,7 +128,7 @@ def _method(options: FinetuneOptions) -> Method:
 
 
 def _fitting(method: Method, base: Pretrained) -> Method:
-    """The method; an adapter of all linear layers passes over those that are narrower than it."""
+    """The method; an adapter of all linear layers skips those narrower than its rank."""
     if isinstance(method, QloraSpec):
         return replace(method, lora=_fitting(method.lora, base))
     if isinstance(method, Full) or method.target_modules != ALL_LINEAR:
@@ -163,7 +164,7 @@ def _short(name: str) -> str:
 
 
 def _base(options: FinetuneOptions, device: torch.device, micro: MicroFolders) -> Pretrained:
-    """A large model is loaded in four bits at once; ours in full, to be graded before that."""
+    """A large model is loaded in four bits right away; ours in full, to be graded first."""
     method = _method(options)
     at_once = isinstance(method, QloraSpec) and is_hub(options.base)
     four_bit = method.four_bit if at_once else None

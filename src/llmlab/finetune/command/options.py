@@ -115,7 +115,7 @@ def check_options(options: FinetuneOptions) -> None:
 
 
 def _check_method(options: FinetuneOptions) -> None:
-    """Check that the method has what its options set."""
+    """Check that the method takes the options that are set."""
     adapters_own = ("rank", "alpha", "scaling", "target_modules")
     for name in adapters_own if options.method == "full" else ():
         if getattr(options, name) is not None:

@@ -366,7 +366,7 @@ def layer_of(path: str) -> str:
 
 
 def _unwritten(error: LabError, folder: Path, weights: str | None, steps: int) -> LabError:
-    """What is true after a file of the run could not be written."""
+    """The error after a file of the run could not be written."""
     known = error.__cause__
     cause = (known.strerror or str(known)) if isinstance(known, OSError) else str(known or error)
     stopped = f"the run in {folder} stopped after {counted(steps, 'step')} ({cause.rstrip('.')})"

@@ -124,7 +124,7 @@ def _first_finite(curve: Curve) -> float:
 
 
 def _beyond(value: float, reference: float) -> float:
-    """The share of the reference by which a loss exceeds it; 0 for a loss of zero."""
+    """How far a loss exceeds the reference, as a share of it; 0 for a loss of zero."""
     if reference:
         return value / reference - 1
     return math.inf if value > 0 else 0.0

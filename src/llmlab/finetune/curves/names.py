@@ -52,7 +52,7 @@ def canonical(name: str) -> str:
 
 
 def chosen(names: Collection[str]) -> Mapping[str, str]:
-    """For each curve that we know the one of these names that it is read from: the best."""
+    """The best of these names for each known curve."""
     ranked = sorted(
         (*rank[1:], name != rank[0], place, rank[0], name)
         for place, name in enumerate(names)

@@ -1,4 +1,4 @@
-"""What a reader hands on: points by run, and one line for whatever it leaves out."""
+"""The output of a reader: points by run, and one line for each thing that it leaves out."""
 
 from collections import defaultdict
 from collections.abc import Mapping

@@ -58,7 +58,7 @@ class Report:
 
 
 def has_loss(run: Run) -> bool:
-    """Whether there is anything to report of a run."""
+    """Whether there is anything to report about a run."""
     return any(name in run.curves for name in LOSSES)
 
 

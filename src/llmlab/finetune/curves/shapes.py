@@ -20,7 +20,7 @@ MEDIAN_ERROR = math.sqrt(math.pi / 2)
 """Standard error of a median over that of a mean, for normal noise and many values."""
 
 PLAINLY_FLAT = 0.05
-"""Share of its level by which a plateau in a curve of few points falls at most."""
+"""Largest fall of a plateau in a curve of few points, as a share of its level."""
 
 ENOUGH_FOR_NOISE = 10
 """Points of a curve that tell how much of a larger fall is noise."""

@@ -41,7 +41,7 @@ def read_events(files: Sequence[Path], name: str, prefixes: Sequence[str] = ()) 
     """The scalars of event files of one run.
 
     A run that is resumed goes on in a new file, from its last checkpoint: where two files hold a
-    curve, the later one counts from its first step of that curve on.
+    curve, the later one counts from its first step on.
 
     Args:
         prefixes: for each file the prefix of its tags, such as the folder that it lies in.

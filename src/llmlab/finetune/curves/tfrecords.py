@@ -1,6 +1,6 @@
 """Records of a TFRecord file, each with two checksums: damaged parts are reported and skipped.
 
-A record is its length (8 bytes, little-endian), a checksum of that, the data, a checksum of those
+A record is its length (8 bytes, little-endian), a checksum of the length, the data, their checksum
 (https://www.tensorflow.org/tutorials/load_data/tfrecord). A checksum is CRC-32C, rotated and
 shifted by a constant.
 """

@@ -50,7 +50,7 @@ def open_pretrained(
     four_bit: FourBit | None = None,
     device: torch.device,
 ) -> Pretrained:
-    """Open the base model of that name on `device`, with full or 4-bit weights.
+    """Open the base model called `name` on `device`, with full or 4-bit weights.
 
     Args:
         micro: gives the folders that hold a `micro`, the best first; asked only if it is named.
@@ -80,7 +80,7 @@ def open_pretrained(
 
 
 def is_hub(name: str) -> bool:
-    """Whether the base model of that name is in the format of `transformers`."""
+    """Whether the base model called `name` is in the format of `transformers`."""
     is_folder_of_one = (weights_folder(Path(name)) / HUB_CONFIG).is_file()
     return name.startswith(HUB) or is_gguf(name) or (name != MICRO and is_folder_of_one)
 
@@ -105,7 +105,7 @@ def _first(folders: Iterable[Path]) -> Path:
 
 
 def unknown_model(name: str, what: str = "base") -> LabError:
-    """The error for a name that nothing has; it suggests the nearest one that exists."""
+    """The error for an unknown name; it suggests the nearest known one."""
     path = Path(name)
     runs = [folder.as_posix() for folder in Path("runs").glob("*") if folder.is_dir()]
     beside = path.parent.glob("*") if path.parent.is_dir() else ()

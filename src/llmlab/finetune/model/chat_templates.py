@@ -132,7 +132,7 @@ class ChatTemplate:
         return self.codec.tokenizer.get_chat_template(tools=tools)
 
     def _require_written(self, conversation: Conversation, text: str) -> None:
-        """See that the template writes all that concerns tools.
+        """Check that the template writes all that concerns tools.
 
         What it passes over makes no difference to the text.
         """

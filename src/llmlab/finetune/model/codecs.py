@@ -177,7 +177,7 @@ class HubCodec:
         """The tokens of `text`, and the characters that each of them spells.
 
         Args:
-            begin: add the tokens by which the tokenizer begins and ends a text; they spell nothing.
+            begin: add the tokens that the tokenizer puts around a text; they spell nothing.
         """
         if self.tokenizer.is_fast:
             encoding = self._encoding(text, begin, return_offsets_mapping=True)
@@ -274,7 +274,7 @@ def _is_empty(span: Span) -> bool:
 
 
 def _require_one_end(turns: Sequence[Turn], end: str) -> None:
-    """See that no answer holds the text that ends it."""
+    """Check that no answer holds the text that ends it."""
     if any(end in turn.answer for turn in turns):
         raise LabError(
             f"the answer holds {end!r}, which ends an answer for this base model: remove it, or "

@@ -1,7 +1,7 @@
 """Models in GGUF files, the format of llama.cpp and Ollama, as folders of `transformers`.
 
-A name of `PACKAGED` is a model that a Python package brings, so that a real pretrained model can be
-had where there is a package index and no hub.
+The models of `PACKAGED` come with Python packages: real pretrained models for machines that reach a
+package index but no hub.
 """
 
 import importlib.util
@@ -48,7 +48,7 @@ PACKAGED = {
 
 
 def is_gguf(source: str) -> bool:
-    """Whether that is the name of a packaged model, or a GGUF file."""
+    """Whether a name stands for a packaged model or a GGUF file."""
     return source in PACKAGED or source.endswith(SUFFIX)
 
 

@@ -76,7 +76,7 @@ class HubModel(nn.Module):
 
 
 def open_hub_model(name: str, four_bit: FourBit | None, device: torch.device) -> Pretrained:
-    """Open the model with that id on the hub, or in that folder; errors as `open_pretrained`."""
+    """Open the model with this id on the hub, or in this folder; errors as `open_pretrained`."""
     folder = _local_folder(name.removeprefix(HUB))
     _require_config(folder, name)
     tokenizer = _load_tokenizer(folder, name)
@@ -134,7 +134,7 @@ def _transformers() -> Any:
 
 
 def _local_folder(source: str) -> Path:
-    """That folder, or the one into which the model of that name is unpacked or downloaded."""
+    """The folder `source`, or the one that the model `source` is unpacked or downloaded into."""
     _transformers()
     if is_gguf(source):
         return unpacked(source)
@@ -165,7 +165,7 @@ def _local_folder(source: str) -> Path:
 
 
 def _require_config(folder: Path, name: str) -> None:
-    """See that `transformers` itself knows a model, and has its weights whole; LabError if not."""
+    """Raise LabError if `transformers` does not know a model, or its folder lacks weights."""
     try:
         config = _transformers().AutoConfig.from_pretrained(folder, **FOREIGN_CODE)
     except Exception as error:  # of the file, of an architecture: many kinds
@@ -242,7 +242,7 @@ def _load_model(
 def _require_same_weights(
     model: "PreTrainedModel", report: dict[str, Any], name: str
 ) -> tuple[str, ...]:
-    """See that the model took all weights of its own, as its configuration describes it.
+    """Check that the model took all the weights that its configuration describes.
 
     Returns:
         Names of other weights in the files, such as those of a value head or of images.
@@ -343,7 +343,7 @@ def _check_vocabulary(model: HubModel, tokenizer: "PreTrainedTokenizerBase", nam
 
 
 def require_end(codec: TextCodec, name: str) -> None:
-    """See that there is a token by which a model learns that an answer is over.
+    """Check that there is a token that teaches a model where an answer ends.
 
     Raises:
         LabError: there is none.
@@ -356,7 +356,7 @@ def require_end(codec: TextCodec, name: str) -> None:
 
 
 def require_spelling(base: Pretrained) -> None:
-    """See that a tokenizer of `transformers` spells text: some load without their vocabulary.
+    """Check that a tokenizer of `transformers` spells text: some load without their vocabulary.
 
     Raises:
         LabError: it makes no token of any letter.
@@ -376,7 +376,7 @@ def _remedy(name: str, folder: Path, of_files: str) -> str:
 
 
 def require_linear_layers(model: nn.Module, name: str) -> None:
-    """See that a model has layers that an adapter, or four bits, can change.
+    """Check that a model has layers that can be adapted or quantised.
 
     Raises:
         LabError: it has none, as a GPT-2 of `transformers`.

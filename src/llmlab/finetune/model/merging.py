@@ -113,7 +113,7 @@ def write_merged(
 
 
 def require_mergeable(model: nn.Module, layers: Mapping[str, nn.Linear]) -> None:
-    """See that adapters of these layers can be merged into the model.
+    """Check that adapters of these layers can be merged into the model.
 
     The output layer of a model of `transformers` may share its weight with the embedding; merging
     gives it a weight of its own.

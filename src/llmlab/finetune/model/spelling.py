@@ -10,7 +10,7 @@ def tokenizer_digest(codec: TextCodec) -> str | None:
     """SHA-256, in hexadecimal, of what a tokenizer does; None if it is a part of this program.
 
     A tokenizer of `transformers` has many forms that do the same, and saving it again changes its
-    files. So the digest is of the text that all its tokens spell, and of the tokens of that text.
+    files. The digest therefore covers the text that all its tokens spell, and the tokens of it.
     """
     if isinstance(codec, RunCodec):
         return codec.tokenizer.digest

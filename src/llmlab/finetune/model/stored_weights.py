@@ -13,7 +13,7 @@ INNER = "inner."
 class StoredWeights:
     """The weights of a base as its files have them, fetched one layer at a time.
 
-    So the error of a large model's quantisation costs the memory of one layer.
+    Measuring what quantisation does to a large model thus takes the memory of one layer.
     """
 
     def __init__(self, folder: Path, device: torch.device) -> None:
@@ -24,7 +24,7 @@ class StoredWeights:
                 self._file_of |= dict.fromkeys(file.keys(), path)
 
     def get_submodule(self, layer: str) -> nn.Linear:
-        """A linear layer with the weight of the layer of that path, and nothing else."""
+        """A linear layer with the weight stored for `path`, and nothing else."""
         name = f"{layer.removeprefix(INNER)}.weight"
         with safe_open(self._file_of[name], "pt", device=str(self._device)) as file:
             weight = file.get_tensor(name)

@@ -39,7 +39,7 @@ class Taught:
 
 @contextmanager
 def opened(name: str) -> Iterator[Pretrained]:
-    """The base model of that name, or a new untrained one; errors as `open_pretrained`."""
+    """The base model called `name`, or a new untrained one; errors as `open_pretrained`."""
     with TemporaryDirectory() as folder:
         if name == UNTRAINED:
             save_untrained_llama(Path(folder), ordinary_text())

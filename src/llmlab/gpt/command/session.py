@@ -123,10 +123,10 @@ class PretrainingSession:
         self.log.append(type(event).__name__.lower(), asdict(event) | seen)
 
     def _sample(self, pretraining: Pretraining, validation: Validation) -> None:
-        """Log what the model writes by now, for those who watch.
+        """Log a sample of what the model writes, for live views.
 
         Several processes share the tensors of a model, and a compiled one would be compiled again
-        for each length of a text: these write none.
+        for each length of a text, so these write none.
         """
         is_shared = pretraining.workers.world > 1
         if is_shared or self.recipe.compiled or not math.isfinite(validation.loss):
@@ -224,7 +224,7 @@ class PretrainingSession:
         return Saved(_step(state), str(self._checkpoint_at(_step(state))))
 
     def _keep_last_good(self, pretraining: Pretraining, good: State | None) -> int:
-        """Have the newest checkpoint be of the last state with a finite loss; its steps done.
+        """Make the newest checkpoint that of the last state with a finite loss; return its step.
 
         Args:
             good: the last state that was validated, with a finite loss.

@@ -25,7 +25,7 @@ class StackedAdamW:
         """Begin with no moments.
 
         Args:
-            weights_KP: the weights of K models, of which each row is one; updated in place.
+            weights_KP: the weights of K models, one per row; updated in place.
             decayed_P: 1 where a weight decays, 0 elsewhere.
         """
 

@@ -135,7 +135,7 @@ class CorpusText:
 
 
 def open_corpus(name_or_path: str | Path) -> CorpusText:
-    """The corpus of that name, or the text in that file or folder, read once to check it.
+    """A named corpus, or the text in a file or folder, read once to check it.
 
     From a folder, all regular files are taken, also from subfolders and linked folders, except
     hidden ones. A byte-order mark at the start of a file is no part of its text. The order of

@@ -12,6 +12,7 @@ from llmlab.market.fits.law import Array, Objective, Runs, residuals
 STARTS = 160
 RESAMPLES = 200
 LEVEL = 0.95
+"""Starts of a fit, bootstrap resamples, and the level of its intervals."""
 REACHED = 1e-4
 """A start has reached the optimum if its value exceeds it by at most this share."""
 LOOSE, TIGHT = 1e-6, 1e-12

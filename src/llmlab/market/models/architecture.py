@@ -11,9 +11,9 @@ TOLERANCE = 1e-3
 LAYERS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48)
 HEAD_WIDTHS = (2, 4, 5, 6, 8, 12, 16, 32, 64, 128)
 WIDEST = 4096
+"""Largest width of the grid."""
 SHAPE_FACTOR = (0.5, 8.0)
 """Range of the ratio of feed-forward width to model width; 4 is usual."""
-SUFFIXES = {"k": 1e3, "M": 1e6, "B": 1e9}
 
 
 @dataclass(frozen=True)
@@ -83,26 +83,6 @@ def grid(base: Architecture, budget: int) -> Iterator[Architecture]:
                 for f in {max(1, math.floor(left)), math.ceil(left)}:
                     if SHAPE_FACTOR[0] <= f / d <= SHAPE_FACTOR[1]:
                         yield replace(bare, d_feedforward=f)
-
-
-def read_budget(text: str) -> int:
-    """Parse a count such as "20k", "2M", "2B" or "2000".
-
-    Raises:
-        LabError: the text is not a count.
-    """
-    number, factor = text, 1.0
-    if text[-1:] in SUFFIXES:
-        number, factor = text[:-1], SUFFIXES[text[-1]]
-    try:
-        count = float(number) * factor
-    except ValueError:
-        count = math.nan
-    if not 1 <= count < 1e13:
-        raise LabError(
-            f"--budget {text} is not a number of parameters; write one such as 20k, 2M or 2B."
-        )
-    return round(count)
 
 
 def _oddity(shape: Architecture) -> tuple[float, ...]:

@@ -20,6 +20,7 @@ SMALLEST = 1e-6
 """Lower bound of any answer's probability, so that one mistake cannot dominate the loss."""
 BLOCK_DAYS = 20
 RESAMPLES = 500
+"""Trading days in a block, about a month, and bootstrap resamples."""
 
 
 def log_losses(probability_M: Array, y_M: Array) -> Array:

@@ -16,6 +16,7 @@ from llmlab.method.errors import LabError
 Rows = NDArray[np.int64]
 
 CHUNKS = 10
+"""Chunks of days by default; each can serve as test days."""
 FEWEST_DAYS = 30
 """Fewest days in training and in each chunk."""
 

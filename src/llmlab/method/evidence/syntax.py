@@ -107,9 +107,7 @@ def bindings(nodes: Iterable[ast.AST]) -> Iterator[str]:
                 yield node.id
             case ast.NamedExpr():
                 yield node.target.id
-            case ast.Import():
-                yield from imported_names(node, "")
-            case ast.ImportFrom():
+            case ast.Import() | ast.ImportFrom():
                 yield from imported_names(node, "")
             case ast.ExceptHandler() | ast.MatchAs() | ast.MatchStar() if node.name:
                 yield node.name

@@ -8,11 +8,12 @@ import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import get_args
 
 import pandas as pd
 import pandera.pandas as pa
 
-from llmlab.method.declare.experiment import Experiment
+from llmlab.method.declare.experiment import Experiment, Status
 from llmlab.method.documents import in_one_line
 from llmlab.method.errors import LabError
 from llmlab.method.evidence.manifest import verified
@@ -20,7 +21,6 @@ from llmlab.method.files import write_file
 
 RUNS = "runs.csv"
 CURVES = "curves.parquet"
-STATUSES = ("completed", "diverged", "failed")
 TIMING = ("seconds", "peak_memory_mib")
 """Columns that differ between any two runs and are never compared."""
 
@@ -39,7 +39,7 @@ COMMON_COLUMNS: Mapping[str, pa.Column] = {
     "status": _column(
         str,
         "How the run ended: completed, diverged (its loss left the finite numbers) or failed.",
-        checks=[pa.Check.isin(STATUSES)],
+        checks=[pa.Check.isin(get_args(Status))],
     ),
     "seconds": _column(float, "Wall-clock time of the run.", "s", [pa.Check.ge(0)]),
     "tokens": _column(int, "Tokens trained on.", "tokens", [pa.Check.ge(0)]),

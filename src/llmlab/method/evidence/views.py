@@ -11,6 +11,7 @@ from pathlib import Path
 
 from pydantic import JsonValue, TypeAdapter, ValidationError
 
+from llmlab.method.documents import first_mistake
 from llmlab.method.errors import LabError
 from llmlab.method.evidence.manifest import read_manifest, verified
 from llmlab.method.files import remove_file, write_file
@@ -38,10 +39,8 @@ def read_views(folder: Path) -> Views:
     try:
         return _reader().validate_json(path.read_bytes())
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        place = " ".join(map(str, first["loc"])) or "the whole"
         raise LabError(
-            f"{path} holds no views by run and name ({place}: {first['msg']}); restore it or run "
+            f"{path} holds no views by run and name ({first_mistake(error)}); restore it or run "
             "the experiment again."
         ) from error
 

@@ -113,7 +113,7 @@ def _second_opinion(case: Case, level: float) -> tuple[float, float] | None:
 def _levels_of(
     case: Case, fixed: Mapping[str, object], name: str, chooser: Metric | None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The metric and the goodness by which levels are chosen, [n, levels] each, by seed."""
+    """The metric, and the goodness that chooses levels: [n, levels] each, by seed."""
     seeds, cells = list(case.sides[0].values), case.table.cells(name, fixed)
     metric = np.stack([cell[case.hypothesis.metric].reindex(seeds) for cell in cells], axis=1)
     if chooser is None:

@@ -13,6 +13,9 @@ from llmlab.method.evidence.records import read_records, write_records
 from llmlab.method.judging.ledger import Hypothesis
 from llmlab.method.project import Project
 
+Word = Literal["SUPPORTED", "REFUTED", "UNDECIDED", "UNTESTED"]
+"""The word of a verdict."""
+
 RULES: Mapping[int, str] = {
     1: "t tests and exact sign tests; an edge of a grid was an alarm; looks shared alpha equally",
     2: "tests that hold their level; an edge decides nothing; alpha is spent look by look",
@@ -39,7 +42,7 @@ class Entry:
     scale: str
     table: str
     seeds: int
-    word: Literal["SUPPORTED", "REFUTED", "UNDECIDED", "UNTESTED"]
+    word: Word
     effect: float | None
     low: float | None
     high: float | None

@@ -30,7 +30,7 @@ other reasons carries no information, and its seed is left out on all sides. An 
 number of both.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -79,20 +79,25 @@ def judge(
             f"{FEWEST_SEEDS}.",
         )
     sides = tuple(_at_seeds(side, paired.index) for side, _ in found)
-    seeds = set().union(*(values.index for _, values in found))
     edges = [(side, edge) for side in sides for edge in table.edges(side)]
+    seeds = set().union(*(values.index for _, values in found))
     case = Case(table, sides, paired.to_numpy(), edges)
+    return _judged(case, alarms_of_runs(sides, seeds, len(paired)))
+
+
+def _judged(case: Case, of_runs: Sequence[str]) -> Judgement:
+    """Judge by the rule of the claim.
+
+    Args:
+        of_runs: alarms about diverged runs and excluded seeds.
+    """
+    hypothesis = case.hypothesis
     judgement = _RULES[_rule(hypothesis)](case)
-    cramped = no_room(sides, experiment.metric(hypothesis.metric))
-    alarms = (
-        *alarms_of_runs(sides, seeds, len(paired)),
-        *([cramped.alarm] if cramped else []),
-        *case.alarms,
-        *judgement.alarms,
-    )
-    judgement = replace(judgement, alarms=alarms)
+    cramped = no_room(case.sides, case.table.experiment.metric(hypothesis.metric))
+    end = [cramped.alarm] if cramped else []
+    judgement = replace(judgement, alarms=(*of_runs, *end, *case.alarms, *judgement.alarms))
     if hypothesis.kind == "check":
-        return _as_check(hypothesis, judgement)
+        return _as_check(judgement)
     if cramped and cramped.hides(hypothesis):
         needed = [judgement.open_end, cramped.remedy]
         return replace(judgement, open_end=" and ".join(filter(None, needed)))
@@ -111,7 +116,7 @@ def _rule(hypothesis: Hypothesis) -> str:
     return "frontier" if hypothesis.is_frontier else "mean"
 
 
-def _as_check(hypothesis: Hypothesis, judgement: Judgement) -> Judgement:
+def _as_check(judgement: Judgement) -> Judgement:
     """Turn a judgement into a check: every seed must be as claimed, so there are no p values."""
     return replace(
         judgement,

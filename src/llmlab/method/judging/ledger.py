@@ -167,22 +167,22 @@ class Ledger:
 
     def question(self, question_id: str) -> Question:
         """The question with this id; LabError with the nearest id if there is none."""
-        return _find(self.questions, question_id, "question", "questions.toml")
+        return _find(self.questions, question_id, "question")
 
     def hypothesis(self, hypothesis_id: str) -> Hypothesis:
         """The hypothesis with this id; LabError with the nearest id if there is none."""
-        return _find(self.hypotheses, hypothesis_id, "hypothesis", "hypotheses.toml")
+        return _find(self.hypotheses, hypothesis_id, "hypothesis")
 
 
 T = TypeVar("T", Question, Hypothesis, Track)
 
 
-def _find(entries: Sequence[T], entry_id: str, kind: str, file: str) -> T:
+def _find(entries: Sequence[T], entry_id: str, kind: str) -> T:
     for entry in entries:
         if entry.id == entry_id:
             return entry
     known = [entry.id for entry in entries]
     raise LabError(
-        f"there is no {kind} '{entry_id}' in chapters/hypotheses/{file}"
+        f"there is no {kind} '{entry_id}' in chapters/hypotheses/{FILES[kind]}"
         f"{suggestion(entry_id, known)}; register it there first."
     )

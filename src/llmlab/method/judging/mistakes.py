@@ -116,9 +116,8 @@ def _side_mistakes(
                 f"{side}: {axis} = {level!r} is not a level of experiment {experiment.name} at any "
                 f"scale; use one of {', '.join(map(repr, levels[axis]))}"
             )
-    if {*fixed} & {*hypothesis.tuned, hypothesis.swept}:
-        twice = sorted({*fixed} & {*hypothesis.tuned, hypothesis.swept})[0]
-        yield f"{side}: {twice} is both fixed and free; remove it from one place"
+    if twice := {*fixed} & {*hypothesis.tuned, hypothesis.swept}:
+        yield f"{side}: {min(twice)} is both fixed and free; remove it from one place"
     settled = {*fixed, *hypothesis.tuned, hypothesis.swept}
     for scale, budget in experiment.budgets.items():
         for axis, values in budget.conditions.items():

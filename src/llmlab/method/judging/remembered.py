@@ -1,8 +1,8 @@
-"""Judgements that were made before: whoever judges the same by the same code need not again.
+"""A cache of judgements: the same table is judged once by the same code.
 
 Judging the whole ledger takes ten seconds, and a dozen chapters show all of it. A judgement depends
 on the hypothesis, the design of the experiment, the bytes of its table, and the code and libraries
-that judge; a digest of these is the name under which it is kept in `build/judgements`.
+that judge; a digest of these names its file in `build/judgements`.
 """
 
 import hashlib
@@ -28,7 +28,7 @@ from llmlab.method.judging.judgement import judge
 from llmlab.method.judging.ledger import Hypothesis
 
 LIBRARIES = ("numpy", "pandas", "scipy")
-"""That decide the digits of a judgement."""
+"""Libraries that affect the digits of a judgement."""
 
 _KINDS = TypeAdapter(Judgement | NoJudgement)
 
@@ -38,7 +38,7 @@ class Judge:
     """Judges hypotheses, and remembers what it found.
 
     Attributes:
-        folder: where judgements are kept; whatever is lost or damaged there is made anew.
+        folder: where judgements are kept; lost or damaged ones are computed again.
     """
 
     folder: Path

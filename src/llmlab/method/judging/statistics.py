@@ -82,6 +82,7 @@ def skewed_t_above(values: ArrayLike, bound: float) -> float:
 
 
 SKEWED_SAMPLES = 200_000
+"""Samples of the null distribution; a p value of 0.001 has a relative error of 7 %."""
 
 
 @cache
@@ -113,6 +114,7 @@ def binomial_above(passed: ArrayLike, bound: float) -> float:
 
 
 NUISANCE = np.linspace(0.0, 1.0, 101)
+"""Grid of the unknown share of pairs that differ, from its least value to 1."""
 
 
 def paired_shares_above(differences: ArrayLike, bound: float) -> float:
@@ -138,6 +140,7 @@ def paired_shares_above(differences: ArrayLike, bound: float) -> float:
 
 
 BETS = (0.25, 0.5, 0.75, 1.0)
+"""Shares of their wealth that the gamblers bet."""
 
 
 def bounded_above(values: ArrayLike, bound: float, low: float) -> float:
@@ -228,6 +231,7 @@ def _trend_of_ranks(ranks: np.ndarray) -> np.ndarray:
 
 
 TREND_DRAWS = 19_999
+"""Permutations drawn; the smallest p value is 1 in 20,000."""
 
 
 def trend_p(values: ArrayLike) -> float:
@@ -254,7 +258,7 @@ def best_columns(values: ArrayLike) -> np.ndarray:
     return np.isclose(means, means.max(), rtol=1e-12, atol=1e-12)
 
 
-def resampled_best_columns(values: ArrayLike, seed: int = 0) -> np.ndarray:
+def resampled_best_columns(values: ArrayLike) -> np.ndarray:
     """`best_columns` of each of RESAMPLES bootstrap samples of the rows.
 
     Args:
@@ -263,10 +267,8 @@ def resampled_best_columns(values: ArrayLike, seed: int = 0) -> np.ndarray:
     Returns:
         [RESAMPLES, k], True where the column is best.
     """
-    values = np.asarray(values, dtype=float)
-    n = len(values)
-    counts = np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), size=RESAMPLES)
-    means = counts @ values / n
+    shares, values = _resamples(values)
+    means = shares @ values
     return np.isclose(means, means.max(axis=1, keepdims=True), rtol=1e-12, atol=1e-12)
 
 

@@ -12,7 +12,6 @@ that calling something a check helps no other hypothesis.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Literal
 
 import numpy as np
 
@@ -21,14 +20,12 @@ from llmlab.method.evidence.manifest import Manifest
 from llmlab.method.judging import statistics
 from llmlab.method.judging.case import Judgement, NoJudgement
 from llmlab.method.judging.corrections import Adjusted
-from llmlab.method.judging.journal import Entry
+from llmlab.method.judging.journal import Entry, Word
 from llmlab.method.judging.ledger import Hypothesis
 from llmlab.method.judging.registration import Registration
 from llmlab.method.judging.scope import Scope
 from llmlab.method.judging.sides import short
 from llmlab.method.levels import label
-
-Word = Literal["SUPPORTED", "REFUTED", "UNDECIDED", "UNTESTED"]
 
 SIGNS: Mapping[Word, str] = {"SUPPORTED": "✓", "REFUTED": "✗", "UNDECIDED": "?", "UNTESTED": "…"}
 """A sign for each word, so that meaning never depends on colour."""

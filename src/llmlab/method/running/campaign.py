@@ -102,7 +102,7 @@ def _step(
     project: Project, plan: Plan, values: Mapping[str, float], left: Mapping[str, Plan]
 ) -> Step:
     name = plan.experiment.name
-    unfinished = sum(not plan.finished(trial) for trial in plan.trials)
+    unfinished = len(plan.pending)
     needing = [other for other in left if name in left[other].experiment.needs]
     return Step(
         experiment=name,
@@ -115,17 +115,9 @@ def _step(
 
 def _seconds_per_run(project: Project, plan: Plan) -> float:
     """Estimated machine time per run; parallel runs share it."""
-    recorded = next(
-        filter(
-            None,
-            (
-                recorded_evidence(project, plan.experiment.name, scale)
-                for scale in (plan.scale, *reversed(SCALES))
-                if scale in plan.experiment.budgets
-            ),
-        ),
-        None,
-    )
+    scales = (plan.scale, *reversed(SCALES))
+    found = (recorded_evidence(project, plan.experiment.name, scale) for scale in scales)
+    recorded = next(filter(None, found), None)
     if recorded is None:
         return UNKNOWN_RUN_SECONDS / plan.workers
     seconds = float(recorded.runs["seconds"].mean())
@@ -212,8 +204,7 @@ def _run(project: Project, scale: str, step: Step, left: float) -> Done:
         problem = ""
     experiment = catalog()[step.experiment]
     plan = make_plan(experiment, scale, project, workers=processes())
-    unfinished = sum(not plan.finished(trial) for trial in plan.trials)
-    finished = step.runs - unfinished
+    finished = step.runs - len(plan.pending)
     return Done(step.experiment, finished, step.runs, time.monotonic() - started, problem)
 
 

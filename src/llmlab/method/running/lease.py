@@ -17,6 +17,7 @@ from filelock import FileLock, Timeout
 
 LOCKS = Path(tempfile.gettempdir()) / "llmlab-gpus"
 POLL_SECONDS = 1.0
+"""Seconds between two tries to lease a GPU."""
 
 
 def visible_gpus() -> tuple[str, ...]:

@@ -86,7 +86,7 @@ def pack_experiment(project: Project, scale: str, experiment: str, target: Path)
 
 
 def check_target(target: Path) -> None:
-    """See that a pack can be written, before hours of work go into it; LabError if not."""
+    """Raise LabError if a pack cannot be written, before hours of work go into it."""
     _check_suffix(target)
     require_writable(target)
 

@@ -70,6 +70,11 @@ class Plan:
         return tuple(trial for trial in self.trials if trial.seed in self.seeds)
 
     @property
+    def pending(self) -> list[Trial]:
+        """The chosen trials that are not finished yet."""
+        return [trial for trial in self.chosen if not self.finished(trial)]
+
+    @property
     def is_done(self) -> bool:
         """Whether the tables exist and are intact and current."""
         return _is_current(self.folder, self.experiment, self.scale)

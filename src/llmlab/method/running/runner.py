@@ -34,7 +34,14 @@ from llmlab.method.evidence.manifest import (
 )
 from llmlab.method.evidence.provenance import host, libraries
 from llmlab.method.evidence.views import VIEWS, write_views
-from llmlab.method.files import asides, flush_folder, remove_asides, remove_file, unwritable
+from llmlab.method.files import (
+    asides,
+    flush_folder,
+    remove_asides,
+    remove_file,
+    replaced,
+    unwritable,
+)
 from llmlab.method.locks import locked
 from llmlab.method.project import Project
 from llmlab.method.running.added_seeds import judged_before
@@ -130,8 +137,7 @@ def _make_kept(plan: Plan) -> None:
 
 def _compute(plan: Plan, report: Report) -> None:
     """Run all unfinished trials; if any raised, raise LabError after all were tried."""
-    pending = [trial for trial in plan.chosen if not plan.finished(trial)]
-    total = len(plan.chosen)
+    pending, total = plan.pending, len(plan.chosen)
     done = total - len(pending)
     report(done, total, f"starting, {plan.way}")
     if not pending:
@@ -275,15 +281,12 @@ def _publish_kept(plan: Plan) -> dict[str, str]:
     Returns:
         The SHA-256 of each, by its path.
     """
-    kept, aside = plan.folder / KEPT, plan.folder / f".{KEPT}"
+    kept = plan.folder / KEPT
     try:
-        shutil.rmtree(aside, ignore_errors=True)
-        shutil.copytree(plan.parts.kept, aside, ignore=asides)
-        flush_folder(aside)
-        shutil.rmtree(kept, ignore_errors=True)
-        aside.rename(kept)
+        with replaced(kept) as new:
+            shutil.copytree(plan.parts.kept, new, ignore=asides)
+            flush_folder(new)
     except OSError as error:  # of one file, or shutil.Error: a list of those of all
-        shutil.rmtree(aside, ignore_errors=True)
         raise unwritable(kept, _first_cause(error)) from error
     return checksums(kept)
 

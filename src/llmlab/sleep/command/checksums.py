@@ -20,7 +20,7 @@ def write_checksums(folder: Path) -> None:
 
 
 def require_same_files(folder: Path) -> None:
-    """See that a coder's files are those that were saved; older coders have no checksums.
+    """Check that a coder's files are those that were saved; older coders have no checksums.
 
     Raises:
         LabError: a file is missing, or another one.

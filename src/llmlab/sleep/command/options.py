@@ -86,7 +86,7 @@ def open_coder(base: str) -> Coder:
 
 
 def weights_folder(name: str) -> Path | None:
-    """The folder with the weights of the client of that name; None if they are not in a folder.
+    """The folder with the weights of the client called `name`; None if they are not in a folder.
 
     Raises:
         LabError: the client is `micro`, and there is none.

@@ -1,4 +1,4 @@
-"""Who runs which language, and what comes of it."""
+"""Run programs by the judge of their language."""
 
 from collections.abc import Sequence
 

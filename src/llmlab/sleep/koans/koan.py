@@ -9,7 +9,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from llmlab.method.declare.catalog import suggestion
-from llmlab.method.documents import parse_toml
+from llmlab.method.documents import first_mistake, parse_toml
 from llmlab.method.errors import LabError
 from llmlab.method.files import read_text
 
@@ -110,10 +110,8 @@ def read_koans(path: Path) -> tuple[Koan, ...]:
     try:
         family = _Family.model_validate(parse_toml(read_text(path), path))
     except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(map(str, first["loc"]))
         raise LabError(
-            f"{path} holds no koans ({place}: {first['msg']}): write it as the files in "
+            f"{path} holds no koans ({first_mistake(error)}): write it as the files in "
             "src/llmlab/sleep/koans/builtin are written."
         ) from None
     return tuple(
@@ -136,7 +134,7 @@ def choose_koans(which: str) -> tuple[Koan, ...]:
     """The koans of a file, of a name or a family, or all that come with the lab.
 
     Raises:
-        LabError: there is none of that name.
+        LabError: there is none with this name.
     """
     if which == "all":
         return builtin_koans()

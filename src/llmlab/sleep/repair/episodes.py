@@ -16,6 +16,7 @@ from llmlab.method.documents import first_mistake
 from llmlab.method.errors import LabError
 
 SCHEMA = 1
+"""Raise it with any change of the lines that older readers misread."""
 BEGINNING = b'{"schema_version":'
 """How the line of an episode begins."""
 

@@ -46,7 +46,7 @@ class TransientError(Exception):
 
 
 class PermanentError(Exception):
-    """A failure that no further try would cure."""
+    """A failure that another try would not cure."""
 
 
 class _Delta(BaseModel):

@@ -30,7 +30,7 @@ class Landlock:
     isolates: bool = True
 
     def missing(self) -> str:
-        """What keeps it from working here; empty where nothing does."""
+        """Why it cannot work here; empty if it can."""
         if os.uname().machine not in guard.ARCHITECTURES:
             return f"the calls of {os.uname().machine} are not known"
         if (version := guard.landlock_version()) < VERSION:

@@ -70,7 +70,7 @@ def strongest() -> Probe:
 
 
 def require_limits() -> None:
-    """See that this process may set the limits of every program.
+    """Check that this process may set the limits of every program.
 
     Raises:
         LabError: it may not, since those of its shell are lower.

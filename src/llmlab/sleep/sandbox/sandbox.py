@@ -18,7 +18,7 @@ _numbers = itertools.count(os.getpid())
 
 
 class Sandbox(Protocol):
-    """Runs commands that may do their worst.
+    """Runs untrusted commands.
 
     Attributes:
         level: its name, which each episode records.
@@ -29,7 +29,7 @@ class Sandbox(Protocol):
     isolates: bool
 
     def missing(self) -> str:
-        """What keeps it from working on this machine; empty where nothing is known to."""
+        """Why it cannot work on this machine; empty if nothing is known to prevent it."""
 
     def run(
         self,
@@ -71,12 +71,12 @@ class Unguarded:
 
 
 def environment(folder: Path) -> dict[str, str]:
-    """All that a command learns about the machine: where programs are, and its own folder."""
+    """The whole environment of a command: where programs are, and its own folder."""
     return {"PATH": PATH, "HOME": str(folder), "TMPDIR": str(folder), "LANG": "C.UTF-8"}
 
 
 def fresh_user(folder: Path) -> int | None:
-    """As root, a user of no one's, who now owns the folder; None where we are unprivileged already.
+    """As root, an unused user id, which now owns the folder; None if we are unprivileged already.
 
     The kernel counts processes by user, and root's not at all: a limit needs a user of its own.
     """

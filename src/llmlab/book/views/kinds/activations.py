@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from pydantic import Field
 
 from llmlab.book import style
-from llmlab.book.views.drawing import draw_footer, label_text, spread, step_name, words
+from llmlab.book.views.drawing import label_text, spread, step_name, words
 from llmlab.book.views.kinds import NonEmptyList, Number, StepNumber, View
 
 MOST_LINES = 5
@@ -83,7 +83,7 @@ class Activations(View):
             lines, labels = panels[0, 0].get_legend_handles_labels()
             place = {"loc": "outside upper center", "ncols": len(steps)}
             figure.legend(lines, labels, title="step", fontsize=8, title_fontsize=8.5, **place)
-        draw_footer(figure, footer)
+        style.sign(figure, footer)
         return figure
 
 

@@ -12,7 +12,7 @@ from matplotlib.patches import Rectangle
 from pydantic import Field
 
 from llmlab.book import style
-from llmlab.book.views.drawing import HEAT, SHARES, draw_footer, label_text, words, write_token
+from llmlab.book.views.drawing import HEAT, SHARES, label_text, words, write_token
 from llmlab.book.views.kinds import NonEmptyList, Number, StepNumber, Tokens, View
 
 Byte = Annotated[int, Field(ge=0, le=255)]
@@ -91,7 +91,7 @@ class Attention(View):
         axes.set_title(label_text(title), fontsize=9.5)
         draw_heads(axes.inset_axes((0.6, 0.6, 0.4, 0.4)), text, (layer, head))
         _draw_scale(axes.inset_axes((0.66, 0.54, 0.32, 0.014)))
-        draw_footer(figure, footer)
+        style.sign(figure, footer)
         return figure
 
 

@@ -9,7 +9,6 @@ from matplotlib.figure import Figure, SubFigure
 
 from llmlab.book import style
 from llmlab.book.views.drawing import (
-    draw_footer,
     draw_texts,
     first_lines,
     label_text,
@@ -59,7 +58,7 @@ class Checkpoints(View):
             _draw_looks(next(parts), looked)
         if texts:
             draw_texts(next(parts), [f"step {step_name(step.step)}" for step in wrote], texts)
-        draw_footer(figure, footer)
+        style.sign(figure, footer)
         return figure
 
 

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from pydantic import Field
 
 from llmlab.book import style
-from llmlab.book.views.drawing import draw_footer, draw_texts, first_lines, text_heights
+from llmlab.book.views.drawing import draw_texts, first_lines, text_heights
 from llmlab.book.views.kinds import NonEmptyList, View
 
 Word = Annotated[str, Field(max_length=200)]
@@ -46,7 +46,7 @@ class Episodes(View):
         texts = [first_lines(_told(step)) for step in episode.steps]
         figure = style.empty(sum(text_heights(texts)) + 0.25)
         draw_texts(figure, titles, texts)
-        draw_footer(figure, footer)
+        style.sign(figure, footer)
         return figure
 
 

@@ -10,7 +10,7 @@ from matplotlib.patches import Rectangle
 from pydantic import Field
 
 from llmlab.book import style
-from llmlab.book.views.drawing import HEAT, draw_footer, label_text, write_token
+from llmlab.book.views.drawing import HEAT, label_text, write_token
 from llmlab.book.views.kinds import NonEmptyList, Number, Tokens, View
 
 COLUMNS, ROWS = 9, 32
@@ -75,7 +75,7 @@ class LogitLens(View):
         shown = bands[-1].stop
         whole = shown == len(text.tokens)
         note = "" if whole else f"; the first {shown} of {len(text.tokens)} tokens"
-        draw_footer(figure, f"{footer} · colour: probability{note}")
+        style.sign(figure, f"{footer} · colour: probability{note}")
         return figure
 
 

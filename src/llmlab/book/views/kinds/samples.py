@@ -6,7 +6,6 @@ from matplotlib.figure import Figure
 
 from llmlab.book import style
 from llmlab.book.views.drawing import (
-    draw_footer,
     draw_texts,
     first_lines,
     label_text,
@@ -52,7 +51,7 @@ class Samples(View):
         texts = [first_lines(f"{sample.get('prompt', '')}{sample['text']}") for sample in samples]
         figure = style.empty(sum(text_heights(texts)) + 0.25)
         draw_texts(figure, titles, texts)
-        draw_footer(figure, footer)
+        style.sign(figure, footer)
         return figure
 
 

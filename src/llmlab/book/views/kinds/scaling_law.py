@@ -9,7 +9,6 @@ from matplotlib.figure import Figure
 from pydantic import Field
 
 from llmlab.book import style
-from llmlab.book.views.drawing import draw_footer
 from llmlab.book.views.kinds import View
 
 Positive = Annotated[float, Field(allow_inf_nan=False, gt=1e-30, lt=1e30)]
@@ -53,7 +52,7 @@ class ScalingLaw(View):
         axes.set_xscale("log")
         axes.set(xlabel="size", ylabel="loss")
         axes.legend()
-        draw_footer(figure, footer)
+        style.sign(figure, footer)
         return figure
 
 

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from pydantic import Field
 
 from llmlab.book import style
-from llmlab.book.views.drawing import draw_footer, label_text
+from llmlab.book.views.drawing import label_text
 from llmlab.book.views.kinds import NonEmptyList, Number, View
 
 Size = Annotated[float, Field(allow_inf_nan=False, ge=0, lt=1e30)]
@@ -78,7 +78,7 @@ class StepTime(View):
         memory.axvline(float(self.limit) / 1e9, color=style.INK, linestyle="--", linewidth=1)
         held = sum(part.size for part in self.memory)
         memory.set_title(f"{held / 1e9:.0f} of {float(self.limit) / 1e9:.0f} GB", fontsize=9.5)
-        draw_footer(figure, footer)
+        style.sign(figure, footer)
         return figure
 
     def _named(self, among: Sequence[Named], key: str) -> Named:
