@@ -1,8 +1,10 @@
 """`llmlab predict` as a user calls it."""
 
 import json
+import os
 import time
 from pathlib import Path
+from threading import Thread
 
 import pytest
 from typer.testing import CliRunner
@@ -176,5 +178,35 @@ def test_a_score_file_that_is_none_is_refused(tmp_path: Path) -> None:
     assert "has no column model, gpus" in refused("--score", table)
     table.write_text(f"{HEADER}\nhere,GPT,,,,2048,64,8,A100-80GB\n", encoding="utf-8")
     assert "no row of" in refused("--score", table)
-    table.write_text(HEADER.replace(",", ";") + "\n", encoding="utf-8")
-    assert "separates cells by ';'; save it with commas" in refused("--score", table)
+    table.write_text(f"{HEADER}\n", encoding="utf-8")
+    assert "has no rows" in refused("--score", table)
+
+
+def test_a_score_file_may_be_a_pipe(tmp_path: Path) -> None:
+    row = "here,GPT,24,2048,16,2048,64,8,A100-80GB,2.0"
+    table = tmp_path / "pipe"
+    os.mkfifo(table)
+    writer = Thread(target=table.write_text, args=(f"{HEADER},step_time_s\n{row}\n",))
+    writer.start()
+    assert predicted("--score", table)["overall"]["rows"] == 1
+    writer.join()
+
+
+def test_brackets_in_names_are_printed_as_they_are(tmp_path: Path) -> None:
+    table = tmp_path / "runs.csv"
+    rows = [f"{one},GPT,24,2048,16,2048,64,8,A100-80GB,2.0" for one in ("[red]x", "[/bold]")]
+    rows.append("[/b],GPT,24,2048,16,2048,64,8,Z9,2.0")
+    table.write_text("\n".join([f"{HEADER},step_time_s", *rows]) + "\n", encoding="utf-8")
+    printed = CliRunner().invoke(app, ["--score", str(table)], catch_exceptions=False).output
+    assert all(one in printed for one in ("[red]x", "[/bold]", "[/b]"))
+
+
+def test_a_model_in_a_plan_may_have_brackets_in_its_name(tmp_path: Path) -> None:
+    path = tmp_path / "[bold].toml"
+    sizes = '[model]\nname = "[/b]"\nlayers = 4\nd_model = 256\nheads = 4\n'
+    path.write_text(f"gpus = 8\nglobal_batch = 32\n{sizes}", encoding="utf-8")
+    for options in (("--plan", path), ("--search", 8, "--plan", path)):
+        found = CliRunner().invoke(app, [*map(str, options)], catch_exceptions=False)
+        assert "[/b]" in found.output
+    twice = ("--compare", "--plan", str(path), "--plan", str(path))
+    assert "[bold]" in CliRunner().invoke(app, twice, catch_exceptions=False).output

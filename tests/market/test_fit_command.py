@@ -1,11 +1,15 @@
 import json
+import os
 from pathlib import Path
+from threading import Thread
 
 import pytest
 from calling import exit_status
 
-from llmlab.market.fits.public import FILE
+from llmlab.market.fits.public import POINTS
+from llmlab.method.files import packaged
 
+FILE = packaged(POINTS)
 COLUMNS = ("--params", "params", "--tokens", "tokens", "--loss", "loss")
 
 
@@ -162,6 +166,15 @@ def test_a_condition_that_no_row_meets_names_what_there_is(complaint) -> None:
 
 def test_a_condition_without_a_value_is_explained(complaint) -> None:
     assert "write COLUMN=VALUE" in complaint(rows(9), *COLUMNS, "--where", "params")
+
+
+def test_a_table_may_be_a_pipe(tmp_path: Path, monkeypatch, capsys) -> None:
+    table = tmp_path / "pipe"
+    os.mkfifo(table)
+    writer = Thread(target=table.write_text, args=(rows(12),))
+    writer.start()
+    assert call(monkeypatch, table, *COLUMNS, "--resamples", "20") == 0
+    writer.join()
 
 
 def test_a_file_that_is_not_there_is_one_sentence(tmp_path: Path, monkeypatch, capsys) -> None:

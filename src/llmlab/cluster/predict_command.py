@@ -13,12 +13,11 @@ from llmlab.cluster.physics.planfile import PlanFile, parsed, read_plan
 from llmlab.cluster.physics.prediction import predict, predict_checked
 from llmlab.cluster.physics.search import search
 from llmlab.cluster.reports import print_comparison, print_prediction, print_score, print_search
-from llmlab.cluster.scoring.rows import Published, Skipped, read_published
+from llmlab.cluster.scoring.rows import Published, Skipped
 from llmlab.cluster.scoring.score import Score, score, score_runs
+from llmlab.cluster.scoring.tables import read_runs
 from llmlab.cluster.wear.estimate import estimate_run
-from llmlab.method.delimited import delimiter_of
 from llmlab.method.errors import LabError
-from llmlab.method.files import read_text
 from llmlab.method.json_values import print_json
 from llmlab.method.options import Json, expand_options, parse_count
 
@@ -198,12 +197,7 @@ def scored(file: Path) -> Score:
     Raises:
         LabError: the file cannot be read, or holds no run that can be predicted.
     """
-    text = read_text(file)
-    if not text.strip():
-        raise LabError(f"{file} is empty; give it the columns of published_runs.csv, and rows.")
-    if (delimiter := delimiter_of(text)) != ",":
-        raise LabError(f"{file} separates cells by {delimiter!r}; save it with commas.")
-    found, skipped = read_published(file)
+    found, skipped = read_runs(file)
     runs = [run for run in found if _is_known_precision(run)]
     skipped += [
         Skipped(run.row.name, run.source, f"precision {run.row.precision} is not one that we know")

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 from rich import box
-from rich.console import Console
 from rich.table import Table
 
 from llmlab.cluster.physics.prediction import Prediction
@@ -11,6 +10,7 @@ from llmlab.cluster.physics.search import SearchResult
 from llmlab.cluster.scoring.score import Errors, Score
 from llmlab.cluster.show.formats import short
 from llmlab.cluster.wear.estimate import RunEstimate
+from llmlab.method.plain import plain_console
 
 BAR = 24
 """Length of the bar of a whole step, in characters."""
@@ -44,9 +44,9 @@ LABELS = {
 
 def print_prediction(found: Prediction, estimate: RunEstimate | None) -> None:
     """Print one plan: the main numbers, the time by part, the memory by use."""
-    console, plan = Console(), found.plan
+    console, plan = plain_console(), found.plan
     console.print(
-        f"[bold]{plan.shape.name}[/] ({plan.shape.parameters / 1e9:.1f}B parameters) on "
+        f"{plan.shape.name} ({plan.shape.parameters / 1e9:.1f}B parameters) on "
         f"{plan.gpus} x {plan.accelerator.name}: {layout(found)}"
     )
     console.print(
@@ -61,7 +61,7 @@ def print_prediction(found: Prediction, estimate: RunEstimate | None) -> None:
 
 def print_search(found: SearchResult, best: Sequence[Prediction]) -> None:
     """Print the best layouts of a search."""
-    console, plan = Console(), best[0].plan
+    console, plan = plain_console(), best[0].plan
     console.print(
         f"{found.tried} layouts of {plan.shape.name} on {plan.gpus} x {plan.accelerator.name}, "
         f"{found.fitting} of them fit memory. The fastest:"
@@ -71,7 +71,7 @@ def print_search(found: SearchResult, best: Sequence[Prediction]) -> None:
 
 def print_comparison(found: Sequence[tuple[str, Prediction]]) -> None:
     """Print plans side by side, with their time by part."""
-    console = Console()
+    console = plain_console()
     console.print(_side_by_side(found))
     table = Table(title="seconds of a step", title_justify="left")
     table.add_column("part")
@@ -86,7 +86,7 @@ def print_comparison(found: Sequence[tuple[str, Prediction]]) -> None:
 
 def print_score(found: Score) -> None:
     """Print errors by source, and the skipped rows."""
-    console = Console()
+    console = plain_console()
     table = Table(title="errors of the predicted step time", title_justify="left")
     table.add_column("runs")
     for name in ("rows", "mean abs.", "median abs.", "bias", "rank corr."):
@@ -100,7 +100,7 @@ def print_score(found: Score) -> None:
     if found.skipped:
         console.print(f"{len(found.skipped)} rows lack what is needed:")
         for row in found.skipped[:SKIPPED_SHOWN]:
-            console.print(f"  {row.row}: {row.reason}", highlight=False)
+            console.print(f"  {row.row}: {row.reason}")
         if len(found.skipped) > SKIPPED_SHOWN:
             console.print(f"  and {len(found.skipped) - SKIPPED_SHOWN} more; --json names them all")
 

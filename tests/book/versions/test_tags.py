@@ -64,7 +64,7 @@ def test_numbers_order_versions() -> None:
     assert sorted(["1.10", "1.9.1", "1.9"], key=numbers) == ["1.9", "1.9.1", "1.10"]
 
 
-@pytest.mark.parametrize("version", ["", "1", "v1.0", "1.0-rc1", "../1.0", "1.0.0.0"])
+@pytest.mark.parametrize("version", ["", "1", "v1.0", "1.0-rc1", "../1.0", "1.0.0.0", "١.٠"])
 def test_a_version_has_numbers_alone(version: str) -> None:
     with pytest.raises(LabError, match="is not a version"):
         check_version(version)

@@ -26,6 +26,12 @@ def test_bars_are_read_by_name_of_column(written) -> None:
     assert str(bars.frame.index[-1].date()) == "2001-01-05"
 
 
+def test_a_column_of_times_beside_that_of_dates_is_not_taken_for_it(written) -> None:
+    days = [day.replace(",", ",160000,", 1) for day in DAYS]
+    bars = read_csv(written(HEADER.replace(",", ",Time,", 1), *days))
+    assert str(bars.frame.index[-1].date()) == "2001-01-05"
+
+
 @pytest.mark.parametrize(
     ("lines", "said"),
     [
@@ -35,6 +41,8 @@ def test_bars_are_read_by_name_of_column(written) -> None:
         ([HEADER, DAYS[0].replace(",", " 16:00:00+01:00,", 1)], "has a time zone"),
         ([HEADER, "2001-01-01T00:00:00Z,1,1,1,1,1"], "has a time zone"),
         ([HEADER, DAYS[0].replace("10.5", '"10,5"')], "use a point for decimals"),
+        ([HEADER, DAYS[0].replace("1000", '"1,000"')], "and no commas"),
+        ([f"{HEADER},close", f"{DAYS[0]},12"], "two columns named 'close'"),
         ([HEADER, DAYS[0].replace("10.5", "10,5")], "line 2: .* header in line 1 has 6; if commas"),
         ([HEADER, "yesterday,1,1,1,1,1"], "'yesterday' is not a date"),
         ([HEADER, ",1,1,1,1,1"], "line 2: '' is not a date"),

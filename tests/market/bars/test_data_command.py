@@ -38,3 +38,13 @@ def test_a_symbol_never_leads_out_of_the_folder(tmp_path: Path, monkeypatch, cap
     assert call(monkeypatch, *asked, "--out", tmp_path / "out") == 1
     assert "--symbols has ../B, which cannot name a file" in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
+
+
+def test_brackets_in_the_name_of_a_file_are_printed_as_they_are(
+    tmp_path: Path, monkeypatch, capsys
+) -> None:
+    days = [f"2001-01-{day:02d},10,11,9,10.5,1000" for day in range(1, 6)]
+    file = tmp_path / "[red].csv"
+    file.write_text("\n".join(["Date,Open,High,Low,Close,Volume", *days]), encoding="utf-8")
+    assert call(monkeypatch, "--csv", file, "--out", tmp_path / "out") == 0
+    assert capsys.readouterr().out.count("[red]") == 1

@@ -135,6 +135,15 @@ def test_other_weights_in_the_same_place_do_not_go_on(
     assert len({episode.run for episode in EpisodeFile(out).read()}) == 2
 
 
+def test_brackets_in_a_family_are_printed_as_they_are(
+    sleep: Callable[..., None], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "day.jsonl"
+    EpisodeFile(out).append(EPISODE.model_copy(update={"family": "[/b]"}))
+    sleep("evaluate", out)
+    assert "[/b]" in capsys.readouterr().out
+
+
 def test_a_day_without_a_green_koan_is_json_all_the_same(
     sleep: Callable[..., None], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

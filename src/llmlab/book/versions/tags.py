@@ -7,7 +7,7 @@ from pathlib import Path
 from llmlab.method.errors import LabError
 from llmlab.method.git import git
 
-VERSION = re.compile(r"\d+(\.\d+){1,2}")
+VERSION = re.compile(r"\d+(\.\d+){1,2}", re.ASCII)
 _FORMAT = "%(refname:strip=2) %(*objectname)%(objectname)"
 
 

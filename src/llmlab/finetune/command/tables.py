@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 import rich.filesize
 from rich import box
-from rich.console import Console
 from rich.table import Table
 
 from llmlab.finetune.command.config import FinetuneConfig
@@ -17,6 +16,7 @@ from llmlab.finetune.observe.layers import StepReport
 from llmlab.finetune.observe.memory import Memory
 from llmlab.finetune.observe.quantisation import QuantisationReport
 from llmlab.method.judging.statistics import wilson_interval
+from llmlab.method.plain import plain_console
 
 MEMORY = {
     "weights": "weights of the base",
@@ -153,4 +153,4 @@ def _table(*titles: str) -> Table:
 
 def _print(table: Table) -> None:
     """Print to the width of the terminal, or of 80 columns in a log."""
-    Console(width=None if sys.stdout.isatty() else WIDTH).print(table)
+    plain_console(None if sys.stdout.isatty() else WIDTH).print(table)

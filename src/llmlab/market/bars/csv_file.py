@@ -21,7 +21,7 @@ NAMES = {
     "adj_close": ("adj close", "adj_close", "adjusted close", "adjclose", "adjusted_close"),
     **{column: (column,) for column in COLUMNS},
 }
-"""Names of the columns in files, in lower case."""
+"""Names of the columns in files, in lower case, best first."""
 NEEDED = ("date", "open", "high", "low", "close")
 """An index may have no volume."""
 EARLIEST, LATEST = 1, 9999
@@ -96,12 +96,14 @@ def _cells(path: Path) -> tuple[list[str], list[tuple[int, Sequence[str]]]]:
 
 def _places(path: Path, header: Sequence[str]) -> dict[str, int]:
     lower = [name.strip().lower() for name in header]
-    places = {
-        column: lower.index(name)
+    found = {
+        column: name
         for column, names in NAMES.items()
-        for name in names
-        if name in lower
+        if (name := next(filter(lower.__contains__, names), None))
     }
+    if twice := [name for name in found.values() if lower.count(name) > 1]:
+        raise LabError(f"{path} has two columns named '{twice[0]}'; remove or rename one of them.")
+    places = {column: lower.index(name) for column, name in found.items()}
     for column in NEEDED:
         if column not in places:
             raise LabError(
@@ -138,7 +140,7 @@ def _number(path: Path, line: int, column: str, cell: str) -> float:
         if math.isinf(number) or (column == "adj_close" and not number > 0):
             raise ValueError
     except ValueError as error:
-        comma = "; use a point for decimals" if "," in cell else ""
+        comma = "; use a point for decimals, and no commas" if "," in cell else ""
         raise LabError(
             f"{path}, line {line}: '{_short(cell)}' in the column '{column}' is not a "
             f"{'price' if column == 'adj_close' else 'number'}{comma}; correct or remove that line."

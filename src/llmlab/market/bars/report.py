@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rich import box
-from rich.console import Console
 from rich.table import Table
 
 from llmlab.market.bars.manifest import Manifest
 from llmlab.market.bars.sources import SOURCES
+from llmlab.method.plain import plain_console
 
 
 def print_sources() -> None:
@@ -18,7 +18,7 @@ def print_sources() -> None:
         table.add_row(
             source.name, source.version or "not installed", source.licence, source.description
         )
-    Console().print(table)
+    plain_console().print(table)
 
 
 def print_manifests(manifests: Sequence[Manifest], folder: Path) -> None:
@@ -29,6 +29,6 @@ def print_manifests(manifests: Sequence[Manifest], folder: Path) -> None:
         volume = "closes only" if without else str(found.zero_volume)
         cells = (str(found.rows), found.first, found.last, str(len(found.gaps)), volume)
         table.add_row(found.name, *cells, "; ".join(found.notes))
-    console = Console(highlight=False)
+    console = plain_console()
     console.print(table)
     console.print(f"Manifests with checksums are in {folder}.")

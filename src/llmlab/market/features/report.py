@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rich import box
-from rich.console import Console
 from rich.table import Table
 
 from llmlab.market.features.dictionary import entries
 from llmlab.market.features.survey import FeatureTable
+from llmlab.method.plain import plain_console
 
 
 def print_dictionary() -> None:
@@ -18,7 +18,7 @@ def print_dictionary() -> None:
         one = entry.feature
         cells = (one.name, one.formula, str(one.window), one.unit, one.source)
         table.add_row(entry.tier, *cells)
-    Console(highlight=False).print(table)
+    plain_console().print(table)
 
 
 def print_features(found: Sequence[FeatureTable], files: Sequence[Path]) -> None:
@@ -34,7 +34,7 @@ def print_features(found: Sequence[FeatureTable], files: Sequence[Path]) -> None
             str(one.table.shape[1]),
             f"{one.warm_up} rows",
         )
-    console = Console(highlight=False)
+    console = plain_console()
     console.print(table)
     for one in found:
         if one.left_out:

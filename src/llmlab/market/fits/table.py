@@ -91,7 +91,7 @@ def read_table(file: Path) -> Table:
     Raises:
         LabError: the file does not exist, is not a table, or has no rows.
     """
-    if not file.is_file():
+    if not file.exists():  # it may be a pipe
         raise LabError(f"there is no file {file}; give the path of a CSV file of runs.")
     (header_line, header), *rows = _cells(file, read_text(file)) or [(1, [])]
     columns = [name.strip() for name in header]

@@ -6,13 +6,13 @@ from dataclasses import asdict
 from pathlib import Path
 
 from rich import box
-from rich.console import Console
 from rich.table import Table
 
 from llmlab.market.models.measures import measured
 from llmlab.market.models.study import Answer
 from llmlab.method.files import write_file
 from llmlab.method.json_values import json_value
+from llmlab.method.plain import plain_console
 
 RESULT = "result.json"
 
@@ -39,7 +39,7 @@ def as_row(answer: Answer) -> dict[str, object]:
 
 def print_answers(question: str, answers: Mapping[str, Answer]) -> None:
     """Print one row per model, and the meaning of the columns."""
-    console = Console(highlight=False)
+    console = plain_console()
     one = next(iter(answers.values()))
     test_rate = float(one.parts.test.y_M.mean())
     console.print(

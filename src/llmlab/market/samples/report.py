@@ -4,15 +4,15 @@ from collections.abc import Mapping
 
 import pandas as pd
 from rich import box
-from rich.console import Console
 from rich.table import Table
 
 from llmlab.market.samples.targets import WEEK
+from llmlab.method.plain import plain_console
 
 
 def print_balance(found: Mapping[str, pd.DataFrame]) -> None:
     """Print the share of rises by horizon and threshold, one table per asset."""
-    console = Console(highlight=False)
+    console = plain_console()
     for name, shares in found.items():
         columns = [f"> {threshold} %" for threshold in shares.columns]
         table = Table("horizon", *columns, title=f"{name}: how often it rises by", box=box.SIMPLE)

@@ -9,7 +9,6 @@ from typing import Annotated
 
 import typer
 from rich import box
-from rich.console import Console
 from rich.table import Table
 
 from llmlab.method.checksums import checksums
@@ -19,6 +18,7 @@ from llmlab.method.files import require_writable
 from llmlab.method.json_values import print_json
 from llmlab.method.locks import beside, locked
 from llmlab.method.options import LARGEST_SEED, Json, expand_options
+from llmlab.method.plain import plain_console
 from llmlab.sleep.command.koans import KoanOptions, require_right
 from llmlab.sleep.command.options import ClientOptions, open_client, weights_folder
 from llmlab.sleep.koans.check import check_koans
@@ -124,7 +124,7 @@ def evaluate(
         table.add_column(title, justify="right")
     for family, each in families.items():
         table.add_row(family, str(each.n), str(each.passed), *_rate(each))
-    Console().print(table)
+    plain_console().print(table)
     _print_evaluation(evaluated(found))
 
 
