@@ -324,9 +324,9 @@ EXPERIMENT = Experiment(
             conditions={
                 "method": ("full", "lora"),
                 "batch_size": (8, 32, 128),
-                "learning_rate": (3e-4, 1e-3, 3e-3, 1e-2),
+                "learning_rate": (3e-4, 1e-3, 3e-3, 1e-2, 2e-2),
             },
-            seeds=10,
+            seeds=20,
             settings=SETTINGS,
         ),
         "gpu": Budget(
