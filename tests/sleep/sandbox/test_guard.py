@@ -16,6 +16,8 @@ from llmlab.sleep.sandbox.levels import failure
 from llmlab.sleep.sandbox.process import Limits, Ran
 
 NOBODY, PYTHON = 65534, "/usr/bin/python3"
+NAP = "time.sleep(61.25)"
+"""Not what any other test runs at the same time."""
 works = pytest.mark.skipif(
     bool(Landlock().missing() or failure(Landlock())), reason="Landlock does not work here"
 )
@@ -29,7 +31,7 @@ def run(code: str, folder: Path, **limits: float) -> Ran:
 
 @works
 def test_what_the_command_left_behind_is_ended(tmp_path: Path) -> None:
-    code = "import os\nif os.fork() == 0:\n    os.setsid()\n    import time; time.sleep(60)\n"
+    code = f"import os\nif os.fork() == 0:\n    os.setsid()\n    import time; {NAP}\n"
     began = time.time()
     assert run(code, tmp_path).code == 0
     assert not sleeping_since(began)
@@ -37,20 +39,20 @@ def test_what_the_command_left_behind_is_ended(tmp_path: Path) -> None:
 
 @works
 def test_what_was_left_ends_with_a_command_out_of_time_as_well(tmp_path: Path) -> None:
-    code = "import os, time\nif os.fork() == 0:\n    os.setsid()\ntime.sleep(60)\n"
+    code = f"import os, time\nif os.fork() == 0:\n    os.setsid()\n{NAP}\n"
     began = time.time()
     assert run(code, tmp_path, seconds=1).stopped == "time"
     assert not sleeping_since(began)
 
 
 def sleeping_since(began: float) -> list[str]:
-    """Commands that sleep for a minute and were started since."""
+    """Commands that take the nap and were started since."""
     found = []
     for process in Path("/proc").iterdir():
         try:
             if process.name.isdigit() and process.stat().st_ctime >= began - 1:
                 command = (process / "cmdline").read_bytes().decode()
-                if "time.sleep(60)" in command:
+                if NAP in command:
                     found.append(command)
         except OSError:
             continue
