@@ -127,8 +127,8 @@ verdict("H-LAND-4")
 #   (@eq-barrier).
 #
 # We first ran five seeds, which left most of the claims undecided, then ten, then twenty, with every claim unchanged.
-# With the twenty came a learning rate of [2e-2]{.setting}, because the best rate of one method stood at the edge of the grid. The
-# verdicts count all three looks at the data and share α between them, so the level of the tests holds.
+# With the twenty came a learning rate of [2e-2]{.setting}, because the best rate of one method stood at the edge of the
+# grid. The verdicts count all three looks at the data and share α between them, so the level of the tests holds.
 
 # %%
 # | label: tbl-dynamics-method
