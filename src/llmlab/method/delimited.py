@@ -1,8 +1,13 @@
 """Tables in text files, as spreadsheets in many languages export them."""
 
+import csv
+import io
 import re
 from collections.abc import Sequence
 from itertools import pairwise
+from pathlib import Path
+
+from llmlab.method.errors import LabError
 
 DECIMAL_COMMA = re.compile(r"[+-]?(\d+|[1-9]\d{0,2}(\.\d{3})+),\d+([eE][+-]?\d+)?")
 """A number with a decimal comma, as in files that separate cells by semicolons."""
@@ -23,6 +28,27 @@ def delimiter_of(text: str, among: str = ",;\t") -> str:
         return lines[0][len(SEPARATOR)]
     first = next((line for line in lines if any(mark in line for mark in among)), "")
     return max(among, key=first.count)
+
+
+def numbered_rows(path: Path, text: str, delimiter: str) -> list[tuple[int, Sequence[str]]]:
+    """The header and the rows after it that are not blank, each with the number of its line.
+
+    Args:
+        path: what error messages call the text.
+
+    Raises:
+        LabError: it is not valid CSV.
+    """
+    reader = csv.reader(io.StringIO(text), delimiter=delimiter, skipinitialspace=True, strict=True)
+    try:
+        found = [
+            (reader.line_num, [*map(str.strip, row)]) for row in reader if any(map(str.strip, row))
+        ]
+    except csv.Error as error:
+        raise LabError(
+            f"{path}, line {reader.line_num}: not valid CSV ({error}); correct that line."
+        ) from error
+    return found[rows_before_header([row for _, row in found]) :]
 
 
 def rows_before_header(rows: Sequence[Sequence[str]]) -> int:

@@ -3,8 +3,6 @@
 The packaged tables need none of this (`rows.read_published`).
 """
 
-import csv
-import io
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,7 +11,7 @@ from llmlab.cluster.scoring.rows import NEEDED, Published, Row, Skipped, publish
 from llmlab.method.delimited import (
     DECIMAL_COMMA,
     delimiter_of,
-    rows_before_header,
+    numbered_rows,
     with_points,
 )
 from llmlab.method.documents import listed
@@ -108,20 +106,11 @@ def _rows(path: Path) -> list[tuple[int, Sequence[str]]]:
     """The header and the rows after it that are not blank, each with its line."""
     text = read_text(path)
     delimiter = delimiter_of(text)
-    reader = csv.reader(io.StringIO(text), delimiter=delimiter, strict=True)
-    try:
-        found = [
-            (reader.line_num, [*map(str.strip, row)]) for row in reader if any(map(str.strip, row))
-        ]
-    except csv.Error as error:
-        raise LabError(
-            f"{path}, line {reader.line_num}: not valid CSV ({error}); correct that line."
-        ) from error
-    lines, rows = zip(*found, strict=True) if found else ((), ())
-    n_before = rows_before_header(rows)
+    found = numbered_rows(path, text, delimiter)
+    rows = [row for _, row in found]
     if delimiter == ";" or _has_decimal_commas(rows):
         rows = with_points(rows)
-    return list(zip(lines, rows, strict=True))[n_before:]
+    return [(line, row) for (line, _), row in zip(found, rows, strict=True)]
 
 
 def _has_decimal_commas(rows: Sequence[Sequence[str]]) -> bool:

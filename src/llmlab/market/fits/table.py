@@ -1,6 +1,5 @@
 """Read runs from a CSV file with columns of parameters, tokens and loss, checked cell by cell."""
 
-import csv
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,7 +9,7 @@ import numpy as np
 
 from llmlab.market.fits.law import Runs
 from llmlab.method.declare.catalog import suggestion
-from llmlab.method.delimited import delimiter_of, rows_before_header, with_points
+from llmlab.method.delimited import delimiter_of, numbered_rows, with_points
 from llmlab.method.documents import listed
 from llmlab.method.errors import LabError
 from llmlab.method.files import read_text
@@ -155,20 +154,11 @@ def runs_of(table: Table, sizes: Mapping[str, str | None], loss: str) -> Runs:
 def _cells(file: Path, text: str) -> list[tuple[int, Sequence[str]]]:
     """The header and the non-empty lines after it, each with its number."""
     delimiter = delimiter_of(text, ",;\t|")
-    reader = csv.reader(text.splitlines(), delimiter=delimiter, skipinitialspace=True, strict=True)
-    try:
-        found = [
-            (reader.line_num, [*map(str.strip, row)]) for row in reader if any(map(str.strip, row))
-        ]
-    except csv.Error as error:
-        raise LabError(
-            f"{file}, line {reader.line_num}: not valid CSV ({error}); correct that line."
-        ) from error
-    lines, rows = zip(*found, strict=True) if found else ((), ())
-    n_before = rows_before_header(rows)
-    if delimiter == ";":
-        rows = with_points(rows)
-    return list(zip(lines, rows, strict=True))[n_before:]
+    found = numbered_rows(file, text, delimiter)
+    if delimiter != ";":
+        return found
+    rows = with_points([row for _, row in found])
+    return [(line, row) for (line, _), row in zip(found, rows, strict=True)]
 
 
 def _number(cell: str) -> float | None:
