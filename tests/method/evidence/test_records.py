@@ -33,9 +33,9 @@ def test_no_file_has_no_records(path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "cause"),
     [
-        ("name,effect\none,half\n", "0.effect"),
-        ("name\none\n", "'0.effect' is missing"),
-        ("name,effect\n,1\n", "0.name"),
+        ("name,effect\none,half\n", "0.effect: "),
+        ("name\none\n", "'0.effect' is missing\\): "),
+        ("name,effect\n,1\n", "0.name: "),
     ],
 )
 def test_a_damaged_line_is_named_with_its_column(path: Path, text: str, cause: str) -> None:
