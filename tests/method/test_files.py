@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 
+from llmlab.method import files
 from llmlab.method.errors import LabError
 from llmlab.method.files import read_text, remove_file, write_file, write_files, write_with
 
@@ -37,6 +38,19 @@ def test_a_place_that_cannot_be_written_to_is_named_with_the_remedy(tmp_path: Pa
     path = tmp_path / "file" / "below.txt"
     with pytest.raises(LabError, match=rf"cannot write {path}: .*make the folder writable"):
         write_file(path, "")
+
+
+def test_a_file_of_the_largest_size_is_read_and_none_beyond(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(files, "LARGEST", files.AT_ONCE + 3)
+    path = tmp_path / "log.csv"
+    path.write_text("1" * files.LARGEST)
+    assert len(read_text(path)) == files.LARGEST
+    path.write_text("1" * (files.LARGEST + 1))
+    for too_large in (path, Path("/dev/zero")):
+        with pytest.raises(
+            LabError, match=rf"{too_large} is larger than a gibibyte, or has no end"
+        ):
+            read_text(too_large)
 
 
 def test_a_file_is_removed_once_or_not_at_all(tmp_path: Path) -> None:

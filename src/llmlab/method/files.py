@@ -1,6 +1,7 @@
 """Atomic writes of files, and one way to read text."""
 
 import codecs
+import io
 import os
 import re
 import shutil
@@ -15,6 +16,10 @@ from llmlab.method.errors import LabError
 SOURCE = Path(llmlab.__file__).resolve().parent.parent
 """The folder that holds the package."""
 UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+LARGEST = 1 << 30
+"""Most bytes of a file that is read whole."""
+AT_ONCE = 1 << 20
+"""Bytes that are read at once from a file whose size is unknown, such as a pipe."""
 
 
 def packaged(name: str) -> Path:
@@ -32,13 +37,30 @@ def read_text(path: Path, name: str = "") -> str:
         name: what error messages call the file, if not by its path.
 
     Raises:
-        LabError: the bytes are not UTF-8, or the file cannot be read.
+        LabError: the bytes are not UTF-8, there are too many, or the file cannot be read.
+    """
+    return decoded(read_bytes(path, name), Path(name or path))
+
+
+def read_bytes(path: Path, name: str = "") -> bytes:
+    """Read all of a file or pipe, unless it is endless or too large; arguments as `read_text`.
+
+    Raises:
+        LabError: it has more than a gibibyte, or cannot be read.
     """
     shown = Path(name or path)
+    content = io.BytesIO()
     try:
-        return decoded(path.read_bytes(), shown)
+        with path.open("rb") as file:
+            while content.tell() <= LARGEST and (piece := file.read(AT_ONCE)):
+                content.write(piece)
     except OSError as error:
         raise unreadable(shown, error) from error
+    if content.tell() > LARGEST:
+        raise LabError(
+            f"{shown} is larger than a gibibyte, or has no end; give a shorter part of it."
+        )
+    return content.getvalue()
 
 
 def decoded(data: bytes, path: Path) -> str:

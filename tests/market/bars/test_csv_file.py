@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,14 @@ def test_bars_are_read_by_name_of_column(written) -> None:
     assert list(bars.frame.columns) == ["open", "high", "low", "close", "volume"]
     assert bars.frame["close"].tolist() == [10.5] * 5
     assert str(bars.frame.index[-1].date()) == "2001-01-05"
+
+
+def test_a_pipe_is_read_like_a_file() -> None:
+    reading, writing = os.pipe()
+    os.write(writing, "\n".join([HEADER, *DAYS]).encode())
+    os.close(writing)
+    assert len(read_csv(Path(f"/dev/fd/{reading}")).frame) == 5
+    os.close(reading)
 
 
 def test_a_column_of_times_beside_that_of_dates_is_not_taken_for_it(written) -> None:

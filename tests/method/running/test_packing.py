@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
+from llmlab.method import files
 from llmlab.method.errors import LabError
 from llmlab.method.evidence.recording import record
 from llmlab.method.project import Project
@@ -84,6 +85,12 @@ def test_a_disk_that_is_full_leaves_the_former_tables_whole(lab, home, tmp_path,
 
 def _names(paths):
     return [f"smoke/toy/{path.name}" for path in paths if path.suffix in (".csv", ".json")]
+
+
+def test_a_pack_without_end_is_refused(home, monkeypatch):
+    monkeypatch.setattr(files, "LARGEST", 10)
+    with pytest.raises(LabError, match="/dev/zero is larger than a gibibyte, or has no end"):
+        packing.unpack(home, Path("/dev/zero"))
 
 
 def test_finished_runs_come_home_without_their_table(lab, home, tmp_path):

@@ -31,8 +31,6 @@ USUAL = (LOG, TRAINER_STATE, TRAINER_LOG, TABLE, CSV_LOG)
 """Files that hold the curves of a folder, the best first; TensorBoard's come after them."""
 PARTS = {"train", "validation", "val", "eval", "test"}
 """Folders that Keras and others divide the event files of one run into."""
-LARGEST = 1 << 30
-"""Most bytes of a text file that is read."""
 SHORTEST_COURSE = 4
 """Least points between two returns, on average, of a curve that was resumed: at other steps than it
 was written at before, too. In a table that returns more often, the order of rows says nothing."""
@@ -93,10 +91,7 @@ def _read(file: Path) -> Readings:
         )
     if file.name.startswith(EVENTS):
         return read_events([file], file.name)
-    read = _reader(file)
-    if file.stat().st_size > LARGEST and file.suffix.lower() != ".parquet":
-        raise LabError(f"{file} is larger than a gibibyte: give a shorter part of it.")
-    return read(file)
+    return _reader(file)(file)
 
 
 def _reader(file: Path) -> Callable[[Path], Readings]:

@@ -25,7 +25,7 @@ from llmlab.finetune.curves.readings import (
 from llmlab.method.delimited import COMMENT, delimiter_of, rows_before_header, with_points
 from llmlab.method.documents import listed
 from llmlab.method.errors import LabError
-from llmlab.method.files import read_text
+from llmlab.method.files import read_bytes, read_text
 
 LONG = ("run_id", "metric", "step", "value")
 """Columns of a table with a row for each run, curve and step."""
@@ -74,7 +74,7 @@ def read_parquet(file: Path) -> Readings:
         LabError: the file is not a complete parquet file, or has other columns.
     """
     try:
-        table = pq.read_table(io.BytesIO(file.read_bytes()))  # a path may be no UTF-8
+        table = pq.read_table(io.BytesIO(read_bytes(file)))  # a path may be no UTF-8
         columns = {name: table.column(name).to_pylist() for name in table.schema.names}
     except (pa.ArrowException, ValueError, OSError, KeyError, OverflowError) as error:
         raise LabError(f"{file} is not a complete parquet file: write it again.") from error

@@ -65,7 +65,7 @@ def read_csv(path: Path, jumps: str = "refuse") -> Bars:
 
 
 def _cells(path: Path) -> tuple[list[str], list[tuple[int, Sequence[str]]]]:
-    if not path.is_file():
+    if not path.exists():  # it may be a pipe
         raise LabError(f"there is no file {path}; give the path of a CSV file of bars.")
     text = read_text(path)
     delimiter = delimiter_of(text)

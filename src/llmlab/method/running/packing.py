@@ -6,7 +6,6 @@ in `pack-kept.tar.gz`, which only a machine needs that continues the campaign. T
 experiment is a single file, for a bucket.
 """
 
-import gzip
 import io
 import re
 import tarfile
@@ -22,9 +21,9 @@ from llmlab.method.errors import LabError
 from llmlab.method.evidence.manifest import KEPT, MANIFEST, parse_manifest
 from llmlab.method.files import (
     is_aside,
+    read_bytes,
     remove_asides,
     require_writable,
-    unreadable,
     unwritable,
     write_file,
     write_files,
@@ -169,17 +168,15 @@ def unpack(project: Project, source: Path) -> list[str]:
 
 def _contents(source: Path) -> dict[str, bytes]:
     try:
-        with tarfile.open(source) as archive:
+        with tarfile.open(fileobj=io.BytesIO(read_bytes(source))) as archive:
             members = archive.getmembers()
             for member in members:
                 _check(source, member)
             return {each.name: archive.extractfile(each).read() for each in members}
-    except (tarfile.TarError, EOFError, gzip.BadGzipFile, zlib.error) as error:
+    except (tarfile.TarError, EOFError, OSError, zlib.error) as error:
         raise LabError(
             f"{source} is not a pack of this book, or it was cut short; copy it again."
         ) from error
-    except OSError as error:
-        raise unreadable(source, error) from error
 
 
 def _is_manifest(name: str) -> bool:
