@@ -1,3 +1,5 @@
+import errno
+import os
 from pathlib import Path
 
 import pytest
@@ -16,16 +18,42 @@ def test_every_folder_with_a_log_is_a_run_named_from_the_base(tmp_path: Path) ->
     one, deep = made(tmp_path / "runs" / "a"), made(tmp_path / "build/results/laptop/lora_rank")
     (tmp_path / "runs" / "empty").mkdir()
     catalog = Catalog((tmp_path / "runs", tmp_path / "build/results"), tmp_path)
-    assert catalog.runs() == {"runs/a": one, "build/results/laptop/lora_rank": deep}
+    assert catalog.search().runs == {"runs/a": one, "build/results/laptop/lora_rank": deep}
 
 
 def test_a_root_may_be_a_run_itself(tmp_path: Path) -> None:
     folder = made(tmp_path / "a")
-    assert Catalog((folder,), tmp_path).runs() == {"a": folder}
+    assert Catalog((folder,), tmp_path).search().runs == {"a": folder}
 
 
-def test_roots_that_are_not_there_hold_nothing(tmp_path: Path) -> None:
-    assert Catalog((tmp_path / "none",), tmp_path).runs() == {}
+def test_roots_that_are_not_there_hold_nothing_and_a_note_says_so(tmp_path: Path) -> None:
+    found = Catalog((tmp_path / "none", tmp_path / "other"), tmp_path).search()
+    (note,) = found.notes
+    assert found.runs == {}
+    assert note.startswith(f"There is no run in {tmp_path}/none or {tmp_path}/other: ")
+    assert "log.jsonl" in note
+
+
+def test_what_cannot_be_read_is_named_and_hides_no_other_run(tmp_path: Path, monkeypatch) -> None:
+    """As a user who is not root finds it; root reads everything."""
+    readable, locked, secret = (made(tmp_path / name) for name in ("readable", "locked", "secret"))
+    lstat, access = Path.lstat, os.access
+
+    def refuse(path: Path) -> os.stat_result:
+        if locked in path.parents:
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return lstat(path)
+
+    monkeypatch.setattr(Path, "lstat", refuse)
+    monkeypatch.setattr(
+        os, "access", lambda path, mode: secret not in path.parents and access(path, mode)
+    )
+    found = Catalog((tmp_path,), tmp_path).search()
+    assert found.runs == {"readable": readable}
+    (note,) = found.notes
+    assert str(locked) in note
+    assert str(secret) in note
+    assert note.endswith(": Permission denied. Make them readable.")
 
 
 @pytest.mark.parametrize(

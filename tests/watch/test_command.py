@@ -72,3 +72,15 @@ def test_book_and_runs_have_one_server(tmp_path: Path, monkeypatch, server) -> N
     assert "the book" in client.get(f"/book/dev/index.html?token={rules.token}").text
     (run,) = client.get("/api/runs").json()["runs"]
     assert run["name"] == "runs/micro"
+
+
+def test_folders_without_a_run_are_said_so_in_the_terminal_and_on_the_page(
+    tmp_path: Path, server
+) -> None:
+    said = CliRunner().invoke(app, [str(tmp_path), "--port", "0"], catch_exceptions=False)
+    ((watch, rules),) = server
+    assert f"There is no run in {tmp_path}: " in said.output
+    headers = {"Authorization": f"Bearer {rules.token}"}
+    client = TestClient(make_app(watch, rules), base_url=f"http://127.0.0.1:{rules.port}")
+    (note,) = client.get("/api/runs", headers=headers).json()["notes"]
+    assert note in said.output

@@ -275,3 +275,12 @@ def test_the_checkpoints_shown_are_those_of_the_run_chosen_last(tmp_path: Path, 
             choice.uncheck()
             choice.check()
             page.get_by_text(f"{name}/checkpoints/step-1").wait_for(timeout=10_000)
+
+
+def test_an_empty_folder_and_an_empty_log_are_said_to_be_so(tmp_path: Path, opened) -> None:
+    with serving(tmp_path) as rules:
+        page = opened(rules, 390)
+        page.get_by_text(f"There is no run in {tmp_path}: no log.jsonl lies there").wait_for()
+        RunFolder(tmp_path / "micro").log.start({"train.steps": 10})
+        page.get_by_text("This log holds no step yet.").wait_for()
+        assert not page.locator(".notes").is_visible()

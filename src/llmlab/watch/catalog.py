@@ -1,10 +1,13 @@
 """Which runs there are: folders with a `log.jsonl`."""
 
+import errno
 import os
-from collections.abc import Iterator
+import stat
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from llmlab.method.documents import listed
 from llmlab.method.errors import LabError
 from llmlab.method.json_values import printable
 from llmlab.runs.folder import LOG
@@ -14,6 +17,22 @@ INSIDE = "inspect.html"
 
 DEPTH = 4
 """Levels of folders below a root that are searched; build/results/laptop/lora_rank has three."""
+
+SHOWN = 4
+"""Most names that a sentence lists."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """The outcome of a search.
+
+    Attributes:
+        runs: the folder of each run, by its name, the latest changed first.
+        notes: sentences on what cannot be read, and on where no run is.
+    """
+
+    runs: Mapping[str, Path]
+    notes: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -27,11 +46,15 @@ class Catalog:
     roots: tuple[Path, ...]
     base: Path
 
-    def runs(self) -> dict[str, Path]:
-        """The folder of each run, by its name, the latest changed first."""
-        found = {folder for root in self.roots for folder in _below(root.resolve(), DEPTH)}
+    def search(self) -> Found:
+        """The runs that there are now."""
+        unread: dict[str, str] = {}
+        found = {folder for root in self.roots for folder in _below(root.resolve(), DEPTH, unread)}
         latest = sorted(found, key=lambda folder: _modified(folder / LOG), reverse=True)
-        return {self._name(folder): folder for folder in latest}
+        return Found(
+            {self._name(folder): folder for folder in latest},
+            (*_unread(unread), *(() if found else (self._nothing(),))),
+        )
 
     def folder(self, name: str) -> Path:
         """The folder of the run called `name`: looked up, never built from the name.
@@ -39,10 +62,17 @@ class Catalog:
         Raises:
             LabError: there is no such run.
         """
-        found = self.runs().get(name)
+        found = self.search().runs.get(name)
         if found is None:
             raise LabError("no run has that name: see /api/runs for the names of all runs.")
         return found
+
+    def _nothing(self) -> str:
+        places = " or ".join(printable(str(root)) for root in self.roots)
+        return (
+            f"There is no run in {places}: no {LOG} lies there, nor up to {DEPTH} folders below. "
+            "Start one there with --out, or name another folder."
+        )
 
     def _name(self, folder: Path) -> str:
         base = self.base.resolve()
@@ -60,22 +90,46 @@ def checkpoints(folder: Path) -> list[str]:
     return sorted(printable(path.name) for path in folder.glob("checkpoints/step-*"))
 
 
-def _below(folder: Path, depth: int) -> Iterator[Path]:
-    """The runs at most `depth` levels below a folder; links are not followed."""
-    log = folder / LOG
-    if log.is_file() and not log.is_symlink():
-        yield folder
-    elif depth:
-        for below in _folders(folder):
-            yield from _below(below, depth - 1)
+def _below(folder: Path, depth: int, unread: dict[str, str]) -> Iterator[Path]:
+    """The runs at most `depth` levels below a folder; links are not followed.
+
+    Args:
+        unread: takes the cause why a folder, or the log in it, cannot be read.
+    """
+    try:
+        if _is_log(folder / LOG):
+            yield folder
+            return
+        within = _folders(folder) if depth else []
+    except FileNotFoundError:  # removed meanwhile, or never made
+        return
+    except OSError as error:
+        unread[printable(str(folder))] = error.strerror or str(error)
+        return
+    for below in within:
+        yield from _below(below, depth - 1, unread)
+
+
+def _is_log(path: Path) -> bool:
+    """Whether a path is a file, not a link; PermissionError if it cannot be read."""
+    try:
+        is_file = stat.S_ISREG(path.lstat().st_mode)
+    except FileNotFoundError:
+        return False
+    if is_file and not os.access(path, os.R_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    return is_file
 
 
 def _folders(folder: Path) -> list[Path]:
-    try:
-        with os.scandir(folder) as entries:
-            return [Path(entry) for entry in entries if entry.is_dir(follow_symlinks=False)]
-    except OSError:  # removed meanwhile, or not ours to read
-        return []
+    with os.scandir(folder) as entries:
+        return [Path(entry) for entry in entries if entry.is_dir(follow_symlinks=False)]
+
+
+def _unread(causes: Mapping[str, str]) -> Iterator[str]:
+    if causes:
+        places, reasons = listed(list(causes), SHOWN), ", ".join(sorted({*causes.values()}))
+        yield f"Cannot look for runs in {places}: {reasons}. Make them readable."
 
 
 def _modified(path: Path) -> float:

@@ -73,6 +73,8 @@ def serve(
         rules = AccessRules(port, user_key(), new_token(), frozenset(map(parse_name, names)))
         server = make_server(Watch(catalog, read_only, rendered_books()), rules)
         typer.echo(f"http://127.0.0.1:{port}{path}?token={rules.token}  (stop with Ctrl-C)")
+        for note in catalog.search().notes:
+            typer.echo(note, err=True)
         server.run(sockets=[listening])
 
 

@@ -33,6 +33,9 @@ class RunList(BaseModel):
     """All runs, the latest changed first."""
 
     runs: list[RunSummary]
+    notes: Annotated[
+        list[str], Field(description="What cannot be read, and where no run was found.")
+    ]
     book: Annotated[bool, Field(description="Whether /book/ shows a rendered book.")]
 
 

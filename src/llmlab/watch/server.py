@@ -3,6 +3,8 @@
 import asyncio
 import os
 import secrets
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from importlib.metadata import version
@@ -104,18 +106,22 @@ async def _health(watch: Watch, request: Request) -> Response:
 
 
 async def _runs(watch: Watch, request: Request) -> Response:
-    found = [
-        RunSummary(
+    found = watch.catalog.search()
+    runs = [run for name, folder in found.runs.items() for run in _summary(name, folder)]
+    return _json(RunList(runs=runs, notes=found.notes, book=watch.book is not None))
+
+
+def _summary(name: str, folder: Path) -> Iterator[RunSummary]:
+    """What the list says of a run; nothing if it was removed meanwhile."""
+    with suppress(OSError):
+        status = (folder / LOG).stat()
+        yield RunSummary(
             name=name,
             bytes=status.st_size,
             modified=status.st_mtime,
             checkpoints=checkpoints(folder),
             inside=made_at(folder / INSIDE),
         )
-        for name, folder in watch.catalog.runs().items()
-        for status in [(folder / LOG).stat()]
-    ]
-    return _json(RunList(runs=found, book=watch.book is not None))
 
 
 async def _rows(watch: Watch, request: Request) -> Response:

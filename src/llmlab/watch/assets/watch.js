@@ -9,6 +9,8 @@ import { Stream } from "./stream.js";
 
 const COLOURS = ["#2f6fb2", "#c8553d", "#2e8b57", "#8e5bb5", "#b8860b", "#008b8b", "#c2185b", "#708090"];
 const MARKS = { alarm: "--bad", diverged: "--bad", steered: "--warning", saved: "--rule" };
+const LOSS = "Loss, in nats per token: thin at each step, thick smoothed, dashed on unseen text";
+const EMPTY = "This log holds no step yet.";
 const SILENT_SECONDS = 60;
 const LIST_EVERY = 3000;
 
@@ -46,12 +48,13 @@ async function list() {
   try {
     const answer = await fetch("/api/runs");
     if (!answer.ok) throw new Error(await answer.text());
-    const { runs, book } = await answer.json();
+    const { runs, notes, book } = await answer.json();
     const appeared = runs.find(({ name }) => !known.has(name))?.name;
     known.clear();
     for (const run of runs) known.set(run.name, run);
     $(".book").hidden = !book;
     showList(runs);
+    section(".notes", "ul", notes, (note) => element("li", { textContent: note }));
     if (isAwaited && appeared) {
       isAwaited = false;
       for (const name of [...chosen.keys()]) choose(name, false);
@@ -268,7 +271,7 @@ function trialSeries(all) {
     select.dataset.names = names.join();
     select.replaceChildren(...names.map((name) => new Option(name)));
   }
-  main.caption.textContent = names.length ? select.value : "Loss, in nats per token: thin at each step, thick smoothed, dashed on unseen text";
+  main.caption.textContent = names.length ? select.value : all.some(({ run }) => run.last) ? LOSS : EMPTY;
   return all.flatMap(({ run, colour }) =>
     [...run.trials].filter(([, curves]) => curves[select.value]?.length).map(([label, curves]) => {
       const points = curves[select.value];
