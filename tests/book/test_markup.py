@@ -18,6 +18,12 @@ def test_a_provenance_survives_pandoc(text):
     assert dict(attributes)["title"] == text
 
 
+def test_a_line_may_break_in_a_value_but_not_before_a_unit():
+    text = "96.4 %, claimed 93.0 to 97.0 %, +2.0 nats per token"
+    kept = "[96.4\xa0%, claimed 93.0 to 97.0\xa0%, +2.0\xa0nats per token]"
+    assert markup.value_span(text, "").startswith(kept)
+
+
 def test_a_table_keeps_its_columns_whatever_its_cells_hold():
     table = markup.pipe_table(["a", "b"], [["x|y", "line\nbreak"]], numeric=[1])
     assert table.splitlines() == ["| a | b |", "| :-- | --: |", "| x\\|y | line break |"]

@@ -33,7 +33,7 @@ def title(span: str) -> str:
 
 def test_a_value_carries_interval_seeds_lines_scale_and_commit(recorded_book):
     span = show.value("dose", "score", **DOSE)
-    assert re.match(r"\[\d\d\.\d %\]\{\.value ", span)
+    assert re.match(r"\[\d\d\.\d\xa0%\]\{\.value ", span)
     for part in ("95 % interval", "n = 10 seeds", "dose = 0.1, rule = a",
                  "runs.csv, lines 22 to 31", "laptop scale, recorded",
                  "commit 0123456"):  # fmt: skip
@@ -42,7 +42,7 @@ def test_a_value_carries_interval_seeds_lines_scale_and_commit(recorded_book):
 
 def test_a_difference_is_paired_and_in_points(recorded_book):
     span = show.difference("dose", "score", treatment=DOSE, control={**DOSE, "dose": 0.01})
-    assert re.match(r"\[\+\d+\.\d points\]", span)
+    assert re.match(r"\[\+\d+\.\d\xa0points\]", span)
     assert "n = 10 paired seeds" in title(span)
 
 
@@ -285,7 +285,7 @@ SENTENCES = {"supported": "It rises.", "refuted": "It falls.", "undecided": "It 
 
 
 def test_a_learning_follows_the_verdict_and_names_its_effect(recorded_book):
-    assert re.match(r"It falls \(\[\+29\.7 points\].*\)\.$", show.says("H-DOWN", **SENTENCES))
+    assert re.match(r"It falls \(\[\+29\.7\xa0points\].*\)\.$", show.says("H-DOWN", **SENTENCES))
     refuted = "At a rate of 1.5 it falls: too far. That is all."
     said = show.says("H-DOWN", **SENTENCES | {"refuted": refuted})
     assert re.match(r"At a rate of 1\.5 it falls \(\[.*\): too far\. That is all\.$", said)
@@ -298,7 +298,7 @@ def test_a_learning_follows_the_verdict_and_names_its_effect(recorded_book):
 
 def test_an_effect_may_be_a_verb_that_follows_its_sign(recorded_book):
     risen = show.says("H-UP", **SENTENCES, also="Recall {moves}.")
-    assert re.match(r"It rises\. Recall \[rises by 29\.7 points\]", risen)
+    assert re.match(r"It rises\. Recall \[rises by 29\.7\xa0points\]", risen)
     verdict = show._verdict("H-UP")
     fallen = replace(verdict, judgement=replace(verdict.judgement, effect=-0.2))
     assert movement_text(fallen) == "falls by 20.0 points"
@@ -306,7 +306,7 @@ def test_an_effect_may_be_a_verb_that_follows_its_sign(recorded_book):
 
 def test_a_part_of_a_sentence_cites_its_verdict_and_effect(recorded_book):
     cited = show.cite("H-UP")
-    assert cited.startswith("H-UP [Supported]{.badge .supported}, [+29.7 points]{.value title=")
+    assert cited.startswith("H-UP [Supported]{.badge .supported}, [+29.7\xa0points]{.value title=")
 
 
 def test_what_is_untested_cites_no_effect(book):
@@ -317,8 +317,8 @@ def test_what_is_untested_cites_no_effect(book):
     ("hypothesis", "text"),
     [
         ("H-TREND", r"rank correlation [+\N{MINUS SIGN}]\d\.\d{3}"),
-        ("H-BEST", r"best: [\d.]+ mg"),
-        ("H-MARK", r"49\.\d %, claimed above 40\.0 %"),
+        ("H-BEST", r"best: [\d.]+\xa0mg"),
+        ("H-MARK", r"49\.\d\xa0%, claimed above 40\.0\xa0%"),
     ],
 )
 def test_an_effect_in_brackets_needs_no_heading(recorded_book, hypothesis, text):

@@ -1,16 +1,22 @@
 """Markdown that both renderers understand: values, badges, boxes, tables, folded details."""
 
+import re
 from collections.abc import Iterable, Sequence
 
 from IPython.display import Markdown
 
 NOTHING = "–"
 """Content of an empty table cell."""
+NO_BREAK_SPACE = "\N{NO-BREAK SPACE}"
+BEFORE_A_UNIT = re.compile(r"(?<=\d) (?!to\b)")
 
 
 def value_span(text: str, provenance: str) -> str:
-    """A number with its source, shown on hover on screen and as a footnote in print."""
-    return f'[{text}]{{.value title="{attribute(provenance)}"}}'
+    """A number with its source, shown on hover on screen and as a footnote in print.
+
+    A line may break in it, as before "to" or "claimed", but not between a number and its unit.
+    """
+    return f'[{BEFORE_A_UNIT.sub(NO_BREAK_SPACE, text)}]{{.value title="{attribute(provenance)}"}}'
 
 
 def badge(word: str, kind: str) -> str:

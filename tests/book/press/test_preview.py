@@ -222,7 +222,7 @@ def test_what_was_read_before_is_read_again_if_it_is_damaged(
 def test_what_is_read_as_one_stays_on_its_line(executed_sample, tmp_path):
     text = (
         "# A\n\nBetween 1e-3 and 90 % (n = 5 seeds) lies $x$, they say. H-A-1 [No]{.badge} "
-        "or ≈ 3 ± 1"
+        "or ≈ 3 ± 1, by 2 points"
     )
     changed = _with_front_page(read_contents(executed_sample), text, tmp_path / "index.ipynb")
     site = tmp_path / "site"
@@ -230,6 +230,7 @@ def test_what_is_read_as_one_stays_on_its_line(executed_sample, tmp_path):
     page = (site / "index.html").read_text()
     assert '<span class="unbroken">1e-3</span>' in page
     assert "90\u00a0%" in page
+    assert "2\u00a0points" in page
     assert "n\u00a0=\u00a05\u00a0seeds" in page
     assert "≈\u00a03\u00a0±\u00a01" in page
     assert 'H-A-1</span>\u00a0<span class="badge">' in page

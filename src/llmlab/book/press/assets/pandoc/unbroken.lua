@@ -22,11 +22,15 @@ local function is_badge(inline)
   return inline ~= nil and inline.t == 'Span' and inline.classes:includes 'badge'
 end
 
---- Whether the space between two inlines belongs to a number, as in "90 %", "n = 5 seeds", "(mean 3)",
+local function is_unit(inline)
+  return is_text(inline, '^%%') or is_text(inline, '^points?%f[%A]') or is_text(inline, '^seeds?%f[%A]')
+end
+
+--- Whether the space between two inlines belongs to a number, as in "90 %", "2 points", "n = 5 seeds", "(mean 3)",
 -- "≈ 3 ± 1" and "p < 0.1", or stands between a hypothesis and its verdict.
 local function joins(before, after)
   return is_one_of(BEFORE_A_NUMBER, before) or is_one_of(AFTER_A_NUMBER, after)
-    or (is_text(before, '%d$') and (is_text(after, '^%%') or is_text(after, '^seeds?%f[%A]') or is_badge(after)))
+    or (is_text(before, '%d$') and (is_unit(after) or is_badge(after)))
 end
 
 local function unbroken(list)
