@@ -60,7 +60,7 @@ figure
 #    [@kingma2014adam]. Without a warm-up [@goyal2017minibatch] a high rate throws the model uphill before it starts to
 #    learn.
 # 3. **Do the two losses part, and which way?** A validation loss that turns up while the training loss keeps falling
-#    means over-fitting: too little data, read too often. A training loss that stays *above* the validation loss means
+#    means overfitting: too little data, read too often. A training loss that stays *above* the validation loss means
 #    that the model cannot fit its training data: part of it is wrong.
 # 4. **Is there an elbow?** A healthy curve falls steeply, then slowly. A straight, slow fall means that every step
 #    could have been longer.
@@ -121,12 +121,12 @@ print(
     f"spike at step {spike.step}, {spike.z:.0f} standard deviations high: {spike.before:.2f} to {spike.peak:.2f}"
 )
 print(f"plateau from step {stuck.step} on, at {stuck.level:.2f}")
-print(f"over-fitting from step {turned.step} on: {turned.lowest:.2f} to {turned.last:.2f}")
+print(f"overfitting from step {turned.step} on: {turned.lowest:.2f} to {turned.last:.2f}")
 
 # %% [markdown]
 # A spike is a jump that stands out among its neighbours, not just a large one: in the first steps every difference is
 # large. Where the curve is smooth, a spike must also exceed what the last printed digit and half a percent of the loss
-# can explain. A plateau starts where the rest of the run lowers the loss by no more than noise would. Over-fitting
+# can explain. A plateau starts where the rest of the run lowers the loss by no more than noise would. Overfitting
 # needs both curves: a validation loss that rises together with the training loss is a divergence.
 #
 # ## From events to causes

@@ -262,7 +262,7 @@ figure
 # line between them and watch the loss. If it rises above the straight line that connects the losses at the two ends,
 # there is a **barrier** [@frankle2019connectivity; @entezari2021permutation]:
 #
-# $$ \max_{0 \le t \le 1} \; L\big((1-t)\,w_0 + t\,w_1\big) - \big[(1-t)\,L(w_0) + t\,L(w_1)\big]. $$ {#eq-barrier}
+# $$ \begin{aligned} \max_{0 \le t \le 1} \; & L\big((1-t)\,w_0 + t\,w_1\big) \\ & - \big[(1-t)\,L(w_0) + t\,L(w_1)\big]. \end{aligned} $$ {#eq-barrier}
 #
 # We teach the tiny GPT a second task, rotating words, in two ways. In the first, two copies of the model that can
 # reverse learn it, with batches in different orders. In the second, two models learn it from different random weights.

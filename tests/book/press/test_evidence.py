@@ -94,6 +94,18 @@ def test_details_are_closed_on_screen_and_open_in_print(screen, paper):
     assert "#emph[The numbers]" in paper
 
 
+def test_a_long_table_in_details_is_left_out_in_print_and_named():
+    def document(n):
+        rows = "".join(f"| row {row} |\n" for row in range(n))
+        return f'::: {{.details summary="The numbers"}}\n| a |\n|:--|\n{rows}\n:::\n'
+
+    assert "row 15" in filtered("typst", document(16))
+    assert "row 16" in filtered("html", document(17))
+    paper = filtered("typst", document(17))
+    assert "row 1" not in paper
+    assert "The HTML edition shows the 17 rows of this table" in paper
+
+
 def test_details_of_one_paragraph_begin_with_their_title_in_print():
     text = '::: {.details summary="Why"}\nA *theory*.\n:::\n'
     assert "#emph[Why.] A #emph[theory]." in filtered("typst", text)

@@ -12,7 +12,7 @@ from llmlab.finetune.curves.readers import Run
 from llmlab.finetune.curves.report import report
 
 SEEDS = range(8)
-FAULTS = ("divergence", "spike", "over-fitting", "not finite", "zero loss", "plateau")
+FAULTS = ("divergence", "spike", "overfitting", "not finite", "zero loss", "plateau")
 """Findings that would send a reader looking for something; by their first words."""
 
 
@@ -126,9 +126,9 @@ SHAPES = {
         least=1,
     ),
     "collapse": shape(collapsed, "zero loss", "not finite", begins=0.4, before=0, least=0.75),
-    "over-fitting": shape(lambda t: overfitted(t, 6), "over-fitting", before=0, least=1),
-    "over-fitting beyond the start": shape(
-        lambda t: overfitted(t, 20), "over-fitting", before=0, least=1
+    "overfitting": shape(lambda t: overfitted(t, 6), "overfitting", before=0, least=1),
+    "overfitting beyond the start": shape(
+        lambda t: overfitted(t, 20), "overfitting", before=0, least=1
     ),
 }
 

@@ -24,7 +24,7 @@ def test_a_spike_is_reported_with_its_step() -> None:
 def test_overfitting_is_reported_with_its_step() -> None:
     turning = 1 + np.abs(STEPS - 80) / 50
     assert found(loss=noisy(FALL), validation_loss=noisy(turning, 1))[
-        "over-fitting"
+        "overfitting"
     ] == pytest.approx(80, abs=5)
 
 
@@ -167,14 +167,14 @@ def test_overfitting_beyond_the_start_is_no_divergence() -> None:
     training = Curve.of(enumerate([0.9, 0.3, 0.08, 0.02, 0.005, 0.001]))
     validation = Curve.of(enumerate([0.2965, 0.3117, 0.36, 0.4119, 0.4519, 0.47]))
     names = found(loss=training, validation_loss=validation)
-    assert "over-fitting" in names
+    assert "overfitting" in names
     assert "divergence" not in names
 
 
 def test_four_validation_losses_that_only_rise_are_enough() -> None:
     training = noisy(FALL)
     validation = Curve.of([(50, 0.2965), (100, 0.3117), (150, 0.4119), (199, 0.4519)])
-    assert found(loss=training, validation_loss=validation)["over-fitting"] == 50
+    assert found(loss=training, validation_loss=validation)["overfitting"] == 50
 
 
 def test_a_loss_that_turns_below_its_start_has_risen() -> None:

@@ -28,7 +28,7 @@ class Signs:
     """What the rules look at, as numbers without a unit.
 
     Attributes:
-        diverged: whether the loss ended NaN, infinite or above its start, over-fitting aside.
+        diverged: whether the loss ended NaN, infinite or above its start, overfitting aside.
         rise: highest validation loss in the first tenth of the run over the first one, less 1.
         rebound: validation loss at the end over its minimum, less 1; 0 where training did not go on
             falling.

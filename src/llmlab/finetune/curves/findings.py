@@ -147,7 +147,7 @@ def _turns(validation: Curve | None, overfit: Overfitting | None) -> Iterator[Fi
         )
     if overfit:
         yield Finding(
-            "over-fitting",
+            "overfitting",
             overfit.step,
             f"validation loss {short(overfit.lowest)} → {short(overfit.last)}, while training "
             f"loss {short(overfit.training_then)} → {short(overfit.training_last)}",

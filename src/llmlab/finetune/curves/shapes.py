@@ -1,4 +1,4 @@
-"""Shapes of a loss curve: plateau, divergence, rise, over-fitting.
+"""Shapes of a loss curve: plateau, divergence, rise, overfitting.
 
 Each function answers with what it found, the step and the numbers that it rests on, or None. What
 counts as a change is told from the noise of the curve itself, and from the digits that it was
@@ -156,7 +156,7 @@ def divergence(curve: Curve) -> Divergence | None:
 
 
 def validation_divergence(training: Curve | None, validation: Curve) -> Divergence | None:
-    """As `divergence`, of a validation loss; one that rises by over-fitting does not diverge."""
+    """As `divergence`, of a validation loss; one that rises by overfitting does not diverge."""
     found = divergence(validation)
     if found and math.isfinite(found.last) and training and overfitting(training, validation):
         return None

@@ -25,6 +25,8 @@ local SETTINGS = {
 local FULL = 0.88 -- share of a line above which words would crowd
 local BOLD = 1.1 -- width of a bold letter
 
+local MOST_ROWS = 16 -- of a folded table that is printed
+
 local DRAWING = 0.6 -- width of a drawing in a printed verdict, beside one outside of it
 
 local in_print = FORMAT:match 'typst' ~= nil
@@ -128,10 +130,20 @@ local function verdict(div)
   return verdict_on_screen(div, word, sign, title, label)
 end
 
+--- A sentence in place of a folded table that would fill a printed page.
+local function without_rows(tbl)
+  local count = 0
+  for _, body in ipairs(tbl.bodies) do count = count + #body.body end
+  if count <= MOST_ROWS then return nil end
+  local sentence = 'The HTML edition shows the %d rows of this table, and `results/` holds the recorded table behind it.'
+  return pandoc.read(sentence:format(count)).blocks
+end
+
 --- One click away on screen, open and small in print.
 local function details(div)
   local summary = div.attributes.summary or 'Details'
   if in_print then
+    div.content = div.content:walk { Table = without_rows }
     local box = '#block(width: 100%, above: 1.2em, below: 1.2em)[#set text(size: 0.9em); #set par(justify: false)'
     local only = #div.content == 1 and div.content[1]
     if only and only.t == 'Para' then
