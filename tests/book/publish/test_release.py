@@ -105,6 +105,7 @@ def test_nothing_is_left_of_a_version_that_is_too_large(project: Project, monkey
     with pytest.raises(LabError, match=r"more than the limit of 0\.001"):
         release(project, "1.0", "preview")
     assert not (project.site / "1.0").exists()
+    assert "1.0" not in (project.site / "versions.json").read_text()
 
 
 @pytest.mark.parametrize(

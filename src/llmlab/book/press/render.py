@@ -75,7 +75,7 @@ def render_book(project: Project, version: str = "dev", renderer: Renderer = "au
             from llmlab.book.press.preview import render_preview
 
             render_preview(contents, project.chapters, edition, out)
-    _list_versions(project.site)
+    list_versions(project.site)
     return Rendered(
         renderer="quarto" if quarto else "preview",
         chapters=len(contents.chapters),
@@ -129,7 +129,7 @@ def _replacing(folder: Path) -> Iterator[Path]:
         raise unwritable(folder, error) from error
 
 
-def _list_versions(site: Path) -> None:
+def list_versions(site: Path) -> None:
     """List all versions for the menu on each page: dev first, then from new to old.
 
     A preview of a change disappears with it: no menu leads there.

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from llmlab.book.press.contents import read_contents
-from llmlab.book.press.render import Renderer, render_book
+from llmlab.book.press.render import Renderer, list_versions, render_book
 from llmlab.book.publish.bundle import Release, write_bundle
 from llmlab.book.versions.snapshot import RESULTS, recorded
 from llmlab.book.versions.tags import check_version, tag_named, version_tags
@@ -58,6 +58,7 @@ def release(project: Project, version: str, renderer: Renderer = "auto") -> Rele
         return _bounded(Released(folder, *sizes, is_tagged))
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
+        list_versions(project.site)
         raise
 
 
