@@ -159,7 +159,7 @@ class Lab:
     def llmlab(self, *arguments: str, **options: object) -> subprocess.CompletedProcess:
         """Run `llmlab` with these arguments in the lab to its end."""
         process = self.start(*arguments, **options)
-        out, err = process.communicate(timeout=60)
+        out, err = process.communicate(timeout=300)
         return subprocess.CompletedProcess(arguments, process.returncode, out, err)
 
 
