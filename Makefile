@@ -1,6 +1,6 @@
 # The LLM Lab Book. Needs Python 3.11 or newer, GNU make, git and a package index.
 
-.PHONY: book test fuzz hostile results serve release clean lock quarto
+.PHONY: book test fuzz results serve release clean lock quarto
 SCALE ?= laptop
 
 book: .venv/installed .venv/quarto  ## smoke runs, chapters, HTML and PDF in site/dev/
@@ -13,9 +13,6 @@ test: .venv/installed  ## style, import contracts, tests
 	$(BIN)/snakefmt --check Snakefile
 	$(BIN)/lint-imports --no-logo
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --dist loadfile --no-loadscope-reorder
-
-hostile: .venv/installed  ## run all hundred hostile programs against the sandbox
-	LLMLAB_ALL_HOSTILE=1 $(BIN)/pytest tests/sleep/sandbox
 
 fuzz: .venv/installed  ## 10,000 damaged inputs for every loader (the tests use 300)
 	@mkdir -p build

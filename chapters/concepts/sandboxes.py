@@ -98,7 +98,7 @@ for verdict in judge("python", [Program(code, CASES) for code in CODES], probe()
 # A hundred hostile programs test the walls: network, home folder, fork bombs, memory, endless loops, disk,
 # giant output, links, tracing, `/proc`, signals to the parent, files included at build time, macros that never end,
 # early exits and forged pass lines. Each gives the right answer only if its attack worked, so red proves that it failed.
-# `make hostile` runs them all.
+# All run with every `make test`, against each kind of sandbox that the machine has.
 #
 # ## What it does not guarantee
 #
