@@ -44,8 +44,8 @@ quarto: .venv/installed  ## try again to install Quarto
 # Setting up the environment
 
 BIN := .venv/bin
-# packages are compiled when they are first imported; kept from writing what they compiled, hundreds
-# of processes would each compile PyTorch anew
+# most packages are compiled when they are first imported; kept from writing what they compiled,
+# hundreds of processes would each do it anew
 unexport PYTHONDONTWRITEBYTECODE
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check \
 	--constraint envs/constraints.txt
@@ -58,8 +58,8 @@ PYTHON ?= $(or $(FOUND),$(error The book needs Python 3.11 or newer, but the pat
 	install one, or name it with "make PYTHON=/path/to/python"))
 
 # without the stamp, the folder is missing or incomplete after an interrupted install: start over;
-# the pip that comes with Python may be years old and four times as slow; our sources are compiled
-# here, since many processes import them at once
+# the pip that comes with Python may be years old and four times as slow; our sources and the
+# largest packages are compiled here, since the processes that import them all start at once
 .venv/installed: envs/constraints.txt pyproject.toml
 	@test -e $@ || $(PYTHON) -m venv --clear .venv
 	@rm -f $@
@@ -67,6 +67,9 @@ PYTHON ?= $(or $(FOUND),$(error The book needs Python 3.11 or newer, but the pat
 	@$(INSTALL) --upgrade pip
 	@$(INSTALL) --no-compile --editable '.[$(EXTRAS)]'
 	@$(BIN)/python -m compileall -q src
+	@$(BIN)/python -c 'import peft, transformers, torch' & \
+		$(BIN)/python -c 'import pandera.pandas, scipy.stats, sklearn.ensemble, statsmodels.api' \
+		&& wait $$!
 	@touch $@
 
 .venv/quarto: | .venv/installed

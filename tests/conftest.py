@@ -39,8 +39,10 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 
 SOURCE = Path(llmlab.__file__).parent
 
-UNCHANGED = ("gpt", "finetune", "sleep", "market", "cluster")
+UNCHANGED = ("method", "runs", "gpt", "finetune", "sleep", "market", "cluster", "book", "watch")
 """The rooms that no test changes: all labs of tests share one copy of them."""
+
+ASSETS = shutil.ignore_patterns("assets")
 
 TOY = '''
 """A toy that draws its numbers from the condition and the seed."""
@@ -157,7 +159,7 @@ class Lab:
     def llmlab(self, *arguments: str, **options: object) -> subprocess.CompletedProcess:
         """Run `llmlab` with these arguments in the lab to its end."""
         process = self.start(*arguments, **options)
-        out, err = process.communicate(timeout=60)
+        out, err = process.communicate(timeout=300)
         return subprocess.CompletedProcess(arguments, process.returncode, out, err)
 
 
@@ -179,7 +181,7 @@ def unchanged(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the rooms that no test changes, so that none can change the project itself."""
     folder = tmp_path_factory.mktemp("unchanged")
     for room in UNCHANGED:
-        shutil.copytree(SOURCE / room, folder / room)
+        shutil.copytree(SOURCE / room, folder / room, ignore=ASSETS)
     return folder
 
 
@@ -188,9 +190,7 @@ def lab(tmp_path: Path, unchanged: Path, monkeypatch: pytest.MonkeyPatch) -> Ite
     """An empty lab; experiments added to it can be imported here and in worker processes."""
     root = tmp_path / "lab"
     package = root / "src" / "llmlab"
-    shutil.copytree(
-        SOURCE, package, ignore=shutil.ignore_patterns("assets", *UNCHANGED, "experiments")
-    )
+    shutil.copytree(SOURCE, package, ignore=shutil.ignore_patterns(*UNCHANGED, "experiments"))
     for room in UNCHANGED:
         (package / room).symlink_to(unchanged / room)
     experiments = package / "experiments"

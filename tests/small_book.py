@@ -3,15 +3,14 @@
 import os
 import re
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
 import yaml
-from warm import run_module
+from warm import run_module, start_module
 
 ROOT = Path(__file__).parent.parent
 
@@ -167,15 +166,9 @@ class Book:
 
     root: Path
 
-    def start(self, *arguments: str) -> subprocess.Popen:
-        return subprocess.Popen(
-            [sys.executable, "-m", "snakemake", *arguments],
-            cwd=self.root,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            start_new_session=True,
-        )
+    def start(self, *arguments: str) -> ForkServerProcess:
+        """A build that goes on, as the leader of a group of processes."""
+        return start_module("snakemake", arguments, self.root, self.root / "printed.txt")
 
     def run(self, *arguments: str) -> tuple[int, str]:
         """The exit code of a build, and what it printed."""

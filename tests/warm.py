@@ -1,32 +1,46 @@
 """A program in a fork of a process that has loaded its libraries, which saves seconds each time."""
 
+import gc
 import multiprocessing
 import os
 import runpy
 import sys
 from collections.abc import Sequence
+from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
-LIBRARIES = ("snakemake.cli", "matplotlib.figure", "pandas", "scipy.special", "pydantic")
+LIBRARIES = (
+    *("snakemake.cli", "snakemake.report.html_reporter", "smart_open"),
+    *("matplotlib.figure", "pandas", "scipy.special", "pydantic"),
+)
 """Of what is tested none, since tests run copies of it."""
 
 _FORKS = multiprocessing.get_context("forkserver")
 _FORKS.set_forkserver_preload(list(LIBRARIES))
 
 
-def run_module(
-    module: str, arguments: Sequence[str], folder: Path, output: Path, seconds: float
-) -> tuple[int, str]:
-    """As `python -m module arguments` in a folder: exit code, and what was printed.
+def start_module(
+    module: str, arguments: Sequence[str], folder: Path, output: Path
+) -> ForkServerProcess:
+    """Start `python -m module arguments` in a folder, as the leader of a group of processes.
 
     Args:
         output: a file for what is printed.
+    """
+    process = _FORKS.Process(target=_run, args=(module, tuple(arguments), folder, output))
+    process.start()
+    return process
+
+
+def run_module(
+    module: str, arguments: Sequence[str], folder: Path, output: Path, seconds: float
+) -> tuple[int, str]:
+    """As `start_module`, to the end: exit code, and what was printed.
 
     Raises:
         TimeoutError: it took longer than so many seconds; it is ended.
     """
-    process = _FORKS.Process(target=_run, args=(module, tuple(arguments), folder, output))
-    process.start()
+    process = start_module(module, arguments, folder, output)
     process.join(seconds)
     if process.exitcode is None:
         process.kill()
@@ -35,6 +49,8 @@ def run_module(
 
 
 def _run(module: str, arguments: tuple[str, ...], folder: Path, output: Path) -> None:
+    gc.disable()  # it ends before there is much to collect
+    os.setsid()
     with output.open("wb") as file:
         for stream in (1, 2):
             os.dup2(file.fileno(), stream)

@@ -117,8 +117,14 @@ CLAIMS = {
 }
 
 
+@pytest.fixture(scope="session")
+def judgements(tmp_path_factory) -> Path:
+    """Judgements of all books, which a digest of all that they rest on names."""
+    return tmp_path_factory.mktemp("judgements")
+
+
 @pytest.fixture
-def book(tmp_path, monkeypatch) -> Project:
+def book(tmp_path, judgements, monkeypatch) -> Project:
     """A project with a ledger and the experiment `dose`, but no tables; the working directory."""
     package = tmp_path / "src" / "llmlab" / "experiments"
     package.mkdir(parents=True)
@@ -134,6 +140,8 @@ def book(tmp_path, monkeypatch) -> Project:
         (ledger / name).write_text(dedent(text))
     hypotheses = [HYPOTHESIS.format(id=name) + claim for name, claim in CLAIMS.items()]
     (ledger / "hypotheses.toml").write_text("\n".join(hypotheses))
+    (root / "build").mkdir()
+    (root / "build" / "judgements").symlink_to(judgements)
     monkeypatch.chdir(root)
     yield Project(root)
     sys.modules.pop("llmlab.experiments.dose", None)
@@ -190,10 +198,19 @@ def record(project: Project, scale: str) -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def laptop_tables(tmp_path_factory) -> Path:
+    """A folder for what the first book records at laptop scale; the others take it over."""
+    return tmp_path_factory.mktemp("tables") / "dose"
+
+
 @pytest.fixture
-def recorded_book(book) -> Project:
+def recorded_book(book, laptop_tables: Path) -> Project:
     """The same book with results recorded at laptop scale."""
-    record(book, "laptop")
+    if laptop_tables.exists():
+        shutil.copytree(laptop_tables, book.recorded("laptop", "dose"))
+    else:
+        shutil.copytree(record(book, "laptop"), laptop_tables)
     return book
 
 

@@ -9,7 +9,8 @@ import signal
 import subprocess
 import sys
 import termios
-from contextlib import redirect_stdout
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout
 from datetime import datetime
 from pathlib import Path
 
@@ -94,10 +95,19 @@ def test_a_log_that_the_disk_has_no_room_for_is_named(scenario: Path, tmp_path: 
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
 
 
-def started(*arguments: str, **streams: int) -> subprocess.Popen:
+PATIENCE = 120
+"""Seconds, for a busy machine; less than the show waits where it is interrupted."""
+
+
+@contextmanager
+def started(*arguments: str, **streams: int) -> Iterator[subprocess.Popen]:
     command = [sys.executable, "-m", "llmlab", "simulate", *QUICK, *arguments]
     environment = {**os.environ, "TERM": "xterm"}
-    return subprocess.Popen(command, env=environment, **streams)
+    with subprocess.Popen(command, env=environment, **streams) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 def test_a_closed_pipe_ends_quietly() -> None:
@@ -105,14 +115,14 @@ def test_a_closed_pipe_ends_quietly() -> None:
     with started("--speed", "1e9", **pipes) as process:
         process.stdout.readline()
         process.stdout.close()
-        assert process.wait(20) == 0
+        assert process.wait(PATIENCE) == 0
         assert process.stderr.read() == b""
 
 
 def read_until(terminal: int, words: bytes) -> bytes:
     """What a terminal gets up to these words, or until it gets nothing for long."""
     seen = b""
-    while words not in seen and select.select([terminal], [], [], 20)[0]:
+    while words not in seen and select.select([terminal], [], [], PATIENCE)[0]:
         seen += os.read(terminal, 4096)
     return seen
 
@@ -124,7 +134,7 @@ def test_ctrl_c_ends_at_once_and_restores_the_terminal() -> None:
     with started("--speed", "0.001", "--instant", "300", **streams) as process:
         seen = read_until(ours, b"left")  # now it waits minutes for its next line
         process.send_signal(signal.SIGINT)
-        assert process.wait(20) == 130
+        assert process.wait(PATIENCE) == 130
         seen += read_until(ours, b"\x1b[?25h")
     assert termios.tcgetattr(theirs) == before
     assert seen.rfind(b"\x1b[?25h") > seen.rfind(b"\x1b[?25l") >= 0

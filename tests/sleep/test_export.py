@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import requests
 import torch
+from sleep_tokens import TOKENS
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 
 from llmlab.finetune.model.lora import LoraSpec
@@ -17,7 +18,7 @@ from llmlab.gpt.model import GPT, GPTConfig
 from llmlab.gpt.text.text_tokenizers import BYTE_LETTERS, TextTokenizer, characters, train_bpe
 from llmlab.method.errors import LabError
 from llmlab.sleep.coder.coder import Coder, new_coder, save_coder
-from llmlab.sleep.coder.tokens import CodeTokens, code_tokens
+from llmlab.sleep.coder.tokens import CodeTokens
 from llmlab.sleep.command.app import app
 from llmlab.sleep.export import (
     MODEL,
@@ -72,8 +73,7 @@ class LlamaCpp:
 
 @pytest.fixture(scope="module")
 def coder() -> Coder:
-    tokens = code_tokens("python")
-    coder = new_coder("python", tokens, GPTConfig(len(tokens.names), 64, 16, 2, 2), seed=0)
+    coder = new_coder("python", TOKENS, GPTConfig(len(TOKENS.names), 64, 16, 2, 2), seed=0)
     scatter(coder.model)
     return coder
 

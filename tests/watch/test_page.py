@@ -104,7 +104,7 @@ def points(page: "Page") -> int:
 
 def wait_for(condition: Callable[[], bool]) -> None:
     # not by wait_for_function: a page with this policy evaluates no text
-    end = time.monotonic() + 10
+    end = time.monotonic() + 60
     while not condition():
         assert time.monotonic() < end, "waited in vain"
         time.sleep(0.02)

@@ -20,7 +20,7 @@ RULES = AccessRules(port=8010, key=b"k" * 32, token="the-token")
 HEADERS = {"Authorization": "Bearer the-token", "Origin": HERE}
 
 
-def ended(starter: Starter, seconds: float = 20) -> None:
+def ended(starter: Starter, seconds: float = 120) -> None:
     end = time.monotonic() + seconds
     while any(one.code is None for one in starter.started):
         assert time.monotonic() < end, "waited in vain"

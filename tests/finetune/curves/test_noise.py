@@ -19,7 +19,7 @@ def norms(batch: int, scale: float, steps: int, seed: int) -> np.ndarray:
     return np.linalg.norm(g + noise, axis=1)
 
 
-@settings(max_examples=15)
+@settings(max_examples=9)
 @given(st.integers(0, 1000), st.sampled_from([5.0, 40.0, 200.0]))
 def test_the_scale_of_a_known_problem_is_found(seed: int, scale: float) -> None:
     found = noise_scale(norms(4, scale, 400, seed), norms(64, scale, 400, seed), 4, 64)

@@ -82,16 +82,16 @@ def first_phase(project, *features, words=()):
 
 
 def test_a_module_is_ready_with_its_tests(lab):
-    feature = Feature(title="A model", modules=("llmlab.method.giant",))
+    feature = Feature(title="A model", modules=("llmlab.room.giant",))
     (planned,) = first_phase(lab.project, feature).features
     assert (planned.stage, planned.done) == ("planned", False)
     assert planned.missing == (
-        "src/llmlab/method/giant.py is not written",
-        "tests/method/test_giant.py is not written",
+        "src/llmlab/room/giant.py is not written",
+        "tests/room/test_giant.py is not written",
     )
-    (lab.root / "src/llmlab/method/giant.py").write_text("")
-    (lab.root / "tests/method").mkdir(parents=True)
-    (lab.root / "tests/method/test_giant.py").write_text("")
+    for path in ("src/llmlab/room/giant.py", "tests/room/test_giant.py"):
+        (lab.root / path).parent.mkdir(parents=True)
+        (lab.root / path).write_text("")
     (ready,) = first_phase(lab.project, feature).features
     assert (ready.stage, ready.done) == ("code ready", True)
     other = Feature(title="Another", files=("other.txt",))

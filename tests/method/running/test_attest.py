@@ -46,7 +46,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def recorded(lab, made: Path):
     """A lab with a committed toy, recorded at two scales, which calls a module of tools."""
     if made.exists():
-        shutil.copytree(made, lab.root, dirs_exist_ok=True)
+        shutil.rmtree(lab.root)
+        shutil.copytree(made, lab.root, symlinks=True)
         lab.load("toy")
         return lab
     (lab.root / "src" / "llmlab" / "tools.py").write_text(TOOLS)
@@ -58,7 +59,7 @@ def recorded(lab, made: Path):
     for scale in ("smoke", "laptop"):
         run_experiment(toy, scale, lab.project)
         record(lab.project, "toy", scale)
-    shutil.copytree(lab.root, made)
+    shutil.copytree(lab.root, made, symlinks=True)
     return lab
 
 

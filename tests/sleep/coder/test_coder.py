@@ -5,17 +5,17 @@ from itertools import islice
 
 import pytest
 import torch
+from sleep_tokens import TOKENS
 
 from llmlab.gpt.model import IGNORE, GPTConfig
 from llmlab.method.errors import LabError
 from llmlab.sleep.coder.coder import load_coder, new_coder, save_coder
 from llmlab.sleep.coder.lessons import Lesson, encoded, lesson_batches
 from llmlab.sleep.coder.rotary import turned
-from llmlab.sleep.coder.tokens import UNKNOWN, code_tokens, joined, pieces
+from llmlab.sleep.coder.tokens import UNKNOWN, joined, pieces
 from llmlab.sleep.koans.verdict import Verdict
 from llmlab.sleep.repair.task import Task
 
-TOKENS = code_tokens("python")
 SHAPE = GPTConfig(len(TOKENS.names), 128, 16, 2, 2)
 TASK = Task("python", "def draw(cost):\n    return total + 3\n", Verdict("test", "NameError", 2))
 LONG = replace(TASK, code="def draw(cost):\n    cell = [1, 2, 3]\n    return total + 3\n")

@@ -3,15 +3,14 @@
 import pytest
 import torch
 from sleep_episodes import episode_with
+from sleep_tokens import TOKENS
 
 from llmlab.gpt.model import GPTConfig
 from llmlab.sleep.coder.coder import new_coder
-from llmlab.sleep.coder.tokens import code_tokens
 from llmlab.sleep.night.cycles import CYCLE_METHODS, cycles, unjudged
 from llmlab.sleep.night.nights import Night
 from llmlab.sleep.repair.episodes import Turn
 
-TOKENS = code_tokens("python")
 NIGHT = Night(steps=1, batch_size=2, rank=2, alpha=4.0)
 
 

@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 import torch
 from sleep_episodes import episode_with
+from sleep_tokens import TOKENS
 from typer.testing import CliRunner
 
 from llmlab.gpt.model import GPTConfig
 from llmlab.method.errors import LabError
 from llmlab.sleep.coder.coder import Coder, new_coder, save_coder
-from llmlab.sleep.coder.tokens import code_tokens
 from llmlab.sleep.command.app import app
 from llmlab.sleep.command.options import ClientOptions, open_client, open_coder
 from llmlab.sleep.koans.verdict import Verdict
@@ -30,7 +30,6 @@ from llmlab.sleep.night.nights import Night
 from llmlab.sleep.night.routing import learned_router
 from llmlab.sleep.repair.task import Answer, Task
 
-TOKENS = code_tokens("python")
 ERRORS = {"keys": "KeyError", "names": "NameError", "types": "TypeError"}
 DAY = [
     episode_with(family=family, start_error=error, start_line=line)

@@ -5,12 +5,12 @@ import copy
 import pytest
 import torch
 from sleep_episodes import episode_with
+from sleep_tokens import TOKENS
 
 from llmlab.finetune.model.lora import LoraSpec
 from llmlab.gpt.model import GPTConfig
 from llmlab.method.errors import LabError
 from llmlab.sleep.coder.coder import new_coder
-from llmlab.sleep.coder.tokens import code_tokens
 from llmlab.sleep.night import share
 from llmlab.sleep.night.adapters import (
     Factors,
@@ -28,7 +28,6 @@ from llmlab.sleep.night.nights import METHODS, Night, sleep
 from llmlab.sleep.repair.episodes import Turn
 from tests.sleep.night.drawn import random_adapters
 
-TOKENS = code_tokens("python")
 NIGHT = Night(steps=4, batch_size=4, rank=2, n_directions=3)
 
 

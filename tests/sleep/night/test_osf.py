@@ -4,17 +4,16 @@ import pytest
 import torch
 from peft.utils.merge_utils import ties as their_ties
 from sleep_episodes import EPISODE
+from sleep_tokens import TOKENS
 
 from llmlab.gpt.model import GPTConfig
 from llmlab.method.errors import LabError
 from llmlab.sleep.coder.coder import new_coder
-from llmlab.sleep.coder.tokens import code_tokens
 from llmlab.sleep.night.adapters import Factors, dare, mean_of_deltas, ties
 from llmlab.sleep.night.catalog import spend_night
 from llmlab.sleep.night.nights import Night
 from llmlab.sleep.night.osf import KEPT, osf
 
-TOKENS = code_tokens("python")
 DAY = [EPISODE]
 
 

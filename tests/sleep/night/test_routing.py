@@ -1,16 +1,15 @@
 """The router reads what the base makes of a question, whatever stands in its batch."""
 
 import torch
+from sleep_tokens import TOKENS
 
 from llmlab.gpt.model import GPTConfig
 from llmlab.sleep.coder.coder import new_coder
 from llmlab.sleep.coder.lessons import Lesson
-from llmlab.sleep.coder.tokens import code_tokens
 from llmlab.sleep.koans.verdict import Verdict
 from llmlab.sleep.night.routing import embedded, learned_router
 from llmlab.sleep.repair.task import Task
 
-TOKENS = code_tokens("python")
 CODER = new_coder("python", TOKENS, GPTConfig(len(TOKENS.names), 128, 16, 1, 2), seed=0)
 
 

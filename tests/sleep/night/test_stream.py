@@ -4,12 +4,12 @@ from dataclasses import replace
 
 import pytest
 import torch
+from sleep_tokens import TOKENS
 from torch import nn
 
 from llmlab.gpt.model import GPTConfig
 from llmlab.sleep.coder.coder import new_coder
 from llmlab.sleep.coder.lessons import Lesson
-from llmlab.sleep.coder.tokens import code_tokens
 from llmlab.sleep.koans.verdict import Verdict
 from llmlab.sleep.night.adapters import Factors, norm
 from llmlab.sleep.night.nights import Night
@@ -26,7 +26,6 @@ from llmlab.sleep.night.stream import (
 )
 from llmlab.sleep.repair.task import Task
 
-TOKENS = code_tokens("python")
 RED = Verdict("test", "NameError", 2, "")
 
 
