@@ -111,6 +111,7 @@ EXPERIMENT = Experiment(
                 "learning_rate": 3e-3,
                 "exam_koans": 1200,
             },
+            threads=2,
         ),
         "gpu": Budget(
             conditions={"d_model": (320,)},
