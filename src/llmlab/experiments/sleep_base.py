@@ -99,19 +99,18 @@ EXPERIMENT = Experiment(
             },
         ),
         "laptop": Budget(
-            conditions={"d_model": (128,)},
+            conditions={"d_model": (96,)},
             seeds=1,
             settings={
                 "language": "python",
                 "koans": 16000,
                 "n_layers": 4,
                 "n_heads": 4,
-                "steps": 6000,
+                "steps": 7000,
                 "batch_size": 16,
-                "learning_rate": 3e-3,
+                "learning_rate": 4e-3,
                 "exam_koans": 1200,
             },
-            threads=2,
         ),
         "gpu": Budget(
             conditions={"d_model": (320,)},
