@@ -72,7 +72,15 @@ Markdown(
         undecided="What the name of the family is worth is open",
         untested="What the name of the family is worth is untested",
     )
-    + f" ({cite('H-PROMPT-2')}).\n"
+    + f" ({cite('H-PROMPT-2')}). "
+    + says(
+        "H-PROMPT-3",
+        supported="An example of the same family teaches what a name cannot",
+        refuted="An example of the same family does not help with new families by as much as we asked for",
+        undecided="What an example of the same family is worth is open",
+        untested="What an example of the same family is worth is untested",
+    )
+    + f" ({cite('H-PROMPT-3')}).\n"
 )
 
 # %% [markdown]
