@@ -99,14 +99,14 @@ EXPERIMENT = Experiment(
             },
         ),
         "laptop": Budget(
-            conditions={"d_model": (96,)},
+            conditions={"d_model": (64,)},
             seeds=1,
             settings={
                 "language": "python",
                 "koans": 16000,
-                "n_layers": 4,
+                "n_layers": 3,
                 "n_heads": 4,
-                "steps": 7000,
+                "steps": 8000,
                 "batch_size": 16,
                 "learning_rate": 4e-3,
                 "exam_koans": 1200,

@@ -30,7 +30,7 @@ EXPERIMENT = Experiment(
     name="sleep_prompting",
     title="Hints, examples and turns",
     question="Q-PROMPT",
-    summary="Lets the small coder answer up to eight times, with and without a hint or an example.",
+    summary="Lets the small coder answer up to four times, with and without a hint or an example.",
     subject=Subject("the book's small coder", KOANS),
     axes=(
         Axis("turns", "Answers allowed for each koan.", "answers"),
@@ -50,12 +50,12 @@ EXPERIMENT = Experiment(
             settings={"exam_koans": 96},
         ),
         "laptop": Budget(
-            conditions={"turns": (1, 2, 4, 8), "hint": (False, True), "examples": (0, 1)},
+            conditions={"turns": (1, 2, 4), "hint": (False, True), "examples": (0, 1)},
             seeds=10,
             settings={"exam_koans": 600},
         ),
         "gpu": Budget(
-            conditions={"turns": (1, 2, 4, 8), "hint": (False, True), "examples": (0, 1)},
+            conditions={"turns": (1, 2, 4), "hint": (False, True), "examples": (0, 1)},
             seeds=10,
             settings={"exam_koans": 2400},
         ),
