@@ -72,7 +72,15 @@ Markdown(
         undecided="What the name of the family is worth is open",
         untested="What the name of the family is worth is untested",
     )
-    + f" ({cite('H-PROMPT-2')}).\n"
+    + f" ({cite('H-PROMPT-2')}). "
+    + says(
+        "H-PROMPT-3",
+        supported="An example of the same family teaches what a name cannot",
+        refuted="An example of the same family does not help with new families by as much as we asked for",
+        undecided="What an example of the same family is worth is open",
+        untested="What an example of the same family is worth is untested",
+    )
+    + f" ({cite('H-PROMPT-3')}).\n"
 )
 
 # %% [markdown]
@@ -143,6 +151,8 @@ Markdown(
 # - **Ask what the model gets wrong before making it larger.** The first small coder mostly named the right line and then
 #   copied the wrong name into it: it knew the bug. It did not lack parameters, but a vocabulary in which a name is its
 #   place, batches without padding, and more places for each bug. (It was a trial: no table here holds it.)
+# - **Ask what can be known before asking for more.** Neither three times the parameters nor four times the lessons made the
+#   coder much better (trials, too). Many of the koans that it fails at ask for a number that nothing in the program tells.
 # - **Count what a night costs.** Every method here has the same number of steps. A method that trains an adapter for each
 #   family has only a few steps for each, which is part of the comparison.
 # - **Say what was averaged.** ΔW is what an adapter does; its factors are one choice among infinitely many. A method that

@@ -58,4 +58,8 @@ curves("sleep_base", "loss", log_y=True)
 # very model. A template is a bug in a place, so an unseen template is mostly a known bug in another place. Only a
 # held-out family is new.
 #
+# No coder could turn all koans green. Where a call lacks an argument, nothing tells which number it lacked, and where a
+# line adds what it should multiply, only the tests know, which the coder does not see. It must guess, as it would in a
+# program whose author is gone.
+#
 # *What would change our mind:* a second coder, from another seed, for which the nights give other verdicts.

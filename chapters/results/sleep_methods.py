@@ -63,6 +63,12 @@ verdict("H-SLEEP-5")
 # %%
 verdict("H-SLEEP-6")
 
+# %%
+verdict("H-SLEEP-7")
+
+# %%
+verdict("H-SLEEP-8")
+
 # %% [markdown]
 # ## Method
 #
@@ -70,8 +76,13 @@ verdict("H-SLEEP-6")
 # the edits alone, for the same number of steps in every method. *Naive* learns the reference of every episode, *targeted*
 # those of failed episodes. *Replay* adds a fifth of passed episodes with the coder's own edits; *self* has only these. The
 # others train an adapter for each family and merge: the mean of ΔW (*mean*), the product of mean factors, from separate
-# starts or from one, TIES, DARE, and a shared basis [@share2026] whose coefficients are averaged or trained. The exam is
-# the same for all, so gains and regressions are counted koan by koan.
+# starts or from one, TIES, DARE, and a shared basis [@share2026] whose coefficients are averaged or trained. *OSF* trains
+# whole matrices, but at right angles to the leading directions of each. The exam is the same for all, so gains and
+# regressions are counted koan by koan.
+#
+# Two rows are no nights, but a ceiling and a floor. *Single-task* keeps an adapter for each family and is told the family
+# of each koan: what merging and routing lose is the distance to it. *Majority* gives every program one answer, the
+# commonest right one of the day.
 
 # %%
 # | label: tbl-sleep-methods-method
@@ -118,6 +129,18 @@ own = says(
     refuted="The coder's own repairs teach the new families as much as references, up to our margin.",
     undecided="It is open whether the coder's own repairs teach less of the new families than references.",
 )
+orthogonal = says(
+    "H-SLEEP-7",
+    supported="OSF keeps more of what was known than naive LoRA.",
+    refuted="OSF keeps no more of what was known than naive LoRA, by our margin.",
+    undecided="It is open whether OSF keeps more of what was known than naive LoRA.",
+)
+apart = says(
+    "H-SLEEP-8",
+    supported="Family by family, and told which, the coder learns more of the new families than all at once.",
+    refuted="Family by family, and told which, the coder learns no more of the new families than all at once, by our margin.",
+    undecided="It is open whether the coder learns more of the new families one by one than all at once.",
+)
 Markdown(
     f"- {night} (H-SLEEP-1 {badge('H-SLEEP-1')})\n"
     f"- {failures} (H-SLEEP-2 {badge('H-SLEEP-2')})\n"
@@ -125,6 +148,8 @@ Markdown(
     f"- {effects} (H-SLEEP-4 {badge('H-SLEEP-4')})\n"
     f"- {coefficients} (H-SLEEP-5 {badge('H-SLEEP-5')})\n"
     f"- {own} (H-SLEEP-6 {badge('H-SLEEP-6')})\n"
+    f"- {orthogonal} (H-SLEEP-7 {badge('H-SLEEP-7')})\n"
+    f"- {apart} (H-SLEEP-8 {badge('H-SLEEP-8')})\n"
 )
 
 # %% [markdown]

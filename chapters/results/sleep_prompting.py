@@ -1,5 +1,5 @@
 # %% [markdown]
-# # Hints and turns {#sec-results-sleep-prompting}
+# # Hints, examples and turns {#sec-results-sleep-prompting}
 
 # %%
 from IPython.display import Markdown
@@ -18,22 +18,34 @@ hint = says(
     refuted="A hint, the name of the bug's family, makes a difference beyond our margin.",
     undecided="It is open whether a hint, the name of the bug's family, makes a difference.",
 )
-answer(turns, hint)
+example = says(
+    "H-PROMPT-3",
+    supported="One repair of the same family, shown first, turns more koans of new families green, by our margin.",
+    refuted="One repair of the same family, shown first, does not turn as many more koans of new families green as we asked for.",
+    undecided="It is open whether one repair of the same family, shown first, turns more koans of new families green.",
+)
+answer(turns, hint, example)
 
 # %% [markdown]
 # ## The question
 #
 # The predecessor of this lab found that advice in the prompt did more than any training. Is asking again, or giving a
-# hint, worth more than learning at night?
+# hint or an example, worth more than learning at night?
 
 # %%
 note("sleep_prompting")
 
 # %%
 # | label: fig-sleep-prompting
-# | fig-cap: "Koans that end green, by the number of answers, with and without the family of the bug as a hint."
+# | fig-cap: "Koans that end green, by the number of answers, with and without the family of the bug as a hint; no example."
 # | fig-alt: "Two lines of the pass rate over the number of turns."
-figure("sleep_prompting", "pass_rate", x="turns", by="hint")
+figure("sleep_prompting", "pass_rate", x="turns", by="hint", examples=0)
+
+# %%
+# | label: fig-sleep-prompting-examples
+# | fig-cap: "Koans of the families that the base was not taught that end green, by the number of answers, with and without an example; no hint."
+# | fig-alt: "Two lines of the pass rate on new families over the number of turns."
+figure("sleep_prompting", "new_rate", x="turns", by="examples", hint=False)
 
 # %% [markdown]
 # ## Hypotheses and verdicts
@@ -44,11 +56,16 @@ verdict("H-PROMPT-1")
 # %%
 verdict("H-PROMPT-2")
 
+# %%
+verdict("H-PROMPT-3")
+
 # %% [markdown]
 # ## Method
 #
 # Nothing is trained. After each edit the judge runs the program. If it is still red, the coder is asked again, with the
-# edited code and its new error. A hint is the family of the bug, which half of the base's lessons named.
+# edited code and its new error. A hint is the family of the bug, which half of the base's lessons named. An example is a
+# repair of the same family in another program: the program, its error and the edit. A fourth of the base's lessons
+# followed one, though none of a new family.
 
 # %%
 # | label: tbl-sleep-prompting-method
@@ -66,12 +83,13 @@ command("sleep_prompting")
 
 # %%
 # | label: tbl-sleep-prompting-untold
-# | tbl-cap: "Pass rates by turns, without a hint."
+# | tbl-cap: "Pass rates by turns, without help."
 table(
     "sleep_prompting",
     ["pass_rate", "taught_rate", "new_rate"],
     by="turns",
     hint=False,
+    examples=0,
 )
 
 # %%
@@ -82,6 +100,18 @@ table(
     ["pass_rate", "taught_rate", "new_rate"],
     by="turns",
     hint=True,
+    examples=0,
+)
+
+# %%
+# | label: tbl-sleep-prompting-shown
+# | tbl-cap: "Pass rates by turns, with one example of the family."
+table(
+    "sleep_prompting",
+    ["pass_rate", "taught_rate", "new_rate"],
+    by="turns",
+    hint=False,
+    examples=1,
 )
 
 # %% [markdown]
@@ -90,10 +120,11 @@ table(
 # %%
 Markdown(
     f"- {turns} (H-PROMPT-1 {badge('H-PROMPT-1')})\n- {hint} (H-PROMPT-2 {badge('H-PROMPT-2')})\n"
+    f"- {example} (H-PROMPT-3 {badge('H-PROMPT-3')})\n"
 )
 
 # %% [markdown]
-# Neither compares another answer with a night: @sec-results-sleep-methods shows what nights do.
+# None compares another answer with a night: @sec-results-sleep-methods shows what nights do.
 #
 # *What this holds for:* one small coder (@sec-results-sleep-base), for which a hint is one token, and which always gives
 # its most likely answer.

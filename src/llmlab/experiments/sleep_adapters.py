@@ -29,7 +29,7 @@ def run(trial: Trial) -> Outcome:
     bases = basis_of(list(library.values()), trial.condition["basis"], settings["directions"], seed)
     skills = coefficients(stream.coder, stream.tasks, bases, night)
     exam = skill_exam(language, families, settings["exam_koans"], seed)
-    before = exam_of(spend_day(stream.coder, exam), language)
+    before = exam_of(spend_day(stream.coder, exam))
     after = examined_with(stream.coder, exam, skills, [koan.family for koan in exam])
     shares = [captured(adapter, bases) for adapter in stream.adapters.values()]
     pairs = list(zip(before.is_green, after.is_green, strict=True))

@@ -20,13 +20,13 @@ def run(trial: Trial) -> Outcome:
     coder = open_base(trial.needs["sleep_base"])
     families = (*taught(coder.language), *UNTAUGHT[coder.language])
     koans = skill_exam(coder.language, families, settings["exam_koans"], trial.seed)
-    before = exam_of(spend_day(coder, koans), coder.language)
+    before = exam_of(spend_day(coder, koans))
     night = skill_night(settings, trial.seed)
     spend = cycle_day(settings["day_koans"], settings["temperature"], trial.seed)
     rates = [(0, before.rate)]
     for morning in cycles(coder, spend, trial.condition["method"], night, settings["nights"]):
         episodes = spend_day(morning.coder, koans)
-        after = exam_of(episodes, coder.language)
+        after = exam_of(episodes)
         rates.append((morning.night, after.rate))
     gains = [rate - before.rate for _, rate in rates]
     return Outcome(

@@ -40,7 +40,7 @@ def run(trial: Trial) -> Outcome:
     names = [
         owners[koan.family][number % len(owners[koan.family])] for number, koan in enumerate(exam)
     ]
-    before = exam_of(spend_day(coder, exam), coder.language)
+    before = exam_of(spend_day(coder, exam))
     after = examined_with(coder, exam, skills_of(adapters), names)
     return Outcome(
         metrics={

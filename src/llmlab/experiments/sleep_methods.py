@@ -15,20 +15,23 @@ METHODS = (
     "dare",
     "share-averaged",
     "share-coefficients",
+    "osf",
+    "single-task",
+    "majority",
 )
 
 
 def run(trial: Trial) -> Outcome:
-    from llmlab.sleep.night.nights import Night, sleep
+    from llmlab.sleep.night.nights import Night
     from llmlab.sleep.study.exams import (
         base_exam,
         beside,
         day_koans,
         exam_koans,
-        examined,
         open_base,
         spend_day,
     )
+    from llmlab.sleep.study.mornings import examined_after
 
     settings = trial.settings
     folder = trial.needs["sleep_base"]
@@ -46,10 +49,10 @@ def run(trial: Trial) -> Outcome:
         alpha=2 * settings["rank"],
         seed=trial.seed,
     )
-    after = sleep(coder, day, trial.condition["method"], night)
+    after = examined_after(coder, day, trial.condition["method"], night, exam)
     return Outcome(
         metrics={
-            **beside(base_exam(folder, len(exam)), examined(after, exam)),
+            **beside(base_exam(folder, len(exam)), after),
             "day_rate": sum(episode.is_green for episode in day) / len(day),
         }
     )
@@ -80,6 +83,9 @@ EXPERIMENT = Experiment(
                     "mean",
                     "mean-factors",
                     "share-coefficients",
+                    "osf",
+                    "single-task",
+                    "majority",
                 )
             },
             seeds=1,

@@ -7,7 +7,8 @@ SHARES = (0.0, 0.05, 0.1, 0.2, 0.35, 0.5)
 
 
 def run(trial: Trial) -> Outcome:
-    from llmlab.sleep.night.nights import Night, sleep
+    from llmlab.sleep.night.catalog import spend_night
+    from llmlab.sleep.night.nights import Night
     from llmlab.sleep.study.exams import (
         base_exam,
         beside,
@@ -31,7 +32,7 @@ def run(trial: Trial) -> Outcome:
         replay=trial.condition["replay"],
         seed=trial.seed,
     )
-    after = sleep(coder, day, "replay", night)
+    after = spend_night(coder, day, "replay", night)
     return Outcome(metrics=beside(base_exam(folder, len(exam)), examined(after, exam)))
 
 

@@ -24,7 +24,7 @@ def run(trial: Trial) -> Outcome:
     night = skill_night(settings, trial.seed)
     stream = open_stream(trial.needs, families, settings["day_koans"], night)
     exam = skill_exam(language, families, settings["exam_koans"], trial.seed)
-    before = exam_of(spend_day(stream.coder, exam), language)
+    before = exam_of(spend_day(stream.coder, exam))
     route = ROUTES[trial.condition["route"]](stream, exam)
     after = examined_with(stream.coder, exam, route.skills, route.names)
     right = [name == koan.family for name, koan in zip(route.names, exam, strict=True)]

@@ -41,7 +41,7 @@ def run(trial: Trial) -> Outcome:
     skills = SHARE_METHODS[trial.condition["method"]](stream)
     language = stream.coder.language
     exam = skill_exam(language, families, settings["exam_koans"], trial.seed)
-    before = exam_of(spend_day(stream.coder, exam), language)
+    before = exam_of(spend_day(stream.coder, exam))
     after = examined_with(stream.coder, exam, skills, [koan.family for koan in exam])
     adapters = list(stream.adapters.values())
     kept = sum(shrinkage(changes, adapters) for changes in skills.values()) / len(skills)

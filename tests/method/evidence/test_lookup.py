@@ -4,6 +4,8 @@ from filelock import FileLock
 from llmlab.method.errors import LabError
 from llmlab.method.evidence.lookup import answered, best_evidence, evidence_at, ranked_evidence
 from llmlab.method.evidence.recording import record
+from llmlab.method.evidence.reproduction import reproduction
+from llmlab.method.judging.verdicts import smoke_agreement
 from llmlab.method.running.parts import LOCK
 from llmlab.method.running.runner import run_experiment
 from llmlab.method.running.status import State, state, states
@@ -109,3 +111,22 @@ def test_states_are_those_of_all_scales_with_a_budget(lab) -> None:
     lab.add()
     missing = State("missing")
     assert states(lab.project) == {"toy": {"smoke": missing, "laptop": missing}}
+
+
+def test_a_stale_table_of_other_columns_stands_behind_a_smaller_one_that_fits(lab) -> None:
+    run_experiment(lab.add(), "laptop", lab.project)
+    toy = lab.edit("toy", '"loss"', '"error"')
+    assert ranked_evidence(lab.project, "toy") == []
+    assert state(lab.project, "toy", "laptop").reason.endswith("other columns")
+    run_experiment(toy, "smoke", lab.project)
+    assert [each.scale for each in ranked_evidence(lab.project, "toy")] == ["smoke"]
+
+
+def test_tables_of_other_columns_are_not_compared(lab) -> None:
+    run_experiment(lab.add(), "smoke", lab.project)
+    record(lab.project, "toy", "smoke")
+    run_experiment(lab.edit("toy", '"loss"', '"error"'), "smoke", lab.project)
+    assert reproduction(lab.project) == []
+    agrees, said = smoke_agreement(lab.project, "toy")
+    assert agrees is None
+    assert "other columns" in said

@@ -11,7 +11,7 @@ from llmlab.gpt.model import IGNORE, GPTConfig
 from llmlab.method.errors import LabError
 from llmlab.sleep.coder.coder import load_coder, new_coder, save_coder
 from llmlab.sleep.coder.lessons import Lesson, encoded, lesson_batches
-from llmlab.sleep.coder.rotary import turned
+from llmlab.sleep.coder.rotary import rotations, turned
 from llmlab.sleep.coder.tokens import UNKNOWN, joined, pieces
 from llmlab.sleep.koans.verdict import Verdict
 from llmlab.sleep.repair.task import Task
@@ -88,10 +88,16 @@ def test_the_cache_gives_the_logits_of_the_whole_sequence():
 
 
 def test_products_of_turned_vectors_depend_on_distance_alone():
-    q_BHTK, k_BHTK = torch.randn(2, 1, 1, 1, 8)
-    near = (turned(q_BHTK, 5) * turned(k_BHTK, 2)).sum()
-    far = (turned(q_BHTK, 15) * turned(k_BHTK, 12)).sum()
+    q_K, k_K = torch.randn(2, 8)
+    turn_TI = rotations(20, 8)
+    near = turned(q_K, turn_TI[5]) @ turned(k_K, turn_TI[2])
+    far = turned(q_K, turn_TI[15]) @ turned(k_K, turn_TI[12])
     torch.testing.assert_close(near, far)
+
+
+def test_a_head_of_an_odd_width_is_refused():
+    with pytest.raises(ValueError, match="turn pairs"):
+        rotations(20, 7)
 
 
 def test_a_program_that_is_too_long_is_a_failure():

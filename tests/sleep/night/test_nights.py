@@ -23,8 +23,9 @@ from llmlab.sleep.night.adapters import (
     ties,
     with_deltas,
 )
+from llmlab.sleep.night.catalog import spend_night
 from llmlab.sleep.night.lessons import naive, replay, self_training, targeted
-from llmlab.sleep.night.nights import METHODS, Night, sleep
+from llmlab.sleep.night.nights import METHODS, Night
 from llmlab.sleep.repair.episodes import Turn
 from tests.sleep.night.drawn import random_adapters
 
@@ -121,13 +122,13 @@ def test_deltas_added_to_the_weights_do_what_the_adapter_does(coder):
 @pytest.mark.parametrize("method", METHODS)
 def test_every_night_changes_the_coder_and_leaves_the_old_one(coder, method):
     before = {name: tensor.clone() for name, tensor in coder.model.state_dict().items()}
-    after = sleep(coder, DAY, method, NIGHT)
+    after = spend_night(coder, DAY, method, NIGHT)
     assert all(torch.equal(before[n], t) for n, t in coder.model.state_dict().items())
     assert any(not torch.equal(before[n], t) for n, t in after.model.state_dict().items())
 
 
 def test_a_day_without_lessons_and_an_unknown_method_are_said(coder):
     with pytest.raises(LabError, match="no episode for this method to learn from"):
-        sleep(coder, [DAY[1]], "targeted", NIGHT)
+        spend_night(coder, [DAY[1]], "targeted", NIGHT)
     with pytest.raises(LabError, match="did you mean 'replay'"):
-        sleep(coder, DAY, "reply", NIGHT)
+        spend_night(coder, DAY, "reply", NIGHT)

@@ -3,9 +3,10 @@
 from dataclasses import dataclass, field
 
 from llmlab.sleep.koans.koan import Case, Koan
+from llmlab.sleep.koans.verdict import Verdict
 from llmlab.sleep.repair.loop import Setting, attempt
 from llmlab.sleep.repair.measures import compared, evaluated
-from llmlab.sleep.repair.task import Answer
+from llmlab.sleep.repair.task import Answer, Example
 from llmlab.sleep.sandbox.sandbox import Unguarded
 
 KOAN = Koan(
@@ -82,3 +83,9 @@ def test_a_comparison_names_gains_and_regressions():
     assert compared([red], [green]).gains == ("twice",)
     assert compared([green], [red]).regressions == ("twice",)
     assert compared([red], [green]).p == 1.0
+
+
+def test_each_question_follows_the_examples_of_its_family():
+    example = Example("def f():\n    return y\n", Verdict("test", "NameError", 2), "2|    return 1")
+    _, (question,) = tried(RIGHT, examples={KOAN.family: (example,), "loops": ()})
+    assert question.examples == (example,)

@@ -48,6 +48,18 @@ class Evidence:
         return "stale" if self.changes else "current"
 
     @cached_property
+    def fits(self) -> bool:
+        """Whether its runs have the columns that the experiment declares now.
+
+        A stale table may have those of its day: it can be neither shown nor judged.
+        """
+        if not self.changes:
+            return True
+        from llmlab.method.evidence.tables import has_columns
+
+        return has_columns(self.folder, self.experiment)
+
+    @cached_property
     def runs(self) -> pd.DataFrame:
         """The table of runs; errors as in `tables.read_runs`."""
         from llmlab.method.evidence.tables import read_runs  # imports pandas, which is slow
@@ -88,10 +100,11 @@ def ranked_evidence(project: Project, name: str) -> list[Evidence]:
     """The evidence at each scale that has any, best first; smoke only if there is no other.
 
     Current evidence comes before stale, whose code or budget has been given up; then a larger scale
-    before a smaller.
+    before a smaller. A stale table of other columns does not count.
     """
     found = [evidence_at(project, name, scale) for scale in reversed(SCALES)]
-    ranked = sorted(filter(None, found), key=lambda evidence: bool(evidence.changes))
+    fitting = [evidence for evidence in found if evidence and evidence.fits]
+    ranked = sorted(fitting, key=lambda evidence: bool(evidence.changes))
     return [evidence for evidence in ranked if evidence.scale != "smoke"] or ranked
 
 

@@ -128,13 +128,20 @@ def _other_versions(fresh: Mapping[str, str], recorded: Mapping[str, str]) -> tu
 
 
 def reproduction(project: Project, scale: str = "smoke") -> list[Agreement]:
-    """The comparison of each experiment that has both fresh and recorded tables at the scale."""
+    """The comparison of each experiment that has both fresh and recorded tables at the scale.
+
+    Tables of other columns than the experiment has now are left out.
+    """
     drifts = read_drifts(project)
     pairs = [
         (fresh_evidence(project, name, scale), recorded_evidence(project, name, scale))
         for name in catalog()
     ]
-    return [compare(fresh, recorded, drifts) for fresh, recorded in pairs if fresh and recorded]
+    return [
+        compare(fresh, recorded, drifts)
+        for fresh, recorded in pairs
+        if fresh and fresh.fits and recorded and recorded.fits
+    ]
 
 
 def drifted_rows(agreements: Iterable[Agreement]) -> list[str]:

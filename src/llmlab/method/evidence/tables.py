@@ -4,6 +4,7 @@
 units and descriptions; the data dictionary is generated from them.
 """
 
+import csv
 import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -136,6 +137,19 @@ def read_runs(folder: Path, experiment: Experiment) -> pd.DataFrame:
     with _parsing(path):
         frame = pd.read_csv(path, converters=exact, dtype=others, keep_default_na=False)
     return _validated(frame, schema, str(path))
+
+
+def has_columns(folder: Path, experiment: Experiment) -> bool:
+    """Whether the table in `folder` has the columns of the experiment; one without a header does.
+
+    `read_runs` says what is wrong with such a file.
+    """
+    try:
+        with (folder / RUNS).open(encoding="utf-8", newline="") as file:
+            header = next(csv.reader(file))
+    except (OSError, UnicodeError, StopIteration, csv.Error):
+        return True
+    return header == list(runs_schema(experiment).columns)
 
 
 def read_curves(folder: Path) -> pd.DataFrame:

@@ -161,6 +161,8 @@ def smoke_agreement(project: Project, experiment: str) -> tuple[bool | None, str
     if fresh is None or recorded is None:
         absent = "made here" if fresh is None else "recorded"
         return None, f"No smoke runs were {absent}, so there is nothing to compare."
+    if not (fresh.fits and recorded.fits):
+        return None, "The recorded smoke runs have other columns, so there is nothing to compare."
     agreement = compare(fresh, recorded, read_drifts(project))
     relation = "agree with" if agreement.agrees else "differ from"
     return agreement.agrees, f"The smoke runs made here {relation} the recorded ones."
@@ -171,7 +173,7 @@ def _evidence(project: Project, name: str, scale: str | None) -> Sequence[Eviden
     if scale is None:
         return ranked_evidence(project, name)
     found = evidence_at(project, name, scale)
-    return [] if found is None else [found]
+    return [found] if found and found.fits else []
 
 
 @dataclass(frozen=True)

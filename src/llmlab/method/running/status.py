@@ -46,7 +46,8 @@ def state(project: Project, name: str, scale: str) -> State:
     if finished:
         return State("partial", _progress(finished, total))
     if evidence is not None:
-        reasons = (*evidence.changes, *(f"{name} is damaged" for name in broken))
+        other = () if evidence.fits else ("other columns",)
+        reasons = (*evidence.changes, *other, *(f"{name} is damaged" for name in broken))
         return State("stale", ", ".join(reasons), evidence.origin)
     return State("missing")
 

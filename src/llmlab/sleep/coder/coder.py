@@ -75,17 +75,22 @@ class Coder:
             [[self.tokens.pad] * (width - len(ids)) + ids for ids in prompts], device=device
         )
         self.model.eval()
-        cache = self.model.new_cache(len(prompts))
+        cache = self.model.new_cache(len(prompts), width + LONGEST_ANSWER)
         for memory in cache:
             memory.is_pad_BS[:, :width] = tokens_BT == self.tokens.pad
-        is_done_B = torch.zeros(len(prompts), dtype=torch.bool, device=device)
-        drawn: list[Tensor] = []
-        while len(drawn) < LONGEST_ANSWER and not is_done_B.all():
-            next_B = self._drawn(self.model(tokens_BT, cache)[:, -1], random)
-            is_done_B |= next_B == self.tokens.end
-            drawn.append(torch.where(is_done_B, self.tokens.end, next_B))
-            tokens_BT = drawn[-1][:, None]
-        rows = torch.stack(drawn, dim=1).tolist()
+        drawn_NL = torch.full((len(prompts), LONGEST_ANSWER), self.tokens.end, device=device)
+        row_B = torch.arange(len(prompts), device=device)
+        for at in range(LONGEST_ANSWER):
+            newest_BD = self.model.hidden(tokens_BT, cache)[:, -1]
+            drawn_NL[row_B, at] = self._drawn(self.model.head(newest_BD), random)
+            goes_on_B = (drawn_NL[row_B, : at + 1] != self.tokens.end).all(1)
+            if not goes_on_B.any():
+                break
+            if 2 * goes_on_B.sum() <= len(row_B):  # rarely enough that copying costs little
+                row_B = row_B[goes_on_B]
+                cache = [memory.rows(goes_on_B) for memory in cache]
+            tokens_BT = drawn_NL[row_B, at, None]
+        rows = drawn_NL.tolist()
         return [
             row[: row.index(self.tokens.end)] if self.tokens.end in row else row for row in rows
         ]

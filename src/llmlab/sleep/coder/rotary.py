@@ -4,6 +4,9 @@ A repair copies names from anywhere in the program, which is relative: with lear
 same model repaired about half as many programs.
 """
 
+import copy
+from dataclasses import replace
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -22,6 +25,13 @@ class Memory(KVCache):
             (batch_size, config.context), dtype=torch.bool, device=like.device
         )
 
+    def rows(self, is_kept_B: Tensor) -> "Memory":
+        """The memory of some of the rows."""
+        kept = copy.copy(self)
+        kept.k_BHSK, kept.v_BHSK = self.k_BHSK[is_kept_B], self.v_BHSK[is_kept_B]
+        kept.is_pad_BS = self.is_pad_BS[is_kept_B]
+        return kept
+
     def visible(self, n_new: int) -> Tensor:
         """Which tokens each of the newest `n_new` may attend to, shape [B, 1, T, S]."""
         causal_TS = torch.ones(
@@ -35,14 +45,17 @@ class Memory(KVCache):
 class RotaryAttention(Attention):
     """Attention whose queries and keys are turned by an angle that grows with their position."""
 
+    def __init__(self, config: GPTConfig) -> None:
+        super().__init__(config)
+        turn_TI = rotations(config.context, config.head_width)
+        self.register_buffer("turn_TI", turn_TI, persistent=False)
+
     def forward(self, x_BTD: Tensor, cache: Memory | None = None) -> Tensor:
         B, T, D = x_BTD.shape
-        q_BHTK, k_BHTK, v_BHSK = (
-            part.view(B, T, self.n_heads, D // self.n_heads).transpose(1, 2)
-            for part in self.qkv(x_BTD).split(D, dim=-1)
-        )
+        qkv_3BHTK = self.qkv(x_BTD).view(B, T, 3, self.n_heads, -1).permute(2, 0, 3, 1, 4)
         start = cache.length if cache else 0
-        q_BHTK, k_BHSK = turned(q_BHTK, start), turned(k_BHTK, start)
+        q_BHTK, k_BHSK = turned(qkv_3BHTK[:2], self.turn_TI[start : start + T])
+        v_BHSK = qkv_3BHTK[2]
         visible_B1TS = None
         if cache is not None:
             k_BHSK, v_BHSK = cache.extend(k_BHSK, v_BHSK)
@@ -53,15 +66,30 @@ class RotaryAttention(Attention):
         return self.out(mixed_BHTK.transpose(1, 2).reshape(B, T, D))
 
 
-def turned(x_BHTK: Tensor, start: int) -> Tensor:
-    """Each pair of dimensions (i, i + K/2) turned by position · BASE^(-2i/K)."""
-    half = x_BHTK.shape[-1] // 2
-    rate_I = BASE ** (-torch.arange(half, device=x_BHTK.device) / half)
-    position_T = torch.arange(start, start + x_BHTK.shape[-2], device=x_BHTK.device)
-    angle_TI = position_T[:, None] * rate_I
-    cos_TI, sin_TI = angle_TI.cos().to(x_BHTK.dtype), angle_TI.sin().to(x_BHTK.dtype)
-    a_BHTI, b_BHTI = x_BHTK.split(half, dim=-1)
-    return torch.cat([a_BHTI * cos_TI - b_BHTI * sin_TI, a_BHTI * sin_TI + b_BHTI * cos_TI], -1)
+def rotations(n_positions: int, head_width: int) -> Tensor:
+    """exp(i · position · BASE^(-2j/K)) for each pair j of dimensions, complex, [T, K/2].
+
+    Raises:
+        ValueError: a head has an odd number of dimensions.
+    """
+    if head_width % 2:
+        raise ValueError(
+            f"rotary positions turn pairs: a head cannot have {head_width} dimensions."
+        )
+    pairs = head_width // 2
+    rate_I = BASE ** (-torch.arange(pairs) / pairs)
+    angle_TI = torch.arange(n_positions)[:, None] * rate_I
+    return torch.polar(torch.ones_like(angle_TI), angle_TI)
+
+
+def turned(x_TK: Tensor, turn_TI: Tensor) -> Tensor:
+    """Each pair of dimensions (2j, 2j + 1) turned by its position, for `x` of shape [..., T, K].
+
+    A pair is one complex number, which takes one multiplication where sines and cosines take
+    seven: a fifth of the time or less.
+    """
+    pairs_TI = torch.view_as_complex(x_TK.unflatten(-1, (-1, 2)))
+    return torch.view_as_real(pairs_TI * turn_TI).flatten(-2)
 
 
 class RotaryGPT(GPT):
@@ -77,11 +105,17 @@ class RotaryGPT(GPT):
 
     def forward(self, tokens_BT: Tensor, cache: list[Memory] | None = None) -> Tensor:
         """Logits, shape [B, T, V]."""
+        return self.head(self.hidden(tokens_BT, cache))
+
+    def hidden(self, tokens_BT: Tensor, cache: list[Memory] | None = None) -> Tensor:
+        """What the head reads, shape [B, T, D]."""
         x_BTD = self.token_embedding(tokens_BT)
         for index, block in enumerate(self.blocks):
             x_BTD = block(x_BTD, cache[index] if cache else None)
-        return self.head(self.norm(x_BTD))
+        return self.norm(x_BTD)
 
-    def new_cache(self, batch_size: int) -> list[Memory]:
+    def new_cache(self, batch_size: int, length: int | None = None) -> list[Memory]:
+        """Room for `length` tokens of each row (default: the whole context)."""
+        config = replace(self.config, context=length or self.config.context)
         like = self.token_embedding.weight
-        return [Memory(self.config, batch_size, like) for _ in self.blocks]
+        return [Memory(config, batch_size, like) for _ in self.blocks]

@@ -9,7 +9,7 @@ from llmlab.sleep.koans.judges import judge_koans
 from llmlab.sleep.koans.koan import Koan, Language
 from llmlab.sleep.koans.store import Store
 from llmlab.sleep.repair.edits import difference
-from llmlab.sleep.repair.task import Task
+from llmlab.sleep.repair.task import Example, Task
 from llmlab.sleep.sandbox.levels import probe
 from llmlab.sleep.sandbox.sandbox import Sandbox, Unguarded
 
@@ -34,15 +34,24 @@ def koans_of(
 
 
 def lessons_of(koans: Sequence[Koan]) -> list[Lesson]:
-    """Each koan with its reference; every second one names its family, as a hint would."""
+    """Each koan with its reference, and the help that a task may have.
+
+    Every second one names its family, as a hint would; one in four follows another repair of its
+    family, as an example would.
+    """
     starts = judge_koans(koans, [koan.start for koan in koans], Unguarded(), Store())
-    return [
-        Lesson(
-            Task(koan.language, koan.start, verdict, koan.family if number % 2 else ""),
-            difference(koan.start, koan.solution).text(),
-        )
-        for number, (koan, verdict) in enumerate(zip(koans, starts, strict=True))
-    ]
+    latest: dict[str, tuple[Example, ...]] = {}
+    lessons = []
+    for number, (koan, verdict) in enumerate(zip(koans, starts, strict=True)):
+        edit = difference(koan.start, koan.solution).text()
+        task = Task(koan.language, koan.start, verdict)
+        if number % 2:
+            task = replace(task, family=koan.family)
+        elif number % 4:
+            task = replace(task, examples=latest.get(koan.family, ()))
+        lessons.append(Lesson(task, edit))
+        latest[koan.family] = (Example(koan.start, verdict, edit),)
+    return lessons
 
 
 def coder_sandbox() -> Sandbox:

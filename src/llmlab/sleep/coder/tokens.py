@@ -15,6 +15,7 @@ from llmlab.sleep.coder.names import KIND_OF, KINDS, PLACES, Places, place, plac
 from llmlab.sleep.koans.generated import GRAMMARS
 from llmlab.sleep.koans.grammar import Grammar, draft, templates, words
 from llmlab.sleep.koans.koan import Language
+from llmlab.sleep.koans.verdict import Verdict
 from llmlab.sleep.repair.task import Task
 
 PIECE = re.compile(
@@ -86,15 +87,21 @@ class CodeTokens:
         return [self.ids.get(name, unknown) for name in names]
 
     def prompt(self, task: Task) -> list[int]:
+        """Examples with their edits, if any are shown, and the question."""
+        shown = [
+            self._question(each.code, each.verdict) + self.answer(each.edit, each.code)
+            for each in task.examples
+        ]
+        return [*chain(*shown), *self._question(task.code, task.verdict, task.family)]
+
+    def _question(self, code: str, verdict: Verdict, family: str = "") -> list[int]:
         """Numbered lines, the error and its line, the family if it is told, and `FIX`."""
-        verdict = task.verdict
-        where = places(task.code)
         return self.encode(
             [
-                *numbered_tokens(task.code.rstrip("\n").split("\n"), where),
+                *numbered_tokens(code.rstrip("\n").split("\n"), places(code)),
                 error_token(verdict.error),
                 line_token(verdict.line),
-                family_token(task.family),
+                family_token(family),
                 FIX,
             ]
         )

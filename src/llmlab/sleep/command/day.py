@@ -159,7 +159,7 @@ def _identity(name: str) -> str:
 
 def _run_name(client: str, setting: Setting, temperature: float, seed: int) -> str:
     told = "hints" if setting.families else "no hints"
-    shots = len(setting.examples)
+    shots = max(map(len, setting.examples.values()), default=0)
     return (
         f"{client}, {setting.turns} turns, {told}, {shots} shots, "
         f"temperature {temperature:g}, seed {seed}"

@@ -10,18 +10,16 @@ import torch
 from torch import Tensor, nn
 
 from llmlab.sleep.night.adapters import Adapter, Deltas, Factors, norm
-from llmlab.sleep.night.share import Basis, Shared, ShareLinear
+from llmlab.sleep.night.share import Basis, Shared, ShareLinear, centred, layers_alike, stacked
 
 Bases = Mapping[str, Basis]
 """The basis of each layer, by path."""
 
 
-def explained(factor_NOR: Tensor) -> Tensor:
-    """Share of the variance of the centred columns that the leading directions hold, [K]."""
-    columns_OC = factor_NOR.permute(1, 0, 2).flatten(1)
-    centred_OC = columns_OC - columns_OC.mean(dim=1, keepdim=True)
-    variance_K = torch.linalg.svdvals(centred_OC).square()
-    return variance_K.cumsum(0) / variance_K.sum()
+def explained(factor_LNOR: Tensor) -> Tensor:
+    """Share of the variance of each layer that the leading directions hold, [L, K]."""
+    variance_LK = torch.linalg.svdvals(centred(factor_LNOR)).square()
+    return variance_LK.cumsum(-1) / variance_LK.sum(-1, keepdim=True)
 
 
 def directions_for(adapters: Sequence[Adapter], variance: float) -> int:
@@ -30,17 +28,9 @@ def directions_for(adapters: Sequence[Adapter], variance: float) -> int:
     Share (2602.06043, section 3) takes 0.6.
     """
     return max(
-        int((explained(factor_NOR) < variance).sum()) + 1
-        for path in adapters[0]
-        for factor_NOR in stacked(adapters, path)
-    )
-
-
-def stacked(adapters: Sequence[Adapter], path: str) -> tuple[Tensor, Tensor]:
-    """All B, [N, O, R], and all transposes of A, [N, I, R], of one layer."""
-    return (
-        torch.stack([adapter[path].b_OR for adapter in adapters]),
-        torch.stack([adapter[path].a_RI.T for adapter in adapters]),
+        int((explained(factor_LNOR) < variance).sum(-1).max()) + 1
+        for _, *factors in layers_alike(adapters)
+        for factor_LNOR in factors
     )
 
 

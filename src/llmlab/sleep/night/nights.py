@@ -8,7 +8,6 @@ from torch import nn
 
 from llmlab.finetune.model.lora import LoraSpec
 from llmlab.gpt.training import TrainConfig, train
-from llmlab.method.declare.catalog import suggestion
 from llmlab.method.errors import LabError
 from llmlab.sleep.coder.coder import Coder
 from llmlab.sleep.coder.lessons import Lesson, lesson_batches
@@ -22,7 +21,6 @@ from llmlab.sleep.night.adapters import (
     mean_of_deltas,
     mean_of_factors,
     ties,
-    with_deltas,
 )
 from llmlab.sleep.night.lessons import REPLAY, naive, replay, self_training, targeted
 from llmlab.sleep.repair.episodes import Episode
@@ -56,20 +54,6 @@ class Night:
 
 
 Method = Callable[[Coder, Sequence[Episode], Night], Deltas]
-
-
-def sleep(coder: Coder, episodes: Sequence[Episode], method: str, night: Night) -> Coder:
-    """The coder after the night, with what it learned added to its weights.
-
-    Raises:
-        LabError: there is no such method, or the day has nothing to learn from.
-    """
-    if method not in METHODS:
-        raise LabError(
-            f"there is no method '{method}'{suggestion(method, METHODS)}: "
-            f"choose one of {', '.join(METHODS)}."
-        )
-    return replace(coder, model=with_deltas(coder.model, METHODS[method](coder, episodes, night)))
 
 
 def learn(

@@ -49,12 +49,7 @@ def _last_states(coder: Coder, prompts: Sequence[list[int]]) -> Tensor:
     """Padding is on the right, where earlier tokens cannot see it."""
     width = max(map(len, prompts))
     tokens_BT = torch.tensor([ids + [coder.tokens.pad] * (width - len(ids)) for ids in prompts])
-    seen: list[Tensor] = []
-    hook = coder.model.norm.register_forward_hook(lambda _m, _i, state_BTD: seen.append(state_BTD))
-    try:
-        coder.model.eval()
-        coder.model(tokens_BT.to(coder.model.head.weight.device))
-    finally:
-        hook.remove()
+    coder.model.eval()
+    state_BTD = coder.model.hidden(tokens_BT.to(coder.model.head.weight.device))
     last_B = torch.tensor([len(ids) - 1 for ids in prompts])
-    return seen[0][torch.arange(len(prompts)), last_B].cpu()
+    return state_BTD[torch.arange(len(prompts)), last_B].cpu()

@@ -1,11 +1,13 @@
 """Share (2602.06043, section 3): adapters as coefficients in a common basis.
 
+Shapes in names: L layers, O width out, I width in, R rank, N adapters, K directions of a basis.
+
 In each layer the factors B of all adapters are put side by side, [O, N·R], and so are the
 transposes of A, [I, N·R]. The basis is the leading left singular vectors of each, after the mean
 column is subtracted; an adapter becomes its projection.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -41,22 +43,44 @@ class Shared:
 def share(adapters: Sequence[Adapter], n_directions: int) -> Shared:
     """The first phase: a basis from adapters, and the coefficients of each."""
     bases, outs, ins = {}, {}, {}
-    for path in adapters[0]:
-        b_NOR = torch.stack([adapter[path].b_OR for adapter in adapters])
-        a_NIR = torch.stack([adapter[path].a_RI.T for adapter in adapters])
-        basis = Basis(principal(b_NOR, n_directions), principal(a_NIR, n_directions))
-        bases[path] = basis
-        outs[path] = basis.out_OK.T @ b_NOR
-        ins[path] = basis.in_IK.T @ a_NIR
+    for paths, b_LNOR, a_LNIR in layers_alike(adapters):
+        out_LOK, in_LIK = principal(b_LNOR, n_directions), principal(a_LNIR, n_directions)
+        bases |= dict(zip(paths, map(Basis, out_LOK, in_LIK), strict=True))
+        outs |= dict(zip(paths, out_LOK.mT[:, None] @ b_LNOR, strict=True))
+        ins |= dict(zip(paths, in_LIK.mT[:, None] @ a_LNIR, strict=True))
     return Shared(bases, outs, ins)
 
 
-def principal(factor_NOR: Tensor, n_directions: int) -> Tensor:
-    """The leading left singular vectors of the centred columns of all factors, [O, K]."""
-    columns_OC = factor_NOR.permute(1, 0, 2).flatten(1)
-    centred_OC = columns_OC - columns_OC.mean(dim=1, keepdim=True)
-    u_OC = torch.linalg.svd(centred_OC, full_matrices=False).U
-    return u_OC[:, :n_directions]
+def layers_alike(adapters: Sequence[Adapter]) -> Iterator[tuple[list[str], Tensor, Tensor]]:
+    """Paths of the layers of each shape; their B, [L, N, O, R], and transposes of A, [L, N, I, R].
+
+    Together, since one decomposition of a batch takes less time than many of one matrix.
+    """
+    shapes: dict[tuple[torch.Size, torch.Size], list[str]] = {}
+    for path, factors in adapters[0].items():
+        shapes.setdefault((factors.b_OR.shape, factors.a_RI.shape), []).append(path)
+    for paths in shapes.values():
+        b_NOR, a_NIR = zip(*(stacked(adapters, path) for path in paths), strict=True)
+        yield paths, torch.stack(b_NOR), torch.stack(a_NIR)
+
+
+def stacked(adapters: Sequence[Adapter], path: str) -> tuple[Tensor, Tensor]:
+    """All B, [N, O, R], and all transposes of A, [N, I, R], of one layer."""
+    return (
+        torch.stack([adapter[path].b_OR for adapter in adapters]),
+        torch.stack([adapter[path].a_RI.T for adapter in adapters]),
+    )
+
+
+def principal(factor_LNOR: Tensor, n_directions: int) -> Tensor:
+    """The leading left singular vectors of each layer's centred columns, [L, O, K]."""
+    return torch.linalg.svd(centred(factor_LNOR), full_matrices=False).U[..., :n_directions]
+
+
+def centred(factor_LNOR: Tensor) -> Tensor:
+    """The columns of all adapters side by side, less their mean, [L, O, N·R]."""
+    columns_LOC = factor_LNOR.transpose(-3, -2).flatten(-2)
+    return columns_LOC - columns_LOC.mean(dim=-1, keepdim=True)
 
 
 def rebuilt(shared: Shared, number: int) -> Deltas:

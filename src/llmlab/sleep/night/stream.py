@@ -278,9 +278,7 @@ def _coded(kept: Factors, n_directions: int, *others: Factors) -> Coded:
 
 def _eigenvectors(factor_NOR: Tensor, n_directions: int) -> Tensor:
     """As `principal`, and arbitrary directions beyond the rank, as many as they ask for."""
-    columns_OC = factor_NOR.permute(1, 0, 2).flatten(1)
-    centred_OC = columns_OC - columns_OC.mean(dim=1, keepdim=True)
-    return torch.linalg.svd(centred_OC, full_matrices=True).U[:, :n_directions]
+    return torch.linalg.svd(share.centred(factor_NOR), full_matrices=True).U[:, :n_directions]
 
 
 def _factors(model: nn.Module) -> Adapter:

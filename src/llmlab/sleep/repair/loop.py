@@ -1,6 +1,6 @@
 """Red, patch, green: ask for an edit, apply it, judge, and ask again with what the judge said."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from llmlab.sleep.koans.judges import judge_koans
@@ -20,12 +20,12 @@ class Setting:
     Attributes:
         turns: answers that a model may give for each koan.
         families: whether it is told the family of the bug, with its hint.
-        examples: repairs shown before the question.
+        examples: repairs shown before the question, by the family of the bug.
     """
 
     turns: int = 1
     families: bool = False
-    examples: tuple[Example, ...] = ()
+    examples: Mapping[str, tuple[Example, ...]] = field(default_factory=dict)
 
 
 @dataclass
@@ -72,7 +72,8 @@ def attempt(
 
 def _task(koan: Koan, verdict: Verdict, setting: Setting) -> Task:
     family, hint = (koan.family, koan.hint) if setting.families else ("", "")
-    return Task(koan.language, koan.start, verdict, family, hint, setting.examples)
+    shown = setting.examples.get(koan.family, ())
+    return Task(koan.language, koan.start, verdict, family, hint, shown)
 
 
 def _judge_turn(

@@ -12,6 +12,7 @@ from llmlab.sleep.koans.koan import Koan, Language
 from llmlab.sleep.koans.store import Store
 from llmlab.sleep.repair.episodes import Episode
 from llmlab.sleep.repair.loop import Setting, attempt
+from llmlab.sleep.repair.task import Client
 
 DAY, EXAM = 100_000, 200_000
 """Offsets that keep the seeds of days, of exams and of school apart."""
@@ -59,14 +60,22 @@ def spend_day(
     coder: Coder, koans: Sequence[Koan], setting: Setting = ONE_ANSWER, temperature: float = 0.0
 ) -> list[Episode]:
     """The episodes of a coder that tries these koans."""
-    drawing = replace(coder, temperature=temperature)
-    return attempt(koans, drawing, coder_sandbox(), setting, store=Store())
+    return tried(koans, replace(coder, temperature=temperature), setting)
 
 
-def examined(coder: Coder, koans: Sequence[Koan], setting: Setting = ONE_ANSWER) -> Exam:
+def tried(koans: Sequence[Koan], client: Client, setting: Setting = ONE_ANSWER) -> list[Episode]:
+    """The episodes of anyone who answers as the small coder does, in its vocabulary."""
+    return attempt(koans, client, coder_sandbox(), setting, store=Store())
+
+
+def examined(client: Client, koans: Sequence[Koan], setting: Setting = ONE_ANSWER) -> Exam:
     """How a coder does on koans of templates that were never trained on."""
-    episodes = spend_day(coder, koans, setting)
-    new = UNTAUGHT[coder.language]
+    return exam_of(tried(koans, client, setting))
+
+
+def exam_of(episodes: Sequence[Episode]) -> Exam:
+    """The exam whose koans were tried in these episodes."""
+    new = UNTAUGHT[episodes[0].language]
     return Exam(
         tuple(episode.is_green for episode in episodes),
         tuple(episode.family in new for episode in episodes),

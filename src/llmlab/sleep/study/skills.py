@@ -7,7 +7,7 @@ from pathlib import Path
 from llmlab.method.declare.experiment import Value
 from llmlab.sleep.coder.coder import Coder
 from llmlab.sleep.coder.names import places
-from llmlab.sleep.coder.school import UNTAUGHT, koans_of
+from llmlab.sleep.coder.school import koans_of
 from llmlab.sleep.coder.tokens import placed
 from llmlab.sleep.koans.koan import Koan, Language
 from llmlab.sleep.night.adapters import with_deltas
@@ -18,7 +18,7 @@ from llmlab.sleep.night.skills import Stream, in_random_order
 from llmlab.sleep.night.stream import Skills, Tasks
 from llmlab.sleep.repair.episodes import Episode
 from llmlab.sleep.repair.loop import Setting
-from llmlab.sleep.study.exams import DAY, Exam, open_base, spend_day
+from llmlab.sleep.study.exams import DAY, Exam, exam_of, open_base, spend_day
 from llmlab.sleep.study.library import FAMILIES, library_file, load_adapters
 
 SKILL_EXAM = 400_000
@@ -71,23 +71,13 @@ def examined_with(
     coder: Coder, koans: Sequence[Koan], skills: Skills, names: Sequence[str]
 ) -> Exam:
     """An exam in which each koan is answered with the weights of its name in `names`."""
-    green: dict[int, bool] = {}
+    found: dict[int, Episode] = {}
     for name in dict.fromkeys(names):
         chosen = [at for at, each in enumerate(names) if each == name]
         able = replace(coder, model=with_deltas(coder.model, skills[name]))
         episodes = spend_day(able, [koans[at] for at in chosen])
-        green |= {at: each.is_green for at, each in zip(chosen, episodes, strict=True)}
-    new = UNTAUGHT[coder.language]
-    return Exam(
-        tuple(green[at] for at in range(len(koans))), tuple(koan.family in new for koan in koans)
-    )
-
-
-def exam_of(episodes: Sequence[Episode], language: Language) -> Exam:
-    new = UNTAUGHT[language]
-    return Exam(
-        tuple(each.is_green for each in episodes), tuple(each.family in new for each in episodes)
-    )
+        found |= dict(zip(chosen, episodes, strict=True))
+    return exam_of([found[at] for at in range(len(koans))])
 
 
 def cycle_day(koans: int, temperature: float, seed: int) -> Day:
