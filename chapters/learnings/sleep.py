@@ -151,8 +151,9 @@ Markdown(
 # - **Ask what the model gets wrong before making it larger.** The first small coder mostly named the right line and then
 #   copied the wrong name into it: it knew the bug. It did not lack parameters, but a vocabulary in which a name is its
 #   place, batches without padding, and more places for each bug. (It was a trial: no table here holds it.)
-# - **Ask what can be known before asking for more.** Neither three times the parameters nor four times the lessons made the
-#   coder much better (trials, too). Many of the koans that it fails at ask for a number that nothing in the program tells.
+# - **Ask what can be known before asking for more.** A coder with three times the parameters, a trial with one seed, did a
+#   few points better on the exam; the present one saw three times the lessons of the one before it and did no better. Many
+#   of the koans that it fails at ask for a number that nothing in the program tells.
 # - **Count what a night costs.** Every method here has the same number of steps. A method that trains an adapter for each
 #   family has only a few steps for each, which is part of the comparison.
 # - **Say what was averaged.** ΔW is what an adapter does; its factors are one choice among infinitely many. A method that
