@@ -148,12 +148,12 @@ Markdown(
 #
 # - **Check the koans first.** A program of a dozen lines finds a reference that does not compile, or an exam that is in
 #   the training data (@sec-koans).
-# - **Ask what the model gets wrong before making it larger.** The first small coder mostly named the right line and then
-#   copied the wrong name into it: it knew the bug. It did not lack parameters, but a vocabulary in which a name is its
-#   place, batches without padding, and more places for each bug. (It was a trial: no table here holds it.)
-# - **Ask what can be known before asking for more.** A coder with three times the parameters, a trial with one seed, did a
-#   few points better on the exam; the present one saw three times the lessons of the one before it and did no better. Many
-#   of the koans that it fails at ask for a number that nothing in the program tells.
+# - **Ask what the model gets wrong before making it larger.** Three times the parameters gave a coder a few points more.
+#   Reading its failures gave many: it named the right line and then copied the wrong name or number into it, it was never
+#   shown what a test had wanted, and some koans asked for a number that nothing in the program told. Now a name is its
+#   place, an edit repeats only the span that it replaces, the question holds the facts of the message, and each bug stands
+#   in almost twice as many places. (No table here holds the earlier coders: some were trials with one seed, and the tables
+#   of the others are in the history of the repository.)
 # - **Count what a night costs.** Every method here has the same number of steps. A method that trains an adapter for each
 #   family has only a few steps for each, which is part of the comparison.
 # - **Say what was averaged.** ΔW is what an adapter does; its factors are one choice among infinitely many. A method that

@@ -37,7 +37,7 @@ def run(trial: Trial) -> Outcome:
         weight_decay=0.1,
         log_every=max(1, settings["steps"] // 50),
     )
-    batches = lesson_batches(lessons, tokens, settings["batch_size"], trial.seed, whole=True)
+    batches = lesson_batches(lessons, tokens, settings["batch_size"], trial.seed)
     history = History.of(Trainer(coder.model, config).points(batches), config)
     save_coder(coder, trial.keep)
     exam = examined(coder, exam_koans(language, settings["exam_koans"]))
@@ -103,12 +103,12 @@ EXPERIMENT = Experiment(
             seeds=1,
             settings={
                 "language": "python",
-                "koans": 16000,
+                "koans": 32000,
                 "n_layers": 3,
                 "n_heads": 4,
                 "steps": 8000,
                 "batch_size": 16,
-                "learning_rate": 4e-3,
+                "learning_rate": 6e-3,
                 "exam_koans": 1200,
             },
         ),
@@ -117,7 +117,7 @@ EXPERIMENT = Experiment(
             seeds=1,
             settings={
                 "language": "python",
-                "koans": 10000,
+                "koans": 32000,
                 "n_layers": 8,
                 "n_heads": 8,
                 "steps": 6000,

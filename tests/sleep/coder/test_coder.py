@@ -12,7 +12,7 @@ from llmlab.method.errors import LabError
 from llmlab.sleep.coder.coder import load_coder, new_coder, save_coder
 from llmlab.sleep.coder.lessons import Lesson, encoded, lesson_batches
 from llmlab.sleep.coder.rotary import rotations, turned
-from llmlab.sleep.coder.tokens import UNKNOWN, joined, pieces
+from llmlab.sleep.coder.tokens import UNKNOWN, facts, joined, pieces
 from llmlab.sleep.koans.verdict import Verdict
 from llmlab.sleep.repair.task import Task
 
@@ -44,9 +44,42 @@ def test_an_answer_is_read_as_it_was_written():
     assert TOKENS.ids[UNKNOWN] not in ids
 
 
+@pytest.mark.parametrize(
+    "spelled", ["cost @2", "@2 cost", "@9 <to> cost", "@2 4 <to> 5", "@0 <to> cost", "<to>"]
+)
+def test_an_answer_that_is_no_edit_of_the_program_says_nothing(spelled):
+    ids = TOKENS.encode("$v0" if word == "cost" else word for word in spelled.split())
+    assert TOKENS.text(ids, TASK.code) == ""
+
+
 def test_programs_that_differ_in_names_alone_are_one_prompt():
     code = TASK.code.replace("draw", "mix").replace("cost", "row").replace("total", "age")
     assert TOKENS.prompt(replace(TASK, code=code)) == TOKENS.prompt(TASK)
+
+
+@pytest.mark.parametrize(
+    ("message", "told"),
+    [
+        ("draw(5) is 12, not 8", "draw(5) 12, 8"),
+        ("name 'total' is not defined", "'total' "),
+        ("list index out of range", ""),
+        ("borrow of moved value: `cost`", ": `cost`"),
+    ],
+)
+def test_a_question_holds_the_facts_of_a_message_without_its_prose(message, told):
+    assert facts(message) == told
+    verdict = replace(TASK.verdict, message=message)
+    assert TOKENS.prompt(replace(TASK, verdict=verdict)) == TOKENS.prompt(
+        replace(TASK, verdict=replace(verdict, message=told))
+    )
+
+
+def test_the_value_that_a_test_wants_changes_the_question():
+    wanted_8, wanted_9 = (
+        replace(TASK, verdict=Verdict("test", "wrong", 0, f"draw(5) is 12, not {wanted}"))
+        for wanted in (8, 9)
+    )
+    assert TOKENS.prompt(wanted_8) != TOKENS.prompt(wanted_9)
 
 
 def test_an_answer_may_bring_a_new_name():

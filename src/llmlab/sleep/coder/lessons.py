@@ -23,12 +23,8 @@ class Lesson:
     edit: str
 
 
-def encoded(lessons: Sequence[Lesson], tokens: CodeTokens, *, whole: bool = False) -> Sequences:
-    """Lessons as one tensor, padded on the right; targets are those of the edit alone.
-
-    Args:
-        whole: whether the targets of the prompt count, too.
-    """
+def encoded(lessons: Sequence[Lesson], tokens: CodeTokens) -> Sequences:
+    """Lessons as one tensor, padded on the right; targets are those of the edit alone."""
     texts = [
         (tokens.prompt(lesson.task), tokens.answer(lesson.edit, lesson.task.code))
         for lesson in lessons
@@ -38,9 +34,8 @@ def encoded(lessons: Sequence[Lesson], tokens: CodeTokens, *, whole: bool = Fals
     targets_NT = torch.full((len(texts), width), IGNORE)
     for row, (prompt, answer) in enumerate(texts):
         text = torch.tensor(prompt + answer)
-        first = 0 if whole else len(prompt) - 1
         tokens_NT[row, : len(text) - 1] = text[:-1]
-        targets_NT[row, first : len(text) - 1] = text[first + 1 :]
+        targets_NT[row, len(prompt) - 1 : len(text) - 1] = text[len(prompt) :]
     return Sequences(tokens_NT, targets_NT)
 
 
@@ -57,13 +52,8 @@ def by_length(batches: Iterator[Batch], batch_size: int, seed: int) -> Iterator[
 
 
 def lesson_batches(
-    lessons: Sequence[Lesson],
-    tokens: CodeTokens,
-    batch_size: int,
-    seed: int,
-    *,
-    whole: bool = False,
+    lessons: Sequence[Lesson], tokens: CodeTokens, batch_size: int, seed: int
 ) -> Iterator[Batch]:
     """Endless batches of lessons, each no wider than its longest."""
-    sequences = encoded(lessons, tokens, whole=whole)
+    sequences = encoded(lessons, tokens)
     return by_length(epochs(sequences, SORTED * batch_size, seed), batch_size, seed)

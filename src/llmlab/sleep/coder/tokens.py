@@ -12,6 +12,7 @@ from functools import cached_property
 from itertools import chain, pairwise
 
 from llmlab.sleep.coder.names import KIND_OF, KINDS, PLACES, Places, place, places
+from llmlab.sleep.coder.spans import shortest_span, with_span
 from llmlab.sleep.koans.generated import GRAMMARS
 from llmlab.sleep.koans.grammar import Grammar, draft, templates, words
 from llmlab.sleep.koans.koan import Language
@@ -21,7 +22,7 @@ from llmlab.sleep.repair.task import Task
 PIECE = re.compile(
     r"[A-Za-z_]+|\d| ?(?:\*\*|//|==|!=|<=|>=|\+=|-=|->|=>|::|[^\w\s]) ?|(?: {4})+|\s"
 )
-PAD, END, UNKNOWN, FIX = "<pad>", "<end>", "<?>", "<fix>"
+PAD, END, UNKNOWN, FIX, TO = "<pad>", "<end>", "<?>", "<fix>", "<to>"
 ERRORS = (
     "NameError TypeError ValueError IndexError KeyError AttributeError UnboundLocalError "
     "ZeroDivisionError RuntimeError SyntaxError IndentationError RecursionError wrong panic limit "
@@ -95,38 +96,70 @@ class CodeTokens:
         return [*chain(*shown), *self._question(task.code, task.verdict, task.family)]
 
     def _question(self, code: str, verdict: Verdict, family: str = "") -> list[int]:
-        """Numbered lines, the error and its line, the family if it is told, and `FIX`."""
+        """Numbered lines, the error with its line and facts, the family if told, and `FIX`."""
+        where = places(code)
         return self.encode(
             [
-                *numbered_tokens(code.rstrip("\n").split("\n"), places(code)),
+                *numbered_tokens(code.rstrip("\n").split("\n"), where),
                 error_token(verdict.error),
                 line_token(verdict.line),
+                *(name for name in placed(facts(verdict.message), where) if name in self.ids),
                 family_token(family),
                 FIX,
             ]
         )
 
     def answer(self, edit: str, code: str) -> list[int]:
-        """An edit of `code`, as `Edit.text` gives it, with the end."""
-        where = places(code + edit)
+        """An edit of `code`, as `Edit.text` gives it, with the end.
+
+        For each of its lines the number, the span to replace, `TO`, and what takes its place.
+        """
+        where, lines = places(code + edit), code.split("\n")
         tokens = []
         for line in edit.split("\n"):
             number, _, text = line.partition("|")
-            tokens += [line_token(int(number)), *placed(text, where)]
+            old = placed(lines[int(number) - 1], where)
+            span, new = shortest_span([*old], [*placed(text, where)])
+            tokens += [line_token(int(number)), *span, TO, *new]
         return self.encode([*tokens, END])
 
     def text(self, ids: Sequence[int], code: str) -> str:
-        """The edit of `code` that an answer's ids spell."""
-        where = places(code)
-        lines: list[list[str]] = []
-        for name in (self.names[index] for index in ids):
-            if re.fullmatch(r"@\d+", name):
-                lines.append([name])
-            elif lines:
-                lines[-1].append(where.name(name))
-            else:
-                return ""  # begins with no line number
-        return "\n".join(f"{line[0][1:]}|{joined(line[1:])}" for line in lines)
+        """The edit of `code` that an answer's ids spell; empty where they spell none."""
+        where, lines = places(code), code.split("\n")
+        edited = []
+        for number, *tokens in _by_line(self.names[index] for index in ids):
+            if TO not in tokens or not 1 <= int(number) <= len(lines):
+                return ""
+            at = tokens.index(TO)
+            line = with_span(
+                [*placed(lines[int(number) - 1], where)], tokens[:at], tokens[at + 1 :]
+            )
+            if line is None:
+                return ""
+            edited.append(f"{number}|{joined([where.name(token) for token in line])}")
+        return "\n".join(edited)
+
+
+def facts(message: str) -> str:
+    """A message without its prose: what is quoted, called or a number.
+
+    >>> facts("draw(5) is 12, not 8")
+    'draw(5) 12, 8'
+    """
+    return re.sub(r"(?<!['\"`\w])[A-Za-z_]+(?!['\"`\w(]) ?", "", message)
+
+
+def _by_line(tokens: Iterable[str]) -> list[list[str]]:
+    """Tokens from one line number to the next, the number first; none if there is no number."""
+    parts: list[list[str]] = []
+    for token in tokens:
+        if re.fullmatch(r"@\d+", token):
+            parts.append([token[1:]])
+        elif parts:
+            parts[-1].append(token)
+        else:
+            return []
+    return parts
 
 
 def numbered_tokens(lines: Sequence[str], where: Places) -> Iterator[str]:
@@ -144,7 +177,7 @@ def code_tokens(language: Language) -> CodeTokens:
     """The vocabulary of the programs that the grammar of a language gives."""
     grammar = GRAMMARS[language]
     fixed = [
-        *(PAD, END, UNKNOWN, FIX),
+        *(PAD, END, UNKNOWN, FIX, TO),
         *(line_token(number) for number in range(MOST_LINES + 1)),
         *(error_token(error) for error in _errors(grammar)),
         *(family_token(family) for family in ("", *grammar.families)),

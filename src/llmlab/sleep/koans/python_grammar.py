@@ -42,6 +42,30 @@ def choice(lines: list[str], result: str) -> list[str]:
     return ["if $p < 0:", "    $t = $o", "else:", *body, "return $t + $p"]
 
 
+def prelude(lines: list[str], result: str) -> list[str]:
+    return ["if $p > 3:", "    $t = $o", "else:", "    $t = $p", *lines, f"return {result} + $t"]
+
+
+def once(lines: list[str], result: str) -> list[str]:
+    return ["while True:", *indented([*lines, f"return {result}"])]
+
+
+def packed(lines: list[str], result: str) -> list[str]:
+    return ["$t = [$o]", *lines, f"$t.append({result})", "return sum($t)"]
+
+
+def entry(lines: list[str], result: str) -> list[str]:
+    return [*lines, f"$t = {{$o: {result}}}", "return $t[$o]"]
+
+
+def helped(lines: list[str], result: str) -> list[str]:
+    return ["def $h($i):", "    return $i * $o", *lines, f"return $h({result})"]
+
+
+def paired(lines: list[str], result: str) -> list[str]:
+    return [*lines, f"$t, $i = $o, {result}", "return $i - $t"]
+
+
 def function(body: list[str]) -> list[str]:
     return ["def $f($p):", *indented(body)]
 
@@ -55,6 +79,12 @@ CONTEXTS = {
     "guard": guard,
     "nested": nested,
     "choice": choice,
+    "prelude": prelude,
+    "once": once,
+    "packed": packed,
+    "entry": entry,
+    "helped": helped,
+    "paired": paired,
 }
 FILLER = (
     "    $j = $p * 2",
@@ -63,6 +93,10 @@ FILLER = (
     "    $s = $p > 0",
     "    $v = str($p)",
     "    $z = ($p, $p)",
+    "    $k = $p - 1",
+    "    $l = {}",
+    "    $j = [$p]",
+    "    $s = $p == 1",
 )
 
 CLASS = """
@@ -99,7 +133,7 @@ INDICES = (
     Core("IndexError", "$a = []\n$a«[0] = $p¦.append($p)»\n=> $a[0] + $n"),
 )
 KEYS = (
-    Core("KeyError", '$a = {"$w": $n}\n=> $a«["$u"]¦.get("$u", $m)» + $p'),
+    Core("KeyError", '$a = {"$w": $n}\n=> $a«["$u"]¦.get("$u", $p)» + $n'),
     Core("KeyError", '$a = {"$w": $n, "$u": $p}\n=> $a["$w"] + $a[«0¦"$u"»]'),
     Core("KeyError", '$a = {}\n$a["$w"] «+=¦=» $p\n=> $a["$w"] * $n'),
     Core("KeyError", "$a = {$n: $p}\n=> $a[«str($n)¦$n»] + $m"),
@@ -147,7 +181,11 @@ RETURNS = (
     Core("TypeError", "$a = $g«¦($p)»\n=> $a + $n", "def $g($q):\n    return $q * $m\n\n"),
 )
 ARGUMENTS = (
-    Core("TypeError", "$a = $g($p«¦, $n»)\n=> $a + $m", "def $g($q, $r):\n    return $q * $r\n\n"),
+    Core(
+        "TypeError",
+        "$b = $n\n$a = $g($p«¦, $b»)\n=> $a + $m",
+        "def $g($q, $r):\n    return $q * $r\n\n",
+    ),
     Core("TypeError", "$a = $g(«$p, $n¦$p»)\n=> $a + $m", "def $g($q):\n    return $q + $o\n\n"),
     Core(
         "TypeError", "$a = $g($r=$p«, $q=$n¦»)\n=> $a + $m", "def $g($r):\n    return $r + $o\n\n"
