@@ -44,6 +44,8 @@ TEXTS = (
 )
 TOKENIZERS = {"bpe": train_bpe([TEXT], 300), "characters": characters([TEXT])}
 ANSWER = 12
+NEAR = 0.02
+"""Logits that a rounding may put in either order; those of random weights differ by one or so."""
 
 
 class LlamaCpp:
@@ -86,13 +88,12 @@ def scatter(model: GPT) -> None:
             torch.nn.init.normal_(parameter, std=0.3)
 
 
-def continued(model: GPT, ids: list[int]) -> list[int]:
-    """The most likely tokens after `ids`, as our model computes them."""
-    whole = list(ids)
+def shortfall(model: GPT, ids: list[int], answer: list[int]) -> float:
+    """How far the logits of an answer's tokens lie below the largest ones, at most."""
     with torch.inference_mode():
-        for _ in range(ANSWER):
-            whole.append(int(model.eval()(torch.tensor([whole]))[0, -1].argmax()))
-    return whole[len(ids) :]
+        logits_TV = model.eval()(torch.tensor([ids + answer]))[0, len(ids) - 1 : -1]
+    said_T = logits_TV[torch.arange(len(answer)), answer]
+    return float((logits_TV.amax(1) - said_T).max())
 
 
 def test_llama_cpp_answers_as_the_coder_does_with_the_adapter_of_a_night(
@@ -104,7 +105,7 @@ def test_llama_cpp_answers_as_the_coder_does_with_the_adapter_of_a_night(
     export_coder(replace(coder, model=merged), tmp_path)
     ids = coder.tokens.prompt(example_task("python"))
     prompt = (tmp_path / PROMPT).read_text(encoding="utf-8")
-    assert LlamaCpp(tmp_path).answer(prompt) == continued(adapted, ids)
+    assert shortfall(adapted, ids, LlamaCpp(tmp_path).answer(prompt)) < NEAR
 
 
 def test_llama_cpp_reads_the_coders_tokens_in_any_order(coder: Coder, tmp_path: Path) -> None:
@@ -125,7 +126,7 @@ def test_llama_cpp_reads_and_answers_as_a_trained_gpt(kind: str, tmp_path: Path)
     llama = LlamaCpp(tmp_path)
     assert [llama.tokens(text) for text in TEXTS] == tokenizer.encode_many(TEXTS)
     ids = tokenizer.encode("def f(")
-    assert llama.answer(ids) == continued(model, ids)
+    assert shortfall(model, ids, llama.answer(ids)) < NEAR
 
 
 def test_a_token_that_holds_the_mark_is_refused() -> None:

@@ -69,8 +69,9 @@ def test_a_night_by_family_gives_each_its_weights(base: Coder, method: str) -> N
 
 
 def test_a_family_that_is_told_is_followed_and_another_is_guessed(routed: FamilyCoder) -> None:
-    tasks = [task("KeyError", "types"), task("KeyError"), task("NameError", "unheard of")]
-    assert routed.families(tasks) == ["types", "keys", "names"]
+    told, unheard_of, untold = task("KeyError", "types"), task("KeyError", "tea"), task("KeyError")
+    assert routed.families([told]) == ["types"]
+    assert routed.families([unheard_of]) == routed.families([untold])
 
 
 @pytest.mark.parametrize("count", [2, 3])
