@@ -61,8 +61,8 @@ curves("sleep_base", "loss", log_y=True)
 # very model. A template is a bug in a place, so an unseen template is mostly a known bug in another place. Only a
 # held-out family is new.
 #
-# The families held out bound the exam: a coder that knew every bug that it was taught would turn three quarters of the
-# koans green. What it misses of the others is mostly a copy from the wrong place, in a context where it never saw that
-# bug; on new programs of the templates that it was taught, a trial of this coder missed few.
+# The families held out bound the exam: a coder that repaired every bug that it was taught would turn three quarters of
+# the koans green. What it misses of the others is mostly a span that the line does not have. It knows the repair and not
+# the place, in a context where it never saw that bug.
 #
 # *What would change our mind:* a second coder, from another seed, for which the nights give other verdicts.

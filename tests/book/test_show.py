@@ -76,6 +76,15 @@ def test_a_figure_is_followed_by_its_numbers(recorded_book, displayed):
     assert numbers.data.count("\n| a |") == numbers.data.count("\n| b |") == 4
 
 
+def test_a_figure_may_leave_out_a_level_far_from_the_others(recorded_book, displayed):
+    *others, far = show.means("dose", "score", by="dose", rule="a")["dose"]
+    show.figure("dose", "score", x="dose", rule="a", without=[far])
+    figure, numbers = displayed
+    drawn = {x for line in figure.axes[0].lines for x in line.get_xdata()}
+    assert drawn == set(others)
+    assert numbers.data.count("\n| ") == 2 + len(others)  # a header and its rule
+
+
 def test_metrics_of_one_unit_can_share_a_panel(recorded_book, displayed):
     show.figure("dose", ["score", "loss"], x="dose", together="outcome", rule="a")
     (legend,) = displayed[0].legends

@@ -144,18 +144,21 @@ def figure(
     by: str | None = None,
     tuned: Sequence[str] = (),
     together: str = "",
+    without: Sequence[Value] = (),
     **condition: Value,
 ) -> None:
     """Draw means with intervals over the levels of the axis `x`; numbers are folded below.
 
     Draws one panel per metric with one line per level of `by`. If `together` names what the metrics
     have in common ("accuracy"), draws all of them, which must share a unit, in one panel.
+
+    Args:
+        without: levels of `x` so far from the others that they would press them together.
     """
     found = evidence(experiment)
     axes = [axis for axis in (by, x) if axis]
-    read = [
-        list(readings.read_cells(found, name, axes, condition, tuned)) for name in _names(metrics)
-    ]
+    cells = [readings.read_cells(found, name, axes, condition, tuned) for name in _names(metrics)]
+    read = [[cell for cell in each if cell.condition[x] not in without] for each in cells]
     if together:
         panels = [{label(line[0].metric.name): line for line in read}]
     else:
