@@ -32,7 +32,7 @@ axes.pcolormesh(
     grid,
     cmap=ListedColormap([style.BLUE, style.ORANGE, style.VERMILION]),
     edgecolors="white",
-    linewidth=1,
+    linewidth=0.5,
 )
 axes.set_yticks([row + 0.5 for row in range(len(grid))], list(python.families))
 axes.set(xlabel="template", xticks=[])
