@@ -44,7 +44,6 @@ ALLOWED = {
         "src/llmlab/gpt/text/token_dataset.py": "a cache: what is wrong with it is made anew",
         "src/llmlab/market/models/search.py": OURS,
         "src/llmlab/method/documents.py": "this is the border: errors become sentences",
-        "src/llmlab/method/evidence/restamp.py": OURS,
         "src/llmlab/runs/control.py": "a line that is no request is passed over",
         "src/llmlab/sleep/koans/python_harness.py": OURS,
         "src/llmlab/sleep/sandbox/guard.py": OURS,

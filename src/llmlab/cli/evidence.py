@@ -377,18 +377,6 @@ def attest_(
         print(f"{shown(folder)} is current by equivalence")
 
 
-@app.command("restamp")
-def restamp_() -> None:
-    """Convert recorded fingerprints in an older format, using the commits that they name.
-
-    Each result keeps its commit, dates, rows and looks. Lists each result that cannot be converted.
-    """
-    from llmlab.method.evidence.restamp import restamp
-
-    for found in restamp(Project.find()):
-        print(f"{found.scale} {found.experiment}: {found.reason or 'restamped'}")
-
-
 @app.command()
 def reproduce(
     scale: Annotated[

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Sequence
 
+from llmlab.method.documents import listed
 from llmlab.method.evidence.lookup import Evidence
 from llmlab.method.wording import counted
 
@@ -13,7 +14,7 @@ def provenance(evidence: Evidence) -> str:
     commit = manifest.git_commit[:7] + (" with uncommitted changes" if manifest.git_dirty else "")
     changed = "" if evidence.state == "current" else f"; {evidence.state}"
     if evidence.changes:
-        changed = f"; changed since: {', '.join(evidence.changes)}"
+        changed = f"; changed since: {listed(evidence.changes, 4)}"
     return (
         f"{evidence.experiment.name} at {evidence.scale} scale, {evidence.origin}, "
         f"commit {commit}, {manifest.finished[:10]}{changed}"
