@@ -17,7 +17,7 @@ SOURCE = Path(llmlab.__file__).resolve().parent.parent
 """The folder that holds the package."""
 UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 LARGEST = 1 << 30
-"""Most bytes of a file that is read whole."""
+"""Most bytes that are read of a file."""
 AT_ONCE = 1 << 20
 """Bytes that are read at once from a file whose size is unknown, such as a pipe."""
 
@@ -57,10 +57,24 @@ def read_bytes(path: Path, name: str = "") -> bytes:
     except OSError as error:
         raise unreadable(shown, error) from error
     if content.tell() > LARGEST:
-        raise LabError(
-            f"{shown} is larger than a gibibyte, or has no end; give a shorter part of it."
-        )
+        raise _too_large(shown)
     return content.getvalue()
+
+
+def read_lines(path: Path, longest: int) -> Iterator[bytes]:
+    """The lines of a file or pipe, each up to `longest` bytes; errors as in `read_bytes`."""
+    n_read, begins = 0, True
+    try:
+        with path.open("rb") as file:
+            while piece := file.readline(longest):
+                n_read += len(piece)
+                if n_read > LARGEST:
+                    raise _too_large(path)
+                if begins:
+                    yield piece
+                begins = piece.endswith(b"\n")
+    except OSError as error:
+        raise unreadable(path, error) from error
 
 
 def decoded(data: bytes, path: Path) -> str:
@@ -180,6 +194,10 @@ def require_empty(folder: Path) -> None:
     """
     if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
         raise LabError(f"{folder} exists already: name a new or empty folder with --out.")
+
+
+def _too_large(path: Path) -> LabError:
+    return LabError(f"{path} is larger than a gibibyte, or has no end; give a shorter part of it.")
 
 
 def unreadable(path: Path, error: OSError) -> LabError:

@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
-from llmlab.method import files
 from llmlab.method.errors import LabError
 from llmlab.method.evidence.recording import record
 from llmlab.method.project import Project
@@ -87,10 +86,14 @@ def _names(paths):
     return [f"smoke/toy/{path.name}" for path in paths if path.suffix in (".csv", ".json")]
 
 
-def test_a_pack_without_end_is_refused(home, monkeypatch):
-    monkeypatch.setattr(files, "LARGEST", 10)
-    with pytest.raises(LabError, match="/dev/zero is larger than a gibibyte, or has no end"):
-        packing.unpack(home, Path("/dev/zero"))
+def test_a_small_pack_of_a_large_file_is_refused(lab, home, tmp_path, monkeypatch):
+    run_experiment(lab.add(), "smoke", lab.project, workers=1)
+    file = tmp_path / "toy.tar.gz"
+    packing.pack_experiment(lab.project, "smoke", "toy", file)
+    monkeypatch.setattr(packing, "LARGEST", 10)
+    with pytest.raises(LabError, match="unpacks to more than a gibibyte"):
+        packing.unpack(home, file)
+    assert not (home.build / "results").exists()
 
 
 def test_finished_runs_come_home_without_their_table(lab, home, tmp_path):

@@ -85,5 +85,5 @@ def test_a_full_disk_leaves_what_there_was(tmp_path, monkeypatch):
 
 
 def test_a_missing_file_is_said(tmp_path):
-    with pytest.raises(LabError, match="cannot be read"):
+    with pytest.raises(LabError, match=r"there is no file .*none\.jsonl: name"):
         EpisodeFile(tmp_path / "none.jsonl").read()

@@ -8,7 +8,6 @@ A conversation may have "tools", calls of them ("tool_calls") and their answers 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from itertools import count
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -22,16 +21,12 @@ from pydantic import (
     model_validator,
 )
 
-from llmlab.finetune.command.strict_json import (
-    LONGEST_LINE,
-    json_object,
-    load_json,
-    shown_key,
-)
+from llmlab.finetune.command.strict_json import LONGEST_LINE, json_object, load_json, shown_key
 from llmlab.finetune.tasks.skills import SKILLS, Item, Split, new_facts, subtraction
 from llmlab.method.declare.catalog import suggestion
 from llmlab.method.documents import first_mistake
 from llmlab.method.errors import LabError
+from llmlab.method.files import read_lines
 
 SKILL = "skills:"
 FACTS = "facts:"
@@ -249,8 +244,8 @@ def read_examples(path: Path, *, skip_bad: bool = False) -> ParsedFile:
     """The examples of a file of JSON lines; blank lines are skipped.
 
     Raises:
-        LabError: there is no such file, a line is bad and `skip_bad` is False, or no line is
-            good.
+        LabError: there is no such file, or it is too large; a line is bad and `skip_bad` is False;
+            or no line is good.
     """
     examples, skipped, unread = [], [], Counter()
     for line, text in _lines(path):
@@ -297,26 +292,14 @@ def _count(name: str) -> int:
 
 def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
     """Number and first bytes of each line that is not blank: one more than a line may have."""
-    try:
-        with path.open("rb") as file:
-            for number in count(1):
-                line = file.readline(LONGEST_LINE + 1)
-                if not line:
-                    return
-                if line.strip():
-                    yield number, line
-                while len(line) > LONGEST_LINE and not line.endswith(b"\n"):
-                    line = file.readline(LONGEST_LINE + 1)  # the rest of a line too long
-    except FileNotFoundError:
+    if not path.exists():  # it may be a pipe
         beside = [str(other) for other in path.parent.glob("*.jsonl")]
         raise LabError(
             f"there is no file '{path}'{suggestion(str(path), beside)}: name a file of JSON lines, "
             f"or a skill such as {SKILL}subtraction."
-        ) from None
-    except OSError as error:
-        raise LabError(
-            f"cannot read {path}: {error.strerror or error}; name a file of JSON lines."
-        ) from error
+        )
+    lines = enumerate(read_lines(path, LONGEST_LINE + 1), start=1)
+    return ((number, line) for number, line in lines if line.strip())
 
 
 def _parsed(value: dict[str, object]) -> Pair | Chat:

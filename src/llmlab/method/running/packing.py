@@ -20,6 +20,7 @@ from llmlab.method.declare.experiment import SCALES
 from llmlab.method.errors import LabError
 from llmlab.method.evidence.manifest import KEPT, MANIFEST, parse_manifest
 from llmlab.method.files import (
+    LARGEST,
     is_aside,
     read_bytes,
     remove_asides,
@@ -169,14 +170,29 @@ def unpack(project: Project, source: Path) -> list[str]:
 def _contents(source: Path) -> dict[str, bytes]:
     try:
         with tarfile.open(fileobj=io.BytesIO(read_bytes(source))) as archive:
-            members = archive.getmembers()
-            for member in members:
-                _check(source, member)
+            members = list(_checked(source, archive))
             return {each.name: archive.extractfile(each).read() for each in members}
     except (tarfile.TarError, EOFError, OSError, zlib.error) as error:
         raise LabError(
             f"{source} is not a pack of this book, or it was cut short; copy it again."
         ) from error
+
+
+def _checked(source: Path, archive: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
+    """The members of a pack, each checked before the next is looked for.
+
+    A small file may unpack to far more than memory holds.
+    """
+    size = 0
+    for member in archive:
+        _check(source, member)
+        size += member.size
+        if size > LARGEST:
+            raise LabError(
+                f"{source} unpacks to more than a gibibyte; give a file that `llmlab campaign` or "
+                "`llmlab pack` wrote."
+            )
+        yield member
 
 
 def _is_manifest(name: str) -> bool:

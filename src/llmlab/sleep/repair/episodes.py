@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from llmlab.method.documents import first_mistake
 from llmlab.method.errors import LabError
+from llmlab.method.files import read_bytes
 
 SCHEMA = 1
 """Raise it with any change of the lines that older readers misread."""
@@ -120,19 +121,17 @@ class EpisodeFile:
         """All whole episodes.
 
         Raises:
-            LabError: the file is missing, or a line before the last is damaged.
+            LabError: the file is missing or too large, or a line before the last is damaged.
         """
         return list(self._episodes())
 
     def _episodes(self) -> Iterator[Episode]:
-        try:
-            content = self.path.read_bytes()
-        except OSError as error:
+        if not self.path.exists():  # it may be a pipe
             raise LabError(
-                f"{self.path} cannot be read ({error.strerror}): name the file of episodes that "
-                "`llmlab sleep run` wrote."
-            ) from None
-        *lines, rest = content.split(b"\n")
+                f"there is no file {self.path}: name the file of episodes that `llmlab sleep run` "
+                "wrote."
+            )
+        *lines, rest = read_bytes(self.path).split(b"\n")
         if _is_episode(rest):
             lines.append(rest)
         elif not lines and rest[: len(BEGINNING)] != BEGINNING[: len(rest)]:
