@@ -666,7 +666,11 @@ def test_a_value_that_is_no_number_is_left_out_with_its_place(tmp_path: Path, va
         ("log.jsonl", f'{GOOD}\n{{"step": {"9" * 6000}}}\n{GOOD}', "line 2: this is not JSON"),
         ("log.jsonl", f'{GOOD}\n{{"text": "{"x" * 2**20}"}}', "line 2: it has 10485.. characters"),
         ("log.jsonl", "null\n5\n", "holds no curve: .*left out 2 times: a line without a JSON obj"),
-        ("run.csv", f"step,loss\n0,3\n1,{'x' * 200_000}\n", "line 3: field larger than"),
+        (
+            "run.csv",
+            f"step,loss\n0,3\n1,{'x' * 200_000}\n",
+            r"line 3: not valid CSV \(field larger than",
+        ),
         ("run.csv", f"{MARK}\n\n", "is empty"),
         ("run.csv", "step,loss\n0,3\n\n1,x\n", "line 4: 'x' in the column 'loss'"),
     ],

@@ -58,7 +58,7 @@ def test_a_column_of_times_beside_that_of_dates_is_not_taken_for_it(written) -> 
         ([HEADER, "NaT,1,1,1,1,1"], "'NaT' is not a date"),
         ([HEADER, "2001-01-01,inf,inf,1,1,1"], "'inf' in the column 'open' is not a number"),
         ([HEADER + ",Adj Close", "2001-01-01,1,1,1,1,1,0"], "'0' .* 'adj_close' is not a price"),
-        ([HEADER, '2001-01-01,"1' + ",1" * 70_000], "an unclosed quote"),
+        ([HEADER, '2001-01-01,"1' + ",1" * 70_000], "line 2: not valid CSV .* close a quote"),
         ([HEADER, "2001-01-01,1,1,2,1,1"], "a high below its low on 2001-01-01"),
         ([HEADER, "2001-01-01,1,1,1,0,1"], "zero or negative price on 2001-01-01"),
         ([HEADER], "has no bars"),

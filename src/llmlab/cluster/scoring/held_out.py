@@ -8,8 +8,9 @@ from llmlab.cluster.facts import RUNS, fact_file
 from llmlab.cluster.physics.coefficients import Coefficients
 from llmlab.cluster.physics.step import step_time
 from llmlab.cluster.scoring.calibration import calibrate
-from llmlab.cluster.scoring.rows import Published, read_published
+from llmlab.cluster.scoring.rows import Published
 from llmlab.cluster.scoring.score import Scored
+from llmlab.cluster.scoring.tables import runs_of
 
 Predictor = Callable[[Sequence[Published], Sequence[Published]], list[float]]
 """Takes runs to learn from and runs to predict; returns seconds per step of the latter."""
@@ -19,7 +20,8 @@ UNFIT = ("modded_nanogpt",)
 
 def comparable_runs() -> list[Published]:
     """All published runs that can be predicted and compared."""
-    runs, _ = read_published(fact_file(RUNS))
+    path = fact_file(RUNS)
+    runs, _ = runs_of(path, path.read_text(encoding="utf-8-sig"))
     return [run for run in runs if run.source not in UNFIT]
 
 

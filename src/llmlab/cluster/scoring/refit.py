@@ -10,7 +10,8 @@ from llmlab.cluster.facts import SINGLE_NODE_RUNS, fact_file
 from llmlab.cluster.physics.coefficients import FILE, to_json
 from llmlab.cluster.scoring.calibration import calibrate
 from llmlab.cluster.scoring.held_out import comparable_runs
-from llmlab.cluster.scoring.rows import Published, read_published
+from llmlab.cluster.scoring.rows import Published
+from llmlab.cluster.scoring.tables import read_runs
 from llmlab.method.files import packaged
 
 SINGLE_NODE_EVERY = 6
@@ -19,7 +20,7 @@ SINGLE_NODE_EVERY = 6
 
 def calibration_rows() -> list[Published]:
     """The published runs to which the packaged coefficients are fitted."""
-    single, _ = read_published(fact_file(SINGLE_NODE_RUNS))
+    single, _ = read_runs(fact_file(SINGLE_NODE_RUNS))
     return [*comparable_runs(), *single[::SINGLE_NODE_EVERY]]
 
 

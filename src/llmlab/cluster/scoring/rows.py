@@ -1,14 +1,12 @@
-"""Read tables of published runs, and turn the rows that are complete enough into plans.
+"""Rows of tables of published runs; those that are complete enough become plans.
 
 `data/README.md` describes the columns. A row needs sizes, a layout and a step time; other missing
 values get the same default for all rows.
 """
 
-import csv
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Annotated
 
 from pydantic import BaseModel, BeforeValidator, Field, ValidationError
@@ -148,19 +146,6 @@ class Published:
             and self.plan.bits == 16
             and (self.row.task or "pretrain").casefold() == "pretrain"
         )
-
-
-def read_published(path: Path) -> tuple[list[Published], list[Skipped]]:
-    """Read a CSV file, and separate the rows that can be predicted from those that cannot.
-
-    Raises:
-        LabError: the file cannot be read, or lacks a required column.
-    """
-    runs, skipped = [], []
-    for line, cells in enumerate(_table(path), start=2):
-        found = published(cells, line)
-        (runs if isinstance(found, Published) else skipped).append(found)
-    return runs, skipped
 
 
 def published(cells: Mapping[str, object], line: int) -> Published | Skipped:
@@ -315,24 +300,3 @@ def _observed(row: Row) -> float:
 
 def _or(flag: int | None, otherwise: bool) -> bool:
     return otherwise if flag is None else bool(flag)
-
-
-NEEDED = ("model", "gpus", "gpu_type", "seq_len_tokens", "global_batch_sequences")
-
-
-def _table(path: Path) -> list[dict[str, str]]:
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.DictReader(file)
-            names = [name.strip().casefold() for name in reader.fieldnames or []]
-            rows = [dict(zip(names, cells.values(), strict=False)) for cells in reader]
-    except OSError as error:
-        raise LabError(f"cannot read {path}: {error.strerror}; name a CSV file.") from error
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise LabError(f"{path} is not a CSV file in UTF-8 ({error}); save it as one.") from error
-    missing = [name for name in NEEDED if name not in names]
-    if missing:
-        raise LabError(
-            f"{path} has no column {', '.join(missing)}; give it the columns of published_runs.csv."
-        )
-    return rows

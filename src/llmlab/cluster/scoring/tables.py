@@ -1,23 +1,16 @@
-"""Read a table of runs as other people write it: cells by the names of our columns.
-
-The packaged tables need none of this (`rows.read_published`).
-"""
+"""Read a table of runs, ours or as other people write it: cells by the names of our columns."""
 
 import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from llmlab.cluster.scoring.rows import NEEDED, Published, Row, Skipped, published
-from llmlab.method.delimited import (
-    DECIMAL_COMMA,
-    delimiter_of,
-    numbered_rows,
-    with_points,
-)
+from llmlab.cluster.scoring.rows import Published, Row, Skipped, published
+from llmlab.method.delimited import rows_of
 from llmlab.method.documents import listed
 from llmlab.method.errors import LabError
 from llmlab.method.files import read_text
 
+NEEDED = ("model", "gpus", "gpu_type", "seq_len_tokens", "global_batch_sequences")
 MILLISECONDS = "step_time_ms"
 OTHER_NAMES = {
     "model": ("model_name", "model_id"),
@@ -38,18 +31,25 @@ OTHER_NAMES = {
     "tokens_per_s_per_gpu": ("tokens_s_gpu", "tokens_per_second_per_gpu", "tok_s_gpu"),
 }
 """Our columns, and what others call them. Names that leave the unit open are not among them."""
-THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}(,\d{3})+")
 SHOWN = 12
 """Most columns that a message lists."""
 
 
 def read_runs(path: Path) -> tuple[list[Published], list[Skipped]]:
-    """Read a delimited file, and separate the rows that can be predicted from those that cannot.
+    """As `runs_of`, of a file; LabError if it cannot be read, too."""
+    return runs_of(path, read_text(path))
+
+
+def runs_of(path: Path, text: str) -> tuple[list[Published], list[Skipped]]:
+    """Read a table, and separate the rows that can be predicted from those that cannot.
+
+    Args:
+        path: what error messages call the table.
 
     Raises:
-        LabError: the file cannot be read, lacks a required column, or has one twice.
+        LabError: the table lacks a required column, has one twice, or is not valid CSV.
     """
-    rows = _rows(path)
+    rows = rows_of(path, text, quoted_commas=True)
     if not rows:
         raise LabError(f"{path} is empty; give it the columns of published_runs.csv, and rows.")
     (_, header), *body = rows
@@ -100,20 +100,3 @@ def _check_columns(path: Path, names: Sequence[str]) -> None:
     ours = {*Row.model_fields, MILLISECONDS}
     if twice := [name for name in names if name in ours and names.count(name) > 1]:
         raise LabError(f"{path} has two columns for {twice[0]}; remove or rename one of them.")
-
-
-def _rows(path: Path) -> list[tuple[int, Sequence[str]]]:
-    """The header and the rows after it that are not blank, each with its line."""
-    text = read_text(path)
-    delimiter = delimiter_of(text)
-    found = numbered_rows(path, text, delimiter)
-    rows = [row for _, row in found]
-    if delimiter == ";" or _has_decimal_commas(rows):
-        rows = with_points(rows)
-    return [(line, row) for (line, _), row in zip(found, rows, strict=True)]
-
-
-def _has_decimal_commas(rows: Sequence[Sequence[str]]) -> bool:
-    """Whether a comma stands where none can part thousands, as in 0,85."""
-    cells = {cell for row in rows for cell in row}
-    return any(DECIMAL_COMMA.fullmatch(cell) and not THOUSANDS.fullmatch(cell) for cell in cells)

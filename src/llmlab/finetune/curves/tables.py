@@ -1,6 +1,5 @@
 """Curves from tables: our own, in parquet, and CSV with a column for each curve."""
 
-import csv
 import io
 import math
 import re
@@ -22,10 +21,10 @@ from llmlab.finetune.curves.readings import (
     as_step,
     as_value,
 )
-from llmlab.method.delimited import COMMENT, delimiter_of, rows_before_header, with_points
+from llmlab.method.delimited import COMMENT, read_rows
 from llmlab.method.documents import listed
 from llmlab.method.errors import LabError
-from llmlab.method.files import read_bytes, read_text
+from llmlab.method.files import read_bytes
 
 LONG = ("run_id", "metric", "step", "value")
 """Columns of a table with a row for each run, curve and step."""
@@ -208,38 +207,22 @@ def _from_long(file: Path, columns: Mapping[str, Sequence], places: Iterable[str
 
 
 def _cells(file: Path) -> Cells:
-    text = read_text(file)
-    lines, rows = [], []
-    delimiter = delimiter_of(text)
-    reader = csv.reader(io.StringIO(text), skipinitialspace=True, delimiter=delimiter)
-    try:
-        for row in reader:
-            if row:
-                lines.append(reader.line_num)
-                rows.append([cell.strip() for cell in row])
-    except csv.Error as error:
-        raise LabError(
-            f"{file}, line {reader.line_num}: {error}; correct or remove that line."
-        ) from error
-    n_before = rows_before_header(rows)
-    lines, rows = lines[n_before:], rows[n_before:]
+    rows = read_rows(file)
     if not rows:
         raise LabError(
             f"{file} is empty: wait until the run has written its first step, or give another file."
         )
-    header = [rows[0][0].removeprefix(COMMENT).strip(), *rows[0][1:]]
+    _, (first, *others) = rows[0]
+    header = [first.removeprefix(COMMENT).strip(), *others]
     # some programs write the header again when they go on
-    body = [(line, row) for line, row in zip(lines, rows, strict=True) if row != rows[0]]
+    body = [(line, row) for line, row in rows if row != [first, *others]]
     for line, row in body:
         if len(row) != len(header):
             raise LabError(
                 f"{file}, line {line}: it has {len(row)} cells and the header {len(header)}; "
                 "correct or remove that line."
             )
-    values = [row for _, row in body]
-    if delimiter == ";":
-        values = with_points(values)
-    columns = zip(*values, strict=True) if values else [()] * len(header)
+    columns = zip(*(row for _, row in body), strict=True) if body else [()] * len(header)
     return Cells([line for line, _ in body], _columns_by_name(header, columns))
 
 

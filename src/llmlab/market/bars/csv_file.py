@@ -1,10 +1,8 @@
 """Read bars from a user's CSV file, checked before anything is computed."""
 
-import csv
 import math
 import re
 from collections.abc import Sequence
-from io import StringIO
 from itertools import pairwise
 from pathlib import Path
 
@@ -12,9 +10,8 @@ import pandas as pd
 
 from llmlab.market.bars.bars import COLUMNS, Bars, checked
 from llmlab.market.bars.stock_splits import adjusted, refuse_splits
-from llmlab.method.delimited import delimiter_of, rows_before_header, with_points
+from llmlab.method.delimited import read_rows
 from llmlab.method.errors import LabError
-from llmlab.method.files import read_text
 
 NAMES = {
     "date": ("date", "day", "timestamp", "time", "datetime"),
@@ -67,31 +64,20 @@ def read_csv(path: Path, jumps: str = "refuse") -> Bars:
 def _cells(path: Path) -> tuple[list[str], list[tuple[int, Sequence[str]]]]:
     if not path.exists():  # it may be a pipe
         raise LabError(f"there is no file {path}; give the path of a CSV file of bars.")
-    text = read_text(path)
-    delimiter = delimiter_of(text)
-    reader = csv.reader(StringIO(text), delimiter=delimiter)
-    try:
-        found = [(reader.line_num, row) for row in reader if any(map(str.strip, row))]
-    except csv.Error as error:
-        raise LabError(
-            f"{path} is not CSV up to line {reader.line_num} ({error}); look for an unclosed quote."
-        ) from error
-    lines, rows = zip(*found, strict=True) if found else ((), ())
-    n_before = rows_before_header(rows)
-    lines, rows = lines[n_before:], rows[n_before:]
+    rows = read_rows(path)
     if len(rows) < 2:
         raise LabError(
             f"{path} has no bars; give one line of column names and then one line per day."
         )
-    header, *body = with_points(rows) if delimiter == ";" else rows
-    for line, row in zip(lines[1:], body, strict=True):
+    (header_line, header), *body = rows
+    for line, row in body:
         if len(row) != len(header):
             raise LabError(
-                f"{path}, line {line}: it has {len(row)} cells, but the header in line {lines[0]} "
-                f"has {len(header)}; if commas mark decimals, separate cells with semicolons; else "
-                "correct one of these lines."
+                f"{path}, line {line}: it has {len(row)} cells, but the header in line "
+                f"{header_line} has {len(header)}; if commas mark decimals, separate cells with "
+                "semicolons; else correct one of these lines."
             )
-    return header, list(zip(lines[1:], body, strict=True))
+    return header, body
 
 
 def _places(path: Path, header: Sequence[str]) -> dict[str, int]:

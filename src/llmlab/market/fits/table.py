@@ -1,7 +1,7 @@
 """Read runs from a CSV file with columns of parameters, tokens and loss, checked cell by cell."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,10 +9,9 @@ import numpy as np
 
 from llmlab.market.fits.law import Runs
 from llmlab.method.declare.catalog import suggestion
-from llmlab.method.delimited import delimiter_of, numbered_rows, with_points
+from llmlab.method.delimited import read_rows
 from llmlab.method.documents import listed
 from llmlab.method.errors import LabError
-from llmlab.method.files import read_text
 
 SHOWN = 12
 """Most names that a message lists."""
@@ -92,8 +91,7 @@ def read_table(file: Path) -> Table:
     """
     if not file.exists():  # it may be a pipe
         raise LabError(f"there is no file {file}; give the path of a CSV file of runs.")
-    (header_line, header), *rows = _cells(file, read_text(file)) or [(1, [])]
-    columns = [name.strip() for name in header]
+    (header_line, columns), *rows = read_rows(file, ",;\t|") or [(1, [])]
     if not rows:
         raise LabError(
             f"{file} has no rows; give one line of column names and then one line per run."
@@ -149,16 +147,6 @@ def runs_of(table: Table, sizes: Mapping[str, str | None], loss: str) -> Runs:
                 f"at least {FEWEST_SIZES}; add runs of other sizes, or leave out --{name}."
             )
     return runs
-
-
-def _cells(file: Path, text: str) -> list[tuple[int, Sequence[str]]]:
-    """The header and the non-empty lines after it, each with its number."""
-    delimiter = delimiter_of(text, ",;\t|")
-    found = numbered_rows(file, text, delimiter)
-    if delimiter != ";":
-        return found
-    rows = with_points([row for _, row in found])
-    return [(line, row) for (line, _), row in zip(found, rows, strict=True)]
 
 
 def _number(cell: str) -> float | None:
