@@ -11,7 +11,7 @@ import numpy as np
 from llmlab.cluster.physics.coefficients import SHARES, Coefficients, calibrated
 from llmlab.cluster.physics.hardware import accelerator
 from llmlab.cluster.physics.plan import Plan
-from llmlab.cluster.physics.shapes import shape_named
+from llmlab.cluster.physics.shapes import known_shape
 from llmlab.cluster.physics.step import step_time
 from llmlab.method.declare.experiment import (
     Axis,
@@ -53,7 +53,7 @@ def layout(gpus: int, scaling: str) -> Plan:
     """Llama 3.1 405B on `gpus` H100s: tp 8 and pp 16 as in its paper, the rest data parallel."""
     batch = STRONG_BATCH if scaling == "strong" else WEAK_BATCH * gpus // SMALLEST
     return Plan(
-        shape=shape_named("Llama 3.1 405B"),
+        shape=known_shape("Llama 3.1 405B"),
         accelerator=accelerator("H100"),
         gpus=gpus,
         seq_len=8192,

@@ -55,6 +55,17 @@ def test_a_size_becomes_a_gpt_of_about_so_many_parameters() -> None:
     assert gpt_of(7e9).parameters == pytest.approx(7e9, rel=0.1)
 
 
+@pytest.mark.parametrize("name", ["7B", " 7 b ", "7000M", "7e9", "0.007T"])
+def test_a_number_of_parameters_is_read_however_it_is_written(name: str) -> None:
+    assert shape_named(name) == gpt_of(7e9)
+
+
+@pytest.mark.parametrize("name", ["70", "20k", "200T", "-7B", "inf"])
+def test_no_model_has_so_many_parameters(name: str) -> None:
+    with pytest.raises(LabError, match="a model cannot have"):
+        shape_named(name)
+
+
 def test_an_unknown_model_is_refused_with_the_list() -> None:
     with pytest.raises(LabError, match=r"Llama 3\.1 8B"):
         shape_named("Lama")

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 from llmlab.method.declare.catalog import suggestion
 from llmlab.method.errors import LabError
+from llmlab.method.options import parse_count
 
 
 @dataclass(frozen=True)
@@ -292,15 +293,13 @@ def shape_named(name: str) -> Shape:
     """Find a public model by name, or build a GPT with a number of parameters such as "1.3B".
 
     Raises:
-        LabError: the name is neither.
+        LabError: the name is neither, or no model has so many parameters.
     """
     if found := known_shape(name):
         return found
-    if size := re.fullmatch(r"(?i)([\d.]+)\s*([MBT])", name.strip()):
-        try:
-            return gpt_of(float(size[1]) * {"M": 1e6, "B": 1e9, "T": 1e12}[size[2].upper()])
-        except ValueError:
-            pass
+    parameters = parse_count(name.strip())
+    if not math.isnan(parameters):
+        return gpt_of(parameters)
     names = [shape.name for shape in SHAPES]
     raise LabError(
         f'there is no model "{name}"{suggestion(name, names)}; give a number of parameters, as '
