@@ -81,38 +81,28 @@ command("sleep_prompting")
 # %% [markdown]
 # ## Results
 
+
+# %%
+def rates(**help_given):
+    """Pass rates by turns, with this help."""
+    metrics = ["pass_rate", "taught_rate", "new_rate"]
+    return table("sleep_prompting", metrics, by="turns", **help_given)
+
+
 # %%
 # | label: tbl-sleep-prompting-untold
 # | tbl-cap: "Pass rates by turns, without help."
-table(
-    "sleep_prompting",
-    ["pass_rate", "taught_rate", "new_rate"],
-    by="turns",
-    hint=False,
-    examples=0,
-)
+rates(hint=False, examples=0)
 
 # %%
 # | label: tbl-sleep-prompting-told
 # | tbl-cap: "Pass rates by turns, with the family of the bug as a hint."
-table(
-    "sleep_prompting",
-    ["pass_rate", "taught_rate", "new_rate"],
-    by="turns",
-    hint=True,
-    examples=0,
-)
+rates(hint=True, examples=0)
 
 # %%
 # | label: tbl-sleep-prompting-shown
 # | tbl-cap: "Pass rates by turns, with one example of the family."
-table(
-    "sleep_prompting",
-    ["pass_rate", "taught_rate", "new_rate"],
-    by="turns",
-    hint=False,
-    examples=1,
-)
+rates(hint=False, examples=1)
 
 # %% [markdown]
 # ## Learnings
