@@ -6,6 +6,7 @@ from textwrap import dedent
 
 import pytest
 
+from llmlab.method.environment import DATA_DIR
 from llmlab.method.evidence.reach import Reach, circles, reach, still_source
 
 PACKAGE = {
@@ -386,6 +387,27 @@ def test_a_file_of_data_that_appears_is_seen(package: Package) -> None:
     assert package.reach("plain").data == ()
     package.write("llmlab/lab/facts.csv", "gpu,watts\n")
     assert "lab/facts.csv" in package.reach("plain").code
+
+
+def test_a_table_of_the_users_own_counts_where_it_takes_the_place_of_one(
+    package: Package, monkeypatch, tmp_path_factory
+) -> None:
+    package.replace("llmlab/experiments/plain.py", "    return", READS_FACTS)
+    package.write("llmlab/lab/facts.csv", "gpu,watts\nH100,700\n")
+    packaged = package.reach("plain").digest
+    folder = tmp_path_factory.mktemp("own")
+    monkeypatch.setenv(DATA_DIR, str(folder))
+    assert package.reach("plain").digest == packaged
+
+    own = folder / "facts.csv"
+    for watts in ("350", "500"):
+        own.write_text(f"gpu,watts\nH100,{watts}\n")
+        assert package.reach("plain").data == (own,)
+        assert package.reach("plain").digest != packaged
+    own.write_text("gpu,watts\nH100,700\n")
+    assert package.reach("plain").digest == packaged
+    monkeypatch.delenv(DATA_DIR)
+    assert package.reach("plain").data == (package.root / "llmlab/lab/facts.csv",)
 
 
 def test_files_are_compared_once_for_many_definitions(package: Package, monkeypatch) -> None:

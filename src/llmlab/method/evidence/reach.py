@@ -4,7 +4,8 @@ From one definition, references are followed through the modules of the package.
 Merkle digest: each reference in a definition is replaced by the digest of its target, so that no
 name of a module, file or definition enters. Definitions that refer to each other in a cycle are
 hashed together. A module used as a value counts as a whole, since the source does not show which
-of its names are read. A file of data that a definition names counts by its content.
+of its names are read. A file of data that a definition names counts by its content, or by that of
+the user's own file which takes its place.
 """
 
 import hashlib
@@ -17,6 +18,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from llmlab.method.checksums import content_sha256
+from llmlab.method.environment import DATA_DIR
 from llmlab.method.evidence.definitions import Module, parse_module
 from llmlab.method.evidence.forms import DataFile, Form, Reference
 from llmlab.method.evidence.modules import file_version, find_module
@@ -31,6 +33,8 @@ WHOLE = "*"
 """Stands for a name where a module counts as a whole."""
 CONTENT = "/"
 """Stands for a name where a file of data is reached, which takes the place of a module."""
+TABLES = (".csv", ".parquet")
+"""Endings of the files of data of which users may have their own in the folder of `DATA_DIR`."""
 
 
 @dataclass(frozen=True, order=True)
@@ -65,7 +69,7 @@ class Reach:
         code: digest of each reached definition by its label, with references by name.
         whole: modules that count as a whole.
         files: the files of the reached definitions, those of data included.
-        data: the files of data.
+        data: the files of data, of which the user's own lie elsewhere.
         places: location of each definition: its file, and first and last line of each statement.
     """
 
@@ -93,7 +97,7 @@ def reach(source: Path, module: str, name: str, *, together: bool = False) -> Re
     return _program(source, together).reach(Definition(module, name))
 
 
-_programs: dict[tuple[Path, bool], "_Program"] = {}
+_programs: dict[tuple[Path, bool, str], "_Program"] = {}
 _is_still: ContextVar[bool] = ContextVar("is_still", default=False)
 
 
@@ -115,17 +119,23 @@ def still_source() -> Iterator[None]:
 
 def _program(source: Path, together: bool) -> "_Program":
     """The program below `source`, cached until one of its files changes."""
-    known = _programs.get((source, together))
+    own = os.environ.get(DATA_DIR, "")
+    known = _programs.get((source, together, own))
     if known is None or not (_is_still.get() or known.is_current):
-        known = _programs[source, together] = _Program(source, together)
+        known = _programs[source, together, own] = _Program(source, together, own)
     return known
 
 
 class _Program:
-    """The definitions of a package and their references, found on demand."""
+    """The definitions of a package and their references, found on demand.
 
-    def __init__(self, source: Path, together: bool) -> None:
+    Args:
+        own: the folder of `DATA_DIR`, or nothing.
+    """
+
+    def __init__(self, source: Path, together: bool, own: str) -> None:
         self.source, self.together = source, together
+        self.own = Path(own) if own else None
         self.modules: dict[str, Module | None] = {}
         self.versions: dict[Path, tuple[int, int]] = {}
         self.searched: dict[Path, frozenset[str]] = {}
@@ -153,7 +163,7 @@ class _Program:
         reached = self._follow(start)
         self._digest(reached)
         statements = sorted(self.digests[one] for one in reached if one.name.startswith("#"))
-        data = {self.source / one.module for one in reached if one.is_data}
+        data = {self._data_file(one.module) for one in reached if one.is_data}
         paths = {find_module(self.source, one.module) for one in reached if not one.is_data}
         return Reach(
             digest=_hash([self.digests[start], *statements]),
@@ -263,16 +273,25 @@ class _Program:
 
     def _data(self, named: DataFile) -> str | Definition:
         """The file of data with this name; its name as text if there is no such file."""
-        path = self.source / named.path
+        path = self._data_file(named.path)
         if not path.is_file():
             self.searched.setdefault(path.parent, _entries(path.parent))
             return named.path
         self.versions[path] = file_version(path)
         return Definition(named.path, CONTENT)
 
+    def _data_file(self, name: str) -> Path:
+        """The packaged file of this path, or the user's own table of its name."""
+        if self.own and name.endswith(TABLES):
+            self.searched.setdefault(self.own, _entries(self.own))
+            if (own := self.own / Path(name).name).is_file():
+                return own
+        return self.source / name
+
     def _form(self, one: Definition) -> Form:
         if one.is_data:
-            return (content_sha256(Path(one.module), (self.source / one.module).read_bytes()),)
+            content = self._data_file(one.module).read_bytes()
+            return (content_sha256(Path(one.module), content),)
         module = self._module(one.module)
         if one.name == WHOLE:
             pieces: list[str | Reference] = []

@@ -129,6 +129,8 @@ def _origins(project: Project, stale: Sequence[Evidence], commit: str | None) ->
 def _check_same_data(name: str, now: Reach, source: Path) -> None:
     """Raise LabError if a file of data differs there: a run need not read all of it."""
     for path in now.data:
+        if not path.is_relative_to(modules.SOURCE):  # the user's own, which both runs read
+            continue
         there = source / path.relative_to(modules.SOURCE)
         if not there.is_file() or file_sha256(there) != file_sha256(path):
             raise LabError(
