@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from llmlab.method.errors import LabError
-from llmlab.sleep.koans.koan import builtin_koans, choose_koans, numbered, read_koans
+from llmlab.sleep.koans.koan import builtin_koans, choose_koans, read_koans
 
 GOOD = """
 family = "moves"
@@ -68,7 +68,3 @@ def test_a_missing_file_is_named() -> None:
 
 def test_a_family_is_chosen_by_its_name() -> None:
     assert {koan.family for koan in choose_koans("traits")} == {"traits"}
-
-
-def test_lines_are_numbered_as_a_compiler_counts_them() -> None:
-    assert numbered("a\n\n  b\n") == "  1 a\n  2\n  3   b"

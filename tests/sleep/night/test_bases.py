@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from llmlab.sleep.night.adapters import Factors, deltas, mean_of_deltas, mean_of_factors, norm
+from llmlab.sleep.night.adapters import Factors, deltas, mean_of_factors, norm
 from llmlab.sleep.night.bases import (
     directions_for,
     expected_shrinkage,
@@ -14,7 +14,6 @@ from llmlab.sleep.night.bases import (
     rebuilt_factors,
     shrinkage,
     stacked,
-    turned,
 )
 from llmlab.sleep.night.share import rebuilt
 from tests.sleep.night.drawn import random_adapters
@@ -64,13 +63,6 @@ def test_means_of_unrelated_factors_shrink_as_forecast():
     seen = sum(shrinkage(mean_of_factors(each), each) ** 2 for each in draws)
     forecast = sum(expected_shrinkage(each) ** 2 for each in draws)
     assert seen / forecast == pytest.approx(1.0, abs=0.1)
-
-
-def test_a_turn_changes_the_mean_of_factors_and_not_what_an_adapter_does():
-    found = random_adapters(2)
-    others = [found[0], turned(found[1], seed=1)]
-    torch.testing.assert_close(mean_of_deltas(found)["layer"], mean_of_deltas(others)["layer"])
-    assert not torch.allclose(mean_of_factors(found)["layer"], mean_of_factors(others)["layer"])
 
 
 def test_noise_is_as_large_as_the_adapter_and_another_thing():

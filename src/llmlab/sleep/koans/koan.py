@@ -148,9 +148,3 @@ def choose_koans(which: str) -> tuple[Koan, ...]:
         f"there is no koan '{which}'{suggestion(which, names)}: `llmlab sleep koans list` shows "
         "their names; a file of koans ends in .toml."
     )
-
-
-def numbered(code: str) -> str:
-    """Code with a number before each line, as a compiler counts them."""
-    lines = code.rstrip("\n").split("\n")
-    return "\n".join(f"{number:>3} {line}".rstrip() for number, line in enumerate(lines, 1))

@@ -123,18 +123,6 @@ def _cross_squares(b_NOR: Tensor, a_NIR: Tensor) -> Tensor:
     return (gram_b_RR * gram_a_RR).sum()
 
 
-def turned(adapter: Adapter, seed: int) -> Adapter:
-    """The same ΔW by other factors: BQ and QᵀA, with a random orthogonal Q for each layer."""
-    random = torch.Generator().manual_seed(seed)
-
-    def turn(factors: Factors) -> Factors:
-        rank = factors.a_RI.shape[0]
-        q_RR = torch.linalg.qr(torch.randn(rank, rank, generator=random)).Q
-        return Factors(factors.b_OR @ q_RR, q_RR.T @ factors.a_RI)
-
-    return {path: turn(factors) for path, factors in adapter.items()}
-
-
 def _mean_norm(adapters: Sequence[Adapter]) -> float:
     sizes = [norm({path: f.delta_OI for path, f in adapter.items()}) for adapter in adapters]
     return sum(sizes) / len(sizes)
