@@ -6,6 +6,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from llmlab.method.evidence import modules
+from llmlab.method.evidence.definitions import parse_module
 from llmlab.method.evidence.modules import closure, closure_of, imports_of_file, source_digest
 
 WRITTEN = """
@@ -22,6 +23,9 @@ class Circle:
     async def draw(self, *points, **options):
         return [point for point in points if point]
 """
+
+
+FORMATTED = 'def padded(x, width):\n    return f"{x:>{width}}"\n'
 
 
 @pytest.fixture
@@ -108,6 +112,15 @@ def test_docstrings_never_change_the_digest(tmp_path: Path, text: str) -> None:
 def test_another_constant_always_changes_the_digest(tmp_path: Path, value) -> None:
     changed = WRITTEN.replace("x = 3", f"x = {value!r}")
     assert (_digest(tmp_path, changed) == _digest(tmp_path, WRITTEN)) == (repr(value) == "3")
+
+
+def test_an_fstring_has_one_digest_and_form_under_every_python(tmp_path: Path) -> None:
+    digest = "23fdb5e4436e91ce8e82d6b94cddf4d17a4484b67572373b3913824d93c14b27"
+    assert _digest(tmp_path, FORMATTED) == digest
+    path = tmp_path / "module.py"
+    path.write_text(FORMATTED)
+    (form,) = parse_module("llmlab.module", path).definitions["padded"]
+    assert "values=['>', FormattedValue(value=width, conversion=-1, ), ]" in form
 
 
 def _digest(folder: Path, source: str) -> str:

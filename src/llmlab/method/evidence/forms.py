@@ -22,6 +22,7 @@ from llmlab.method.evidence.syntax import (
     names_by_kind,
     nodes_of_scope,
     parameters_of,
+    parts_of,
 )
 
 ENTRY_POINT = re.compile(rf"{PACKAGE}(\.\w+)+:\w+")
@@ -207,6 +208,9 @@ class FormWriter:
             self.pieces.append(DataFile(node.value))
         else:
             self.say(repr(node.value))
+
+    def _write_JoinedStr(self, node: ast.JoinedStr) -> None:
+        self.plain(node, values=parts_of(node))
 
     # scopes
 

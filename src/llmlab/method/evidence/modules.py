@@ -16,6 +16,7 @@ from llmlab.method.evidence.syntax import (
     absolute,
     children,
     is_bare_string,
+    parts_of,
 )
 from llmlab.method.files import SOURCE
 
@@ -80,6 +81,8 @@ def _stable(node: object) -> str:
         value = getattr(node, name, None)
         if name == "body" and isinstance(node, DOCUMENTED):
             value = [item for item in value if not is_bare_string(item)]
+        if name == "values" and isinstance(node, ast.JoinedStr):
+            value = parts_of(node)
         if value is not None and value != []:
             inside.append(f"{name}={_stable(value)}")
     return f"{type(node).__name__}({', '.join(inside)})"

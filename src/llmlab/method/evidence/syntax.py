@@ -50,6 +50,13 @@ def is_bare_string(node: ast.stmt) -> bool:
     )
 
 
+def parts_of(node: ast.JoinedStr) -> list[ast.expr]:
+    """The parts of an f-string, without the empty ones that only Python 3.12 has in formats."""
+    return [
+        part for part in node.values if not (isinstance(part, ast.Constant) and part.value == "")
+    ]
+
+
 def without_docstrings(tree: ast.Module) -> ast.Module:
     """Remove docstrings and strings that document a name, in place."""
     for node in ast.walk(tree):
