@@ -1,4 +1,5 @@
 import os
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -6,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from llmlab.sleep.sandbox import bubblewrap
-from llmlab.sleep.sandbox.bubblewrap import INSIDE, Bubblewrap
+from llmlab.sleep.sandbox.bubblewrap import INSIDE, TOOLS, Bubblewrap
 from llmlab.sleep.sandbox.levels import failure
 from llmlab.sleep.sandbox.process import Limits, Ran, run_limited
 
@@ -44,3 +45,15 @@ def test_without_root_only_the_folder_and_tmp_take_files(
     ran = shell(f"echo 1 > {INSIDE}/x; echo 1 > /tmp/x; echo 1 > /dev/null; echo 1 > {place}/x")
     assert ran.code != 0
     assert ran.stderr.count("Read-only file system") == 1
+
+
+def test_python_runs_with_its_own_library_and_not_with_one_of_the_system(tmp_path: Path) -> None:
+    if reason := failure(Bubblewrap()):
+        pytest.skip(f"bubblewrap does not work here: {reason}")
+    program = str(Path(sys.executable).resolve())
+    line = "print(*{each.split()[-1] for each in open('/proc/self/maps') if 'python' in each})"
+    base = Path(sys.base_prefix)
+    ran = Bubblewrap().run([program, "-I", "-S", "-c", line], tmp_path, Limits(), [base])
+    assert ran.code == 0, ran.stderr
+    inside = base if program.startswith("/usr/") else TOOLS
+    assert all(Path(path).is_relative_to(inside) for path in ran.stdout.split())

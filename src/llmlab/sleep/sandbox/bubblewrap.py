@@ -43,7 +43,8 @@ class Bubblewrap:
     ) -> Ran:
         places = {path: TOOLS / str(number) for number, path in enumerate(readable)}
         walls = _walls(folder, limits, places)
-        shown = [moved(command[0], places), *command[1:]]
+        program = moved(command[0], places)
+        shown = [*libraries(program, places), program, *command[1:]]
         inside = [*walls, "--", *_as_nobody(folder), *_limited(limits), *shown]
         return run_limited(
             inside, folder, {"PATH": PATH}, limits, watch=lambda: too_big(folder, limits)
@@ -56,6 +57,13 @@ def moved(program: str, places: Mapping[Path, Path]) -> str:
         if Path(program).is_relative_to(path):
             return str(place / Path(program).relative_to(path))
     return program
+
+
+def libraries(program: str, places: Mapping[Path, Path]) -> list[str]:
+    """The variable by which a moved program finds libraries that it knows by their old path."""
+    if not any(Path(program).is_relative_to(place) for place in places.values()):
+        return []
+    return [f"LD_LIBRARY_PATH={Path(program).parent.parent / 'lib'}"]
 
 
 def _walls(folder: Path, limits: Limits, places: Mapping[Path, Path]) -> list[str]:

@@ -18,7 +18,7 @@ from functools import cache
 from io import BytesIO
 from pathlib import Path
 
-from llmlab.sleep.sandbox.bubblewrap import INSIDE, TOOLS, moved
+from llmlab.sleep.sandbox.bubblewrap import INSIDE, TOOLS, libraries, moved
 from llmlab.sleep.sandbox.process import Limits, Ran, run_limited
 from llmlab.sleep.sandbox.sandbox import PATH, SYSTEM, fresh_user, too_big
 
@@ -54,9 +54,10 @@ class Container:
         name = f"llmlab-{uuid.uuid4().hex}"
         places = {path: TOOLS / str(number) for number, path in enumerate(readable)}
         runtime = _runtime()
-        shown = [moved(command[0], places), *command[1:]]
-        walls = [*_walls(runtime, folder, limits), *_mounts(folder, places)]
-        order = [runtime, "run", f"--name={name}", *walls, IMAGE, *shown]
+        program = moved(command[0], places)
+        found = [f"--env={variable}" for variable in libraries(program, places)]
+        walls = [*_walls(runtime, folder, limits), *_mounts(folder, places), *found]
+        order = [runtime, "run", f"--name={name}", *walls, IMAGE, program, *command[1:]]
         try:
             ran = run_limited(
                 order, folder, _environment(), limits, watch=lambda: too_big(folder, limits)
