@@ -63,10 +63,10 @@ verdict("H-PROMPT-3")
 # ## Method
 #
 # Nothing is trained. After each edit the judge runs the program. If it is still red, the coder is asked again, with the
-# edited code and its new error. An answer that is no edit of the program changes neither, and this coder, which gives its
-# most likely answer, then gives it again. A hint is the family of the bug, which half of the base's lessons named. An
-# example is a repair of the same family in another program: the program, its error and the edit. A fourth of the base's
-# lessons followed one, though none of a new family.
+# edited code and its new error. An answer that is no edit of the program changes neither, so the coder gives its most
+# likely answer on the first turn alone, and draws one on each later turn. A hint is the family of the bug, which half of
+# the base's lessons named. An example is a repair of the same family in another program: the program, its error and the
+# edit. A fourth of the base's lessons followed one, though none of a new family.
 
 # %%
 # | label: tbl-sleep-prompting-method
@@ -117,7 +117,7 @@ Markdown(
 # %% [markdown]
 # None compares another answer with a night: @sec-results-sleep-methods shows what nights do.
 #
-# *What this holds for:* one small coder (@sec-results-sleep-base), for which a hint is one token, and which always gives
-# its most likely answer.
+# *What this holds for:* one small coder (@sec-results-sleep-base), for which a hint is one token, and one temperature of
+# the answers drawn on later turns.
 #
 # *What would change our mind:* a model that reads advice in words, which a hint can tell something new.

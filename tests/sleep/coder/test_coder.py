@@ -144,6 +144,13 @@ def test_draws_differ_by_seed_and_repeat():
     assert first == again != other
 
 
+def test_asked_again_a_coder_draws_another_answer():
+    coder = new_coder("python", TOKENS, SHAPE, 0)
+    said = [[each.tokens for each in coder.answer([TASK, LONG] * 20, turn)] for turn in (0, 1)]
+    assert said[0][::2] == said[0][:1] * 20  # one answer to one question
+    assert len({*said[1]}) > 2
+
+
 def test_a_coder_comes_back_from_its_folder(tmp_path):
     coder = new_coder("python", TOKENS, SHAPE, 0)
     save_coder(coder, tmp_path)

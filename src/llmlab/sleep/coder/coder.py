@@ -3,7 +3,7 @@
 import json
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import torch
@@ -25,6 +25,8 @@ WEIGHTS, ABOUT = "coder.safetensors", "coder.json"
 BATCH = 256
 LONGEST_ANSWER = 40
 """Tokens; the longest repair of a grammar has 37."""
+AGAIN = 0.5
+"""Temperature of later turns, at least: the likeliest answer to the same question failed before."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,7 @@ class Coder:
     say, it cannot do.
 
     Attributes:
-        temperature: 0 takes the most likely token.
+        temperature: of the first turn; 0 takes the most likely token.
         seed: of the draws at a temperature above 0.
     """
 
@@ -48,6 +50,7 @@ class Coder:
 
     def answer(self, tasks: Sequence[Task], turn: int) -> list[Answer]:
         """Answers in batches of similar length; those that do not fit the context are empty."""
+        asked = replace(self, temperature=max(self.temperature, AGAIN)) if turn else self
         prompts = [self.tokens.prompt(task) for task in tasks]
         room = self.model.config.context - LONGEST_ANSWER
         fitting = sorted(
@@ -59,7 +62,7 @@ class Coder:
         for start in range(0, len(fitting), BATCH):
             chosen = fitting[start : start + BATCH]
             began = time.perf_counter()
-            drawn = self._complete([prompts[at] for at in chosen], random)
+            drawn = asked._complete([prompts[at] for at in chosen], random)
             seconds = (time.perf_counter() - began) / len(chosen)
             for at, ids in zip(chosen, drawn, strict=True):
                 text = self.tokens.text(ids, tasks[at].code)
