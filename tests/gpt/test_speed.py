@@ -62,14 +62,14 @@ PAGES_OF_FOUR_STEPS = """
 import resource, torch
 from llmlab.gpt.speed import keep_freed_memory
 
-weights = torch.ones(9_000_000, requires_grad=True)  # above 32 MiB glibc asks the kernel each time
+weights = torch.ones(8_500_000, requires_grad=True)  # above 32 MiB glibc asks the kernel each time
 
 def step():
     weights.grad = None
     (weights * 2).tanh().mean().backward()
 
 def cleared():
-    for _ in range(8):
+    for _ in range(3):
         step()
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
     for _ in range(4):
