@@ -94,6 +94,7 @@ def ran(script: str, clone: Path, variables: Mapping[str, str]) -> None:
     """Run a step as a runner does; it must succeed."""
     script = script.replace(" --accessibility", "")
     ours = {"PATH": f"{clone.parent / 'bin'}:{os.environ['PATH']}", "HOME": str(clone.parent)}
+    ours["PYTHONDONTWRITEBYTECODE"] = ""  # many processes run the same sources, which nobody edits
     done = subprocess.run(
         ["bash", "-e", "-c", script],
         cwd=clone,
