@@ -10,7 +10,7 @@ from fuzzing import assert_survives, mutated_bytes, mutated_json, mutated_lines,
 
 from llmlab.gpt.model import GPTConfig
 from llmlab.sleep.coder.coder import ABOUT, WEIGHTS, load_coder, new_coder, save_coder
-from llmlab.sleep.coder.tokens import END, FIX, PAD, UNKNOWN, CodeTokens
+from llmlab.sleep.coder.tokens import SPECIAL, CodeTokens
 from llmlab.sleep.koans import koan
 from llmlab.sleep.repair.episodes import EpisodeFile
 
@@ -22,7 +22,7 @@ EPISODE = {
     "language": "python",
     "turns": [{"answer": "1|x", "outcome": "green", "line": 1, "seconds": 0.5}],
 }
-TOKENS = CodeTokens((PAD, END, UNKNOWN, FIX, "return"))
+TOKENS = CodeTokens((*SPECIAL, "return"))
 
 
 def test_fuzz_koans(tmp_path: Path) -> None:

@@ -9,10 +9,10 @@ from sleep_tokens import TOKENS
 
 from llmlab.gpt.model import IGNORE, GPTConfig
 from llmlab.method.errors import LabError
-from llmlab.sleep.coder.coder import load_coder, new_coder, save_coder
+from llmlab.sleep.coder.coder import ABOUT, load_coder, new_coder, save_coder
 from llmlab.sleep.coder.lessons import Lesson, encoded, lesson_batches
 from llmlab.sleep.coder.rotary import rotations, turned
-from llmlab.sleep.coder.tokens import UNKNOWN, facts, joined, pieces
+from llmlab.sleep.coder.tokens import TO, UNKNOWN, facts, joined, pieces
 from llmlab.sleep.koans.verdict import Verdict
 from llmlab.sleep.repair.task import Task
 
@@ -159,6 +159,15 @@ def test_a_coder_comes_back_from_its_folder(tmp_path):
 
 def test_a_folder_without_a_coder_is_said(tmp_path):
     with pytest.raises(LabError, match="holds no coder"):
+        load_coder(tmp_path)
+
+
+def test_a_coder_from_before_spans_is_refused(tmp_path):
+    """Each of its answers would be no edit."""
+    save_coder(new_coder("python", TOKENS, SHAPE, 0), tmp_path)
+    about = (tmp_path / ABOUT).read_text(encoding="utf-8")
+    (tmp_path / ABOUT).write_text(about.replace(TO, "<other>"), encoding="utf-8")
+    with pytest.raises(LabError, match="lack those that every coder has"):
         load_coder(tmp_path)
 
 

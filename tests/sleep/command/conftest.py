@@ -7,7 +7,7 @@ import pytest
 
 from llmlab.gpt.model import GPTConfig
 from llmlab.sleep.coder.coder import new_coder, save_coder
-from llmlab.sleep.coder.tokens import END, FIX, PAD, UNKNOWN, CodeTokens
+from llmlab.sleep.coder.tokens import SPECIAL, CodeTokens
 from llmlab.sleep.command.app import app
 
 
@@ -24,7 +24,7 @@ def sleep() -> Callable[..., None]:
 @pytest.fixture
 def coder(tmp_path: Path) -> Path:
     """The folder of one that knows Python, if hardly a word of it."""
-    tokens = CodeTokens((PAD, END, UNKNOWN, FIX))
+    tokens = CodeTokens(SPECIAL)
     folder = tmp_path / "coder"
     save_coder(new_coder("python", tokens, GPTConfig(len(tokens.names), 64, 16, 1, 2), 0), folder)
     return folder

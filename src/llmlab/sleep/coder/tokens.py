@@ -22,7 +22,8 @@ from llmlab.sleep.repair.task import Task
 PIECE = re.compile(
     r"[A-Za-z_]+|\d| ?(?:\*\*|//|==|!=|<=|>=|\+=|-=|->|=>|::|[^\w\s]) ?|(?: {4})+|\s"
 )
-PAD, END, UNKNOWN, FIX, TO = "<pad>", "<end>", "<?>", "<fix>", "<to>"
+SPECIAL = PAD, END, UNKNOWN, FIX, TO = "<pad>", "<end>", "<?>", "<fix>", "<to>"
+"""What every coder says beside code; `TO` stands between a span and what takes its place."""
 ERRORS = (
     "NameError TypeError ValueError IndexError KeyError AttributeError UnboundLocalError "
     "ZeroDivisionError RuntimeError SyntaxError IndentationError RecursionError wrong panic limit "
@@ -177,7 +178,7 @@ def code_tokens(language: Language) -> CodeTokens:
     """The vocabulary of the programs that the grammar of a language gives."""
     grammar = GRAMMARS[language]
     fixed = [
-        *(PAD, END, UNKNOWN, FIX, TO),
+        *SPECIAL,
         *(line_token(number) for number in range(MOST_LINES + 1)),
         *(error_token(error) for error in _errors(grammar)),
         *(family_token(family) for family in ("", *grammar.families)),
