@@ -10,6 +10,7 @@ from sleep_tokens import TOKENS
 from llmlab.gpt.model import IGNORE, GPTConfig
 from llmlab.method.errors import LabError
 from llmlab.sleep.coder.coder import ABOUT, load_coder, new_coder, save_coder
+from llmlab.sleep.coder.guide import Guide
 from llmlab.sleep.coder.lessons import Lesson, encoded, lesson_batches
 from llmlab.sleep.coder.rotary import rotations, turned
 from llmlab.sleep.coder.tokens import TO, UNKNOWN, facts, joined, pieces
@@ -102,9 +103,10 @@ def test_batches_are_no_wider_than_their_longest_lesson():
 
 
 def drawn(coder, *tasks, seed=0):
-    """What the coder says, token by token: untrained, it writes no edit."""
+    """What the coder says, token by token."""
     prompts = [coder.tokens.prompt(task) for task in tasks]
-    return coder._complete(prompts, torch.Generator().manual_seed(seed))
+    guides = [Guide.to(task.code, coder.tokens) for task in tasks]
+    return coder._complete(prompts, guides, torch.Generator().manual_seed(seed))
 
 
 def test_padding_changes_no_answer():

@@ -1,6 +1,7 @@
 """The small coder: a model with its vocabulary, in a folder, and as a client of the loop."""
 
 import json
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
@@ -16,6 +17,7 @@ from llmlab.gpt.model import GPTConfig
 from llmlab.gpt.saved.checkpoints import Shape
 from llmlab.method.documents import in_one_line
 from llmlab.method.errors import LabError
+from llmlab.sleep.coder.guide import Guide
 from llmlab.sleep.coder.rotary import RotaryGPT
 from llmlab.sleep.coder.tokens import SPECIAL, CodeTokens
 from llmlab.sleep.koans.koan import Language
@@ -34,7 +36,7 @@ class Coder:
     """A model that repairs programs of one language.
 
     Its vocabulary is that of the grammar, without imports, files and processes: what it cannot
-    say, it cannot do.
+    say, it cannot do. Its answers are edits of the program, whatever the model would rather say.
 
     Attributes:
         temperature: of the first turn; 0 takes the most likely token.
@@ -62,7 +64,8 @@ class Coder:
         for start in range(0, len(fitting), BATCH):
             chosen = fitting[start : start + BATCH]
             began = time.perf_counter()
-            drawn = asked._complete([prompts[at] for at in chosen], random)
+            guides = [Guide.to(tasks[at].code, self.tokens) for at in chosen]
+            drawn = asked._complete([prompts[at] for at in chosen], guides, random)
             seconds = (time.perf_counter() - began) / len(chosen)
             for at, ids in zip(chosen, drawn, strict=True):
                 text = self.tokens.text(ids, tasks[at].code)
@@ -70,7 +73,9 @@ class Coder:
         return answers
 
     @torch.inference_mode()
-    def _complete(self, prompts: Sequence[list[int]], random: torch.Generator) -> list[list[int]]:
+    def _complete(
+        self, prompts: Sequence[list[int]], guides: Sequence[Guide], random: torch.Generator
+    ) -> list[list[int]]:
         """Continue prompts together, padded on the left, until each has said `END`."""
         width = max(map(len, prompts))
         device = self.model.head.weight.device
@@ -85,7 +90,11 @@ class Coder:
         row_B = torch.arange(len(prompts), device=device)
         for at in range(LONGEST_ANSWER):
             newest_BD = self.model.hidden(tokens_BT, cache)[:, -1]
-            drawn_NL[row_B, at] = self._drawn(self.model.head(newest_BD), random)
+            is_allowed_BV = torch.stack(
+                [guides[row].allowed(drawn_NL[row, :at].tolist()) for row in row_B.tolist()]
+            )
+            logits_BV = self.model.head(newest_BD).masked_fill(~is_allowed_BV.to(device), -math.inf)
+            drawn_NL[row_B, at] = self._drawn(logits_BV, random)
             goes_on_B = (drawn_NL[row_B, : at + 1] != self.tokens.end).all(1)
             if not goes_on_B.any():
                 break
