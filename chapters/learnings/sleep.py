@@ -29,7 +29,15 @@ Markdown(
         undecided="Here a night of naive LoRA leaves it open",
         untested="No recorded night has tested this yet",
     )
-    + f" ({cite('H-SLEEP-1')}).\n"
+    + f" ({cite('H-SLEEP-1')}). "
+    + says(
+        "H-SLEEP-RATE-1",
+        supported="At its own best rate it does",
+        refuted="Nor does it at its own best rate",
+        undecided="Whether it does at its own best rate is open",
+        untested="What it does at its own best rate is untested",
+    )
+    + f" ({cite('H-SLEEP-RATE-1')}).\n"
     "- *Replay mends what targeted training breaks.* "
     + says(
         "H-SLEEP-2",

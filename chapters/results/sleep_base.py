@@ -27,7 +27,9 @@ note("sleep_base")
 # to replace, and what takes its place; a small model copies badly, so it copies no more than that. Its vocabulary is that
 # of the grammar. Names do not affect a bug, so they are read by their place: the first variable of a program is one
 # token, whatever it is called, and the coder's output is translated back. Positions are rotary [@su2021rope], since
-# copying is relative. Only the tokens of the answer are trained on. Three of the twelve families are held out whole, and
+# copying is relative. Only the tokens of the answer are trained on, and when it answers, only tokens that an edit of this
+# program can go on with are drawn [@willard2023guided, section 3]: a number of one of its lines, a span of that line.
+# Three of the twelve families are held out whole, and
 # the exam holds only templates that are not in the lessons. The real interpreter judges: any edit that makes the program
 # green counts, not only the reference.
 

@@ -191,7 +191,8 @@ Markdown(
 
 # %% [markdown]
 # *What this holds for:* one small coder (@sec-results-sleep-base), one night after a day of generated Python, an exam of
-# unseen templates, and one setting of rate, rank and steps for all methods.
+# unseen templates, and one setting of rate, rank and steps for all methods; @sec-results-sleep-rates gives four of them
+# seven rates.
 #
 # *What would change our mind:* other bases. What holds for a model of this size on generated Python may not hold for a
 # model that has read the internet.

@@ -11,6 +11,10 @@ from tests.experiments.sleep_folders import brief
 CASES = {
     "sleep_methods": ({"method": "replay"}, {"day_koans": 12, "exam_koans": 12}),
     "sleep_prompting": ({"turns": 2, "hint": True, "examples": 1}, {"exam_koans": 12}),
+    "sleep_rates": (
+        {"method": "self", "learning_rate": 1e-3},
+        {"day_koans": 12, "exam_koans": 12, "validation_koans": 12},
+    ),
     "sleep_replay": ({"replay": 0.2}, {"day_koans": 12, "exam_koans": 12}),
     "sleep_share": ({"method": "share-continual"}, {"day_koans": 1, "exam_koans": 1}),
     "sleep_routing": ({"route": "learned"}, {"day_koans": 2, "exam_koans": 1}),

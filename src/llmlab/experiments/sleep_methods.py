@@ -22,33 +22,16 @@ METHODS = (
 
 
 def run(trial: Trial) -> Outcome:
-    from llmlab.sleep.night.nights import Night
-    from llmlab.sleep.study.exams import (
-        base_exam,
-        beside,
-        day_koans,
-        exam_koans,
-        open_base,
-        spend_day,
-    )
+    from llmlab.sleep.study.exams import base_day, base_exam, beside, exam_koans, open_base
     from llmlab.sleep.study.mornings import examined_after
+    from llmlab.sleep.study.skills import skill_night
 
     settings = trial.settings
     folder = trial.needs["sleep_base"]
     coder = open_base(folder)
     exam = exam_koans(coder.language, settings["exam_koans"])
-    day = spend_day(
-        coder,
-        day_koans(coder.language, settings["day_koans"], trial.seed),
-        temperature=settings["temperature"],
-    )
-    night = Night(
-        steps=settings["steps"],
-        learning_rate=settings["learning_rate"],
-        rank=settings["rank"],
-        alpha=2 * settings["rank"],
-        seed=trial.seed,
-    )
+    day = base_day(folder, settings["day_koans"], trial.seed, settings["temperature"])
+    night = skill_night(settings, trial.seed)
     after = examined_after(coder, day, trial.condition["method"], night, exam)
     return Outcome(
         metrics={

@@ -7,31 +7,25 @@ SHARES = (0.0, 0.05, 0.1, 0.2, 0.35, 0.5)
 
 
 def run(trial: Trial) -> Outcome:
+    from dataclasses import replace
+
     from llmlab.sleep.night.catalog import spend_night
-    from llmlab.sleep.night.nights import Night
     from llmlab.sleep.study.exams import (
+        base_day,
         base_exam,
         beside,
-        day_koans,
         exam_koans,
         examined,
         open_base,
-        spend_day,
     )
+    from llmlab.sleep.study.skills import skill_night
 
     settings = trial.settings
     folder = trial.needs["sleep_base"]
     coder = open_base(folder)
     exam = exam_koans(coder.language, settings["exam_koans"])
-    day = spend_day(coder, day_koans(coder.language, settings["day_koans"], trial.seed))
-    night = Night(
-        steps=settings["steps"],
-        learning_rate=settings["learning_rate"],
-        rank=settings["rank"],
-        alpha=2 * settings["rank"],
-        replay=trial.condition["replay"],
-        seed=trial.seed,
-    )
+    day = base_day(folder, settings["day_koans"], trial.seed)
+    night = replace(skill_night(settings, trial.seed), replay=trial.condition["replay"])
     after = spend_night(coder, day, "replay", night)
     return Outcome(metrics=beside(base_exam(folder, len(exam)), examined(after, exam)))
 

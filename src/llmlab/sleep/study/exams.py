@@ -51,6 +51,11 @@ def day_koans(language: Language, count: int, seed: int) -> tuple[Koan, ...]:
     return koans_of(language, "train", count, DAY + seed)
 
 
+def validation_koans(language: Language, count: int) -> tuple[Koan, ...]:
+    """To choose settings by: of templates that are neither in lessons nor in an exam."""
+    return koans_of(language, "validation", count, EXAM)
+
+
 def exam_koans(language: Language, count: int) -> tuple[Koan, ...]:
     """The same for every seed, so that runs can be compared koan by koan."""
     return koans_of(language, "test", count, EXAM)
@@ -80,6 +85,13 @@ def exam_of(episodes: Sequence[Episode]) -> Exam:
         tuple(episode.is_green for episode in episodes),
         tuple(episode.family in new for episode in episodes),
     )
+
+
+@cache
+def base_day(folder: Path, count: int, seed: int, temperature: float = 0.0) -> tuple[Episode, ...]:
+    """A day of the coder in `folder`, the same whatever the night makes of it."""
+    coder = open_base(folder)
+    return tuple(spend_day(coder, day_koans(coder.language, count, seed), temperature=temperature))
 
 
 @cache
