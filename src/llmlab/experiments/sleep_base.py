@@ -99,7 +99,7 @@ EXPERIMENT = Experiment(
             },
         ),
         "laptop": Budget(
-            conditions={"d_model": (64,)},
+            conditions={"d_model": (96,)},
             seeds=1,
             settings={
                 "language": "python",
@@ -108,7 +108,7 @@ EXPERIMENT = Experiment(
                 "n_heads": 4,
                 "steps": 8000,
                 "batch_size": 16,
-                "learning_rate": 6e-3,
+                "learning_rate": 4e-3,
                 "exam_koans": 1200,
             },
         ),
