@@ -11,7 +11,7 @@ from llmlab.method.files import unwritable
 from llmlab.method.project import Project
 
 PATIENCE_SECONDS = 600
-"""Longest wait for a process that writes into `results/`; judging all hypotheses takes a minute."""
+"""Longest wait for another process; judging all hypotheses takes a minute."""
 
 
 @contextmanager
@@ -42,6 +42,16 @@ def locked(lock: Path, taken: str, patience: float = 0) -> Iterator[None]:
 def beside(path: Path) -> Path:
     """The lock of a file or folder that must hold nothing else: `.NAME.lock` beside it."""
     return path.with_name(f".{path.name}.lock")
+
+
+def attesting(project: Project) -> AbstractContextManager[None]:
+    """Wait until no other process attests: two would share their runs and their trace."""
+    return locked(
+        project.build / "attest.lock",
+        f"another `llmlab attest` has been running for {PATIENCE_SECONDS // 60} minutes: wait "
+        "until it ends, then repeat the command.",
+        PATIENCE_SECONDS,
+    )
 
 
 def writing_results(project: Project) -> AbstractContextManager[None]:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from llmlab.method import locks
 from llmlab.method.environment import CACHE_DIR
 from llmlab.method.errors import LabError
 from llmlab.method.evidence.equivalence import (
@@ -17,6 +18,7 @@ from llmlab.method.evidence.equivalence import (
 from llmlab.method.evidence.fingerprint import fingerprint
 from llmlab.method.evidence.lookup import Evidence, recorded_evidence
 from llmlab.method.evidence.recording import record
+from llmlab.method.locks import attesting
 from llmlab.method.running.attest import attest
 from llmlab.method.running.runner import run_experiment
 from llmlab.method.running.status import State, state
@@ -189,6 +191,14 @@ def test_more_than_code_is_refused(recorded) -> None:
     recorded.edit("toy", '"pause": 0.0}', '"pause": 0.01}')
     with pytest.raises(LabError, match="stale because budget changed, not only code"):
         attest(recorded.project, "toy", "smoke")
+
+
+def test_a_second_attest_does_not_run_beside_the_first(recorded, monkeypatch) -> None:
+    edit_tools(recorded, "return x + x", "y = x\n    return y + x")
+    monkeypatch.setattr(locks, "PATIENCE_SECONDS", 0)
+    with attesting(recorded.project), pytest.raises(LabError, match="another `llmlab attest`"):
+        attest(recorded.project, "toy", "smoke")
+    assert attest(recorded.project, "toy", "smoke")
 
 
 def test_current_evidence_needs_no_attest(recorded) -> None:

@@ -32,7 +32,7 @@ from llmlab.method.evidence.provenance import device, git_state, host, libraries
 from llmlab.method.evidence.reach import Place, Reach, reach
 from llmlab.method.evidence.syntax import without_docstrings
 from llmlab.method.git import worktree
-from llmlab.method.locks import writing_results
+from llmlab.method.locks import attesting, writing_results
 from llmlab.method.project import Project
 from llmlab.method.running.runner import run_experiment
 from llmlab.method.running.trace import TRACE, Called, read_trace
@@ -57,6 +57,11 @@ def attest(project: Project, name: str, scale: str, commit: str | None = None) -
             or is not float32); something other than code changed; the runs differ; or they do not
             execute a definition that changed.
     """
+    with attesting(project):
+        return _attested(project, name, scale, commit)
+
+
+def _attested(project: Project, name: str, scale: str, commit: str | None) -> list[Path]:
     experiment = load_experiment(name)
     scale_budget(experiment, scale)
     stale = [found for found in _recorded(project, experiment) if found.changes]
