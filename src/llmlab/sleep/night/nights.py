@@ -73,6 +73,7 @@ def learn(
 
 
 def _batches(coder: Coder, lessons: Sequence[Lesson], night: Night) -> Iterator[Batch]:
+    """Endless batches of the lessons, with the LabError of `learn` if there is none."""
     if not lessons:
         raise LabError(
             "the day has no episode for this method to learn from: try more koans, or another one."
