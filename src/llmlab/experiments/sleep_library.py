@@ -11,7 +11,8 @@ def run(trial: Trial) -> Outcome:
     from dataclasses import replace
 
     from llmlab.sleep.coder.school import UNTAUGHT, taught
-    from llmlab.sleep.night.stream import separate, skills_of
+    from llmlab.sleep.night.nights import separate
+    from llmlab.sleep.night.stream import skills_of
     from llmlab.sleep.study.exams import open_base, spend_day
     from llmlab.sleep.study.library import FAMILIES, library_file, pieces, save_adapters
     from llmlab.sleep.study.skills import (

@@ -12,7 +12,7 @@ from llmlab.sleep.coder.coder import new_coder
 from llmlab.sleep.coder.lessons import Lesson
 from llmlab.sleep.koans.verdict import Verdict
 from llmlab.sleep.night.adapters import Factors, norm
-from llmlab.sleep.night.nights import Night
+from llmlab.sleep.night.nights import Night, separate
 from llmlab.sleep.night.share import Basis, share
 from llmlab.sleep.night.skills import SHARE_METHODS, Stream, in_random_order
 from llmlab.sleep.night.stream import (
@@ -22,7 +22,6 @@ from llmlab.sleep.night.stream import (
     FreshLinear,
     _recalculated,
     coefficients,
-    separate,
 )
 from llmlab.sleep.repair.task import Task
 

@@ -11,10 +11,10 @@ from llmlab.sleep.night.cycles import unjudged
 from llmlab.sleep.night.families import FamilyCoder, family_coder
 from llmlab.sleep.night.lessons import naive
 from llmlab.sleep.night.methods import BY_FAMILY, ONE_CODER
-from llmlab.sleep.night.nights import METHODS, Method, Night, single
+from llmlab.sleep.night.nights import METHODS, Method, Night, separate, single
 from llmlab.sleep.night.osf import osf
 from llmlab.sleep.night.skills import SHARE_METHODS, Stream, in_random_order
-from llmlab.sleep.night.stream import Skills, separate
+from llmlab.sleep.night.stream import Skills
 from llmlab.sleep.repair.episodes import Episode
 
 NIGHTS: Mapping[str, Method] = {**METHODS, "osf": osf, "unjudged": single(unjudged)}

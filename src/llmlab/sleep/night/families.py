@@ -19,8 +19,9 @@ from llmlab.sleep.coder.coder import Coder, load_coder, save_coder
 from llmlab.sleep.koans.koan import Language
 from llmlab.sleep.night.adapters import with_deltas
 from llmlab.sleep.night.methods import FAMILIES
+from llmlab.sleep.night.nights import Tasks
 from llmlab.sleep.night.routing import embedded, learned_router
-from llmlab.sleep.night.stream import Skills, Tasks
+from llmlab.sleep.night.stream import Skills
 from llmlab.sleep.repair.task import Answer, Task
 
 WEIGHT, BIAS = "weight", "bias"

@@ -1,13 +1,13 @@
 """Nights: each method turns a coder and the episodes of its day into another coder."""
 
 import copy
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from torch import nn
 
 from llmlab.finetune.model.lora import LoraSpec
-from llmlab.gpt.training import TrainConfig, train
+from llmlab.gpt.training import Batch, TrainConfig, train
 from llmlab.method.errors import LabError
 from llmlab.sleep.coder.coder import Coder
 from llmlab.sleep.coder.lessons import Lesson, lesson_batches
@@ -23,6 +23,7 @@ from llmlab.sleep.night.adapters import (
     ties,
 )
 from llmlab.sleep.night.lessons import REPLAY, naive, replay, self_training, targeted
+from llmlab.sleep.night.stacked import DIVERGED, Job, in_stacks, trained_together
 from llmlab.sleep.repair.episodes import Episode
 
 DENSITY = 0.2
@@ -54,6 +55,8 @@ class Night:
 
 
 Method = Callable[[Coder, Sequence[Episode], Night], Deltas]
+Tasks = Mapping[str, Sequence[Lesson]]
+"""The lessons of each family, in the order in which they arrive."""
 
 
 def learn(
@@ -64,14 +67,18 @@ def learn(
     Raises:
         LabError: there is no lesson, or training diverged.
     """
+    config = TrainConfig(learning_rate=night.learning_rate, steps=steps)
+    if train(model, _batches(coder, lessons, night), config).diverged_at is not None:
+        raise LabError(DIVERGED)
+
+
+def _batches(coder: Coder, lessons: Sequence[Lesson], night: Night) -> Iterator[Batch]:
+    """Endless batches of the lessons, with the LabError of `learn` if there is none."""
     if not lessons:
         raise LabError(
             "the day has no episode for this method to learn from: try more koans, or another one."
         )
-    config = TrainConfig(learning_rate=night.learning_rate, steps=steps)
-    batches = lesson_batches(lessons, coder.tokens, min(night.batch_size, len(lessons)), night.seed)
-    if train(model, batches, config).diverged_at is not None:
-        raise LabError("the night's training diverged: take a lower learning rate.")
+    return lesson_batches(lessons, coder.tokens, min(night.batch_size, len(lessons)), night.seed)
 
 
 def trained_adapter(
@@ -81,6 +88,33 @@ def trained_adapter(
     model = night.spec.adapt(copy.deepcopy(coder.model), start)
     learn(coder, model, lessons, night, steps)
     return adapter_of(model)
+
+
+def separate(
+    coder: Coder, tasks: Tasks, night: Night, *, one_start: bool = False
+) -> dict[str, Adapter]:
+    """The `trained_adapter` of each task, all of them trained together.
+
+    Args:
+        night: its steps are those of each adapter.
+        one_start: whether all start from the same A, or each from its own.
+
+    Raises:
+        LabError: a task has no lesson, or the training of one adapter diverged.
+    """
+    config = TrainConfig(learning_rate=night.learning_rate, steps=night.steps)
+    jobs = []
+    for number, lessons in enumerate(tasks.values()):
+        start = night.seed if one_start else 1000 * night.seed + number
+        model = night.spec.adapt(copy.deepcopy(coder.model), start)
+        jobs.append(Job(_batches(coder, lessons, night), adapter_of(model)))
+    device = coder.model.head.weight.device
+    trained = [
+        adapter
+        for some in in_stacks(jobs, night.batch_size, device)
+        for adapter in trained_together(coder.model, some, night.spec, config, coder.tokens.pad)
+    ]
+    return dict(zip(tasks, trained, strict=True))
 
 
 def family_adapters(
@@ -98,13 +132,8 @@ def family_adapters(
     chosen = {family: found for family, found in lessons.items() if found}
     if not chosen:
         raise LabError("no episode of the day failed: there is nothing to make adapters from.")
-    steps = max(1, night.steps // len(chosen))
-    return {
-        family: trained_adapter(
-            coder, found, night, steps, night.seed if one_start else 1000 * night.seed + number
-        )
-        for number, (family, found) in enumerate(chosen.items())
-    }
+    each = replace(night, steps=max(1, night.steps // len(chosen)))
+    return separate(coder, chosen, each, one_start=one_start)
 
 
 def single(choose: Callable[[Sequence[Episode], int], list[Lesson]]) -> Method:

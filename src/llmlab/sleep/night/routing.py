@@ -13,7 +13,7 @@ from sklearn.preprocessing import StandardScaler
 from torch import Tensor
 
 from llmlab.sleep.coder.coder import BATCH, Coder
-from llmlab.sleep.night.stream import Tasks
+from llmlab.sleep.night.nights import Tasks
 from llmlab.sleep.repair.task import Task
 
 

@@ -10,12 +10,11 @@ from llmlab.sleep.coder.coder import Coder
 from llmlab.sleep.night import share
 from llmlab.sleep.night.adapters import Adapter, Deltas, mean_of_deltas, mean_of_factors
 from llmlab.sleep.night.bases import directions_for, in_bases, null_of, random_bases
-from llmlab.sleep.night.nights import Night
+from llmlab.sleep.night.nights import Night, Tasks
 from llmlab.sleep.night.share import Shared
 from llmlab.sleep.night.stream import (
     SPEC,
     Skills,
-    Tasks,
     coefficients,
     projected,
     share_as_coded,

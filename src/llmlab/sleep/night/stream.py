@@ -27,11 +27,9 @@ from llmlab.sleep.coder.lessons import Lesson
 from llmlab.sleep.night import share
 from llmlab.sleep.night.adapters import Adapter, Deltas, Factors, deltas
 from llmlab.sleep.night.bases import Bases, directions_for, rebuilt_factors, start_from
-from llmlab.sleep.night.nights import Night, learn, trained_adapter
+from llmlab.sleep.night.nights import Night, Tasks, learn
 from llmlab.sleep.night.share import Basis, Shared
 
-Tasks = Mapping[str, Sequence[Lesson]]
-"""The lessons of each family, in the order in which they arrive."""
 Skills = Mapping[str, Deltas]
 """What is added to the weights for programs of each family."""
 
@@ -139,14 +137,6 @@ class Coded:
 
 
 CodedAdapter = Mapping[str, Coded]
-
-
-def separate(coder: Coder, tasks: Tasks, night: Night) -> dict[str, Adapter]:
-    """An adapter for each task, each from its own start."""
-    return {
-        name: trained_adapter(coder, lessons, night, night.steps, 1000 * night.seed + number)
-        for number, (name, lessons) in enumerate(tasks.items())
-    }
 
 
 def skills_of(adapters: Mapping[str, Adapter]) -> Skills:

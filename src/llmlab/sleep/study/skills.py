@@ -13,9 +13,9 @@ from llmlab.sleep.koans.koan import Koan, Language
 from llmlab.sleep.night.adapters import with_deltas
 from llmlab.sleep.night.cycles import Day
 from llmlab.sleep.night.lessons import naive
-from llmlab.sleep.night.nights import Night
+from llmlab.sleep.night.nights import Night, Tasks
 from llmlab.sleep.night.skills import Stream, in_random_order
-from llmlab.sleep.night.stream import Skills, Tasks
+from llmlab.sleep.night.stream import Skills
 from llmlab.sleep.repair.episodes import Episode
 from llmlab.sleep.repair.loop import Setting
 from llmlab.sleep.study.exams import DAY, Exam, exam_of, open_base, spend_day
