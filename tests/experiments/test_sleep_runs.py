@@ -12,7 +12,7 @@ CASES = {
     "sleep_methods": ({"method": "replay"}, {"day_koans": 12, "exam_koans": 12}),
     "sleep_prompting": ({"turns": 2, "hint": True, "examples": 1}, {"exam_koans": 12}),
     "sleep_rates": (
-        {"method": "self", "learning_rate": 1e-3},
+        {"method": "naive", "learning_rate": 1e-3},
         {"day_koans": 12, "exam_koans": 12, "validation_koans": 12},
     ),
     "sleep_replay": ({"replay": 0.2}, {"day_koans": 12, "exam_koans": 12}),

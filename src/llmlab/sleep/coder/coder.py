@@ -15,6 +15,7 @@ from torch import Tensor
 
 from llmlab.gpt.model import GPTConfig
 from llmlab.gpt.saved.checkpoints import Shape
+from llmlab.gpt.training import best_device
 from llmlab.method.documents import in_one_line
 from llmlab.method.errors import LabError
 from llmlab.sleep.coder.guide import Guide
@@ -116,9 +117,9 @@ class Coder:
 
 
 def new_coder(language: Language, tokens: CodeTokens, shape: GPTConfig, seed: int) -> Coder:
-    """An untrained coder; `seed` fixes its weights."""
+    """An untrained coder on the best device; `seed` fixes its weights."""
     torch.manual_seed(seed)
-    return Coder(RotaryGPT(shape), tokens, language)
+    return Coder(RotaryGPT(shape).to(best_device()), tokens, language)
 
 
 def save_coder(coder: Coder, folder: Path) -> None:
@@ -136,7 +137,7 @@ def save_coder(coder: Coder, folder: Path) -> None:
 
 
 def load_coder(folder: Path) -> Coder:
-    """The coder that `save_coder` left in `folder`.
+    """The coder that `save_coder` left in `folder`, on the best device.
 
     Raises:
         LabError: there is none, or it is damaged.
@@ -153,7 +154,7 @@ def load_coder(folder: Path) -> Coder:
         model.load_state_dict({**weights, "head.weight": embedding_VD})
     except (OSError, SafetensorError, ValueError, KeyError, RuntimeError) as error:
         raise _no_coder(folder, error) from error
-    return Coder(model, CodeTokens(about.tokens), about.language)
+    return Coder(model.to(best_device()), CodeTokens(about.tokens), about.language)
 
 
 class _About(BaseModel):

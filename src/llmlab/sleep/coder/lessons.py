@@ -7,7 +7,7 @@ import torch
 
 from llmlab.finetune.tasks.batches import Sequences, epochs
 from llmlab.gpt.model import IGNORE
-from llmlab.gpt.training import Batch
+from llmlab.gpt.training import Batch, best_device
 from llmlab.sleep.coder.tokens import CodeTokens
 from llmlab.sleep.repair.task import Task
 
@@ -54,6 +54,6 @@ def by_length(batches: Iterator[Batch], batch_size: int, seed: int) -> Iterator[
 def lesson_batches(
     lessons: Sequence[Lesson], tokens: CodeTokens, batch_size: int, seed: int
 ) -> Iterator[Batch]:
-    """Endless batches of lessons, each no wider than its longest."""
-    sequences = encoded(lessons, tokens)
+    """Endless batches of lessons on the best device, each no wider than its longest."""
+    sequences = encoded(lessons, tokens).to(best_device())
     return by_length(epochs(sequences, SORTED * batch_size, seed), batch_size, seed)

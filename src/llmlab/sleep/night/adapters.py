@@ -1,5 +1,7 @@
 """Adapters as tensors: taken from a model, merged in many ways, and added to its weights.
 
+They live in the memory of the CPU, wherever their model is.
+
 Shapes in names: O width out, I width in, R rank, N adapters, K directions of a shared basis.
 """
 
@@ -28,6 +30,9 @@ class Factors:
     def delta_OI(self) -> Tensor:
         return self.b_OR @ self.a_RI
 
+    def cpu(self) -> "Factors":
+        return Factors(self.b_OR.cpu(), self.a_RI.cpu())
+
 
 Adapter = Mapping[str, Factors]
 """Factors by the path of their layer."""
@@ -38,7 +43,7 @@ Deltas = Mapping[str, Tensor]
 def adapter_of(model: nn.Module) -> Adapter:
     """The adapter that `model` carries."""
     return {
-        path: Factors(layer.scale * layer.b_RO.detach().T, layer.a_RI.detach().clone())
+        path: Factors(layer.scale * layer.b_RO.detach().T, layer.a_RI.detach().clone()).cpu()
         for path, layer in lora_layers(model)
     }
 
@@ -48,7 +53,8 @@ def with_deltas(model: nn.Module, deltas: Deltas) -> nn.Module:
     changed = copy.deepcopy(model)
     with torch.no_grad():
         for path, delta_OI in deltas.items():
-            changed.get_submodule(path).weight += delta_OI
+            weight_OI = changed.get_submodule(path).weight
+            weight_OI += delta_OI.to(weight_OI.device)
     return changed
 
 

@@ -23,12 +23,13 @@ KEPT = 0.5
 def osf(coder: Coder, episodes: Sequence[Episode], night: Night) -> Deltas:
     """What a night of OSF on all references adds to each weight; errors as `learn`."""
     model = copy.deepcopy(coder.model)
-    before = {path: layer.weight.detach().clone() for path, layer in target_layers(model)}
+    before = {path: layer.weight.detach().clone().cpu() for path, layer in target_layers(model)}
     tuner = _wrapped(model)
     learn(coder, tuner.model, naive(episodes, night.seed), night, night.steps)
     merged = tuner.merge_and_unload()
     return {
-        path: merged.get_submodule(path).weight.detach() - weight for path, weight in before.items()
+        path: merged.get_submodule(path).weight.detach().cpu() - weight
+        for path, weight in before.items()
     }
 
 

@@ -7,7 +7,7 @@ transposes of A, [I, N·R]. The basis is the leading left singular vectors of ea
 column is subtracted; an adapter becomes its projection.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -128,16 +128,30 @@ class ShareLinear(nn.Module):
         return self.base(x_BTI) + F.linear(low_BTR, self.basis_out_OK @ self.out_KR)
 
     def delta_weight(self) -> Tensor:
-        return _delta(Basis(self.basis_out_OK, self.basis_in_IK), self.out_KR, self.in_KR).detach()
+        return (
+            _delta(Basis(self.basis_out_OK, self.basis_in_IK), self.out_KR, self.in_KR)
+            .detach()
+            .cpu()
+        )
 
 
 def add_share(model: nn.Module, shared: Shared, rank: int, seed: int) -> nn.Module:
     """`model` itself, frozen, with fresh coefficients in a frozen basis (the second phase)."""
     torch.manual_seed(seed)
+    layers = {
+        path: ShareLinear(model.get_submodule(path), basis, rank)
+        for path, basis in shared.bases.items()
+    }
+    return with_layers(model, layers)
+
+
+def with_layers(model: nn.Module, layers: Mapping[str, nn.Module]) -> nn.Module:
+    """`model` itself, frozen, with these layers in place of its own and on its device."""
+    device = next(model.parameters()).device
     model.requires_grad_(False)
-    for path, basis in shared.bases.items():
-        replace_module(model, path, ShareLinear(model.get_submodule(path), basis, rank))
-    return model
+    for path, layer in layers.items():
+        replace_module(model, path, layer)
+    return model.to(device)
 
 
 def learned(model: nn.Module) -> Deltas:

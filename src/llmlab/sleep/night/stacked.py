@@ -86,8 +86,7 @@ def train_stack(
     losses_SK = torch.full((config.steps, stack.n_jobs), math.nan, device=stack.device)
     stack.train()
     for step in range(config.steps):
-        inputs_MT, targets_MT = joined([next(job.batches) for job in jobs], pad)
-        losses_K = _losses(stack, head, inputs_MT.to(stack.device), targets_MT.to(stack.device))
+        losses_K = _losses(stack, head, *joined([next(job.batches) for job in jobs], pad))
         (gradients_KP,) = torch.autograd.grad(losses_K.sum(), stack.weights_KP)
         losses_K = losses_K.detach()
         rates_K = torch.full_like(losses_K, learning_rate_at(step, config))
@@ -100,7 +99,7 @@ def joined(batches: Sequence[Batch], pad: int) -> Batch:
     """One batch of all rows, each job's filled up to the most rows and the largest width."""
     n_rows = max(len(inputs_BT) for inputs_BT, _ in batches)
     width = max(inputs_BT.shape[1] for inputs_BT, _ in batches)
-    inputs_KBT = torch.full((len(batches), n_rows, width), pad)
+    inputs_KBT = batches[0][0].new_full((len(batches), n_rows, width), pad)
     targets_KBT = torch.full_like(inputs_KBT, IGNORE)
     for job, (inputs_BT, targets_BT) in enumerate(batches):
         rows, length = inputs_BT.shape
@@ -116,7 +115,10 @@ def adapters_of(stack: Stack) -> list[Adapter]:
         for path, (a_KRI, b_KRO) in stack.adapters().items()
     }
     return [
-        {path: Factors(b_KRO[job].T, a_KRI[job].clone()) for path, (b_KRO, a_KRI) in found.items()}
+        {
+            path: Factors(b_KRO[job].T, a_KRI[job].clone()).cpu()
+            for path, (b_KRO, a_KRI) in found.items()
+        }
         for job in range(stack.n_jobs)
     ]
 

@@ -21,7 +21,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from llmlab.finetune.model.replacing import replace_module
 from llmlab.sleep.coder.coder import Coder
 from llmlab.sleep.coder.lessons import Lesson
 from llmlab.sleep.night import share
@@ -202,10 +201,12 @@ def _adapted(
     coder: Coder, lessons: Sequence[Lesson], shared: Shared, night: Night, spec: ShareSpec
 ) -> Adapter:
     torch.manual_seed(night.seed)
-    model = copy.deepcopy(coder.model).requires_grad_(False)
-    for path, basis in shared.bases.items():
-        layer = FreshLinear(model.get_submodule(path), basis, night.rank, spec)
-        replace_module(model, path, layer)
+    model = copy.deepcopy(coder.model)
+    layers = {
+        path: FreshLinear(model.get_submodule(path), basis, night.rank, spec)
+        for path, basis in shared.bases.items()
+    }
+    share.with_layers(model, layers)
     learn(coder, model, lessons, night, night.steps)
     return _factors(model)
 
@@ -234,10 +235,12 @@ def _coded_task(
     coder: Coder, lessons: Sequence[Lesson], current: CodedAdapter, night: Night, spec: ShareSpec
 ) -> CodedAdapter:
     torch.manual_seed(night.seed)
-    model = copy.deepcopy(coder.model).requires_grad_(False)
-    for path, coded in current.items():
-        layer = CodedLinear(model.get_submodule(path), coded, night.rank, spec.n_added)
-        replace_module(model, path, layer)
+    model = copy.deepcopy(coder.model)
+    layers = {
+        path: CodedLinear(model.get_submodule(path), coded, night.rank, spec.n_added)
+        for path, coded in current.items()
+    }
+    share.with_layers(model, layers)
     learn(coder, model, lessons, night, night.steps)
     return {path: _recalculated(model.get_submodule(path), spec.n_coded) for path in current}
 
@@ -280,4 +283,4 @@ def _factors(model: nn.Module) -> Adapter:
 
 
 def _detached(factors: Factors) -> Factors:
-    return Factors(factors.b_OR.detach(), factors.a_RI.detach())
+    return Factors(factors.b_OR.detach(), factors.a_RI.detach()).cpu()
