@@ -160,8 +160,9 @@ Markdown(
 #   Reading its failures gave many: it named the right line and then copied the wrong name or number into it, it was never
 #   shown what a test had wanted, and some koans asked for a number that nothing in the program told. Now a name is its
 #   place, an edit repeats only the span that it replaces, the question holds the facts of the message, and each bug stands
-#   in almost twice as many places. (No table here holds the earlier coders: some were trials with one seed, and the tables
-#   of the others are in the history of the repository.)
+#   in almost twice as many places. Last, many of its answers were no edits of the program; now only edits can be drawn.
+#   (No table here holds the earlier coders: some were trials with one seed, and the tables of the others are in the
+#   history of the repository.)
 # - **Count what a night costs.** Every method here has the same number of steps. A method that trains an adapter for each
 #   family has only a few steps for each, which is part of the comparison.
 # - **Say what was averaged.** ΔW is what an adapter does; its factors are one choice among infinitely many. A method that

@@ -64,7 +64,7 @@ curves("sleep_base", "loss", log_y=True)
 # held-out family is new.
 #
 # The families held out bound the exam: a coder that repaired every bug that it was taught would turn three quarters of
-# the koans green. What it misses of the others is mostly a span that the line does not have. It knows the repair and not
-# the place, in a context where it never saw that bug.
+# the koans green. What it misses of the others is mostly a wrong edit of the right line, in a context where it never saw
+# that bug.
 #
 # *What would change our mind:* a second coder, from another seed, for which the nights give other verdicts.
