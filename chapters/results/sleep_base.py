@@ -54,8 +54,9 @@ curves("sleep_base", "loss", log_y=True)
 # ## Take it along
 #
 # `llmlab sleep export micro` writes this coder, or one that a night has changed, as a file that llama.cpp and Ollama
-# load; a test asks llama.cpp and the coder the same question and compares their tokens. The coder uses its own tokens
-# there, too: the export puts a question in these tokens beside the file.
+# load; a test asks llama.cpp a question and compares its answer with the logits of the model here. The coder uses its own
+# tokens there, too: the export puts a question in these tokens beside the file. llama.cpp draws from all tokens, so its
+# answer may be no edit of the program.
 #
 # ## Learnings
 #
