@@ -5,7 +5,14 @@ import pytest
 from llmlab.cluster.facts import RUNS, fact_file
 from llmlab.cluster.physics.coefficients import calibrated
 from llmlab.cluster.scoring.rows import published
-from llmlab.cluster.scoring.score import lowest_error, score, score_runs
+from llmlab.cluster.scoring.score import (
+    Scored,
+    attainable_rank_correlation,
+    lowest_error,
+    rank_correlation,
+    score,
+    score_runs,
+)
 from llmlab.cluster.scoring.tables import read_runs
 from llmlab.method.errors import LabError
 
@@ -21,6 +28,19 @@ def test_the_packaged_runs_are_predicted_within_a_tenth() -> None:
 def test_no_prediction_from_the_plan_alone_suits_two_times_of_one_plan() -> None:
     runs = [published(RUN | {"step_time_s": time}, 2) for time in ("2.0", "2.5")]
     assert lowest_error(runs) == pytest.approx((2.5 - 2.0) / 2.5 / 2)
+
+
+def test_errors_that_follow_the_layout_can_be_mended_and_others_cannot() -> None:
+    runs = [
+        published(RUN | {"tp": tp, "step_time_s": f"{seconds}"}, 2)
+        for tp in ("1", "2", "4", "8")
+        for seconds in (2.0 * float(tp), 2.1 * float(tp))
+    ]
+    reversed_by_tp = [Scored(run, run.observed / run.plan.tp**2) for run in runs]
+    assert rank_correlation(reversed_by_tp) < -0.8
+    assert attainable_rank_correlation(reversed_by_tp) == pytest.approx(1)
+    half = [Scored(run, run.observed * (1 + line % 2)) for line, run in enumerate(runs)]
+    assert attainable_rank_correlation(half) < 0.95
 
 
 def test_a_row_that_lacks_something_is_named(tmp_path: Path) -> None:

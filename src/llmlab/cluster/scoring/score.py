@@ -113,6 +113,30 @@ def rank_correlation(scored: Sequence[Scored]) -> float:
     return float(scipy.stats.spearmanr(speeds, observed).statistic)
 
 
+def attainable_rank_correlation(scored: Sequence[Scored], draws: int = 1000) -> float:
+    """The rank correlation to expect if all errors that follow the layout were mended.
+
+    The errors follow it as far as a linear fit on the logarithms of tp, pp and micro-batch explains
+    them. What it leaves, scaled for the degrees of freedom that it used, counts as noise: the mean
+    over `draws` shufflings of it. NaN if the fit leaves no degree of freedom.
+    """
+    plans = [one.run.plan for one in scored]
+    layouts = [(1.0, math.log(p.tp), math.log(p.pp), math.log(p.micro_batch)) for p in plans]
+    errors_of = np.log([one.run.observed / one.predicted for one in scored])
+    fit, _, used, _ = np.linalg.lstsq(np.array(layouts), errors_of, rcond=None)
+    if used >= len(scored):
+        return math.nan
+    followed = np.array(layouts) @ fit
+    left = (errors_of - followed) * math.sqrt(len(scored) / (len(scored) - used))
+    mended = -np.log([_speed(one, one.predicted) for one in scored]) + followed
+    rng = np.random.default_rng(0)
+    found = [
+        scipy.stats.spearmanr(mended, mended + rng.permutation(left)).statistic
+        for _ in range(draws)
+    ]
+    return float(np.mean(found))
+
+
 def _speed(one: Scored, seconds: float) -> float:
     return one.run.plan.tokens / seconds / one.run.plan.gpus
 
