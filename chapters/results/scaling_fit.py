@@ -55,8 +55,10 @@ verdict("H-FIT-2")
 #
 # The law is $L = E + A/N^{\alpha} + B/D^{\beta}$ with the values of @besiroglu2024chinchilla, rounded; each loss is
 # multiplied by a random factor. A fit minimises the Huber loss of the logarithms, summed, from several starting points;
-# intervals are percentiles over resamples of the runs (bootstrap). **Intervals on this page are over batches of
-# synthetic tables**, one batch per seed.
+# intervals are bias-corrected percentiles over resamples of the runs [the bootstrap; @efron1993bootstrap, section 14.3].
+# Plain percentiles contain the truth too often: a fit of medians jumps from run to run, its resamples scatter around a
+# smoother centre, and that centre is nearer to the truth than the fit is. The correction puts the value that is reported
+# into the middle. **Intervals on this page are over batches of synthetic tables**, one batch per seed.
 
 # %%
 # | label: tbl-scaling-fit-method
