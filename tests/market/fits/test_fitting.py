@@ -163,7 +163,9 @@ def test_flat_wins_mostly_where_nothing_falls() -> None:
 
 
 @pytest.mark.parametrize("below", [0.3, 0.5, 0.62])
-def test_ends_move_until_the_value_is_the_median_of_the_draws(below: float) -> None:
+def test_ends_move_by_twice_the_distance_from_the_median_of_the_draws_to_the_value(
+    below: float,
+) -> None:
     """Of draws that are normal after some transformation, here the shares themselves."""
     drawn_S = np.arange(1, 1000) / 1000
     shift, reach = 2 * norm.ppf(below), norm.ppf((1 + LEVEL) / 2)

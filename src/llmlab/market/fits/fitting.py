@@ -111,10 +111,11 @@ def corrected_ends(value: float, drawn_S: Array) -> tuple[float, float]:
     With a Huber delta far below the noise a fit is nearly one of medians: it jumps from run to run,
     and its resamples scatter around a smoother centre. Plain percentiles stay around that centre,
     which is nearer to the truth than the fit, so they cover more than they say. The correction
-    moves them to where the value would be the median of the draws: Efron 1981, "Nonparametric
-    standard errors and confidence intervals"; Efron and Tibshirani 1993, section 14.3, there with
-    an acceleration, whose jackknife fails for medians. Of S draws, the share p lies below the
-    (S + 1) p-th (Davison and Hinkley 1997, section 5.2), or intervals would be too narrow for few.
+    moves them by twice the distance from the median of the draws to the value, on the scale where
+    the draws are normal: Efron 1981, "Nonparametric standard errors and confidence intervals";
+    Efron and Tibshirani 1993, section 14.3, there with an acceleration, whose jackknife fails for
+    medians. The end for a share p is the (S + 1) p-th of S draws (Davison and Hinkley 1997,
+    section 5.2); otherwise intervals over few draws would be too narrow.
     """
     below = np.mean(drawn_S < value) + np.mean(drawn_S == value) / 2
     reach = ndtri((1 + LEVEL) / 2)
