@@ -5,8 +5,18 @@ from functools import cache
 import numpy as np
 import pytest
 from scipy.optimize import least_squares, minimize
+from scipy.stats import norm
 
-from llmlab.market.fits.fitting import Fit, bootstrap, fit_law, optimum, rivals, starts
+from llmlab.market.fits.fitting import (
+    LEVEL,
+    Fit,
+    corrected_ends,
+    fit_law,
+    intervals,
+    optimum,
+    rivals,
+    starts,
+)
 from llmlab.market.fits.law import HUBER_DELTA, Objective, Runs, residuals
 from llmlab.market.fits.public import public_runs
 
@@ -152,15 +162,39 @@ def test_flat_wins_mostly_where_nothing_falls() -> None:
     assert found.count("flat") >= 9
 
 
+@pytest.mark.parametrize("below", [0.3, 0.5, 0.62])
+def test_ends_move_by_twice_the_distance_from_the_median_of_the_draws_to_the_value(
+    below: float,
+) -> None:
+    """Of draws that are normal after some transformation, here the shares themselves."""
+    drawn_S = np.arange(1, 1000) / 1000
+    shift, reach = 2 * norm.ppf(below), norm.ppf((1 + LEVEL) / 2)
+    expected = norm.cdf([shift - reach, shift + reach])
+    assert corrected_ends(below, drawn_S) == pytest.approx(expected, abs=2e-3)
+
+
+def test_of_draws_on_both_sides_alike_the_ends_leave_out_as_many_as_the_level_says() -> None:
+    drawn_S = np.random.default_rng(0).permutation(39).astype(float)
+    assert corrected_ends(19.0, drawn_S) == pytest.approx((0, 38))
+
+
+def test_draws_that_equal_the_value_are_its_interval() -> None:
+    assert corrected_ends(2.0, np.full(20, 2.0)) == (2.0, 2.0)
+
+
+def test_intervals_are_the_same_for_the_same_seed(public: Fit) -> None:
+    one, same, other = (intervals(public.runs, public.optimum, 20, seed) for seed in (1, 1, 2))
+    assert one == same
+    assert one["alpha"].low != other["alpha"].low
+
+
 def test_intervals_cover_the_truth_as_often_as_they_say() -> None:
     """Forty tables; the experiment scaling_fit makes thousands."""
     n_tables, n_resamples = 40, 40
-    tables = [grid_runs(0.01, seed) for seed in range(n_tables)]
-    truth_P = optimum(grid_runs(0.0)).theta_P
     covered = np.zeros(5)
-    for seed, runs in enumerate(tables):
-        drawn = runs.plain(bootstrap(runs, truth_P, n_resamples, seed))
-        low, high = np.quantile([drawn[name] for name in TRUTH], [0.025, 0.975], axis=1)
-        covered += (low <= [*TRUTH.values()]) & ([*TRUTH.values()] <= high)
+    for seed in range(n_tables):
+        runs = grid_runs(0.01, seed)
+        found = intervals(runs, optimum(runs, 4), n_resamples, seed)
+        covered += [found[name].low <= true <= found[name].high for name, true in TRUTH.items()]
     # 95 % less 2.4 standard errors of 40 tables, and for so few resamples
     assert (covered / n_tables).min() >= 0.86

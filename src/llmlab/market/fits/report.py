@@ -79,7 +79,7 @@ def print_fit(fit: Fit) -> None:
     console.print(_parameters(fit))
     console.print(
         f"{fit.optimum.reached:.0%} of {fit.starts} starts reached the optimum; intervals are "
-        f"percentiles over {fit.resamples} resamples of the runs."
+        f"bias-corrected percentiles over {fit.resamples} resamples of the runs."
     )
     spread = np.abs(fit.residuals_M)
     console.print(
