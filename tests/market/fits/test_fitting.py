@@ -1,5 +1,6 @@
 """The gates of the fitter: another optimizer agrees, a bad objective does not, truth is covered."""
 
+import math
 from functools import cache
 
 import numpy as np
@@ -180,6 +181,18 @@ def test_of_draws_on_both_sides_alike_the_ends_leave_out_as_many_as_the_level_sa
 
 def test_draws_that_equal_the_value_are_its_interval() -> None:
     assert corrected_ends(2.0, np.full(20, 2.0)) == (2.0, 2.0)
+
+
+@pytest.mark.parametrize("value", [-5.0, 45.0])
+def test_an_interval_holds_its_value(value: float) -> None:
+    low, high = corrected_ends(value, np.arange(39.0))
+    assert low <= value <= high
+
+
+def test_a_resample_that_failed_does_not_count() -> None:
+    drawn_S = np.arange(39.0)
+    with_failed_S = np.append(drawn_S, math.nan)
+    assert corrected_ends(15.0, with_failed_S) == corrected_ends(15.0, drawn_S)
 
 
 def test_intervals_are_the_same_for_the_same_seed(public: Fit) -> None:

@@ -115,13 +115,15 @@ def corrected_ends(value: float, drawn_S: Array) -> tuple[float, float]:
     the draws are normal: Efron 1981, "Nonparametric standard errors and confidence intervals";
     Efron and Tibshirani 1993, section 14.3, there with an acceleration, whose jackknife fails for
     medians. The end for a share p is the (S + 1) p-th of S draws (Davison and Hinkley 1997,
-    section 5.2); otherwise intervals over few draws would be too narrow.
+    section 5.2); otherwise intervals over few draws would be too narrow. Draws that failed do not
+    count, and a value beyond all others is an end itself.
     """
+    drawn_S = drawn_S[~np.isnan(drawn_S)]
     below = np.mean(drawn_S < value) + np.mean(drawn_S == value) / 2
     reach = ndtri((1 + LEVEL) / 2)
     shares = ndtr(2 * ndtri(below) + np.array([-reach, reach]))
     low, high = np.quantile(drawn_S, shares, method="weibull")
-    return float(low), float(high)
+    return min(value, float(low)), max(value, float(high))
 
 
 def optimum(runs: Runs, n_starts: int = STARTS) -> Optimum:
