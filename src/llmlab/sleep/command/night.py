@@ -31,7 +31,7 @@ def train(
             metavar="METHOD",
             help=f"{', '.join([*ONE_CODER, *BY_FAMILY])}; `llmlab sleep methods` explains them.",
         ),
-    ] = "replay",
+    ] = "naive",
     base: Annotated[
         str, typer.Option(metavar="micro|FOLDER", help="The coder that made the episodes.")
     ] = "micro",
@@ -41,7 +41,7 @@ def train(
     steps: Annotated[
         int, typer.Option(min=1, help="Optimizer steps of the whole night, all adapters together.")
     ] = 200,
-    learning_rate: Annotated[float, typer.Option(min=0.0, help="Peak rate.")] = 2e-3,
+    learning_rate: Annotated[float, typer.Option(min=0.0, help="Peak rate.")] = 8e-3,
     rank: Annotated[int, typer.Option(min=1, help="Rank of each adapter.")] = 8,
     replay: Annotated[
         float, typer.Option(help="Share of passed episodes, for --method replay.")
