@@ -94,7 +94,7 @@ EXPERIMENT = Experiment(
     ),
     budgets={
         "smoke": Budget(AXES, 1, {"tables": 5, "resamples": 40, "noise": 0.01}),
-        "laptop": Budget(AXES, 20, {"tables": 100, "resamples": 200, "noise": 0.01}),
+        "laptop": Budget(AXES, 60, {"tables": 100, "resamples": 200, "noise": 0.01}),
         "gpu": Budget(AXES, 40, {"tables": 200, "resamples": 200, "noise": 0.01}),
     },
     run=run,
