@@ -21,9 +21,9 @@ new = says(
 )
 known = says(
     "H-SLEEP-RATE-3",
-    supported="It is paid for with what was known.",
-    refuted="It costs little of what was known.",
-    undecided="It is open what that costs of what was known.",
+    supported="The higher rate costs much of what was known.",
+    refuted="The higher rate costs little of what was known.",
+    undecided="It is open what the higher rate costs of what was known.",
 )
 answer(naive, new, known)
 
