@@ -5,9 +5,11 @@ After a change that is meant, `python tests/test_command_options.py` promises th
 
 import json
 import re
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
 import typer
 
 from llmlab.cli import app
@@ -20,7 +22,7 @@ from llmlab.sleep.command.app import app as sleep
 from llmlab.watch.command import app as watch
 
 PROMISED = Path(__file__).with_name("command_options.json")
-README = Path(__file__).parents[1] / "README.md"
+README_TEXT = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
 
 
 def commands(group: object, path: str) -> Iterator[tuple[str, list[str]]]:
@@ -49,9 +51,26 @@ def every_command() -> dict[str, list[str]]:
 
 
 def test_the_readme_names_every_verb() -> None:
-    (row,) = re.findall(r"llmlab --help` \|(.*)", README.read_text(encoding="utf-8"))
+    (row,) = re.findall(r"llmlab --help` \|(.*)", README_TEXT)
     named = re.findall(r"`(\w+)`", row)
     assert sorted(named) == sorted(typer.main.get_command(app).commands)
+
+
+def required_options(group: object, words: list[str]) -> list[list[str]]:
+    """The spellings of each option that the command at these words cannot do without."""
+    command = group
+    while hasattr(command, "commands") and words and words[0] in command.commands:
+        command, words = command.commands[words[0]], words[1:]
+    return [one.opts for one in command.params if one.required and one.opts[0].startswith("-")]
+
+
+@pytest.mark.parametrize(
+    "line", re.findall(r"^    \.venv/bin/llmlab (.*)", README_TEXT, re.MULTILINE)
+)
+def test_a_command_of_the_readme_has_every_option_that_it_needs(line: str) -> None:
+    words = shlex.split(line)
+    for spellings in required_options(typer.main.get_command(app), words):
+        assert {*spellings} & {*words}, f"{line} lacks {spellings[0]}"
 
 
 def test_every_command_takes_the_options_that_it_is_promised_to_take() -> None:
