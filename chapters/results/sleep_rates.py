@@ -71,7 +71,7 @@ verdict("H-SLEEP-RATE-6")
 # %% [markdown]
 # ## Method
 #
-# Four nights of @sec-results-sleep-methods, each at seven rates that differ by a factor of two: *naive* learns the
+# Four nights of @sec-results-sleep-methods, each at ten rates that differ by a factor of two: *naive* learns the
 # references of all episodes, *targeted* those of failed ones, *replay* adds a fifth of passed ones, and *self* learns the
 # coder's own green repairs. The best rate of a method is the one with the highest mean pass rate on a second set of unseen
 # templates, so the exam does not choose it. A method whose best rate is the lowest of the sweep is best left alone.

@@ -4,7 +4,7 @@ from llmlab.method.declare.experiment import Axis, Budget, Experiment, Outcome, 
 from llmlab.sleep.study.measures import CODER_WITH_LORA, EXAM_METRICS, share_of
 
 METHODS = ("naive", "targeted", "replay", "self")
-RATES = (5e-4, 1e-3, 2e-3, 4e-3, 8e-3, 1.6e-2, 3.2e-2)
+RATES = (6.25e-5, 1.25e-4, 2.5e-4, 5e-4, 1e-3, 2e-3, 4e-3, 8e-3, 1.6e-2, 3.2e-2)
 
 
 def run(trial: Trial) -> Outcome:
@@ -70,7 +70,7 @@ EXPERIMENT = Experiment(
         ),
         "laptop": Budget(
             conditions={"method": METHODS, "learning_rate": RATES},
-            seeds=10,
+            seeds=20,
             settings={
                 "day_koans": 240,
                 "exam_koans": 1000,
@@ -82,7 +82,7 @@ EXPERIMENT = Experiment(
         ),
         "gpu": Budget(
             conditions={"method": METHODS, "learning_rate": RATES},
-            seeds=10,
+            seeds=20,
             settings={
                 "day_koans": 1200,
                 "exam_koans": 2400,
