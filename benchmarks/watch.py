@@ -5,10 +5,12 @@ the browser within 200 ms (95th percentile), 1 % of a core while nothing happens
 that never reads, and a step of training slowed by less than .5 %.
 
 Whether a watched run is slower is measured in pairs: one run, during which the server sleeps and
-wakes in turn. What a look for requests takes is measured apart, since it is far below that noise.
+wakes in turn, and the mean of the logarithms of the ratios. What a look for requests takes is
+measured apart, since it is far below that noise.
 """
 
 import json
+import math
 import shutil
 import statistics
 import subprocess
@@ -176,10 +178,11 @@ def watched_slowdown(server: psutil.Process, link: str, root: Path) -> dict[str,
         last = time.perf_counter()
     server.resume()
     follower.kill()
-    medians = [statistics.median(block) for block in blocks[2:-1]]
-    ratios = [100 * (on / off - 1) for off, on in zip(medians[1::2], medians[2::2], strict=False)]
-    mean = statistics.mean(ratios)
-    half = 1.96 * statistics.stdev(ratios) / len(ratios) ** 0.5
+    logs = [math.log(sum(block)) for block in blocks[2:-1]]
+    # ratios themselves would be biased: noise alone makes their mean greater than one
+    slower = [100 * (on - off) for off, on in zip(logs[1::2], logs[2::2], strict=False)]
+    mean = statistics.mean(slower)
+    half = 1.96 * statistics.stdev(slower) / len(slower) ** 0.5
     return {"watched step slower, %": round(mean, 3), "its interval, ±": round(half, 3)}
 
 
