@@ -105,12 +105,6 @@ def with_gelu_in_steps(*case: object) -> Run:
     return patched
 
 
-def with_fused_attention(*case: object) -> Run:
-    """Ours with PyTorch's fused attention also where plain products are faster."""
-    gpt_model.LONGEST_PLAIN = 0
-    return ours(*case)
-
-
 def with_plain_adamw(*case: object) -> Run:
     """Ours with AdamW as PyTorch makes it unless told to fuse its operations."""
     fused = training.make_optimizer
@@ -131,7 +125,6 @@ WAYS: dict[str, Callable[..., Run]] = {
     "transformers": hugging_face,
     "GELU in single operations": with_gelu_in_steps,
     "AdamW not fused": with_plain_adamw,
-    "attention always fused": with_fused_attention,
     "with torch.compile": lambda *case: ours(*case, compiled=True),
     "memory given back": lambda *case: ours(*case, keep=False),
 }

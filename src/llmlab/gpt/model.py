@@ -20,8 +20,6 @@ from torch.nn import functional as F
 
 IGNORE = -100
 """Target of a position that does not count in the loss."""
-LONGEST_PLAIN = 512
-"""Tokens up to which plain products beat the fused kernel in bfloat16 on a CPU."""
 
 
 @dataclass(frozen=True)
@@ -92,34 +90,19 @@ class Attention(nn.Module):
             part.view(B, T, self.n_heads, D // self.n_heads).transpose(1, 2)
             for part in self.qkv(x_BTD).split(D, dim=-1)
         )
-        dropout = self.dropout if self.training else 0.0
-        if cache is None:
-            mixed_BHTK = causal_attention(q_BHTK, k_BHSK, v_BHSK, dropout)
-        else:
+        mask_TS = None
+        if cache is not None:
             mask_TS = _causal_mask(T, cache.length, x_BTD.device)
             k_BHSK, v_BHSK = cache.extend(k_BHSK, v_BHSK)
-            mixed_BHTK = F.scaled_dot_product_attention(
-                q_BHTK, k_BHSK, v_BHSK, attn_mask=mask_TS, dropout_p=dropout
-            )
-        return self.out(mixed_BHTK.transpose(1, 2).reshape(B, T, D))
-
-
-def causal_attention(
-    q_BHTK: Tensor, k_BHTK: Tensor, v_BHTK: Tensor, dropout: float = 0.0
-) -> Tensor:
-    """Mean of the values before and at each token, weighted by softmax(q k / sqrt(K)).
-
-    PyTorch's fused kernel, except for short sequences in bfloat16 on a CPU: there plain products
-    take a quarter to a half of its time. They round the scores to bfloat16.
-    """
-    T, K = q_BHTK.shape[2:]
-    if q_BHTK.device.type != "cpu" or q_BHTK.dtype != torch.bfloat16 or T > LONGEST_PLAIN:
-        return F.scaled_dot_product_attention(
-            q_BHTK, k_BHTK, v_BHTK, dropout_p=dropout, is_causal=True
+        mixed_BHTK = F.scaled_dot_product_attention(
+            q_BHTK,
+            k_BHSK,
+            v_BHSK,
+            attn_mask=mask_TS,
+            dropout_p=self.dropout if self.training else 0.0,
+            is_causal=cache is None,
         )
-    future_TT = q_BHTK.new_full((T, T), -math.inf).triu(1)
-    scores_BHTT = (q_BHTK / math.sqrt(K)) @ k_BHTK.transpose(2, 3) + future_TT
-    return F.dropout(scores_BHTT.softmax(-1), dropout) @ v_BHTK
+        return self.out(mixed_BHTK.transpose(1, 2).reshape(B, T, D))
 
 
 def _causal_mask(n_tokens: int, n_before: int, device: torch.device) -> Tensor | None:
