@@ -9,6 +9,7 @@ what each choice of ours brings: the same trainer with that choice undone (or ad
 import argparse
 import itertools
 import json
+import math
 import statistics
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -22,7 +23,7 @@ from llmlab.gpt import model as gpt_model
 from llmlab.gpt import training
 from llmlab.gpt.configs import PRESETS
 from llmlab.gpt.model import GPT, GPTConfig
-from llmlab.gpt.speed import keep_freed_memory, mfu, peak_flops
+from llmlab.gpt.speed import fast_attention, keep_freed_memory, mfu, peak_flops
 from llmlab.gpt.training import (
     Batch,
     Precision,
@@ -55,6 +56,7 @@ def ours(
     precision: Precision,
     compiled: bool = False,
     keep: bool = True,
+    plain_attention: bool = True,
 ) -> Run:
     if keep:
         keep_freed_memory()
@@ -63,7 +65,14 @@ def ours(
     if compiled:
         model.compile()
     points = Trainer(model, config).points(random_batches(shape, batch_size))
-    return lambda: [next(points) for _ in range(steps)]
+    context = shape.context if plain_attention else math.inf
+
+    def run() -> None:
+        with fast_attention(precision, best_device(), context):
+            for _ in range(steps):
+                next(points)
+
+    return run
 
 
 def hugging_face(shape: GPTConfig, batch_size: int, steps: int, precision: Precision) -> Run:
@@ -126,6 +135,7 @@ WAYS: dict[str, Callable[..., Run]] = {
     "GELU in single operations": with_gelu_in_steps,
     "AdamW not fused": with_plain_adamw,
     "with torch.compile": lambda *case: ours(*case, compiled=True),
+    "attention fused": lambda *case: ours(*case, plain_attention=False),
     "memory given back": lambda *case: ours(*case, keep=False),
 }
 """The two that are compared, then ours with one choice undone (or added)."""

@@ -4,12 +4,15 @@ import sys
 
 import pytest
 import torch
+from torch import Tensor
+from torch.nn import functional as F
 from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.profiler import profile
 from torch.utils.flop_counter import FlopCounterMode
 
 from llmlab.gpt.configs import preset
 from llmlab.gpt.model import GPT, GPTConfig, next_token_loss
-from llmlab.gpt.speed import flops_per_token, mfu, peak_flops
+from llmlab.gpt.speed import LONGEST_PLAIN, fast_attention, flops_per_token, mfu, peak_flops
 
 SHAPE = GPTConfig(vocab_size=50, context=16, d_model=32, n_layers=2, n_heads=2)
 
@@ -56,6 +59,55 @@ def test_the_peak_of_a_gpu_is_looked_up_by_its_name(
 
 def test_mfu_is_the_share_of_the_peak() -> None:
     assert mfu(SHAPE, 1000, peak=2000 * flops_per_token(SHAPE)) == pytest.approx(0.5)
+
+
+CPU = torch.device("cpu")
+
+
+def attended(parts: list[Tensor]) -> Tensor:
+    return F.scaled_dot_product_attention(*parts, is_causal=True)
+
+
+def is_fused(dtype: torch.dtype = torch.bfloat16) -> bool:
+    """Whether attention runs as PyTorch's fused kernel now."""
+    with profile() as profiled:
+        attended([torch.randn(1, 2, 8, 16, dtype=dtype)] * 3)
+    return any("flash" in event.name for event in profiled.events())
+
+
+def test_short_sequences_in_bfloat16_attend_by_plain_products_on_a_cpu() -> None:
+    with fast_attention("bfloat16", CPU, LONGEST_PLAIN):
+        assert not is_fused()
+    assert is_fused()
+
+
+@pytest.mark.parametrize(
+    ("precision", "context"), [("float32", 8), ("bfloat16", LONGEST_PLAIN + 1)]
+)
+def test_all_others_keep_the_fused_attention(precision: str, context: int) -> None:
+    with fast_attention(precision, CPU, context):
+        assert is_fused()
+
+
+def test_after_an_error_attention_is_fused_again_and_rounds_as_before() -> None:
+    before = torch.backends.cuda.fp16_bf16_reduction_math_sdp_allowed()
+    with pytest.raises(TypeError), fast_attention("bfloat16", CPU, 8):
+        attended(["no tensor"])
+    assert torch.backends.cuda.fp16_bf16_reduction_math_sdp_allowed() == before
+    assert is_fused()
+
+
+def test_plain_attention_and_its_gradients_are_those_of_float32() -> None:
+    torch.manual_seed(0)
+    exact = [torch.randn(2, 2, 24, 16, requires_grad=True) for _ in range(3)]
+    rough = [part.detach().bfloat16().requires_grad_() for part in exact]
+    attended(exact).square().sum().backward()
+    with fast_attention("bfloat16", CPU, 24):
+        rough_BHTK = attended(rough)
+        rough_BHTK.square().sum().backward()
+    torch.testing.assert_close(rough_BHTK.float(), attended(exact), atol=0.03, rtol=0.03)
+    for one, other in zip(rough, exact, strict=True):
+        torch.testing.assert_close(one.grad.float(), other.grad, atol=0.1, rtol=0.1)
 
 
 PAGES_OF_FOUR_STEPS = """

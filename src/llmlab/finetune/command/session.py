@@ -53,6 +53,7 @@ from llmlab.finetune.tasks.batches import Sequences, epochs, mixture
 from llmlab.finetune.tasks.suites import suite_accuracies
 from llmlab.gpt.alarms import SpikeAlarm
 from llmlab.gpt.model import GPT
+from llmlab.gpt.speed import fast_attention
 from llmlab.gpt.training import Batch, Evaluation, TrainConfig, Trainer, evaluate
 from llmlab.method.errors import LabError
 from llmlab.method.files import replaced, write_file
@@ -235,7 +236,9 @@ class FinetuneSession:
         trainer = self._trainer(model, self.config.train)
         monitor = LayerMonitor(trainer, every=self.every, layer_of=layer_of)
         spikes = SpikeAlarm()
-        with deferred_interrupt() as interrupted:
+        width = self.data.training.tokens_NT.shape[1]
+        attention = fast_attention(self.config.train.precision, self.device, width)
+        with deferred_interrupt() as interrupted, attention:
             for point, report in monitor.points(self._batches()):
                 if not point.is_finite:
                     yield Diverged(point.step, point.learning_rate, point.loss, point.gradient_norm)

@@ -25,7 +25,7 @@ from llmlab.gpt.saved.saved_runs import (
     resume_hint,
     write_checkpoint,
 )
-from llmlab.gpt.speed import flops_per_token, memory_bytes, peak_flops
+from llmlab.gpt.speed import fast_attention, flops_per_token, memory_bytes, peak_flops
 from llmlab.gpt.steering import agreed
 from llmlab.gpt.text.encoded_corpus import EncodedCorpus
 from llmlab.gpt.training import Point
@@ -108,7 +108,9 @@ class PretrainingSession:
                 self._open(checkpoint)
                 self.log.append("machine", self._machine(workers))
                 listen(self.log)
-        with _compiling(self.recipe.compiled):
+        precision, context = self.recipe.train.precision, self.recipe.shape.context
+        attention = fast_attention(precision, workers.device, context)
+        with _compiling(self.recipe.compiled), attention:
             for event in self._training(pretraining, resumed_at=checkpoint and checkpoint.step):
                 if workers.is_first:
                     with resume_hint(self.folder):
