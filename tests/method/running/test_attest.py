@@ -56,7 +56,10 @@ def recorded(lab, made: Path):
     lab.add()
     imports = "    from llmlab.tools import double, never\n\n    time.sleep"
     lab.edit("toy", "    time.sleep", imports)
-    toy = lab.edit("toy", '{"loss": draw()}', '{"loss": double(draw()) or never(1)}')
+    lab.edit("toy", '{"loss": draw()}', '{"loss": double(draw()) or never(1)}')
+    clock = '{"seconds": [(0, time.perf_counter())], "loss": [(0'
+    lab.edit("toy", '{"loss": [(0', clock)
+    toy = lab.edit("toy", "curves=(", 'curves=(Metric("seconds", "Time.", "s"), ')
     commit(lab)
     for scale in ("smoke", "laptop"):
         run_experiment(toy, scale, lab.project)

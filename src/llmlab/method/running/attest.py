@@ -288,7 +288,7 @@ def _content(experiment: Experiment, folder: Path) -> dict[str, str]:
     from llmlab.method.evidence.tables import TIMING, read_curves, read_runs
 
     runs = read_runs(folder, experiment).drop(columns=list(TIMING))
-    curves = read_curves(folder)
+    curves = read_curves(folder).query("metric not in @TIMING")
     views = folder / "views.json"
     return {
         "runs.csv": _sha256(runs.to_csv(index=False)),
