@@ -144,8 +144,10 @@ still
 # Results of the present code that are in the bucket are fetched; all others are computed here and uploaded, so the next
 # clone has nothing to run. The bucket holds one pack for each experiment and scale: its tables, its manifest and the
 # weights that it keeps for others. Modification times mean nothing between clones, so a pack is named by the digest of the
-# code and budget that it depends on: nothing stale is ever fetched. Each table and each file of weights is compared with
-# its SHA-256 in the manifest before any is unpacked. `profiles/s3/config.yaml` names the bucket;
+# code and budget that it depends on: nothing stale is ever fetched. In the pack, weights are named by their SHA-256, and
+# equal ones are in it once. Each table and each file of weights is compared with its SHA-256 before any is unpacked; if
+# one differs, nothing is unpacked: remove the pack from the bucket, and the same command makes it anew.
+# `profiles/s3/config.yaml` names the bucket;
 # `SNAKEMAKE_STORAGE_S3_ENDPOINT_URL` names a server other than Amazon's. A folder that several machines share works, too,
 # with `rsync` and `snakemake-storage-plugin-fs`:
 # `--default-storage-provider fs --default-storage-prefix /the/folder`.
@@ -161,6 +163,11 @@ still
 # llmlab pack lora_rank --scale laptop --out lora_rank.tar.gz
 # llmlab unpack lora_rank.tar.gz
 # ```
+#
+# `llmlab campaign` leaves the weights of its whole pack in the folder `kept` beside it, one file for each content: what
+# another campaign has left there is not written again, and `rsync` or `aws s3 sync` sends only what is new. Weights that
+# were changed are refused, here and by each command that reads them: `--base micro`, for instance, names the file and
+# the command that makes it again.
 #
 # Without a scheduler or a bucket, each machine runs some seeds into a folder, and one of them merges the folders.
 #

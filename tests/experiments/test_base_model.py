@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -5,7 +6,10 @@ import torch
 
 from llmlab.experiments.base_model import EXPERIMENT, micro_folders, run
 from llmlab.finetune.model.base_model import load_base_model
+from llmlab.method.checksums import checksums
 from llmlab.method.declare.experiment import Outcome, Trial
+from llmlab.method.errors import LabError
+from llmlab.method.evidence.manifest import read_manifest, write_manifest
 
 SETTINGS = {**EXPERIMENT.budgets["smoke"].settings, "steps": 50, "n_layers": 1, "test_items": 10}
 
@@ -31,12 +35,38 @@ def test_the_loss_falls(made: tuple[Outcome, Path]) -> None:
     assert last < first
 
 
-@pytest.mark.parametrize("scales", [("smoke",), ("smoke", "laptop")])
-def test_the_largest_model_that_was_made_comes_first(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, scales: tuple[str, ...]
-) -> None:
+def keep(root: Path, scale: str, weights: bytes) -> Path:
+    """Leave the weights and the manifest that a run at this scale would leave."""
+    folder = root / "build" / "results" / scale / "base_model"
+    (folder / "kept").mkdir(parents=True)
+    (folder / "kept" / "base.safetensors").write_bytes(weights)
+    recorded = read_manifest(Path(__file__).parents[2] / "results" / "smoke" / "base_model")
+    command = f"llmlab run base_model --scale {scale}"
+    kept = checksums(folder / "kept")
+    write_manifest(folder, replace(recorded, scale=scale, command=command, kept=kept))
+    return folder / "kept"
+
+
+@pytest.fixture
+def book(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of an empty book, which is the working directory."""
     (tmp_path / "chapters" / "hypotheses").mkdir(parents=True)
     monkeypatch.chdir(tmp_path)
-    for scale in scales:
-        (tmp_path / "build" / "results" / scale / "base_model" / "kept").mkdir(parents=True)
-    assert [folder.parts[-3] for folder in micro_folders()] == list(reversed(scales))
+    return tmp_path
+
+
+@pytest.mark.parametrize("scales", [("smoke",), ("smoke", "laptop")])
+def test_the_largest_model_that_was_made_comes_first(book: Path, scales: tuple[str, ...]) -> None:
+    made = [keep(book, scale, b"weights") for scale in scales]
+    assert list(micro_folders()) == list(reversed(made))
+
+
+@pytest.mark.parametrize("damage", ["cut", "deleted"])
+def test_weights_that_are_not_those_that_were_kept_are_refused(book: Path, damage: str) -> None:
+    weights = keep(book, "laptop", b"weights") / "base.safetensors"
+    weights.unlink() if damage == "deleted" else weights.write_bytes(b"weight")
+    with pytest.raises(
+        LabError,
+        match=r"base\.safetensors is missing, or was cut .*`llmlab run base_model --scale l",
+    ):
+        list(micro_folders())

@@ -108,6 +108,9 @@ def test_fuzz_packs(form: str, project: Project) -> None:
             member = tarfile.TarInfo(name)
             member.size = 600
             archive.addfile(member, io.BytesIO(json.dumps([0] * 200).encode()))
+        link = tarfile.TarInfo("smoke/minimum/kept/weights.bin")
+        link.type, link.linkname = tarfile.LNKTYPE, f"kept/{'0' * 64}"
+        archive.addfile(link)
     pack = project.root / "pack.tar.gz"
 
     def read(damaged: bytes) -> None:

@@ -306,10 +306,14 @@ def campaign(
     left = seconds - (time.monotonic() - started)
     for done in run_campaign(project, scale, steps, left):
         print_done(done)
-    written = pack(project, scale, target)
-    for path in written:
+    packed = pack(project, scale, target)
+    for path in packed.files:
         print(f"packed {path} ({path.stat().st_size / 1e6:.1f} MB)")
-    if not written:
+    if packed.kept:
+        size = sum(path.stat().st_size for path in packed.kept) / 1e6
+        new = counted(len(packed.kept), "new file")
+        print(f"packed {new} of weights into {packed.kept[0].parent} ({size:.1f} MB)")
+    if not packed.files:
         print("Nothing was finished, so there is nothing to pack.")
 
 
@@ -340,13 +344,21 @@ def unpack(
 ) -> None:
     """Unpack results of another machine, to record them or to go on with their runs.
 
-    Tables and weights are checked against the SHA-256 in their manifest before anything is written.
+    Tables and weights are checked against their SHA-256 before anything is written. Weights of a
+    campaign are in the folder `kept` beside its pack.
     """
     from llmlab.method.running.packing import unpack as lay_in
 
-    found = [name for source in sources for name in lay_in(Project.find(), source)]
+    unpacked = [lay_in(Project.find(), source) for source in sources]
+    found = [name for one in unpacked for name in one.names]
     tables = sorted({name.rpartition("/")[0] for name in found if name.endswith("manifest.json")})
     print(f"{counted(len(found), 'file')} unpacked into build/results.")
+    for scale, experiment in sorted({tuple(n.split("/")[:2]) for u in unpacked for n in u.missing}):
+        print(
+            f"The weights of {experiment} did not come along: copy the folder kept of the campaign "
+            f"beside the pack and unpack again, or make them with `llmlab run {experiment} --scale "
+            f"{scale}`."
+        )
     for table in tables:
         scale, experiment = table.split("/")[:2]
         print(f"{experiment} is complete: llmlab record {experiment} --scale {scale}")

@@ -1,5 +1,6 @@
 """The base model that fine-tuning starts from: one small GPT learns four skills at once."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 from llmlab.method.declare.experiment import (
@@ -12,8 +13,8 @@ from llmlab.method.declare.experiment import (
     Subject,
     Trial,
 )
+from llmlab.method.evidence.manifest import KEPT, require_kept
 from llmlab.method.project import Project
-from llmlab.method.running.parts import KEPT
 
 SKILLS = ("math", "reasoning", "code", "knowledge")
 
@@ -134,15 +135,17 @@ EXPERIMENT = Experiment(
 )
 
 
-def micro_folders() -> list[Path]:
+def micro_folders() -> Iterator[Path]:
     """Folders of the base models trained on this machine, the largest scale first.
 
     Raises:
-        LabError: the working directory is not inside a lab book.
+        LabError: the working directory is not inside a lab book, or weights are not those that the
+            run kept.
     """
     project = Project.find()
-    folders = [
-        EXPERIMENT.budgets[scale].kept(project.fresh(scale, EXPERIMENT.name) / KEPT, seed=0)
-        for scale in reversed(SCALES)
-    ]
-    return [folder for folder in folders if folder.is_dir()]
+    for scale in reversed(SCALES):
+        made = project.fresh(scale, EXPERIMENT.name)
+        folder = EXPERIMENT.budgets[scale].kept(made / KEPT, seed=0)
+        if folder.is_dir():
+            require_kept(made)
+            yield folder

@@ -124,6 +124,20 @@ def verified(folder: Path, name: str) -> Path:
     return path
 
 
+def require_kept(folder: Path) -> None:
+    """Check the files that the runs of a folder kept for others, before one is read.
+
+    Raises:
+        LabError: the manifest cannot be read, or a file is missing or has another SHA-256.
+    """
+    manifest = read_manifest(folder)
+    for name in damaged(folder / KEPT, manifest.kept):
+        raise LabError(
+            f"{folder / KEPT / name} is missing, or was cut short or edited (its SHA-256 differs "
+            f"from manifest.json); `{manifest.command}` makes it again."
+        )
+
+
 def damaged(folder: Path, expected: Mapping[str, str]) -> tuple[str, ...]:
     """Names of the files in a folder that are missing or have another SHA-256 than expected."""
     return tuple(

@@ -89,8 +89,8 @@ def run_experiment(
         return read_manifest(plan.folder)
     for name in plan.unmet:
         raise LabError(
-            f"{experiment.name} needs the results of {name} at scale '{scale}', which are missing "
-            f"or stale; run `llmlab run {name} --scale {scale}` first."
+            f"{experiment.name} needs the results of {name} at scale '{scale}', which are missing, "
+            f"stale or damaged; run `llmlab run {name} --scale {scale}` first."
         )
     with _alone(plan):
         remove_asides(plan.folder)

@@ -8,8 +8,8 @@ import typer
 
 from llmlab.method.declare.experiment import SCALES
 from llmlab.method.errors import LabError
+from llmlab.method.evidence.manifest import KEPT, require_kept
 from llmlab.method.project import Project
-from llmlab.method.running.parts import KEPT
 from llmlab.sleep.coder.coder import ABOUT, Coder, load_coder
 from llmlab.sleep.command.checksums import require_same_files
 from llmlab.sleep.night.methods import FAMILIES
@@ -99,11 +99,17 @@ def weights_folder(name: str) -> Path | None:
 
 
 def _micro_folder() -> Path:
-    """The folder of the largest coder that this machine has trained."""
+    """The folder of the largest coder that this machine has trained.
+
+    Raises:
+        LabError: there is none, or its files are not those that its run kept.
+    """
     project = Project.find()
     for scale in reversed(SCALES):
-        folder = project.fresh(scale, BASE) / KEPT
+        made = project.fresh(scale, BASE)
+        folder = made / KEPT
         if found := next(folder.rglob(ABOUT), None) if folder.is_dir() else None:
+            require_kept(made)
             return found.parent
     raise LabError(
         "there is no small coder on this machine yet: train one with "
