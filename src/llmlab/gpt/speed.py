@@ -27,8 +27,9 @@ PEAK_BFLOAT16 = {
 }
 """Dense bfloat16 flops/s from the makers' data sheets, by words of the device's name."""
 
-LONGEST_PLAIN = 512
-"""Tokens up to which plain products beat PyTorch's fused attention in bfloat16 on a CPU."""
+LONGEST_PLAIN = 256
+"""Tokens up to which a CPU attends by plain products in bfloat16; longer sequences gain less, and
+their scores take gigabytes."""
 
 M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4
 """Names of options in glibc's malloc.h."""
