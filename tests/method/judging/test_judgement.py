@@ -161,6 +161,18 @@ def test_a_tuned_level_at_the_edge_of_its_sweep_raises_an_alarm():
     assert judgement.open_end == "the grid of dose must extend to at least 8"
 
 
+@pytest.mark.parametrize(
+    ("lowest", "open_end"), [(0.0, ""), (0.5, "the grid of dose must extend to at least 0.25")]
+)
+def test_a_lowest_level_of_0_is_no_edge(lowest, open_end):
+    tuned = replace(
+        BASE, treatment={"form": "pill"}, control={"form": "drops"}, tuned=("dose",), margin=0.0
+    )
+    doses = (lowest, 1.0, 2.0)
+    runs = table(steep, forms=("pill", "drops"), loss=lambda dose, form: dose, doses=doses)
+    assert judge(tuned, EXPERIMENT, runs).open_end == open_end
+
+
 def test_cautions_name_axes_and_metrics_in_words():
     edge = Edge("learning_rate", 0.005, "highest", 0.01)
     assert edge.alarm == "the best learning rate, 5e-3, is the highest level tried"

@@ -233,11 +233,18 @@ def _distinct(lines: int) -> Sequence[str]:
 
 
 def _positions(readings: Sequence[Reading], axis: str) -> dict[Value, float]:
-    """The position of each level: its value if levels are numbers, otherwise 0, 1, 2, …"""
+    """The position of each level: its value if levels are numbers, otherwise 0, 1, 2, …
+
+    If the others spread far, 0 is a step below the lowest of them on their logarithmic axis.
+    """
     levels = list(dict.fromkeys(reading.condition[axis] for reading in readings))
-    if all(is_number(level) for level in levels):
-        return {level: float(level) for level in levels}
-    return {level: float(place) for place, level in enumerate(levels)}
+    if not all(map(is_number, levels)):
+        return {level: float(place) for place, level in enumerate(levels)}
+    positions = {level: float(level) for level in levels}
+    lowest, *others = sorted(positions.values())
+    if lowest == 0 and len(others) > 1 and others[-1] >= WIDE_AXIS**2 * others[0]:
+        positions[0] = others[0] ** 2 / others[1]
+    return positions
 
 
 def _label_levels(axes: Axes, positions: Mapping[Value, float], axis: str) -> None:

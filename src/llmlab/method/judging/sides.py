@@ -164,9 +164,14 @@ class Table:
         return [edge for edge in found if edge]
 
     def edge(self, axis: str, level: Value) -> Edge | None:
-        """The edge of the grid at a level, or None if the level is not at an edge."""
+        """The edge of the grid at a level, or None if the level is not at an edge.
+
+        A lowest level of 0 is no edge: nothing lies below it.
+        """
         levels = self.levels(axis)
         if len(levels) < 2 or not is_number(level) or min(levels) < level < max(levels):
+            return None
+        if level == 0 == min(levels):
             return None
         ordered = sorted(levels)
         ratio = max(min((b / a for a, b in pairwise(ordered) if a > 0), default=2.0), 1.0)
