@@ -4,7 +4,7 @@ from llmlab.method.declare.experiment import Axis, Budget, Experiment, Outcome, 
 from llmlab.sleep.study.measures import CODER_WITH_LORA, EXAM_METRICS, share_of
 
 METHODS = ("naive", "targeted", "replay", "self")
-RATES = (6.25e-5, 1.25e-4, 2.5e-4, 5e-4, 1e-3, 2e-3, 4e-3, 8e-3, 1.6e-2, 3.2e-2)
+RATES = (0.0, 6.25e-5, 1.25e-4, 2.5e-4, 5e-4, 1e-3, 2e-3, 4e-3, 8e-3, 1.6e-2, 3.2e-2)
 
 
 def run(trial: Trial) -> Outcome:
@@ -40,10 +40,7 @@ EXPERIMENT = Experiment(
     name="sleep_rates",
     title="The rate of a night",
     question="Q-SLEEP",
-    summary=(
-        "Spends the same night at learning rates from one that changes nothing to one that ruins "
-        "the coder."
-    ),
+    summary=("Spends the same night at learning rates from zero to one that ruins the coder."),
     subject=CODER_WITH_LORA,
     axes=(
         Axis("method", "What is learned from the day."),
