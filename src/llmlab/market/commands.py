@@ -118,7 +118,7 @@ def features(
     from llmlab.market.features.report import print_dictionary, print_features
     from llmlab.market.features.survey import (
         FeatureSettings,
-        combine,
+        combined_features,
         compute_features,
         write_features,
     )
@@ -131,7 +131,7 @@ def features(
     settings = FeatureSettings(tier, every, volatility_index)
     found = [compute_features(one, settings, assets) for one in chosen]
     if combine:
-        found = [combine(chosen, found)]
+        found = [combined_features(chosen, found)]
     folder = out or Path("runs") / "market-features"
     print_features(found, [write_features(one, folder) for one in found])
 

@@ -34,6 +34,21 @@ def test_the_list_has_the_formulas(monkeypatch, capsys) -> None:
 
 
 @pytest.mark.parametrize(
+    ("options", "names"),
+    [
+        ([], ["nasdaq.parquet", "sp500.parquet"]),
+        (["--combine"], ["sp500+nasdaq.parquet"]),
+    ],
+)
+def test_only_combine_makes_one_table_of_several_assets(
+    tmp_path: Path, monkeypatch, options: list[str], names: list[str]
+) -> None:
+    asked = ("--source", "arch", "--asset", "sp500,nasdaq", "--out", tmp_path)
+    assert call(monkeypatch, *asked, *options) == 0
+    assert sorted(path.name for path in tmp_path.iterdir()) == names
+
+
+@pytest.mark.parametrize(
     ("options", "sentence"),
     [
         (["--tier", "d"], "there is no tier 'd'"),

@@ -8,7 +8,12 @@ import talib
 from llmlab.market.bars.bars import Bars
 from llmlab.market.features import survey
 from llmlab.market.features.feature import Feature
-from llmlab.market.features.survey import FeatureSettings, FeatureTable, combine, compute_features
+from llmlab.market.features.survey import (
+    FeatureSettings,
+    FeatureTable,
+    combined_features,
+    compute_features,
+)
 from llmlab.method.errors import LabError
 
 
@@ -40,7 +45,7 @@ def part(bars: Bars, name: str, start: int, stop: int) -> Bars:
 
 def test_a_combined_table_has_the_common_days_of_all(bars: Bars) -> None:
     assets = [part(bars, "one", 0, 300), part(bars, "other", 100, 400)]
-    found = combine(assets, [table_of(asset) for asset in assets])
+    found = combined_features(assets, [table_of(asset) for asset in assets])
     assert found.asset == "one+other"
     pd.testing.assert_index_equal(found.table.index, bars.frame.index[100:300], check_names=False)
 
@@ -52,4 +57,4 @@ def test_assets_that_only_overlap_in_pairs_are_refused(bars: Bars) -> None:
         part(bars, "late", 150, 400),
     ]
     with pytest.raises(LabError, match="early and late have only 0 days in common"):
-        combine(assets, [table_of(asset) for asset in assets])
+        combined_features(assets, [table_of(asset) for asset in assets])

@@ -85,7 +85,7 @@ def compute_features(
     return FeatureTable(bars.name, table, left_out, start)
 
 
-def combine(assets: Sequence[Bars], found: Sequence[FeatureTable]) -> FeatureTable:
+def combined_features(assets: Sequence[Bars], found: Sequence[FeatureTable]) -> FeatureTable:
     """Combine the features of several assets; LabError if their dates do not overlap."""
     require_overlap(assets)
     table = combined({one.asset: one.table for one in found})
