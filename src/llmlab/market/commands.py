@@ -65,12 +65,12 @@ def data(
     A manifest has source, version, licence, SHA-256, rows, dates, gaps and processing steps. With
     --url, fetches the files first, with retries and resumption, and keeps only those with bars.
     """
-    from llmlab.market.bars.report import print_manifests, print_sources
+    from llmlab.market.bars.report import print_manifests, print_sources, sources
     from llmlab.market.bars.survey import fetched, from_file, from_source
 
     folder = out or Path("runs") / "market-data"
     if show_list:
-        print_sources()
+        print_json(sources()) if as_json else print_sources()
         return
     if sum(choice is not None for choice in (source, csv, url)) != 1:
         raise LabError("the bars need one source; give --source, --csv or --url, or see --list.")

@@ -130,7 +130,11 @@ class TaskOptions(BarsOptions):
 
 
 def chosen_assets(assets: "dict[str, Bars]", names: str) -> "list[Bars]":
-    """The named assets, or all."""
+    """The named assets, or all.
+
+    Raises:
+        LabError: there is no such asset, or one is named twice.
+    """
     from llmlab.method.declare.catalog import suggestion
 
     wanted = [name.strip() for name in names.split(",") if name.strip()] or list(assets)
@@ -140,6 +144,8 @@ def chosen_assets(assets: "dict[str, Bars]", names: str) -> "list[Bars]":
                 f"there is no asset '{name}'{suggestion(name, assets)}; use one of "
                 f"{', '.join(assets)}."
             )
+        if wanted.count(name) > 1:
+            raise LabError(f"--asset names {name} twice; name each asset once.")
     return [assets[name] for name in wanted]
 
 

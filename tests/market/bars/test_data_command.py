@@ -21,6 +21,13 @@ def test_the_list_names_the_sources(monkeypatch, capsys) -> None:
     assert "skfolio" in capsys.readouterr().out
 
 
+def test_the_list_is_json_if_asked_for(monkeypatch, capsys) -> None:
+    assert call(monkeypatch, "--list", "--json") == 0
+    first, *_ = json.loads(capsys.readouterr().out)
+    assert first["source"] == "arch"
+    assert first["content"].startswith("S&P 500")
+
+
 def test_a_bad_file_leaves_nothing_behind(tmp_path: Path, monkeypatch, capsys) -> None:
     (tmp_path / "x.csv").write_text("Date,Close\n2001-01-01,3\n", encoding="utf-8")
     assert call(monkeypatch, "--csv", tmp_path / "x.csv", "--out", tmp_path / "out") == 1

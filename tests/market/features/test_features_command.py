@@ -57,6 +57,7 @@ def test_only_combine_makes_one_table_of_several_assets(
         (["--volatility-index", "vix"], "there is no asset 'vix'"),
         (["--asset", "onw"], "did you mean 'own'"),
         (["--source", "arch"], "either --source or --csv"),
+        (["--asset", "own,own"], "--asset names own twice"),
     ],
 )
 def test_a_mistake_is_one_sentence_and_leaves_nothing(

@@ -59,6 +59,15 @@ def test_the_balance_of_targets_is_shown(file: Path, monkeypatch, capsys) -> Non
     assert shares["week"]["5"] < shares["week"]["1"]
 
 
+def test_a_horizon_beyond_the_bars_has_a_dash_for_its_balance(
+    draw, tmp_path: Path, monkeypatch, capsys
+) -> None:
+    draw(3).frame.to_csv(tmp_path / "few.csv")
+    assert call(monkeypatch, "targets", "--csv", tmp_path / "few.csv") == 0
+    (five,) = [line for line in capsys.readouterr().out.splitlines() if "5 days" in line]
+    assert five.split() == ["5", "days", *"–––––"]
+
+
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [

@@ -49,6 +49,13 @@ def test_a_target_in_words(target: Target, words: str) -> None:
     assert in_words(target) == words
 
 
+@pytest.mark.filterwarnings("error")
+def test_a_horizon_longer_than_the_bars_has_no_balance() -> None:
+    table = balance(closes(100, 101.5, 103))
+    assert table.loc["1"].tolist() == [1, 1, 0, 0, 0]
+    assert table.loc["5"].isna().all()
+
+
 def test_the_balance_falls_with_the_threshold(bars: Bars) -> None:
     table = balance(bars)
     assert table.shape == (len(HORIZONS), 1 + len(THRESHOLDS))

@@ -11,13 +11,24 @@ from llmlab.market.bars.sources import SOURCES
 from llmlab.method.plain import plain_console
 
 
+def sources() -> list[dict[str, str]]:
+    """The sources; the version of one that is not installed is empty."""
+    return [
+        {
+            "source": source.name,
+            "version": source.version,
+            "licence": source.licence,
+            "content": source.description,
+        }
+        for source in SOURCES.values()
+    ]
+
+
 def print_sources() -> None:
     """Print the sources, and which of them are installed."""
     table = Table("source", "version", "licence", "content", box=box.SIMPLE)
-    for source in SOURCES.values():
-        table.add_row(
-            source.name, source.version or "not installed", source.licence, source.description
-        )
+    for source in sources():
+        table.add_row(*(source | {"version": source["version"] or "not installed"}).values())
     plain_console().print(table)
 
 

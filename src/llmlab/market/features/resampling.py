@@ -6,6 +6,7 @@ import numpy as np
 
 from llmlab.market.bars.bars import Bars
 from llmlab.method.errors import LabError
+from llmlab.method.wording import counted
 
 HOW = {"open": "first", "high": "max", "low": "min", "close": "last", "volume": "sum"}
 FRIDAY = 4
@@ -57,6 +58,6 @@ def _blocks(bars: Bars, every: str) -> tuple[np.ndarray, bool]:
 
 def _too_few(bars: Bars, every: str) -> LabError:
     return LabError(
-        f"{bars.name} has only {len(bars)} bars, too few for one group of --every {every}; "
-        "give more bars."
+        f"{bars.name} has only {counted(len(bars), 'bar')}, too few for one group of --every "
+        f"{every}; give more bars."
     )

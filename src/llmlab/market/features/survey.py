@@ -16,6 +16,7 @@ from llmlab.market.features.volatility_index import with_index
 from llmlab.method.declare.catalog import suggestion
 from llmlab.method.errors import LabError
 from llmlab.method.files import write_file
+from llmlab.method.wording import counted
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,7 @@ def compute_features(
     start = warm_up(table)
     if start == len(table):
         raise LabError(
-            f"{bars.name} has only {len(table)} bars, too few for the windows of tier "
+            f"{bars.name} has only {counted(len(table), 'bar')}, too few for the windows of tier "
             f"{settings.tier}; give more bars, or choose a smaller tier."
         )
     days_per_row = -(-len(bars) // len(table))

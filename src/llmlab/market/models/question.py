@@ -11,6 +11,7 @@ from llmlab.market.models.study import Study
 from llmlab.market.samples.targets import Target
 from llmlab.market.samples.windows import Recipe
 from llmlab.method.errors import LabError
+from llmlab.method.wording import counted
 
 PATCHES = (2, 4, 8)
 """Days per token that a search tries; a look-back must be a multiple of all of them."""
@@ -53,5 +54,5 @@ class Question:
         for option, days in (("--look-back", str(self.look_back)), ("--horizon", self.horizon)):
             if is_longer(days, n_bars):
                 raise LabError(
-                    f"{option} {days} is longer than the {n_bars} bars; give fewer days."
+                    f"{option} {days} is longer than the {counted(n_bars, 'bar')}; give fewer days."
                 )

@@ -1,5 +1,6 @@
 """Output of `llmlab market targets`."""
 
+import math
 from collections.abc import Mapping
 
 import pandas as pd
@@ -18,5 +19,9 @@ def print_balance(found: Mapping[str, pd.DataFrame]) -> None:
         table = Table("horizon", *columns, title=f"{name}: how often it rises by", box=box.SIMPLE)
         for horizon, row in shares.iterrows():
             unit = "" if horizon == WEEK else " day" if horizon == "1" else " days"
-            table.add_row(f"{horizon}{unit}", *(f"{share:.1%}" for share in row))
+            table.add_row(f"{horizon}{unit}", *map(_share, row))
         console.print(table)
+
+
+def _share(share: float) -> str:
+    return "–" if math.isnan(share) else f"{share:.1%}"

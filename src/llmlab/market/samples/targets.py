@@ -65,11 +65,14 @@ def labels(bars: Bars, target: Target) -> Array:
 
 
 def balance(bars: Bars) -> pd.DataFrame:
-    """Share of ones by horizon (rows) and threshold in percent (columns), including direction."""
+    """Share of ones by horizon (rows) and threshold in percent (columns), including direction.
+
+    NaN where no bar is followed by so many others.
+    """
     return pd.DataFrame(
         {
             threshold: [
-                np.nanmean(labels(bars, Target(horizon, threshold))) for horizon in HORIZONS
+                pd.Series(labels(bars, Target(horizon, threshold))).mean() for horizon in HORIZONS
             ]
             for threshold in (0, *THRESHOLDS)
         },
