@@ -84,9 +84,10 @@ def test_an_unknown_renderer_is_an_error(project):
         render_book(project, renderer="word")
 
 
-def test_a_version_is_one_folder(project):
+@pytest.mark.parametrize("version", ["../1.0", "..", ".", ""])
+def test_a_version_is_one_folder(project, version):
     with pytest.raises(LabError, match="does not name a folder"):
-        render_book(project, "../1.0", "preview")
+        render_book(project, version, "preview")
 
 
 @pytest.mark.skipif(find_quarto() is not None, reason="Quarto is installed")

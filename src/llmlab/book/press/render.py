@@ -58,7 +58,7 @@ def render_book(project: Project, version: str = "dev", renderer: Renderer = "au
             rendering; or the site cannot be written. A former rendering then stays unchanged.
     """
     quarto = _choose(renderer)
-    if Path(version).name != version:
+    if version in ("", "..") or Path(version).name != version:
         raise LabError(f"{version!r} does not name a folder below site/; give a name such as dev.")
     contents = _marked(project, read_contents(project))
     check_prose(project)
