@@ -6,7 +6,8 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from llmlab.method.options import expand_options, parse_count
+from llmlab.method.errors import LabError
+from llmlab.method.options import expand_options, parse_count, parse_date, parse_seconds
 
 
 @dataclass(frozen=True)
@@ -73,3 +74,38 @@ def test_a_count_is_read_with_its_unit(text: str, count: float) -> None:
 @pytest.mark.parametrize("text", ["", "k", "two", "2kk", "7 GB"])
 def test_what_is_no_count_is_nan(text: str) -> None:
     assert math.isnan(parse_count(text))
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("90s", 90),
+        ("9m", 540),
+        ("2h10min", 7800),
+        ("1d", 86400),
+        ("1h 5m", 3900),
+        ("1.5 h", 5400),
+        ("540", 540),
+        ("0", 0),
+    ],
+)
+def test_a_time_is_read(text: str, seconds: float) -> None:
+    assert parse_seconds(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["", "ten", "-5s", "h", "1h5", "5x", "٣s", "1e3", "inf"])
+def test_what_is_no_time_is_refused(text: str) -> None:
+    with pytest.raises(LabError, match="is not a time; write one such as 90s"):
+        parse_seconds(text)
+
+
+@pytest.mark.parametrize("digits", [20, 400, 5000])
+def test_a_time_beyond_any_calendar_is_refused_in_a_short_sentence(digits: int) -> None:
+    with pytest.raises(LabError, match="is too long a time") as refused:
+        parse_seconds("9" * digits + "h")
+    assert len(str(refused.value)) < 120
+
+
+def test_an_empty_day_is_not_today() -> None:
+    with pytest.raises(LabError, match="'' is not a day"):
+        parse_date("")

@@ -18,8 +18,9 @@ from llmlab.cluster.show.events import Event
 from llmlab.cluster.show.formats import Format, format_named
 from llmlab.cluster.show.scenario import Scenario, read_scenario
 from llmlab.cluster.show.screen import Screen
-from llmlab.cluster.show.stage import Pace, awake, paced, parse_duration, play
+from llmlab.cluster.show.stage import Pace, awake, paced, play
 from llmlab.method.errors import LabError
+from llmlab.method.options import parse_seconds
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="markdown")
 
@@ -70,7 +71,7 @@ def main(
     """
     if not 0 < speed < float("inf"):
         raise LabError(f"--speed cannot be {speed:g}; write a positive number, as in 10.")
-    seconds = parse_duration(exit_after_time) if exit_after_time else None
+    seconds = _duration(exit_after_time)
     write = format_named(format_name)
     scenario = _scenario(scenario_file, model, gpus)
     drawn = seed if seed is not None else int.from_bytes(os.urandom(4), "big")
@@ -83,6 +84,14 @@ def main(
         if inhibit:
             stack.enter_context(awake())
         _present(events, write, began)
+
+
+def _duration(text: str | None) -> float | None:
+    """The seconds after which the show ends; None for never."""
+    seconds = None if text is None else parse_seconds(text)
+    if seconds == 0:
+        raise LabError(f"--exit-after-time {text} leaves no time for a show; give a longer one.")
+    return seconds
 
 
 def _scenario(file: Path | None, model: str | None, gpus: int | None) -> Scenario:

@@ -16,7 +16,7 @@ import math
 import re
 from collections.abc import Callable
 from dataclasses import MISSING, Field, fields, is_dataclass
-from datetime import date
+from datetime import date, timedelta
 from functools import wraps
 from inspect import Parameter
 from typing import Annotated, get_type_hints
@@ -64,19 +64,33 @@ def expand_options(command: Callable[..., None]) -> Callable[..., None]:
     return expanded
 
 
-_TIME = re.compile(r"(\d+(?:\.\d+)?)\s*(s|m|h)?")
+_NUMBER = r"(\d+(?:\.\d+)?)\s*"
+_PART = re.compile(rf"{_NUMBER}(d|h|min|m|s)\s*", re.ASCII)
+_TIME = re.compile(rf"(?:{_PART.pattern})+|{_NUMBER}", re.ASCII)
+SECONDS = {"d": 86400, "h": 3600, "min": 60, "m": 60, "s": 1}
+LONGEST_TEXT = 40
+"""Most characters of a text that a message repeats."""
 
 
 def parse_seconds(text: str) -> float:
-    """Parse "90s", "9m", "1h" or a plain number of seconds.
+    """Parse "90s", "9m", "2h10min", "1d" or a plain number of seconds.
 
     Raises:
-        LabError: the text is not a time.
+        LabError: the text is not a time, or is one longer than a calendar.
     """
-    found = _TIME.fullmatch(text.strip())
-    if not found:
-        raise LabError(f"'{text}' is not a time; give a number with s, m or h, such as 90s or 9m.")
-    return float(found[1]) * {"s": 1, "m": 60, "h": 3600}[found[2] or "s"]
+    stripped = text.strip()
+    if not _TIME.fullmatch(stripped):
+        raise LabError(f"'{short(text)}' is not a time; write one such as 90s, 9m or 2h10min.")
+    parts = _PART.findall(stripped) or [(stripped, "s")]
+    seconds = sum(float(number) * SECONDS[unit] for number, unit in parts)
+    if seconds > timedelta.max.total_seconds():
+        raise LabError(f"'{short(text)}' is too long a time; write one such as 90s or 9m.")
+    return seconds
+
+
+def short(text: str) -> str:
+    """A text that a user gave, shortened for a message."""
+    return text if len(text) <= LONGEST_TEXT else f"{text[:LONGEST_TEXT]}…"
 
 
 UNITS = {"K": 1e3, "M": 1e6, "B": 1e9, "T": 1e12}
@@ -99,7 +113,7 @@ def parse_date(text: str | None) -> date:
         LabError: the text is not a day.
     """
     try:
-        return date.fromisoformat(text) if text else date.today()
+        return date.fromisoformat(text) if text is not None else date.today()
     except ValueError as error:
         raise LabError(f"'{text}' is not a day ({error}); give one such as 2026-11-26.") from None
 

@@ -8,8 +8,7 @@ import pytest
 
 from llmlab.cluster.show.events import Message, RunEnd, RunStart
 from llmlab.cluster.show.scenario import Scenario
-from llmlab.cluster.show.stage import Pace, awake, paced, parse_duration, play
-from llmlab.method.errors import LabError
+from llmlab.cluster.show.stage import Pace, awake, paced, play
 
 TINY = Scenario(model="1B", gpus=8, steps=3)
 
@@ -91,16 +90,3 @@ def test_the_same_seed_plays_the_same_show_and_another_does_not() -> None:
     first, same, other = (list(islice(play(TINY, seed), 40)) for seed in (1, 1, 2))
     assert first == same
     assert first != other
-
-
-@pytest.mark.parametrize(
-    ("text", "seconds"), [("2h10min", 7800), ("90s", 90), ("1d", 86400), ("1h5m", 3900)]
-)
-def test_a_duration_is_read(text: str, seconds: float) -> None:
-    assert parse_duration(text) == seconds
-
-
-@pytest.mark.parametrize("text", ["", "0s", "ten", "10", "-5s", "1.5h", "9999999999999999d"])
-def test_what_is_no_duration_is_refused(text: str) -> None:
-    with pytest.raises(LabError, match="is not a duration"):
-        parse_duration(text)

@@ -4,22 +4,17 @@ Time is simulated; the stage waits between events with an injected clock and sle
 """
 
 import random
-import re
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import timedelta
 from os import getpid
 
 from llmlab.cluster.dynamics.library import loss_dynamics, real_runs, step_dynamics
 from llmlab.cluster.show.events import Event
 from llmlab.cluster.show.scenario import Scenario, cast
 from llmlab.cluster.show.world import World
-from llmlab.method.errors import LabError
-
-UNITS_S = {"d": 86400, "h": 3600, "min": 60, "m": 60, "s": 1}
 
 LONGEST_SLEEP = 3600.0
 """Longest sleep in seconds; the system refuses much longer ones."""
@@ -86,21 +81,6 @@ def _wait(until: float, began: float, pace: Pace) -> None:
 
 def _is_over(began: float, pace: Pace) -> bool:
     return pace.seconds is not None and pace.clock() - began >= pace.seconds
-
-
-def parse_duration(text: str) -> float:
-    """Parse a duration such as "2h10min", "90s" or "1d" into seconds.
-
-    Raises:
-        LabError: the text is not a positive duration.
-    """
-    if not re.fullmatch(r"(\d+(d|h|min|m|s))+", text):
-        raise LabError(f'"{text}" is not a duration; write it as in 2h10min, 90s or 1d.')
-    parts = re.findall(r"(\d+)(d|h|min|m|s)", text)
-    seconds = sum(int(count) * UNITS_S[unit] for count, unit in parts)
-    if not 0 < seconds <= timedelta.max.total_seconds():
-        raise LabError(f'"{text}" is not a duration to wait for; write one such as 2h10min.')
-    return float(seconds)
 
 
 @contextmanager

@@ -32,6 +32,9 @@ GPU_PACE = 4.0
 TOGETHER_PACE = 20.0
 """Factor on the throughput of a GPU if it computes runs together."""
 
+LONGEST_WAIT = 2e6
+"""Most seconds that the system waits for a process at once, and more than any step takes."""
+
 ENDING_SECONDS = 8.0
 """Time before its end at which a campaign stops a run, so that it can pack."""
 
@@ -197,7 +200,7 @@ def _run(project: Project, scale: str, step: Step, left: float) -> Done:
         start_new_session=True,
     )
     try:
-        _, said = process.communicate(timeout=max(0.0, left))
+        _, said = process.communicate(timeout=min(max(0.0, left), LONGEST_WAIT))
         problem = said.strip().splitlines()[-1] if process.returncode and said.strip() else ""
     except subprocess.TimeoutExpired:
         _stop(process)
