@@ -79,7 +79,9 @@ def test_seeds_are_numbers_and_ranges(text: str, seeds: tuple[int, ...]) -> None
     assert parse_seeds(text) == seeds
 
 
-@pytest.mark.parametrize("text", ["", "one", "2-1", "-1", "0,", "1-2-3"])
+@pytest.mark.parametrize(
+    "text", ["", "one", "2-1", "-1", "0,", "1-2-3", "0-9999999999", f"0-{'9' * 30}", "9" * 5000]
+)
 def test_what_is_no_seed_is_refused(text: str) -> None:
     with pytest.raises(LabError, match="does not name seeds; give numbers such as 0,1 or 0-4"):
         parse_seeds(text)

@@ -16,9 +16,13 @@ from llmlab.method.evidence.fingerprint import (
 )
 from llmlab.method.evidence.manifest import KEPT, is_intact, read_manifest
 from llmlab.method.evidence.provenance import GitState, available_cores, git_state
+from llmlab.method.options import short
 from llmlab.method.project import Project
 from llmlab.method.running.lease import visible_gpus
 from llmlab.method.running.parts import Parts, trials
+
+MOST_SEEDS = 10_000
+"""More seeds than any budget has."""
 
 
 @dataclass(frozen=True)
@@ -130,17 +134,20 @@ def parse_seeds(text: str) -> tuple[int, ...]:
     """Parse seeds from "0,1", "0-4" or a mix of both, sorted.
 
     Raises:
-        LabError: the text has another form.
+        LabError: the text has another form, or names more seeds than any budget has.
     """
     seeds: set[int] = set()
     try:
         for piece in text.split(","):
             first, _, last = piece.partition("-")
-            seeds |= set(range(int(first), int(last or first) + 1))
-        if not seeds:
+            named = range(int(first), int(last or first) + 1)
+            seeds |= set(named[:MOST_SEEDS])
+        if not 0 < len(seeds) < MOST_SEEDS:
             raise ValueError
     except ValueError:
-        raise LabError(f"'{text}' does not name seeds; give numbers such as 0,1 or 0-4.") from None
+        raise LabError(
+            f"'{short(text)}' does not name seeds; give numbers such as 0,1 or 0-4."
+        ) from None
     return tuple(sorted(seeds))
 
 
