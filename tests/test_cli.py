@@ -151,6 +151,7 @@ def test_a_dry_run_names_what_is_needed_first_and_what_is_done(lab, llmlab) -> N
             ["run", "toy", "-s", "smoke", "--seeds", "x"],
             "'x' does not name seeds; give numbers such as 0,1 or 0-4",
         ),
+        (["run", "toy", "-s", "smoke", "--seeds", ""], "'' does not name seeds"),
         (["record", "toy", "-s", "smoke"], "toy has no complete results at scale 'smoke'"),
         (["record", "toy", "-s", "smok"], "unknown scale 'smok'"),
         (["record", "toy"], "name experiments and their --scale, or give only --all"),
@@ -159,6 +160,9 @@ def test_a_dry_run_names_what_is_needed_first_and_what_is_done(lab, llmlab) -> N
         (["record", "toy", "--all"], "name experiments and their --scale, or give only --all"),
         (["reproduce", "-s", "smok"], "unknown scale 'smok' (did you mean 'smoke'?)"),
         (["verdicts", "-s", "smok"], "unknown scale 'smok' (did you mean 'smoke'?)"),
+        (["verdicts", "-s", ""], "unknown scale ''"),
+        (["predict", "--model", "7B", "--tokens", ""], "--tokens cannot be ; write a positive"),
+        (["book", "changes", "--since", ""], "git finds no tag or commit"),
         (["verdicts"], "chapters/hypotheses/questions.toml is missing"),
         (["new", "experiment", "A"], "'A' cannot name an experiment"),
         (

@@ -108,7 +108,7 @@ def changes(
     if out:
         require_writable(out)
     project = Project.find()
-    tag = tag_named(project.root, since) if since else None
+    tag = None if since is None else tag_named(project.root, since)
     said = comment(changes_since_former(project, tag))
     if out:
         write_file(out, said + "\n")

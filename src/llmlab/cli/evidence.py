@@ -74,7 +74,7 @@ def run(
     project = Project.find()
     declared = load_experiment(experiment)
     options = {
-        "seeds": parse_seeds(seeds) if seeds else None,
+        "seeds": None if seeds is None else parse_seeds(seeds),
         "out": out.resolve() if out else None,
         "workers": workers,
     }
@@ -169,10 +169,10 @@ def verdicts(
         added = counted(keep_verdicts(Project.find()), "new verdict")
         print(f"{added} added to results/verdicts.csv.")
         return
-    if scale:
+    if scale is not None:
         check_scale(scale)
     found = judge_all(Project.find(), scale)
-    if experiment:
+    if experiment is not None:
         found = _of(experiment, found)
     if as_json:
         print_json([verdict.flat() for verdict in found])

@@ -149,7 +149,7 @@ def _one_plan(files: list[Path] | None, given: dict, gpus: int | None = None) ->
 
 def _predict(plan: Plan, tokens: str | None, as_json: bool) -> None:
     found = predict_checked(plan)
-    estimate = estimate_run(found, token_count(tokens)) if tokens else None
+    estimate = None if tokens is None else estimate_run(found, token_count(tokens))
     if as_json:
         extra = {"campaign": asdict(estimate)} if estimate else {}
         print_json({**found.as_json(), **extra})

@@ -82,6 +82,7 @@ def test_tokenizers(options: TrainOptions, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
+        ({"corpus": ""}, "--corpus is empty: name one of stdlib"),
         ({"epochs": 0}, "0 epochs train nothing"),
         ({"epochs": math.nan}, "nan epochs train nothing"),
         ({"learning_rate": -1.0}, "--learning-rate -1 learns nothing"),
@@ -91,7 +92,7 @@ def test_tokenizers(options: TrainOptions, tmp_path: Path) -> None:
     ],
 )
 def test_what_cannot_be_is_refused(
-    change: dict[str, float], sentence: str, options: TrainOptions
+    change: dict[str, float | str], sentence: str, options: TrainOptions
 ) -> None:
     with pytest.raises(LabError, match=sentence):
         opened(replace(options, **change))

@@ -147,6 +147,8 @@ def _about(option: str, corpus: CorpusText) -> str:
 
 
 def _check_ranges(options: TrainOptions) -> None:
+    if not options.corpus:
+        raise LabError(f"--corpus is empty: name one of {', '.join(CORPORA)}, or a path.")
     require_epochs(options.epochs)
     if options.learning_rate is not None:
         require_learning_rate("--learning-rate", options.learning_rate)
