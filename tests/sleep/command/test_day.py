@@ -152,3 +152,12 @@ def test_a_day_without_a_green_koan_is_json_all_the_same(
     sleep("evaluate", out, "--json")
     found = json.loads(capsys.readouterr().out, parse_constant=pytest.fail)
     assert (found["all"]["passed"], found["all"]["median_turns"]) == (0, None)
+
+
+def test_an_empty_file_is_refused_before_anything_is_printed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "none.jsonl").touch()
+    with pytest.raises(LabError, match="there is no episode to evaluate"):
+        day.evaluate(tmp_path / "none.jsonl")
+    assert capsys.readouterr().out == ""

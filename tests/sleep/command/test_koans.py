@@ -51,6 +51,35 @@ def test_show_gives_the_solution_only_when_asked(sleep: Call) -> None:
     assert "label.clone()" in sleep("koans", "show", "moved_in_a_loop", "--solution")
 
 
+ODD = """
+family = "f"
+hint = "[/hint]"
+[[koan]]
+name = "a"
+error = "[/red]"
+start = "fn f() {} // one two three four"
+solution = "fn f() {}"
+cases = [["f()", "[/case]"]]
+"""
+
+
+def test_brackets_in_a_file_of_koans_are_printed_as_they_are(sleep: Call, tmp_path: Path) -> None:
+    file = tmp_path / "odd.toml"
+    file.write_text(ODD, encoding="utf-8")
+    assert "[/red]" in sleep("koans", "list", str(file))
+    shown = sleep("koans", "show", str(file))
+    assert all(text in shown for text in ("[/red]", "[/hint]", "[/case]"))
+
+
+def test_long_lines_of_a_koan_are_not_cut(
+    sleep: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "odd.toml"
+    file.write_text(ODD, encoding="utf-8")
+    monkeypatch.setenv("COLUMNS", "24")
+    assert sleep("koans", "show", str(file)).split().count("four") == 1
+
+
 def test_show_as_json_holds_the_solution(sleep: Call) -> None:
     (koan,) = json.loads(sleep("koans", "show", "moved_in_a_loop", "--json"))
     assert "label.clone()" in koan["solution"]

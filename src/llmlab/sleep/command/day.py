@@ -115,8 +115,9 @@ def evaluate(
         family: evaluated([episode for episode in found if episode.family == family])
         for family in sorted({episode.family for episode in found})
     }
+    together = evaluated(found)
     if as_json:
-        print_json({"all": evaluated(found), **families})
+        print_json({"all": together, **families})
         return
     table = Table(box=box.SIMPLE_HEAD, header_style="bold")
     table.add_column("Family")
@@ -125,7 +126,7 @@ def evaluate(
     for family, each in families.items():
         table.add_row(family, str(each.n), str(each.passed), *_rate(each))
     plain_console().print(table)
-    _print_evaluation(evaluated(found))
+    _print_evaluation(together)
 
 
 def compare(

@@ -8,14 +8,14 @@ from typing import Annotated
 
 import typer
 from rich import box
-from rich.console import Console
-from rich.markup import escape
 from rich.syntax import Syntax
 from rich.table import Table
+from rich.text import Text
 
 from llmlab.method.errors import LabError
 from llmlab.method.json_values import print_json
 from llmlab.method.options import LARGEST_SEED, Json, expand_options
+from llmlab.method.plain import plain_console
 from llmlab.method.wording import counted
 from llmlab.sleep.koans.check import Checked, check_koans
 from llmlab.sleep.koans.generated import GRAMMARS, SHARES, generate
@@ -65,7 +65,7 @@ class KoanOptions:
                 f"there is no grammar for '{self.language}': choose {' or '.join(GRAMMARS)}."
             )
         if self.split not in SHARES:
-            raise LabError(f"there is no part '{self.split}': choose {', '.join(SHARES)}.")
+            raise LabError(f"there is no split '{self.split}': choose {', '.join(SHARES)}.")
         families = None if self.which == "all" else [self.which]
         return generate(
             self.language,
@@ -99,7 +99,7 @@ def list_koans(options: KoanOptions, seed: Seed = 0, as_json: Json = False) -> N
         table.add_column(title)
     for koan in koans:
         table.add_row(koan.name, koan.family, koan.error)
-    Console().print(table)
+    plain_console().print(table)
     families = len({koan.family for koan in koans})
     print(
         f"{counted(len(koans), 'koan')} in {families} {'families' if families > 1 else 'family'}."
@@ -122,15 +122,20 @@ def show(
     if as_json:
         print_json(koans)
         return
-    console = Console()
+    console = plain_console()
     for koan in koans:
-        console.print(f"[bold]{koan.name}[/] ({koan.family}, red for {koan.error})")
-        console.print(Syntax(koan.start.rstrip(), koan.language, line_numbers=True))
+        console.print(Text.assemble((koan.name, "bold"), f" ({koan.family}, red for {koan.error})"))
+        console.print(_code(koan.start, koan.language))
         for case in koan.cases:
-            console.print(f"  {case.expression} must be {case.expected}", markup=False)
-        console.print(f"Hint: {koan.hint}\n", markup=False)
+            console.print(f"  {case.expression} must be {case.expected}")
+        console.print(f"Hint: {koan.hint}\n")
         if solution:
-            console.print(Syntax(koan.solution.rstrip(), koan.language, line_numbers=True))
+            console.print(_code(koan.solution, koan.language))
+
+
+def _code(code: str, language: str) -> Syntax:
+    """A program with its lines numbered; long ones are wrapped, not cut."""
+    return Syntax(code.rstrip(), language, line_numbers=True, word_wrap=True)
 
 
 @app.command()
@@ -175,9 +180,9 @@ def _print_families(checked: list[Checked]) -> None:
         members = [found for found in checked if found.koan.family == family]
         errors = Counter(found.start.error or "nothing" for found in members)
         right = sum(not found.fault for found in members)
-        reasons = escape(", ".join(f"{error} {n}" for error, n in errors.most_common()))
+        reasons = ", ".join(f"{error} {n}" for error, n in errors.most_common())
         table.add_row(family, str(len(members)), str(right), reasons)
-    Console().print(table)
+    plain_console().print(table)
 
 
 def _plain(found: Checked) -> dict[str, object]:
