@@ -70,6 +70,27 @@ def test_plans_stand_side_by_side(plan: Path) -> None:
     assert found["deep"]["parts_s"]["bubble"] > found["plan"]["parts_s"]["bubble"]
 
 
+def test_plans_of_one_name_in_two_folders_stand_side_by_side(plan: Path) -> None:
+    other = plan.parent / "deep" / plan.name
+    other.parent.mkdir()
+    other.write_text(PLAN.replace("pp = 4", "pp = 8"), encoding="utf-8")
+    assert list(predicted("--compare", "--plan", plan, "--plan", other)) == ["plan", "deep/plan"]
+
+
+@pytest.mark.parametrize(
+    ("options", "unused"),
+    [
+        (("--search", 8, "--gpus", 16), "--search does not use --gpus"),
+        (("--search", 8, "--tp", 2), "--search does not use --tp"),
+        (("--search", 8, "--tokens", "1T"), "--search does not use --tokens"),
+        (("--compare", "--batch", 8), "--compare does not use --batch"),
+        (("--score", "runs.csv", "--search", 8), "--score does not use --model"),
+    ],
+)
+def test_an_option_that_would_be_ignored_is_refused(options: tuple, unused: str) -> None:
+    assert unused in refused("--model", "7B", *options)
+
+
 def test_plans_side_by_side_are_readable_in_80_columns(plan: Path) -> None:
     other = plan.with_name("mixture.toml")
     text = PLAN.replace("Llama 3.1 70B", "Mixtral 8x22B") + "cp = 2\nep = 2\ninterleave = 2\n"

@@ -1,6 +1,8 @@
 """`llmlab predict`: step time, speed, utilisation and memory of a plan."""
 
 import math
+import os
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Annotated
@@ -11,7 +13,7 @@ from llmlab.cluster.physics.coefficients import calibrated
 from llmlab.cluster.physics.plan import Plan, check
 from llmlab.cluster.physics.planfile import PlanFile, parsed, read_plan
 from llmlab.cluster.physics.prediction import predict, predict_checked
-from llmlab.cluster.physics.search import search
+from llmlab.cluster.physics.search import LAYOUT, search
 from llmlab.cluster.reports import print_comparison, print_prediction, print_score, print_search
 from llmlab.cluster.scoring.rows import Published, Skipped
 from llmlab.cluster.scoring.score import Score, score, score_runs
@@ -117,14 +119,29 @@ def main(
     shows plans side by side, `--score` measures the predictor on published runs.
     """
     given = options.given()
-    if score_file:
+    others = {"plan": plans, "search": search_gpus, "compare": compare or None, "tokens": tokens}
+    beside = {*given, *(name for name, value in others.items() if value is not None)}
+    if score_file is not None:
+        _refuse_unused("--score", beside)
         _score(score_file, as_json)
-    elif search_gpus:
+    elif search_gpus is not None:
+        _refuse_unused("--search", beside & {"compare", "tokens", "gpus", *LAYOUT})
         _search(_one_plan(plans, given, gpus=search_gpus), as_json)
     elif compare:
+        _refuse_unused("--compare", beside - {"compare", "plan"})
         _compare(plans or [], as_json)
     else:
         _predict(_one_plan(plans, given), tokens, as_json)
+
+
+def _refuse_unused(mode: str, names: set[str]) -> None:
+    """Raise LabError if there is an option that this mode does not read."""
+    if names:
+        raise LabError(f"{mode} does not use {_flag(min(names))}; leave one of them out.")
+
+
+def _flag(name: str) -> str:
+    return f"--{name.removeprefix('global_').replace('_', '-')}"
 
 
 def _one_plan(files: list[Path] | None, given: dict, gpus: int | None = None) -> Plan:
@@ -132,10 +149,9 @@ def _one_plan(files: list[Path] | None, given: dict, gpus: int | None = None) ->
     if files and len(files) > 1:
         raise LabError("there are several plans; add --compare to see them side by side.")
     if files and given:
-        option = next(iter(given)).removeprefix("global_").replace("_", "-")
         raise LabError(
-            f"--plan already sets all sizes, so --{option} cannot be given, too; edit the file, or "
-            "use options only."
+            f"--plan already sets all sizes, so {_flag(next(iter(given)))} cannot be given, too; "
+            "edit the file, or use options only."
         )
     if files:
         plan = read_plan(files[0])
@@ -173,14 +189,24 @@ def _compare(files: list[Path], as_json: bool) -> None:
     if len(files) < 2:
         raise LabError("--compare needs at least two plans; repeat --plan FILE.")
     found = []
-    for file in files:
+    for name, file in zip(_names(files), files, strict=True):
         plan = read_plan(file)
         check(plan)
-        found.append((file.stem, predict(plan)))
+        found.append((name, predict(plan)))
     if as_json:
         print_json({name: prediction.as_json() for name, prediction in found})
     else:
         print_comparison(found)
+
+
+def _names(files: Sequence[Path]) -> list[str]:
+    """The names of the files without their endings; with their folders if two have one name."""
+    stems = [file.stem for file in files]
+    if len({*stems}) == len(stems):
+        return stems
+    paths = [file.resolve() for file in files]
+    shared = os.path.commonpath([path.parent for path in paths])
+    return [str(path.with_suffix("").relative_to(shared)) for path in paths]
 
 
 def _score(file: Path, as_json: bool) -> None:
