@@ -161,6 +161,7 @@ def test_a_dry_run_names_what_is_needed_first_and_what_is_done(lab, llmlab) -> N
         (["reproduce", "-s", "smok"], "unknown scale 'smok' (did you mean 'smoke'?)"),
         (["verdicts", "-s", "smok"], "unknown scale 'smok' (did you mean 'smoke'?)"),
         (["verdicts", "-s", ""], "unknown scale ''"),
+        (["verdicts", "toy", "--keep"], "--keep adds all new verdicts; leave out what else"),
         (["predict", "--model", "7B", "--tokens", ""], "--tokens cannot be ; write a positive"),
         (["book", "changes", "--since", ""], "git finds no tag or commit"),
         (["verdicts"], "chapters/hypotheses/questions.toml is missing"),

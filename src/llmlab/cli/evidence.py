@@ -166,6 +166,8 @@ def verdicts(
     from llmlab.method.judging.verdicts import judge_all, keep_verdicts
 
     if keep:
+        if experiment is not None or scale is not None or as_json:
+            raise LabError("--keep adds all new verdicts; leave out what else you gave.")
         added = counted(keep_verdicts(Project.find()), "new verdict")
         print(f"{added} added to results/verdicts.csv.")
         return
@@ -226,6 +228,8 @@ def record(
         chosen = [(name, scale) for name in experiments]
     else:
         raise LabError("name experiments and their --scale, or give only --all.")
+    for name, at in chosen:
+        recording.checked(project, name, at)  # all or none
     for name, at in chosen:
         print(f"recorded {shown(recording.record(project, name, at))}")
     if not chosen:
@@ -288,6 +292,7 @@ def campaign(
     At home, `llmlab unpack FILE` adds them to build/results; another campaign continues from there.
     """
     from llmlab.method.console import print_campaign, print_done
+    from llmlab.method.declare.catalog import check_scale
     from llmlab.method.evidence.lookup import answered
     from llmlab.method.judging.journal import read_journal, wanted
     from llmlab.method.judging.ledger_files import load_ledger
@@ -296,13 +301,15 @@ def campaign(
     from llmlab.method.running.packing import check_target, pack
 
     project, seconds, started = Project.find(), parse_seconds(within), time.monotonic()
+    check_scale(scale)
+    if not dry_run:
+        check_target(target)
     known = answered(project, scale)
     waiting = [each for each in load_ledger(project).hypotheses if each.experiment not in known]
     steps = plan_campaign(project, scale, wanted(waiting, read_journal(project)))
     print_campaign(steps, scale, seconds)
     if dry_run:
         return
-    check_target(target)
     left = seconds - (time.monotonic() - started)
     for done in run_campaign(project, scale, steps, left):
         print_done(done)

@@ -55,6 +55,18 @@ def test_edited_results_are_refused_and_what_was_recorded_stays(lab) -> None:
     assert (recorded / "runs.csv").read_text() == before
 
 
+def test_of_several_experiments_all_are_recorded_or_none(
+    lab, llmlab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(lab.root)
+    run_experiment(lab.add(), "smoke", lab.project)
+    lab.add(name="other")
+    done = llmlab("record", "toy", "other", "--scale", "smoke")
+    assert (done.code, done.out) == (1, "")
+    assert "other has no complete results" in done.err
+    assert not (lab.root / "results").exists()
+
+
 def test_a_results_folder_that_cannot_be_written_is_named(lab) -> None:
     run_experiment(lab.add(), "smoke", lab.project)
     (lab.root / "results").write_text("in the way")

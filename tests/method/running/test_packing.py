@@ -4,6 +4,7 @@ import errno
 import gzip
 import hashlib
 import io
+import random
 import shutil
 import tarfile
 from pathlib import Path
@@ -305,6 +306,20 @@ def _written(path, content):
     return path
 
 
+def test_a_damaged_pack_in_another_compression_is_refused(lab, home, tmp_path):
+    lab.add()
+    file = tmp_path / "pack.tar.xz"
+    member = tarfile.TarInfo("smoke/toy/kept/weights")
+    member.size = 100_000
+    with tarfile.open(file, "w:xz") as archive:
+        archive.addfile(member, io.BytesIO(random.Random(0).randbytes(member.size)))
+    content = bytearray(file.read_bytes())
+    content[-1000:-900] = bytes(100)
+    file.write_bytes(content)
+    with pytest.raises(LabError, match="is not a pack"):
+        packing.unpack(home, file)
+
+
 def test_what_is_no_pack_is_refused(home, tmp_path):
     file = tmp_path / "pack.tar.gz"
     file.write_bytes(b"no archive")
@@ -327,4 +342,5 @@ def test_a_campaign_whose_pack_cannot_be_written_runs_nothing(ledger_lab, target
     ended = ledger_lab.llmlab("campaign", "--scale", "smoke", "--within", "1m", "--pack", target)
     assert ended.returncode == 1
     assert reason in ended.stderr
+    assert ended.stdout == ""
     assert not (ledger_lab.project.build / "results").exists()

@@ -21,8 +21,19 @@ def record(project: Project, name: str, scale: str) -> Path:
         The folder of the recorded tables.
 
     Raises:
-        LabError: the experiment or scale does not exist; its fresh tables are missing, incomplete,
-            stale or damaged, or change meanwhile; or `results/` cannot be written.
+        LabError: as `checked`, or the tables change meanwhile, or `results/` cannot be written.
+    """
+    evidence = checked(project, name, scale)
+    with writing_results(project):
+        return _copy(evidence, project.recorded(scale, name))
+
+
+def checked(project: Project, name: str, scale: str) -> Evidence:
+    """The fresh tables of an experiment, which can be recorded.
+
+    Raises:
+        LabError: the experiment or scale does not exist, or its fresh tables are missing,
+            incomplete, stale or damaged.
     """
     scale_budget(load_experiment(name), scale)
     evidence = fresh_evidence(project, name, scale)
@@ -34,8 +45,8 @@ def record(project: Project, name: str, scale: str) -> Path:
             f"the results of {name} at scale '{scale}' are stale "
             f"({', '.join(evidence.changes)} changed since); run {command} first."
         )
-    with writing_results(project):
-        return _copy(evidence, project.recorded(scale, name))
+    _ = evidence.runs, evidence.curves  # read, to find damage
+    return evidence
 
 
 def recordable(project: Project) -> list[tuple[str, str]]:
@@ -53,11 +64,10 @@ def _is_current(evidence: Evidence | None) -> bool:
 
 
 def _copy(evidence: Evidence, target: Path) -> Path:
-    """Check the tables, copy them, then replace the old ones with the copy.
+    """Copy the tables, then replace the old ones with the copy.
 
     If the disk is full, the former tables stay unchanged.
     """
-    _ = evidence.runs, evidence.curves
     contents = _contents(evidence)
     aside, former = (target.with_name(f".{target.name}.{word}") for word in ("new", "old"))
     try:

@@ -8,6 +8,7 @@ continues the campaign. The pack of one experiment is a single file, targets inc
 """
 
 import io
+import lzma
 import re
 import tarfile
 import zlib
@@ -230,7 +231,7 @@ def _contents(source: Path) -> tuple[dict[str, bytes], dict[str, str]]:
                     if each.islnk()
                 },
             )
-    except (tarfile.TarError, EOFError, OSError, zlib.error) as error:
+    except (tarfile.TarError, EOFError, OSError, zlib.error, lzma.LZMAError) as error:
         raise LabError(
             f"{source} is not a pack of this book, or it was cut short; copy it again."
         ) from error

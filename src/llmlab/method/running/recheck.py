@@ -92,7 +92,7 @@ def _why_not(
     if recorded.changes:
         return f"its code changed since ({', '.join(recorded.changes[:3])}, …)"
     if plan.unmet:
-        return f"it needs {', '.join(plan.unmet)}, which is not computed here"
+        return f"it needs {' and '.join(plan.unmet)}, not computed here"
     if SLOWER * seconds > left:
         return f"it may take {SLOWER * seconds:.0f} s, and {max(0.0, left):.0f} s are left"
     return ""
