@@ -25,13 +25,13 @@ PROMISED = Path(__file__).with_name("command_options.json")
 README_TEXT = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
 
 
-def commands(group: object, path: str) -> Iterator[tuple[str, list[str]]]:
-    """Every command below `group`, and what it takes, in the order of its --help."""
+def commands(group: object, path: str) -> Iterator[tuple[str, object]]:
+    """Every command below `group`, by its words."""
     for name, command in group.commands.items():
         if hasattr(command, "commands"):
             yield from commands(command, f"{path} {name}")
         else:
-            yield f"{path} {name}", options(command)
+            yield f"{path} {name}", command
 
 
 def options(command: object) -> list[str]:
@@ -39,15 +39,20 @@ def options(command: object) -> list[str]:
     return [name for one in command.params for name in [*one.opts, *one.secondary_opts]]
 
 
-def every_command() -> dict[str, list[str]]:
-    """All public commands with what they take."""
+def every_command() -> dict[str, object]:
+    """All public commands."""
     found = dict(commands(typer.main.get_command(app), "llmlab"))
     for name, group in {"book": book_commands(), "market": market, "sleep": sleep}.items():
         found |= commands(typer.main.get_command(group), f"llmlab {name}")
     alone = {"fit": fit, "predict": predict, "simulate": simulate, "watch": watch}
     for name, command in alone.items():
-        found[f"llmlab {name}"] = options(typer.main.get_command(command))
+        found[f"llmlab {name}"] = typer.main.get_command(command)
     return found
+
+
+def every_option() -> dict[str, list[str]]:
+    """All public commands with what they take."""
+    return {name: options(command) for name, command in every_command().items()}
 
 
 def test_the_readme_names_every_verb() -> None:
@@ -74,7 +79,7 @@ def test_a_command_of_the_readme_has_every_option_that_it_needs(line: str) -> No
 
 
 def test_every_command_takes_the_options_that_it_is_promised_to_take() -> None:
-    found, promised = every_command(), json.loads(PROMISED.read_text(encoding="utf-8"))
+    found, promised = every_option(), json.loads(PROMISED.read_text(encoding="utf-8"))
     names = found.keys() | promised.keys()
     changed = sorted(name for name in names if found.get(name) != promised.get(name))
     assert not changed, (
@@ -83,5 +88,21 @@ def test_every_command_takes_the_options_that_it_is_promised_to_take() -> None:
     )
 
 
+COMMANDS = every_command()
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_usage_has_no_brackets_within_brackets(name: str) -> None:
+    command = COMMANDS[name]
+    usage = command.get_usage(command.make_context(name, ["--help"], resilient_parsing=True))
+    assert not re.search(r"\[\[|\{\{|\.\.\.[\]}]", usage), usage
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_argument_and_option_has_a_help_that_is_a_sentence(name: str) -> None:
+    helps = {one.name: getattr(one, "help", "") or "" for one in COMMANDS[name].params}
+    assert not [key for key, text in helps.items() if not re.fullmatch(r"[a-zA-Z0-9].*\.", text)]
+
+
 if __name__ == "__main__":
-    PROMISED.write_text(json.dumps(every_command(), indent=2) + "\n", encoding="utf-8")
+    PROMISED.write_text(json.dumps(every_option(), indent=2) + "\n", encoding="utf-8")

@@ -119,7 +119,7 @@ def changes(
 @app.command()
 def check(
     folder: Annotated[
-        Path | None, typer.Argument(metavar="[FOLDER]", help="A rendered book; default site/dev.")
+        Path | None, typer.Argument(metavar="DIR", help="A rendered book. Default: site/dev.")
     ] = None,
     accessibility: Annotated[
         bool, typer.Option("--accessibility", help="Also check WCAG 2.1 AA with axe, in Chromium.")

@@ -54,7 +54,9 @@ def run(
     merged: Annotated[
         list[Path] | None,
         typer.Option(
-            "--merge", metavar="DIR", help="Reuse runs that other jobs wrote with --out DIR."
+            "--merge",
+            metavar="DIR",
+            help="Reuse runs that other jobs wrote with --out DIR; may be repeated.",
         ),
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan and exit.")] = False,
@@ -138,7 +140,7 @@ def status(as_json: Json = False) -> None:
 def verdicts(
     experiment: Annotated[
         str | None,
-        typer.Argument(metavar="[EXPERIMENT]", help="Only the hypotheses that it tests."),
+        typer.Argument(metavar="EXPERIMENT", help="Only the hypotheses that it tests."),
     ] = None,
     scale: Annotated[
         str | None,
@@ -327,7 +329,9 @@ def campaign(
 @app.command()
 def pack(
     experiment: ExperimentName,
-    scale: Scale,
+    scale: Annotated[
+        str, typer.Option("--scale", "-s", metavar="SCALE", help="Scale of the results to pack.")
+    ],
     out: Annotated[Path, typer.Option(metavar="FILE", help="Archive to write, NAME.tar.gz.")],
 ) -> None:
     """Pack the results of one experiment into a file for another machine.

@@ -32,7 +32,7 @@ def train(
     ] = False,
     out: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="Folder of the run. Default: runs/CONFIG-CORPUS-SEED."),
+        typer.Option(metavar="DIR", help="Folder of the run. Default: runs/CONFIG-CORPUS-seedN."),
     ] = None,
 ) -> None:
     """Train a GPT from scratch on a text.
@@ -73,7 +73,7 @@ def finetune(
     options: FinetuneOptions,
     out: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="Folder of the run. Default: BASE-DATA-METHOD in runs/."),
+        typer.Option(metavar="DIR", help="Folder of the run. Default: runs/BASE-DATA-METHOD."),
     ] = None,
 ) -> None:
     """Teach a trained model something new: full fine-tuning, LoRA or QLoRA.
@@ -107,7 +107,7 @@ def generate(
         ),
     ],
     prompt: Annotated[
-        str, typer.Option(help="Text to continue.", show_default="a line break")
+        str, typer.Option(metavar="TEXT", help="Text to continue.", show_default="a line break")
     ] = "\n",
     tokens: Annotated[
         int, typer.Option(min=1, max=10**9, help="Number of tokens to generate.")
@@ -131,7 +131,7 @@ def generate(
     ] = True,
     base: Annotated[
         str | None,
-        typer.Option(metavar="NAME", help="Base of the adapter, if it has moved."),
+        typer.Option(metavar="BASE", help="Base of the adapter, if it has moved."),
     ] = None,
 ) -> None:
     """Generate text with a trained model, token by token."""
@@ -157,10 +157,10 @@ def merge(
     adapter: Annotated[
         Path, typer.Argument(metavar="ADAPTER", help="Folder of an adapter, or of its run.")
     ],
-    out: Annotated[Path, typer.Option(metavar="FOLDER", help="New folder of the merged model.")],
+    out: Annotated[Path, typer.Option(metavar="DIR", help="New folder of the merged model.")],
     base: Annotated[
         str | None,
-        typer.Option(metavar="NAME", help="Base of the adapter, if it has moved."),
+        typer.Option(metavar="BASE", help="Base of the adapter, if it has moved."),
     ] = None,
 ) -> None:
     """Merge an adapter into the weights of its base, and save them in the base's own format.
@@ -182,7 +182,8 @@ def merge(
 def inspect(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run or checkpoint.")],
     text: Annotated[
-        list[str] | None, typer.Option(help="Text to run the model on; may be repeated.")
+        list[str] | None,
+        typer.Option(metavar="TEXT", help="Text to run the model on; may be repeated."),
     ] = None,
     out: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Page to write. Default: RUN/inspect.html.")
@@ -210,7 +211,7 @@ def curves(
     files: Annotated[
         list[Path],
         typer.Argument(
-            metavar="FILE...",
+            metavar="FILE",
             help="log.jsonl, trainer_log.jsonl, curves.parquet, .csv, trainer_state.json, "
             "TensorBoard's events.out.tfevents.*, a trainer's printed .log, or a folder of one or "
             "more runs.",

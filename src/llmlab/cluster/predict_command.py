@@ -38,43 +38,55 @@ class PlanOptions:
         str | None,
         typer.Option(metavar="NAME|SIZE", help="Public model, or number of parameters, e.g. 7B."),
     ] = None
-    gpu: Annotated[str | None, typer.Option(metavar="NAME", help="Accelerator. [H100]")] = None
-    gpus: Annotated[int | None, typer.Option(metavar="N", help="Number of GPUs. [8]")] = None
+    gpu: Annotated[str | None, typer.Option(metavar="NAME", help="Accelerator. Default: H100.")] = (
+        None
+    )
+    gpus: Annotated[int | None, typer.Option(metavar="N", help="Number of GPUs. Default: 8.")] = (
+        None
+    )
     global_batch: Annotated[
         int | None,
-        typer.Option("--batch", metavar="N", help="Sequences per step. [four per GPU]"),
+        typer.Option("--batch", metavar="N", help="Sequences per step. Default: four per GPU."),
     ] = None
     seq_len: Annotated[
-        int | None, typer.Option(metavar="N", help="Tokens per sequence. [4096]")
+        int | None, typer.Option(metavar="N", help="Tokens per sequence. Default: 4096.")
     ] = None
     micro_batch: Annotated[
-        int | None, typer.Option(metavar="N", help="Sequences per pass. [1]")
+        int | None, typer.Option(metavar="N", help="Sequences per pass. Default: 1.")
     ] = None
-    tp: Annotated[int | None, typer.Option(metavar="N", help="Tensor parallelism. [1]")] = None
-    pp: Annotated[int | None, typer.Option(metavar="N", help="Pipeline stages. [1]")] = None
-    cp: Annotated[int | None, typer.Option(metavar="N", help="Context parallelism. [1]")] = None
-    ep: Annotated[int | None, typer.Option(metavar="N", help="Expert parallelism. [1]")] = None
+    tp: Annotated[int | None, typer.Option(metavar="N", help="Tensor parallelism. Default: 1.")] = (
+        None
+    )
+    pp: Annotated[int | None, typer.Option(metavar="N", help="Pipeline stages. Default: 1.")] = None
+    cp: Annotated[
+        int | None, typer.Option(metavar="N", help="Context parallelism. Default: 1.")
+    ] = None
+    ep: Annotated[int | None, typer.Option(metavar="N", help="Expert parallelism. Default: 1.")] = (
+        None
+    )
     interleave: Annotated[
-        int | None, typer.Option(metavar="N", help="Virtual stages per rank. [1]")
+        int | None, typer.Option(metavar="N", help="Virtual stages per rank. Default: 1.")
     ] = None
     sharding: Annotated[
         str | None,
-        typer.Option(help="none, optimizer, gradients or parameters (FSDP). [optimizer]"),
+        typer.Option(help="none, optimizer, gradients or parameters (FSDP). Default: optimizer."),
     ] = None
     recompute: Annotated[
-        str | None, typer.Option(help="none, selective, operations or full. [none]")
+        str | None, typer.Option(help="none, selective, operations or full. Default: none.")
     ] = None
     early_stop: Annotated[
         bool | None,
         typer.Option(
             "--early-stop/--no-early-stop",
             help="Whether full recomputation skips a layer's last product, as PyTorch's does from "
-            "version 2.1. [with eager or compiled kernels]",
+            "version 2.1. Default: with eager or compiled kernels.",
         ),
     ] = None
-    precision: Annotated[str | None, typer.Option(help="fp16, bf16, fp8 or fp4. [bf16]")] = None
+    precision: Annotated[
+        str | None, typer.Option(help="fp16, bf16, fp8 or fp4. Default: bf16.")
+    ] = None
     software: Annotated[
-        str | None, typer.Option(help="plain, eager, compiled or fused kernels. [fused]")
+        str | None, typer.Option(help="plain, eager, compiled or fused kernels. Default: fused.")
     ] = None
 
     def given(self) -> dict[str, object]:

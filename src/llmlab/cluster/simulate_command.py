@@ -34,13 +34,16 @@ def main(
         str | None,
         typer.Option(metavar="NAME|SIZE", help="Public model, or number of parameters, e.g. 7B."),
     ] = None,
-    gpus: Annotated[int | None, typer.Option(metavar="N", help="Number of GPUs. [64]")] = None,
+    gpus: Annotated[
+        int | None, typer.Option(metavar="N", help="Number of GPUs. Default: 64.")
+    ] = None,
     scenario_file: Annotated[
         Path | None,
         typer.Option("--scenario", metavar="FILE", help="Scenario in TOML or JSON."),
     ] = None,
     seed: Annotated[
-        int | None, typer.Option(min=0, help="Random seed; the same seed, the same show. [random]")
+        int | None,
+        typer.Option(min=0, help="Random seed; the same seed, the same show. Default: drawn."),
     ] = None,
     speed: Annotated[
         float, typer.Option(metavar="X", help="Simulated seconds per real second.")
@@ -49,10 +52,13 @@ def main(
         int, typer.Option(metavar="N", min=0, help="Show the first N events at once.")
     ] = 0,
     exit_after_time: Annotated[
-        str | None, typer.Option(metavar="TIME", help="Exit after this time, e.g. 2h10min.")
+        str | None,
+        typer.Option(
+            metavar="TIME", help="Exit after this time, e.g. 90s or 2h10min. Default: never."
+        ),
     ] = None,
     exit_after_runs: Annotated[
-        int | None, typer.Option(metavar="N", min=1, help="Exit after N runs. [never]")
+        int | None, typer.Option(metavar="N", min=1, help="Exit after N runs. Default: never.")
     ] = None,
     inhibit: Annotated[
         bool, typer.Option("--inhibit", help="Keep the computer awake, if a tool for it exists.")

@@ -33,7 +33,8 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    help="Scaling laws on market data: bars, features, models, a search, and fits.",
+    rich_markup_mode="markdown",
+    help="Study scaling laws on market data: bars, features, models, a search, and fits.",
 )
 
 app.command()(fit)

@@ -9,7 +9,7 @@ from llmlab.method.errors import LabError
 from llmlab.method.json_values import print_json
 from llmlab.method.options import Json
 
-app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="markdown")
 
 
 @app.command()

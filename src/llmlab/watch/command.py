@@ -27,7 +27,7 @@ def main(
     runs: Annotated[
         list[Path] | None,
         typer.Argument(
-            metavar="[RUN]...",
+            metavar="RUN",
             help="Folders of runs, or folders that hold some. Default: runs/ and build/results/.",
         ),
     ] = None,

@@ -22,7 +22,7 @@ class TrainOptions:
         str,
         Option(metavar="NAME|PATH", help="stdlib, verdict, tinyshakespeare, or a file or folder."),
     ] = "stdlib"
-    epochs: Annotated[float, Option(min=0, help="Passes over the text.")] = 1.0
+    epochs: Annotated[float, Option(help="Passes over the text.")] = 1.0
     steps: Annotated[int | None, Option(min=1, help="Optimizer steps, instead of --epochs.")] = None
     tokenizer: Annotated[
         str,

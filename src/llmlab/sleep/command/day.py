@@ -20,7 +20,7 @@ from llmlab.method.locks import beside, locked
 from llmlab.method.options import LARGEST_SEED, Json, expand_options
 from llmlab.method.plain import plain_console
 from llmlab.sleep.command.koans import KoanOptions, require_right
-from llmlab.sleep.command.options import ClientOptions, open_client, weights_folder
+from llmlab.sleep.command.options import EPISODES, ClientOptions, open_client, weights_folder
 from llmlab.sleep.koans.check import check_koans
 from llmlab.sleep.koans.koan import Koan
 from llmlab.sleep.repair.episodes import Episode, EpisodeFile
@@ -34,8 +34,6 @@ SHOWN = 20
 """Most koans that a comparison lists."""
 BATCH = 100
 """Koans tried at once; the episodes of a batch are on disk before the next one starts."""
-
-EPISODES = "File of episodes that `llmlab sleep run` wrote."
 
 
 @dataclass(frozen=True)
@@ -71,7 +69,7 @@ def run(
     allow_unsandboxed: Annotated[
         bool, typer.Option("--allow-unsandboxed", help="Run a model's code without a sandbox.")
     ] = False,
-    out: Annotated[Path, typer.Option(help="File to append episodes to.")] = Path(
+    out: Annotated[Path, typer.Option(metavar="FILE", help="File to append episodes to.")] = Path(
         "runs/sleep/episodes.jsonl"
     ),
 ) -> None:
@@ -134,7 +132,7 @@ def compare(
     second: Annotated[Path, typer.Argument(metavar="SECOND", help=EPISODES)],
     as_json: Json = False,
 ) -> None:
-    """Compare two runs koan by koan: what the second gained and lost, with exact McNemar test."""
+    """Compare two runs koan by koan: what the second gained and lost, by an exact McNemar test."""
     found = compared(EpisodeFile(first).read(), EpisodeFile(second).read())
     if as_json:
         print_json(found)

@@ -36,7 +36,7 @@ class KoanOptions:
     which: Annotated[
         str,
         typer.Argument(
-            metavar="FILE|NAME|FAMILY|all", help="A file of koans, a name, or a family."
+            metavar="FILE|NAME|FAMILY|all", help="A file of koans (.toml), a name, or a family."
         ),
     ] = "all"
     generated: Annotated[

@@ -16,15 +16,13 @@ from llmlab.method.options import LARGEST_SEED, require_learning_rate
 from llmlab.method.wording import counted
 from llmlab.runs.shell import pasted
 from llmlab.sleep.command.checksums import write_checksums
-from llmlab.sleep.command.options import open_coder
+from llmlab.sleep.command.options import EPISODES, open_coder
 from llmlab.sleep.night.methods import BY_FAMILY, ONE_CODER
 from llmlab.sleep.repair.episodes import Episode, EpisodeFile
 
 
 def train(
-    episodes: Annotated[
-        Path, typer.Argument(metavar="EPISODES", help="File that `llmlab sleep run` wrote.")
-    ],
+    episodes: Annotated[Path, typer.Argument(metavar="EPISODES", help=EPISODES)],
     method: Annotated[
         str,
         typer.Option(
@@ -35,13 +33,13 @@ def train(
     base: Annotated[
         str, typer.Option(metavar="micro|FOLDER", help="The coder that made the episodes.")
     ] = "micro",
-    out: Annotated[Path, typer.Option(help="New or empty folder for the coder.")] = Path(
-        "runs/sleep/coder"
-    ),
+    out: Annotated[
+        Path, typer.Option(metavar="DIR", help="New or empty folder for the coder.")
+    ] = Path("runs/sleep/coder"),
     steps: Annotated[
         int, typer.Option(min=1, help="Optimizer steps of the whole night, all adapters together.")
     ] = 200,
-    learning_rate: Annotated[float, typer.Option(min=0.0, help="Peak rate.")] = 8e-3,
+    learning_rate: Annotated[float, typer.Option(help="Peak rate.")] = 8e-3,
     rank: Annotated[int, typer.Option(min=1, help="Rank of each adapter.")] = 8,
     replay: Annotated[
         float, typer.Option(help="Share of passed episodes, for --method replay.")

@@ -18,6 +18,8 @@ from llmlab.sleep.repair.task import Client
 BASE = "sleep_base"
 """The experiment that trains the small coder."""
 MICRO = "micro"
+EPISODES = "File of episodes that `llmlab sleep run` wrote."
+"""What commands say of a file that they read."""
 HUB = "hf:"
 """Begins the name of a model of transformers."""
 
