@@ -210,8 +210,8 @@ def unwritable(path: Path, error: OSError) -> LabError:
     """The error for a full disk or a folder that is not writable."""
     cause = error.strerror or str(error)
     return LabError(
-        f"cannot write {path}: {cause}; free some space or make the folder writable, "
-        "then repeat the command."
+        f"cannot write {path}: {cause}; free some space, make the folder writable or name another "
+        "path, then repeat the command."
     )
 
 

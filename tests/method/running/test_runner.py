@@ -370,7 +370,7 @@ def test_two_processes_do_not_run_the_same(lab) -> None:
 
 def test_a_folder_that_cannot_be_written_is_named(lab) -> None:
     (lab.root / "build").write_text("in the way")
-    with pytest.raises(LabError, match=r"cannot write .*toy: .*; free some space or make the fol"):
+    with pytest.raises(LabError, match=r"cannot write .*toy: .*; free some space, make the fol"):
         run_experiment(lab.add(), "smoke", lab.project)
 
 
