@@ -80,6 +80,24 @@ def test_a_typo_in_a_scenario_is_named(tmp_path: Path) -> None:
         simulate("--scenario", str(path))
 
 
+@pytest.mark.parametrize(
+    "field",
+    [
+        f"steps = {'9' * 400}",
+        f"validate_every = {'9' * 30}",
+        "hours_between = 1e-12",
+        "hours_between = nan",
+        "warnings_per_hour = inf",
+        "spikes_per_hour = 1e300",
+    ],
+)
+def test_a_number_of_a_scenario_beyond_all_bounds_is_refused(tmp_path: Path, field: str) -> None:
+    path = tmp_path / "scenario.toml"
+    path.write_text(f"{field}\n", encoding="utf-8")
+    with pytest.raises(LabError, match=rf"{field.split()[0]} is .*: input should be"):
+        simulate("--scenario", str(path))
+
+
 def test_a_refused_show_writes_no_log(tmp_path: Path) -> None:
     log = tmp_path / "run.log"
     with pytest.raises(LabError, match="there is no model"):

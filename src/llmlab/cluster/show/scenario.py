@@ -10,7 +10,14 @@ from pydantic import Field
 from llmlab.cluster.physics.coefficients import calibrated
 from llmlab.cluster.physics.hardware import accelerator
 from llmlab.cluster.physics.plan import Plan
-from llmlab.cluster.physics.planfile import BITS_OF, Strict, parsed, read_table
+from llmlab.cluster.physics.planfile import (
+    BITS_OF,
+    Count,
+    CountOrZero,
+    Strict,
+    parsed,
+    read_table,
+)
 from llmlab.cluster.physics.search import search
 from llmlab.cluster.physics.shapes import shape_named
 from llmlab.cluster.wear.causes import mean_time_between
@@ -27,6 +34,10 @@ NAMES = (
 """Models to draw from if none is named."""
 PATIENCE = 2.0
 """Longest mean time between interruptions, in simulated hours."""
+SHORTEST = 1e-5
+"""Shortest mean time between interruptions, in simulated hours; within far less no run begins."""
+MOST_PER_HOUR = 1e6
+"""Most events of a kind per simulated hour; of more, none would be told from the next."""
 NICKNAMES = (
     "overfit-final-v2-really-final",
     "stochastic-parrot-supreme",
@@ -57,19 +68,19 @@ class Scenario(Strict):
     model: str | None = None
     gpu: str = "H100"
     gpus: int = Field(default=64, gt=0, le=131072)
-    seq_len: int = Field(default=8192, gt=0)
-    global_batch: int | None = Field(default=None, gt=0)
+    seq_len: Count = 8192
+    global_batch: Count | None = None
     precision: Literal["bf16", "fp8"] = "bf16"
-    steps: int | None = Field(default=None, gt=0)
+    steps: Count | None = None
     learning_rate: float = Field(default=3e-4, gt=0, le=1)
-    warmup_steps: int = Field(default=2000, ge=0)
-    validate_every: int = Field(default=250, gt=0)
-    checkpoint_every: int | None = Field(default=None, gt=0)
-    log_every: int = Field(default=1, gt=0)
-    gpus_every: int = Field(default=20, gt=0)
-    hours_between: float | None = Field(default=None, gt=0)
-    warnings_per_hour: float = Field(default=20.0, ge=0, allow_inf_nan=False)
-    spikes_per_hour: float = Field(default=2.0, ge=0, allow_inf_nan=False)
+    warmup_steps: CountOrZero = 2000
+    validate_every: Count = 250
+    checkpoint_every: Count | None = None
+    log_every: Count = 1
+    gpus_every: Count = 20
+    hours_between: float | None = Field(default=None, ge=SHORTEST)
+    warnings_per_hour: float = Field(default=20.0, ge=0, le=MOST_PER_HOUR)
+    spikes_per_hour: float = Field(default=2.0, ge=0, le=MOST_PER_HOUR)
 
     def seconds_between(self, gpus: int) -> float:
         """Mean simulated seconds between interruptions of a run on `gpus` GPUs."""
