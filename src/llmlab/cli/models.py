@@ -269,9 +269,9 @@ def import_(
     ] = None,
 ) -> None:
     """Import a GPT-2 from Hugging Face, to generate with it or to look inside it."""
-    from llmlab.gpt.formats.exchange import import_run
+    from llmlab.gpt.formats.exchange import import_run, usual_folder
 
-    folder = out or Path("runs") / Path(source).name
+    folder = out or usual_folder(source)
     import_run(source, folder)
     _say_next(folder)
 

@@ -6,7 +6,7 @@ import torch
 
 from llmlab.gpt.command.session import PretrainingSession
 from llmlab.gpt.distributed import Workers
-from llmlab.gpt.formats.exchange import export_run, import_run
+from llmlab.gpt.formats.exchange import export_run, import_run, usual_folder
 from llmlab.gpt.model import GPT, GPTConfig
 from llmlab.gpt.saved.checkpoints import load_checkpoint, save_checkpoint
 from llmlab.gpt.saved.saved_runs import open_model
@@ -65,3 +65,22 @@ def test_an_import_never_replaces_a_run(run: Path, tmp_path: Path) -> None:
     with pytest.raises(LabError, match="exists already: name a new"):
         import_run(str(tmp_path / "exported"), run)
     assert load_checkpoint(run).step == 3
+
+
+def test_a_run_is_named_after_the_model_also_where_that_is_the_working_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    names = {
+        source: usual_folder(source) for source in (".", str(folder), "openai/gpt2", "../mine")
+    }
+    assert names == {
+        ".": Path("runs/mine"),
+        str(folder): Path("runs/mine"),
+        "openai/gpt2": Path("runs/gpt2"),
+        "../mine": Path("runs/mine"),
+    }
+    with pytest.raises(LabError, match="has no name"):
+        usual_folder("")

@@ -157,7 +157,7 @@ def chapter_of(project: Project, name: str) -> Chapter:
     if wanted not in chapters:
         near = _nearest(wanted, chapters)
         hint = f"did you mean {near}?" if near else f"{CONFIG} lists all chapters."
-        raise LabError(f"there is no chapter {wanted}; {hint}")
+        raise LabError(f"there is no chapter '{wanted}'; {hint}")
     return chapters[wanted]
 
 

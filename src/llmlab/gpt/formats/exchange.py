@@ -8,6 +8,8 @@ from llmlab.gpt.saved.checkpoints import save_checkpoint
 from llmlab.gpt.saved.saved_runs import CHECKPOINTS, TOKENIZER, open_model
 from llmlab.gpt.saved.writing import new_folder
 from llmlab.gpt.text.text_tokenizers import gpt2_tokenizer
+from llmlab.method.errors import LabError
+from llmlab.runs.folder import RUNS
 
 
 def export_run(run: Path, folder: Path) -> None:
@@ -17,6 +19,18 @@ def export_run(run: Path, folder: Path) -> None:
     """
     model, tokenizer = open_model(run)
     export_gpt2(model, folder, tokenizer)
+
+
+def usual_folder(source: str) -> Path:
+    """The folder of the run that is made of a GPT-2: `runs/NAME`.
+
+    Raises:
+        LabError: the source is empty.
+    """
+    if not source:
+        raise LabError("the GPT-2 to import has no name: give its id on Hugging Face, or a folder.")
+    path = Path(source)
+    return RUNS / (path.resolve() if path.is_dir() else path).name
 
 
 def import_run(source: str, folder: Path) -> None:
