@@ -1,12 +1,15 @@
 """The small coder: its tokens are lossless, its batches agree with single answers."""
 
+import re
 from dataclasses import replace
 from itertools import islice
 
 import pytest
 import torch
 from sleep_tokens import TOKENS
+from typer.testing import CliRunner
 
+from llmlab.cli import app
 from llmlab.gpt.model import IGNORE, GPTConfig
 from llmlab.method.errors import LabError
 from llmlab.sleep.coder.coder import ABOUT, load_coder, new_coder, save_coder
@@ -162,6 +165,15 @@ def test_a_coder_comes_back_from_its_folder(tmp_path):
 def test_a_folder_without_a_coder_is_said(tmp_path):
     with pytest.raises(LabError, match="holds no coder"):
         load_coder(tmp_path)
+
+
+def test_the_command_that_makes_a_coder_runs_as_it_is_said(tmp_path):
+    with pytest.raises(LabError) as said:
+        load_coder(tmp_path)
+    (command,) = re.findall("`llmlab (.*?)`", str(said.value))
+    run = CliRunner().invoke(app, [*command.split(), "--dry-run"])
+    assert "sleep_base" in run.output
+    assert run.exit_code == 0, run.output
 
 
 def test_a_coder_from_before_spans_is_refused(tmp_path):

@@ -28,6 +28,7 @@ WEIGHTS, ABOUT = "coder.safetensors", "coder.json"
 BATCH = 256
 LONGEST_ANSWER = 40
 """Tokens; the longest repair of Python has 17. One bug of Rust, lifetimes everywhere, needs 51."""
+MAKE_CODER = "`llmlab run sleep_base --scale laptop` (or --scale smoke, which can do little)"
 AGAIN = 0.5
 """Temperature of later turns, at least: the likeliest answer to the same question failed before."""
 
@@ -186,6 +187,4 @@ def _about(path: Path) -> _About:
 
 
 def _no_coder(folder: Path, error: Exception) -> LabError:
-    return LabError(
-        f"{folder} holds no coder ({in_one_line(error)}): make one with `llmlab run sleep_base`."
-    )
+    return LabError(f"{folder} holds no coder ({in_one_line(error)}): make one with {MAKE_CODER}.")

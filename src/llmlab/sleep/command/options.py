@@ -10,7 +10,7 @@ from llmlab.method.declare.experiment import SCALES
 from llmlab.method.errors import LabError
 from llmlab.method.evidence.manifest import KEPT, require_kept
 from llmlab.method.project import Project
-from llmlab.sleep.coder.coder import ABOUT, Coder, load_coder
+from llmlab.sleep.coder.coder import ABOUT, MAKE_CODER, Coder, load_coder
 from llmlab.sleep.command.checksums import require_same_files
 from llmlab.sleep.night.methods import FAMILIES
 from llmlab.sleep.repair.task import Client
@@ -113,7 +113,4 @@ def _micro_folder() -> Path:
         if found := next(folder.rglob(ABOUT), None) if folder.is_dir() else None:
             require_kept(made)
             return found.parent
-    raise LabError(
-        "there is no small coder on this machine yet: train one with "
-        f"`llmlab run {BASE} --scale laptop` (or --scale smoke, which can do little)."
-    )
+    raise LabError(f"there is no small coder on this machine yet: make one with {MAKE_CODER}.")
