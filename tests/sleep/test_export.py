@@ -144,11 +144,14 @@ def test_a_tokenizer_that_gguf_has_no_form_for_is_refused() -> None:
         text_vocabulary(TextTokenizer(core))
 
 
-def test_the_modelfile_names_the_model_and_its_context(coder: Coder, tmp_path: Path) -> None:
+def test_the_modelfile_names_the_model_its_context_and_its_longest_answer(
+    coder: Coder, tmp_path: Path
+) -> None:
     export_coder(coder, tmp_path)
     lines = (tmp_path / MODELFILE).read_text(encoding="utf-8").splitlines()
     assert lines[0] == f"FROM ./{MODEL}"
     assert "PARAMETER num_ctx 64" in lines
+    assert "PARAMETER num_predict 40" in lines
 
 
 def test_without_the_package_the_command_to_install_it_is_told(

@@ -78,7 +78,8 @@ def export_coder(coder: Coder, folder: Path) -> None:
     Raises:
         LabError: a token holds `MARK`, the folder cannot be written to, or `gguf` is missing.
     """
-    _export(coder.model, coder_vocabulary(coder.tokens), folder, LONGEST_ANSWER)
+    vocabulary = coder_vocabulary(coder.tokens)
+    _export(coder.model, vocabulary, folder, LONGEST_ANSWER[coder.language])
     question = coder.tokens.prompt(example_task(coder.language))
     write_file(folder / PROMPT, marked(coder.tokens, question))
 

@@ -1,5 +1,6 @@
 """The small coder: its tokens are lossless, its batches agree with single answers."""
 
+import random
 import re
 from dataclasses import replace
 from itertools import islice
@@ -12,12 +13,15 @@ from typer.testing import CliRunner
 from llmlab.cli import app
 from llmlab.gpt.model import IGNORE, GPTConfig
 from llmlab.method.errors import LabError
-from llmlab.sleep.coder.coder import ABOUT, load_coder, new_coder, save_coder
+from llmlab.sleep.coder.coder import ABOUT, LONGEST_ANSWER, load_coder, new_coder, save_coder
 from llmlab.sleep.coder.guide import Guide
 from llmlab.sleep.coder.lessons import Lesson, encoded, lesson_batches
 from llmlab.sleep.coder.rotary import rotations, turned
-from llmlab.sleep.coder.tokens import TO, UNKNOWN, facts, joined, pieces
+from llmlab.sleep.coder.tokens import TO, UNKNOWN, code_tokens, facts, joined, pieces
+from llmlab.sleep.koans.generated import GRAMMARS
+from llmlab.sleep.koans.grammar import draft, templates
 from llmlab.sleep.koans.verdict import Verdict
+from llmlab.sleep.repair.edits import difference
 from llmlab.sleep.repair.task import Task
 
 SHAPE = GPTConfig(len(TOKENS.names), 128, 16, 2, 2)
@@ -136,6 +140,21 @@ def test_products_of_turned_vectors_depend_on_distance_alone():
 def test_a_head_of_an_odd_width_is_refused():
     with pytest.raises(ValueError, match="turn pairs"):
         rotations(20, 7)
+
+
+@pytest.mark.parametrize("language", GRAMMARS)
+def test_every_repair_of_the_grammar_fits_an_answer(language):
+    tokens, rng = code_tokens(language), random.Random(0)
+    for template in templates(GRAMMARS[language]):
+        found = draft(template, GRAMMARS[language], rng)
+        edit = difference(found.start, found.solution).text()
+        assert len(tokens.answer(edit, found.start)) <= LONGEST_ANSWER[language], template.name
+
+
+@pytest.mark.parametrize(("language", "longest"), LONGEST_ANSWER.items())
+def test_a_coder_that_does_not_come_to_an_end_is_stopped(language, longest):
+    coder = replace(new_coder("python", TOKENS, SHAPE, 1), language=language, temperature=1.0)
+    assert max(map(len, drawn(coder, *[TASK] * 20))) == longest
 
 
 def test_a_program_that_is_too_long_is_a_failure():

@@ -26,8 +26,8 @@ from llmlab.sleep.repair.task import Answer, Task
 
 WEIGHTS, ABOUT = "coder.safetensors", "coder.json"
 BATCH = 256
-LONGEST_ANSWER = 40
-"""Tokens; the longest repair of Python has 17. One bug of Rust, lifetimes everywhere, needs 51."""
+LONGEST_ANSWER: dict[Language, int] = {"python": 40, "rust": 64}
+"""Tokens, with the end; the longest repairs of their grammars have 17 and 51."""
 MAKE_CODER = "`llmlab run sleep_base --scale laptop` (or --scale smoke, which can do little)"
 AGAIN = 0.5
 """Temperature of later turns, at least: the likeliest answer to the same question failed before."""
@@ -56,7 +56,7 @@ class Coder:
         """Answers in batches of similar length; those that do not fit the context are empty."""
         asked = replace(self, temperature=max(self.temperature, AGAIN)) if turn else self
         prompts = [self.tokens.prompt(task) for task in tasks]
-        room = self.model.config.context - LONGEST_ANSWER
+        room = self.model.config.context - LONGEST_ANSWER[self.language]
         fitting = sorted(
             (at for at, ids in enumerate(prompts) if len(ids) <= room),
             key=lambda at: len(prompts[at]),
@@ -79,18 +79,18 @@ class Coder:
         self, prompts: Sequence[list[int]], guides: Sequence[Guide], random: torch.Generator
     ) -> list[list[int]]:
         """Continue prompts together, padded on the left, until each has said `END`."""
-        width = max(map(len, prompts))
+        width, longest = max(map(len, prompts)), LONGEST_ANSWER[self.language]
         device = self.model.head.weight.device
         tokens_BT = torch.tensor(
             [[self.tokens.pad] * (width - len(ids)) + ids for ids in prompts], device=device
         )
         self.model.eval()
-        cache = self.model.new_cache(len(prompts), width + LONGEST_ANSWER)
+        cache = self.model.new_cache(len(prompts), width + longest)
         for memory in cache:
             memory.is_pad_BS[:, :width] = tokens_BT == self.tokens.pad
-        drawn_NL = torch.full((len(prompts), LONGEST_ANSWER), self.tokens.end, device=device)
+        drawn_NL = torch.full((len(prompts), longest), self.tokens.end, device=device)
         row_B = torch.arange(len(prompts), device=device)
-        for at in range(LONGEST_ANSWER):
+        for at in range(longest):
             newest_BD = self.model.hidden(tokens_BT, cache)[:, -1]
             is_allowed_BV = torch.stack(
                 [guides[row].allowed(drawn_NL[row, :at].tolist()) for row in row_B.tolist()]
