@@ -15,7 +15,9 @@ reproduction()
 # ## Tolerances
 #
 # The tolerance says how far a metric may differ between machines. Where differences between machines were measured, the
-# tolerance follows from them; otherwise the experiment declares it.
+# tolerance follows from them; otherwise the experiment declares it. A base that was trained on another processor is
+# another base, and what starts from it differs more; where it is the recorded one bit for bit, no metric may differ by
+# more than half a standard deviation over its table.
 
 # %%
 from llmlab.book.show import tolerances

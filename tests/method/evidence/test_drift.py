@@ -45,6 +45,15 @@ def test_one_item_may_differ_where_that_is_little():
     assert tolerance(drifts, *KEY[:2], LOSS, apart) == pytest.approx(LITTLE * 0.25)
 
 
+def test_who_starts_from_the_same_files_differs_by_half_a_deviation_at_most():
+    drifts, values = learned({}, [(KEY, 0.2)]), np.array([0.0, 0.1])
+    elsewhere = tolerance(drifts, *KEY[:2], LOSS, values)
+    assert elsewhere == pytest.approx(FACTOR * 0.2 + LITTLE * 0.05)
+    assert tolerance(drifts, *KEY[:2], LOSS, values, starts_alike=True) == pytest.approx(0.025)
+    near = learned({}, [(KEY, 0.0)])  # what was measured may be less than that
+    assert tolerance(near, *KEY[:2], LOSS, values, starts_alike=True) < 0.025
+
+
 def test_drifts_are_read_as_they_were_written(lab):
     drifts = learned({}, [(KEY, 0.02), (("smoke", "toy", "gap"), 0.0)])
     write_drifts(lab.project, drifts)

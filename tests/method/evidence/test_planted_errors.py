@@ -92,3 +92,15 @@ def test_any_metric_that_moves_by_what_conditions_differ_by_is_found(compared):
         moved[metric.name] = moved[metric.name].astype(float) + spread * half
         found = compare(recorded(compared, moved), evidence, DRIFTS)
         assert {drift.metric for drift in found.drifted} == {metric.name}
+
+
+@pytest.mark.parametrize(
+    "name", [name for name in RECORDED if "pass_rate" in read(name).runs and can_be_wrong(name)]
+)
+def test_a_rate_at_its_other_end_is_found_on_any_machine(name, tmp_path):
+    """There a coder starts from other files, so that tolerances are those of machines."""
+    elsewhere = replace(read(name), folder=tmp_path / name)
+    runs = read(name).runs
+    vars(elsewhere)["runs"] = runs.assign(pass_rate=(runs["pass_rate"] < 0.5).astype(float))
+    drifted = compare(elsewhere, recorded(name), DRIFTS).drifted
+    assert {drift.metric for drift in drifted} == {"pass_rate"}

@@ -6,6 +6,9 @@ import pandas as pd
 import pytest
 
 from llmlab.method.declare.experiment import Budget, Experiment, Metric
+from llmlab.method.evidence.drift import learned
+from llmlab.method.evidence.lookup import fresh_evidence, recorded_evidence
+from llmlab.method.evidence.manifest import MANIFEST, read_manifest
 from llmlab.method.evidence.recording import record
 from llmlab.method.evidence.reproduction import compare, explanation, reproduction
 from llmlab.method.running.runner import run_experiment
@@ -140,3 +143,22 @@ def test_a_rerun_of_recorded_code_agrees_and_other_code_is_said(lab) -> None:
 def test_what_was_never_recorded_is_not_compared(lab) -> None:
     run_experiment(lab.add(), "smoke", lab.project)
     assert reproduction(lab.project) == []
+
+
+def test_only_what_starts_from_other_files_may_differ_as_machines_do(lab) -> None:
+    lab.add(name="base")
+    lab.add()
+    lab.edit("toy", "run=run", 'run=run, needs=["base"]')
+    for name in ("base", "toy"):
+        run_experiment(lab.load(name), "smoke", lab.project)
+        record(lab.project, name, "smoke")
+    drifts = learned({}, [(("smoke", "toy", "loss"), 1.0)])
+    fresh, recorded = (
+        look(lab.project, "toy", "smoke") for look in (fresh_evidence, recorded_evidence)
+    )
+    vars(fresh)["runs"] = fresh.runs.assign(loss=fresh.runs["loss"] + 0.9)
+    assert {each.metric for each in compare(fresh, recorded, drifts).drifted} == {"loss"}
+    manifest = lab.project.fresh("smoke", "base") / MANIFEST
+    kept = read_manifest(manifest.parent).kept["0.txt"]
+    manifest.write_text(manifest.read_text().replace(kept, "0" * 64))
+    assert compare(fresh, recorded, drifts).agrees

@@ -11,6 +11,7 @@ from llmlab.method.declare.catalog import catalog
 from llmlab.method.errors import LabError
 from llmlab.method.evidence.drift import Drifts, learned, read_drifts, tolerance, write_drifts
 from llmlab.method.evidence.lookup import Evidence, fresh_evidence, recorded_evidence
+from llmlab.method.evidence.manifest import MANIFEST, read_manifest
 from llmlab.method.locks import writing_results
 from llmlab.method.project import Project
 
@@ -87,7 +88,7 @@ def compare(fresh: Evidence, recorded: Evidence, drifts: Drifts | None = None) -
     new = {row["run_id"]: row for row in fresh.runs.to_dict("records")}
     old = {row["run_id"]: row for row in recorded.runs.to_dict("records")}
     both = [run_id for run_id in old if run_id in new]
-    tolerated = tolerances(recorded, drifts or {})
+    tolerated = tolerances(recorded, drifts or {}, starts_alike=_start_alike(fresh, recorded))
     differences = [d for run_id in both for d in _differences(new[run_id], old[run_id], tolerated)]
     return Agreement(
         experiment=fresh.experiment.name,
@@ -117,6 +118,18 @@ def explanation(agreements: Iterable[Agreement]) -> str:
     if any(version.startswith("python ") for version in versions):
         said += " The corpus stdlib is the source of the Python that runs."
     return said
+
+
+def _start_alike(fresh: Evidence, recorded: Evidence) -> bool:
+    """Whether both read files of other experiments, and the same ones bit for bit."""
+    needs = recorded.experiment.needs
+    return bool(needs) and all(_kept(fresh, name) == _kept(recorded, name) for name in needs)
+
+
+def _kept(evidence: Evidence, needed: str) -> Mapping[str, str]:
+    """SHA-256 of each file that a needed experiment kept beside this evidence."""
+    folder = evidence.folder.parent / needed
+    return read_manifest(folder).kept if (folder / MANIFEST).is_file() else {}
 
 
 def _other_versions(fresh: Mapping[str, str], recorded: Mapping[str, str]) -> tuple[str, ...]:
@@ -161,7 +174,9 @@ def drifted_rows(agreements: Iterable[Agreement]) -> list[str]:
     ]
 
 
-def tolerances(recorded: Evidence, drifts: Drifts) -> dict[str, float]:
+def tolerances(
+    recorded: Evidence, drifts: Drifts, *, starts_alike: bool = False
+) -> dict[str, float]:
     """How far each metric of an experiment may differ from the recorded value."""
     experiment = recorded.experiment
     return {
@@ -171,6 +186,7 @@ def tolerances(recorded: Evidence, drifts: Drifts) -> dict[str, float]:
             experiment.name,
             metric,
             recorded.runs[metric.name].dropna().to_numpy(),
+            starts_alike=starts_alike,
         )
         for metric in experiment.metrics
     }
