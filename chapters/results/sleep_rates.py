@@ -74,11 +74,12 @@ verdict("H-SLEEP-RATE-6")
 # Four nights of @sec-results-sleep-methods, each at a rate of zero and at ten rates that differ by a factor of two:
 # *naive* learns the references of all episodes, *targeted* those of failed ones, *replay* adds a fifth of passed ones, and
 # *self* learns the coder's own green repairs. The best rate of a method is the one with the highest mean pass rate on a
-# second set of unseen templates, so the exam does not choose it. A method whose best rate is zero, or so low that nothing
-# changes, is best left alone.
+# second set of unseen templates, so the exam does not choose it. A method whose best rate is so low that nothing changes
+# is best left alone.
 #
 # The first sweep ended at [5e-4]{.setting}, where two methods were at their best, and so decided nothing about them. The
-# lower rates and more seeds were added before their runs, and then zero, below which there is nothing.
+# lower rates and more seeds were added before their runs, and then zero, below which there is nothing. Zero
+# itself is no choice: all seeds end where they began.
 
 # %%
 # | label: tbl-sleep-rates-method

@@ -173,6 +173,19 @@ def test_a_lowest_level_of_0_is_no_edge(lowest, open_end):
     assert judge(tuned, EXPERIMENT, runs).open_end == open_end
 
 
+def test_a_level_of_0_that_does_nothing_ends_the_grid_and_is_no_choice():
+    tuned = replace(
+        BASE, treatment={"form": "pill"}, control={"form": "drops"}, tuned=("dose",), margin=0.0
+    )
+    runs = table(steep, 5, ("pill", "drops"), lambda dose, form: dose, doses=(0.0, 1.0, 2.0))
+    judgement = judge(tuned, EXPERIMENT, runs)
+    assert [side.condition["dose"] for side in judgement.sides] == [1.0, 1.0]
+    assert judgement.open_end == ""
+    runs["loss"] += np.resize(NOISE, len(runs))
+    varying = judge(tuned, EXPERIMENT, runs)
+    assert [side.condition["dose"] for side in varying.sides] == [0.0, 0.0]
+
+
 def test_cautions_name_axes_and_metrics_in_words():
     edge = Edge("learning_rate", 0.005, "highest", 0.01)
     assert edge.alarm == "the best learning rate, 5e-3, is the highest level tried"

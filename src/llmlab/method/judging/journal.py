@@ -20,6 +20,7 @@ RULES: Mapping[int, str] = {
     1: "t tests and exact sign tests; an edge of a grid was an alarm; looks shared alpha equally",
     2: "tests that hold their level; an edge decides nothing; alpha is spent look by look",
     3: "as 2; nor do shares at their floor or ceiling, if the claim needs room beyond it",
+    4: "as 3; a level of 0, at which nothing happens, ends a grid and is no choice",
 }
 """The rules of judging, by number; the last ones are in force."""
 

@@ -7,8 +7,9 @@ A conclusion therefore has to hold for every level that may be the best: all tho
 level beats beyond chance. If the compared metric itself chooses, its best over all levels is
 compared.
 
-If the best level is at the edge of the grid, better ones may lie beyond it. If all sides of a share
-lie at its floor or its ceiling, a difference that needs room beyond it cannot show.
+If the best level is at the edge of the grid, better ones may lie beyond it; nothing lies below 0.
+If all sides of a share lie at its floor or its ceiling, a difference that needs room beyond it
+cannot show.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -125,7 +126,8 @@ class Table:
         for axis in set(self.axes).difference(tuned):
             if rows[axis].nunique() > 1:
                 raise NotInTableError(f"The table has several levels of {axis} for the {name}.")
-        return [cell.set_index("seed") for cell in cells_of(rows, tuned)]
+        cells = choices(rows, tuned, self.experiment.metric(self.chooser)) if tuned else [rows]
+        return [cell.set_index("seed") for cell in cells]
 
     def side(self, name: str, fixed: Mapping[str, Value]) -> tuple[Side, pd.Series]:
         """One side at its best level, and its metric by seed, with gaps."""
@@ -189,12 +191,23 @@ def tuned_rows(rows: pd.DataFrame, experiment: Experiment, tuned: Sequence[str])
     Raises:
         NotInTableError: no run has a value of the selection metric.
     """
-    return best_cell(cells_of(rows, tuned), experiment.metric(experiment.selection_metric))
+    chooser = experiment.metric(experiment.selection_metric)
+    return best_cell(choices(rows, tuned, chooser), chooser)
 
 
-def cells_of(rows: pd.DataFrame, tuned: Sequence[str]) -> list[pd.DataFrame]:
-    """The rows of each combination of levels of the tuned axes; all rows if none is tuned."""
-    return [cell for _, cell in rows.groupby(list(tuned), sort=False)] if tuned else [rows]
+def choices(rows: pd.DataFrame, tuned: Sequence[str], chooser: Metric) -> list[pd.DataFrame]:
+    """The rows of each combination of levels of the tuned axes that may be chosen.
+
+    A level of 0 at which all seeds are equal does nothing. It ends the grid and is no choice: what
+    is measured there is arithmetic.
+    """
+    cells = [cell for _, cell in rows.groupby(list(tuned), sort=False)]
+    working = [
+        cell
+        for cell in cells
+        if (cell[list(tuned)] != 0).all(axis=None) or cell[chooser.name].nunique() > 1
+    ]
+    return working or cells
 
 
 def best_cell(cells: Sequence[pd.DataFrame], chooser: Metric) -> pd.DataFrame:
