@@ -1,15 +1,13 @@
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
+from kept_weights import vouch
 
 from llmlab.experiments.base_model import EXPERIMENT, micro_folders, run
 from llmlab.finetune.model.base_model import load_base_model
-from llmlab.method.checksums import checksums
 from llmlab.method.declare.experiment import Outcome, Trial
 from llmlab.method.errors import LabError
-from llmlab.method.evidence.manifest import read_manifest, write_manifest
 
 SETTINGS = {**EXPERIMENT.budgets["smoke"].settings, "steps": 50, "n_layers": 1, "test_items": 10}
 
@@ -37,14 +35,11 @@ def test_the_loss_falls(made: tuple[Outcome, Path]) -> None:
 
 def keep(root: Path, scale: str, weights: bytes) -> Path:
     """Leave the weights and the manifest that a run at this scale would leave."""
-    folder = root / "build" / "results" / scale / "base_model"
-    (folder / "kept").mkdir(parents=True)
-    (folder / "kept" / "base.safetensors").write_bytes(weights)
-    recorded = read_manifest(Path(__file__).parents[2] / "results" / "smoke" / "base_model")
-    command = f"llmlab run base_model --scale {scale}"
-    kept = checksums(folder / "kept")
-    write_manifest(folder, replace(recorded, scale=scale, command=command, kept=kept))
-    return folder / "kept"
+    kept = root / "build" / "results" / scale / "base_model" / "kept"
+    kept.mkdir(parents=True)
+    (kept / "base.safetensors").write_bytes(weights)
+    vouch(kept)
+    return kept
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from calling import LlmLab
+from kept_weights import vouch
 
 from llmlab.finetune.model.base_model import new_base_model, save_base_model
 
@@ -24,7 +25,7 @@ def llmlab(
 ) -> LlmLab:
     """Runs `llmlab` in a lab whose base model is a tiny one."""
     (tmp_path / "chapters" / "hypotheses").mkdir(parents=True)
-    shutil.copytree(made("skilled"), tmp_path / "build/results/smoke/base_model/kept")
+    vouch(shutil.copytree(made("skilled"), tmp_path / "build/results/smoke/base_model/kept"))
     monkeypatch.chdir(tmp_path)
     return llmlab
 
@@ -114,6 +115,7 @@ def test_an_adapter_finds_the_micro_that_it_was_made_for(
     larger = Path("build/results/laptop/base_model/kept")
     shutil.copytree(made("skilled"), larger)
     save_base_model(new_base_model(d_model=64, n_layers=2, n_heads=2, context=32, seed=1), larger)
+    vouch(larger)
     done = llmlab("generate", "run", "--prompt", "1-1=")
     assert done.code == 0, done.err
 
