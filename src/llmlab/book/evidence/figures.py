@@ -254,9 +254,8 @@ def _label_levels(axes: Axes, positions: Mapping[Value, float], axis: str) -> No
     names = [numbers.level(level, axis) for level in positions]
     axes.set_xticks(places, names)
     axes.set_xticks([], minor=True)
-    if all(map(is_number, positions)):
-        return
-    axes.set_xlim(min(places) - 0.5, max(places) + 0.5)
+    if not all(map(is_number, positions)):
+        axes.set_xlim(min(places) - 0.5, max(places) + 0.5)
     if sum(map(len, names)) > LONGEST_ROW:
         for name in axes.get_xticklabels():
             name.set(rotation=30, ha="right", rotation_mode="anchor")
