@@ -47,8 +47,9 @@ from llmlab.watch.schemas import (
 from llmlab.watch.starting import PREFIX, Starter, command_of, require_shown
 
 ASSETS = Path(__file__).parent / "assets"
-POLL_SECONDS = 0.07
-"""Between two checks whether a log has grown."""
+POLL_SECONDS = 0.15
+"""Between two checks whether a log has grown: soon enough for an eye, and rare enough for a trainer
+that uses all cores."""
 LONGEST_REQUEST = 4096
 """Limit on what a page sends, in bytes."""
 VERSION = version("llmlab")
