@@ -184,6 +184,7 @@ def test_a_level_of_0_that_does_nothing_ends_the_grid_and_is_no_choice():
     runs["loss"] += np.resize(NOISE, len(runs))
     varying = judge(tuned, EXPERIMENT, runs)
     assert [side.condition["dose"] for side in varying.sides] == [0.0, 0.0]
+    assert varying.open_end == ""
 
 
 def test_cautions_name_axes_and_metrics_in_words():
